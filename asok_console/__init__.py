@@ -1,0 +1,1 @@
+"""The operator's side of asok: the command line and the console."""

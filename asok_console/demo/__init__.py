@@ -1,0 +1,1 @@
+"""What ``asok console --demo`` needs beside the console: a Redis of its own and traffic."""
