@@ -1,0 +1,332 @@
+"""Connections to the Redis that holds the queues, by any URL form the ecosystem knows.
+
+redis-py's own client retries and times out in ways that suit a web request and not a queue (a stalled
+INCR is applied twice, a blocking call is cut short), so one plain connection at a time is used here,
+with no retry below the caller, who alone knows what may be sent twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, SSLConnection, parse_url
+from redis.retry import Retry
+
+from asok_core.backends.redis.scripts import Script
+from asok_core.config import masked_url
+from asok_core.errors import Refused, SettingsError, Unreachable
+
+CONNECT_TIMEOUT = 5.0
+REPLY_TIMEOUT = 5.0
+
+Arg = bytes | str | int | float
+"""What may stand in a command."""
+
+
+class Endpoint:
+    """Where Redis is. Sentinel and Cluster are resolved anew for each connection.
+
+    In a Cluster all keys share one slot (``ASOK_NAMESPACE={asok}``), so one node holds everything and
+    a plain connection to it is all that is needed; after a move, the next connection finds the new node.
+    """
+
+    def __init__(self, url: str, *, namespace: str = "asok", name: str = "asok") -> None:
+        self.url = url
+        self.shown = masked_url(url)
+        self.name = name
+        self._slot_key = f"{namespace}:queue"
+        scheme = urlsplit(url).scheme
+        if "cluster" in scheme and not (namespace.startswith("{") and namespace.endswith("}")):
+            raise SettingsError(
+                f"ASOK_NAMESPACE is {namespace!r}; on Redis Cluster it must be in braces, as in "
+                "'{asok}', so that every key is in one slot"
+            )
+        self._resolve = {
+            "redis+sentinel": self._from_sentinel,
+            "rediss+sentinel": self._from_sentinel,
+            "redis+cluster": self._from_cluster,
+            "rediss+cluster": self._from_cluster,
+        }.get(scheme, self._from_url)
+
+    def link(self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None) -> Link:
+        """A new connection for one thread. Raises Unreachable or Refused."""
+        return Link(self, reply_timeout, name or self.name)
+
+    def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
+        """A connected redis-py connection, for Link and for subscribers."""
+        with told(self.shown):
+            kwargs = self._resolve()
+            kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
+            connection = kind(
+                **{
+                    "socket_connect_timeout": CONNECT_TIMEOUT,
+                    **kwargs,
+                    "socket_timeout": reply_timeout,
+                    "retry": Retry(NoBackoff(), 0),
+                    "client_name": name,
+                    "protocol": 2,
+                    "lib_name": None,
+                    "lib_version": None,
+                }
+            )
+            connection.connect()
+        sock = getattr(connection, "_sock", None)
+        if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _from_url(self) -> dict[str, Any]:
+        try:
+            return dict(parse_url(self.url))
+        except ValueError as error:
+            raise SettingsError(f"REDIS_URL {self.shown} cannot be used: {error}") from None
+
+    def _plain(self, host: str, port: int, database: int) -> dict[str, Any]:
+        parts = urlsplit(self.url)
+        kwargs: dict[str, Any] = {"host": host, "port": port, "db": database}
+        if parts.username:
+            kwargs["username"] = unquote(parts.username)
+        if parts.password:
+            kwargs["password"] = unquote(parts.password)
+        if parts.scheme.startswith("rediss"):
+            tls = parse_url(f"rediss://localhost/?{parts.query}")
+            kwargs |= {k: v for k, v in tls.items() if k.startswith("ssl")}
+            kwargs["connection_class"] = SSLConnection
+        return kwargs
+
+    def _nodes(self, default_port: int) -> list[tuple[str, int]]:
+        found = []
+        for place in urlsplit(self.url).netloc.rpartition("@")[2].split(","):
+            host, _, port = place.rpartition(":") if ":" in place else (place, "", "")
+            found.append((host.strip("[]") or "localhost", int(port or default_port)))
+        return found
+
+    def _from_sentinel(self) -> dict[str, Any]:
+        parts = urlsplit(self.url)
+        service, _, database = parts.path.strip("/").partition("/")
+        options = parse_qs(parts.query)
+        sentinel_kwargs: dict[str, Any] = {
+            "socket_timeout": CONNECT_TIMEOUT,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        for name in ("username", "password"):
+            if f"sentinel_{name}" in options:
+                sentinel_kwargs[name] = options[f"sentinel_{name}"][0]
+        sentinel = redis.Sentinel(self._nodes(26379), sentinel_kwargs=sentinel_kwargs)
+        host, port = sentinel.discover_master(service or "mymaster")
+        return self._plain(host, port, int(database or 0))
+
+    def _from_cluster(self) -> dict[str, Any]:
+        last: Exception | None = None
+        for host, port in self._nodes(6379):
+            kwargs = self._plain(host, port, 0)
+            kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
+            seed = kind(
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                socket_timeout=CONNECT_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+                **kwargs,
+            )
+            try:
+                seed.send_command("CLUSTER", "KEYSLOT", self._slot_key)
+                slot = int(seed.read_response())
+                seed.send_command("CLUSTER", "SLOTS")
+                for low, high, master, *_ in seed.read_response():
+                    if low <= slot <= high:
+                        address = master[0].decode() or host
+                        return self._plain(address, int(master[1]), 0)
+                last = redis.ConnectionError(f"no node serves slot {slot}")
+            except redis.RedisError as error:
+                last = error
+            finally:
+                seed.disconnect()
+        raise last or redis.ConnectionError("the URL names no node")
+
+
+class Link:
+    """One connection for one thread: send, read, no retries. After an Unreachable it is closed."""
+
+    def __init__(self, endpoint: Endpoint, reply_timeout: float | None, name: str) -> None:
+        self._shown = endpoint.shown
+        self._connection = endpoint.connection(reply_timeout, name)
+        self.open = True
+
+    def call(self, *command: Arg) -> Any:
+        """Send one command and read its reply. Raises Unreachable, Refused or ResponseError."""
+        self.send(*command)
+        return self.read()
+
+    def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
+        """Send many commands at once; replies in order, an error reply as an exception object."""
+        if not commands:
+            return []
+        with self._told():
+            self._connection.send_packed_command(
+                self._connection.pack_commands(commands), check_health=False
+            )
+            replies: list[Any] = []
+            for _ in commands:
+                try:
+                    replies.append(self._connection.read_response())
+                except redis.ResponseError as error:
+                    replies.append(error)
+            return replies
+
+    def run(self, script: Script, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
+        """Run a script by its digest; Redis gets the text when it does not have it yet."""
+        try:
+            return self.call("EVALSHA", script.sha, len(keys), *keys, *args)
+        except redis.exceptions.NoScriptError:
+            return self.call("EVAL", script.text, len(keys), *keys, *args)
+
+    def send(self, *command: Arg) -> None:
+        """Send one command without waiting for the reply."""
+        with self._told():
+            self._connection.send_packed_command(
+                self._connection.pack_command(*command), check_health=False
+            )
+
+    def read(self) -> Any:
+        """Read one reply."""
+        with self._told():
+            return self._connection.read_response()
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, for selectors."""
+        sock = getattr(self._connection, "_sock", None)
+        if sock is None:
+            raise Unreachable(f"the connection to {self._shown} is closed")
+        number: int = sock.fileno()
+        return number
+
+    def close(self) -> None:
+        """Close the connection; closing twice is harmless."""
+        self.open = False
+        self._connection.disconnect()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with told(self._shown):
+                yield
+        except (Unreachable, redis.exceptions.InvalidResponse):
+            self.close()
+            raise
+
+
+class LinkPool:
+    """Open connections for threads to borrow; grows as needed, survives a fork."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._idle: list[Link] = []
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Link]:
+        """A connection for the body of a ``with``; a broken one is not put back."""
+        with self._lock:
+            if self._pid != os.getpid():
+                # The parent's sockets: used from two processes their replies would mix.
+                self._idle, self._pid = [], os.getpid()
+            link = self._idle.pop() if self._idle else None
+        link = link or self.endpoint.link()
+        try:
+            yield link
+        except redis.ResponseError:
+            self._give_back(link)
+            raise
+        except BaseException:
+            # A reply may still be under way: the next borrower would read it as its own.
+            link.close()
+            raise
+        else:
+            self._give_back(link)
+
+    def _give_back(self, link: Link) -> None:
+        if link.open and self._pid == os.getpid():
+            with self._lock:
+                self._idle.append(link)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for link in idle:
+            link.close()
+
+
+_REFUSALS = {
+    "NOPERM": "this user may not do that (ACL)",
+    "READONLY": "this is a read-only replica",
+    "OOM": "Redis is out of memory (maxmemory) and takes no writes",
+    "MISCONF": "Redis cannot save to disk and takes no writes",
+    "LOADING": "Redis is loading its data",
+    "MASTERDOWN": "the replica has lost its master",
+    "CLUSTERDOWN": "the cluster is down",
+    "MOVED": "the cluster has moved the slot",
+}
+_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN")
+"""Errors that end by connecting anew: a failover or a restart under way."""
+
+
+@contextmanager
+def told(shown: str) -> Iterator[None]:
+    """Turn redis-py's errors into ours, each one line that names the server without its password."""
+    try:
+        yield
+    except redis.AuthenticationError as error:
+        raise Unreachable(
+            f"Redis at {shown} refuses the user or password ({_first_line(error)}); "
+            "check REDIS_URL"
+        ) from error
+    except redis.TimeoutError as error:
+        raise Unreachable(f"Redis at {shown} does not answer in time") from error
+    except (redis.ConnectionError, OSError) as error:
+        raise Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}") from error
+    except redis.ResponseError as error:
+        text = _first_line(error)
+        word = _word_of(error, text)
+        if word in _PASSING:
+            raise Unreachable(f"Redis at {shown}: {_REFUSALS.get(word, text)}") from error
+        if word in _REFUSALS:
+            raise Refused(f"Redis at {shown} refuses: {_REFUSALS[word]} ({text})") from error
+        if word in ("NOAUTH", "WRONGPASS"):
+            raise Unreachable(f"Redis at {shown} wants a password; check REDIS_URL") from error
+        raise
+
+
+def _word_of(error: redis.ResponseError, text: str) -> str:
+    # redis-py strips the code from the message of the errors it has classes for.
+    by_class = {
+        redis.exceptions.ReadOnlyError: "READONLY",
+        redis.exceptions.NoPermissionError: "NOPERM",
+        redis.exceptions.OutOfMemoryError: "OOM",
+        redis.exceptions.BusyLoadingError: "LOADING",
+        redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+        redis.exceptions.MasterDownError: "MASTERDOWN",
+        redis.exceptions.MovedError: "MOVED",
+        redis.exceptions.AskError: "ASK",
+        redis.exceptions.TryAgainError: "TRYAGAIN",
+    }
+    for kind, word in by_class.items():
+        if isinstance(error, kind):
+            return word
+    for word in (*_REFUSALS, "NOAUTH", "WRONGPASS"):
+        # An error inside a script reads "ERR Error running script ...: -NOPERM ...".
+        if word in text.split(" ", 1)[0] or f"-{word} " in text:
+            return word
+    return text.split(" ", 1)[0]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,117 @@
+"""Every Redis key, by name. The names are those of the ``asok`` framework where it has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FINE = 10
+"""Seconds of a fine statistics bucket, kept an hour."""
+COARSE = 60
+"""Seconds of a coarse statistics bucket, kept a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys under one namespace; ``{asok}`` puts all of them into one Cluster slot."""
+
+    namespace: str = "asok"
+
+    @property
+    def delayed(self) -> str:
+        """Sorted set: envelope -> epoch seconds when it is due."""
+        return f"{self.namespace}:delayed_tasks"
+
+    @property
+    def dead(self) -> str:
+        """List of dead letters, newest at the left."""
+        return f"{self.namespace}:dlq"
+
+    @property
+    def workers(self) -> str:
+        """Sorted set: worker id -> lease expiry in milliseconds of the server's clock."""
+        return f"{self.namespace}:workers"
+
+    @property
+    def paused(self) -> str:
+        """Set of queue names that no worker claims from."""
+        return f"{self.namespace}:paused"
+
+    @property
+    def queues(self) -> str:
+        """Set of queue names ever used."""
+        return f"{self.namespace}:queues"
+
+    @property
+    def recent(self) -> str:
+        """Capped list of ids of jobs that finished lately, newest at the left."""
+        return f"{self.namespace}:recent"
+
+    @property
+    def audit(self) -> str:
+        """Capped stream of operator actions."""
+        return f"{self.namespace}:audit"
+
+    @property
+    def wake(self) -> str:
+        """Channel on which workers hear of new due times, resumed queues and orders."""
+        return f"{self.namespace}:wake"
+
+    def queue(self, name: str) -> str:
+        """List of pending jobs; producers push left, workers take from the right."""
+        return f"{self.namespace}:queue" if name == "default" else f"{self.namespace}:queue:{name}"
+
+    def queue_name(self, key: str) -> str | None:
+        """The queue of a pending list's key, or None for another key."""
+        base = f"{self.namespace}:queue"
+        if key == base:
+            return "default"
+        return key[len(base) + 1 :] or None if key.startswith(f"{base}:") else None
+
+    def job(self, job_id: str) -> str:
+        """Hash (ours) or JSON string (the framework's): the record of a job."""
+        return f"{self.namespace}:job:{job_id}"
+
+    def active(self, process: str, queue: str) -> str:
+        """List of envelopes that a worker's process has claimed and not finished."""
+        return f"{self.namespace}:active:{process}:{queue}"
+
+    def active_parts(self, key: str) -> tuple[str, str] | None:
+        """``(process, queue)`` of an active list's key, or None for another key."""
+        prefix = f"{self.namespace}:active:"
+        if not key.startswith(prefix):
+            return None
+        process, found, queue = key[len(prefix) :].partition(":")
+        return (process, queue) if found and queue else None
+
+    def worker(self, worker_id: str) -> str:
+        """Hash: what a worker said of itself at its last beat."""
+        return f"{self.namespace}:worker:{worker_id}"
+
+    def crashes(self, job_id: str) -> str:
+        """Counter: times that a process died while running the job."""
+        return f"{self.namespace}:crashes:{job_id}"
+
+    def fine(self, queue: str, start: int) -> str:
+        """Hash of counters over ten seconds from ``start``."""
+        return f"{self.namespace}:stats:{queue}:s{start}"
+
+    def coarse(self, queue: str, start: int) -> str:
+        """Hash of counters over a minute from ``start``."""
+        return f"{self.namespace}:stats:{queue}:m{start}"
+
+    def trash(self, operation: str) -> str:
+        """List of what an operator's action removed, for its undo."""
+        return f"{self.namespace}:trash:{operation}"
+
+    def unique(self, key: str) -> str:
+        """String: id of the unfinished job that holds a ``_unique`` key."""
+        return f"{self.namespace}:unique:{key}"
+
+    def done(self, job_id: str) -> str:
+        """Channel on which the end of a job is told."""
+        return f"{self.namespace}:done:{job_id}"
+
+
+def worker_of(process: str) -> str:
+    """The worker that a process id (``{worker}.{n}``) belongs to."""
+    return process.rpartition(".")[0] or process

@@ -1,0 +1,28 @@
+-- Fragment (put before a script that says `needs: stats`).
+-- tally(queue, field, n): add to a queue's counters, in memory.
+-- write_tally(ns, seconds): write them to the 10 s bucket (kept 1 h) and the minute bucket (24 h).
+-- `asok:stats:{queue}:s{epoch}` and `asok:stats:{queue}:m{epoch}`, epoch being the bucket's start.
+local tallies = {}
+
+local function tally(queue, field, n)
+  local fields = tallies[queue]
+  if not fields then
+    fields = {}
+    tallies[queue] = fields
+  end
+  fields[field] = (fields[field] or 0) + n
+end
+
+local function add_to(key, fields, ttl)
+  local fresh = redis.call('EXISTS', key) == 0
+  for field, n in pairs(fields) do redis.call('HINCRBY', key, field, n) end
+  if fresh then redis.call('EXPIRE', key, ttl) end
+end
+
+local function write_tally(ns, seconds)
+  for queue, fields in pairs(tallies) do
+    local base = ns .. ':stats:' .. queue
+    add_to(string.format('%s:s%d', base, seconds - seconds % 10), fields, 3600)
+    add_to(string.format('%s:m%d', base, seconds - seconds % 60), fields, 86400)
+  end
+end

@@ -1,0 +1,39 @@
+"""The Lua files beside this one, loaded once. Each moves jobs by one verb, atomically.
+
+Redis has no include, so a file whose header says ``-- needs: record stats`` gets those fragments
+before its own text. Every key is made from the namespace given as the first argument: the keys share
+one Cluster slot when the namespace is in braces.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+
+_NEEDS = re.compile(r"^-- needs: (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and the digest by which EVALSHA calls it."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """The script in ``lua/{name}.lua`` with the fragments it needs."""
+    text = _read(name)
+    needs = _NEEDS.search(text)
+    fragments = [_read(fragment) for fragment in needs.group(1).split()] if needs else []
+    whole = "\n".join([*fragments, text])
+    return Script(name, whole, sha1(whole.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / "lua" / f"{name}.lua").read_text(encoding="utf-8")

@@ -1,0 +1,136 @@
+"""The four roles a backend plays. Whoever only reads holds a Reader, which has no write at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from asok_core.job import Job, JobRecord
+from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
+from asok_core.states import Place
+
+
+class Producer(Protocol):
+    """Puts jobs in, and tells how they went."""
+
+    def enqueue(self, jobs: Sequence[Job]) -> list[bool]:
+        """Record and push the jobs, atomically per batch; a ``due_at`` in the future schedules.
+
+        Returns, per job, whether it was new: False for a ``unique`` key that is taken.
+        Sending the same job twice has no effect the second time, so a lost reply may be retried.
+        """
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None when there is none (any more)."""
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a job that has not started. True if it will not run."""
+
+    def wait(self, job_id: str, timeout: float | None) -> JobRecord:
+        """Block until the job is finished. Raises TimeoutError or JobNotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a bulk action is about, frozen when it was confirmed.
+
+    Exactly one of ``ids``, ``match`` or neither (everything) is given. ``limit`` is the number of
+    letters there were, ``before`` the time of the confirmation (Redis clock): what dies later is out.
+    ``words`` is the filter as the operator typed it, for the audit.
+    """
+
+    place: Place
+    queue: str | None = None
+    ids: frozenset[str] | None = None
+    match: Callable[[Row], bool] | None = None
+    words: str = ""
+    before: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What an operator's action did. ``refused`` and ``skipped`` count by reason."""
+
+    action: str
+    applied: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Changed state meanwhile: gone, already requeued."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Must not be done: unsigned, bad signature, malformed."""
+    operation: str | None = None
+    """Id of the trash that an undo restores, if there is one."""
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a bulk action is. ``scanned`` of ``total`` looked at, ``applied`` done."""
+
+    scanned: int
+    total: int
+    applied: int
+
+
+Watch = Callable[[Progress], bool]
+"""Called after each batch; returning False stops the action before the next one."""
+
+
+class Reader(Protocol):
+    """Looks, and changes nothing. Every call costs the same however long the queues are."""
+
+    def snapshot(self) -> Snapshot:
+        """The state of everything, in at most three round trips."""
+
+    def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
+        """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""
+
+    def pending(self, queue: str, start: int, count: int) -> Page:
+        """Pending jobs in execution order."""
+
+    def delayed(self, start: int, count: int) -> Page:
+        """Delayed jobs, soonest first, with their records."""
+
+    def dead(self, start: int, count: int) -> Page:
+        """Dead letters, newest first."""
+
+    def running(self) -> tuple[Row, ...]:
+        """Jobs that workers hold right now, longest first."""
+
+    def recent(self, start: int, count: int) -> Page:
+        """Jobs that finished lately, newest first, with their records."""
+
+    def job(self, job_id: str) -> JobDetail | None:
+        """All there is of one job, or None."""
+
+    def scan(self, place: Place, queue: str | None = None, batch: int = 500) -> Iterator[Page]:
+        """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+class Operator(Protocol):
+    """Acts on jobs and queues, one atomic batch at a time. Every action leaves an audit entry."""
+
+    def requeue(self, scope: Scope, *, trust: bool = False, watch: Watch | None = None) -> CommandResult:
+        """Dead letters back to their queues with all retries. ``trust``: unsigned ones too."""
+
+    def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+        """Dead letters, or the pending jobs of a queue, to the trash."""
+
+    def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
+        """Undo a purge, a cancel or an edit: the trash back to where it was."""
+
+    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+        """Pending or delayed jobs to the trash, their records ``cancelled``."""
+
+    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+        """Delayed jobs to their queues now."""
+
+    def pause(self, queue: str) -> CommandResult:
+        """No worker claims from the queue until it is resumed; what runs goes on."""
+
+    def resume(self, queue: str) -> CommandResult:
+        """Workers claim from the queue again."""

@@ -1,0 +1,71 @@
+"""Every error a user can meet. Each carries one line that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class AsokError(Exception):
+    """Base of all errors raised on purpose. ``str(error)`` is one line fit for an operator."""
+
+
+class SettingsError(AsokError):
+    """A setting is missing or makes no sense. The line names the variable and what is allowed."""
+
+
+class UsageError(AsokError):
+    """A command line, filter or file that cannot be understood."""
+
+
+class Unreachable(AsokError):
+    """Redis cannot be reached, or refuses this user. Nothing was changed unless the line says so."""
+
+
+class Refused(AsokError):
+    """Redis answered, and will not let this user do it (ACL, read-only replica, out of memory)."""
+
+
+class EnvelopeError(AsokError):
+    """An envelope that must not run. ``reason`` is a short word for counters and dead letters."""
+
+    reason = "invalid"
+
+
+class MalformedEnvelope(EnvelopeError):
+    """Not an envelope: broken JSON, a missing or wrongly typed field."""
+
+    reason = "malformed"
+
+
+class BadSignature(EnvelopeError):
+    """The signature does not match under SECRET_KEY nor any of SECRET_KEY_FALLBACKS."""
+
+    reason = "bad signature"
+
+
+class UnsignedEnvelope(EnvelopeError):
+    """A job without a signature. It never runs until an operator says so by an explicit word."""
+
+    reason = "unsigned"
+
+
+class TaskNotFound(AsokError):
+    """The module or function named by a job cannot be imported here."""
+
+
+class PayloadTooLarge(AsokError, ValueError):
+    """Arguments of a job exceed ``ASOK_MAX_PAYLOAD``."""
+
+
+class JobNotFound(AsokError, LookupError):
+    """No record of that job: it never existed or its 24 h have passed."""
+
+
+class JobFailed(AsokError):
+    """Raised by ``future.result()`` when the job failed for good; the text is its error."""
+
+
+class JobCancelled(AsokError):
+    """Raised by ``future.result()`` when the job was cancelled before it finished."""
+
+
+class JobTimeout(Exception):  # noqa: N818 - raised inside tasks, named like TimeoutError
+    """Raised inside a task that runs longer than its ``_timeout``."""

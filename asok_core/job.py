@@ -1,0 +1,103 @@
+"""One queued call of a task, and the record of how it goes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from asok_core.states import FINAL, Status
+
+RECORD_TTL = 86_400
+"""Seconds a job record lives after its last transition."""
+
+MAX_RETRIES = 1_000_000
+
+
+def new_id() -> str:
+    """A fresh job id (UUID 4, like the framework's)."""
+    return str(uuid.uuid4())
+
+
+def task_name(fn: Callable[..., Any]) -> str:
+    """``module.function`` of a task, as records, logs and the console show it."""
+    return f"{fn.__module__}.{getattr(fn, '__qualname__', type(fn).__name__)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What travels in an envelope.
+
+    ``retry_count`` is the number of retries spent so far (0 on the first attempt). ``backoff`` is the
+    base of the delay in seconds. ``extra`` holds every key that we do not know, so that none is lost.
+    """
+
+    id: str
+    module: str
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    queue: str = "default"
+    retries: int = 0
+    retry_count: int = 0
+    backoff: float = 2
+    enqueued_at: float | None = None
+    due_at: float | None = None
+    timeout: float | None = None
+    hard_timeout: float | None = None
+    unique: str | None = None
+    request: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """``module.function``."""
+        return f"{self.module}.{self.function}"
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt the next run is, from 1."""
+        return self.retry_count + 1
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts the job may have in all."""
+        return self.retries + 1
+
+    def retried(self) -> Job:
+        """The same job with one more retry spent."""
+        return replace(self, retry_count=self.retry_count + 1)
+
+    def renewed(self) -> Job:
+        """The same job with all its retries back, as a requeue puts it."""
+        return replace(self, retry_count=0, due_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """The status record of a job. Times are epoch seconds; ``result`` is JSON text, ``error`` a traceback.
+
+    ``foreign`` tells that the framework wrote it as a JSON string, which holds fewer fields.
+    """
+
+    id: str
+    status: Status | str
+    function: str = ""
+    queue: str | None = None
+    result: str | None = None
+    error: str | None = None
+    ts: float | None = None
+    retry_count: int | None = None
+    retries: int | None = None
+    enqueued_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    worker: str | None = None
+    ttl: float | None = None
+    foreign: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job came to an end (it can still be requeued by an operator)."""
+        return self.status in FINAL

@@ -1,0 +1,35 @@
+"""When a failed job runs again."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+LONGEST_DELAY = 365 * 86_400.0
+"""Seconds. What an overflowing or absurd delay is clamped to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """``backoff ** retry_count`` seconds, with an optional spread and ceiling (both off by default).
+
+    ``jitter`` is the largest fraction added at random (0.5: up to half as long again);
+    ``max_delay`` is a ceiling in seconds, None for none.
+    """
+
+    jitter: float = 0.0
+    max_delay: float | None = None
+
+    def delay(self, backoff: float, retry_count: int) -> float:
+        """Seconds from the failure to the next attempt; the first retry has ``retry_count`` 1."""
+        try:
+            seconds = float(backoff) ** retry_count
+        except (OverflowError, ZeroDivisionError):
+            seconds = LONGEST_DELAY
+        if isinstance(seconds, complex) or math.isnan(seconds):
+            seconds = LONGEST_DELAY
+        if self.jitter:
+            seconds *= 1.0 + random.uniform(0.0, self.jitter)  # noqa: S311 - spread, not secrecy
+        ceiling = LONGEST_DELAY if self.max_delay is None else min(self.max_delay, LONGEST_DELAY)
+        return min(max(seconds, 0.0), ceiling)

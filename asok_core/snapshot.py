@@ -1,0 +1,192 @@
+"""What a reader sees: frozen values, safe to hand from the poller thread to any screen.
+
+Times are seconds since the epoch by the *Redis server's* clock; ages are computed against
+``Snapshot.taken_at``, so that a console on a laptop with a wrong clock still tells the truth.
+None always means "not known", never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asok_core.job import JobRecord
+from asok_core.states import Place
+from asok_core.wire import Payload
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The Redis behind the queues. Sizes in bytes, times in seconds unless the name says otherwise."""
+
+    url: str
+    """Masked: never holds a password."""
+    version: str = ""
+    role: str = ""
+    used_memory: int | None = None
+    max_memory: int | None = None
+    eviction_policy: str | None = None
+    ops_per_second: float | None = None
+    persistence: str | None = None
+    """``none``, ``rdb``, ``aof`` or ``aof+rdb``."""
+    clients: int | None = None
+    uptime: float | None = None
+    round_trip_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Counters of one queue over one stretch of time. ``start`` is epoch seconds, ``width`` seconds."""
+
+    start: int
+    width: int
+    enqueued: int = 0
+    completed: int = 0
+    failed: int = 0
+    """Attempts that failed, whether retried or dead."""
+    retried: int = 0
+    dead: int = 0
+    run_ms: int = 0
+    """Total run time of the attempts that finished, milliseconds."""
+    wait_ms: int = 0
+    """Total time from due to start, milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue, now and lately. Rates are jobs per second over the last full minute."""
+
+    name: str
+    pending: int
+    active: int = 0
+    oldest_at: float | None = None
+    """When the next job to run was enqueued; None if empty or the producer did not say."""
+    paused: bool = False
+    consumers: int = 0
+    """Live workers that serve this queue."""
+    enqueued_per_s: float = 0.0
+    completed_per_s: float = 0.0
+    failed_per_s: float = 0.0
+    failure_rate: float | None = None
+    """Failed attempts over finished attempts, 0..1; None when nothing finished."""
+    wait_ms: float | None = None
+    run_ms: float | None = None
+    """Mean wait and run of a job over the last full minute, milliseconds."""
+    recent: tuple[Bucket, ...] = ()
+    """The last five minutes in 10 s buckets, oldest first; the newest is still filling."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that a worker has claimed. ``started_at`` is None while it waits for a free thread."""
+
+    payload: Payload
+    worker: str
+    process: str
+    queue: str
+    started_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One ``asok worker``: its lease and what it said at its last beat."""
+
+    id: str
+    host: str = ""
+    pid: int | None = None
+    version: str = ""
+    queues: tuple[str, ...] = ()
+    concurrency: int = 0
+    """Threads in all its processes."""
+    processes: int = 0
+    started_at: float | None = None
+    beat_at: float | None = None
+    lease_until: float | None = None
+    running: int = 0
+    rss: int | None = None
+    """Resident memory of all its processes, bytes."""
+    quiet: bool = False
+    jobs: tuple[RunningJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole, at one moment. ``cost`` says what taking it asked of Redis."""
+
+    taken_at: float
+    server: ServerInfo
+    queues: tuple[QueueStats, ...] = ()
+    workers: tuple[WorkerInfo, ...] = ()
+    pending: int = 0
+    delayed: int = 0
+    due: int = 0
+    """Delayed jobs whose time has come and which no worker has promoted yet."""
+    next_due_at: float | None = None
+    active: int = 0
+    dead: int = 0
+    oldest_dead_at: float | None = None
+    dead_head: str = ""
+    """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
+    recent_ids: tuple[str, ...] = ()
+    cost: Cost = field(default_factory=lambda: Cost())
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one reading cost Redis."""
+
+    round_trips: int = 0
+    commands: int = 0
+    reply_bytes: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a windowed list. ``position`` counts from 0 in the order the list is shown.
+
+    ``at`` is when it is due (delayed), or when it finished or started (jobs); dead letters carry
+    ``payload.failed_at``. ``record`` is there when the page was asked for with records.
+    """
+
+    position: int
+    payload: Payload
+    place: Place
+    queue: str
+    at: float | None = None
+    record: JobRecord | None = None
+
+    @property
+    def key(self) -> str:
+        """What cursor and marks hold to: the job id, else a digest of the bytes."""
+        return self.payload.id or digest(self.payload.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A window of a list: ``rows`` from ``start``, out of ``total`` at that moment."""
+
+    start: int
+    total: int
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """All that Redis knows of one job. ``place`` is None when only the record is left."""
+
+    id: str
+    record: JobRecord | None
+    place: Place | None = None
+    payload: Payload | None = None
+    due_at: float | None = None
+    worker: str | None = None
+    crashes: int = 0
+    attempts: tuple[Mapping[str, str], ...] = ()
+
+
+def digest(raw: bytes) -> str:
+    """A short, stable name for bytes that have no job id."""
+    import hashlib
+
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
