@@ -1,0 +1,1 @@
+"""How things are shown: safe text, numbers, ages and plain tables."""

@@ -1,0 +1,214 @@
+"""Settings from the environment and ``.env``, each declared once.
+
+The fields of :class:`Settings` are the declaration: name in the environment, kind of value,
+default and meaning. Loading, error lines and the table in the README all come from it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from asok_core import setting as kinds
+from asok_core.durations import parse_duration
+from asok_core.errors import SettingsError
+from asok_core.redis_url import masked_url, parse_redis_url
+from asok_core.setting import Backend, Setting, optional, parse_queue_name, setting, whole_number
+
+__all__ = [
+    "Setting",
+    "Settings",
+    "masked_url",
+    "parse_duration",
+    "parse_queue_name",
+    "parse_redis_url",
+]
+
+HOW_TO_MAKE_A_KEY = 'python -c "import secrets; print(secrets.token_hex(32))"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be configured, read once and never changed after.
+
+    ``Settings()`` holds the defaults; ``Settings.load()`` reads the environment. Durations are
+    seconds and sizes are bytes. Neither secrets nor the Redis URL are part of the repr.
+    """
+
+    queue_backend: Backend = setting(
+        "ASOK_QUEUE_BACKEND",
+        kinds.BACKEND,
+        default="local",
+        description="Where jobs run: threads of this process (local), workers on Redis (redis), "
+        "or at once in the caller (eager)",
+    )
+    redis_url: str = setting(
+        "ASOK_REDIS_URL REDIS_URL",
+        kinds.REDIS_URL,
+        default="redis://localhost:6379/0",
+        description="The Redis that holds the queues",
+    )
+    namespace: str = setting(
+        "ASOK_NAMESPACE",
+        kinds.NAMESPACE,
+        default="asok",
+        description="What the name of every key begins with",
+    )
+    secret_key: str | None = setting(
+        "SECRET_KEY",
+        optional(kinds.SECRET),
+        default=None,
+        description="Signs every job; required for the redis backend",
+    )
+    secret_key_fallbacks: tuple[str, ...] = setting(
+        "SECRET_KEY_FALLBACKS",
+        kinds.SECRETS,
+        default="",
+        description="Former secret keys, still accepted while a new one is taken into use",
+    )
+    bg_workers: int = setting(
+        "BG_WORKERS",
+        whole_number(1, 1024),
+        default="10",
+        description="Threads of the local backend",
+    )
+    worker_queues: tuple[str, ...] = setting(
+        "ASOK_WORKER_QUEUES",
+        kinds.QUEUES,
+        default="high,default,low",
+        description="Queues that a worker serves, the most urgent first",
+    )
+    worker_concurrency: int = setting(
+        "ASOK_WORKER_CONCURRENCY",
+        whole_number(1, 1024),
+        default="1",
+        description="Jobs that each process of a worker runs at the same time",
+    )
+    worker_processes: int = setting(
+        "ASOK_WORKER_PROCESSES",
+        whole_number(1, 256),
+        default="1",
+        description="Processes of a worker",
+    )
+    worker_shutdown_timeout: float = setting(
+        "ASOK_WORKER_SHUTDOWN_TIMEOUT",
+        kinds.DURATION,
+        default="30s",
+        description="How long a stopping worker waits for running jobs before it gives them back",
+    )
+    crash_limit: int = setting(
+        "ASOK_CRASH_LIMIT",
+        whole_number(1, 1000),
+        default="3",
+        description="A job whose process died this many times becomes a dead letter",
+    )
+    retry_jitter: float = setting(
+        "ASOK_RETRY_JITTER",
+        kinds.FRACTION,
+        default="0",
+        description="By what fraction of itself a retry's delay may vary at random",
+    )
+    retry_max_delay: float | None = setting(
+        "ASOK_RETRY_MAX_DELAY",
+        optional(kinds.DURATION),
+        default=None,
+        description="The longest delay before a retry",
+    )
+    dlq_max: int = setting(
+        "ASOK_DLQ_MAX",
+        whole_number(1, 100_000_000),
+        default="100000",
+        description="How many dead letters are kept; the oldest go first",
+    )
+    dlq_max_age: float | None = setting(
+        "ASOK_DLQ_MAX_AGE",
+        optional(kinds.DURATION),
+        default=None,
+        description="How long dead letters are kept",
+    )
+    max_payload: int = setting(
+        "ASOK_MAX_PAYLOAD",
+        kinds.SIZE,
+        default="1MiB",
+        description="The largest job that is accepted",
+    )
+    max_result: int = setting(
+        "ASOK_MAX_RESULT",
+        kinds.SIZE,
+        default="64KiB",
+        description="How much of a job's result its record keeps",
+    )
+    max_traceback: int = setting(
+        "ASOK_MAX_TRACEBACK",
+        kinds.SIZE,
+        default="64KiB",
+        description="How much of a traceback a record or a dead letter keeps",
+    )
+    console_protected: bool = setting(
+        "ASOK_CONSOLE_PROTECTED",
+        kinds.FLAG,
+        default="0",
+        description="Whether the console wants a typed word before every bulk action",
+    )
+
+    @classmethod
+    def declared(cls) -> dict[str, Setting]:
+        """Return the declaration of every setting by its attribute, in reading order."""
+        return {each.name: each.metadata["setting"] for each in fields(cls)}
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
+        """Read the settings from ``env`` over the file ``dotenv``.
+
+        Without ``env`` that is the environment of this process over the nearest ``.env`` in the
+        current directory or its parents. With ``env`` no file is looked for.
+
+        Raises:
+            SettingsError: A value makes no sense, or ``dotenv`` cannot be read.
+        """
+        if env is None:
+            env = os.environ
+            dotenv = dotenv or _nearest_dotenv()
+        environment = {**(_read_dotenv(dotenv) if dotenv else {}), **env}
+        return cls(**{name: each.read(environment) for name, each in cls.declared().items()})
+
+    @property
+    def masked_redis_url(self) -> str:
+        """The Redis URL without its passwords, fit to be shown."""
+        return masked_url(self.redis_url)
+
+    def require_secret_key(self) -> str:
+        """Return SECRET_KEY.
+
+        Raises:
+            SettingsError: It is not set; the line tells how to make one.
+        """
+        if self.secret_key is None:
+            raise SettingsError(
+                "SECRET_KEY is not set, and every job on Redis is signed with it. Make one with "
+                f"{HOW_TO_MAKE_A_KEY} and give the same to all that share the queues"
+            )
+        return self.secret_key
+
+
+def _nearest_dotenv() -> Path | None:
+    try:
+        here = Path.cwd()
+    except OSError:
+        return None
+    candidates = (folder / ".env" for folder in (here, *here.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    # Imported only where a file exists: most processes on a server have none.
+    from dotenv import dotenv_values
+
+    try:
+        values = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f"{path} cannot be read: {reason}") from None
+    return {name: value for name, value in values.items() if value is not None}

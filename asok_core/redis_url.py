@@ -1,0 +1,167 @@
+"""The forms of a Redis URL: what each part says, and how to show one without its password.
+
+Nothing here connects, and nothing here needs redis-py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+ALLOWED = (
+    "redis://, rediss://, unix://, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB "
+    "or redis+cluster://HOST:PORT,HOST:PORT"
+)
+
+_SCHEMES = frozenset({"redis", "rediss", "unix"})
+_SENTINEL = frozenset({"redis+sentinel", "rediss+sentinel"})
+_CLUSTER = frozenset({"redis+cluster", "rediss+cluster"})
+_HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:\[\]@/]+)")
+_USERINFO = re.compile(r"^(?P<scheme>[^@]*?://)?(?P<userinfo>.*)@", re.DOTALL)
+_SECRET_QUERY = re.compile(
+    r"([?&][^=&#]*(?:password|username|secret)[^=&#]*=)[^&#]*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """The parts of a Redis URL, decoded.
+
+    ``hosts`` is empty for a unix socket, whose place is ``path``. ``service`` is the name of the
+    master that the sentinels watch. ``query`` holds what follows the ``?``, for redis-py to read.
+    """
+
+    scheme: str
+    hosts: tuple[tuple[str, int], ...] = ()
+    path: str = ""
+    service: str = ""
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether ``hosts`` are sentinels to be asked for the master of ``service``."""
+        return self.scheme in _SENTINEL
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether ``hosts`` are nodes of a Redis Cluster."""
+        return self.scheme in _CLUSTER
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.scheme.startswith("rediss")
+
+
+def parse_redis_url(url: str) -> RedisAddress:
+    """Take a Redis URL apart.
+
+    Raises:
+        ValueError: The URL makes no sense; the message says why and never holds a password.
+    """
+    if not url.isprintable() or " " in url:
+        raise ValueError("it holds a space or a control character")
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    if scheme not in _SCHEMES | _SENTINEL | _CLUSTER or not url[len(scheme) :].startswith("://"):
+        raise ValueError("it does not begin like a Redis URL")
+    if "@" in parts.path + parts.fragment and scheme != "unix":
+        raise ValueError("percent-encode the characters / # and ? in its password")
+    userinfo, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = userinfo.partition(":")
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    if scheme == "unix":
+        return RedisAddress(
+            scheme,
+            path=_socket_path(hosts, parts.path),
+            db=_database(dict(query).get("db", "")),
+            username=unquote(username) or None,
+            password=unquote(password) or None,
+            query=query,
+        )
+    service, database = _service_and_database(scheme, parts.path)
+    return RedisAddress(
+        scheme,
+        hosts=_hosts(scheme, hosts),
+        service=service,
+        db=_database(database or dict(query).get("db", "")),
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        query=query,
+    )
+
+
+def masked_url(url: str) -> str:
+    """Return ``url`` as it may be shown: with ``***`` in the place of every password.
+
+    Works on any text, a URL that does not parse among them: where it is unclear what is a
+    password, more is hidden rather than less.
+    """
+    shown = _SECRET_QUERY.sub(r"\1***", url)
+    if shown.lower().startswith("unix:///"):
+        return shown
+    before, question, after = shown.partition("?")
+    if "@" in after:
+        before, question, after = shown, "", ""
+    return _USERINFO.sub(_mask_userinfo, before) + question + after
+
+
+def _mask_userinfo(found: re.Match[str]) -> str:
+    username, colon, _ = found["userinfo"].partition(":")
+    scheme = found["scheme"] or ""
+    if not scheme or not re.fullmatch(r"[\w.%-]*", username):
+        return f"{scheme}***@"
+    return f"{scheme}{username}{':***' if colon else ''}@"
+
+
+def _socket_path(host: str, path: str) -> str:
+    if host or not path.strip("/"):
+        raise ValueError(
+            "a unix socket is written with three slashes, as in unix:///run/redis.sock"
+        )
+    return unquote(path)
+
+
+def _service_and_database(scheme: str, path: str) -> tuple[str, str]:
+    steps = [unquote(step) for step in path.split("/")[1:]]
+    if steps and not steps[-1]:
+        steps.pop()
+    service = ""
+    if scheme in _SENTINEL:
+        if not steps:
+            raise ValueError("the name of the sentinels' service is missing after the hosts")
+        service = steps.pop(0)
+    if len(steps) > 1:
+        raise ValueError("its path has too many parts")
+    return service, steps[0] if steps else ""
+
+
+def _database(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("its database is not a number")
+    return int(text)
+
+
+def _hosts(scheme: str, netloc: str) -> tuple[tuple[str, int], ...]:
+    default_port = 26379 if scheme in _SENTINEL else 6379
+    several = scheme in _SENTINEL | _CLUSTER
+    return tuple(_host(text, default_port) for text in (netloc.split(",") if several else [netloc]))
+
+
+def _host(text: str, default_port: int) -> tuple[str, int]:
+    found = _HOST.match(text)
+    if found is None:
+        raise ValueError("its host is missing or makes no sense")
+    rest = text[found.end() :]
+    if not rest:
+        return found["v6"] or found["name"], default_port
+    port = rest[1:]
+    if rest[0] != ":" or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise ValueError("its port is not a number from 1 to 65535")
+    return found["v6"] or found["name"], int(port)

@@ -1,0 +1,215 @@
+"""One setting: its declaration, and the kinds of value that an environment can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar, cast
+
+from asok_core import durations, redis_url
+from asok_core.errors import SettingsError
+
+T = TypeVar("T")
+Backend = Literal["local", "redis", "eager"]
+
+_SIZE = re.compile(r"(?P<number>[0-9]{1,12})\s*(?P<unit>[kmg]i?b?|b?)", re.ASCII | re.IGNORECASE)
+_SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
+_LONGEST_SHOWN = 60
+_LONGEST_QUEUE_NAME = 200
+
+
+def shown(text: str) -> str:
+    """Return ``text`` quoted, escaped and bounded, as an error line may repeat it."""
+    return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of value: how it is read, and in words what is allowed.
+
+    ``parse`` raises ValueError for text that makes no sense, and its message says why where that
+    is more than ``allowed`` says. ``show`` makes refused text fit to be shown. With
+    ``blank_is_unset`` a variable that holds nothing counts as one that does not exist.
+    """
+
+    parse: Callable[[str], T]
+    allowed: str
+    show: Callable[[str], str] = shown
+    blank_is_unset: bool = False
+    verbatim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The declaration of one setting, beside its attribute in ``Settings``.
+
+    ``variables`` are its names in the environment, the first that is set wins. ``default`` is
+    written as in the environment; ``None`` means that there is none.
+    """
+
+    variables: tuple[str, ...]
+    kind: Kind[Any]
+    default: str | None
+    description: str
+
+    def read(self, environment: Mapping[str, str]) -> Any:
+        """Return the value that ``environment`` gives to this setting, or its default.
+
+        Raises:
+            SettingsError: The value makes no sense.
+        """
+        for variable in self.variables:
+            text = environment.get(variable)
+            if text is None or (self.kind.blank_is_unset and not text.strip()):
+                continue
+            try:
+                return self.kind.parse(text if self.kind.verbatim else text.strip())
+            except ValueError as error:
+                why = f"; {error}" if str(error) else ""
+                raise SettingsError(
+                    f"{variable} is {self.kind.show(text)}{why}. Allowed: {self.kind.allowed}"
+                ) from None
+        return None if self.default is None else self.kind.parse(self.default)
+
+
+def setting(variables: str, kind: Kind[T], *, default: str | None, description: str) -> T:
+    """Declare a dataclass field as a setting. mypy checks its annotation against ``kind``."""
+    declared = Setting(tuple(variables.split()), kind, default, description)
+    return cast(
+        "T",
+        field(
+            default=declared.read({}),
+            repr=kind.show is shown,
+            metadata={"setting": declared},
+        ),
+    )
+
+
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    """Return ``kind`` for a setting that may have no value."""
+    return cast("Kind[T | None]", replace(kind, blank_is_unset=True))
+
+
+def whole_number(least: int, most: int) -> Kind[int]:
+    """Return the kind of whole numbers from ``least`` to ``most``."""
+
+    def parse(text: str) -> int:
+        if not _WHOLE_NUMBER.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return Kind(parse, f"a whole number from {least} to {most}")
+
+
+def parse_queue_name(text: str) -> str:
+    """Return ``text`` when it can name a queue: 1 to 200 printable characters, no comma.
+
+    Raises:
+        ValueError: It cannot; the message says why in one line.
+    """
+    if not text or text != text.strip():
+        raise ValueError(f"queue name {shown(text)} is empty or has a space at an end")
+    if len(text) > _LONGEST_QUEUE_NAME:
+        raise ValueError(
+            f"queue name {shown(text)} is longer than {_LONGEST_QUEUE_NAME} characters"
+        )
+    if "," in text or not text.isprintable():
+        raise ValueError(f"queue name {shown(text)} holds a comma or a control character")
+    return text
+
+
+def _parse_backend(text: str) -> Backend:
+    name = text.lower()
+    if name not in {"local", "redis", "eager"}:
+        raise ValueError
+    return cast("Backend", name)
+
+
+def _parse_fraction(text: str) -> float:
+    if not _FRACTION.fullmatch(text) or float(text) > 1:
+        raise ValueError
+    return float(text)
+
+
+def _parse_flag(text: str) -> bool:
+    word = text.lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError
+
+
+def _parse_size(text: str) -> int:
+    found = _SIZE.fullmatch(text)
+    if found is None or not int(found["number"]):
+        raise ValueError
+    return int(found["number"]) << _SIZE_SHIFTS[found["unit"][:1].lower()]
+
+
+def _parse_duration(text: str) -> float:
+    try:
+        return durations.parse_duration(text)
+    except ValueError:
+        raise ValueError from None
+
+
+def _parse_redis_url(text: str) -> str:
+    redis_url.parse_redis_url(text)
+    return text
+
+
+def _parse_namespace(text: str) -> str:
+    bare = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    if not _NAMESPACE.fullmatch(bare):
+        raise ValueError
+    return text
+
+
+def _parse_list(text: str) -> tuple[str, ...]:
+    parts = (part.strip() for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _parse_queues(text: str) -> tuple[str, ...]:
+    names = _parse_list(text)
+    if not names:
+        raise ValueError("it names no queue")
+    return tuple(parse_queue_name(name) for name in names)
+
+
+def _parse_secret(text: str) -> str:
+    # Bytes of the environment that are no UTF-8 arrive as lone surrogates, which no key can hold.
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it is not UTF-8 text")
+    return text
+
+
+def _parse_secrets(text: str) -> tuple[str, ...]:
+    return tuple(_parse_secret(key) for key in _parse_list(text))
+
+
+def _hidden(_text: str) -> str:
+    return "set to something that is not shown here"
+
+
+def _shown_url(text: str) -> str:
+    return shown(redis_url.masked_url(text))
+
+
+BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_unset=True)
+DURATION = Kind(_parse_duration, durations.ALLOWED)
+FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
+FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
+NAMESPACE = Kind(
+    _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
+)
+QUEUES = Kind(_parse_queues, "names of queues with commas between them, at least one")
+REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
+SECRET = Kind(_parse_secret, "any UTF-8 text", _hidden, verbatim=True)
+SECRETS = Kind(_parse_secrets, "keys with commas between them", _hidden)
+SIZE = Kind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
