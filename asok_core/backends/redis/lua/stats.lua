@@ -15,7 +15,8 @@ end
 
 local function add_to(key, fields, ttl)
   local fresh = redis.call('EXISTS', key) == 0
-  for field, n in pairs(fields) do redis.call('HINCRBY', key, field, n) end
+  -- A key of another type costs the counts, never the job.
+  for field, n in pairs(fields) do redis.pcall('HINCRBY', key, field, n) end
   if fresh then redis.call('EXPIRE', key, ttl) end
 end
 

@@ -1,0 +1,17 @@
+-- beat: a worker takes or renews its lease and says how it is. Moves no job.
+-- ARGV: ns, worker, lease (ms), ttl of the hash (s), #queues, queues..., then field, value, ... of its hash
+-- Reply: { 1 the lease was whole, 0 it had run out or is new; server time (ms); wanted ('', 'quiet', 'stop') }
+local ns, worker = ARGV[1], ARGV[2]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local lease = redis.call('ZSCORE', ns .. ':workers', worker)
+local whole = (lease and tonumber(lease) > now) and 1 or 0
+redis.call('ZADD', ns .. ':workers', now + tonumber(ARGV[3]), worker)
+local n = tonumber(ARGV[5])
+for i = 6, 5 + n do redis.call('SADD', ns .. ':queues', ARGV[i]) end
+local key = ns .. ':worker:' .. worker
+local fields = { 'beat_at', string.format('%.3f', now / 1000) }
+for i = 6 + n, #ARGV do fields[#fields + 1] = ARGV[i] end
+redis.call('HSET', key, unpack(fields))
+redis.call('EXPIRE', key, ARGV[4])
+return { whole, now, redis.call('HGET', key, 'wanted') or '' }

@@ -1,0 +1,71 @@
+-- needs: record stats places settle
+-- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
+-- claim (pending -> active) from the queues in their strict order.
+-- ARGV: ns, worker, process, slots, dlq_max, #queues, queues..., #finished, outcomes (16 each),
+--   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
+-- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
+--   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
+--   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists }
+-- Flags of the started: 1 noted; 0 not in the active list; 2 given back, for its queue is paused or the
+--   lease is lost (asked for by `returnable`, of a job that came by the idle wait and has not begun).
+local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local queues, finished, started, claimed, paused, broken = {}, {}, {}, {}, {}, {}
+local suspects, dropped = redis.call('EXISTS', ns .. ':suspects'), 0
+
+local at = 7 + tonumber(ARGV[6])
+for i = 7, at - 1 do queues[i - 6] = ARGV[i] end
+
+local count = tonumber(ARGV[at])
+at = at + 1
+for i = 1, count do
+  local gone
+  finished[i], gone = settle(ns, process, now, suspects, dlq_max, at)
+  dropped = dropped + gone
+  at = at + OUTCOME
+end
+write_tally(ns, tonumber(time[1]))
+
+local stopped = {}
+for i, queue in ipairs(queues) do
+  if redis.call('SISMEMBER', ns .. ':paused', queue) == 1 then
+    stopped[queue] = true
+    paused[#paused + 1] = i
+  end
+end
+local lease = redis.call('ZSCORE', ns .. ':workers', worker)
+local left = lease and math.floor(tonumber(lease) - now * 1000) or -1
+
+count = tonumber(ARGV[at])
+at = at + 1
+for i = 1, count do
+  local queue, envelope = ARGV[at], ARGV[at + 1]
+  local active = active_key(ns, process, queue)
+  if not redis.call('LPOS', active, envelope) then
+    started[i] = 0
+  elseif ARGV[at + 7] == '1' and (stopped[queue] or left <= 0)
+      and pushed('RPUSH', pending_key(ns, queue), envelope) then
+    redis.call('LREM', active, -1, envelope)
+    started[i] = 2
+  else
+    started[i] = 1
+    write_record(ns, ARGV[at + 2], { 'status', 'running', 'ts', string.format('%.6f', now),
+      'queue', queue, 'function', ARGV[at + 3], 'retries', ARGV[at + 4], 'retry_count', ARGV[at + 5],
+      'started_at', ARGV[at + 6], 'worker', process })
+  end
+  at = at + 8
+end
+
+for i, queue in ipairs(queues) do
+  local from, to = pending_key(ns, queue), active_key(ns, process, queue)
+  while left > 0 and slots > 0 and not stopped[queue] do
+    local envelope = redis.pcall('LMOVE', from, to, 'RIGHT', 'LEFT')
+    if type(envelope) == 'table' then broken[#broken + 1] = i end
+    if type(envelope) ~= 'string' then break end
+    claimed[#claimed + 1] = i
+    claimed[#claimed + 1] = envelope
+    slots = slots - 1
+  end
+end
+return { left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken }

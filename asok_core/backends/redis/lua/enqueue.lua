@@ -1,0 +1,39 @@
+-- needs: record stats places
+-- enqueue: new jobs -> pending (queue list, left) or delayed (sorted set); record and counters with them.
+-- ARGV: ns, then per job: id, queue, envelope, due (epoch seconds or ''), unique key or '', function, retries
+-- Reply: list of 1 (enqueued, now or by an earlier call with the same id) or 0 (its unique key is taken).
+-- A key of another type is an error before anything of that job is written.
+local ns = ARGV[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local stamp = string.format('%.6f', now)
+local replies = {}
+
+local function enqueue(id, queue, envelope, due, unique, task, retries)
+  local record = ns .. ':job:' .. id
+  -- A producer that lost a reply sends again: the record tells that the job is in already.
+  if redis.call('EXISTS', record) == 1 then return 1 end
+  local delay = due == '' and 0 or math.max(0, tonumber(due) - now)
+  local ttl = math.ceil(RECORD_TTL + delay)
+  local holder = ns .. ':unique:' .. unique
+  if unique ~= '' and redis.call('EXISTS', holder) == 1 then return 0 end
+  if delay > 0 then
+    redis.call('ZADD', ns .. ':delayed_tasks', due, envelope)
+    redis.call('PUBLISH', ns .. ':wake', 'due ' .. due)
+  else
+    redis.call('LPUSH', pending_key(ns, queue), envelope)
+  end
+  if unique ~= '' then redis.call('SET', holder, id, 'EX', ttl) end
+  write_record(ns, id, { 'status', delay > 0 and 'scheduled' or 'pending', 'function', task,
+    'queue', queue, 'ts', stamp, 'enqueued_at', stamp, 'retry_count', '0', 'retries', retries })
+  if delay > 0 then redis.call('EXPIRE', record, ttl) end
+  redis.call('SADD', ns .. ':queues', queue)
+  tally(queue, 'enqueued', 1)
+  return 1
+end
+
+for i = 2, #ARGV, 7 do
+  replies[#replies + 1] = enqueue(unpack(ARGV, i, i + 6))
+end
+write_tally(ns, tonumber(time[1]))
+return replies

@@ -1,0 +1,32 @@
+-- Fragment (put before a script that says `needs: places`): keys, and the end of a job.
+local function pending_key(ns, queue)
+  return queue == 'default' and ns .. ':queue' or ns .. ':queue:' .. queue
+end
+
+local function active_key(ns, process, queue) return ns .. ':active:' .. process .. ':' .. queue end
+
+-- A push that meets a key of another type must not take the job with it: callers push first, and
+-- remove the envelope from where it was only when this says true.
+local function pushed(...)
+  local reply = redis.pcall(...)
+  return not (type(reply) == 'table' and reply.err)
+end
+
+-- push_dead(ns, letter, dlq_max): a dead letter, newest at the left. Reply: false, or how many of the
+-- oldest were dropped to keep the cap.
+local function push_dead(ns, letter, dlq_max)
+  if not pushed('LPUSH', ns .. ':dlq', letter) then return false end
+  local over = redis.call('LLEN', ns .. ':dlq') - dlq_max
+  if over > 0 then redis.call('LTRIM', ns .. ':dlq', 0, dlq_max - 1) end
+  return math.max(0, over)
+end
+
+-- finish(ns, id, unique, status): tell whoever waits, list it as recent, free its unique key.
+local function finish(ns, id, unique, status)
+  if id == '' then return end
+  if pushed('LPUSH', ns .. ':recent', id) then redis.call('LTRIM', ns .. ':recent', 0, 999) end
+  redis.call('PUBLISH', ns .. ':done:' .. id, status)
+  if unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique) == id then
+    redis.call('DEL', ns .. ':unique:' .. unique)
+  end
+end

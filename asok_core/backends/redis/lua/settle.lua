@@ -1,0 +1,54 @@
+-- Fragment of cycle: settle one finished job.
+--   complete: active -> finished      retry: active -> delayed      fail: active -> dead letters
+--   return:   active -> pending, at the consuming end
+-- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
+--   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
+local OUTCOME = 16 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
+                   -- started_at, finished_at, result, error, run_ms, wait_ms
+
+-- Quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
+local function octave(ms)
+  return string.format('%d', ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0)
+end
+
+local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', ['return'] = 'pending' }
+
+local function settle(ns, process, now, suspects, dlq_max, at)
+  local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local active, dropped = active_key(ns, process, queue), 0
+  if not redis.call('LPOS', active, envelope, 'RANK', -1) then return 0, 0 end
+  if verb == 'return' then
+    if not pushed('RPUSH', pending_key(ns, queue), envelope) then return 3, 0 end
+  elseif verb == 'retry' then
+    local due = string.format('%.6f', now + tonumber(ARGV[at + 5]))
+    if not pushed('ZADD', ns .. ':delayed_tasks', due, moved) then return 3, 0 end
+    tally(queue, 'retried', 1)
+  elseif verb == 'fail' then
+    dropped = push_dead(ns, moved, dlq_max)
+    if not dropped then return 3, 0 end
+    tally(queue, 'dead', 1)
+    if dropped > 0 then tally(queue, 'dropped', dropped) end
+  end
+  redis.call('LREM', active, -1, envelope)
+
+  local status, started_at = STATUS[verb], ARGV[at + 10]
+  -- A job that is given back before it was started has a record that says pending already.
+  if verb ~= 'return' or started_at ~= '' then
+    write_record(ns, id, { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
+      'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
+      'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
+      'error', ARGV[at + 13], 'worker', process })
+  end
+  if verb == 'return' then return 1, 0 end
+  local run, wait = tonumber(ARGV[at + 14]), tonumber(ARGV[at + 15])
+  tally(queue, verb == 'complete' and 'completed' or 'failed', 1)
+  tally(queue, 'run_ms', math.floor(run + 0.5))
+  tally(queue, 'wait_ms', math.floor(wait + 0.5))
+  tally(queue, 'run_b' .. octave(run), 1)
+  tally(queue, 'wait_b' .. octave(wait), 1)
+  if verb ~= 'retry' then
+    finish(ns, id, ARGV[at + 6], status)
+    if suspects == 1 then redis.call('DEL', ns .. ':crashes:' .. id) end
+  end
+  return 1, dropped
+end
