@@ -1,0 +1,119 @@
+"""Untrusted text made fit for a terminal.
+
+Function names, arguments, errors, queue names: all that comes from Redis may hold escape sequences,
+bidirectional overrides or zero-width characters. No widget and no table library stops them, so
+everything passes :func:`safe` before it is shown, printed or copied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
+
+
+def _visible_forms() -> dict[int, str]:
+    hidden = (
+        *range(0x80, 0xA0),
+        0x00AD,
+        0x034F,
+        0x061C,
+        *range(0x115F, 0x1161),
+        0x180E,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0x3164,
+        *range(0xFE00, 0xFE10),
+        0xFEFF,
+        0xFFA0,
+        *range(0xFFF9, 0xFFFC),
+        *range(0xD800, 0xE000),
+        *range(0xE0000, 0xE1000),
+    )
+    forms = {point: _escaped(point) for point in hidden}
+    forms |= {point: chr(0x2400 + point) for point in range(0x20)}
+    forms[0x7F] = "\u2421"
+    return forms
+
+
+def _escaped(point: int) -> str:
+    if point <= 0xFF:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+_LINE = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
+_BLOCK = _visible_forms() | {ord("\t"): "    ", ord("\n"): "\n"}
+
+
+def safe(text: str, limit: int | None = None) -> str:
+    """One line of ``text`` with every control, bidirectional or invisible character made visible.
+
+    C0 controls become their pictures (``ESC`` is ``␛``), a line break ``↵``, the rest an escape as
+    Python writes it. ``limit`` cuts to so many characters *before* that, so that a
+    text of megabytes costs nothing; a cut text ends in an ellipsis.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[: max(limit - 1, 0)] + "\u2026"
+    if text.isascii() and text.isprintable():
+        return text
+    return text.replace("\r\n", "\n").translate(_LINE)
+
+
+def safe_block(text: str, limit: int | None = None) -> str:
+    """Like :func:`safe` for text of many lines: its line breaks stay, each a plain newline."""
+    if limit is not None and len(text) > limit:
+        text = text[: max(limit - 1, 0)] + "\u2026"
+    return _NEWLINES.sub("\n", text).translate(_BLOCK)
+
+
+def plain_json(value: object, *, indent: int | None = None, limit: int | None = None) -> str:
+    """``value`` as JSON text that reads well; what JSON can't carry is shown by ``repr``.
+
+    ``limit`` bounds the characters that are returned. Safe for a terminal; its line breaks, if
+    ``indent`` is given, are real.
+    """
+    import json
+
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=indent, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return safe(text, limit) if indent is None else safe_block(text, limit)
+
+
+def call_text(function: str, args: object, kwargs: object, limit: int = 400) -> str:
+    """A job as the call that it is, ``module.function(1, "a", key=2)``, on one line."""
+    return f"{safe(function, limit)}({arguments_text(args, kwargs, limit)})"
+
+
+def arguments_text(args: object, kwargs: object, limit: int = 400) -> str:
+    """Arguments as in a call, ``1, "a", key=2``, cut to about ``limit`` characters."""
+    parts: list[str] = []
+    size = 0
+    for part in _arguments(args, kwargs, limit):
+        parts.append(part)
+        size += len(part) + 2
+        if size > limit:
+            break
+    return safe(", ".join(parts), limit)
+
+
+def _arguments(args: object, kwargs: object, limit: int) -> Iterator[str]:
+    if isinstance(args, list | tuple):
+        for value in args:
+            yield _brief(value, limit)
+    if isinstance(kwargs, dict):
+        for name, value in kwargs.items():
+            yield f"{name}={_brief(value, limit)}"
+
+
+def _brief(value: object, limit: int) -> str:
+    # A long string is cut before it is encoded: an argument may be of megabytes.
+    if isinstance(value, str) and len(value) > limit:
+        value = value[:limit] + "\u2026"
+    elif isinstance(value, list | tuple | dict) and len(value) > limit:
+        value = f"{type(value).__name__} of {len(value)}"
+    return plain_json(value, limit=limit * 2)
