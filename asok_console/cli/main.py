@@ -1,0 +1,82 @@
+"""``asok``: choose a command, run it, and turn what happens into an exit code.
+
+0 done, 1 a check or an operation failed, 2 the command line or a setting makes no sense, 3 Redis
+cannot be reached, 70 a fault of this program, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from asok_console.cli.parser import build_parser, with_default_words
+from asok_core.errors import AsokError, SettingsError, Unreachable, UsageError
+
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+INTERNAL = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        # What is still buffered may meet a closed pipe, and should do so here.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except AsokError as error:
+        return _report(str(error), _exit_code(error), words)
+    except Exception as error:  # noqa: BLE001 - the frame around every command
+        what = f"internal error: {type(error).__name__}: {error}"
+        hint = "" if _debugging(words) else " (run with --debug for the traceback)"
+        return _report(what + hint, INTERNAL, words)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    args = build_parser().parse_args(with_default_words(words))
+    # After the words are understood: a broken setting must not keep anyone from --help.
+    from asok_core.config import Settings
+
+    code: int = args.run(args, Settings.load())
+    return code
+
+
+def _exit_code(error: AsokError) -> int:
+    if isinstance(error, SettingsError | UsageError):
+        return USAGE
+    return UNREACHABLE if isinstance(error, Unreachable) else FAILED
+
+
+def _report(line: str, code: int, words: list[str]) -> int:
+    if _debugging(words):
+        traceback.print_exc()
+    sys.stderr.write(f"asok: {_one_line(line)}\n")
+    return code
+
+
+def _debugging(words: list[str]) -> bool:
+    return "--debug" in words
+
+
+def _one_line(text: str) -> str:
+    # An error may quote what a server or a producer wrote, which must not reach the terminal raw.
+    shown = (c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
+    return "".join(shown)
+
+
+def _drop_output() -> None:
+    # The interpreter flushes stdout once more at exit and would complain about the pipe again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,118 @@
+"""The command line's words, and a parser that loads a command only when it is the one chosen."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NoReturn
+
+from asok_core import __version__
+from asok_core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the words that choose it, and the module that holds its arguments and deed.
+
+    The module has ``add_arguments(parser)`` and ``run(args, settings) -> exit code``.
+    """
+
+    words: str
+    module: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands that share a first word. ``default`` is the second word when there is none."""
+
+    word: str
+    help: str
+    default: str | None = None
+
+
+GROUPS = (Group("worker", "run jobs, or see what workers and queues are doing", default="run"),)
+
+COMMANDS = (
+    Command("worker run", "asok_console.commands.worker", "run a worker until it is stopped"),
+    Command(
+        "worker status",
+        "asok_console.commands.status",
+        "show queues, next jobs, dead letters and workers",
+    ),
+    Command("console", "asok_console.commands.console", "open the console"),
+)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that fills itself from its command's module when it is first asked to parse."""
+
+    def __init__(self, *, module: str | None = None, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+        self._module = module
+        self.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error",
+        )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as ever, after the command's own arguments have been added."""
+        if self._module is not None:
+            command = import_module(self._module)
+            self._module = None
+            command.add_arguments(self)
+            self.set_defaults(run=command.run)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError with one line that also says where to read more."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def build_parser() -> CommandParser:
+    """Return the parser of the whole command line. No command's module is loaded by it."""
+    parser = CommandParser(
+        prog="asok",
+        description="Background jobs on Redis: run workers, and watch and operate their queues.",
+    )
+    parser.add_argument("--version", action="version", version=f"asok-console {__version__}")
+    top = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    groups = {group.word: _add_group(top, group) for group in GROUPS}
+    for command in COMMANDS:
+        *group_word, word = command.words.split()
+        among = groups[group_word[0]] if group_word else top
+        among.add_parser(
+            word, module=command.module, help=command.help, description=_sentence(command.help)
+        )
+    return parser
+
+
+def with_default_words(words: Sequence[str]) -> list[str]:
+    """Return ``words`` with a group's default put in: ``worker`` becomes ``worker run``."""
+    defaults = {group.word: group.default for group in GROUPS if group.default}
+    for position, word in enumerate(words):
+        if not word.startswith("-"):
+            follower = words[position + 1] if position + 1 < len(words) else "-"
+            default = defaults.get(word)
+            if default and follower.startswith("-") and follower not in {"-h", "--help"}:
+                return [*words[: position + 1], default, *words[position + 1 :]]
+            break
+    return list(words)
+
+
+def _add_group(
+    top: argparse._SubParsersAction[CommandParser], group: Group
+) -> argparse._SubParsersAction[CommandParser]:
+    note = f" Without a further word: {group.default}." if group.default else ""
+    parser = top.add_parser(
+        group.word, help=group.help, description=f"{_sentence(group.help)}{note}"
+    )
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
