@@ -63,18 +63,15 @@ def _exit_code(error: AsokError) -> int:
 def _report(line: str, code: int, words: list[str]) -> int:
     if _debugging(words):
         traceback.print_exc()
-    sys.stderr.write(f"asok: {_one_line(line)}\n")
+    from asok_console.present.text import safe
+
+    # An error may quote what a server or a producer wrote, which must not reach a terminal raw.
+    sys.stderr.write(f"asok: {safe(line)}\n")
     return code
 
 
 def _debugging(words: list[str]) -> bool:
     return "--debug" in words
-
-
-def _one_line(text: str) -> str:
-    # An error may quote what a server or a producer wrote, which must not reach the terminal raw.
-    shown = (c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
-    return "".join(shown)
 
 
 def _drop_output() -> None:

@@ -1,0 +1,103 @@
+"""A real Redis for every test that asks for one, and proof that it left nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.config import Settings
+
+if TYPE_CHECKING:
+    import redis
+
+SECRET_KEY = "5e7b220d" * 8
+
+PERMANENT = re.compile(
+    r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|recent|audit|active:.+)"
+)
+"""Keys that live as long as the queues do. Every other key has a TTL, or it would pile up."""
+
+# The machine's own configuration is not what is tested, and Textual reads these when it is imported.
+for _setting in Settings.declared().values():
+    for _variable in _setting.variables:
+        os.environ.pop(_variable, None)
+for _variable in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES"):
+    os.environ.pop(_variable, None)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """One server for all tests of this process. ASOK_TEST_REDIS_SERVER names another binary."""
+    binary = os.environ.get("ASOK_TEST_REDIS_SERVER")
+    with EmbeddedRedis(binary=Path(binary) if binary else None) as server:
+        yield server
+
+
+@pytest.fixture
+def embedded_redis() -> Iterator[Callable[..., EmbeddedRedis]]:
+    """Make servers that a test may stop, kill or configure; takes what EmbeddedRedis takes."""
+    servers: list[EmbeddedRedis] = []
+
+    def make(*arguments: str, binary: Path | None = None, port: int | None = None) -> EmbeddedRedis:
+        servers.append(EmbeddedRedis(arguments, binary=binary, port=port))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty Redis. After the test, no key may be left that will stay for ever."""
+    import redis
+
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+        client.flushall()
+        yield redis_server.url
+        left = set(_without_ttl(client))
+    kept = request.node.get_closest_marker("keeps_keys")
+    patterns = [PERMANENT, *(re.compile(each) for each in (kept.args if kept else ()))]
+    leaked = sorted(key for key in left if not any(each.fullmatch(key) for each in patterns))
+    assert not leaked, f"keys without a TTL were left behind: {leaked}"
+
+
+def _without_ttl(client: redis.Redis) -> Iterator[str]:
+    keys = list(client.scan_iter(count=1000))
+    pipeline = client.pipeline(transaction=False)
+    for key in keys:
+        pipeline.ttl(key)
+    return (key for key, ttl in zip(keys, pipeline.execute(), strict=True) if ttl == -1)
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A redis-py client of the test's Redis, whose replies are bytes."""
+    import redis
+
+    with redis.Redis.from_url(redis_url, decode_responses=False) as client:
+        yield client
+
+
+@pytest.fixture
+def make_settings(redis_url: str) -> Callable[..., Settings]:
+    """Make settings of the redis backend on the test's Redis, changed by environment variables.
+
+    ``make_settings(ASOK_WORKER_CONCURRENCY=4)``.
+    """
+
+    def make(**environment: object) -> Settings:
+        base = {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+        }
+        return Settings.load(base | {name: str(value) for name, value in environment.items()})
+
+    return make
