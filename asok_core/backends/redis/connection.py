@@ -8,21 +8,21 @@ with no retry below the caller, who alone knows what may be sent twice.
 from __future__ import annotations
 
 import os
-import socket
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import quote, urlencode
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, SSLConnection, parse_url
+from redis.connection import AbstractConnection, Connection, parse_url
 from redis.retry import Retry
 
 from asok_core.backends.redis.scripts import Script
-from asok_core.config import masked_url
 from asok_core.errors import Refused, SettingsError, Unreachable
+from asok_core.redis_url import masked_url, parse_redis_url
 
 CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 5.0
@@ -39,31 +39,29 @@ class Endpoint:
     """
 
     def __init__(self, url: str, *, namespace: str = "asok", name: str = "asok") -> None:
-        self.url = url
         self.shown = masked_url(url)
         self.name = name
-        self._slot_key = f"{namespace}:queue"
-        scheme = urlsplit(url).scheme
-        if "cluster" in scheme and not (namespace.startswith("{") and namespace.endswith("}")):
+        self.namespace = namespace
+        self._url = url
+        self._address = parse_redis_url(url)
+        if self._address.is_cluster and not re.fullmatch(r"\{[^{}]+\}", namespace):
             raise SettingsError(
                 f"ASOK_NAMESPACE is {namespace!r}; on Redis Cluster it must be in braces, as in "
                 "'{asok}', so that every key is in one slot"
             )
-        self._resolve = {
-            "redis+sentinel": self._from_sentinel,
-            "rediss+sentinel": self._from_sentinel,
-            "redis+cluster": self._from_cluster,
-            "rediss+cluster": self._from_cluster,
-        }.get(scheme, self._from_url)
 
     def link(self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None) -> Link:
-        """A new connection for one thread. Raises Unreachable or Refused."""
+        """A new connection for one thread. Raises Unreachable or Refused.
+
+        ``reply_timeout`` is in seconds and must be well above any block; ``name`` is what
+        CLIENT LIST shows.
+        """
         return Link(self, reply_timeout, name or self.name)
 
     def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
         """A connected redis-py connection, for Link and for subscribers."""
         with told(self.shown):
-            kwargs = self._resolve()
+            kwargs = self._master()
             kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
             connection = kind(
                 **{
@@ -73,76 +71,57 @@ class Endpoint:
                     "retry": Retry(NoBackoff(), 0),
                     "client_name": name,
                     "protocol": 2,
-                    "lib_name": None,
-                    "lib_version": None,
+                    "driver_info": None,
                 }
             )
             connection.connect()
-        sock = getattr(connection, "_sock", None)
-        if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _from_url(self) -> dict[str, Any]:
-        try:
-            return dict(parse_url(self.url))
-        except ValueError as error:
-            raise SettingsError(f"REDIS_URL {self.shown} cannot be used: {error}") from None
+    def _master(self) -> dict[str, Any]:
+        if self._address.is_sentinel:
+            return self._from_sentinel()
+        if self._address.is_cluster:
+            return self._from_cluster()
+        return dict(parse_url(self._url))
 
-    def _plain(self, host: str, port: int, database: int) -> dict[str, Any]:
-        parts = urlsplit(self.url)
-        kwargs: dict[str, Any] = {"host": host, "port": port, "db": database}
-        if parts.username:
-            kwargs["username"] = unquote(parts.username)
-        if parts.password:
-            kwargs["password"] = unquote(parts.password)
-        if parts.scheme.startswith("rediss"):
-            tls = parse_url(f"rediss://localhost/?{parts.query}")
-            kwargs |= {k: v for k, v in tls.items() if k.startswith("ssl")}
-            kwargs["connection_class"] = SSLConnection
-        return kwargs
-
-    def _nodes(self, default_port: int) -> list[tuple[str, int]]:
-        found = []
-        for place in urlsplit(self.url).netloc.rpartition("@")[2].split(","):
-            host, _, port = place.rpartition(":") if ":" in place else (place, "", "")
-            found.append((host.strip("[]") or "localhost", int(port or default_port)))
-        return found
+    def _plain(self, host: str, port: int) -> dict[str, Any]:
+        address = self._address
+        userinfo = ""
+        if address.username or address.password:
+            userinfo = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
+        options = [(name, value) for name, value in address.query if "sentinel_" not in name]
+        place = f"[{host}]" if ":" in host else host
+        scheme = "rediss" if address.is_tls else "redis"
+        url = f"{scheme}://{userinfo}{place}:{port}/{address.db}?{urlencode(options)}"
+        return dict(parse_url(url))
 
     def _from_sentinel(self) -> dict[str, Any]:
-        parts = urlsplit(self.url)
-        service, _, database = parts.path.strip("/").partition("/")
-        options = parse_qs(parts.query)
-        sentinel_kwargs: dict[str, Any] = {
-            "socket_timeout": CONNECT_TIMEOUT,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        for name in ("username", "password"):
-            if f"sentinel_{name}" in options:
-                sentinel_kwargs[name] = options[f"sentinel_{name}"][0]
-        sentinel = redis.Sentinel(self._nodes(26379), sentinel_kwargs=sentinel_kwargs)
-        host, port = sentinel.discover_master(service or "mymaster")
-        return self._plain(host, port, int(database or 0))
+        options = dict(self._address.query)
+        sentinel = redis.Sentinel(
+            list(self._address.hosts),
+            sentinel_kwargs={
+                "socket_timeout": CONNECT_TIMEOUT,
+                "retry": Retry(NoBackoff(), 0),
+                "username": options.get("sentinel_username"),
+                "password": options.get("sentinel_password"),
+            },
+        )
+        host, port = sentinel.discover_master(self._address.service)
+        return self._plain(host, port)
 
     def _from_cluster(self) -> dict[str, Any]:
         last: Exception | None = None
-        for host, port in self._nodes(6379):
-            kwargs = self._plain(host, port, 0)
+        for host, port in self._address.hosts:
+            kwargs = self._plain(host, port)
             kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
-            seed = kind(
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                socket_timeout=CONNECT_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-                **kwargs,
-            )
+            seed = kind(**{**kwargs, "socket_timeout": CONNECT_TIMEOUT, "driver_info": None})
             try:
-                seed.send_command("CLUSTER", "KEYSLOT", self._slot_key)
+                seed.send_command("CLUSTER", "KEYSLOT", f"{self.namespace}:queue")
                 slot = int(seed.read_response())
                 seed.send_command("CLUSTER", "SLOTS")
                 for low, high, master, *_ in seed.read_response():
                     if low <= slot <= high:
-                        address = master[0].decode() or host
-                        return self._plain(address, int(master[1]), 0)
+                        return self._plain(master[0].decode() or host, int(master[1]))
                 last = redis.ConnectionError(f"no node serves slot {slot}")
             except redis.RedisError as error:
                 last = error

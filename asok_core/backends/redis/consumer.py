@@ -1,0 +1,182 @@
+"""The consuming side on Redis: one round trip settles finished jobs and claims new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import script
+
+Verb = Literal["complete", "retry", "fail", "return"]
+
+
+@dataclass(slots=True)
+class Claim:
+    """An envelope that this process holds. ``queue`` is the one it was taken from."""
+
+    queue: str
+    envelope: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a claimed job ended, ready for the script. Texts are as the record will hold them.
+
+    ``moved`` is the envelope to delay (retry) or the dead letter (fail); ``delay`` is in seconds;
+    ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes no record.
+    """
+
+    verb: Verb
+    claim: Claim
+    id: str = ""
+    moved: bytes = b""
+    delay: float = 0.0
+    unique: str = ""
+    task: str = ""
+    retries: int = 0
+    retry_count: int = 0
+    started_at: str = ""
+    finished_at: str = ""
+    result: str = ""
+    error: str = ""
+    run_ms: float = 0.0
+    wait_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class Start:
+    """A job that begins. ``returnable``: it came by the idle wait and runs only if admitted."""
+
+    claim: Claim
+    id: str = ""
+    task: str = ""
+    retries: int = 0
+    retry_count: int = 0
+    started_at: str = ""
+    returnable: bool = False
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a cycle replied. Flags are those of ``cycle.lua``, in the order of what was sent."""
+
+    lease_left: float
+    """Seconds until the lease ends; 0 or less when it is lost, and then nothing was claimed."""
+    server_time: float
+    settled: list[int] = field(default_factory=list)
+    admitted: list[int] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    paused: frozenset[str] = frozenset()
+    suspects: bool = False
+    dropped: int = 0
+    broken: tuple[str, ...] = ()
+
+
+class Consumer:
+    """What one process of a worker asks of Redis, on one connection. For one thread."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keys,
+        *,
+        worker: str,
+        process: str,
+        queues: Sequence[str],
+        dlq_max: int,
+    ) -> None:
+        self.endpoint = endpoint
+        self.keys = keys
+        self.process = process
+        self.queues = tuple(queues)
+        self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
+        self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
+        self._script = script("cycle")
+        self._link: Link | None = None
+
+    @property
+    def link(self) -> Link:
+        """The connection, opened when first needed. Raises Unreachable."""
+        if self._link is None or not self._link.open:
+            self._link = self.endpoint.link(name=f"asok:{self.process}:cycle")
+        return self._link
+
+    def cycle(self, outcomes: Sequence[Outcome], starts: Sequence[Start], slots: int) -> Turn:
+        """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply."""
+        args: list[Arg] = [*self._head, max(slots, 0), *self._tail, len(outcomes)]
+        for o in outcomes:
+            args += (
+                o.verb,
+                o.claim.queue,
+                o.claim.envelope,
+                o.id,
+                o.moved,
+                repr(o.delay),
+                o.unique,
+                o.task,
+                o.retries,
+                o.retry_count,
+                o.started_at,
+                o.finished_at,
+                o.result,
+                o.error,
+                repr(o.run_ms),
+                repr(o.wait_ms),
+            )
+        args.append(len(starts))
+        for s in starts:
+            args += (
+                s.claim.queue,
+                s.claim.envelope,
+                s.id,
+                s.task,
+                s.retries,
+                s.retry_count,
+                s.started_at,
+                1 if s.returnable else 0,
+            )
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken = self.link.run(
+            self._script, (), args
+        )
+        names = self.queues
+        return Turn(
+            lease_left=left / 1000,
+            server_time=now / 1000,
+            settled=settled,
+            admitted=admitted,
+            claims=[
+                Claim(names[at - 1], envelope)
+                for at, envelope in zip(claimed[::2], claimed[1::2], strict=True)
+            ],
+            paused=frozenset(names[at - 1] for at in paused),
+            suspects=suspects == 1,
+            dropped=dropped,
+            broken=tuple(names[at - 1] for at in broken),
+        )
+
+    def held(self) -> list[Claim]:
+        """Every envelope in this process's active lists, newest first. After a reconnect."""
+        replies = self.link.pipeline(
+            [("LRANGE", self.keys.active(self.process, name), 0, -1) for name in self.queues]
+        )
+        return [
+            Claim(name, envelope)
+            for name, reply in zip(self.queues, replies, strict=True)
+            if isinstance(reply, list)
+            for envelope in reply
+        ]
+
+    def crashes(self, job_ids: Sequence[str]) -> list[int]:
+        """How many processes died while running each job."""
+        if not job_ids:
+            return []
+        counts = self.link.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
+        return [int(count or 0) for count in counts]
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._link is not None:
+            self._link.close()

@@ -1,0 +1,94 @@
+"""The producing side on Redis: record and push in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.records import read_record
+from asok_core.backends.redis.scripts import script
+from asok_core.config import Settings
+from asok_core.errors import AsokError, PayloadTooLarge, Unreachable
+from asok_core.job import Job, JobRecord
+from asok_core.wire import Keyring, seal
+
+BATCH = 500
+"""Jobs of one round trip: more would hold up other clients of the server."""
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """SECRET_KEY and its fallbacks. Raises SettingsError when there is no key."""
+    return Keyring(
+        settings.require_secret_key().encode(),
+        tuple(key.encode() for key in settings.secret_key_fallbacks),
+    )
+
+
+class RedisProducer:
+    """Puts jobs into Redis. One object serves all threads of a process, also after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.keys = Keys(settings.namespace)
+        self.pool = LinkPool(Endpoint(settings.redis_url, namespace=settings.namespace))
+        self._keyring = keyring_of(settings)
+        self._max_payload = settings.max_payload
+
+    def enqueue(self, jobs: Sequence[Job]) -> list[bool]:
+        """Record and push ``jobs``, each batch of some hundred in one atomic script.
+
+        Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
+        PayloadTooLarge before anything is sent, Unreachable or Refused.
+        """
+        sealed = [seal(job, self._keyring) for job in jobs]
+        for job, envelope in zip(jobs, sealed, strict=True):
+            if len(envelope) > self._max_payload:
+                raise PayloadTooLarge(
+                    f"the arguments of {job.task} make {len(envelope):,} bytes, more than "
+                    f"ASOK_MAX_PAYLOAD ({self._max_payload:,}); pass an id that the task looks up"
+                )
+        flags: list[bool] = []
+        for start in range(0, len(jobs), BATCH):
+            args: list[Arg] = [self.keys.namespace]
+            for job, envelope in zip(
+                jobs[start : start + BATCH], sealed[start : start + BATCH], strict=True
+            ):
+                args += (
+                    job.id,
+                    job.queue,
+                    envelope,
+                    "" if job.due_at is None else repr(job.due_at),
+                    job.unique or "",
+                    job.task,
+                    job.retries,
+                )
+            flags += (reply == 1 for reply in self._send_twice(args))
+        return flags
+
+    def _send_twice(self, args: list[Arg]) -> Any:
+        # The script knows a job that it has by its record, so a lost reply may be asked for again.
+        try:
+            with self.pool.borrow() as link:
+                return self._run(link, args)
+        except Unreachable:
+            self.pool.close()
+            with self.pool.borrow() as link:
+                return self._run(link, args)
+
+    def _run(self, link: Link, args: list[Arg]) -> Any:
+        try:
+            return link.run(script("enqueue"), (), args)
+        except redis.ResponseError as error:
+            raise AsokError(f"Redis did not take the job: {error}") from error
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+        with self.pool.borrow() as link:
+            return read_record(link, self.keys, job_id)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.pool.close()

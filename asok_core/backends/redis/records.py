@@ -1,0 +1,105 @@
+"""Reading job records: ours are hashes, the framework's are JSON strings."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import redis
+
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.job import JobRecord
+from asok_core.states import Status
+
+COMMANDS = 2
+"""Commands of one record: a reply to either is an error when the record is of the other type."""
+
+
+def record_commands(keys: Keys, job_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The commands whose replies ``parse_record`` reads."""
+    key = keys.job(job_id)
+    return ("HGETALL", key), ("GET", key)
+
+
+def parse_record(job_id: str, replies: Sequence[Any]) -> JobRecord | None:
+    """The record in the replies of ``record_commands``; None when there is none, or it is neither."""
+    as_hash, as_text = replies
+    if isinstance(as_hash, list) and as_hash:
+        pairs = zip(as_hash[::2], as_hash[1::2], strict=False)
+        return _record(job_id, {_text(k): _text(v) for k, v in pairs}, foreign=False)
+    if isinstance(as_text, bytes):
+        try:
+            fields = json.loads(as_text)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(fields, dict):
+            if fields.get("result") is not None:
+                fields["result"] = json.dumps(fields["result"])
+            return _record(job_id, fields, foreign=True)
+    return None
+
+
+def read_record(link: Link, keys: Keys, job_id: str) -> JobRecord | None:
+    """The record of one job, or None."""
+    return parse_record(job_id, link.pipeline(record_commands(keys, job_id)))
+
+
+def read_records(link: Link, keys: Keys, job_ids: Iterable[str]) -> dict[str, JobRecord]:
+    """The records of many jobs in one round trip, by id; those without one are left out."""
+    ids = list(dict.fromkeys(job_ids))
+    replies = link.pipeline([command for each in ids for command in record_commands(keys, each)])
+    found = {}
+    for at, job_id in enumerate(ids):
+        record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
+        if record is not None:
+            found[job_id] = record
+    return found
+
+
+def _record(job_id: str, fields: Mapping[str, Any], *, foreign: bool) -> JobRecord:
+    status = str(fields.get("status") or "")
+    return JobRecord(
+        id=job_id,
+        status=Status(status) if status in Status else status,
+        function=str(fields.get("function") or ""),
+        queue=_optional(fields.get("queue")),
+        result=_optional(fields.get("result")),
+        error=_optional(fields.get("error")),
+        ts=_number(fields.get("ts")),
+        retry_count=_whole(fields.get("retry_count")),
+        retries=_whole(fields.get("retries")),
+        enqueued_at=_number(fields.get("enqueued_at")),
+        started_at=_number(fields.get("started_at")),
+        finished_at=_number(fields.get("finished_at")),
+        worker=_optional(fields.get("worker")),
+        foreign=foreign,
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _optional(value: object) -> str | None:
+    return str(value) if value not in (None, "") else None
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def is_error(reply: object) -> bool:
+    """Whether a pipelined reply is an error."""
+    return isinstance(reply, redis.RedisError)
