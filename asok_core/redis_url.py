@@ -17,7 +17,8 @@ ALLOWED = (
 _SCHEMES = frozenset({"redis", "rediss", "unix"})
 _SENTINEL = frozenset({"redis+sentinel", "rediss+sentinel"})
 _CLUSTER = frozenset({"redis+cluster", "rediss+cluster"})
-_HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:\[\]@/]+)")
+_NO_HOST = "its host is missing or makes no sense"
+_HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:,\[\]@/]+)")
 _USERINFO = re.compile(r"^(?P<scheme>[^@]*?://)?(?P<userinfo>.*)@", re.DOTALL)
 _SECRET_QUERY = re.compile(
     r"([?&][^=&#]*(?:password|username|secret)[^=&#]*=)[^&#]*", re.IGNORECASE
@@ -65,7 +66,11 @@ def parse_redis_url(url: str) -> RedisAddress:
     """
     if not url.isprintable() or " " in url:
         raise ValueError("it holds a space or a control character")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Its message repeats the password.
+        raise ValueError(_NO_HOST) from None
     scheme = parts.scheme.lower()
     if scheme not in _SCHEMES | _SENTINEL | _CLUSTER or not url[len(scheme) :].startswith("://"):
         raise ValueError("it does not begin like a Redis URL")
@@ -157,7 +162,7 @@ def _hosts(scheme: str, netloc: str) -> tuple[tuple[str, int], ...]:
 def _host(text: str, default_port: int) -> tuple[str, int]:
     found = _HOST.match(text)
     if found is None:
-        raise ValueError("its host is missing or makes no sense")
+        raise ValueError(_NO_HOST)
     rest = text[found.end() :]
     if not rest:
         return found["v6"] or found["name"], default_port

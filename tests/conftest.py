@@ -23,7 +23,7 @@ PERMANENT = re.compile(
 )
 """Keys that live as long as the queues do. Every other key has a TTL, or it would pile up."""
 
-# The machine's own configuration is not what is tested, and Textual reads these when it is imported.
+# The machine's own configuration is not under test, and Textual reads these when imported.
 for _setting in Settings.declared().values():
     for _variable in _setting.variables:
         os.environ.pop(_variable, None)
@@ -58,7 +58,9 @@ def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> It
     """The URL of an empty Redis. After the test, no key may be left that will stay for ever."""
     import redis
 
-    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+    with redis.Redis.from_url(
+        redis_server.url, decode_responses=True, encoding_errors="backslashreplace"
+    ) as client:
         client.flushall()
         yield redis_server.url
         left = set(_without_ttl(client))

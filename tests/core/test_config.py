@@ -1,0 +1,247 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asok_core.config import Settings
+from asok_core.errors import SettingsError
+
+
+def test_defaults_are_those_of_an_empty_environment() -> None:
+    assert Settings.load({}) == Settings()
+    assert Settings().queue_backend == "local"
+    assert Settings().redis_url == "redis://localhost:6379/0"
+    assert Settings().worker_queues == ("high", "default", "low")
+    assert Settings().secret_key is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "attribute", "value"),
+    [
+        ("ASOK_QUEUE_BACKEND", " Redis ", "queue_backend", "redis"),
+        ("ASOK_QUEUE_BACKEND", "", "queue_backend", "local"),
+        ("ASOK_REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("REDIS_URL", "redis://h/1", "redis_url", "redis://h/1"),
+        ("ASOK_NAMESPACE", "{asok}", "namespace", "{asok}"),
+        ("ASOK_NAMESPACE", "team-a:asok_2", "namespace", "team-a:asok_2"),
+        ("SECRET_KEY", " kept as it is ", "secret_key", " kept as it is "),
+        ("SECRET_KEY", "", "secret_key", None),
+        ("SECRET_KEY_FALLBACKS", "one, two,,", "secret_key_fallbacks", ("one", "two")),
+        ("BG_WORKERS", "4", "bg_workers", 4),
+        ("ASOK_WORKER_QUEUES", "a, b ,a,", "worker_queues", ("a", "b")),
+        ("ASOK_WORKER_CONCURRENCY", "1024", "worker_concurrency", 1024),
+        ("ASOK_WORKER_PROCESSES", " 2 ", "worker_processes", 2),
+        ("ASOK_WORKER_SHUTDOWN_TIMEOUT", "1m", "worker_shutdown_timeout", 60.0),
+        ("ASOK_CRASH_LIMIT", "1", "crash_limit", 1),
+        ("ASOK_RETRY_JITTER", ".25", "retry_jitter", 0.25),
+        ("ASOK_RETRY_MAX_DELAY", "2h", "retry_max_delay", 7200.0),
+        ("ASOK_RETRY_MAX_DELAY", "", "retry_max_delay", None),
+        ("ASOK_DLQ_MAX", "10", "dlq_max", 10),
+        ("ASOK_DLQ_MAX_AGE", "30d", "dlq_max_age", 2_592_000.0),
+        ("ASOK_MAX_PAYLOAD", "2MiB", "max_payload", 2_097_152),
+        ("ASOK_MAX_RESULT", "512", "max_result", 512),
+        ("ASOK_MAX_TRACEBACK", "16 kb", "max_traceback", 16_384),
+        ("ASOK_CONSOLE_PROTECTED", "Yes", "console_protected", True),
+    ],
+)
+def test_each_variable_sets_its_attribute(
+    variable: str, text: str, attribute: str, value: object
+) -> None:
+    assert getattr(Settings.load({variable: text}), attribute) == value
+
+
+def test_every_setting_is_tried_above() -> None:
+    (marker,) = (
+        mark
+        for mark in test_each_variable_sets_its_attribute.pytestmark  # type: ignore[attr-defined]
+        if mark.name == "parametrize"
+    )
+    assert {row[2] for row in marker.args[1]} == set(Settings.declared())
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "line"),
+    [
+        (
+            "ASOK_QUEUE_BACKEND",
+            "kafka",
+            "ASOK_QUEUE_BACKEND is 'kafka'. Allowed: local, redis or eager",
+        ),
+        (
+            "ASOK_WORKER_CONCURRENCY",
+            "0",
+            "ASOK_WORKER_CONCURRENCY is '0'. Allowed: a whole number from 1 to 1024",
+        ),
+        (
+            "ASOK_WORKER_CONCURRENCY",
+            "x",
+            "ASOK_WORKER_CONCURRENCY is 'x'. Allowed: a whole number from 1 to 1024",
+        ),
+        (
+            "ASOK_WORKER_CONCURRENCY",
+            "",
+            "ASOK_WORKER_CONCURRENCY is ''. Allowed: a whole number from 1 to 1024",
+        ),
+        ("BG_WORKERS", "-1", "BG_WORKERS is '-1'. Allowed: a whole number from 1 to 1024"),
+        ("BG_WORKERS", "1.5", "BG_WORKERS is '1.5'. Allowed: a whole number from 1 to 1024"),
+        (
+            "ASOK_WORKER_QUEUES",
+            " , ",
+            (
+                "ASOK_WORKER_QUEUES is ' , '; it names no queue. "
+                "Allowed: names of queues with commas between them, at least one"
+            ),
+        ),
+        (
+            "ASOK_WORKER_QUEUES",
+            "high,a\x1b[2J",
+            (
+                r"ASOK_WORKER_QUEUES is 'high,a\x1b[2J'; queue name 'a\x1b[2J' holds a comma or a "
+                "control character. Allowed: names of queues with commas between them, at least one"
+            ),
+        ),
+        (
+            "ASOK_WORKER_QUEUES",
+            "q" * 201,
+            (
+                f"ASOK_WORKER_QUEUES is '{'q' * 60}...'; queue name '{'q' * 60}...' is longer than 200 "
+                "characters. Allowed: names of queues with commas between them, at least one"
+            ),
+        ),
+        (
+            "ASOK_NAMESPACE",
+            "a*",
+            (
+                "ASOK_NAMESPACE is 'a*'. Allowed: letters, digits and . _ : - "
+                "(in braces for Redis Cluster, as in {asok})"
+            ),
+        ),
+        ("ASOK_RETRY_JITTER", "2", "ASOK_RETRY_JITTER is '2'. Allowed: a fraction from 0 to 1"),
+        (
+            "ASOK_DLQ_MAX_AGE",
+            "soon",
+            "ASOK_DLQ_MAX_AGE is 'soon'. Allowed: a length of time such as 90, 90s, 5m, 2h or 7d",
+        ),
+        (
+            "ASOK_MAX_PAYLOAD",
+            "0",
+            "ASOK_MAX_PAYLOAD is '0'. Allowed: a size in bytes such as 65536, 64KiB or 1MiB",
+        ),
+        (
+            "ASOK_CONSOLE_PROTECTED",
+            "maybe",
+            "ASOK_CONSOLE_PROTECTED is 'maybe'. Allowed: 1, 0, true, false, yes, no, on or off",
+        ),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_one_clear_line(variable: str, text: str, line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({variable: text})
+    assert str(caught.value) == line
+
+
+@pytest.mark.parametrize("variable", ["ASOK_REDIS_URL", "REDIS_URL"])
+def test_a_refused_url_is_named_without_its_password(variable: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({variable: "redis://me:hunter2@host:port/0"})
+    line = str(caught.value)
+    assert line.startswith(
+        f"{variable} is 'redis://me:***@host:port/0'; its port is not a number from 1 to 65535."
+    )
+    assert "\n" not in line
+
+
+def test_a_refused_secret_is_never_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"SECRET_KEY": "hunter2\udcff"})
+    assert str(caught.value) == (
+        "SECRET_KEY is set to something that is not shown here; it is not UTF-8 text. "
+        "Allowed: any UTF-8 text"
+    )
+
+
+def test_the_first_name_of_a_setting_wins_unless_it_is_blank() -> None:
+    both = {"ASOK_REDIS_URL": "redis://ours", "REDIS_URL": "redis://theirs"}
+    assert Settings.load(both).redis_url == "redis://ours"
+    assert Settings.load(both | {"ASOK_REDIS_URL": " "}).redis_url == "redis://theirs"
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    settings = Settings.load(
+        {
+            "SECRET_KEY": "hunter2",
+            "SECRET_KEY_FALLBACKS": "hunter3",
+            "ASOK_REDIS_URL": "redis://:hunter4@h",
+        }
+    )
+    assert "hunter" not in repr(settings)
+    assert settings.masked_redis_url == "redis://:***@h"
+
+
+def test_a_missing_secret_key_tells_how_to_make_one() -> None:
+    assert Settings.load({"SECRET_KEY": "k"}).require_secret_key() == "k"
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY is not set, .* Make one with (.*) and"):
+        Settings().require_secret_key()
+
+
+def test_the_told_way_to_make_a_secret_key_works() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings().require_secret_key()
+    command = re.search(r'python -c "([^"]+)"', str(caught.value))
+    assert command
+    made = subprocess.run(
+        [sys.executable, "-c", command[1]], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert re.fullmatch(r"[0-9a-f]{64}\n", made.stdout)
+
+
+class TestDotenv:
+    def test_the_environment_stands_over_the_file(self, tmp_path: Path) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_text("BG_WORKERS=3\nASOK_DLQ_MAX='7'\n# note\nEMPTY\n")
+        settings = Settings.load({"BG_WORKERS": "5"}, dotenv=dotenv)
+        assert (settings.bg_workers, settings.dlq_max) == (5, 7)
+
+    def test_the_nearest_file_upwards_is_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inner = tmp_path / "app" / "deep"
+        inner.mkdir(parents=True)
+        (tmp_path / ".env").write_text("BG_WORKERS=3\n")
+        (tmp_path / "app" / ".env").write_text("BG_WORKERS=4\n")
+        monkeypatch.chdir(inner)
+        assert Settings.load().bg_workers == 4
+        assert "BG_WORKERS" not in os.environ
+
+    def test_a_given_environment_looks_for_no_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / ".env").write_text("BG_WORKERS=3\n")
+        monkeypatch.chdir(tmp_path)
+        assert Settings.load({}).bg_workers == 10
+
+    def test_a_file_that_is_no_text_is_one_line(self, tmp_path: Path) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_bytes(b"BG_WORKERS=\xff\n")
+        with pytest.raises(SettingsError, match=r"\.env cannot be read: it is not UTF-8 text$"):
+            Settings.load({}, dotenv=dotenv)
+
+    def test_a_wrong_value_in_the_file_is_named_as_ever(self, tmp_path: Path) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_text("BG_WORKERS=lots\n")
+        with pytest.raises(SettingsError, match=r"^BG_WORKERS is 'lots'\. Allowed: "):
+            Settings.load({}, dotenv=dotenv)
+
+
+def test_the_core_loads_neither_redis_nor_textual_nor_dotenv() -> None:
+    script = (
+        "import sys, asok_core, asok_core.config; asok_core.config.Settings.load({}); "
+        "print(sorted({'redis', 'textual', 'rich', 'humanize', 'dotenv'} & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert told.stdout == "[]\n"
