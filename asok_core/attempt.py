@@ -1,0 +1,87 @@
+"""One run of a task, wherever it runs: coroutines, the soft timeout, and what is kept of its end."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import traceback
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from asok_core.deadline import soft_deadline
+from asok_core.errors import JobTimeout
+
+_CUT = "... (cut)"
+
+
+def run(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    timeout: float | None = None,
+) -> Any:
+    """Call the task in this thread and return its result.
+
+    A coroutine runs to its end on an event loop of its own, in this thread and context.
+
+    Raises:
+        JobTimeout: It ran longer than ``timeout`` seconds.
+        BaseException: Whatever the task raises.
+    """
+    with soft_deadline(timeout):
+        result = function(*args, **kwargs)
+        if not inspect.iscoroutine(result):
+            return result
+    return asyncio.run(_limited(result, timeout))
+
+
+async def _limited(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit:
+            return await coroutine
+    except TimeoutError as error:
+        if limit.expired():
+            raise JobTimeout(f"it ran longer than its timeout of {timeout:g} s") from error
+        raise
+
+
+def describe(error: BaseException) -> str:
+    """``repr`` of an error, as log lines show it, whatever its ``__repr__`` does."""
+    try:
+        return repr(error)
+    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide that the task failed
+        return f"{type(error).__name__}(...)"
+
+
+def traceback_text(error: BaseException, limit: int) -> str:
+    """The traceback of an error as text of at most ``limit`` bytes; its end is what is kept."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the task failed
+        text = describe(error)
+    encoded = text.encode("utf-8", "backslashreplace")
+    if len(encoded) > limit:
+        encoded = _CUT.encode() + b"\n" + encoded[-max(limit - len(_CUT) - 1, 0) :]
+    return encoded.decode("utf-8", "replace")
+
+
+def result_text(result: object, limit: int) -> str:
+    """The JSON text that a record keeps of a result: always valid JSON of about ``limit`` bytes.
+
+    What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than ``limit``
+    as a string that holds the beginning of its JSON text.
+    """
+    if result is None:
+        return "null"
+    try:
+        text = json.dumps(result, allow_nan=False)
+    except Exception:  # noqa: BLE001 - a result of any type must not fail a job that is done
+        try:
+            text = json.dumps(repr(result))
+        except Exception:  # noqa: BLE001
+            text = json.dumps(f"<{type(result).__name__}>")
+    if len(text) <= limit:
+        return text
+    return json.dumps(text[: max(limit - len(_CUT) - 2, 0)] + _CUT)

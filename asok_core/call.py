@@ -1,0 +1,136 @@
+"""A call that is to become a job: the function, its arguments, and how it is to be run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from asok_core.job import MAX_RETRIES, Job
+from asok_core.setting import parse_queue_name
+
+Delay = float | timedelta
+Moment = float | datetime
+
+_LONGEST_UNIQUE = 200
+_good_queue_name = lru_cache(maxsize=256)(parse_queue_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a job is run. Durations are seconds.
+
+    queue: Which queue it waits in.
+    retries: How many times it runs again after a failure.
+    backoff: The n-th retry comes ``backoff ** n`` seconds after the failure.
+    timeout: JobTimeout is raised in a task that runs longer; None for no limit.
+    delay: Start this much later (seconds or timedelta), or
+    at: start at this moment (an aware datetime, or seconds since the epoch).
+    unique: While a job with this key is unfinished, another is not enqueued.
+
+    Raises ValueError or TypeError that names the option.
+    """
+
+    queue: str = "default"
+    retries: int = 0
+    backoff: float = 2
+    timeout: float | None = None
+    delay: Delay | None = None
+    at: Moment | None = None
+    unique: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.queue, str):
+            raise TypeError(f"_queue is a {type(self.queue).__name__}, not a string")
+        _good_queue_name(self.queue)
+        if not isinstance(self.retries, int) or isinstance(self.retries, bool):
+            raise TypeError(f"_retries is a {type(self.retries).__name__}, not a whole number")
+        if not 0 <= self.retries <= MAX_RETRIES:
+            raise ValueError(f"_retries is {self.retries}; allowed: 0 to {MAX_RETRIES}")
+        if _number("_backoff", self.backoff) < 0:
+            raise ValueError(f"_backoff is {self.backoff}; allowed: 0 or more")
+        if self.timeout is not None and _number("_timeout", self.timeout) <= 0:
+            raise ValueError(f"_timeout is {self.timeout}; allowed: more than 0 seconds, or None")
+        self._check_start()
+        if self.unique is not None:
+            self._check_unique(self.unique)
+
+    def _check_start(self) -> None:
+        if self.delay is not None:
+            if self.at is not None:
+                raise ValueError("_delay and _at are both given; one of them says when to start")
+            if _number("_delay", _seconds(self.delay)) < 0:
+                raise ValueError(f"_delay is {self.delay}; allowed: 0 seconds or more")
+        if isinstance(self.at, datetime):
+            if self.at.tzinfo is None:
+                raise ValueError("_at has no time zone; give one, as in datetime.now(UTC)")
+        elif self.at is not None:
+            _number("_at", self.at)
+
+    @staticmethod
+    def _check_unique(key: object) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"_unique is a {type(key).__name__}, not a string")
+        if not 0 < len(key) <= _LONGEST_UNIQUE:
+            raise ValueError(f"_unique has {len(key)} characters; allowed: 1 to {_LONGEST_UNIQUE}")
+
+    def due_at(self, now: float) -> float | None:
+        """When the job is to start, epoch seconds; None for at once."""
+        if self.delay is not None:
+            return now + _seconds(self.delay) or None
+        if isinstance(self.at, datetime):
+            return self.at.timestamp()
+        return self.at
+
+
+NO_OPTIONS = Options()
+
+
+def _seconds(delay: Delay) -> float:
+    return delay.total_seconds() if isinstance(delay, timedelta) else delay
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, not a finite number")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, its arguments and its options, not enqueued yet."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    options: Options = NO_OPTIONS
+
+    def job(
+        self,
+        job_id: str,
+        names: tuple[str, str],
+        now: float,
+        request: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
+        options = self.options
+        return Job(
+            id=job_id,
+            module=names[0],
+            function=names[1],
+            args=self.args,
+            kwargs=self.kwargs,
+            queue=options.queue,
+            retries=options.retries,
+            backoff=options.backoff,
+            enqueued_at=now,
+            due_at=options.due_at(now),
+            timeout=options.timeout,
+            unique=options.unique,
+            request=request,
+        )

@@ -1,0 +1,117 @@
+"""Soft time limits: an exception raised inside the thread that runs a task.
+
+The exception arrives between two Python instructions. A task that waits inside C code (a socket read,
+``time.sleep``) gets it when that returns, which is why workers have a hard limit as well.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asok_core.errors import JobTimeout
+
+
+@contextmanager
+def soft_deadline(seconds: float | None) -> Iterator[None]:
+    """Raise JobTimeout in the body once it has run for ``seconds``; None sets no limit."""
+    if seconds is None:
+        yield
+        return
+    guard = _Guard(seconds)
+    try:
+        _timer.add(guard)
+        try:
+            yield
+        finally:
+            _timer.remove(guard)
+            guard.disarm()
+    except JobTimeout as timeout:
+        if guard.fired and not timeout.args:
+            timeout.args = (f"it ran longer than its timeout of {seconds:g} s",)
+        raise
+
+
+class _Guard:
+    """One running body: its thread and when its time is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+        self.fired = False
+        self._thread = threading.get_ident()
+        self._armed = True
+        self._lock = threading.Lock()
+
+    def fire(self) -> None:
+        with self._lock:
+            if self._armed:
+                self.fired = True
+                _raise_in(self._thread, JobTimeout)
+
+    def disarm(self) -> None:
+        with self._lock:
+            self._armed = False
+        if self.fired:
+            # It may be on its way still: without this it would strike whatever the thread does next.
+            _raise_in(self._thread, None)
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), None if kind is None else ctypes.py_object(kind)
+    )
+
+
+class _Timer:
+    """One daemon thread for all guards, started by the first. There is a guard per busy thread at most."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._guards: set[_Guard] = set()
+        self._thread: threading.Thread | None = None
+        self._next = float("inf")
+
+    def add(self, guard: _Guard) -> None:
+        with self._changed:
+            self._guards.add(guard)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="asok-deadlines", daemon=True
+                )
+                self._thread.start()
+            elif guard.at < self._next:
+                self._changed.notify()
+
+    def remove(self, guard: _Guard) -> None:
+        with self._changed:
+            self._guards.discard(guard)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                due = [guard for guard in self._guards if guard.at <= now]
+                self._guards.difference_update(due)
+                self._next = min((guard.at for guard in self._guards), default=float("inf"))
+            for guard in due:
+                guard.fire()
+            with self._changed:
+                self._next = min((guard.at for guard in self._guards), default=float("inf"))
+                wait = None if self._next == float("inf") else self._next - time.monotonic()
+                if wait is None or wait > 0:
+                    self._changed.wait(wait)
+
+
+_timer = _Timer()
+
+
+def _renew_after_fork() -> None:
+    global _timer  # noqa: PLW0603 - the parent's thread does not exist in the child
+    _timer = _Timer()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)

@@ -1,0 +1,88 @@
+"""The future that an application holds of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from asok_core.errors import JobCancelled
+
+R = TypeVar("R")
+
+
+class JobFuture(Future[R], Generic[R]):
+    """A ``concurrent.futures.Future`` of a job, with its ``job_id``.
+
+    ``result(timeout)`` returns what the task returned. When the job failed for good it raises
+    JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
+    ran in this process; JobCancelled when it was cancelled before it started; TimeoutError when it
+    is not finished in time.
+    """
+
+    def __init__(self, job_id: str, cancel: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self._cancel_job = cancel
+
+    def cancel(self) -> bool:
+        """Stop the job if it has not started. True if it will not run."""
+        return self.cancelled() or (not self.done() and self._cancel_job(self.job_id))
+
+    def cancelled(self) -> bool:
+        """Whether the job was cancelled before it started."""
+        return self.done() and isinstance(super().exception(), JobCancelled)
+
+    def __repr__(self) -> str:
+        return f"<JobFuture of job {self.job_id}>"
+
+
+class RemoteFuture(JobFuture[R]):
+    """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is."""
+
+    def __init__(
+        self,
+        job_id: str,
+        cancel: Callable[[str], bool],
+        watch: Callable[[RemoteFuture[Any]], None],
+    ) -> None:
+        super().__init__(job_id, cancel)
+        self._watch: Callable[[RemoteFuture[Any]], None] | None = watch
+        # concurrent.futures.wait() and as_completed() call no method of a future: they add
+        # themselves to this list.
+        self._waiters = _Waiters(self._start)
+
+    def _start(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch(self)
+
+    def done(self) -> bool:
+        """Whether the job is known to be finished. The first call begins to watch it."""
+        self._start()
+        return super().done()
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the job and return its result; see :class:`JobFuture` for what is raised."""
+        self._start()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return what ``result`` would raise, or None."""
+        self._start()
+        return super().exception(timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Call ``fn`` with this future when the job is finished, in the watching thread."""
+        self._start()
+        super().add_done_callback(fn)
+
+
+class _Waiters(list[Any]):
+    def __init__(self, start: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_first = start
+
+    def append(self, waiter: Any) -> None:
+        super().append(waiter)
+        self._on_first()

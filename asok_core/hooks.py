@@ -1,0 +1,85 @@
+"""What an application hangs around its tasks: tracing, metrics, error reporting.
+
+Each hook is called in the thread and context that runs the task, on every backend::
+
+    @hooks.failure
+    def report(job: Job, error: BaseException, will_retry: bool) -> None:
+        sentry_sdk.capture_exception(error)
+
+A hook that raises is logged, and changes nothing for the job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from asok_core.job import Job
+
+logger = logging.getLogger("asok.background")
+
+Before = Callable[[Job], object]
+"""Called with the job right before each attempt."""
+After = Callable[[Job, Any], object]
+"""Called with the job and the task's result after an attempt that completed."""
+Failure = Callable[[Job, BaseException, bool], object]
+"""Called with the job, the error and whether a retry follows, after an attempt that failed."""
+
+B = TypeVar("B", bound=Before)
+A = TypeVar("A", bound=After)
+F = TypeVar("F", bound=Failure)
+
+_before: list[Before] = []
+_after: list[After] = []
+_failure: list[Failure] = []
+
+
+def before(hook: B) -> B:
+    """Call ``hook(job)`` before each attempt. Usable as a decorator."""
+    _before.append(hook)
+    return hook
+
+
+def after(hook: A) -> A:
+    """Call ``hook(job, result)`` after each attempt that completed. Usable as a decorator."""
+    _after.append(hook)
+    return hook
+
+
+def failure(hook: F) -> F:
+    """Call ``hook(job, error, will_retry)`` after each failed attempt. Usable as a decorator."""
+    _failure.append(hook)
+    return hook
+
+
+def remove(hook: Callable[..., object]) -> None:
+    """Stop calling ``hook``, wherever it is registered; one that is not is no error."""
+    for registered in (_before, _after, _failure):
+        while hook in registered:
+            registered.remove(hook)  # type: ignore[arg-type]  # the three lists differ in signature
+
+
+def call_before(job: Job) -> None:
+    """Tell the hooks that an attempt begins."""
+    for hook in _before:
+        _call(hook, job)
+
+
+def call_after(job: Job, result: object) -> None:
+    """Tell the hooks that an attempt completed."""
+    for hook in reversed(_after):
+        _call(hook, job, result)
+
+
+def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:  # noqa: FBT001
+    """Tell the hooks that an attempt failed."""
+    for hook in reversed(_failure):
+        _call(hook, job, error, will_retry)
+
+
+def _call(hook: Callable[..., object], *args: object) -> None:
+    try:
+        hook(*args)
+    except Exception:
+        logger.exception("Hook %s failed", getattr(hook, "__qualname__", repr(hook)))

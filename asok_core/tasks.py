@@ -1,0 +1,106 @@
+"""Tasks by name: which functions can travel to a worker, and how the worker finds them again."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from asok_core.errors import TaskNotFound
+from asok_core.job import task_name
+
+FUNCTION_ATTRIBUTE = "__asok_function__"
+"""Where an object made by ``@task`` keeps the function that a job runs."""
+
+_known: dict[Callable[..., Any], tuple[str, str]] = {}
+
+
+def function_of(task: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind an object made by ``@task``; any other callable as it is."""
+    found: Callable[..., Any] = getattr(task, FUNCTION_ATTRIBUTE, task)
+    return found
+
+
+def reference(task: Callable[..., Any]) -> tuple[str, str]:
+    """``(module, function)``: the names under which a worker will import this task.
+
+    Raises:
+        ValueError: A worker could not find it. The message says why, and what to do.
+    """
+    try:
+        return _known[task]
+    except (KeyError, TypeError):
+        pass
+    function = function_of(task)
+    problem = _problem(function)
+    if problem:
+        raise ValueError(f"{_shown(function)} cannot be queued on Redis: {problem}")
+    names = (function.__module__, function.__name__)
+    _known[task] = names
+    return names
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    return task_name(function) if hasattr(function, "__module__") else repr(function)
+
+
+def _problem(function: Callable[..., Any]) -> str | None:
+    if inspect.ismethod(function):
+        return "it is a method; move it to a module-level function and pass an id, not the object"
+    if not hasattr(function, "__name__") or not hasattr(function, "__qualname__"):
+        kind = type(function).__name__
+        return f"it is a {kind} object, not a function; wrap the call in a module-level function"
+    if function.__name__ == "<lambda>":
+        return "a lambda has no name that a worker can import; write a module-level function"
+    if "<locals>" in function.__qualname__:
+        return "it is defined inside a function; move it to the top level of its module"
+    if function.__module__ == "__main__":
+        return (
+            "it is defined in __main__, which is another file in the worker; "
+            "move it to a module that both can import"
+        )
+    if "." in function.__qualname__:
+        return "it belongs to a class; move it to a module-level function"
+    return _unreachable(function)
+
+
+def _unreachable(function: Callable[..., Any]) -> str | None:
+    module = sys.modules.get(function.__module__)
+    name = f"{function.__module__}.{function.__name__}"
+    found = getattr(module, function.__name__, None)
+    if found is None:
+        return f"there is no {name}; is it a wrapper with another's name?"
+    if function_of(found) is not function:
+        return (
+            f"{name} is another function; use functools.wraps in the decorator and "
+            "queue the decorated function"
+        )
+    return None
+
+
+def resolve(module: str, function: str) -> Callable[..., Any]:
+    """Import the task that a job names. An object made by ``@task`` yields its function.
+
+    Raises:
+        TaskNotFound: The module does not import, or holds no such function. The message says which.
+    """
+    if function.startswith("__") or not function.isidentifier():
+        raise TaskNotFound(f"{function!r} in module {module!r} cannot name a task")
+    if not module or module.startswith("."):
+        raise TaskNotFound(f"{module!r} cannot name a module")
+    try:
+        home = importlib.import_module(module)
+    except BaseException as error:
+        # A module that calls sys.exit() while it is imported must not take the worker along.
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise TaskNotFound(f"module {module!r} cannot be imported: {reason}") from error
+    found = getattr(home, function, None)
+    if found is None:
+        raise TaskNotFound(f"module {module!r} has no function {function!r}")
+    if not callable(found):
+        raise TaskNotFound(f"{module}.{function} is a {type(found).__name__}, not a function")
+    return function_of(found)
