@@ -161,12 +161,12 @@ def _hosts(scheme: str, netloc: str) -> tuple[tuple[str, int], ...]:
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
     found = _HOST.match(text)
-    if found is None:
+    rest = text[found.end() :] if found else ""
+    if found is None or rest[:1] not in {"", ":"}:
         raise ValueError(_NO_HOST)
-    rest = text[found.end() :]
     if not rest:
         return found["v6"] or found["name"], default_port
     port = rest[1:]
-    if rest[0] != ":" or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+    if not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
         raise ValueError("its port is not a number from 1 to 65535")
     return found["v6"] or found["name"], int(port)
