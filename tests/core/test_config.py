@@ -108,7 +108,8 @@ def test_every_setting_is_tried_above() -> None:
             "q" * 201,
             (
                 f"ASOK_WORKER_QUEUES is '{'q' * 60}...'; queue name '{'q' * 60}...' is longer "
-                "than 200 characters. Allowed: names of queues with commas between them, at least one"
+                "than 200 characters. "
+                "Allowed: names of queues with commas between them, at least one"
             ),
         ),
         (
