@@ -62,7 +62,7 @@ class Tether:
                 start_new_session=True,
             )
         _alive.add(self)
-        assert self._shell.stdout is not None  # noqa: S101 - for mypy
+        assert self._shell.stdout is not None
         self._output = self._shell.stdout
         self.pid = int(self._output.readline())
         """Process id of the command itself."""
