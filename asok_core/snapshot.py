@@ -31,6 +31,9 @@ class ServerInfo:
     """``none``, ``rdb``, ``aof`` or ``aof+rdb``."""
     clients: int | None = None
     uptime: float | None = None
+    evicted_keys: int | None = None
+    """Keys that Redis threw away for want of memory since it started: each may have been a queue."""
+    last_save_ok: bool | None = None
     round_trip_ms: float | None = None
 
 
@@ -50,6 +53,10 @@ class Bucket:
     """Total run time of the attempts that finished, milliseconds."""
     wait_ms: int = 0
     """Total time from due to start, milliseconds."""
+    runs: Mapping[int, int] = field(default_factory=dict)
+    waits: Mapping[int, int] = field(default_factory=dict)
+    """How many runs and waits there were by length: key ``b`` counts those of up to ``2 ** (b / 4)``
+    milliseconds (and more than the key before)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,13 @@ class QueueStats:
     wait_ms: float | None = None
     run_ms: float | None = None
     """Mean wait and run of a job over the last full minute, milliseconds."""
+    wait_p50_ms: float | None = None
+    wait_p95_ms: float | None = None
+    run_p50_ms: float | None = None
+    run_p95_ms: float | None = None
+    """Percentiles over the last five minutes, exact to a quarter of an octave."""
+    problem: str = ""
+    """Why the queue cannot be read (its key is no list), or an empty string."""
     recent: tuple[Bucket, ...] = ()
     """The last five minutes in 10 s buckets, oldest first; the newest is still filling."""
 
@@ -106,6 +120,8 @@ class WorkerInfo:
     rss: int | None = None
     """Resident memory of all its processes, bytes."""
     quiet: bool = False
+    wanted: str = ""
+    """What an operator told it to do and it has not done yet: ``quiet``, ``stop`` or nothing."""
     jobs: tuple[RunningJob, ...] = ()
 
 
@@ -123,6 +139,8 @@ class Snapshot:
     """Delayed jobs whose time has come and which no worker has promoted yet."""
     next_due_at: float | None = None
     active: int = 0
+    orphaned: int = 0
+    """Jobs in active lists that no lease covers; any worker takes them back."""
     dead: int = 0
     oldest_dead_at: float | None = None
     dead_head: str = ""
@@ -155,6 +173,13 @@ class Row:
     queue: str
     at: float | None = None
     record: JobRecord | None = None
+    size: int | None = None
+    """Bytes of the whole element; None when ``payload.raw`` is all of it."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the element was too large to be read whole: ``payload`` tells what its ends say."""
+        return self.size is not None
 
     @property
     def key(self) -> str:

@@ -89,6 +89,9 @@ class Reader(Protocol):
     def pending(self, queue: str, start: int, count: int) -> Page:
         """Pending jobs in execution order."""
 
+    def next_jobs(self, queues: Sequence[str], count: int) -> dict[str, Page]:
+        """The next ``count`` jobs of each queue in execution order, in one round trip."""
+
     def delayed(self, start: int, count: int) -> Page:
         """Delayed jobs, soonest first, with their records."""
 

@@ -14,6 +14,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.job import JobRecord
 from asok_core.states import Status
 
+_STATUSES = {str(each): each for each in Status}
+
 COMMANDS = 2
 """Commands of one record: a reply to either is an error when the record is of the other type."""
 
@@ -63,7 +65,7 @@ def _record(job_id: str, fields: Mapping[str, Any], *, foreign: bool) -> JobReco
     status = str(fields.get("status") or "")
     return JobRecord(
         id=job_id,
-        status=Status(status) if status in Status else status,
+        status=_STATUSES.get(status, status),
         function=str(fields.get("function") or ""),
         queue=_optional(fields.get("queue")),
         result=_optional(fields.get("result")),

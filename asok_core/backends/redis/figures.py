@@ -1,0 +1,111 @@
+"""From counters in buckets to rates, means and percentiles; closed buckets are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from asok_core.snapshot import Bucket
+
+RECENT = 300
+"""Seconds of ten second buckets that a snapshot holds."""
+_LATE = 10
+"""Seconds after which no counter of a bucket changes any more."""
+
+
+class BucketMemory:
+    """The buckets of one width that were read already, so that only the newest are asked again.
+
+    ``keep`` is how many seconds back they are kept.
+    """
+
+    def __init__(self, width: int, keep: int) -> None:
+        self.width = width
+        self._keep = keep
+        self._known: dict[str, dict[int, Bucket]] = {}
+        self._closed: dict[str, int] = {}
+
+    def span(self, now: float, seconds: int | None = None) -> tuple[int, int]:
+        """Starts of the first and last bucket of the last ``seconds`` (default: all kept)."""
+        last = int(now) - int(now) % self.width
+        return last - (seconds or self._keep) + self.width, last
+
+    def missing_from(self, queue: str, first: int) -> int:
+        """Start of the first bucket that has to be read, of those from ``first``."""
+        return max(first, self._closed.get(queue, first))
+
+    def absorb(self, queue: str, read: Iterable[Bucket], first: int, now: float) -> None:
+        """Keep what was read from ``first`` up to now."""
+        known = self._known.setdefault(queue, {})
+        closed = self._closed.get(queue)
+        if closed is not None and first > closed:
+            # A gap: what lies before it may be asked for again.
+            known.clear()
+        known.update((bucket.start, bucket) for bucket in read)
+        oldest = int(now) - self._keep - self.width
+        for start in [start for start in known if start < oldest]:
+            del known[start]
+        self._closed[queue] = int(now - _LATE) - int(now - _LATE) % self.width
+
+    def window(self, queue: str, first: int, last: int) -> tuple[Bucket, ...]:
+        """The buckets that start from ``first`` to ``last``, empty ones too, oldest first."""
+        known = self._known.get(queue, {})
+        return tuple(
+            known.get(start) or Bucket(start, self.width)
+            for start in range(first, last + 1, self.width)
+        )
+
+    def forget(self, queues: Iterable[str]) -> None:
+        """Drop all queues but ``queues``."""
+        kept = set(queues)
+        for queue in [queue for queue in self._closed if queue not in kept]:
+            del self._closed[queue]
+            self._known.pop(queue, None)
+
+
+def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
+    """The sum of buckets as one."""
+    counters = dict.fromkeys(
+        ("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms"), 0
+    )
+    runs: dict[int, int] = {}
+    waits: dict[int, int] = {}
+    for part in parts:
+        for name in counters:
+            counters[name] += getattr(part, name)
+        for into, histogram in ((runs, part.runs), (waits, part.waits)):
+            for key, n in histogram.items():
+                into[key] = into.get(key, 0) + n
+    return Bucket(start=start, width=width, runs=runs, waits=waits, **counters)
+
+
+def percentile(histogram: Mapping[int, int], share: float) -> float | None:
+    """Milliseconds that ``share`` (0..1) of the counted did not exceed; None of nothing."""
+    every = sum(histogram.values())
+    if not every:
+        return None
+    wanted, met = share * every, 0
+    for key in sorted(histogram):
+        met += histogram[key]
+        if met >= wanted:
+            return float(2 ** (min(key, 200) / 4))
+    return None
+
+
+def rates(recent: Sequence[Bucket]) -> dict[str, float | None]:
+    """The rates, means and percentiles of ``QueueStats``. The newest bucket is still filling."""
+    closed = recent[-7:-1]
+    minute, every = total(0, 60, closed), total(0, RECENT, recent)
+    seconds = sum(bucket.width for bucket in closed) or 1
+    finished = minute.completed + minute.failed
+    return {
+        "enqueued_per_s": minute.enqueued / seconds,
+        "completed_per_s": minute.completed / seconds,
+        "failed_per_s": minute.failed / seconds,
+        "failure_rate": minute.failed / finished if finished else None,
+        "wait_ms": minute.wait_ms / finished if finished else None,
+        "run_ms": minute.run_ms / finished if finished else None,
+        "wait_p50_ms": percentile(every.waits, 0.5),
+        "wait_p95_ms": percentile(every.waits, 0.95),
+        "run_p50_ms": percentile(every.runs, 0.5),
+        "run_p95_ms": percentile(every.runs, 0.95),
+    }

@@ -1,0 +1,42 @@
+-- Reads a window of a list or sorted set, each item cut to a bound. Writes nothing.
+-- needs: bounded
+-- KEYS[1] the list or sorted set
+-- ARGV    order, start, count, whole, least
+--         order: `left` and `right` walk a list from that end, `score` a sorted set upwards
+--         start: items to pass over; whole: bytes up to which an item is sent uncut
+--         least: lowest score to begin at ('' for the lowest there is), for `score` only
+-- Reply   {total, taken, size, head, tail, ...}; `score` puts the score before each size.
+--         taken < count though there are more: the bytes looked at reached their limit; ask again
+--         from start + taken. So no call holds Redis up for long, however large the items are.
+local key, order, least = KEYS[1], ARGV[1], ARGV[5]
+local start, count, whole = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local ENOUGH, LARGE, LONGEST_STEP = 2097152, 32768, 64
+
+local function read(from, n)
+  if order == 'left' then return redis.call('LRANGE', key, from, from + n - 1) end
+  if order == 'right' then return redis.call('LRANGE', key, -(from + n), -(from + 1)) end
+  if least == '' then return redis.call('ZRANGE', key, from, from + n - 1, 'WITHSCORES') end
+  return redis.call('ZRANGEBYSCORE', key, least, '+inf', 'WITHSCORES', 'LIMIT', from, n)
+end
+
+local out = { redis.call(order == 'score' and 'ZCARD' or 'LLEN', key), 0 }
+local taken, bytes, step = 0, 0, 1
+while taken < count and bytes < ENOUGH do
+  local asked = math.min(step, count - taken)
+  local items = read(start + taken, asked)
+  local stride = order == 'score' and 2 or 1
+  local first, last, by = 1, #items, stride
+  if order == 'right' then first, last, by = #items, 1, -1 end
+  for i = first, last, by do
+    if stride == 2 then out[#out + 1] = items[i + 1] end
+    bounded(out, items[i], whole)
+    bytes = bytes + #items[i]
+  end
+  local got = #items / stride
+  taken = taken + got
+  if got < asked then break end
+  -- Few at first and then more, as long as the items are small.
+  step = bytes / taken > LARGE and 1 or math.min(step * 2, LONGEST_STEP)
+end
+out[2] = taken
+return out

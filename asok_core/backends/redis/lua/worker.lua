@@ -1,0 +1,40 @@
+-- Reads what a worker says of itself and what its processes hold. Writes nothing.
+-- needs: bounded
+-- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
+--       among the fields are `queues` (names with commas between) and `processes`
+-- Reply {{field values}, {process, queue, length, {size, head, tail, ...}, ...}}, of the active lists
+--       that hold anything
+local ns, worker, whole, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local MOST_LISTS, MOST_BYTES = 4096, 2097152
+local values, named = {}, {}
+local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, unpack(ARGV, 5))
+if not said.err then
+  for i = 1, #ARGV - 4 do
+    values[i] = said[i] and string.sub(said[i], 1, 65536)
+    named[ARGV[i + 4]] = values[i]
+  end
+end
+
+local held, lists, bytes = {}, 0, 0
+local processes = math.max(1, math.min(tonumber(named.processes or 1) or 1, 256))
+for queue in string.gmatch(named.queues or '', '[^,]+') do
+  for n = 1, processes do
+    lists = lists + 1
+    if lists > MOST_LISTS then return { values, held } end
+    local key = string.format('%s:active:%s.%d:%s', ns, worker, n, queue)
+    local length = redis.pcall('LLEN', key)
+    if type(length) == 'number' and length > 0 then
+      local items = {}
+      for i = 0, math.min(most, length) - 1 do
+        if bytes > MOST_BYTES then break end
+        local item = redis.call('LINDEX', key, i)
+        bytes = bytes + #item
+        bounded(items, item, whole)
+      end
+      for _, part in ipairs({ string.format('%s.%d', worker, n), queue, length, items }) do
+        held[#held + 1] = part
+      end
+    end
+  end
+end
+return { values, held }

@@ -1,0 +1,212 @@
+"""Replies of Redis as values. Whatever another program wrote there, nothing here raises."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from typing import Any
+
+from asok_core.backends.redis.records import parse_record
+from asok_core.glimpse import Item
+from asok_core.job import JobRecord
+from asok_core.snapshot import Bucket, ServerInfo, WorkerInfo
+
+WORKER_FIELDS = (
+    "host",
+    "pid",
+    "version",
+    "queues",
+    "concurrency",
+    "processes",
+    "started_at",
+    "beat_at",
+    "running",
+    "rss",
+    "quiet",
+    "wanted",
+)
+RECORD_FIELDS = tuple(
+    each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}
+)
+
+_LARGEST = 2**53
+_HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
+_COUNTERS = frozenset(("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms"))
+_SCALAR = re.compile(rb'"(status|function|ts)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
+
+
+def text(raw: object) -> str:
+    """Bytes as text that makes the same bytes again: what is no UTF-8 becomes lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else ""
+
+
+def raw(name: str) -> bytes:
+    """The bytes of a name that ``text`` made, as a command must carry them."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def number(value: object) -> float | None:
+    """A finite number, or None."""
+    if not isinstance(value, bytes | str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: object) -> int | None:
+    """A whole number that is not negative, or None."""
+    found = number(value)
+    return None if found is None or found < 0 else int(min(found, _LARGEST))
+
+
+def count(value: object) -> int:
+    """A whole number that is not negative; anything else counts as 0."""
+    return whole(value) or 0
+
+
+def items(parts: object, *, scored: bool = False) -> list[Item]:
+    """The items of a reply that ``bounded`` in the Lua scripts put together."""
+    if not isinstance(parts, list):
+        return []
+    found = []
+    step = 4 if scored else 3
+    for at in range(0, len(parts) - step + 1, step):
+        score = number(parts[at]) if scored else None
+        size, head, tail = parts[at + step - 3 : at + step]
+        if isinstance(head, bytes) and isinstance(tail, bytes):
+            found.append(Item(int(size), head, tail, score))
+    return found
+
+
+def pairs(flat: object) -> dict[str, Any]:
+    """A flat reply of names and values as a mapping."""
+    if not isinstance(flat, list):
+        return {}
+    return {text(name): value for name, value in zip(flat[::2], flat[1::2], strict=False)}
+
+
+def buckets(parts: object, width: int) -> list[Bucket]:
+    """The buckets of ``read_buckets``, oldest first."""
+    if not isinstance(parts, list):
+        return []
+    return [
+        bucket(int(start), width, pairs(flat))
+        for start, flat in zip(parts[::2], parts[1::2], strict=False)
+    ]
+
+
+def bucket(start: int, width: int, fields: Mapping[str, Any]) -> Bucket:
+    """One bucket of its hash."""
+    counters: dict[str, int] = {}
+    histograms: dict[str, dict[int, int]] = {"run": {}, "wait": {}}
+    for name, value in fields.items():
+        if name in _COUNTERS:
+            counters[name] = count(value)
+        elif found := _HISTOGRAM.fullmatch(name):
+            histograms[found[1]][int(found[2])] = count(value)
+    return Bucket(
+        start=start,
+        width=width,
+        runs=histograms["run"],
+        waits=histograms["wait"],
+        **counters,
+    )
+
+
+def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) -> WorkerInfo:
+    """A worker of its lease and the fields of its hash (WORKER_FIELDS)."""
+    queues = text(fields.get("queues")).split(",")[:1000]
+    processes = min(count(fields.get("processes")), 256)
+    return WorkerInfo(
+        id=worker_id,
+        host=text(fields.get("host"))[:200],
+        pid=whole(fields.get("pid")),
+        version=text(fields.get("version"))[:50],
+        queues=tuple(dict.fromkeys(each for each in queues if each)),
+        concurrency=count(fields.get("concurrency")),
+        processes=processes,
+        started_at=number(fields.get("started_at")),
+        beat_at=number(fields.get("beat_at")),
+        lease_until=None if lease_ms is None else lease_ms / 1000,
+        running=count(fields.get("running")),
+        rss=whole(fields.get("rss")),
+        quiet=fields.get("quiet") in (b"1", b"true", b"True"),
+        wanted=text(fields.get("wanted"))[:20],
+    )
+
+
+def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | None:
+    """A job's record of its part of the reply of ``records.lua``."""
+    if not isinstance(reply, list) or len(reply) != 3:
+        return None
+    kind, ttl, parts = reply
+    # A field that is not there has the size -1.
+    values = [None if each.size < 0 else _joined(each) for each in items(parts)]
+    if kind == b"string" and values and values[0] is not None:
+        found = parse_record(job_id, ([], _whole_json(values[0])))
+    else:
+        flat = [
+            part
+            for name, value in zip(fields, values, strict=False)
+            if value is not None
+            for part in (name.encode(), value)
+        ]
+        found = parse_record(job_id, (flat, None))
+    if found is None:
+        return None
+    return replace(found, ttl=float(ttl) if isinstance(ttl, int) and ttl >= 0 else None)
+
+
+def _joined(item: Item) -> bytes:
+    return item.head if item.whole else item.head + " … ".encode() + item.tail
+
+
+def _whole_json(value: bytes) -> bytes:
+    # The framework's record of a huge result arrives cut; its scalars still tell how the job is.
+    if " … ".encode() not in value:
+        return value
+    scalars = dict(_SCALAR.findall(value))
+    parts = (b'"%s": %s' % (name, scalar) for name, scalar in scalars.items())
+    return b"{" + b", ".join(parts) + b"}"
+
+
+def server(url: str, info_reply: object, save_reply: object, round_trip: float) -> ServerInfo:
+    """What INFO and CONFIG GET save say; what Redis refuses to say stays unknown."""
+    info = {}
+    if isinstance(info_reply, bytes):
+        lines = (line.partition(":") for line in text(info_reply).splitlines())
+        info = {name: value for name, found, value in lines if found}
+    saved = info.get("rdb_last_bgsave_status")
+    return ServerInfo(
+        url=url,
+        version=info.get("redis_version", ""),
+        role=info.get("role", ""),
+        used_memory=whole(info.get("used_memory")),
+        max_memory=whole(info.get("maxmemory")),
+        eviction_policy=info.get("maxmemory_policy"),
+        ops_per_second=number(info.get("instantaneous_ops_per_sec")),
+        persistence=_persistence(info, save_reply),
+        clients=whole(info.get("connected_clients")),
+        uptime=number(info.get("uptime_in_seconds")),
+        evicted_keys=whole(info.get("evicted_keys")),
+        last_save_ok=None if saved is None else saved == "ok",
+        round_trip_ms=round_trip * 1000,
+    )
+
+
+def _persistence(info: Mapping[str, str], save_reply: object) -> str | None:
+    if "aof_enabled" not in info:
+        return None
+    if isinstance(save_reply, list) and len(save_reply) == 2:
+        snapshots = bool(save_reply[1])
+    else:
+        # Where CONFIG is forbidden: a server that has saved in the background does so by a rule.
+        snapshots = info.get("rdb_last_bgsave_time_sec", "-1") != "-1"
+    kinds = ["aof"] * (info["aof_enabled"] == "1") + ["rdb"] * snapshots
+    return "+".join(kinds) or "none"

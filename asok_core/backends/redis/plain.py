@@ -1,0 +1,180 @@
+"""The questions of ``queries.py`` by plain commands, for a user who may not run scripts.
+
+The same answers, at a price: an item of megabytes is read whole, and what workers hold takes a
+round trip more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.queries import (
+    HELD,
+    WHOLE,
+    Command,
+    Found,
+    Held,
+    Order,
+    Query,
+    QueueReading,
+    Window,
+    WorkerReading,
+    required,
+    wrong_type,
+)
+from asok_core.backends.redis.records import COMMANDS, parse_record, record_commands
+from asok_core.glimpse import Item
+from asok_core.job import JobRecord
+from asok_core.snapshot import Bucket
+
+MOST_LISTS = 4096
+
+
+class PlainQueries:
+    """The questions, asked by plain reading commands."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def window(
+        self, key: str, order: Order, start: int, count: int, *, whole: int = WHOLE, least: str = ""
+    ) -> Query[Window]:
+        """As ScriptQueries.window; ``whole`` has no meaning here."""
+        del whole
+        name = parsing.raw(key)
+        size: Command = ("ZCARD" if order == "score" else "LLEN", name)
+
+        def read(replies: Sequence[Any]) -> Window:
+            if wrong_type(replies[0]):
+                return Window(None)
+            total, found = required(replies[0]), _items(required(replies[1]), order)
+            return Window(total, len(found), tuple(found))
+
+        return Query((size, _range(name, order, start, count, least)), read)
+
+    def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:
+        """As ScriptQueries.queue."""
+        key = parsing.raw(self._keys.queue(name))
+        history = self.history(name, 10, first, last)
+
+        def read(replies: Sequence[Any]) -> QueueReading:
+            if wrong_type(replies[0]):
+                return QueueReading(None)
+            oldest = required(replies[1])
+            return QueueReading(
+                required(replies[0]),
+                None if oldest is None else Item(len(oldest), oldest),
+                tuple(history.read(replies[2:])),
+            )
+
+        return Query((("LLEN", key), ("LINDEX", key, -1), *history.commands), read)
+
+    def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
+        """As ScriptQueries.history."""
+        key = self._keys.fine if width == 10 else self._keys.coarse
+        starts = range(first, last + 1, width)
+
+        def read(replies: Sequence[Any]) -> list[Bucket]:
+            return [
+                parsing.bucket(start, width, parsing.pairs(reply))
+                for start, reply in zip(starts, replies, strict=True)
+                if isinstance(reply, list) and reply
+            ]
+
+        return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
+
+    def worker(self, worker_id: str) -> Query[WorkerReading]:
+        """As ScriptQueries.worker, without what it holds: that is ``held``'s to ask."""
+        key = parsing.raw(self._keys.worker(worker_id))
+
+        def read(replies: Sequence[Any]) -> WorkerReading:
+            if wrong_type(replies[0]):
+                return WorkerReading()
+            values = required(replies[0])
+            return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
+
+        return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
+
+    def held(self, worker_id: str, fields: dict[str, Any]) -> Query[tuple[Held, ...]]:
+        """What the processes of a worker hold, of the fields that ``worker`` read."""
+        worker = parsing.worker(worker_id, None, fields)
+        lists = [
+            (f"{worker_id}.{n}", queue)
+            for queue in worker.queues
+            for n in range(1, (worker.processes or 1) + 1)
+        ][:MOST_LISTS]
+        keys = [parsing.raw(self._keys.active(*each)) for each in lists]
+
+        def read(replies: Sequence[Any]) -> tuple[Held, ...]:
+            found = []
+            for at, (process, queue) in enumerate(lists):
+                length, parts = replies[2 * at], replies[2 * at + 1]
+                if isinstance(length, int) and length and isinstance(parts, list):
+                    held = tuple(Item(len(each), each) for each in parts)
+                    found.append(Held(process, queue, length, held))
+            return tuple(found)
+
+        commands: list[Command] = []
+        for key in keys:
+            commands += (("LLEN", key), ("LRANGE", key, 0, HELD - 1))
+        return Query(tuple(commands), read)
+
+    def records(
+        self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+    ) -> Query[dict[str, JobRecord]]:
+        """As ScriptQueries.records; every field is read, whichever are asked for."""
+        del fields
+        commands = [each for job_id in ids for each in record_commands(self._keys, job_id)]
+
+        def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
+            found = {}
+            for at, job_id in enumerate(ids):
+                record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
+                if record is not None:
+                    found[job_id] = record
+            return found
+
+        raw = tuple((name, parsing.raw(key)) for name, key in commands)
+        return Query(raw, read)
+
+    def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
+        """As ScriptQueries.find."""
+        name, wanted = parsing.raw(key), parsing.raw(words)
+
+        def read(replies: Sequence[Any]) -> Found:
+            if wrong_type(replies[0]):
+                return Found(0)
+            found = _items(required(replies[0]), order)
+            for at, item in enumerate(found):
+                if wanted in item.head:
+                    return Found(at + 1, start + at, item.head, item.score)
+            return Found(len(found))
+
+        return Query((_range(name, order, start, count, ""),), read)
+
+
+def _range(key: bytes, order: Order, start: int, count: int, least: str) -> Command:
+    last = start + count - 1
+    if order == "left":
+        return ("LRANGE", key, start, last)
+    if order == "right":
+        return ("LRANGE", key, -last - 1, -start - 1)
+    if least:
+        ends: tuple[Arg, ...] = (least, "+inf", "WITHSCORES", "LIMIT", start, count)
+        return ("ZRANGEBYSCORE", key, *ends)
+    return ("ZRANGE", key, start, last, "WITHSCORES")
+
+
+def _items(reply: Sequence[Any], order: Order) -> list[Item]:
+    if order == "score":
+        scores = map(parsing.number, reply[1::2])
+        return [
+            Item(len(each), each, score=score)
+            for each, score in zip(reply[::2], scores, strict=True)
+        ]
+    found = [Item(len(each), each) for each in reply]
+    return found[::-1] if order == "right" else found

@@ -1,0 +1,295 @@
+"""The reading side on Redis: no writing command, and a cost that does not grow with queues."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from asok_core.backends.redis import figures, parsing
+from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.backends.redis.keys import COARSE, FINE, Keys
+from asok_core.backends.redis.plain import PlainQueries
+from asok_core.backends.redis.queries import Order, Query, ScriptQueries, Window, maybe, one
+from asok_core.backends.redis.search import find_job
+from asok_core.backends.redis.snapshots import RECORDS, SnapshotTaker
+from asok_core.backends.redis.trips import Queries, ScriptsForbidden, TripMaker, Trips
+from asok_core.glimpse import Item, glimpse
+from asok_core.job import JobRecord
+from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
+from asok_core.states import Place
+from asok_core.wire import Keyring, Payload, Trust
+
+T = TypeVar("T")
+DAY = 86_400
+
+
+class RedisReader:
+    """Looks at queues, workers and jobs. One object serves any number of threads.
+
+    ``configured`` are the queues that are shown even when nothing was ever put into them. With a
+    ``keyring`` signatures are checked; without one no payload is more than unverified.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keys,
+        *,
+        configured: Sequence[str] = ("default",),
+        keyring: Keyring | None = None,
+    ) -> None:
+        self.keys = keys
+        self.endpoint = endpoint
+        self._trips = TripMaker(LinkPool(endpoint))
+        self._keyring = keyring
+        self._queries: Queries = ScriptQueries(keys)
+        self._taker = SnapshotTaker(keys, configured, endpoint.shown)
+        self._coarse = figures.BucketMemory(COARSE, DAY)
+        self._names: tuple[str, ...] = tuple(configured)
+        self._memory = threading.Lock()
+
+    def snapshot(self) -> Snapshot:
+        """The state of everything, in three round trips (four where scripts are forbidden)."""
+        with self._memory:
+            snapshot = self._asked(self._taker.take)
+            self._names = tuple(queue.name for queue in snapshot.queues)
+        return snapshot
+
+    def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
+        """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues.
+
+        The first call for a stretch reads all of it, later ones only what is new.
+        """
+        with self._memory:
+            memory = self._taker.fine if width == FINE else self._coarse
+            names = self._names if queue is None else (queue,)
+            return self._asked(lambda trips: _history(trips, memory, names, count))
+
+    def pending(self, queue: str, start: int, count: int) -> Page:
+        """Pending jobs in execution order."""
+        return self.next_jobs([queue], count, start=start)[queue]
+
+    def next_jobs(self, queues: Sequence[str], count: int, *, start: int = 0) -> dict[str, Page]:
+        """The next ``count`` jobs of each of ``queues`` in execution order, in one round trip."""
+
+        def read(trips: Trips) -> dict[str, Page]:
+            keys = [self.keys.queue(queue) for queue in queues]
+            windows = trips.ask([trips.queries.window(key, "right", start, count) for key in keys])
+            pages = {}
+            for queue, key, window in zip(queues, keys, windows, strict=True):
+                full = self._filled(trips, window, (key, "right"), start, count)
+                pages[queue] = self._page(full, Place.PENDING, start, queue)
+            return pages
+
+        return self._asked(read)
+
+    def delayed(self, start: int, count: int) -> Page:
+        """Delayed jobs, soonest first, with their records."""
+
+        def read(trips: Trips) -> Page:
+            window = self._window(trips, self.keys.delayed, "score", start, count)
+            page = self._page(window, Place.DELAYED, start)
+            records = self._records(trips, [row.payload.id for row in page.rows])
+            return Page(
+                page.start,
+                page.total,
+                tuple(_with_record(row, records.get(row.payload.id)) for row in page.rows),
+            )
+
+        return self._asked(read)
+
+    def dead(self, start: int, count: int) -> Page:
+        """Dead letters, newest first."""
+
+        def read(trips: Trips) -> Page:
+            window = self._window(trips, self.keys.dead, "left", start, count)
+            return self._page(window, Place.DEAD, start)
+
+        return self._asked(read)
+
+    def running(self) -> tuple[Row, ...]:
+        """Jobs that workers hold right now, longest first; those not begun yet come last."""
+        snapshot = self.snapshot()
+        jobs = [job for worker in snapshot.workers for job in worker.jobs]
+        jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
+        return tuple(
+            Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at)
+            for at, job in enumerate(jobs)
+        )
+
+    def recent(self, start: int, count: int) -> Page:
+        """Jobs that finished lately, newest first, with their records.
+
+        Their envelopes are gone: ``payload`` has no job, and the record says what there is.
+        """
+
+        def read(trips: Trips) -> Page:
+            total, ids = trips.ask(
+                [
+                    maybe("LLEN", self.keys.recent),
+                    maybe("LRANGE", self.keys.recent, start, start + count - 1),
+                ]
+            )
+            names = [parsing.text(each) for each in ids or ()]
+            records = self._records(trips, names)
+            rows = [_finished_row(start + at, name, records) for at, name in enumerate(names)]
+            return Page(start, total or 0, tuple(rows))
+
+        return self._asked(read)
+
+    def job(self, job_id: str) -> JobDetail | None:
+        """All there is of one job, or None.
+
+        A job whose place the record does not tell is looked for in bounded steps, not through
+        millions: then ``place`` is None.
+        """
+        return self._asked(
+            lambda trips: find_job(trips, self.keys, self._names, self._keyring, job_id)
+        )
+
+    def scan(self, place: Place, queue: str | None = None, batch: int = 500) -> Iterator[Page]:
+        """Every row of a place in windows from the oldest end (delayed: the soonest), for searches.
+
+        Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
+        where the walk began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
+        """
+        if place is Place.DELAYED:
+            return self._scan_delayed(batch)
+        key = self.keys.dead if place is Place.DEAD else self.keys.queue(queue or "default")
+        return self._scan_list(key, place, queue or "default", batch)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._trips.close()
+
+    def _scan_list(self, key: str, place: Place, queue: str, batch: int) -> Iterator[Page]:
+        start = 0
+        while True:
+            query = self._one_window(key, "right", start, batch)
+            window = self._asked(query)
+            page = self._page(window, place, start, queue)
+            if window.taken:
+                yield page
+            start += window.taken
+            if not window.taken or start >= page.total:
+                return
+
+    def _scan_delayed(self, batch: int) -> Iterator[Page]:
+        start = same = 0
+        least = "-inf"
+        while True:
+            query = self._one_window(self.keys.delayed, "score", same, batch, least)
+            window = self._asked(query)
+            if not window.taken:
+                return
+            yield self._page(window, Place.DELAYED, start)
+            start += window.taken
+            # By score and not by place: what falls due meanwhile would shift the places.
+            last = window.items[-1].score if window.items else None
+            if last is None:
+                return
+            tied = sum(item.score == last for item in window.items)
+            same = same + tied if least == repr(last) else tied
+            least = repr(last)
+
+    def _one_window(
+        self, key: str, order: Order, start: int, count: int, least: str = ""
+    ) -> Callable[[Trips], Window]:
+        def read(trips: Trips) -> Window:
+            query = trips.queries.window(key, order, start, count, least=least)
+            window: Window = trips.ask([query])[0]
+            return window
+
+        return read
+
+    def _asked(self, read: Callable[[Trips], T]) -> T:
+        try:
+            with self._trips.begin(self._queries) as trips:
+                return read(trips)
+        except ScriptsForbidden:
+            self._queries = PlainQueries(self.keys)
+        with self._trips.begin(self._queries) as trips:
+            return read(trips)
+
+    def _window(self, trips: Trips, key: str, order: Order, start: int, count: int) -> Window:
+        window = trips.ask([trips.queries.window(key, order, start, count)])[0]
+        return self._filled(trips, window, (key, order), start, count)
+
+    def _filled(
+        self, trips: Trips, window: Window, where: tuple[str, Order], start: int, count: int
+    ) -> Window:
+        # Items of megabytes come a few at a time, so that Redis is never held up for long.
+        while window.taken < min(count, (window.total or 0) - start):
+            at = window.taken
+            more = trips.ask([trips.queries.window(*where, start + at, count - at)])[0]
+            if not more.taken:
+                break
+            window = Window(more.total, at + more.taken, window.items + more.items)
+        return window
+
+    def _records(self, trips: Trips, ids: Sequence[str]) -> dict[str, JobRecord]:
+        wanted = list(dict.fromkeys(each for each in ids if each))
+        batches = [wanted[at : at + RECORDS] for at in range(0, len(wanted), RECORDS)]
+        found: dict[str, JobRecord] = {}
+        for part in trips.ask([trips.queries.records(batch) for batch in batches]):
+            found |= part
+        return found
+
+    def _page(self, window: Window, place: Place, start: int, queue: str | None = None) -> Page:
+        rows = tuple(
+            self._row(start + at, item, place, queue) for at, item in enumerate(window.items)
+        )
+        return Page(start, window.total or 0, rows)
+
+    def _row(self, position: int, item: Item, place: Place, queue: str | None) -> Row:
+        payload = glimpse(item, self._keyring)
+        return Row(
+            position=position,
+            payload=payload,
+            place=place,
+            # Dead letters and delayed jobs say themselves where they belong.
+            queue=queue or (payload.job.queue if payload.job else ""),
+            at=payload.failed_at if place is Place.DEAD else item.score,
+            size=None if item.whole else item.size,
+        )
+
+
+def _history(
+    trips: Trips,
+    memory: figures.BucketMemory,
+    names: Sequence[str],
+    count: int,
+) -> tuple[Bucket, ...]:
+    time = trips.ask([one("TIME")])[0]
+    now = int(time[0])
+    first, last = memory.span(now, count * memory.width)
+    asked = [(name, memory.missing_from(name, first)) for name in names]
+    steps: list[Query[list[Bucket]]] = [
+        trips.queries.history(name, memory.width, start, last) for name, start in asked
+    ]
+    for (name, start), found in zip(asked, trips.ask(steps), strict=True):
+        memory.absorb(name, found, start, now)
+    columns = [memory.window(name, first, last) for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    return tuple(
+        figures.total(start, memory.width, (column[at] for column in columns))
+        for at, start in enumerate(range(first, last + 1, memory.width))
+    )
+
+
+def _with_record(row: Row, record: JobRecord | None) -> Row:
+    return Row(row.position, row.payload, row.place, row.queue, row.at, record, row.size)
+
+
+def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> Row:
+    record = records.get(job_id)
+    return Row(
+        position=position,
+        payload=Payload(job_id.encode("utf-8", "surrogateescape"), None, Trust.UNVERIFIED),
+        place=Place.FINISHED,
+        queue=(record.queue if record else None) or "",
+        at=(record.finished_at or record.ts) if record else None,
+        record=record,
+    )

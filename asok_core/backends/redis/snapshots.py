@@ -1,0 +1,321 @@
+"""How a snapshot is taken: three round trips of commands whose cost does not grow with queues.
+
+First what is one thing of a kind (clock, INFO, lengths, names); then every queue and worker by
+name; then the records of the jobs that run. What no name leads to (queues of foreign producers,
+active lists of workers long dead) is found by a SCAN that goes on a little with each snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asok_core import clock
+from asok_core.backends.redis import figures, parsing
+from asok_core.backends.redis.keys import FINE, Keys, worker_of
+from asok_core.backends.redis.plain import PlainQueries
+from asok_core.backends.redis.queries import (
+    BRIEF,
+    Held,
+    Query,
+    QueueReading,
+    Window,
+    WorkerReading,
+    maybe,
+    required,
+    wrong_type,
+)
+from asok_core.backends.redis.trips import Queries, Trips
+from asok_core.glimpse import glimpse
+from asok_core.job import JobRecord
+from asok_core.snapshot import QueueStats, RunningJob, Snapshot, WorkerInfo, digest
+from asok_core.states import Status
+
+MOST_QUEUES = 1000
+MOST_WORKERS = 500
+MOST_ORPHANS = 500
+FIRST_SCAN = 4000
+NEXT_SCANS = 400
+"""Keys a SCAN looks at: the first time (a small database is seen whole) and each time after."""
+RECORDS = 100
+"""Records that one call of a script reads."""
+MOST_RUNNING = 2000
+
+
+class SnapshotTaker:
+    """Takes snapshots, and remembers from one to the next what does not change any more."""
+
+    def __init__(self, keys: Keys, configured: Sequence[str], url: str) -> None:
+        self._keys = keys
+        self._configured = configured
+        self._url = url
+        self._cursor: int | None = None
+        self._found: dict[str, None] = {}
+        self._orphans: dict[bytes, str] = {}
+        self.fine = figures.BucketMemory(FINE, 3600)
+
+    def take(self, trips: Trips) -> Snapshot:
+        """The state of everything."""
+        first = _First(trips, self._keys, self._scan_command())
+        self._note_scan(first.scanned)
+        now, queries = first.now, trips.queries
+
+        names = self._names(first.queues, first.paused)
+        orphans = list(self._orphans)
+        due, *rest = trips.ask(
+            [
+                maybe("ZCOUNT", self._keys.delayed, "-inf", f"{now:.6f}"),
+                *self._queue_queries(queries, names, now),
+                *(queries.worker(worker_id) for worker_id, _ in first.leases),
+                *(maybe("LLEN", key) for key in orphans),
+            ]
+        )
+        readings = dict(zip(names, rest, strict=False))
+        said: list[WorkerReading] = rest[len(names) : len(names) + len(first.leases)]
+        orphaned = self._orphaned(orphans, rest[len(names) + len(first.leases) :], first.leases)
+
+        workers = [
+            parsing.worker(worker_id, lease, reading.fields)
+            for (worker_id, lease), reading in zip(first.leases, said, strict=True)
+        ]
+        if isinstance(queries, PlainQueries):
+            held = trips.ask(
+                [
+                    queries.held(worker.id, reading.fields)
+                    for worker, reading in zip(workers, said, strict=True)
+                ]
+            )
+        else:
+            held = [reading.held for reading in said]
+
+        late = self._late_names(names, workers)
+        jobs = {worker.id: _running(parts) for worker, parts in zip(workers, held, strict=True)}
+        ids = [job.payload.id for each in jobs.values() for job in each if job.payload.id]
+        silent = _silent_heads(readings)
+        batches = _batches([*ids[:MOST_RUNNING], *silent.values()])
+        answers = trips.ask(
+            [
+                *self._queue_queries(queries, late, now),
+                *(queries.records(batch, ("status", "ts", "started_at")) for batch in batches),
+            ]
+        )
+        readings |= zip(late, answers, strict=False)
+        records: dict[str, JobRecord] = {}
+        for part in answers[len(late) :]:
+            records |= part
+
+        workers = [
+            replace(worker, jobs=_with_starts(jobs[worker.id], records)) for worker in workers
+        ]
+        stats = self._stats(readings, held, workers, first, silent, records)
+        self.fine.forget(readings)
+        return Snapshot(
+            taken_at=now,
+            server=parsing.server(self._url, first.info, first.save, first.seconds),
+            queues=tuple(stats),
+            workers=tuple(sorted(workers, key=lambda worker: (worker.host, worker.id))),
+            pending=sum(each.pending for each in stats),
+            delayed=first.delayed.total or 0,
+            due=parsing.count(due),
+            next_due_at=first.delayed.items[0].score if first.delayed.items else None,
+            active=sum(each.length for parts in held for each in parts) + orphaned,
+            orphaned=orphaned,
+            dead=first.newest.total or 0,
+            oldest_dead_at=(
+                glimpse(first.oldest.items[0]).failed_at if first.oldest.items else None
+            ),
+            dead_head=_head_of(first.newest),
+            recent_ids=first.recent,
+            cost=trips.cost(),
+        )
+
+    def _scan_command(self) -> Query[Any]:
+        count = FIRST_SCAN if self._cursor is None else NEXT_SCANS
+        # `q` for pending lists and `a` for active ones: the pattern spares job records.
+        pattern = f"{self._keys.namespace}:[qa]*"
+        return maybe("SCAN", self._cursor or 0, "MATCH", pattern, "COUNT", count, "TYPE", "list")
+
+    def _note_scan(self, reply: Any) -> None:
+        if not isinstance(reply, list) or len(reply) != 2:
+            return
+        self._cursor = int(reply[0])
+        for key in reply[1]:
+            name = self._keys.queue_name(parsing.text(key))
+            if name is not None:
+                if len(self._found) < MOST_QUEUES:
+                    self._found[name] = None
+            elif self._keys.active_parts(parsing.text(key)) and len(self._orphans) < MOST_ORPHANS:
+                self._orphans[key] = parsing.text(key)
+
+    def _names(self, known: Iterable[str], paused: Iterable[str]) -> list[str]:
+        rest = sorted({*known, *paused, *self._found} - set(self._configured))
+        return [*dict.fromkeys(self._configured), *rest][:MOST_QUEUES]
+
+    def _late_names(self, names: Sequence[str], workers: Iterable[WorkerInfo]) -> list[str]:
+        served = {queue for worker in workers for queue in worker.queues}
+        return sorted(served - set(names))[: MOST_QUEUES - len(names)]
+
+    def _queue_queries(
+        self, queries: Queries, names: Iterable[str], now: float
+    ) -> list[Query[QueueReading]]:
+        first, last = self.fine.span(now, figures.RECENT)
+        return [queries.queue(name, self.fine.missing_from(name, first), last) for name in names]
+
+    def _orphaned(
+        self,
+        keys: Sequence[bytes],
+        lengths: Sequence[Any],
+        leases: Sequence[tuple[str, float | None]],
+    ) -> int:
+        leased = {worker_id for worker_id, _ in leases}
+        jobs = 0
+        for key, length in zip(keys, lengths, strict=True):
+            parts = self._keys.active_parts(self._orphans[key])
+            if not length or parts is None or worker_of(parts[0]) in leased:
+                del self._orphans[key]
+            else:
+                jobs += length
+        return jobs
+
+    def _stats(
+        self,
+        readings: dict[str, QueueReading],
+        held: Sequence[Sequence[Held]],
+        workers: Sequence[WorkerInfo],
+        first: _First,
+        silent: dict[str, str],
+        records: dict[str, JobRecord],
+    ) -> list[QueueStats]:
+        active: dict[str, int] = {}
+        for parts in held:
+            for each in parts:
+                active[each.queue] = active.get(each.queue, 0) + each.length
+        consumers: dict[str, int] = {}
+        for worker in workers:
+            if not worker.quiet and (worker.lease_until or 0) > first.now:
+                for queue in worker.queues:
+                    consumers[queue] = consumers.get(queue, 0) + 1
+        start, last = self.fine.span(first.now, figures.RECENT)
+        stats = []
+        for name, reading in readings.items():
+            self.fine.absorb(name, reading.buckets, self.fine.missing_from(name, start), first.now)
+            recent = self.fine.window(name, start, last)
+            stats.append(
+                QueueStats(
+                    name=name,
+                    pending=reading.length or 0,
+                    active=active.get(name, 0),
+                    oldest_at=_oldest_at(reading, records.get(silent.get(name, ""))),
+                    paused=name in first.paused,
+                    consumers=consumers.get(name, 0),
+                    problem="" if reading.length is not None else "its key is not a list",
+                    recent=recent,
+                    **figures.rates(recent),  # type: ignore[arg-type]
+                )
+            )
+        return stats
+
+
+class _First:
+    """The first round trip: everything that there is one of."""
+
+    def __init__(
+        self,
+        trips: Trips,
+        keys: Keys,
+        scan: Query[Any],
+    ) -> None:
+        time, self.info, self.save, queues, paused, leases, recent, self.scanned, *windows = (
+            trips.ask(
+                [
+                    maybe("TIME"),
+                    maybe("INFO"),
+                    maybe("CONFIG", "GET", "save"),
+                    _tolerant("SMEMBERS", keys.queues),
+                    _tolerant("SMEMBERS", keys.paused),
+                    _tolerant("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES"),
+                    _tolerant("LRANGE", keys.recent, 0, 99),
+                    scan,
+                    trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
+                    trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF),
+                    trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+                ]
+            )
+        )
+        self.seconds = trips.last_seconds
+        self.now = int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
+        self.queues = [name for name in map(parsing.text, queues) if name][:MOST_QUEUES]
+        self.paused = frozenset(map(parsing.text, paused))
+        self.leases: list[tuple[str, float | None]] = [
+            (parsing.text(name), parsing.number(score))
+            for name, score in zip(leases[::2], leases[1::2], strict=True)
+        ]
+        self.recent = tuple(map(parsing.text, recent))
+        self.delayed: Window = windows[0]
+        self.newest: Window = windows[1]
+        self.oldest: Window = windows[2]
+
+
+def _tolerant(*command: str | int) -> Query[Any]:
+    """A list of things; none where the key is of another type, an error where it is forbidden."""
+    return Query((command,), _list_unless_wrong_type)
+
+
+def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
+    return [] if wrong_type(replies[0]) else required(replies[0])
+
+
+def _running(held: Sequence[Held]) -> tuple[RunningJob, ...]:
+    return tuple(
+        RunningJob(glimpse(item), worker_of(each.process), each.process, each.queue)
+        for each in held
+        for item in each.items
+    )
+
+
+def _with_starts(
+    jobs: Iterable[RunningJob], records: dict[str, JobRecord]
+) -> tuple[RunningJob, ...]:
+    started = []
+    for job in jobs:
+        record = records.get(job.payload.id)
+        if record is not None and record.status == Status.RUNNING:
+            # The framework's records have no started_at; their ts is that of the last transition.
+            job = replace(job, started_at=record.started_at or record.ts)  # noqa: PLW2901
+        started.append(job)
+    return tuple(started)
+
+
+def _silent_heads(readings: dict[str, QueueReading]) -> dict[str, str]:
+    """Ids of next jobs that do not say when they were enqueued, by queue: their records may."""
+    ids = {}
+    for name, reading in readings.items():
+        if reading.oldest is not None:
+            job = glimpse(reading.oldest).job
+            if job is not None and job.enqueued_at is None:
+                ids[name] = job.id
+    return ids
+
+
+def _oldest_at(reading: QueueReading, record: JobRecord | None) -> float | None:
+    if reading.oldest is None:
+        return None
+    job = glimpse(reading.oldest).job
+    if job is not None and job.enqueued_at is not None:
+        return job.enqueued_at
+    if record is None:
+        return None
+    return record.enqueued_at or (record.ts if record.status == Status.PENDING else None)
+
+
+def _head_of(newest: Window) -> str:
+    if not newest.items:
+        return ""
+    item = newest.items[0]
+    return digest(item.head + item.tail + str(item.size).encode())
+
+
+def _batches(ids: Sequence[str]) -> list[list[str]]:
+    unique = list(dict.fromkeys(ids))
+    return [unique[at : at + RECORDS] for at in range(0, len(unique), RECORDS)]

@@ -1,0 +1,97 @@
+"""What the two ends of an envelope tell, when the whole is too large to be read for a list.
+
+The job text has its keys sorted (ours and the framework's alike), so that the scalars stand
+together on either side of ``args`` and ``kwargs``, one of which is what makes a job large.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from asok_core.job import MAX_RETRIES, Job
+from asok_core.wire import Keyring, Payload, Trust, peek
+
+_TEXT = r'"((?:[^"\\]|\\.){0,200})"'
+_NAME = re.compile(rf'"function": {_TEXT}, (?:"hard_timeout": [^,"]{{1,30}}, )?"id": {_TEXT}')
+_PLACE = re.compile(rf'"module": {_TEXT}, "queue": {_TEXT}')
+_RETRIES = re.compile(r'"retries": (\d{1,9}), "retry_count": (\d{1,9})')
+_BACKOFF = re.compile(r'"backoff": (\d{1,9}(?:\.\d{1,9})?)')
+_ENQUEUED = re.compile(r'"enqueued_at": (\d{1,12}(?:\.\d{1,9})?)')
+_FAILED = re.compile(r'"failed_at": (\d{1,12}(?:\.\d{1,9})?), "error": "((?:[^"\\]|\\.){0,2000})')
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An element of a list: whole in ``head``, or with ``tail`` its two ends. ``size`` in bytes.
+
+    ``score`` is that of a sorted set's member.
+    """
+
+    size: int
+    head: bytes
+    tail: bytes = b""
+    score: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``head`` is all of it."""
+        return not self.tail
+
+
+def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
+    """Like ``wire.peek`` for an element that may be cut. Never raises.
+
+    Of a cut one, ``raw`` is its beginning, ``trust`` is at best unverified, the job has no
+    arguments, and ``problem`` says so.
+    """
+    if item.whole:
+        return peek(item.head, keyring)
+    head, tail = _plain(item.head), _plain(item.tail)
+    problem = f"{item.size:,} bytes, too large to be listed: open it to see the whole"
+    payload = Payload(item.head, None, Trust.UNVERIFIED, problem)
+    failed = _last(_FAILED, tail) or _last(_FAILED, head)
+    if failed:
+        payload = replace(payload, failed_at=float(failed[1]), error=_unescaped(failed[2]))
+    name = _NAME.search(head) or _last(_NAME, tail)
+    if name is None:
+        return payload
+    place = _last(_PLACE, tail) or _PLACE.search(head)
+    retries = _last(_RETRIES, tail) or _RETRIES.search(head)
+    backoff = _BACKOFF.search(head) or _last(_BACKOFF, tail)
+    enqueued = _ENQUEUED.search(head) or _last(_ENQUEUED, tail)
+    job = Job(
+        id=_unescaped(name[2]),
+        module=_unescaped(place[1]) if place else "",
+        function=_unescaped(name[1]),
+        queue=(_unescaped(place[2]) if place else "") or "default",
+        retries=min(int(retries[1]), MAX_RETRIES) if retries else 0,
+        retry_count=min(int(retries[2]), MAX_RETRIES) if retries else 0,
+        backoff=float(backoff[1]) if backoff else 2,
+        enqueued_at=float(enqueued[1]) if enqueued else None,
+    )
+    return replace(payload, job=job)
+
+
+def _plain(end: bytes) -> str:
+    # Inside an envelope the job is JSON within a JSON string, so its quotes are escaped once more.
+    text = end.decode("utf-8", "replace")
+    if r"\"" in text:
+        text = text.replace(r"\"", '"').replace(r"\\", "\\")
+    return text
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    found = None
+    for each in pattern.finditer(text):
+        found = each
+    return found
+
+
+def _unescaped(text: str) -> str:
+    import json
+
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
