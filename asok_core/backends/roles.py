@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from asok_core.activity import Activity
 from asok_core.job import Job, JobRecord
 from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
 from asok_core.states import Place
@@ -47,6 +48,9 @@ class Scope:
     words: str = ""
     before: float | None = None
     limit: int | None = None
+    boundary: str = ""
+    """``snapshot.digest`` of the newest element when it was confirmed. Where it is still there it
+    freezes the scope exactly, and ``before`` (which other machines' clocks wrote) is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ Watch = Callable[[Progress], bool]
 class Reader(Protocol):
     """Looks, and changes nothing. Every call costs the same however long the queues are."""
 
-    def snapshot(self) -> Snapshot:
-        """The state of everything, in at most three round trips."""
+    def snapshot(self, *, rates: bool = True) -> Snapshot:
+        """The state of everything, in at most three round trips; without ``rates``, no statistics."""
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
         """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""
@@ -110,15 +114,37 @@ class Reader(Protocol):
     def scan(self, place: Place, queue: str | None = None, batch: int = 500) -> Iterator[Page]:
         """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
 
+    def activity(self, count: int) -> tuple[Activity, ...]:
+        """What operators did lately, newest first, with what can still be undone."""
+
     def close(self) -> None:
         """Give the connections back."""
 
 
 class Operator(Protocol):
-    """Acts on jobs and queues, one atomic batch at a time. Every action leaves an audit entry."""
+    """Acts on jobs and queues, one atomic batch at a time. Every action leaves an audit entry.
 
-    def requeue(self, scope: Scope, *, trust: bool = False, watch: Watch | None = None) -> CommandResult:
-        """Dead letters back to their queues with all retries. ``trust``: unsigned ones too."""
+    ``rate`` is at most so many jobs a second. A letter or job that changed state meanwhile is
+    skipped; one that must not be moved is refused; both are counted by reason.
+    """
+
+    def requeue(
+        self,
+        scope: Scope,
+        *,
+        trust: bool = False,
+        watch: Watch | None = None,
+        rate: float | None = None,
+    ) -> CommandResult:
+        """Dead letters back to their queues with all retries.
+
+        ``trust``: sign anew what is unsigned or has a bad signature. Malformed ones never.
+        """
+
+    def edit(
+        self, key: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
+    ) -> CommandResult:
+        """One dead letter (its ``Row.key``) back with other arguments; the original to the trash."""
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash."""
@@ -129,11 +155,26 @@ class Operator(Protocol):
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
 
-    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def promote(
+        self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
+    ) -> CommandResult:
         """Delayed jobs to their queues now."""
+
+    def move(
+        self, scope: Scope, *, to: str | None = None, front: bool = False, watch: Watch | None = None
+    ) -> CommandResult:
+        """Pending jobs to another queue, or to the front of theirs, where workers take from."""
+
+    def bury(
+        self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
+    ) -> CommandResult:
+        """Dead letters of an export back among the dead letters, byte for byte."""
 
     def pause(self, queue: str) -> CommandResult:
         """No worker claims from the queue until it is resumed; what runs goes on."""
 
     def resume(self, queue: str) -> CommandResult:
         """Workers claim from the queue again."""
+
+    def close(self) -> None:
+        """Give the connections back."""

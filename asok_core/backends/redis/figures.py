@@ -91,11 +91,28 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     return None
 
 
-def rates(recent: Sequence[Bucket]) -> dict[str, float | None]:
-    """The rates, means and percentiles of ``QueueStats``. The newest bucket is still filling."""
-    closed = recent[-7:-1]
-    minute, every = total(0, 60, closed), total(0, RECENT, recent)
-    seconds = sum(bucket.width for bucket in closed) or 1
+class Rates:
+    """The rates of queues, computed anew only when a bucket closes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Bucket, dict[str, float | None]]] = {}
+
+    def of(self, queue: str, recent: Sequence[Bucket]) -> dict[str, float | None]:
+        """The rates, means and percentiles of ``QueueStats`` from its ``recent`` buckets."""
+        known = self._known.get(queue)
+        if known is None or known[0] != recent[-2]:
+            known = self._known[queue] = (recent[-2], _rates(recent[:-1]))
+        return known[1]
+
+    def forget(self, queues: Iterable[str]) -> None:
+        """Drop all queues but ``queues``."""
+        self._known = {queue: self._known[queue] for queue in queues if queue in self._known}
+
+
+def _rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
+    last = closed[-6:]
+    minute, every = total(0, 60, last), total(0, RECENT, closed)
+    seconds = sum(bucket.width for bucket in last) or 1
     finished = minute.completed + minute.failed
     return {
         "enqueued_per_s": minute.enqueued / seconds,

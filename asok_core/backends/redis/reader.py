@@ -49,10 +49,13 @@ class RedisReader:
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
 
-    def snapshot(self) -> Snapshot:
-        """The state of everything, in three round trips (four where scripts are forbidden)."""
+    def snapshot(self, *, rates: bool = True) -> Snapshot:
+        """The state of everything, in three round trips (four where scripts are forbidden).
+
+        Without ``rates`` no statistics are read, which is all that a single look needs.
+        """
         with self._memory:
-            snapshot = self._asked(self._taker.take)
+            snapshot = self._asked(lambda trips: self._taker.take(trips, rates=rates))
             self._names = tuple(queue.name for queue in snapshot.queues)
         return snapshot
 

@@ -27,10 +27,11 @@ from asok_core.backends.redis.queries import (
     wrong_type,
 )
 from asok_core.backends.redis.trips import Queries, Trips
-from asok_core.glimpse import glimpse
-from asok_core.job import JobRecord
-from asok_core.snapshot import QueueStats, RunningJob, Snapshot, WorkerInfo, digest
+from asok_core.glimpse import Item, glimpse
+from asok_core.job import Job, JobRecord
+from asok_core.snapshot import Bucket, QueueStats, RunningJob, Snapshot, WorkerInfo, digest
 from asok_core.states import Status
+from asok_core.wire import Payload
 
 MOST_QUEUES = 1000
 MOST_WORKERS = 500
@@ -41,6 +42,7 @@ NEXT_SCANS = 400
 RECORDS = 100
 """Records that one call of a script reads."""
 MOST_RUNNING = 2000
+MOST_GLIMPSES = 4000
 
 
 class SnapshotTaker:
@@ -52,11 +54,15 @@ class SnapshotTaker:
         self._url = url
         self._cursor: int | None = None
         self._found: dict[str, None] = {}
-        self._orphans: dict[bytes, str] = {}
+        self._orphans: dict[bytes, int] = {}
         self.fine = figures.BucketMemory(FINE, 3600)
+        self._rates = figures.Rates()
+        self._with_rates = True
+        self._glimpses: dict[Item, Payload] = {}
 
-    def take(self, trips: Trips) -> Snapshot:
-        """The state of everything."""
+    def take(self, trips: Trips, *, rates: bool = True) -> Snapshot:
+        """The state of everything; without ``rates`` no statistics are read."""
+        self._with_rates = rates
         first = _First(trips, self._keys, self._scan_command())
         self._note_scan(first.scanned)
         now, queries = first.now, trips.queries
@@ -73,12 +79,12 @@ class SnapshotTaker:
         )
         readings = dict(zip(names, rest, strict=False))
         said: list[WorkerReading] = rest[len(names) : len(names) + len(first.leases)]
-        orphaned = self._orphaned(orphans, rest[len(names) + len(first.leases) :], first.leases)
-
         workers = [
             parsing.worker(worker_id, lease, reading.fields)
             for (worker_id, lease), reading in zip(first.leases, said, strict=True)
         ]
+        self._note_orphans(dict(zip(orphans, rest[len(names) + len(said) :], strict=True)), workers)
+        orphaned = sum(self._orphans.values())
         if isinstance(queries, PlainQueries):
             held = trips.ask(
                 [
@@ -90,10 +96,14 @@ class SnapshotTaker:
             held = [reading.held for reading in said]
 
         late = self._late_names(names, workers)
-        jobs = {worker.id: _running(parts) for worker, parts in zip(workers, held, strict=True)}
+        jobs = {
+            worker.id: self._running(parts) for worker, parts in zip(workers, held, strict=True)
+        }
         ids = [job.payload.id for each in jobs.values() for job in each if job.payload.id]
-        silent = _silent_heads(readings)
-        batches = _batches([*ids[:MOST_RUNNING], *silent.values()])
+        # The framework's jobs do not say when they were enqueued; their records do.
+        heads = [self._next_job(reading) for reading in readings.values()]
+        silent = [job.id for job in heads if job is not None and job.enqueued_at is None]
+        batches = _batches([*ids[:MOST_RUNNING], *silent])
         answers = trips.ask(
             [
                 *self._queue_queries(queries, late, now),
@@ -108,8 +118,9 @@ class SnapshotTaker:
         workers = [
             replace(worker, jobs=_with_starts(jobs[worker.id], records)) for worker in workers
         ]
-        stats = self._stats(readings, held, workers, first, silent, records)
+        stats = self._stats(readings, held, workers, records, first)
         self.fine.forget(readings)
+        self._rates.forget(readings)
         return Snapshot(
             taken_at=now,
             server=parsing.server(self._url, first.info, first.save, first.seconds),
@@ -123,7 +134,7 @@ class SnapshotTaker:
             orphaned=orphaned,
             dead=first.newest.total or 0,
             oldest_dead_at=(
-                glimpse(first.oldest.items[0]).failed_at if first.oldest.items else None
+                self._glimpse(first.oldest.items[0]).failed_at if first.oldest.items else None
             ),
             dead_head=_head_of(first.newest),
             recent_ids=first.recent,
@@ -146,7 +157,7 @@ class SnapshotTaker:
                 if len(self._found) < MOST_QUEUES:
                     self._found[name] = None
             elif self._keys.active_parts(parsing.text(key)) and len(self._orphans) < MOST_ORPHANS:
-                self._orphans[key] = parsing.text(key)
+                self._orphans.setdefault(key, 0)
 
     def _names(self, known: Iterable[str], paused: Iterable[str]) -> list[str]:
         rest = sorted({*known, *paused, *self._found} - set(self._configured))
@@ -160,32 +171,44 @@ class SnapshotTaker:
         self, queries: Queries, names: Iterable[str], now: float
     ) -> list[Query[QueueReading]]:
         first, last = self.fine.span(now, figures.RECENT)
+        if not self._with_rates:
+            return [queries.queue(name, last, last - FINE) for name in names]
         return [queries.queue(name, self.fine.missing_from(name, first), last) for name in names]
 
-    def _orphaned(
-        self,
-        keys: Sequence[bytes],
-        lengths: Sequence[Any],
-        leases: Sequence[tuple[str, float | None]],
-    ) -> int:
-        leased = {worker_id for worker_id, _ in leases}
-        jobs = 0
-        for key, length in zip(keys, lengths, strict=True):
-            parts = self._keys.active_parts(self._orphans[key])
-            if not length or parts is None or worker_of(parts[0]) in leased:
-                del self._orphans[key]
-            else:
-                jobs += length
-        return jobs
+    def _note_orphans(self, lengths: dict[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
+        served = {worker.id: worker.queues for worker in workers}
+        self._orphans = {}
+        for key, length in lengths.items():
+            process, queue = self._keys.active_parts(parsing.text(key)) or ("", "")
+            if length and queue not in served.get(worker_of(process), ()):
+                self._orphans[key] = length
+
+    def _running(self, held: Sequence[Held]) -> tuple[RunningJob, ...]:
+        return tuple(
+            RunningJob(self._glimpse(item), worker_of(each.process), each.process, each.queue)
+            for each in held
+            for item in each.items
+        )
+
+    def _next_job(self, reading: QueueReading) -> Job | None:
+        return self._glimpse(reading.oldest).job if reading.oldest else None
+
+    def _glimpse(self, item: Item) -> Payload:
+        # The same few jobs stand at the heads of queues and in active lists for many snapshots.
+        payload = self._glimpses.get(item)
+        if payload is None:
+            if len(self._glimpses) >= MOST_GLIMPSES:
+                self._glimpses.clear()
+            payload = self._glimpses[item] = glimpse(item)
+        return payload
 
     def _stats(
         self,
         readings: dict[str, QueueReading],
         held: Sequence[Sequence[Held]],
         workers: Sequence[WorkerInfo],
-        first: _First,
-        silent: dict[str, str],
         records: dict[str, JobRecord],
+        first: _First,
     ) -> list[QueueStats]:
         active: dict[str, int] = {}
         for parts in held:
@@ -199,19 +222,22 @@ class SnapshotTaker:
         start, last = self.fine.span(first.now, figures.RECENT)
         stats = []
         for name, reading in readings.items():
-            self.fine.absorb(name, reading.buckets, self.fine.missing_from(name, start), first.now)
-            recent = self.fine.window(name, start, last)
+            recent: tuple[Bucket, ...] = ()
+            if self._with_rates:
+                since = self.fine.missing_from(name, start)
+                self.fine.absorb(name, reading.buckets, since, first.now)
+                recent = self.fine.window(name, start, last)
             stats.append(
                 QueueStats(
                     name=name,
                     pending=reading.length or 0,
                     active=active.get(name, 0),
-                    oldest_at=_oldest_at(reading, records.get(silent.get(name, ""))),
+                    oldest_at=_enqueued_at(self._next_job(reading), records),
                     paused=name in first.paused,
                     consumers=consumers.get(name, 0),
                     problem="" if reading.length is not None else "its key is not a list",
                     recent=recent,
-                    **figures.rates(recent),  # type: ignore[arg-type]
+                    **(self._rates.of(name, recent) if recent else {}),  # type: ignore[arg-type]
                 )
             )
         return stats
@@ -266,14 +292,6 @@ def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
     return [] if wrong_type(replies[0]) else required(replies[0])
 
 
-def _running(held: Sequence[Held]) -> tuple[RunningJob, ...]:
-    return tuple(
-        RunningJob(glimpse(item), worker_of(each.process), each.process, each.queue)
-        for each in held
-        for item in each.items
-    )
-
-
 def _with_starts(
     jobs: Iterable[RunningJob], records: dict[str, JobRecord]
 ) -> tuple[RunningJob, ...]:
@@ -287,23 +305,10 @@ def _with_starts(
     return tuple(started)
 
 
-def _silent_heads(readings: dict[str, QueueReading]) -> dict[str, str]:
-    """Ids of next jobs that do not say when they were enqueued, by queue: their records may."""
-    ids = {}
-    for name, reading in readings.items():
-        if reading.oldest is not None:
-            job = glimpse(reading.oldest).job
-            if job is not None and job.enqueued_at is None:
-                ids[name] = job.id
-    return ids
-
-
-def _oldest_at(reading: QueueReading, record: JobRecord | None) -> float | None:
-    if reading.oldest is None:
-        return None
-    job = glimpse(reading.oldest).job
-    if job is not None and job.enqueued_at is not None:
-        return job.enqueued_at
+def _enqueued_at(job: Job | None, records: dict[str, JobRecord]) -> float | None:
+    if job is None or job.enqueued_at is not None:
+        return job.enqueued_at if job else None
+    record = records.get(job.id)
     if record is None:
         return None
     return record.enqueued_at or (record.ts if record.status == Status.PENDING else None)
