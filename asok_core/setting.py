@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from asok_core import durations, redis_url
-from asok_core.errors import SettingsError
+from asok_core.errors import SettingsError, UsageError
 
 T = TypeVar("T")
 Backend = Literal["local", "redis", "eager"]
@@ -87,6 +87,19 @@ def setting(variables: str, kind: Kind[T], *, default: str | None, description: 
             metadata={"setting": declared},
         ),
     )
+
+
+def parse_option(flag: str, kind: Kind[T], text: str) -> T:
+    """Return the value of a command-line option, whose kind is that of a setting.
+
+    Raises:
+        UsageError: The value makes no sense; the line names the flag and what is allowed.
+    """
+    try:
+        return kind.parse(text.strip())
+    except ValueError as error:
+        why = f"; {error}" if str(error) else ""
+        raise UsageError(f"{flag} is {kind.show(text)}{why}. Allowed: {kind.allowed}") from None
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:

@@ -178,6 +178,11 @@ class Link:
         with self._told():
             return self._connection.read_response()
 
+    def readable(self) -> bool:
+        """Whether a reply, or a message, has come."""
+        with self._told():
+            return bool(self._connection.can_read(0))
+
     def fileno(self) -> int:
         """The socket's file descriptor, for selectors."""
         sock = getattr(self._connection, "_sock", None)

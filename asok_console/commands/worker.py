@@ -1,0 +1,73 @@
+"""``asok worker [run]``: take jobs from the queues and run them until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TypeVar
+
+from asok_core.config import Settings
+from asok_core.inspector import on_redis
+from asok_core.setting import QUEUES, SIZE, Kind, parse_option, whole_number
+
+T = TypeVar("T")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--url", help="the Redis to work for, over ASOK_REDIS_URL")
+    parser.add_argument(
+        "-q", "--queues", metavar="A,B,C", help="queues in strict order, over ASOK_WORKER_QUEUES"
+    )
+    parser.add_argument(
+        "-c", "--concurrency", metavar="N", help="threads a process, over ASOK_WORKER_CONCURRENCY"
+    )
+    parser.add_argument(
+        "-p", "--processes", metavar="N", help="processes, over ASOK_WORKER_PROCESSES"
+    )
+    parser.add_argument("--max-jobs", metavar="N", help="replace a process after N jobs")
+    parser.add_argument(
+        "--max-memory", metavar="SIZE", help="replace a process that grew beyond it, as in 512MiB"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug has a line for every job [info]",
+    )
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="lines for people [text]"
+    )
+    parser.add_argument(
+        "--log-arguments", action="store_true", help="show the arguments of jobs in the log"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Run a worker. Returns 0 once it has stopped as asked."""
+    settings = on_redis(settings, args.url)
+    settings.require_secret_key()
+    from asok_core.worker.config import WorkerConfig
+    from asok_core.worker.log import set_up_logging
+    from asok_core.worker.supervisor import Supervisor, worker_id
+
+    set_up_logging(args.log_level, args.log_format)
+    several, many = whole_number(1, 1000), whole_number(1, 10**9)
+    return Supervisor(
+        WorkerConfig(
+            settings=settings,
+            worker=worker_id(),
+            queues=_option("--queues", QUEUES, args.queues) or settings.worker_queues,
+            concurrency=_option("--concurrency", several, args.concurrency)
+            or settings.worker_concurrency,
+            processes=_option("--processes", several, args.processes) or settings.worker_processes,
+            max_jobs=_option("--max-jobs", many, args.max_jobs),
+            max_memory=_option("--max-memory", SIZE, args.max_memory),
+            log_level=args.log_level,
+            log_format=args.log_format,
+            log_arguments=args.log_arguments,
+        )
+    ).run()
+
+
+def _option(flag: str, kind: Kind[T], text: str | None) -> T | None:
+    return None if text is None else parse_option(flag, kind, text)

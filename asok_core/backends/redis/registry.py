@@ -1,0 +1,193 @@
+"""Workers by their leases, and the recovery of what a dead one held."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.records import read_records
+from asok_core.backends.redis.scripts import script
+from asok_core.states import Status
+from asok_core.wire import Payload, bury, peek
+
+BEAT = 5.0
+"""Seconds between two beats of a worker."""
+LEASE = 30.0
+"""Seconds of the server's clock after its last beat that a worker keeps what it holds."""
+HASH_TTL = 86_400
+"""Seconds that a dead worker's hash stays, which names its active lists."""
+BATCH = 200
+
+CRASHED = "WorkerCrashed: the process died {times} times while running this job"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Reply to a beat. ``whole``: the lease had not run out since the last one."""
+
+    whole: bool
+    server_time: float
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a recovery moved. ``refused``: the worker was alive after all."""
+
+    returned: int = 0
+    dead: int = 0
+    refused: bool = False
+
+    def __add__(self, other: Recovered) -> Recovered:
+        return Recovered(
+            self.returned + other.returned, self.dead + other.dead, self.refused or other.refused
+        )
+
+
+class Registry:
+    """Leases and recovery, for one thread of a supervisor."""
+
+    def __init__(self, endpoint: Endpoint, keys: Keys, *, crash_limit: int, dlq_max: int) -> None:
+        self.endpoint = endpoint
+        self.keys = keys
+        self._limit = crash_limit
+        self._dlq_max = dlq_max
+        self._link: Link | None = None
+        self._cursor: int | bytes = 0
+
+    @property
+    def link(self) -> Link:
+        """The connection, opened when first needed. Raises Unreachable."""
+        if self._link is None or not self._link.open:
+            self._link = self.endpoint.link(name="asok:supervisor")
+        return self._link
+
+    def beat(self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg]) -> Beat:
+        """Take or renew the lease of ``worker`` and publish ``fields`` about it."""
+        args: list[Arg] = [self.keys.namespace, worker, int(LEASE * 1000), HASH_TTL, len(queues)]
+        args += queues
+        for name, value in fields.items():
+            args += (name, value)
+        whole, now, wanted = self.link.run(script("beat"), (), args)
+        return Beat(whole == 1, now / 1000, wanted.decode())
+
+    def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
+        """Give up a lease under which nothing is active. False if something still is."""
+        args = [self.keys.namespace, worker, 1 if only_if_expired else 0, *lists]
+        return bool(self.link.run(script("leave"), (), args) == 1)
+
+    def expired(self) -> list[str]:
+        """Workers whose lease has run out."""
+        seconds, micros = self.link.call("TIME")
+        now = int(seconds) * 1000 + int(micros) // 1000
+        found = self.link.call("ZRANGEBYSCORE", self.keys.workers, "-inf", now, "LIMIT", 0, 100)
+        return [name.decode("utf-8", "replace") for name in found]
+
+    def active_lists(self, worker: str) -> list[tuple[str, str]]:
+        """``(process, queue)`` of every active list a worker may have."""
+        queues, processes = self.link.call("HMGET", self.keys.worker(worker), "queues", "processes")
+        if not queues or not processes:
+            return self._scanned(worker)
+        return [
+            (f"{worker}.{n}", queue)
+            for n in range(1, int(processes) + 1)
+            for queue in queues.decode().split(",")
+        ]
+
+    def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
+        """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
+        found = self._scan_step(f"{_escaped(self.keys.namespace)}:active:*", keys_at_most)
+        owners = {worker_of(process) for process, _ in found}
+        scores = self.link.pipeline([("ZSCORE", self.keys.workers, each) for each in owners])
+        leased = {each for each, score in zip(owners, scores, strict=True) if score is not None}
+        return [(process, queue) for process, queue in found if worker_of(process) not in leased]
+
+    def recover(
+        self,
+        process: str,
+        queue: str,
+        *,
+        guard: str = "",
+        charged: Collection[str] | None = None,
+    ) -> Recovered:
+        """Return what ``process`` held of ``queue``, each job atomically and in its order.
+
+        ``guard`` names the worker whose lease must have run out, '' when its process is known dead.
+        ``charged`` are the ids that were running when it died (None: whatever its record says ran).
+        """
+        key, total = self.keys.active(process, queue), Recovered()
+        stuck = 0
+        while batch := self.link.call("LRANGE", key, stuck, stuck + BATCH - 1):
+            payloads = [peek(raw) for raw in batch]
+            guilty = self._running(payloads, process) if charged is None else charged
+            args: list[Arg] = [
+                self.keys.namespace, process, queue, guard, self._limit, self._dlq_max
+            ]  # fmt: skip
+            for payload in payloads:
+                args += self._item(payload, payload.id in guilty)
+            refused, returned, dead = self.link.run(script("recover"), (), args)
+            total += Recovered(returned, dead, refused == 1)
+            if refused:
+                break
+            # What could not be moved (its queue is no list) must not hold up the rest.
+            stuck = max(0, stuck + len(batch) - returned - dead) if returned + dead else stuck + BATCH
+        return total
+
+    def kill_waiters(self, process: str) -> None:
+        """Cut the connections of a dead process: a blocked claim of it could still take a job."""
+        clients = self.link.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
+        if not isinstance(clients, bytes):
+            return  # not allowed to list: the slow scan finds what a late claim took
+        mark = f"name=asok:{process}:".encode()
+        ids = [line.split(b" ", 1)[0][3:] for line in clients.splitlines() if mark in line]
+        self.link.pipeline([("CLIENT", "KILL", "ID", client) for client in ids])
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._link is not None:
+            self._link.close()
+
+    def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
+        job = payload.job
+        letter = b""
+        if charge:
+            error = CRASHED.format(times=self._limit)
+            letter = bury(payload.raw, failed_at=time.time(), error=error, traceback=error)
+        return (
+            payload.raw,
+            payload.id,
+            1 if charge else 0,
+            letter,
+            job.task if job else "",
+            (job.unique or "") if job else "",
+        )
+
+    def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:
+        records = read_records(self.link, self.keys, (each.id for each in payloads if each.id))
+        return {
+            job_id
+            for job_id, record in records.items()
+            if record.status == Status.RUNNING and record.worker in (None, process)
+        }
+
+    def _scanned(self, worker: str) -> list[tuple[str, str]]:
+        # A worker without a hash: a whole SCAN, but only for a worker that is dead.
+        found: list[tuple[str, str]] = []
+        self._cursor = 0
+        pattern = f"{_escaped(self.keys.namespace)}:active:{_escaped(worker)}.*"
+        while True:
+            found += self._scan_step(pattern, 1000)
+            if int(self._cursor) == 0:
+                return found
+
+    def _scan_step(self, pattern: str, count: int) -> list[tuple[str, str]]:
+        self._cursor, names = self.link.call("SCAN", self._cursor, "MATCH", pattern, "COUNT", count)
+        parts = (self.keys.active_parts(name.decode("utf-8", "replace")) for name in names)
+        return [each for each in parts if each is not None]
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

@@ -1,0 +1,85 @@
+"""What the claim loop sleeps on: sockets, a pipe its threads ring, and the supervisor's orders."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable, Iterable, Iterator
+
+Order = str
+"""``drain``, ``quiet``, ``loud`` (quiet no more) or ``wake``."""
+
+
+class Alarm:
+    """One sleeper, many ringers. ``control`` is a file descriptor with one order a line."""
+
+    def __init__(self, control: int | None = None) -> None:
+        self.asleep = False
+        self._listen, self._ring = os.pipe()
+        os.set_blocking(self._listen, False)
+        os.set_blocking(self._ring, False)
+        self._control = control
+        self._rest = b""
+        self._orders: list[Order] = []
+        if control is not None:
+            os.set_blocking(control, False)
+
+    def ring(self) -> None:
+        """End the sleep, from any thread or signal handler."""
+        self.asleep = False
+        try:
+            os.write(self._ring, b"!")
+        except BlockingIOError:
+            pass  # the pipe is full of rings already
+
+    def sleep(
+        self, seconds: float, files: Iterable[int], unless: Callable[[], bool] | None = None
+    ) -> list[int]:
+        """Sleep until a ring, an order, ``seconds`` are over or a file is readable: those files.
+
+        ``unless`` is asked after ringers can see the sleeper: what happened just before is not missed.
+        """
+        poll = select.poll()
+        watched = list(files)
+        for file in (*watched, self._listen, *(() if self._control is None else (self._control,))):
+            poll.register(file, select.POLLIN)
+        self.asleep = True
+        wait = 0.0 if unless is not None and unless() else seconds
+        events = dict(poll.poll(max(wait, 0.0) * 1000))
+        self.asleep = False
+        if self._listen in events:
+            self._drain_rings()
+        if self._control in events:
+            self._read_orders()
+        return [file for file in watched if file in events]
+
+    def order(self, order: Order) -> None:
+        """Give an order from inside the process."""
+        self._orders.append(order)
+        self.ring()
+
+    def orders(self) -> Iterator[Order]:
+        """Orders that have come, each once."""
+        while self._orders:
+            yield self._orders.pop(0)
+
+    def _drain_rings(self) -> None:
+        try:
+            while len(os.read(self._listen, 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+
+    def _read_orders(self) -> None:
+        assert self._control is not None, "polled only when there is one"
+        try:
+            text = os.read(self._control, 4096)
+        except BlockingIOError:
+            return
+        if not text:
+            # The supervisor is gone, and with it whoever renews the lease.
+            self._control = None
+            self._orders.append("drain")
+            return
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        self._orders += [line.decode() for line in lines]

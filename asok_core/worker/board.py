@@ -1,0 +1,66 @@
+"""What each thread of a child runs, in memory that outlives it.
+
+The child writes a slot before it runs a job and clears it after; the supervisor reads the board of a
+child that died, and knows which jobs were running and which had only been claimed.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_SLOT = struct.Struct("<BddH")
+_ID_BYTES = 128
+_SLOT_BYTES = _SLOT.size + _ID_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that a thread runs. ``started`` and ``deadline`` (0: none) are monotonic seconds."""
+
+    job_id: str
+    started: float
+    deadline: float
+
+
+class Board:
+    """Slots of shared memory, one a thread. One writer a slot, any number of readers."""
+
+    def __init__(self, file: BinaryIO, slots: int) -> None:
+        self._slots = slots
+        size = slots * _SLOT_BYTES
+        file.truncate(size)
+        self._memory = mmap.mmap(file.fileno(), size)
+
+    def begin(self, slot: int, job_id: str, started: float, deadline: float = 0.0) -> None:
+        """Note that thread ``slot`` is about to run a job."""
+        at = slot * _SLOT_BYTES
+        name = job_id.encode("utf-8", "replace")[:_ID_BYTES]
+        self._memory[at + _SLOT.size : at + _SLOT.size + len(name)] = name
+        _SLOT.pack_into(self._memory, at, 1, started, deadline, len(name))
+
+    def end(self, slot: int) -> None:
+        """Note that thread ``slot`` is done with its job."""
+        self._memory[slot * _SLOT_BYTES] = 0
+
+    def clear(self) -> None:
+        """Forget everything, before a new child takes the board."""
+        for slot in range(self._slots):
+            self.end(slot)
+
+    def running(self) -> list[Running]:
+        """What runs at this moment."""
+        found = []
+        for slot in range(self._slots):
+            at = slot * _SLOT_BYTES
+            busy, started, deadline, length = _SLOT.unpack_from(self._memory, at)
+            if busy:
+                name = self._memory[at + _SLOT.size : at + _SLOT.size + length]
+                found.append(Running(name.decode("utf-8", "replace"), started, deadline))
+        return found
+
+    def close(self) -> None:
+        """Unmap the memory."""
+        self._memory.close()

@@ -1,0 +1,300 @@
+"""The claim loop of one process: claims jobs, hands them to the threads, settles what they finish.
+
+Everything Redis is told goes through one cycle on one connection. While nothing is pending the loop
+sleeps on the waiters' sockets, the threads' wake pipe and the supervisor's control pipe.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from asok_core.backends.redis.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.backends.redis.waiters import Waiters
+from asok_core.wire import peek
+from asok_core.worker.alarm import Alarm
+from asok_core.worker.board import Board
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.execution import Execution, Held
+from asok_core.worker.prefetch import PATIENCE, Prefetch
+from asok_core.worker.threads import Threads
+
+logger = logging.getLogger("asok.worker")
+
+IDLE = 5.0
+"""Seconds the loop sleeps at most when nothing happens."""
+NOTE_AFTER = 0.02
+"""Seconds after which a job that still runs is told to Redis as running."""
+
+
+class Dispatcher:
+    """One process's loop: each ``turn`` settles and claims, then sleeps until something happens.
+
+    ``turn`` raises Unreachable or Refused when Redis is away; nothing in hand is lost by it, and
+    ``reconcile`` comes before the next turn.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        consumer: Consumer,
+        waiters: Waiters,
+        execution: Execution,
+        board: Board,
+        alarm: Alarm,
+    ) -> None:
+        self._concurrency = config.concurrency
+        self._max_jobs = config.max_jobs
+        self._consumer = consumer
+        self._waiters = waiters
+        self._execution = execution
+        self._alarm = alarm
+        self._threads = Threads(config.concurrency, execution, board, self._tell)
+        self._prefetch = Prefetch()
+        self._held: dict[int, Held] = {}
+        self._unsettled: list[tuple[Held, Outcome]] = []
+        self._suspended: list[Held] = []
+        self._broken: frozenset[str] = frozenset()
+        self._estranged = False
+        self._wake_at = 0
+        self._claimed_at = 0.0
+        self._done = 0
+        self.quiet = False
+        self.draining = False
+
+    @property
+    def recycled(self) -> bool:
+        """Whether it has done its ``max_jobs``."""
+        return self._max_jobs is not None and self._done >= self._max_jobs
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in hand: no job, no outcome that Redis has not heard."""
+        return not (self._held or self._unsettled or self._threads.finished)
+
+    def turn(self) -> None:
+        """Settle, claim, arm the idle wait when nothing is pending, sleep."""
+        self._collect()
+        slots = 0 if self.quiet or self.draining else self._room()
+        if self._unsettled or self._to_note() or (slots > 0 and not self._waiters.armed):
+            turn = self._cycle(slots)
+            if turn.lease_left <= 0:
+                self._lose_lease()
+                self._sleep(0.2)
+                return
+            if self._estranged:
+                self.reconcile()
+            self._begin([Held(claim) for claim in turn.claims], turn)
+            if slots > 0 and not turn.claims and self._free() > 0:
+                closed = turn.paused | set(turn.broken)
+                self._waiters.arm(q for q in self._consumer.queues if q not in closed)
+        if self._waiters.armed and (self.quiet or self.draining or self._free() <= 0):
+            self._admit(self._waiters.disarm(self._consumer.link))
+        self._sleep(IDLE)
+
+    def reconcile(self) -> None:
+        """Compare the active lists with memory, after a reconnect or a lost lease.
+
+        What Redis holds for us and we do not know (a lost reply, a predecessor's) goes back; what we
+        know and have not begun, and Redis gave to another, is dropped.
+        """
+        self._collect()
+        in_redis = self._consumer.held()
+        # An outcome whose job is active no more had arrived: only its reply was lost.
+        self._unsettled = [pair for pair in self._unsettled if pair[0].claim in in_redis]
+        known = [held.claim for held in self._held.values()]
+        known += [held.claim for held, _ in self._unsettled]
+        for held in self._threads.take_back():
+            if held.claim in in_redis:
+                self._threads.put(held)
+            else:
+                self._held.pop(id(held), None)
+        for claim in in_redis:
+            if claim in known:
+                known.remove(claim)
+                continue
+            stray = Held(claim, job=peek(claim.envelope).job, noted=True)
+            self._unsettled.append((stray, self._execution.give_back(stray)))
+        self._estranged = False
+
+    def give_back_waiting(self) -> None:
+        """Return every job that has not begun, in order; the next turn tells Redis."""
+        back = self._threads.take_back() + self._suspended
+        self._suspended = []
+        self._return(back)
+
+    def give_back_running(self) -> list[str]:
+        """Return what still runs without charging it, as the process is about to end: the tasks."""
+        running = self._threads.running()
+        self._return(running)
+        return [held.job.task if held.job else "" for held in running]
+
+    def settle(self) -> None:
+        """Tell Redis every outcome in hand, without sleeping."""
+        self._collect()
+        if self._unsettled:
+            self._cycle(0)
+
+    # What is in hand
+
+    def _free(self) -> int:
+        return self._concurrency - len(self._held)
+
+    def _room(self) -> int:
+        room = self._free() + self._prefetch.size
+        if self._max_jobs is not None:
+            room = min(room, self._max_jobs - self._done - len(self._held))
+        return room
+
+    def _begin(self, batch: Sequence[Held], turn: Turn) -> None:
+        if not batch:
+            return
+        self._claimed_at = time.monotonic()
+        if turn.suspects:
+            ids = [peek(held.claim.envelope).id for held in batch]
+            for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
+                held.suspect = crashes > 0
+        for held in batch:
+            # One at a time of those that ran when a process died: if it happens again, it was this.
+            alone = not held.suspect or not any(h.suspect for h in self._held.values())
+            self._held[id(held)] = held
+            if alone:
+                self._threads.put(held)
+            else:
+                self._suspended.append(held)
+
+    def _collect(self) -> None:
+        finished = self._threads.finished
+        while finished:
+            held, outcome = finished.popleft()
+            known = self._held.pop(id(held), None)
+            if outcome is not None and known is not None:
+                self._unsettled.append((held, outcome))
+                self._done += 1
+            self._estranged = self._estranged or held.gone
+            if held.suspect and self._suspended:
+                self._threads.put(self._suspended.pop(0))
+
+    def _to_note(self) -> list[Held]:
+        due = self._execution.now() - NOTE_AFTER
+        return [
+            held
+            for held in self._threads.running()
+            if not held.noted and held.started_at is not None and held.started_at <= due
+        ]
+
+    def _return(self, back: Sequence[Held]) -> None:
+        # The oldest goes back last: it ends nearest to the consuming end.
+        for held in reversed(back):
+            if self._held.pop(id(held), None) is not None:
+                self._unsettled.append((held, self._execution.give_back(held)))
+
+    def _lose_lease(self) -> None:
+        if not self._estranged:
+            logger.warning("The lease of this worker has run out; waiting for a new one")
+        self._estranged = True
+
+    # Talking to Redis
+
+    def _cycle(self, slots: int, asking: Sequence[Held] = ()) -> Turn:
+        settling, noting = list(self._unsettled), self._to_note()
+        starts: list[Start] = [self._execution.start(held) for held in noting]
+        starts += [self._execution.start(held, returnable=True) for held in asking]
+        sent = time.monotonic()
+        turn = self._consumer.cycle([outcome for _, outcome in settling], starts, slots)
+        self._execution.offset = turn.server_time - time.time()
+        # Counted from before the request was sent: never later than the server's own end of it.
+        self._threads.runs_until = sent + turn.lease_left
+        self._unsettled = [
+            pair for pair, flag in zip(settling, turn.settled, strict=True) if _unmoved(pair, flag)
+        ]
+        for held in noting:
+            held.noted = True
+        for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
+            held.noted, held.gone = flag == 1, flag != 1
+        if turn.dropped:
+            logger.warning(
+                "%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", turn.dropped
+            )
+        for queue in set(turn.broken) - self._broken:
+            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
+        self._broken = frozenset(turn.broken)
+        return turn
+
+    def _admit(self, claims: list[Claim]) -> None:
+        """Ask whether jobs that came by the idle wait may begin, and claim more in the same trip."""
+        if not claims:
+            return
+        claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
+        asking: list[Held] = []
+        for held in map(Held, claims):
+            rejected = self._execution.open(held)
+            if rejected is None:
+                asking.append(held)
+            else:
+                self._unsettled.append((held, rejected))
+        if self.quiet or self.draining:
+            self._unsettled += [(h, self._execution.give_back(h)) for h in reversed(asking)]
+            asking = []
+        closed = self.quiet or self.draining
+        turn = self._cycle(0 if closed else self._free() - len(asking), asking)
+        admitted = [held for held in asking if not held.gone]
+        self._begin([*admitted, *map(Held, turn.claims)], turn)
+
+    # Sleeping
+
+    def _tell(self) -> None:
+        if self._alarm.asleep and self._threads.waiting <= self._wake_at:
+            self._alarm.ring()
+
+    def _sleep(self, seconds: float) -> None:
+        waiting = self._threads.waiting
+        self._wake_at = self._prefetch.size // 2
+        if waiting:
+            seconds = min(seconds, PATIENCE)
+        elif any(not held.noted for held in self._held.values()):
+            seconds = min(seconds, NOTE_AFTER)
+        ready = self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
+        self._obey()
+        claims = [claim for claim in map(self._waiters.read, ready) if claim is not None]
+        if claims and self._free() - len(claims) <= 0:
+            claims += self._waiters.disarm(self._consumer.link)
+        self._admit(claims)
+        if waiting:
+            self._judge(waiting)
+
+    def _has_news(self) -> bool:
+        return bool(self._threads.finished) and self._threads.waiting <= self._wake_at
+
+    def _judge(self, waiting: int) -> None:
+        """Widen or close the window by how long claimed jobs had to wait for a thread."""
+        left = self._threads.waiting
+        if left >= waiting and not self._threads.finished:
+            self._prefetch.stalled()
+            self.give_back_waiting()
+        elif left <= self._wake_at:
+            self._prefetch.flowed(time.monotonic() - self._claimed_at)
+
+    def _obey(self) -> None:
+        for order in self._alarm.orders():
+            if order == "drain":
+                self.draining = True
+            elif order in ("quiet", "loud"):
+                self.quiet = order == "quiet"
+            elif order == "wake" and self._waiters.armed:
+                self._admit(self._waiters.disarm(self._consumer.link))
+
+
+def _unmoved(pair: tuple[Held, Outcome], flag: int) -> bool:
+    """Whether an outcome must be sent again; says in the log what became of an odd one."""
+    outcome = pair[1]
+    if flag == 0:
+        logger.warning(
+            "Job %s was taken over before its outcome (%s) arrived; the outcome is dropped",
+            outcome.id,
+            outcome.verb,
+        )
+    elif flag != 1:
+        logger.error("Job %s stays active: the place it goes to is no list in Redis", outcome.id)
+    return flag not in (0, 1)

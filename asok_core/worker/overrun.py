@@ -1,0 +1,43 @@
+"""A job that ran past its hard limit: its process was ended, and it alone is charged for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asok_core.backends.redis.consumer import Consumer
+from asok_core.backends.redis.producer import keyring_of
+from asok_core.backends.redis.registry import Registry
+from asok_core.errors import EnvelopeError
+from asok_core.wire import unseal
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.execution import Execution, Held
+
+
+def settle_overrun(
+    config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, float]
+) -> None:
+    """Retry or fail the jobs in ``over`` (id -> seconds they ran) on behalf of the dead process."""
+    keyring = keyring_of(config.settings)
+    execution = Execution(config.settings, keyring, config.log_arguments)
+    consumer = Consumer(
+        registry.endpoint,
+        registry.keys,
+        worker=config.worker,
+        process=process,
+        queues=[queue],
+        dlq_max=config.settings.dlq_max,
+    )
+    outcomes = []
+    try:
+        for claim in consumer.held():
+            try:
+                job = unseal(claim.envelope, keyring)
+            except EnvelopeError:
+                continue
+            if job.id in over:
+                held = Held(claim, job, started_at=execution.now() - over[job.id])
+                outcomes.append(execution.timed_out(held, job.hard_timeout or over[job.id]))
+        if outcomes:
+            consumer.cycle(outcomes, (), 0)
+    finally:
+        consumer.close()

@@ -1,0 +1,172 @@
+"""A child of the supervisor: the only process that imports and runs the application's code.
+
+It is started as ``python -m asok_core.worker.process`` with its board as a file descriptor and its
+configuration, then orders, on standard input. When that closes, the supervisor is gone and it drains.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import BinaryIO
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consumer import Consumer
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producer import keyring_of
+from asok_core.backends.redis.waiters import Waiters
+from asok_core.errors import AsokError, Refused, Unreachable
+from asok_core.worker.alarm import Alarm
+from asok_core.worker.board import Board
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.dispatcher import Dispatcher
+from asok_core.worker.execution import Execution
+from asok_core.worker.log import set_up_logging
+
+logger = logging.getLogger("asok.worker")
+
+RECYCLED = 75
+"""Exit code of a process that has done its share (``max_jobs``) and wants a successor."""
+LONGEST_BACKOFF = 5.0
+
+
+class Process:
+    """Turns the dispatcher until it is drained, through outages of Redis."""
+
+    def __init__(self, config: WorkerConfig, process: str, board: Board, control: int) -> None:
+        settings = config.settings
+        keys = Keys(settings.namespace)
+        endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
+        self._grace = settings.worker_shutdown_timeout
+        self._alarm = Alarm(control)
+        self._consumer = Consumer(
+            endpoint,
+            keys,
+            worker=config.worker,
+            process=process,
+            queues=config.queues,
+            dlq_max=settings.dlq_max,
+        )
+        self._waiters = Waiters(endpoint, keys, process)
+        self._dispatcher = Dispatcher(
+            config,
+            self._consumer,
+            self._waiters,
+            Execution(settings, keyring_of(settings), config.log_arguments),
+            board,
+            self._alarm,
+        )
+
+    def run(self) -> int:
+        """Work until ordered to drain. Returns the exit code."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the supervisor, who orders
+        signal.signal(signal.SIGTERM, self._ordered_by_signal)
+        dispatcher = self._dispatcher
+        self._persist(dispatcher.reconcile)
+        while not dispatcher.draining and not dispatcher.recycled:
+            self._persist(dispatcher.turn)
+        self._drain()
+        return 0 if dispatcher.draining else RECYCLED
+
+    def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._alarm.order("drain")
+
+    def _persist(self, step: Callable[[], None]) -> None:
+        """Do a step; through an outage, wait with backoff and begin again from what Redis holds."""
+        try:
+            step()
+            return
+        except (Unreachable, Refused) as error:
+            logger.warning("%s; waiting for it", error)
+        since, backoff = time.monotonic(), 0.1
+        while not self._dispatcher.draining:
+            self._consumer.close()
+            self._waiters.close()
+            self._alarm.sleep(backoff, ())
+            self._dispatcher.draining = self._dispatcher.draining or "drain" in self._alarm.orders()
+            backoff = min(backoff * 2, LONGEST_BACKOFF)
+            try:
+                self._dispatcher.reconcile()
+            except AsokError:
+                continue
+            logger.info("Redis is back after %.1f s", time.monotonic() - since)
+            return
+
+    def _drain(self) -> None:
+        """Return what has not begun, wait for what runs until the deadline, then return that too."""
+        dispatcher, deadline = self._dispatcher, time.monotonic() + self._grace
+        dispatcher.draining = True
+        dispatcher.give_back_waiting()
+        while not dispatcher.idle and time.monotonic() < deadline:
+            try:
+                dispatcher.turn()
+            except (Unreachable, Refused):
+                self._alarm.sleep(0.2, ())
+                self._consumer.close()
+                self._waiters.close()
+        names = dispatcher.give_back_running()
+        if names:
+            logger.warning(
+                "Returned %d jobs that still ran after %g s: %s",
+                len(names),
+                self._grace,
+                ", ".join(sorted(set(names))),
+            )
+        try:
+            dispatcher.turn() if self._waiters.armed else dispatcher.settle()
+        except (Unreachable, Refused) as error:
+            logger.warning("%s; what is active will be recovered when the lease ends", error)
+
+
+def main() -> int:
+    """Entry of a child: ``process.py BOARD_FD SLOTS PROCESS_ID``."""
+    board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    control = os.dup(0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)  # a task that reads standard input must not eat orders
+    config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
+    set_up_logging(config.log_level, config.log_format)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    with open(board_file, "r+b", closefd=False) as file:
+        board = Board(file, slots)
+    code = Process(config, process, board, control).run()
+    logging.shutdown()
+    sys.stdout.flush()
+    # Threads that still run belong to jobs that were returned: nothing may wait for them.
+    os._exit(code)
+
+
+def send(pipe: BinaryIO, config: WorkerConfig) -> None:
+    """Write the configuration, before any order."""
+    text = pickle.dumps(config)
+    pipe.write(struct.pack("!I", len(text)) + text)
+    pipe.flush()
+
+
+def receive(pipe: BinaryIO) -> WorkerConfig:
+    """Read the configuration that the supervisor sent."""
+    (size,) = struct.unpack("!I", _exactly(pipe, 4))
+    config: WorkerConfig = pickle.loads(_exactly(pipe, size))  # noqa: S301 - from our own parent
+    return config
+
+
+def _exactly(pipe: BinaryIO, size: int) -> bytes:
+    text = b""
+    while len(text) < size:
+        part = pipe.read(size - len(text))
+        if not part:
+            raise EOFError("the supervisor went away before it said what to do")
+        text += part
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
