@@ -67,5 +67,5 @@ class JobCancelled(AsokError):
     """Raised by ``future.result()`` when the job was cancelled before it finished."""
 
 
-class JobTimeout(Exception):  # noqa: N818 - raised inside tasks, named like TimeoutError
+class JobTimeout(Exception):
     """Raised inside a task that runs longer than its ``_timeout``."""

@@ -126,6 +126,16 @@ class WorkerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What one reading cost Redis."""
+
+    round_trips: int = 0
+    commands: int = 0
+    reply_bytes: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole, at one moment. ``cost`` says what taking it asked of Redis."""
 
@@ -146,17 +156,7 @@ class Snapshot:
     dead_head: str = ""
     """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
     recent_ids: tuple[str, ...] = ()
-    cost: Cost = field(default_factory=lambda: Cost())
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one reading cost Redis."""
-
-    round_trips: int = 0
-    commands: int = 0
-    reply_bytes: int | None = None
-    seconds: float = 0.0
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True, slots=True)

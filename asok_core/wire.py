@@ -186,6 +186,8 @@ class Payload:
     failed_at: float | None = None
     error: str | None = None
     traceback: str | None = None
+    text: str | None = None
+    """The job's JSON text as it was signed, rightly or not; None when it was not."""
 
     @property
     def id(self) -> str:
@@ -212,7 +214,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     if original is not None:
         inner = peek(original, keyring)
         problem = inner.problem or letter["error"]
-        return Payload(raw, inner.job, inner.trust, problem, original, **letter)
+        return Payload(raw, inner.job, inner.trust, problem, original, **letter, text=inner.text)
     text, signature = fields.get("job"), fields.get("sig")
     try:
         if isinstance(text, str):
@@ -227,7 +229,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
         trust = Trust.UNVERIFIED
     else:
         trust = Trust.SIGNED if keyring.verifies(text, signature) else Trust.BAD
-    return Payload(raw, job, trust, None, _envelope(text, signature), **letter)
+    return Payload(raw, job, trust, None, _envelope(text, signature), **letter, text=text)
 
 
 def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> bytes:
@@ -251,6 +253,26 @@ def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> by
             letter = {"v": VERSION, "raw64": base64.b64encode(raw).decode()}
     letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
     return json.dumps(letter).encode()
+
+
+def changed_text(payload: Payload, **changes: Any) -> str:
+    """The job text of a readable payload with ``changes`` made; every other key stays as it is.
+
+    A change to None takes the key away.
+    """
+    fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
+    fields |= changes
+    return json.dumps({k: v for k, v in fields.items() if v is not None}, sort_keys=True)
+
+
+def _bare_fields(raw: bytes) -> dict[str, Any]:
+    fields = _load_object(raw)
+    original = _quarantined(fields)
+    if original is not None:
+        return _bare_fields(original)
+    if isinstance(fields.get("job"), str):
+        return _load_object(fields["job"].encode("utf-8", "surrogatepass"))
+    return {k: v for k, v in fields.items() if k not in ("failed_at", "error", "traceback")}
 
 
 def _quarantined(fields: Mapping[str, Any]) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 Order = str
 """``drain``, ``quiet``, ``loud`` (quiet no more) or ``wake``."""
@@ -27,10 +28,8 @@ class Alarm:
     def ring(self) -> None:
         """End the sleep, from any thread or signal handler."""
         self.asleep = False
-        try:
+        with suppress(BlockingIOError):  # the pipe is full of rings already
             os.write(self._ring, b"!")
-        except BlockingIOError:
-            pass  # the pipe is full of rings already
 
     def sleep(
         self, seconds: float, files: Iterable[int], unless: Callable[[], bool] | None = None
@@ -64,11 +63,9 @@ class Alarm:
             yield self._orders.pop(0)
 
     def _drain_rings(self) -> None:
-        try:
-            while len(os.read(self._listen, 4096)) == 4096:
+        with suppress(BlockingIOError):
+            while os.read(self._listen, 4096):
                 pass
-        except BlockingIOError:
-            pass
 
     def _read_orders(self) -> None:
         assert self._control is not None, "polled only when there is one"

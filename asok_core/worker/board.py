@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 _SLOT = struct.Struct("<BddH")
 _ID_BYTES = 128
@@ -28,7 +28,7 @@ class Running:
 class Board:
     """Slots of shared memory, one a thread. One writer a slot, any number of readers."""
 
-    def __init__(self, file: BinaryIO, slots: int) -> None:
+    def __init__(self, file: IO[bytes], slots: int) -> None:
         self._slots = slots
         size = slots * _SLOT_BYTES
         file.truncate(size)

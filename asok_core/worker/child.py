@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from asok_core.worker.board import Board, Running
@@ -21,7 +23,7 @@ class Child:
         self.process_id = f"{config.worker}.{number}"
         self._config = config
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="asok-board-")  # noqa: SIM115
-        self._board = Board(self._file, config.concurrency)  # type: ignore[arg-type]
+        self._board = Board(self._file, config.concurrency)
         self._popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
 
@@ -47,19 +49,15 @@ class Child:
             pass_fds=(board,),
         )
         assert self._popen.stdin is not None, "asked for above"
-        try:
-            send(self._popen.stdin, self._config)  # type: ignore[arg-type]
-        except BrokenPipeError:
-            pass  # it died at once: the exit code tells
+        with suppress(BrokenPipeError):  # it died at once: the exit code tells
+            send(self._popen.stdin, self._config)
 
     def order(self, order: str) -> None:
         """Send ``drain``, ``quiet``, ``loud`` or ``wake``; a dead child hears nothing."""
         if self._popen is not None and self._popen.stdin is not None:
-            try:
+            with suppress(BrokenPipeError, ValueError):
                 self._popen.stdin.write(order.encode() + b"\n")
                 self._popen.stdin.flush()
-            except (BrokenPipeError, ValueError):
-                pass
 
     def exit_code(self) -> int | None:
         """The exit code (negative: a signal), or None while it lives."""
@@ -82,17 +80,15 @@ class Child:
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system tells."""
         try:
-            with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            statm = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii")
+            return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, ValueError, IndexError):
             return None
 
     def close(self) -> None:
         """Let go of the board and the pipe."""
         if self._popen is not None and self._popen.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):
                 self._popen.stdin.close()
-            except BrokenPipeError:
-                pass
         self._board.close()
         self._file.close()

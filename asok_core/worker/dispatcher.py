@@ -40,6 +40,7 @@ class Dispatcher:
         config: WorkerConfig,
         consumer: Consumer,
         waiters: Waiters,
+        *,
         execution: Execution,
         board: Board,
         alarm: Alarm,

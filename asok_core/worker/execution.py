@@ -37,8 +37,10 @@ class Held:
 
 @dataclass(slots=True)
 class Execution:
-    """Runs claimed jobs and says how they ended. Shared by all threads of a process; holds no state
-    but ``offset``, the seconds that the server's clock is ahead of ours."""
+    """Runs claimed jobs and says how they ended. Shared by all threads of a process.
+
+    It holds no state but ``offset``, the seconds that the server's clock is ahead of ours.
+    """
 
     settings: Settings
     keyring: Keyring

@@ -14,6 +14,7 @@ class TextFormatter(logging.Formatter):
     """``12:00:01 WARNING mail.send failed: ...  queue=high attempt=1/4 duration=35ms job=...``."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()}"
         extras = []
         for name in FIELDS:
@@ -32,6 +33,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: ``time level logger message`` and the fields of a job."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The JSON text of a record."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields: dict[str, object] = {
             "time": f"{moment}.{int(record.msecs):03d}Z",
@@ -40,9 +42,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         fields |= {
-            name: value
-            for name in FIELDS
-            if (value := getattr(record, name, None)) is not None
+            name: value for name in FIELDS if (value := getattr(record, name, None)) is not None
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)

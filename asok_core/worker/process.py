@@ -14,8 +14,9 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import IO
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consumer import Consumer
@@ -32,8 +33,6 @@ from asok_core.worker.log import set_up_logging
 
 logger = logging.getLogger("asok.worker")
 
-RECYCLED = 75
-"""Exit code of a process that has done its share (``max_jobs``) and wants a successor."""
 LONGEST_BACKOFF = 5.0
 
 
@@ -59,13 +58,13 @@ class Process:
             config,
             self._consumer,
             self._waiters,
-            Execution(settings, keyring_of(settings), config.log_arguments),
-            board,
-            self._alarm,
+            execution=Execution(settings, keyring_of(settings), config.log_arguments),
+            board=board,
+            alarm=self._alarm,
         )
 
     def run(self) -> int:
-        """Work until ordered to drain. Returns the exit code."""
+        """Work until ordered to drain, or until ``max_jobs`` are done. Returns the exit code."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the supervisor, who orders
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
@@ -73,7 +72,7 @@ class Process:
         while not dispatcher.draining and not dispatcher.recycled:
             self._persist(dispatcher.turn)
         self._drain()
-        return 0 if dispatcher.draining else RECYCLED
+        return 0
 
     def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._alarm.order("drain")
@@ -82,15 +81,18 @@ class Process:
         """Do a step; through an outage, wait with backoff and begin again from what Redis holds."""
         try:
             step()
-            return
         except (Unreachable, Refused) as error:
             logger.warning("%s; waiting for it", error)
+            self._wait_for_redis()
+
+    def _wait_for_redis(self) -> None:
         since, backoff = time.monotonic(), 0.1
         while not self._dispatcher.draining:
             self._consumer.close()
             self._waiters.close()
             self._alarm.sleep(backoff, ())
-            self._dispatcher.draining = self._dispatcher.draining or "drain" in self._alarm.orders()
+            if "drain" in self._alarm.orders():
+                self._dispatcher.draining = True
             backoff = min(backoff * 2, LONGEST_BACKOFF)
             try:
                 self._dispatcher.reconcile()
@@ -129,13 +131,14 @@ def main() -> int:
     """Entry of a child: ``process.py BOARD_FD SLOTS PROCESS_ID``."""
     board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     control = os.dup(0)
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)  # a task that reads standard input must not eat orders
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
     config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
     set_up_logging(config.log_level, config.log_format)
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    with open(board_file, "r+b", closefd=False) as file:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    with os.fdopen(board_file, "r+b", closefd=False) as file:
         board = Board(file, slots)
     code = Process(config, process, board, control).run()
     logging.shutdown()
@@ -144,21 +147,21 @@ def main() -> int:
     os._exit(code)
 
 
-def send(pipe: BinaryIO, config: WorkerConfig) -> None:
+def send(pipe: IO[bytes], config: WorkerConfig) -> None:
     """Write the configuration, before any order."""
     text = pickle.dumps(config)
     pipe.write(struct.pack("!I", len(text)) + text)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> WorkerConfig:
+def receive(pipe: IO[bytes]) -> WorkerConfig:
     """Read the configuration that the supervisor sent."""
     (size,) = struct.unpack("!I", _exactly(pipe, 4))
     config: WorkerConfig = pickle.loads(_exactly(pipe, size))  # noqa: S301 - from our own parent
     return config
 
 
-def _exactly(pipe: BinaryIO, size: int) -> bytes:
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
     text = b""
     while len(text) < size:
         part = pipe.read(size - len(text))

@@ -26,7 +26,6 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.overrun import settle_overrun
-from asok_core.worker.process import RECYCLED
 
 logger = logging.getLogger("asok.worker")
 
@@ -183,9 +182,7 @@ class Supervisor:
                 wait = max(0.0, float(rest) - time.time())
             except ValueError:
                 return
-            self._timers["promote"] = min(
-                self._timers.get("promote", 0.0), time.monotonic() + wait
-            )
+            self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
         elif verb == "order" and rest == self._config.worker:
             self._timers["beat"] = 0.0
         elif verb in ("pause", "resume"):
@@ -242,13 +239,17 @@ class Supervisor:
             if child.number in self._unrecovered:
                 self._try(lambda child=child: self._recover_child(child))  # type: ignore[misc]
             due = self._respawn_at.get(child.number)
-            if due is not None and due <= time.monotonic() and child.number not in self._unrecovered:
+            if (
+                due is not None
+                and due <= time.monotonic()
+                and child.number not in self._unrecovered
+            ):
                 del self._respawn_at[child.number]
                 self._start(child)
 
     def _note_death(self, child: Child, code: int) -> None:
         wait = 0.0
-        if code not in (0, RECYCLED):
+        if code != 0:
             logger.error("Process %s died (%s)", child.process_id, _exit_words(code))
             quick = time.monotonic() - child.started_at < 2.0
             deaths = self._quick_deaths.get(child.number, 0) + 1 if quick else 0

@@ -52,7 +52,7 @@ class Threads:
 
     def take_back(self) -> list[Held]:
         """Every job that has not begun, in order."""
-        back = []
+        back: list[Held] = []
         while True:
             try:
                 held = self._ready.get_nowait()

@@ -270,8 +270,7 @@ def told(shown: str) -> Iterator[None]:
         yield
     except redis.AuthenticationError as error:
         raise Unreachable(
-            f"Redis at {shown} refuses the user or password ({_first_line(error)}); "
-            "check REDIS_URL"
+            f"Redis at {shown} refuses the user or password ({_first_line(error)}); check REDIS_URL"
         ) from error
     except redis.TimeoutError as error:
         raise Unreachable(f"Redis at {shown} does not answer in time") from error

@@ -103,6 +103,14 @@ class Keys:
         """List of what an operator's action removed, for its undo."""
         return f"{self.namespace}:trash:{operation}"
 
+    def trash_places(self, operation: str) -> str:
+        """List beside a trash: where each of its elements was (due time, or older letters)."""
+        return f"{self.namespace}:trash:{operation}:at"
+
+    def operation(self, operation: str) -> str:
+        """Hash: what an operator's action is about and what it has done so far."""
+        return f"{self.namespace}:operation:{operation}"
+
     def unique(self, key: str) -> str:
         """String: id of the unfinished job that holds a ``_unique`` key."""
         return f"{self.namespace}:unique:{key}"

@@ -133,7 +133,9 @@ class Registry:
             if refused:
                 break
             # What could not be moved (its queue is no list) must not hold up the rest.
-            stuck = max(0, stuck + len(batch) - returned - dead) if returned + dead else stuck + BATCH
+            stuck = (
+                max(0, stuck + len(batch) - returned - dead) if returned + dead else stuck + BATCH
+            )
         return total
 
     def kill_waiters(self, process: str) -> None:
