@@ -1,4 +1,4 @@
-"""One run of a task, wherever it runs: coroutines, the soft timeout, and what is kept of its end."""
+"""One run of a task, wherever it runs: coroutines, soft timeout, what is kept of its end."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def run(
         result = function(*args, **kwargs)
         if not inspect.iscoroutine(result):
             return result
-    return asyncio.run(_limited(result, timeout))
+    return asyncio.run(_awaited(result, timeout))
 
 
-async def _limited(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
-    limit = asyncio.timeout(timeout)
+async def _awaited(coroutine: Coroutine[Any, Any, Any], seconds: float | None) -> Any:
+    limit = asyncio.timeout(seconds)
     try:
         async with limit:
             return await coroutine
     except TimeoutError as error:
         if limit.expired():
-            raise JobTimeout(f"it ran longer than its timeout of {timeout:g} s") from error
+            raise JobTimeout(f"it ran longer than its timeout of {seconds:g} s") from error
         raise
 
 
@@ -70,8 +70,8 @@ def traceback_text(error: BaseException, limit: int) -> str:
 def result_text(result: object, limit: int) -> str:
     """The JSON text that a record keeps of a result: always valid JSON of about ``limit`` bytes.
 
-    What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than ``limit``
-    as a string that holds the beginning of its JSON text.
+    What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than
+    ``limit`` as a string that holds the beginning of its JSON text.
     """
     if result is None:
         return "null"

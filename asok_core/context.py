@@ -1,9 +1,9 @@
 """The request in whose course a task was dispatched: ``current_request``.
 
-During a request, and in tasks that run in the same process, it is the request object itself. In a task
-that a worker runs it is a :class:`RequestSnapshot`, made from what travelled with the job: method, path,
-query, host, language, remote user, request id, and what the application's own hooks add. Cookies and
-authorization headers never travel.
+During a request, and in tasks that run in the same process, it is the request object itself. In a
+task that a worker runs it is a :class:`RequestSnapshot`, made from what travelled with the job:
+method, path, query, host, language, remote user, request id, and what the application's own hooks
+add. Cookies and authorization headers never travel.
 """
 
 from __future__ import annotations

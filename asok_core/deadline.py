@@ -1,7 +1,7 @@
 """Soft time limits: an exception raised inside the thread that runs a task.
 
-The exception arrives between two Python instructions. A task that waits inside C code (a socket read,
-``time.sleep``) gets it when that returns, which is why workers have a hard limit as well.
+The exception arrives between two Python instructions. A task that waits inside C code (a socket
+read, ``time.sleep``) gets it when that returns, which is why workers have a hard limit as well.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Guard:
         with self._lock:
             self._armed = False
         if self.fired:
-            # It may be on its way still: without this it would strike whatever the thread does next.
+            # It may be on its way still, and would strike whatever the thread does next.
             _raise_in(self._thread, None)
 
 
@@ -67,7 +67,7 @@ def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
 
 
 class _Timer:
-    """One daemon thread for all guards, started by the first. There is a guard per busy thread at most."""
+    """One daemon thread for all guards, of which each busy thread has one at most."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

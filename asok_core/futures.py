@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from asok_core.errors import JobCancelled
+from asok_core.errors import JobCancelled, JobFailed
 
 R = TypeVar("R")
 
@@ -32,6 +33,14 @@ class JobFuture(Future[R], Generic[R]):
     def cancelled(self) -> bool:
         """Whether the job was cancelled before it started."""
         return self.done() and isinstance(super().exception(), JobCancelled)
+
+    def orphan(self, reason: str) -> None:
+        """In a forked child: fail at once, because nothing in this process will finish the job."""
+        # Lock, waiters and callbacks belong to threads of the parent.
+        self._condition = threading.Condition()
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Callable[[Future[R]], object]] = []
+        self.set_exception(JobFailed(reason))
 
     def __repr__(self) -> str:
         return f"<JobFuture of job {self.job_id}>"

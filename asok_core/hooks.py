@@ -57,7 +57,7 @@ def remove(hook: Callable[..., object]) -> None:
     """Stop calling ``hook``, wherever it is registered; one that is not is no error."""
     for registered in (_before, _after, _failure):
         while hook in registered:
-            registered.remove(hook)  # type: ignore[arg-type]  # the three lists differ in signature
+            registered.remove(hook)
 
 
 def call_before(job: Job) -> None:
@@ -72,7 +72,7 @@ def call_after(job: Job, result: object) -> None:
         _call(hook, job, result)
 
 
-def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:  # noqa: FBT001
+def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:
     """Tell the hooks that an attempt failed."""
     for hook in reversed(_failure):
         _call(hook, job, error, will_retry)
@@ -81,5 +81,5 @@ def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:  # n
 def _call(hook: Callable[..., object], *args: object) -> None:
     try:
         hook(*args)
-    except Exception:
+    except BaseException:  # a hook that calls sys.exit() must not end the thread either
         logger.exception("Hook %s failed", getattr(hook, "__qualname__", repr(hook)))

@@ -48,7 +48,7 @@ def _shown(function: Callable[..., Any]) -> str:
 
 def _problem(function: Callable[..., Any]) -> str | None:
     if inspect.ismethod(function):
-        return "it is a method; move it to a module-level function and pass an id, not the object"
+        return "it is a method; write a module-level function that takes the object's id"
     if not hasattr(function, "__name__") or not hasattr(function, "__qualname__"):
         kind = type(function).__name__
         return f"it is a {kind} object, not a function; wrap the call in a module-level function"
@@ -61,12 +61,12 @@ def _problem(function: Callable[..., Any]) -> str | None:
             "it is defined in __main__, which is another file in the worker; "
             "move it to a module that both can import"
         )
+    return _missing(function)
+
+
+def _missing(function: Callable[..., Any]) -> str | None:
     if "." in function.__qualname__:
         return "it belongs to a class; move it to a module-level function"
-    return _unreachable(function)
-
-
-def _unreachable(function: Callable[..., Any]) -> str | None:
     module = sys.modules.get(function.__module__)
     name = f"{function.__module__}.{function.__name__}"
     found = getattr(module, function.__name__, None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from asok_core.job import MAX_RETRIES, Job
 from asok_core.setting import parse_queue_name
@@ -43,11 +43,9 @@ class Options:
     unique: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.queue, str):
-            raise TypeError(f"_queue is a {type(self.queue).__name__}, not a string")
+        _expect("_queue", self.queue, str, "a string")
         _good_queue_name(self.queue)
-        if not isinstance(self.retries, int) or isinstance(self.retries, bool):
-            raise TypeError(f"_retries is a {type(self.retries).__name__}, not a whole number")
+        _expect("_retries", self.retries, int, "a whole number")
         if not 0 <= self.retries <= MAX_RETRIES:
             raise ValueError(f"_retries is {self.retries}; allowed: 0 to {MAX_RETRIES}")
         if _number("_backoff", self.backoff) < 0:
@@ -56,7 +54,11 @@ class Options:
             raise ValueError(f"_timeout is {self.timeout}; allowed: more than 0 seconds, or None")
         self._check_start()
         if self.unique is not None:
-            self._check_unique(self.unique)
+            _expect("_unique", self.unique, str, "a string")
+            if not 0 < len(self.unique) <= _LONGEST_UNIQUE:
+                raise ValueError(
+                    f"_unique has {len(self.unique)} characters; allowed: 1 to {_LONGEST_UNIQUE}"
+                )
 
     def _check_start(self) -> None:
         if self.delay is not None:
@@ -70,13 +72,6 @@ class Options:
         elif self.at is not None:
             _number("_at", self.at)
 
-    @staticmethod
-    def _check_unique(key: object) -> None:
-        if not isinstance(key, str):
-            raise TypeError(f"_unique is a {type(key).__name__}, not a string")
-        if not 0 < len(key) <= _LONGEST_UNIQUE:
-            raise ValueError(f"_unique has {len(key)} characters; allowed: 1 to {_LONGEST_UNIQUE}")
-
     def due_at(self, now: float) -> float | None:
         """When the job is to start, epoch seconds; None for at once."""
         if self.delay is not None:
@@ -86,19 +81,24 @@ class Options:
         return self.at
 
 
-NO_OPTIONS = Options()
-
-
 def _seconds(delay: Delay) -> float:
     return delay.total_seconds() if isinstance(delay, timedelta) else delay
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is a {type(value).__name__}, not a number")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}, not a finite number")
-    return value
+    _expect(name, value, (int, float), "a number")
+    number = cast("float", value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {number}, not a finite number")
+    return number
+
+
+def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}, not {what}")
+
+
+NO_OPTIONS = Options()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,228 @@
+"""Jobs that live in this process: what the local and the eager backend share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import OrderedDict, deque
+from contextvars import Context, copy_context
+from typing import Any
+
+from asok_core import attempt, hooks
+from asok_core.calls import Call
+from asok_core.clock import now
+from asok_core.config import Settings
+from asok_core.errors import JobCancelled, JobFailed
+from asok_core.futures import JobFuture
+from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
+from asok_core.retry import RetryPolicy
+from asok_core.states import FINAL, Status
+from asok_core.tasks import function_of
+
+logger = logging.getLogger("asok.background")
+
+RECORDS_KEPT = 10_000
+DEAD_LETTERS_KEPT = 1_000
+
+
+class LocalJob:
+    """One job: what it calls, in which context, and how it stands.
+
+    ``status`` and the times are changed only under the lock of the store that holds it.
+    """
+
+    __slots__ = (
+        "call", "context", "error", "finished_at", "future", "job", "name", "result", "started_at",
+        "status", "ts",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, future: JobFuture[Any]) -> None:
+        function = function_of(call.function)
+        names = (str(getattr(function, "__module__", "")), _name(function))
+        self.call: Call | None = call
+        self.context: Context | None = copy_context()
+        self.future = future
+        self.name = names[1]
+        self.job: Job = call.job(future.job_id, names, now())
+        self.status = Status.PENDING if self.job.due_at is None else Status.SCHEDULED
+        self.ts = self.job.enqueued_at
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self.result: str | None = None
+        self.error: str | None = None
+
+    def record(self) -> JobRecord:
+        """The job's record, as a worker would have written it."""
+        return JobRecord(
+            id=self.job.id,
+            status=self.status,
+            function=self.job.task,
+            queue=self.job.queue,
+            result=self.result,
+            error=self.error,
+            ts=self.ts,
+            retry_count=self.job.retry_count,
+            retries=self.job.retries,
+            enqueued_at=self.job.enqueued_at,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            worker=f"local.{os.getpid()}" if self.started_at else None,
+        )
+
+
+def _name(function: object) -> str:
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__
+
+
+class JobStore:
+    """The jobs of this process by id. Finished ones are kept 24 h, and a bounded number of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.lock = threading.RLock()
+        self.dead: deque[LocalJob] = deque(maxlen=DEAD_LETTERS_KEPT)
+        self._settings = settings
+        self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
+        self._unfinished: dict[str, LocalJob] = {}
+        self._finished: OrderedDict[str, LocalJob] = OrderedDict()
+        self._unique: dict[str, LocalJob] = {}
+
+    def add(self, call: Call) -> tuple[LocalJob, bool]:
+        """The job of a call, and whether it is new: a ``unique`` key may name one that is there."""
+        with self.lock:
+            key = call.options.unique
+            if key is not None and key in self._unique:
+                return self._unique[key], False
+            job = LocalJob(call, JobFuture(new_id(), self.cancel))
+            self._unfinished[job.job.id] = job
+            if key is not None:
+                self._unique[key] = job
+            return job, True
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+        with self.lock:
+            self._forget_old()
+            found = self._unfinished.get(job_id) or self._finished.get(job_id)
+            return found.record() if found else None
+
+    def unfinished(self) -> list[LocalJob]:
+        """Every job that has not come to its end, oldest first."""
+        with self.lock:
+            return list(self._unfinished.values())
+
+    def disown(self) -> None:
+        """In a forked child: the futures of the parent's jobs say so, instead of waiting for ever.
+
+        No lock is taken: a thread that the child does not have may hold it.
+        """
+        for job in list(self._unfinished.values()):
+            job.future.orphan("the job belongs to the process that this one was forked from")
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job that is not running. True if it will not run."""
+        with self.lock:
+            job = self._unfinished.get(job_id)
+            if job is None or job.status is Status.RUNNING:
+                return False
+            self._finish(job, Status.CANCELLED)
+        job.future.set_exception(JobCancelled(f"job {job_id} was cancelled before it started"))
+        return True
+
+    def run(self, job: LocalJob) -> float | None:
+        """Run one attempt in this thread. Returns the seconds until its retry, or None.
+
+        Never raises: whatever the task raises, SystemExit among it, is the job's failure.
+        """
+        with self.lock:
+            if job.status in FINAL or job.call is None or job.context is None:
+                return None
+            self._mark(job, Status.RUNNING)
+            job.started_at = job.ts
+            call, context = job.call, job.context.copy()
+        try:
+            result = context.run(self._attempt, job.job, call)
+        except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
+            return self._failed(job, context, error)
+        self._completed(job, context, result)
+        return None
+
+    @staticmethod
+    def _attempt(job: Job, call: Call) -> Any:
+        hooks.call_before(job)
+        return attempt.run(function_of(call.function), call.args, call.kwargs, job.timeout)
+
+    def _completed(self, job: LocalJob, context: Context, result: object) -> None:
+        text = attempt.result_text(result, self._settings.max_result)
+        with self.lock:
+            job.result = text
+            self._finish(job, Status.COMPLETED)
+        context.run(hooks.call_after, job.job, result)
+        job.future.set_result(result)
+
+    def _failed(self, job: LocalJob, context: Context, error: BaseException) -> float | None:
+        spent = job.job
+        delay = None
+        if spent.retry_count < spent.retries:
+            delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
+        described = attempt.describe(error)
+        text = attempt.traceback_text(error, self._settings.max_traceback)
+        with self.lock:
+            job.error = text
+            if delay is None:
+                self.dead.appendleft(job)
+                self._finish(job, Status.FAILED)
+            else:
+                job.job = spent.retried()
+                self._mark(job, Status.RETRYING)
+        self._log_failure(job, described, error, delay)
+        context.run(hooks.call_failure, spent, error, delay is not None)
+        if delay is None:
+            failure = JobFailed(described)
+            failure.__cause__ = error
+            job.future.set_exception(failure)
+        return delay
+
+    @staticmethod
+    def _log_failure(
+        job: LocalJob, described: str, error: BaseException, delay: float | None
+    ) -> None:
+        extra = {"job_id": job.job.id, "queue": job.job.queue, "attempt": job.job.attempt}
+        if delay is None:
+            logger.error(
+                "Background task %s failed: %s", job.name, described, exc_info=error, extra=extra
+            )
+        else:
+            logger.warning(
+                "Background task %s failed: %s; retry %d of %d in %g s",
+                job.name,
+                described,
+                job.job.retry_count,
+                job.job.retries,
+                delay,
+                extra=extra,
+            )
+
+    @staticmethod
+    def _mark(job: LocalJob, status: Status) -> None:
+        job.status, job.ts = status, now()
+
+    def _finish(self, job: LocalJob, status: Status) -> None:
+        self._mark(job, status)
+        job.finished_at = job.ts
+        # The arguments may be large, and a record does not need them.
+        job.call = job.context = None
+        if job.job.unique is not None:
+            self._unique.pop(job.job.unique, None)
+        self._unfinished.pop(job.job.id, None)
+        self._finished[job.job.id] = job
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        oldest = now() - RECORD_TTL
+        while self._finished:
+            first = next(iter(self._finished.values()))
+            if len(self._finished) <= RECORDS_KEPT and (first.finished_at or 0) > oldest:
+                return
+            self._finished.popitem(last=False)

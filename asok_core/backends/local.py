@@ -1,0 +1,273 @@
+"""The local backend: jobs run in threads of this process.
+
+A job that waits (for its start or its retry) occupies no thread: it stands in a heap, and an idle
+thread sleeps no longer than until the first of them is due.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from asok_core.backends.in_process import JobStore, LocalJob
+from asok_core.calls import Call
+from asok_core.clock import now
+from asok_core.config import Settings
+from asok_core.futures import JobFuture
+from asok_core.job import JobRecord
+from asok_core.states import FINAL, Status
+
+logger = logging.getLogger("asok.background")
+
+EXIT_TIMEOUT = 20.0
+"""Seconds that a process which ends waits for its tasks: below the 30 s after which gunicorn and
+Kubernetes kill it without a word."""
+
+
+class LocalBackend:
+    """A pool of at most ``bg_workers`` threads, made as they are needed.
+
+    Queues are served in the order of ``ASOK_WORKER_QUEUES``, others after those. After ``shutdown``
+    it takes no calls.
+    """
+
+    def __init__(self, settings: Settings, *, bg_workers: int | None = None) -> None:
+        self._settings = settings
+        self._size = bg_workers or settings.bg_workers
+        self._ranks = {name: rank for rank, name in enumerate(settings.worker_queues)}
+        self._closed = False
+        self._begin()
+        _open.add(self)
+        _watch_exit()
+
+    def _begin(self) -> None:
+        self.store = JobStore(self._settings)
+        self._changed = threading.Condition()
+        self._ready: list[tuple[int, int, LocalJob]] = []
+        self._later: list[tuple[float, int, LocalJob]] = []
+        self._order = itertools.count()
+        self._threads: set[threading.Thread] = set()
+        self._idle = 0
+        self._ended = False
+
+    def begin_after_fork(self) -> None:
+        """In a forked child: start empty. The parent's threads go on with the parent's jobs."""
+        self.store.disown()
+        self._begin()
+
+    def enqueue(self, call: Call) -> JobFuture[Any]:
+        """Put the call in line for a thread. Raises RuntimeError after ``shutdown``."""
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("background tasks were shut down; nothing more is accepted")
+            job, new = self.store.add(call)
+            if new:
+                due_at = job.job.due_at
+                self._put(job, 0.0 if due_at is None else due_at - now())
+        return job.future
+
+    def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
+        """Put the calls in line."""
+        return [self.enqueue(call) for call in calls]
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+        return self.store.record(job_id)
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a job that has not started, or waits for a retry. True if it will not run."""
+        return self.store.cancel(job_id)
+
+    def dead_letters(self) -> list[JobRecord]:
+        """The records of jobs that failed for good, newest first; the latest thousand."""
+        with self.store.lock:
+            return [job.record() for job in self.store.dead]
+
+    def shutdown(self, *, wait: bool = True, timeout: float | None = None) -> bool:
+        """Take no more calls and let what is there finish, for ``timeout`` seconds at most.
+
+        What waits for a start or a retry after that time is not waited for. What cannot finish is
+        logged by name. With ``wait`` False that is everything which is not finished now. Returns
+        whether everything finished.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not wait:
+            deadline = time.monotonic()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            _open.discard(self)
+        left = self._await_finish(deadline)
+        for job in left:
+            self._abandon(job)
+        with self._changed:
+            self._ended = True
+            self._ready.clear()
+            self._later.clear()
+            self._changed.notify_all()
+        return not left
+
+    def _await_finish(self, deadline: float | None) -> list[LocalJob]:
+        announced = False
+        while True:
+            with self._changed:
+                left = self.store.unfinished()
+                remaining = None if deadline is None else deadline - time.monotonic()
+                if not left or (remaining is not None and not self._can_finish(left, deadline)):
+                    return left
+                if not announced and remaining is not None:
+                    # Whoever kills the process before the deadline leaves this line at least.
+                    logger.info("Waiting up to %.0f s for %s", remaining, _names(left))
+                    announced = True
+                # A cancelled job wakes nobody, so look again now and then.
+                self._changed.wait(1.0 if remaining is None else min(remaining, 1.0))
+
+    def _can_finish(self, left: Sequence[LocalJob], deadline: float | None) -> bool:
+        if deadline is None:
+            return True
+        if deadline <= time.monotonic():
+            return False
+        too_late = {id(job) for due, _, job in self._later if due > deadline}
+        return any(id(job) not in too_late for job in left)
+
+    def _put(self, job: LocalJob, delay: float) -> None:
+        if delay > 0:
+            heapq.heappush(self._later, (time.monotonic() + delay, next(self._order), job))
+        else:
+            heapq.heappush(self._ready, (self._rank(job), next(self._order), job))
+        if self._idle:
+            self._changed.notify()
+        else:
+            self._grow()
+
+    def _grow(self) -> None:
+        if len(self._threads) >= self._size:
+            return
+        thread = threading.Thread(
+            target=self._work, name=f"asok-background-{len(self._threads) + 1}", daemon=True
+        )
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is on its way out, or the system has no thread to give: those that
+            # are there serve the job, and without any the caller must know.
+            self._threads.discard(thread)
+            if not self._threads:
+                raise
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            self._run(job)
+            del job
+
+    def _run(self, job: LocalJob) -> None:
+        try:
+            delay = self.store.run(job)
+        except BaseException:
+            # A future's callback raised something that is no Exception.
+            logger.exception("A callback of background task %s failed", job.name)
+            delay = None
+        with self._changed:
+            if delay is not None and self._ended:
+                self._abandon(job)
+            elif delay is not None:
+                self._put(job, delay)
+            if self._closed:
+                self._changed.notify_all()
+
+    def _take(self) -> LocalJob | None:
+        with self._changed:
+            while True:
+                self._promote()
+                if self._ready:
+                    job = heapq.heappop(self._ready)[2]
+                    if not self._idle and (self._ready or self._later):
+                        self._grow()
+                    return job
+                if self._closed and not self._later:
+                    self._threads.discard(threading.current_thread())
+                    return None
+                self._idle += 1
+                self._changed.wait(self._later[0][0] - time.monotonic() if self._later else None)
+                self._idle -= 1
+
+    def _promote(self) -> None:
+        while self._later:
+            due, _, job = self._later[0]
+            if due > time.monotonic() and job.status not in FINAL:
+                return
+            heapq.heappop(self._later)
+            heapq.heappush(self._ready, (self._rank(job), next(self._order), job))
+
+    def _rank(self, job: LocalJob) -> int:
+        return self._ranks.get(job.job.queue, len(self._ranks))
+
+    def _abandon(self, job: LocalJob) -> None:
+        status = job.status
+        if status is not Status.RUNNING and not self.store.cancel(job.job.id):
+            return
+        logger.error(
+            "Background task %s did not finish before the shutdown: %s (job %s)",
+            job.name,
+            _WHY_LEFT.get(status, status),
+            job.job.id,
+            extra={"job_id": job.job.id, "queue": job.job.queue},
+        )
+
+
+_WHY_LEFT = {
+    Status.RUNNING: "it was still running",
+    Status.RETRYING: "it waited for a retry",
+    Status.SCHEDULED: "it waited for its start",
+    Status.PENDING: "it had not started",
+}
+
+
+def _names(jobs: Sequence[LocalJob]) -> str:
+    counts: dict[str, int] = {}
+    for job in jobs:
+        counts[job.name] = counts.get(job.name, 0) + 1
+    return ", ".join(f"{name} ({n})" if n > 1 else name for name, n in counts.items())
+
+
+_open: weakref.WeakSet[LocalBackend] = weakref.WeakSet()
+_watched = False
+
+
+def _watch_exit() -> None:
+    global _watched  # noqa: PLW0603 - once a process
+    if _watched:
+        return
+    _watched = True
+    # atexit comes too late for a task that itself uses executors (asyncio.to_thread, name
+    # look-ups): those are shut by then. concurrent.futures registers its own end here, too.
+    register = getattr(threading, "_register_atexit", atexit.register)
+    with contextlib.suppress(RuntimeError):
+        register(_finish_at_exit)
+
+
+def _finish_at_exit() -> None:
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    for backend in list(_open):
+        try:
+            backend.shutdown(timeout=max(deadline - time.monotonic(), 0.0))
+        except KeyboardInterrupt:
+            backend.shutdown(wait=False)
+
+
+def _begin_after_fork() -> None:
+    for backend in list(_open):
+        backend.begin_after_fork()
+
+
+os.register_at_fork(after_in_child=_begin_after_fork)

@@ -1,0 +1,83 @@
+"""The Redis backend as an application sees it: calls in, futures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asok_core import context, wire
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.results import ResultWatcher
+from asok_core.calls import Call
+from asok_core.clock import now
+from asok_core.config import Settings
+from asok_core.futures import JobFuture, RemoteFuture
+from asok_core.job import Job, JobRecord, new_id
+from asok_core.tasks import reference
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+class RedisBackend:
+    """Puts calls into Redis for workers to run. Serves all threads, also after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = RedisProducer(settings)
+        self._watcher = ResultWatcher(self._producer.pool.endpoint, self._producer.keys)
+
+    def enqueue(self, call: Call) -> JobFuture[Any]:
+        """Push one call, its record with it, in one step.
+
+        Raises:
+            ValueError: The function is none that a worker can import.
+            TypeError: An argument cannot be sent; the message names it.
+            PayloadTooLarge: The arguments are too large.
+            Unreachable: Redis does not answer. Refused: it does not let this user.
+        """
+        return self.enqueue_many((call,))[0]
+
+    def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
+        """Push many calls, some hundred in one step; see ``enqueue``."""
+        moment, request = now(), context.snapshot()
+        jobs = [_job(call, moment, request) for call in calls]
+        flags = self._producer.enqueue(jobs)
+        return [
+            self._future(job.id if new else self._holder(job))
+            for job, new in zip(jobs, flags, strict=True)
+        ]
+
+    def _future(self, job_id: str) -> RemoteFuture[Any]:
+        return RemoteFuture(job_id, self.cancel, self._watcher.watch)
+
+    def _holder(self, job: Job) -> str:
+        with self._producer.pool.borrow() as link:
+            held_by = link.call("GET", self._producer.keys.unique(job.unique or ""))
+        # When it has finished this very moment, nobody runs the call: its record says so.
+        return held_by.decode() if held_by else job.id
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+        return self._producer.record(job_id)
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a job that has not started. True if it will not run."""
+        return self._producer.cancel(job_id)
+
+    def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's
+        """Give the connections back. No job runs in this process, so nothing is waited for."""
+        self._watcher.close()
+        self._producer.close()
+        return True
+
+
+def _job(call: Call, moment: float, request: dict[str, Any] | None) -> Job:
+    names = reference(call.function)
+    _check(call.args, call.kwargs)
+    return call.job(new_id(), names, moment, request)
+
+
+def _check(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    for value in (*args, *kwargs.values()):
+        if type(value) not in _PLAIN:
+            wire.check_arguments(args, kwargs)
+            return

@@ -1,0 +1,254 @@
+"""Futures of jobs on Redis: one thread a process watches for the end of all of them.
+
+It subscribes to the channel of each watched job, and reads the record when the channel speaks. The
+web framework's own worker speaks on no channel, so records are also looked at once a second.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link, told
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.records import read_records
+from asok_core.errors import JobCancelled, JobFailed, JobNotFound, Refused, Unreachable
+from asok_core.futures import RemoteFuture
+from asok_core.job import JobRecord
+from asok_core.states import FINAL, Status
+
+logger = logging.getLogger("asok.background")
+
+POLL_INTERVAL = 1.0
+"""Seconds between two looks at records of which no channel spoke."""
+IDLE_TIMEOUT = 30.0
+"""Seconds without a future to watch, after which the thread ends and closes its connections."""
+
+_BATCH = 500
+_LONGEST_PAUSE = 10.0
+
+Futures = dict[str, list[RemoteFuture[Any]]]
+
+
+class ResultWatcher:
+    """Resolves futures when their jobs end. Its thread starts with the first of them."""
+
+    def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
+        self._endpoint = endpoint
+        self._keys = keys
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._new: list[RemoteFuture[Any]] = []
+        self._bell: socket.socket | None = None
+        self._closed = False
+
+    def watch(self, future: RemoteFuture[Any]) -> None:
+        """Resolve ``future`` when its job ends. Returns at once."""
+        if self._pid != os.getpid():
+            # The thread stayed in the parent, and so did whoever holds the lock.
+            self._begin()
+        with self._lock:
+            self._new.append(future)
+            if self._bell is None:
+                self._bell, ear = socket.socketpair()
+                self._bell.setblocking(False)
+                threading.Thread(
+                    target=self._run, args=(ear,), name="asok-results", daemon=True
+                ).start()
+            else:
+                _ring(self._bell)
+
+    def close(self) -> None:
+        """End the thread. Futures whose jobs are not finished stay so."""
+        with self._lock:
+            self._closed = True
+            if self._bell is not None:
+                _ring(self._bell)
+
+    def _run(self, ear: socket.socket) -> None:
+        futures: Futures = {}
+        failures = 0
+        with ear:
+            while True:
+                try:
+                    with _Listener(self._endpoint, self._keys, ear) as listener:
+                        listener.follow(futures)
+                        failures = 0
+                        self._listen(listener, futures)
+                    if self._retire():
+                        return
+                except Unreachable as error:
+                    if not failures:
+                        logger.warning("Results of jobs will be late: %s", error)
+                    failures += 1
+                    time.sleep(min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE))
+
+    def _listen(self, listener: _Listener, futures: Futures) -> None:
+        turns = collections.deque(futures)
+        idle_since = next_poll = time.monotonic()
+        while not self._closed:
+            fresh = self._take_new(futures)
+            listener.follow(fresh)
+            turns.extend(fresh)
+            if futures:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since >= IDLE_TIMEOUT:
+                return
+            ids = listener.hear(max(next_poll - time.monotonic(), 0) if futures else IDLE_TIMEOUT)
+            if time.monotonic() >= next_poll:
+                next_poll = time.monotonic() + POLL_INTERVAL
+                ids.update(_next_in_turn(turns, futures))
+            finished = listener.read(ids & futures.keys())
+            for job_id, record in finished.items():
+                for future in futures.pop(job_id):
+                    settle(future, record)
+
+    def _take_new(self, futures: Futures) -> list[str]:
+        with self._lock:
+            new, self._new = self._new, []
+        fresh = []
+        for future in new:
+            if future.job_id not in futures:
+                fresh.append(future.job_id)
+            futures.setdefault(future.job_id, []).append(future)
+        return fresh
+
+    def _retire(self) -> bool:
+        with self._lock:
+            if self._new and not self._closed:
+                return False
+            if self._bell is not None:
+                self._bell.close()
+                self._bell = None
+            return True
+
+
+def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
+    """Give a future the outcome that a final record tells; None says that the record is gone."""
+    if record is None:
+        future.set_exception(
+            JobNotFound(f"job {future.job_id} has no record: 24 h have passed, or it was deleted")
+        )
+    elif record.status == Status.COMPLETED:
+        try:
+            future.set_result(json.loads(record.result or "null"))
+        except (ValueError, RecursionError):
+            # Another program's record; its text is all there is.
+            future.set_result(record.result)
+    elif record.status == Status.CANCELLED:
+        future.set_exception(JobCancelled(f"job {future.job_id} was cancelled before it started"))
+    else:
+        future.set_exception(JobFailed((record.error or "the job failed").strip()))
+
+
+def _ring(bell: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):  # so many rings wait that one more says nothing
+        bell.send(b"!")
+
+
+def _next_in_turn(turns: collections.deque[str], futures: Futures) -> list[str]:
+    """The next batch of ids to look at; those whose futures are settled leave the round."""
+    ids = []
+    for _ in range(min(len(turns), _BATCH)):
+        job_id = turns.popleft()
+        if job_id in futures:
+            turns.append(job_id)
+            ids.append(job_id)
+    return ids
+
+
+class _Listener:
+    """Two connections for the thread: one subscribes, one reads records.
+
+    A user who may not subscribe (ACL) gets results by looking alone.
+    """
+
+    def __init__(self, endpoint: Endpoint, keys: Keys, ear: socket.socket) -> None:
+        self._endpoint = endpoint
+        self._keys = keys
+        self._ear = ear
+        self._channels: dict[bytes, str] = {}
+        self._deaf = False
+        self._reader: Link = endpoint.link(name="asok-results")
+        try:
+            self._subscriber = endpoint.connection(CONNECT_TIMEOUT, "asok-results")
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+        self._subscriber.disconnect()
+
+    def follow(self, job_ids: Iterable[str]) -> None:
+        """Subscribe to the channels of jobs. ``hear`` tells of each once it is subscribed."""
+        ids = list(job_ids)
+        for start in range(0, len(ids), _BATCH):
+            channels = {
+                self._keys.done(each).encode(): each for each in ids[start : start + _BATCH]
+            }
+            self._channels.update(channels)
+            self._send("SUBSCRIBE", channels)
+
+    def hear(self, timeout: float) -> set[str]:
+        """Wait for news: the ids of jobs whose records are to be read. Empty when the bell rang."""
+        ids = set(self._heard())
+        if not ids:
+            ready, _, _ = select.select(self._sources(), (), (), timeout)
+            if self._ear in ready:
+                self._ear.recv(4096)
+            ids.update(self._heard())
+        return ids
+
+    def read(self, job_ids: Iterable[str]) -> dict[str, JobRecord | None]:
+        """Those of the jobs that are finished, or whose record is gone, with their records."""
+        finished: dict[str, JobRecord | None] = {}
+        ids = list(job_ids)
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            records = read_records(self._reader, self._keys, batch)
+            for job_id in batch:
+                record = records.get(job_id)
+                if record is None or record.status in FINAL:
+                    finished[job_id] = record
+        if finished:
+            channels = [self._keys.done(each).encode() for each in finished]
+            for channel in channels:
+                self._channels.pop(channel, None)
+            self._send("UNSUBSCRIBE", channels)
+        return finished
+
+    def _send(self, command: str, channels: Iterable[bytes]) -> None:
+        if not self._deaf:
+            with told(self._endpoint.shown):
+                self._subscriber.send_command(command, *channels, check_health=False)
+
+    def _sources(self) -> list[Any]:
+        return [self._ear] if self._deaf else [self._ear, self._subscriber._sock]  # noqa: SLF001
+
+    def _heard(self) -> Iterator[str]:
+        try:
+            with told(self._endpoint.shown):
+                while not self._deaf and self._subscriber.can_read(timeout=0):
+                    kind, channel, _ = self._subscriber.read_response()
+                    # Once subscribed nothing is missed, so that is the moment for the first look.
+                    if kind in (b"subscribe", b"message") and channel in self._channels:
+                        yield self._channels[channel]
+        except Refused as error:
+            self._deaf = True
+            logger.warning("Results of jobs may take a second longer: %s", error)

@@ -1,0 +1,124 @@
+"""``@task``: a function that knows how it is to be enqueued."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from asok_core.client import enqueue
+from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options
+from asok_core.futures import JobFuture
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
+
+class Task(Generic[P, C, R]):
+    """A function with options for its jobs, made by :func:`task`.
+
+    Calling it runs the function here and now. ``delay`` enqueues it. Both take the function's own
+    parameters, and type checkers hold them to it. ``C`` is what a call returns, ``R`` what its
+    job's future yields: they differ for coroutine functions.
+    """
+
+    def __init__(self, function: Callable[P, C], options: Options) -> None:
+        functools.update_wrapper(self, function)
+        self.__asok_function__ = function
+        self._options = options
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Run the function here and now."""
+        return self.__asok_function__(*args, **kwargs)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
+        """Enqueue a call. Raises what ``background`` raises."""
+        return enqueue(Call(self.__asok_function__, args, kwargs, self._options))
+
+    def delay_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
+        """Enqueue a call that starts ``delay`` (seconds or a timedelta) from now."""
+        return self.options(delay=delay).delay(*args, **kwargs)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """A call for ``background_many``, with this task's options."""
+        return Call(self.__asok_function__, args, kwargs, self._options)
+
+    def options(
+        self,
+        *,
+        queue: str | None = None,
+        retries: int | None = None,
+        backoff: float | None = None,
+        timeout: float | None = None,
+        delay: Delay | None = None,
+        at: Moment | None = None,
+        unique: str | None = None,
+    ) -> Task[P, C, R]:
+        """The same task with other options; those not given stay as they are."""
+        given = {
+            "queue": queue,
+            "retries": retries,
+            "backoff": backoff,
+            "timeout": timeout,
+            "delay": delay,
+            "at": at,
+            "unique": unique,
+        }
+        changed: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
+        return Task(self.__asok_function__, replace(self._options, **changed))
+
+    def __repr__(self) -> str:
+        return f"<task {self.__module__}.{self.__qualname__}>"
+
+    __qualname__: str
+
+
+class _MakeTask:
+    """``task`` with options, waiting for its function."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
+        return Task(function, self._options)
+
+
+@overload
+def task(
+    function: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, Coroutine[Any, Any, R], R]: ...
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R, R]: ...
+@overload
+def task(
+    *,
+    queue: str = "default",
+    retries: int = 0,
+    backoff: float = 2,
+    timeout: float | None = None,
+) -> _MakeTask: ...
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    queue: str = "default",
+    retries: int = 0,
+    backoff: float = 2,
+    timeout: float | None = None,
+) -> Any:
+    """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
+
+    ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
+    for an option that makes no sense.
+    """
+    if function is not None:
+        return Task(function, NO_OPTIONS)
+    return _MakeTask(Options(queue, retries, backoff, timeout))
