@@ -1,0 +1,114 @@
+"""``asok console``: open the console on a Redis, or on a demo of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import ExitStack
+
+from asok_core.config import Settings
+from asok_core.durations import parse_duration
+from asok_core.errors import SettingsError, UsageError
+
+VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
+OTHER_NAMES = {"dlq": "dead"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--url", metavar="URL", help="the Redis to open, instead of REDIS_URL")
+    where.add_argument(
+        "--demo",
+        action="store_true",
+        help="open on a Redis of its own with two workers and made-up traffic",
+    )
+    parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
+    parser.add_argument(
+        "--protected",
+        action="store_true",
+        help="want a typed word before every bulk action (also ASOK_CONSOLE_PROTECTED)",
+    )
+    parser.add_argument(
+        "--view",
+        metavar="VIEW",
+        default="overview",
+        type=_view,
+        help=f"the view to begin with: {', '.join(VIEWS)}",
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="TIME",
+        type=_interval,
+        default=1.0,
+        help="time between two readings, as 500ms or 2s (default 1s)",
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Open the console and stay in it. Returns the exit code."""
+    if not args.demo and args.url is None and settings.queue_backend != "redis":
+        raise SettingsError(
+            f"ASOK_QUEUE_BACKEND is {settings.queue_backend!r}, so there is no Redis to look at: "
+            "set ASOK_QUEUE_BACKEND=redis and REDIS_URL, give --url, or try asok console --demo"
+        )
+    _need_terminal()
+    with ExitStack() as stack:
+        if args.demo:
+            from asok_console import demo
+
+            settings = stack.enter_context(demo.session())
+        from asok_core.inspector import on_redis, open_operator, open_reader
+
+        settings = on_redis(settings, args.url)
+        reader = open_reader(settings)
+        stack.callback(reader.close)
+        # Before the screen is taken: a wrong URL is told in one line, with exit code 3.
+        first = reader.snapshot()
+        operator = None if args.read_only else open_operator(settings)
+        from asok_console.tui.app import ConsoleApp, Session
+
+        app = ConsoleApp(
+            Session(
+                reader=reader,
+                operator=operator,
+                target="embedded Redis" if args.demo else first.server.url,
+                protected=args.protected or settings.console_protected,
+                demo=args.demo,
+                view=args.view,
+                interval=args.interval,
+            )
+        )
+        app.run()
+        return app.return_code or 0
+
+
+def _need_terminal() -> None:
+    # Textual draws on stderr and reads from stdin; without a terminal it would wait for ever.
+    if not (sys.stdin.isatty() and sys.stderr.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the console needs a terminal; for scripts and pipes use: asok worker status [--json]"
+        )
+    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        raise UsageError(
+            f"the terminal (TERM={os.environ.get('TERM', '')}) cannot draw a screen; "
+            "use asok worker status --watch, or set TERM"
+        )
+
+
+def _view(word: str) -> str:
+    name = OTHER_NAMES.get(word, word)
+    if name not in VIEWS:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a view; take one of {', '.join(VIEWS)}")
+    return name
+
+
+def _interval(word: str) -> float:
+    try:
+        seconds = parse_duration(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not 0.2 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{word!r} is out of range: 200ms to 60s")
+    return seconds

@@ -1,0 +1,294 @@
+"""Everything an operator can do, declared once.
+
+Bindings, footer, help screen and command palette all come from these declarations. An
+:class:`Action` names a method ``action_<name>`` of the view, screen or app that has it in its
+bindings. An :class:`OperatorAction` changes something in Redis and always goes through a
+confirmation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from textual.binding import Binding
+
+from asok_console.tui import twins
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.states import Place
+
+LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
+JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
+
+
+class Reach(Enum):
+    """What an operator's action is about."""
+
+    CHOSEN = "chosen"
+    """The marked rows, or the cursor's row where none is marked."""
+    MATCHING = "matching"
+    """The group or the filter that is shown, or everything."""
+    QUEUE = "queue"
+    """The queue under the cursor."""
+
+
+class Danger(Enum):
+    """How much a confirmation asks for."""
+
+    MILD = "mild"
+    """A yes; for more than one job in a protected session a typed word."""
+    GRAVE = "grave"
+    """A typed word, always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does. ``keys`` are Textual's, comma-separated; the first is shown."""
+
+    name: str
+    keys: str
+    label: str
+    help: str
+    group: str
+    views: frozenset[str] = frozenset()
+    """Where it applies; empty: everywhere."""
+    footer: bool = False
+    call: str = ""
+    """The Textual action, where it is not just the name."""
+    priority: bool = False
+    """Whether it works while something is being typed as well."""
+
+    @property
+    def binding(self) -> Binding:
+        """The binding that runs it."""
+        return Binding(
+            self.keys,
+            self.call or self.name,
+            self.label,
+            show=self.footer,
+            tooltip=self.help,
+            priority=self.priority,
+        )
+
+    @property
+    def shown_key(self) -> str:
+        """The first key as it is printed on a keyboard."""
+        return _printed(self.keys.split(",")[0])
+
+    @property
+    def all_keys(self) -> str:
+        """All its keys, as printed."""
+        return " ".join(_printed(key) for key in self.keys.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction(Action):
+    """An action that changes something in Redis.
+
+    ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
+    participle for the result; ``word`` what must be typed where a typed word is wanted.
+    """
+
+    perform: Callable[[Operator, Scope, Watch], CommandResult]
+    place: Place
+    reach: Reach
+    danger: Danger
+    done: str
+    word: str
+    twin: Callable[[Scope], str]
+    aftermath: str = ""
+    """What the confirmation says about undoing it."""
+
+
+_PRINTED = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "space": "Space",
+    "enter": "Enter",
+    "escape": "Esc",
+    "ctrl+p": "Ctrl+P",
+    "ctrl+c": "Ctrl+C",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "down": "↓",
+    "up": "↑",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "left": "←",
+    "right": "→",
+    "delete": "Del",
+    "equals_sign": "=",
+    "": "1-7",
+}
+
+
+def _printed(key: str) -> str:
+    if key.startswith("ctrl+") and key not in _PRINTED:
+        return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
+    return _PRINTED.get(key, key.upper() if key == "f1" else key)
+
+
+MOVES = (
+    Action("down", "j,down", "down", "one row down", "Move", LISTS, call="move(1)"),
+    Action("up", "k,up", "up", "one row up", "Move", LISTS, call="move(-1)"),
+    Action("pagedown", "pagedown,ctrl+f", "page down", "one screen down", "Move", LISTS,
+           call="page(1)"),
+    Action("pageup", "pageup,ctrl+b", "page up", "one screen up", "Move", LISTS, call="page(-1)"),
+    Action("first", "g,home", "top", "to the first row", "Move", LISTS),
+    Action("last", "G,end", "end", "to the last row", "Move", LISTS),
+    Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS, footer=True),
+)  # fmt: skip
+"""What every list understands."""
+
+MARKS = (
+    Action("mark", "space", "mark", "mark or unmark the row and go on", "Mark",
+           frozenset({"pending", "delayed", "dead"}), footer=True),
+    Action("mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
+           "Mark", frozenset({"pending", "delayed", "dead"})),
+)  # fmt: skip
+
+QUEUE_TURNS = (
+    Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
+           "Show", frozenset({"pending"}), footer=True, call="turn(1)"),
+    Action("turn_back", "left_square_bracket,left,h", "previous queue", "show the queue before",
+           "Show", frozenset({"pending"}), call="turn(-1)"),
+)  # fmt: skip
+
+VIEW_NAMES = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
+VIEW_TITLES = {
+    "overview": "Overview",
+    "pending": "Pending",
+    "delayed": "Delayed",
+    "jobs": "Jobs",
+    "workers": "Workers",
+    "dead": "Dead letters",
+    "activity": "Activity",
+}
+
+GLOBAL = (
+    *(
+        Action(f"view_{name}", str(number), title, f"show {title}", "Show",
+               call=f"show_view('{name}')")
+        for number, (name, title) in enumerate(VIEW_TITLES.items(), 1)
+    ),
+    Action("freeze", "p", "freeze", "hold the display still, or let it go on", "Show"),
+    Action("faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
+           call="pace(0.5)"),
+    Action("slower", "minus", "slower", "read from Redis less often", "Show", call="pace(2)"),
+    Action("next_theme", "t", "theme", "dark, light or high contrast", "Show"),
+    Action("halt", "x", "stop the action", "stop the bulk action that is running", "Act",
+           footer=True),
+    Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True),
+    Action("command_palette", "ctrl+p,colon", "commands", "find an action by its name",
+           "Get around"),
+    Action("step_back", "escape", "back", "one level back: close, clear marks, up", "Get around"),
+    Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True),
+    Action("suspend_process", "ctrl+z", "suspend", "back to the shell; fg returns", "Get around"),
+    Action("quit", "ctrl+c,ctrl+q", "quit now", "quit at once", "Get around", priority=True),
+)  # fmt: skip
+"""What is understood everywhere."""
+
+COPIES = (
+    Action("copy_id", "c", "copy id", "copy the job's id", "Act", JOB_LISTS),
+    Action("copy_json", "y", "copy JSON", "copy the job as raw JSON", "Act", JOB_LISTS),
+)
+
+_UNDO = "It goes to the trash and can be restored for 10 minutes."
+
+OPERATIONS = (
+    OperatorAction(
+        "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
+        "Act", frozenset({"dead"}), footer=True,
+        perform=lambda op, scope, watch: op.requeue(scope, watch=watch),
+        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
+        twin=twins.dead_letters("requeue"),
+    ),
+    OperatorAction(
+        "requeue_all", "R", "requeue all", "put back all dead letters that are shown",
+        "Act", frozenset({"dead"}),
+        perform=lambda op, scope, watch: op.requeue(scope, watch=watch),
+        place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
+        word="requeue", twin=twins.dead_letters("requeue"),
+    ),
+    OperatorAction(
+        "purge", "d,delete", "purge", "move the dead letter to the trash",
+        "Act", frozenset({"dead"}), footer=True,
+        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="purged", word="purge",
+        twin=twins.dead_letters("purge"), aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "purge_all", "D", "purge all", "move all dead letters that are shown to the trash",
+        "Act", frozenset({"dead"}),
+        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
+        twin=twins.dead_letters("purge"), aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "cancel_pending", "d,delete", "cancel", "take the job out of its queue",
+        "Act", frozenset({"pending"}), footer=True,
+        perform=lambda op, scope, watch: op.cancel(scope, watch=watch),
+        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
+        word="cancel", twin=twins.cancel, aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "cancel_delayed", "d,delete", "cancel", "take the job out before it is due",
+        "Act", frozenset({"delayed"}), footer=True,
+        perform=lambda op, scope, watch: op.cancel(scope, watch=watch),
+        place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
+        word="cancel", twin=twins.cancel, aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "promote", "r", "run now", "put the job into its queue now",
+        "Act", frozenset({"delayed"}), footer=True,
+        perform=lambda op, scope, watch: op.promote(scope, watch=watch),
+        place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
+        word="promote", twin=twins.promote,
+    ),
+    OperatorAction(
+        "pause", "P", "pause", "no worker takes jobs from the queue until it is resumed",
+        "Act", frozenset({"overview", "pending"}), footer=True,
+        perform=lambda op, scope, _watch: op.pause(scope.queue or ""),
+        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused", word="pause",
+        twin=twins.queue("pause"),
+    ),
+    OperatorAction(
+        "resume", "P", "resume", "workers take jobs from the queue again",
+        "Act", frozenset({"overview", "pending"}), footer=True,
+        perform=lambda op, scope, _watch: op.resume(scope.queue or ""),
+        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="resumed", word="resume",
+        twin=twins.queue("resume"),
+    ),
+    OperatorAction(
+        "purge_queue", "D", "purge queue", "move all that is pending in the queue to the trash",
+        "Act", frozenset({"overview", "pending"}),
+        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.GRAVE, done="purged", word="purge",
+        twin=twins.queue("purge"), aftermath=_UNDO,
+    ),
+)  # fmt: skip
+"""What changes something in Redis."""
+
+BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
+
+ALL: tuple[Action, ...] = (*GLOBAL, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *OPERATIONS)
+
+
+def bindings(actions: Iterable[Action]) -> list[Binding]:
+    """The bindings of some actions."""
+    return [action.binding for action in actions]
+
+
+def operations_of(view: str) -> list[Binding]:
+    """The bindings of the operator's actions of a view; all go through ``action_operate``."""
+    return [
+        Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
+        for a in OPERATIONS
+        if view in a.views
+    ]

@@ -1,0 +1,331 @@
+"""The console: one screen of views, fed by the poller, acting through the runner."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from asok_console.present.text import safe, safe_block
+from asok_console.tui import actions
+from asok_console.tui.plan import Plan, told
+from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
+from asok_console.tui.runner import Finished, Progressed, Runner
+from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.help import Help
+from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.theme import THEMES, Tones
+from asok_console.tui.views.activity import ActivityView
+from asok_console.tui.views.base import View
+from asok_console.tui.views.dead import DeadView
+from asok_console.tui.views.delayed import DelayedView
+from asok_console.tui.views.jobs import JobsView
+from asok_console.tui.views.overview import OverviewView
+from asok_console.tui.views.pending import PendingView
+from asok_console.tui.views.workers import WorkersView
+from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
+from asok_core.backends.roles import Operator, Reader
+from asok_core.snapshot import Row, Snapshot
+
+VIEWS: tuple[type[View], ...] = (
+    OverviewView,
+    PendingView,
+    DelayedView,
+    JobsView,
+    WorkersView,
+    DeadView,
+    ActivityView,
+)
+
+COPY_LIMIT = 100_000
+"""Characters that are copied at most: many terminals drop a longer OSC 52."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a console was opened with. Without an ``operator`` it can only look.
+
+    ``target`` names the Redis without its password.
+    """
+
+    reader: Reader
+    operator: Operator | None
+    target: str
+    protected: bool = False
+    demo: bool = False
+    view: str = "overview"
+    interval: float = 1.0
+    theme: str = THEMES[0].name
+
+
+class ConsoleApp(App[None]):
+    """The whole console."""
+
+    TITLE = "Asok Console"
+    CSS_PATH = "console.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.GLOBAL)]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "low"), (30, "tall")]
+        self.session = session
+        self.target = session.target
+        self.snapshot: Snapshot | None = None
+        self.failing = ""
+        self.frozen = False
+        self.view_name = session.view
+        self.poller = Poller(session.reader, self.post_message, interval=session.interval)
+        self.runner = Runner(session.operator, self.post_message) if session.operator else None
+        self._taken = time.monotonic()
+        self._tones: tuple[str, Tones] | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = session.theme
+
+    @property
+    def tones(self) -> Tones:
+        """The styles of the theme in use, for widgets that draw their own lines."""
+        if self._tones is None or self._tones[0] != self.theme:
+            self._tones = (self.theme, Tones(self.theme_variables))
+        return self._tones[1]
+
+    @property
+    def modes(self) -> list[tuple[str, str]]:
+        """Words in the header that say what kind of session this is, with their colours."""
+        session = self.session
+        said = [
+            ("DEMO", "$secondary", session.demo),
+            ("READ-ONLY", "$primary", self.runner is None),
+            ("PROTECTED", "$error", session.protected),
+        ]
+        return [(word, color) for word, color, so in said if so]
+
+    @property
+    def age(self) -> float:
+        """Seconds since the snapshot that is shown was taken."""
+        return time.monotonic() - self._taken
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two snapshots."""
+        return self.poller.interval
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables have a value under every theme of the palette."""
+        return dict(THEMES[0].variables)
+
+    def compose(self) -> ComposeResult:
+        """Header, tabs, banner, the views, action line, footer."""
+        yield Header()
+        yield Tabs()
+        yield Banner()
+        with ContentSwitcher(initial=self.session.view):
+            for view in VIEWS:
+                yield view()
+        yield ActionLine()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Start to read; leave the terminal whole however we are ended."""
+        self.set_class(self.session.protected, "protected")
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for signum in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(signum, self.exit, None, 128 + signum)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.poller.start()
+        self.view.focus_list()
+
+    def on_unmount(self) -> None:
+        """Stop reading. The threads end by themselves."""
+        self.poller.stop()
+        if self.runner:
+            self.runner.halt()
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+        return self.screen_stack[0].query_one(f"#{self.view_name}", View)
+
+    @on(SnapshotTaken)
+    def _take(self, event: SnapshotTaken) -> None:
+        self.failing = ""
+        if not self.frozen:
+            self.snapshot = event.snapshot
+            self._taken = time.monotonic()
+            self._show()
+        self._rewrite_bars()
+
+    def _show(self) -> None:
+        if self.snapshot is None:
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, JobScreen):
+                screen.show(self.snapshot)
+                return
+        self.view.show(self.snapshot)
+
+    @on(ReadFailed)
+    def _failed(self, event: ReadFailed) -> None:
+        self.failing = event.line
+        self._rewrite_bars()
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        event.deliver()
+
+    def _rewrite_bars(self) -> None:
+        for screen in self.screen_stack:
+            for bar in screen.query("Header, Tabs, Banner"):
+                if isinstance(bar, Header | Tabs | Banner):
+                    bar.rewrite()
+
+    def carry_out(self, plan: Plan) -> None:
+        """Ask, then run a plan."""
+        runner = self.runner
+        if runner is None:
+            return
+        if runner.busy:
+            self.notify("Another action is still running; x stops it.", severity="warning")
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                for line in self._action_lines():
+                    line.working(plan.title)
+                runner.start(plan)
+
+        question = Confirm(plan, target=self.target, protected=self.session.protected)
+        self.push_screen(question, answered)
+
+    @on(Progressed)
+    def _progressed(self, event: Progressed) -> None:
+        for line in self._action_lines():
+            line.progress(event.plan.title, event.progress)
+        self.screen.refresh_bindings()
+
+    @on(Finished)
+    def _finished(self, event: Finished) -> None:
+        result = event.result
+        told_line = told(event.plan, result) if result else event.error
+        for line in self._action_lines():
+            line.outcome(told_line, good=result is not None and not result.refused)
+        view = self.view
+        if result is not None and hasattr(view, "rows") and event.plan.scope.ids:
+            view.rows.clear_marks()
+        self.poller.hurry()
+        self.screen.refresh_bindings()
+
+    def _action_lines(self) -> Iterable[ActionLine]:
+        return [line for screen in self.screen_stack for line in screen.query(ActionLine)]
+
+    def open_job(self, row: Row) -> None:
+        """Open all there is of a job."""
+        self.push_screen(JobScreen(row))
+
+    def show_pending(self, queue: str | None) -> None:
+        """Turn to the pending jobs of a queue; None: of the one shown last."""
+        self.action_show_view("pending")
+        if queue is not None:
+            self.query_one(PendingView).show_queue(queue)
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy to the clipboard of the terminal, also over SSH. What is copied is made safe."""
+        self.copy_to_clipboard(safe_block(text, COPY_LIMIT))
+        cut = " (its beginning)" if len(text) > COPY_LIMIT else ""
+        self.notify(f"Copied the {what}{cut}.", timeout=2, markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to stop an action only while one runs."""
+        if action == "halt":
+            return self.runner is not None and self.runner.busy
+        return super().check_action(action, parameters)
+
+    def action_show_view(self, name: str) -> None:
+        """Turn to a view."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.view_name = name
+        self.query_one(ContentSwitcher).current = name
+        self.view.focus_list()
+        self._show()
+        self._rewrite_bars()
+        self.screen.refresh_bindings()
+
+    def action_freeze(self) -> None:
+        """Hold the display still, or let it go on."""
+        self.frozen = not self.frozen
+        self._rewrite_bars()
+        if not self.frozen:
+            self.poller.hurry()
+
+    def action_pace(self, factor: float) -> None:
+        """Read more or less often."""
+        self.poller.interval = round(self.poller.interval * factor, 2)
+        self._rewrite_bars()
+
+    def action_next_theme(self) -> None:
+        """Turn to the next theme."""
+        names = [theme.name for theme in THEMES]
+        at = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(at + 1) % len(names)]
+
+    def action_halt(self) -> None:
+        """Stop the action that is running."""
+        if self.runner:
+            self.runner.halt()
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(Help(self.view_name, read_only=self.runner is None))
+
+    def action_step_back(self) -> None:
+        """Close one level: a screen, marks, the freeze, then up to the Overview."""
+        if not self._close_one():
+            if self.frozen:
+                self.action_freeze()
+            elif self.view_name != "overview":
+                self.action_show_view("overview")
+
+    def action_leave(self) -> None:
+        """Close one level, or quit when there is none."""
+        if not self._close_one():
+            self.exit()
+
+    def _close_one(self) -> bool:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            self._show()
+            return True
+        return self.view.go_back()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that is possible now, for the command palette."""
+        for active in screen.active_bindings.values():
+            binding, node = active.binding, active.node
+            if binding.description and active.enabled:
+                yield SystemCommand(
+                    f"{binding.description[0].upper()}{binding.description[1:]}",
+                    binding.tooltip or "",
+                    lambda binding=binding, node=node: self.call_next(
+                        self.run_action, binding.action, node
+                    ),
+                )
+
+    def _fatal_error(self) -> None:
+        # Textual's own report prints the local variables of every frame, secrets among them.
+        error = self._exception
+        self._return_code = 70
+        line = f"{type(error).__name__}: {error}" if error else "unknown"
+        self._exit_renderables.append(Text(f"asok: internal error: {safe(line, 500)}"))
+        self._close_messages_no_wait()

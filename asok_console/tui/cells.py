@@ -1,0 +1,100 @@
+"""Cells that several lists share: what a row says of its job."""
+
+from __future__ import annotations
+
+from asok_console.present.text import arguments_text
+from asok_console.tui.widgets.columns import Cell
+from asok_core.snapshot import Row
+from asok_core.states import Place, Status
+from asok_core.wire import Payload, Trust
+
+STATUS: dict[str, tuple[str, str]] = {
+    Status.PENDING: ("○", "dim"),
+    Status.SCHEDULED: ("◷", "calm"),
+    Status.RUNNING: ("▶", "info"),
+    Status.RETRYING: ("↻", "warn"),
+    Status.COMPLETED: ("✓", "good"),
+    Status.FAILED: ("✗", "bad"),
+    Status.CANCELLED: ("⊘", "dim"),
+}
+"""Glyph and tone of each status."""
+
+SHORT_ID = 8
+
+
+def status_cell(status: str) -> Cell:
+    """Glyph and word of a status; an unknown one is shown as it is."""
+    glyph, tone = STATUS.get(status, ("?", "warn"))
+    return f"{glyph} {status}", tone
+
+
+def row_status(row: Row) -> str:
+    """The status of a row: that of its place while it runs, else what its record says."""
+    if row.place is Place.ACTIVE:
+        return Status.RUNNING
+    return str(row.record.status) if row.record else ""
+
+
+def task_name(payload: Payload) -> str:
+    """``module.function``, or an empty string where the job cannot be read."""
+    return payload.job.task if payload.job else ""
+
+
+def task_cell(row: Row, _now: float) -> Cell:
+    """``module.function``; for an unreadable envelope the reason."""
+    if row.payload.job:
+        return row.payload.job.task
+    if row.record and row.record.function:
+        return row.record.function
+    return f"({row.payload.problem or 'unreadable'})", "warn"
+
+
+def arguments_cell(row: Row, _now: float) -> Cell:
+    """The arguments as in a call."""
+    job = row.payload.job
+    return (arguments_text(job.args, job.kwargs), "dim") if job else ""
+
+
+def id_cell(row: Row, _now: float) -> Cell:
+    """The beginning of the id, as much as tells jobs apart."""
+    return job_id(row)[:SHORT_ID], "dim"
+
+
+def job_id(row: Row) -> str:
+    """The id of a row's job; of what cannot be read, a digest."""
+    return row.payload.id or (row.record.id if row.record else "") or row.key
+
+
+def queue_cell(row: Row, _now: float) -> Cell:
+    """The queue."""
+    return row.queue, "dim"
+
+
+def attempt_cell(row: Row, _now: float) -> Cell:
+    """``2 of 4``: which attempt comes next."""
+    job = row.payload.job
+    if job is None:
+        return ""
+    return f"{job.attempt} of {job.attempts}", "warn" if job.retry_count else "dim"
+
+
+def attempts_spent_cell(row: Row, _now: float) -> Cell:
+    """``4 of 4``: attempts that a dead letter has had."""
+    job = row.payload.job
+    return (f"{job.attempt} of {job.attempts}", "dim") if job else ""
+
+
+def last_line(error: str | None) -> str:
+    """The line of a traceback that says what happened."""
+    if not error:
+        return ""
+    lines = [line for line in error[-2000:].splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def error_cell(row: Row, _now: float) -> Cell:
+    """Why it failed; an envelope that is not trusted says so first."""
+    error = row.payload.error or row.payload.problem or ""
+    if row.payload.trust in (Trust.UNSIGNED, Trust.BAD, Trust.MALFORMED):
+        return f"⚠ {row.payload.trust}: {error}", "warn"
+    return error, "bad"

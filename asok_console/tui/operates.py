@@ -1,0 +1,41 @@
+"""What views and screens share that let an operator act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.dom import DOMNode
+
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction
+from asok_console.tui.plan import Plan
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+
+class Operates(DOMNode):
+    """Offers the operator's actions for which ``plan`` finds something to do."""
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, by its own type."""
+        return cast("ConsoleApp", self.app)
+
+    def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
+        """What an action would do now, or None when there is nothing for it to do."""
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer an operator's action only where there is something to do and a right to do it."""
+        if action != "operate":
+            return True
+        if self.console.runner is None or self.console.snapshot is None:
+            return False
+        return self.plan(actions.BY_NAME[str(parameters[0])]) is not None
+
+    def action_operate(self, name: str) -> None:
+        """Ask for confirmation of an operator's action, then carry it out."""
+        plan = self.plan(actions.BY_NAME[name])
+        if plan is not None:
+            self.console.carry_out(plan)

@@ -1,0 +1,166 @@
+"""The one thread that reads from Redis while the console is open.
+
+Textual's own thread workers can neither be cancelled nor left behind at quit, so the console has a
+single daemon thread: a snapshot every interval, and between two of them the windows that lists ask
+for. Only the newest request of a slot counts. Screens get frozen values by message and never wait.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from asok_core.backends.roles import Reader
+from asok_core.errors import AsokError
+from asok_core.snapshot import Snapshot
+
+SLOWEST = 60.0
+FASTEST = 0.2
+"""Limits of the interval, seconds."""
+
+PATIENCE = 5.0
+"""Longest pause between two attempts to reach Redis again, seconds."""
+
+
+@dataclass
+class SnapshotTaken(Message):
+    """A fresh snapshot."""
+
+    snapshot: Snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer snapshot stands for all that wait: a slow screen skips, and never queues."""
+        return isinstance(message, SnapshotTaken)
+
+
+@dataclass
+class ReadFailed(Message):
+    """Redis could not be read; ``line`` says why. The thread tries again by itself."""
+
+    line: str
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest reason is enough."""
+        return isinstance(message, ReadFailed)
+
+
+@dataclass
+class Answered(Message):
+    """What a view asked for by ``Poller.ask``, delivered on the screen's own thread."""
+
+    deliver: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Request:
+    read: Callable[[Reader], object]
+    then: Callable[[object], None]
+
+
+class Poller(threading.Thread):
+    """Reads on a thread of its own and posts what it got. ``interval`` is in seconds.
+
+    Args:
+        reader: Where to read from.
+        post: Takes a message from any thread, such as ``App.post_message``.
+        interval: Time between two snapshots, seconds.
+    """
+
+    def __init__(
+        self, reader: Reader, post: Callable[[Message], object], *, interval: float
+    ) -> None:
+        super().__init__(name="asok-poller", daemon=True)
+        self._reader = reader
+        self._post = post
+        self._interval = interval
+        self._requests: dict[str, _Request] = {}
+        self._wake = threading.Condition()
+        self._stopped = False
+        self._hurried = True
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two snapshots."""
+        return self._interval
+
+    @interval.setter
+    def interval(self, seconds: float) -> None:
+        with self._wake:
+            self._interval = min(max(seconds, FASTEST), SLOWEST)
+            self._wake.notify()
+
+    def ask(
+        self, slot: str, read: Callable[[Reader], object], then: Callable[[object], None]
+    ) -> None:
+        """Read something soon and give the answer to ``then`` on the screen's thread.
+
+        A request that is still waiting in the same ``slot`` is dropped.
+        """
+        with self._wake:
+            self._requests.pop(slot, None)
+            self._requests[slot] = _Request(read, then)
+            self._wake.notify()
+
+    def hurry(self) -> None:
+        """Take a snapshot now: something was just changed."""
+        with self._wake:
+            self._hurried = True
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """End the thread after what it is doing. Does not wait for it."""
+        with self._wake:
+            self._stopped = True
+            self._wake.notify()
+
+    def run(self) -> None:
+        """Read until stopped."""
+        failures = 0
+        due = 0.0
+        while True:
+            request = self._next(due)
+            if self._stopped:
+                break
+            try:
+                if request is not None:
+                    self._answer(request)
+                else:
+                    self._hurried = False
+                    self._send(SnapshotTaken(self._reader.snapshot()))
+                failures = 0
+            except AsokError as error:
+                failures += 1
+                self._send(ReadFailed(str(error)))
+            except Exception as error:  # noqa: BLE001 - one bad reply must not end the refresh
+                failures += 1
+                self._send(ReadFailed(f"{type(error).__name__}: {error}"))
+            if request is None or failures:
+                pause = min(self._interval * max(failures, 1), PATIENCE if failures else SLOWEST)
+                due = time.monotonic() + pause
+        self._reader.close()
+
+    def _next(self, due: float) -> _Request | None:
+        with self._wake:
+            while not self._stopped and not self._hurried:
+                if self._requests:
+                    return self._requests.pop(next(iter(self._requests)))
+                wait = due - time.monotonic()
+                if wait <= 0:
+                    break
+                self._wake.wait(wait)
+            return None
+
+    def _answer(self, request: _Request) -> None:
+        answer = request.read(self._reader)
+        self._send(Answered(lambda: request.then(answer)))
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._post(message)
+        except RuntimeError:
+            # The event loop is gone: the console has just been closed.
+            self._stopped = True

@@ -1,0 +1,96 @@
+"""The question before every action: what, how many, where."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from asok_console.present.text import safe
+from asok_console.tui.plan import Plan
+
+WIDEST_LINE = 300
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks whether a plan is to be carried out. Escape, Enter and a click outside mean no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "answer(False)", "cancel"),
+        Binding("left,up", "focus_previous", show=False),
+        Binding("right,down", "focus_next", show=False),
+    ]
+    CSS_PATH = "confirm.tcss"
+
+    def __init__(self, plan: Plan, *, target: str, protected: bool) -> None:
+        super().__init__()
+        self.plan = plan
+        self._target = target
+        self._protected = protected
+        self._word = plan.word(protected=protected)
+
+    def compose(self) -> ComposeResult:
+        """Lay out title, facts, typed word and buttons."""
+        plan = self.plan
+        with Vertical(id="question", classes=plan.action.danger.value):
+            yield Static(Content(safe(plan.title, WIDEST_LINE)), id="title")
+            for line in plan.examples:
+                yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
+            if plan.warning:
+                yield Static(Content(safe(f"! {plan.warning}", WIDEST_LINE)), classes="warning")
+            yield Static(self._facts(), id="facts")
+            if self._word:
+                yield Static(
+                    Content.from_markup("Type [b]$word[/b] to go on:", word=self._word), id="ask"
+                )
+                yield Input(id="word", compact=True)
+            with Horizontal(id="buttons"):
+                yield Button("Cancel", id="no", compact=True)
+                yield Button(
+                    Content(safe(plan.title.rstrip("?"), 40)),
+                    id="yes",
+                    compact=True,
+                    disabled=bool(self._word),
+                )
+
+    def _facts(self) -> Content:
+        scope = self.plan.scope
+        facts = [("Redis", self._target + ("  PROTECTED" if self._protected else ""))]
+        if self.plan.count is not None and scope.ids is None:
+            facts.insert(0, ("Filter", scope.words or "none: all of them"))
+        if self.plan.action.aftermath:
+            facts.append(("Undo", self.plan.action.aftermath))
+        facts.append(("Same as", self.plan.twin))
+        lines = [
+            Content.from_markup("[$tone-dim]$name[/] $value", name=f"{name:<8}", value=safe(value))
+            for name, value in facts
+        ]
+        return Content("\n").join(lines)
+
+    def on_mount(self) -> None:
+        """Put the focus where nothing happens."""
+        self.query_one("#no", Button).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The other button comes alive with the right word."""
+        self.query_one("#yes", Button).disabled = event.value.strip() != self._word
+
+    def on_input_submitted(self) -> None:
+        """Enter after the word moves on to the button; it takes one more to press it."""
+        yes = self.query_one("#yes", Button)
+        if not yes.disabled:
+            yes.focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Answer."""
+        event.stop()
+        self.action_answer(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """Close with the answer."""
+        self.dismiss(yes)

@@ -1,0 +1,301 @@
+"""All there is of one job, live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from asok_console.present.text import plain_json, safe, safe_block
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.cells import STATUS, job_id, last_line
+from asok_console.tui.figures import ago, milliseconds, until
+from asok_console.tui.operates import Operates
+from asok_console.tui.plan import Plan
+from asok_console.tui.views.base import examples
+from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
+from asok_core.backends.roles import Scope
+from asok_core.clock import iso
+from asok_core.job import JobRecord
+from asok_core.snapshot import JobDetail, Row, Snapshot
+from asok_core.states import Place
+from asok_core.wire import Payload, Trust
+
+HIGHLIGHTED = 64_000
+"""Characters up to which a text is coloured; beyond that it takes too long."""
+SHOWN = 200_000
+"""Characters of a text that are shown at all; the rest is for ``copy JSON``."""
+
+
+class JobScreen(Operates, Screen[None]):
+    """Record, arguments, result and traceback of a job, read anew with every snapshot."""
+
+    CSS_PATH = "job.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "scroll(1)", show=False),
+        Binding("k,up", "scroll(-1)", show=False),
+        Binding("g,home", "ends(True)", show=False),
+        Binding("G,end", "ends(False)", show=False),
+        *actions.bindings(actions.COPIES),
+        *(
+            Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
+            for a in actions.OPERATIONS
+            if a.reach is Reach.CHOSEN
+        ),
+    ]
+
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self.row = row
+        self.detail: JobDetail | None = None
+        self._sections: dict[str, object] = {}
+
+    def compose(self) -> ComposeResult:
+        """Lay out the sections; those without content are hidden."""
+        yield Header()
+        yield Banner()
+        yield Static(id="headline")
+        with VerticalScroll():
+            yield Static(id="facts")
+            for name, title in _SECTIONS:
+                section = Static(id=name, classes="section")
+                section.border_title = title
+                section.display = False
+                yield section
+        yield ActionLine()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show what the list knew already, then read the rest."""
+        self.query_one(VerticalScroll).focus()
+        self._rewrite()
+        self._ask()
+
+    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the job is read by itself
+        """Read the job again."""
+        self._rewrite()
+        self._ask()
+
+    def _ask(self) -> None:
+        wanted = job_id(self.row)
+        if self.row.payload.id or self.row.record:
+            self.console.poller.ask("job", lambda reader: reader.job(wanted), self._loaded)
+
+    def _loaded(self, answer: object) -> None:
+        self.detail = cast("JobDetail | None", answer)
+        if self.is_attached:
+            self._rewrite()
+
+    @property
+    def payload(self) -> Payload | None:
+        """The envelope, as fresh as it is known; None where only the record is left."""
+        if self.detail and self.detail.payload:
+            return self.detail.payload
+        return None if self.row.place is Place.FINISHED else self.row.payload
+
+    @property
+    def record(self) -> JobRecord | None:
+        """The record, as fresh as it is known."""
+        return self.detail.record if self.detail else self.row.record
+
+    @property
+    def place(self) -> Place | None:
+        """Where the job is now."""
+        return self.detail.place if self.detail else self.row.place
+
+    def _rewrite(self) -> None:
+        self.query_one("#headline", Static).update(self._headline())
+        self.query_one("#facts", Static).update(_table(self._facts()))
+        for name, source in self._texts().items():
+            # A text of kilobytes is coloured once, not with every snapshot.
+            if self._sections.get(name) == source:
+                continue
+            self._sections[name] = source
+            section = self.query_one(f"#{name}", Static)
+            section.display = bool(source)
+            section.update(_rendered(name, source))
+        self.refresh_bindings()
+
+    def _headline(self) -> Content:
+        payload, record = self.payload, self.record
+        task = payload.job.task if payload and payload.job else record.function if record else ""
+        status = self._status()
+        glyph, tone = STATUS.get(status, ("?", "warn"))
+        return Content.assemble(
+            (f" {glyph} {safe(status or 'unknown')} ", f"bold $tone-{tone} reverse"),
+            "  ",
+            (safe(task or "(unreadable job)", 200), "bold"),
+            "  ",
+            (safe(job_id(self.row), 80), "$tone-dim"),
+        )
+
+    def _status(self) -> str:
+        place = self.place
+        if place is Place.ACTIVE:
+            return "running"
+        if place is Place.DEAD:
+            return "failed"
+        record = self.record
+        return str(record.status) if record else str(place or "")
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
+        payload, record = self.payload, self.record
+        job = payload.job if payload else None
+        queue = (job.queue if job else None) or (record.queue if record else None)
+        yield "Place", str(self.place or "only the record is left")
+        yield "Queue", queue or ""
+        if job:
+            yield "Attempt", f"{job.attempt} of {job.attempts}, backoff {job.backoff:g}"
+        elif record and record.retries is not None:
+            yield "Attempts", f"{(record.retry_count or 0) + 1} of {record.retries + 1}"
+        enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
+        yield "Enqueued", _moment(enqueued, now)
+        if self.detail and self.detail.due_at is not None:
+            yield "Due", until(self.detail.due_at, now)
+        if record:
+            yield "Started", _moment(record.started_at, now)
+            yield "Finished", _moment(record.finished_at, now)
+            if record.started_at and record.finished_at:
+                yield "Took", milliseconds((record.finished_at - record.started_at) * 1000)
+        if payload and payload.failed_at:
+            yield "Failed", _moment(payload.failed_at, now)
+        yield "Worker", (self.detail.worker if self.detail else None) or (
+            record.worker if record else None
+        ) or ""  # fmt: skip
+        if self.detail and self.detail.crashes:
+            yield "Crashes", f"a process died {self.detail.crashes} times while running it"
+        if payload:
+            yield "Signature", _TRUST.get(payload.trust, str(payload.trust))
+        if payload and payload.problem:
+            yield "Problem", payload.problem
+
+    def _texts(self) -> dict[str, object]:
+        payload, record = self.payload, self.record
+        job = payload.job if payload else None
+        error = (payload.traceback or payload.error if payload else None) or (
+            record.error if record else None
+        )
+        return {
+            "error": error,
+            "arguments": {"args": list(job.args), "kwargs": dict(job.kwargs)} if job else None,
+            "result": record.result if record and record.result not in (None, "null") else None,
+            "attempts": self.detail.attempts if self.detail else None,
+            "raw": payload.raw.decode(errors="replace") if payload and not job else None,
+        }
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """Act on this job where it is now."""
+        if action.reach is not Reach.CHOSEN or action.place is not self.place:
+            return None
+        payload, snapshot = self.payload, self.console.snapshot
+        key = self.row.key if payload is None else (payload.id or self.row.key)
+        scope = Scope(
+            action.place,
+            queue=payload.job.queue if payload and payload.job else self.row.queue,
+            ids=frozenset((key,)),
+            before=snapshot.taken_at if snapshot else None,
+            limit=1,
+        )
+        return Plan(action, scope, 1, examples([self.row]))
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_ends(self, top: bool) -> None:
+        """Go to the top or the end."""
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_to(y=0 if top else scroll.max_scroll_y, animate=False)
+
+    def action_copy_id(self) -> None:
+        """Copy the id."""
+        self.console.copy(job_id(self.row), "id")
+
+    def action_copy_json(self) -> None:
+        """Copy the job as it stands in Redis."""
+        payload = self.payload
+        if payload is not None:
+            self.console.copy(payload.raw.decode(errors="replace"), "raw JSON")
+
+
+_SECTIONS = (
+    ("error", "Error"),
+    ("arguments", "Arguments"),
+    ("result", "Result"),
+    ("attempts", "Attempts"),
+    ("raw", "As it stands in Redis"),
+)
+
+_TRUST = {
+    Trust.SIGNED: "✓ signed with our key",
+    Trust.UNVERIFIED: "not checked",
+    Trust.UNSIGNED: "⚠ unsigned: it never runs until an operator says so",
+    Trust.BAD: "✗ does not match our key",
+    Trust.MALFORMED: "✗ not a job",
+}
+
+
+def _moment(epoch: float | None, now: float) -> str:
+    shown = iso(epoch)
+    return f"{shown}  {ago(epoch, now)} ago" if shown else ""
+
+
+def _table(facts: Iterator[tuple[str, str]]) -> Content:
+    lines = [
+        Content.assemble((f"  {name:<10} ", "$tone-dim"), safe(value, 300))
+        for name, value in facts
+        if value
+    ]
+    return Content("\n").join(lines)
+
+
+def _rendered(name: str, source: object) -> Content:
+    if not source:
+        return Content("")
+    if name == "error":
+        return _traceback(str(source))
+    if name == "attempts":
+        return Content(plain_json([dict(each) for each in cast("tuple[dict[str, str]]", source)],
+                                  indent=2, limit=SHOWN))  # fmt: skip
+    if isinstance(source, str):
+        return _json(_pretty(source))
+    return _json(plain_json(source, indent=2, limit=SHOWN))
+
+
+def _pretty(text: str) -> str:
+    import json
+
+    try:
+        return plain_json(json.loads(text), indent=2, limit=SHOWN)
+    except (ValueError, RecursionError):
+        return safe_block(text, SHOWN)
+
+
+def _json(text: str) -> Content:
+    if len(text) > HIGHLIGHTED:
+        return Content(text)
+    from textual.highlight import highlight
+
+    return highlight(text, language="json")
+
+
+def _traceback(text: str) -> Content:
+    headline = Content.styled(safe(last_line(text), 400), "bold $tone-bad")
+    block = safe_block(text, SHOWN).rstrip()
+    if "\n" not in block:
+        return headline
+    if len(block) > HIGHLIGHTED:
+        body = Content(block)
+    else:
+        from textual.highlight import highlight
+
+        body = highlight(block, language="pytb")
+    return Content("\n\n").join([headline, body])

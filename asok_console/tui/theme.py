@@ -1,0 +1,132 @@
+"""The console's own colours, and the styles that custom-drawn widgets take from them.
+
+Colour never carries a meaning alone: every tone goes with a word or a glyph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from rich.style import Style
+from textual.theme import Theme
+
+DARK = Theme(
+    name="asok-dark",
+    dark=True,
+    primary="#6cb2f5",
+    secondary="#a594f0",
+    accent="#4fc4b7",
+    foreground="#d5dce4",
+    background="#0f1419",
+    surface="#151b22",
+    panel="#1f2730",
+    success="#69c084",
+    warning="#e3ac4c",
+    error="#ef7070",
+    variables={
+        "tone-dim": "#7f8b98",
+        "tone-title": "#93a1b0",
+        "tone-good": "#69c084",
+        "tone-warn": "#e3ac4c",
+        "tone-bad": "#ef7070",
+        "tone-info": "#6cb2f5",
+        "tone-calm": "#4fc4b7",
+        "tone-mark": "#c9a6f5",
+        "tone-grid": "#2a343f",
+        "cursor": "#22364a",
+        "cursor-blurred": "#1b242d",
+        "border-blurred": "#2a343f",
+        "footer-background": "#151b22",
+        "input-selection-background": "#2f5478",
+    },
+)
+
+LIGHT = Theme(
+    name="asok-light",
+    dark=False,
+    primary="#1c62b3",
+    secondary="#6a4bc0",
+    accent="#0b7a70",
+    foreground="#1f2832",
+    background="#fcfcfa",
+    surface="#f3f4f1",
+    panel="#e6e9e5",
+    success="#257a3c",
+    warning="#8f5b00",
+    error="#b5302c",
+    variables={
+        "tone-dim": "#66717d",
+        "tone-title": "#53606d",
+        "tone-good": "#257a3c",
+        "tone-warn": "#8f5b00",
+        "tone-bad": "#b5302c",
+        "tone-info": "#1c62b3",
+        "tone-calm": "#0b7a70",
+        "tone-mark": "#7a3fb5",
+        "tone-grid": "#d5d9d4",
+        "cursor": "#d3e4f5",
+        "cursor-blurred": "#e9edf0",
+        "border-blurred": "#d5d9d4",
+        "footer-background": "#f3f4f1",
+        "input-selection-background": "#b9d3ee",
+    },
+)
+
+CONTRAST = Theme(
+    name="asok-contrast",
+    dark=True,
+    primary="#7fd0ff",
+    secondary="#d6b3ff",
+    accent="#5fffe8",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#262626",
+    success="#5dff7e",
+    warning="#ffd75f",
+    error="#ff8a8a",
+    variables={
+        "tone-dim": "#d0d0d0",
+        "tone-title": "#ffffff",
+        "tone-good": "#5dff7e",
+        "tone-warn": "#ffd75f",
+        "tone-bad": "#ff8a8a",
+        "tone-info": "#7fd0ff",
+        "tone-calm": "#5fffe8",
+        "tone-mark": "#d6b3ff",
+        "tone-grid": "#8a8a8a",
+        "cursor": "#003a66",
+        "cursor-blurred": "#303030",
+        "border-blurred": "#8a8a8a",
+        "footer-background": "#000000",
+        "input-selection-background": "#005f9e",
+    },
+)
+
+THEMES = (DARK, LIGHT, CONTRAST)
+
+_BOLD = frozenset({"title", "mark"})
+
+
+class Tones:
+    """Rich styles by the name of a tone.
+
+    dim, title, good, warn, bad, info, calm, mark, grid; anything else is plain.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._plain = Style(color=variables["foreground"])
+        self.cursor = Style(bgcolor=variables["cursor"])
+        self.cursor_blurred = Style(bgcolor=variables["cursor-blurred"])
+
+    @lru_cache(maxsize=64)  # noqa: B019 - lives as long as its theme
+    def __call__(self, tone: str) -> Style:
+        """The style of a tone; an unknown one is plain."""
+        color = self._variables.get(f"tone-{tone}")
+        return Style(color=color, bold=tone in _BOLD or None) if color else self._plain
+
+    def color(self, tone: str) -> str:
+        """The hex colour of a tone."""
+        return self._variables.get(f"tone-{tone}", self._variables["foreground"])

@@ -1,0 +1,99 @@
+"""Jobs: what runs now, longest first, then what finished lately, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from asok_console.tui.cells import (
+    id_cell,
+    last_line,
+    queue_cell,
+    row_status,
+    status_cell,
+    task_cell,
+)
+from asok_console.tui.figures import ago, milliseconds, span
+from asok_console.tui.views.base import JobListView
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_core.backends.roles import Reader
+from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.states import Place
+
+
+def _status_cell(row: Row, _now: float) -> Cell:
+    if row.place is Place.ACTIVE and row.at is None:
+        return "○ claimed", "dim"
+    return status_cell(row_status(row))
+
+
+def _took_cell(row: Row, now: float) -> Cell:
+    if row.place is Place.ACTIVE:
+        return (span(now - row.at), "info") if row.at is not None else ""
+    record = row.record
+    if record is None or record.started_at is None or record.finished_at is None:
+        return ""
+    return milliseconds((record.finished_at - record.started_at) * 1000)
+
+
+def _when_cell(row: Row, now: float) -> Cell:
+    return ("now", "info") if row.place is Place.ACTIVE else ago(row.at, now)
+
+
+def _outcome_cell(row: Row, _now: float) -> Cell:
+    record = row.record
+    if record is None:
+        return ""
+    if record.error:
+        return last_line(record.error), "bad"
+    return (record.result or "", "dim") if record.result not in (None, "null") else ""
+
+
+def _worker_cell(row: Row, _now: float) -> Cell:
+    return (row.record.worker or "", "dim") if row.record else ""
+
+
+class JobsView(JobListView):
+    """Running and recently finished jobs."""
+
+    NAME = "jobs"
+    EMPTY = "Nothing runs, and nothing has finished lately."
+    COLUMNS: ClassVar[Sequence[Column[Row]]] = (
+        Column("Status", 11, _status_cell),
+        Column("Task", 20, task_cell, grow=2),
+        Column("Took", 7, _took_cell, right=True),
+        Column("Ended", 7, _when_cell, right=True),
+        Column("Outcome", 12, _outcome_cell, grow=2, rank=1),
+        Column("Queue", 9, queue_cell, rank=2),
+        Column("Worker", 14, _worker_cell, rank=4),
+        Column("Id", 8, id_cell, rank=3),
+    )
+
+    def read(self, reader: Reader, start: int, count: int) -> Page:
+        """A window over both: the running ones first."""
+        running = running_rows(self.console.snapshot)
+        ahead = len(running)
+        head = running[start : start + count]
+        past = reader.recent(max(start - ahead, 0), count - len(head))
+        first = past.start + ahead
+        tail = [replace(row, position=first + i) for i, row in enumerate(past.rows)]
+        return Page(min(start, first), past.total + ahead, (*head, *tail))
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """Position, and how many run."""
+        snapshot = self.console.snapshot
+        return (
+            ("Running and recent jobs", "title"),
+            (self.position(), ""),
+            (f"▶ {snapshot.active:,} running" if snapshot else "", "info"),
+        )
+
+
+def running_rows(snapshot: Snapshot | None) -> list[Row]:
+    """Rows of what workers hold, the longest running first, what has not begun last."""
+    jobs = [job for worker in snapshot.workers for job in worker.jobs] if snapshot else []
+    jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
+    return [
+        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at) for at, job in enumerate(jobs)
+    ]

@@ -1,0 +1,243 @@
+"""Overview: every queue in one line, what to expect of it, and its traffic as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from asok_console.present.text import safe
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.figures import ago, count, milliseconds, percent, rate, size, spark
+from asok_console.tui.plan import Plan
+from asok_console.tui.verdict import verdict
+from asok_console.tui.views.base import View
+from asok_console.tui.views.queues import plan_for_queue
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.plot import Plot, Series
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.snapshot import Bucket, QueueStats, ServerInfo, Snapshot
+
+ALL = "all queues"
+FAILURES_WORTH_A_LOOK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A queue, or the sum of all."""
+
+    queue: QueueStats
+    whole: bool = False
+    held: int = 0
+    """Pending jobs of paused queues, which are no part of the outlook."""
+
+    @property
+    def key(self) -> str:
+        """The queue's name; the sum has a key that no queue can have."""
+        return "" if self.whole else f"={self.queue.name}"
+
+
+def _name(line: Line, _now: float) -> Cell:
+    if line.whole:
+        return ALL, "title"
+    return f"❙❙ {line.queue.name}" if line.queue.paused else line.queue.name
+
+
+def _pending(line: Line, _now: float) -> Cell:
+    return count(line.queue.pending), "" if line.queue.pending else "dim"
+
+
+def _failed(line: Line, _now: float) -> Cell:
+    part = line.queue.failure_rate
+    return percent(part), "bad" if part and part >= FAILURES_WORTH_A_LOOK else "dim"
+
+
+def _rate(figure: float) -> Cell:
+    return rate(figure), "" if figure else "dim"
+
+
+def _spark(line: Line, _now: float) -> Cell:
+    done = [b.completed + b.failed for b in line.queue.recent[:-1]]
+    return spark([float(n) for n in done], 15), "calm"
+
+
+def _workers(line: Line, _now: float) -> Cell:
+    if line.queue.consumers:
+        return str(line.queue.consumers)
+    return "none", "bad" if line.queue.pending else "dim"
+
+
+def _verdict(line: Line, _now: float) -> Cell:
+    found = verdict(line.queue, held=line.held)
+    return found.words, found.tone
+
+
+COLUMNS: Sequence[Column[Line]] = (
+    Column("Queue", 11, _name, grow=1),
+    Column("Pending", 8, _pending, right=True),
+    Column("Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True),
+    Column("In/s", 5, lambda line, _: _rate(line.queue.enqueued_per_s), right=True),
+    Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True),
+    Column("Fails", 5, _failed, right=True),
+    Column("Running", 7, lambda line, _: count(line.queue.active), right=True, rank=2),
+    Column("Workers", 7, _workers, right=True, rank=2),
+    Column(
+        "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=4
+    ),
+    Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=4),
+    Column("Last 5 min", 15, _spark, rank=3),
+    Column("Outlook", 19, _verdict, grow=1),
+)
+
+
+class QueueList(RowList[Line]):
+    """The table of queues, as high as it needs to be."""
+
+    DEFAULT_CSS = "QueueList { height: auto; max-height: 50%; min-height: 3; }"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+
+class OverviewView(View):
+    """The state of everything on one screen. Enter on a queue shows its pending jobs."""
+
+    NAME = "overview"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("overview")]
+
+    def compose_body(self) -> ComposeResult:
+        """Queues, then the plot, then a line about Redis."""
+        yield QueueList(
+            COLUMNS,
+            lambda line: line.key,
+            empty="No queue yet. The first job makes its queue.",
+        )
+        yield Plot("Finished per second")
+        yield Static(id="redis")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the snapshot."""
+        lines = [Line(queue) for queue in snapshot.queues]
+        if len(lines) > 1:
+            lines.insert(0, _sum_line(snapshot.queues))
+        self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
+        self._plot()
+        self.query_one("#redis", Static).update(_redis_line(snapshot.server))
+        self.refresh_heading()
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """The sums by state."""
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return (("Overview", "title"),)
+        alive = len(snapshot.workers)
+        return (
+            (f"○ {snapshot.pending:,} pending", ""),
+            (f"▶ {snapshot.active:,} running", "info"),
+            (f"◷ {snapshot.delayed:,} delayed", "calm"),
+            (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
+            (f"{alive:,} worker{'' if alive == 1 else 's'}", "" if alive else "bad"),
+        )
+
+    @property
+    def line(self) -> Line | None:
+        """The line under the cursor."""
+        return self.query_one(QueueList).row
+
+    @on(RowList.Moved)
+    def _plot(self) -> None:
+        line = self.line
+        if line is None:
+            return
+        buckets = line.queue.recent[:-1]
+        name = ALL if line.whole else f"queue {line.queue.name}"
+        self.query_one(Plot).show(
+            (
+                Series("completed", "calm", tuple(b.completed / b.width for b in buckets)),
+                Series("failed", "bad", tuple(b.failed / b.width for b in buckets)),
+            ),
+            title=safe(f"Attempts finished per second, {name}"),
+            since="5 min ago",
+        )
+
+    @on(RowList.Opened)
+    def _open(self) -> None:
+        if self.line is not None:
+            self.console.show_pending(None if self.line.whole else self.line.queue.name)
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """What concerns the queue under the cursor."""
+        line = self.line
+        if line is None or line.whole or action.reach is not Reach.QUEUE:
+            return None
+        return plan_for_queue(action, line.queue, self.console.snapshot)
+
+
+def _sum_line(queues: Sequence[QueueStats]) -> Line:
+    return Line(total(queues), whole=True, held=sum(q.pending for q in queues if q.paused))
+
+
+def total(queues: Sequence[QueueStats]) -> QueueStats:
+    """All queues as if they were one. Means are weighed by what finished."""
+    failed = sum(q.failed_per_s for q in queues)
+    finished = sum(q.completed_per_s for q in queues) + failed
+    oldest = [q.oldest_at for q in queues if q.oldest_at is not None]
+    waits = [(q.wait_ms, q.completed_per_s + q.failed_per_s) for q in queues]
+    runs = [(q.run_ms, q.completed_per_s + q.failed_per_s) for q in queues]
+    return QueueStats(
+        ALL,
+        pending=sum(q.pending for q in queues),
+        active=sum(q.active for q in queues),
+        oldest_at=min(oldest, default=None),
+        consumers=max(q.consumers for q in queues),
+        enqueued_per_s=sum(q.enqueued_per_s for q in queues),
+        completed_per_s=sum(q.completed_per_s for q in queues),
+        failed_per_s=failed,
+        failure_rate=failed / finished if finished else None,
+        wait_ms=_mean(waits),
+        run_ms=_mean(runs),
+        recent=_sum_buckets([q.recent for q in queues]),
+    )
+
+
+def _mean(weighed: Sequence[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in weighed if value is not None and weight > 0]
+    weight = sum(w for _, w in known)
+    return sum(v * w for v, w in known) / weight if weight else None
+
+
+def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
+    by_start: dict[int, Bucket] = {}
+    for bucket in (b for history in histories for b in history):
+        have = by_start.get(bucket.start)
+        by_start[bucket.start] = bucket if have is None else replace(
+            have,
+            enqueued=have.enqueued + bucket.enqueued,
+            completed=have.completed + bucket.completed,
+            failed=have.failed + bucket.failed,
+            retried=have.retried + bucket.retried,
+            dead=have.dead + bucket.dead,
+            run_ms=have.run_ms + bucket.run_ms,
+            wait_ms=have.wait_ms + bucket.wait_ms,
+        )  # fmt: skip
+    return tuple(by_start[start] for start in sorted(by_start))
+
+
+def _redis_line(server: ServerInfo) -> Content:
+    memory = size(server.used_memory)
+    if server.max_memory:
+        memory += f" of {size(server.max_memory)}"
+    parts = [
+        f"Redis {server.version}".strip(),
+        memory if server.used_memory is not None else "",
+        f"{server.ops_per_second:,.0f} ops/s" if server.ops_per_second is not None else "",
+        f"persistence {server.persistence}" if server.persistence else "",
+        f"eviction {server.eviction_policy}" if server.eviction_policy else "",
+        f"{server.clients:,} clients" if server.clients is not None else "",
+    ]
+    return Content.styled(safe(" · ".join(p for p in parts if p)), "$tone-dim")

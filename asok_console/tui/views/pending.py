@@ -1,0 +1,103 @@
+"""Pending: one queue at a time, in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.cells import arguments_cell, attempt_cell, id_cell, task_cell
+from asok_console.tui.figures import ago
+from asok_console.tui.plan import Plan
+from asok_console.tui.verdict import verdict
+from asok_console.tui.views.base import JobListView
+from asok_console.tui.views.queues import plan_for_queue
+from asok_console.tui.widgets.columns import Column
+from asok_core.backends.roles import Reader
+from asok_core.snapshot import Page, QueueStats, Row, Snapshot
+
+
+class PendingView(JobListView):
+    """The pending jobs of a queue; ``[`` and ``]`` turn to the other queues."""
+
+    NAME = "pending"
+    EMPTY = "The queue is empty."
+    COLUMNS: ClassVar[Sequence[Column[Row]]] = (
+        Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
+        Column("Task", 20, task_cell, grow=2),
+        Column("Arguments", 14, arguments_cell, grow=3, rank=1),
+        Column("Waits", 6, lambda row, now: ago(_enqueued_at(row), now), right=True),
+        Column("Attempt", 8, attempt_cell, rank=2),
+        Column("Id", 8, id_cell, rank=3),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.QUEUE_TURNS),
+        *actions.operations_of("pending"),
+    ]
+
+    queue: str | None = None
+
+    def read(self, reader: Reader, start: int, count: int) -> Page:
+        """A window of the queue that is shown."""
+        if self.queue is None:
+            return Page(0, 0)
+        return reader.pending(self.queue, start, count)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Stay with the queue; at first, take the one with the most to do."""
+        if self.queue is None and snapshot.queues:
+            self.queue = max(snapshot.queues, key=lambda q: q.pending).name
+        super().show(snapshot)
+
+    def show_queue(self, name: str) -> None:
+        """Turn to a queue."""
+        if name != self.queue:
+            self.queue = name
+            self.rows.marks.clear()
+            self.rows.forget()
+        self.rows.reload()
+        self.refresh_heading()
+
+    def action_turn(self, by: int) -> None:
+        """Turn to the next queue, or the one before."""
+        names = [q.name for q in self.console.snapshot.queues] if self.console.snapshot else []
+        if not names:
+            return
+        at = names.index(self.queue) if self.queue in names else 0
+        self.show_queue(names[max(min(at + by, len(names) - 1), 0)])
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """Queue, position, marks and what to expect."""
+        stats = self._stats()
+        expected = verdict(stats) if stats else None
+        return (
+            (f"Queue {self.queue}" if self.queue else "Pending", "title"),
+            (self.position(), ""),
+            (self.marked(), "mark"),
+            (expected.words, expected.tone) if expected else ("", ""),
+        )
+
+    def scope_queue(self) -> str | None:
+        """The queue that is shown."""
+        return self.queue
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """Also what concerns the queue as a whole."""
+        if action.reach is Reach.QUEUE:
+            stats = self._stats()
+            return plan_for_queue(action, stats, self.console.snapshot) if stats else None
+        return super().plan(action)
+
+    def _stats(self) -> QueueStats | None:
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return None
+        return next((q for q in snapshot.queues if q.name == self.queue), None)
+
+
+def _enqueued_at(row: Row) -> float | None:
+    return row.payload.job.enqueued_at if row.payload.job else None

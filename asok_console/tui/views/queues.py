@@ -1,0 +1,26 @@
+"""What can be done with a queue as a whole, for every view that shows one."""
+
+from __future__ import annotations
+
+from asok_console.tui.actions import OperatorAction
+from asok_console.tui.plan import Plan
+from asok_core.backends.roles import Scope
+from asok_core.snapshot import QueueStats, Snapshot
+
+
+def plan_for_queue(
+    action: OperatorAction, queue: QueueStats, snapshot: Snapshot | None
+) -> Plan | None:
+    """A plan to pause, resume or purge a queue, or None where that changes nothing."""
+    before = snapshot.taken_at if snapshot else None
+    scope = Scope(action.place, queue=queue.name, before=before)
+    if action.name in ("pause", "resume"):
+        if queue.paused == (action.name == "pause"):
+            return None
+        served = f"{queue.consumers} live worker{'' if queue.consumers == 1 else 's'} serve it"
+        waiting = f"{queue.pending:,} pending, {queue.active:,} running; {served}"
+        return Plan(action, scope, None, (waiting,))
+    if not queue.pending:
+        return None
+    scope = Scope(action.place, queue=queue.name, before=before, limit=queue.pending)
+    return Plan(action, scope, queue.pending)

@@ -1,0 +1,150 @@
+"""Workers: who is alive, how busy, and what each thread runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.present.text import arguments_text
+from asok_console.tui import actions
+from asok_console.tui.figures import ago, gauge, size, span
+from asok_console.tui.views.base import View
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.snapshot import Row, RunningJob, Snapshot, WorkerInfo
+from asok_core.states import Place
+
+STALE_AFTER = 12.0
+"""Seconds since the last beat (one is due every 5 s) after which a worker is flagged."""
+
+LONG = 300.0
+"""Seconds after which a running job is pointed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A worker, or one of the jobs that it runs."""
+
+    worker: WorkerInfo
+    job: RunningJob | None = None
+
+    @property
+    def key(self) -> str:
+        """The worker's id, and the job's."""
+        return f"{self.worker.id}/{self.job.payload.id or self.job.process}" if self.job else (
+            self.worker.id
+        )  # fmt: skip
+
+
+def _who(line: Line, _now: float) -> Cell:
+    if line.job is None:
+        return line.worker.id, "title"
+    job = line.job.payload.job
+    return f"   {job.task}" if job else "   (unreadable)"
+
+
+def _what(line: Line, _now: float) -> Cell:
+    if line.job is not None:
+        job = line.job.payload.job
+        return (arguments_text(job.args, job.kwargs), "dim") if job else ""
+    return ", ".join(line.worker.queues), "dim"
+
+
+def _busy(line: Line, now: float) -> Cell:
+    worker = line.worker
+    if line.job is not None:
+        if line.job.started_at is None:
+            return "claimed", "dim"
+        seconds = now - line.job.started_at
+        return span(seconds), "warn" if seconds > LONG else "info"
+    part = worker.running / worker.concurrency if worker.concurrency else 0
+    return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}"
+
+
+def _beat(line: Line, now: float) -> Cell:
+    worker = line.worker
+    if line.job is not None or worker.beat_at is None:
+        return ""
+    stale = now - worker.beat_at > STALE_AFTER
+    return f"{'⚠ ' if stale else ''}{ago(worker.beat_at, now)}", "bad" if stale else "good"
+
+
+def _rss(line: Line, _now: float) -> Cell:
+    return "" if line.job is not None else size(line.worker.rss)
+
+
+def _up(line: Line, now: float) -> Cell:
+    return "" if line.job is not None else (ago(line.worker.started_at, now), "dim")
+
+
+def _queue_or_state(line: Line, _now: float) -> Cell:
+    if line.job is not None:
+        return line.job.queue, "dim"
+    return ("❙❙ quiet", "warn") if line.worker.quiet else f"pid {line.worker.pid or '–'}"
+
+
+class WorkersView(View):
+    """A row a worker, and under it a row for each job that it runs."""
+
+    NAME = "workers"
+    COLUMNS: ClassVar[Sequence[Column[Line]]] = (
+        Column("Worker and what it runs", 24, _who, grow=2),
+        Column("Queues, arguments", 14, _what, grow=2, rank=1),
+        Column("Busy", 9, _busy, right=True),
+        Column("Beat", 7, _beat, right=True),
+        Column("Memory", 7, _rss, right=True, rank=1),
+        Column("Up", 6, _up, right=True, rank=2),
+        Column("State", 9, _queue_or_state, rank=3),
+    )
+
+    def compose_body(self) -> ComposeResult:
+        """The list."""
+        yield WorkerList(
+            self.COLUMNS, lambda line: line.key, empty="No worker is alive. Start one: asok worker"
+        )
+
+    def show(self, snapshot: Snapshot) -> None:
+        """List the workers and their jobs."""
+        lines = [
+            line
+            for worker in snapshot.workers
+            for line in (Line(worker), *(Line(worker, job) for job in worker.jobs))
+        ]
+        self.query_one(WorkerList).show_rows(lines, snapshot.taken_at)
+        self.refresh_heading()
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """How many, and how busy."""
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return (("Workers", "title"),)
+        slots = sum(w.concurrency for w in snapshot.workers)
+        busy = sum(w.running for w in snapshot.workers)
+        stale = sum(
+            w.beat_at is not None and snapshot.taken_at - w.beat_at > STALE_AFTER
+            for w in snapshot.workers
+        )
+        return (
+            ("Workers", "title"),
+            (f"{len(snapshot.workers):,} alive", ""),
+            (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
+            (f"⚠ {stale} without a beat" if stale else "", "bad"),
+        )
+
+    @on(RowList.Opened)
+    def _open(self) -> None:
+        line = self.query_one(WorkerList).row
+        if line is not None and line.job is not None:
+            row = Row(0, line.job.payload, Place.ACTIVE, line.job.queue, line.job.started_at)
+            self.console.open_job(row)
+
+
+class WorkerList(RowList[Line]):
+    """The list of workers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]

@@ -1,0 +1,1 @@
+"""Widgets drawn by the console itself."""

@@ -1,0 +1,250 @@
+"""The lines around the view: header, tabs, banner, action line and footer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from asok_console.present.text import safe
+from asok_console.tui import actions
+from asok_console.tui.figures import count, milliseconds, span
+from asok_core.backends.roles import Progress
+from asok_core.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+WIDE = 120
+SHORT_TITLES = {"dead": "Dead"}
+RESULT_STAYS = 12.0
+"""Seconds that the outcome of an action stays on its line."""
+
+
+class Header(Static):
+    """One line: where, in what mode, how old the data is, how often it is read and how fast."""
+
+    def on_mount(self) -> None:
+        """Tell the age anew each second, also when nothing arrives."""
+        self.set_interval(1.0, self.rewrite)
+        self.rewrite()
+
+    def on_resize(self) -> None:
+        """Spread over the new width."""
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write the line."""
+        app = cast("ConsoleApp", self.app)
+        left = Content.assemble(
+            ("◆ Asok", "bold $primary"),
+            "  ",
+            *((f" {mode} ", f"bold {color} reverse") for mode, color in app.modes),
+            "  " if app.modes else "",
+            (safe(app.target), "$foreground"),
+        )
+        right = self._right(app)
+        room = self.size.width - left.cell_length - right.cell_length
+        if room < 2:
+            left = left.truncate(max(self.size.width - right.cell_length - 2, 0), ellipsis=True)
+            room = max(self.size.width - left.cell_length - right.cell_length, 1)
+        self.update(Content.assemble(left, " " * room, right))
+
+    def _right(self, app: ConsoleApp) -> Content:
+        parts: list[tuple[str, str]] = []
+        if app.frozen:
+            parts.append(("❙❙ frozen", "bold $warning"))
+        if app.failing:
+            parts.append(("● not connected", "bold $error"))
+        elif app.snapshot is not None:
+            trip = app.snapshot.server.round_trip_ms
+            parts.append(("● live" if app.age < 2 * app.interval + 1 else "● late", "$success"))
+            if self.size.width >= WIDE:
+                parts.append((f"round trip {milliseconds(trip)}", "$tone-dim"))
+        if app.snapshot is not None:
+            parts.append((f"{span(app.age)} old", "$tone-dim" if app.age < 5 else "$warning"))
+        parts.append((f"every {app.interval:g} s", "$tone-dim"))
+        pieces: list[tuple[str, str] | str] = []
+        for part in parts:
+            pieces += ["  ", part]
+        return Content.assemble(*pieces[1:])
+
+
+class Tabs(Static):
+    """The views by number, each with how much is in it where there is room. A click turns to one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[tuple[int, int, str]] = []
+
+    def on_resize(self) -> None:
+        """Show more or less."""
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write the line."""
+        app = cast("ConsoleApp", self.app)
+        wide = self.size.width >= WIDE
+        pieces: list[tuple[str, str] | str] = []
+        self._spans, column = [], 0
+        for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
+            amount = _amount(app.snapshot, name)
+            text = f" {number} {title if wide else SHORT_TITLES.get(name, title)}"
+            text += f" {count(amount)} " if wide and amount is not None else " "
+            active = name == app.view_name
+            style = "bold $primary reverse" if active else "$tone-title"
+            if name == "dead" and amount and not active:
+                style = "$error"
+            pieces.append((text, style))
+            self._spans.append((column, column + cell_len(text), name))
+            column += cell_len(text)
+        self.update(Content.assemble(*pieces))
+
+    async def on_click(self, event: events.Click) -> None:
+        """Turn to the view under the pointer."""
+        for start, end, name in self._spans:
+            if start <= event.x < end:
+                await self.app.run_action(f"show_view('{name}')")
+
+
+def _amount(snapshot: Snapshot | None, name: str) -> int | None:
+    if snapshot is None:
+        return None
+    return {
+        "pending": snapshot.pending,
+        "delayed": snapshot.delayed,
+        "jobs": snapshot.active,
+        "workers": len(snapshot.workers),
+        "dead": snapshot.dead,
+    }.get(name)
+
+
+class Banner(Static):
+    """Says that Redis is out of reach and how old the picture is; hidden while all is well."""
+
+    def on_mount(self) -> None:
+        """Keep the age true."""
+        self.set_interval(1.0, self.rewrite)
+
+    def rewrite(self) -> None:
+        """Write the line, or hide."""
+        app = cast("ConsoleApp", self.app)
+        self.display = bool(app.failing)
+        if app.failing:
+            what = f"This picture is {span(app.age)} old." if app.snapshot else "Nothing read yet."
+            self.update(Content(safe(f"⚠ {app.failing}. {what} Trying again …")))
+
+
+class ActionLine(Static):
+    """How far an action is, then what came of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until = 0.0
+        self.display = False
+
+    def on_mount(self) -> None:
+        """Clear an old outcome in time."""
+        self.set_interval(1.0, self._expire)
+
+    def progress(self, title: str, progress: Progress) -> None:
+        """Show how far it is."""
+        part = progress.scanned / progress.total if progress.total else 1.0
+        done = round(min(part, 1) * 20)
+        self._show(
+            Content.assemble(
+                (safe(title.rstrip("?")), "bold"),
+                "  ",
+                ("━" * done, "$primary"),
+                ("━" * (20 - done), "$tone-grid"),
+                f"  {progress.scanned:,} of {progress.total:,} looked at, "
+                f"{progress.applied:,} done   ",
+                ("x stops it", "$tone-dim"),
+            ),
+            float("inf"),
+        )
+
+    def working(self, title: str) -> None:
+        """Say that it has begun."""
+        self._show(Content.assemble((safe(title.rstrip("?")), "bold"), " …"), float("inf"))
+
+    def outcome(self, line: str, *, good: bool) -> None:
+        """Show what came of it, for a while."""
+        mark, style = ("✓", "bold $success") if good else ("✗", "bold $error")
+        stays = RESULT_STAYS if good else 3 * RESULT_STAYS
+        self._show(Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
+
+    def _show(self, content: Content, stays: float) -> None:
+        self._until = time.monotonic() + stays
+        self.display = True
+        self.update(content)
+
+    def _expire(self) -> None:
+        if self.display and time.monotonic() > self._until:
+            self.display = False
+
+
+class KeyBar(Widget):
+    """The footer: the keys that do something now, as many as fit, and where to find the rest."""
+
+    LAST = ("help", "leave")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        """Follow what is valid."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
+
+    def render(self) -> Content:
+        """The line."""
+        by_binding = {
+            active.binding.action: active.binding
+            for active in self.screen.active_bindings.values()
+            if active.enabled
+        }
+        shown: list[actions.Action] = []
+        for action in (*actions.OPERATIONS, *actions.ALL):
+            call = action.call or action.name
+            if isinstance(action, actions.OperatorAction):
+                call = f"operate('{action.name}')"
+            if action.footer and call in by_binding and action not in shown:
+                shown.append(action)
+        first = [a for a in shown if a.name not in self.LAST]
+        last = [a for a in shown if a.name in self.LAST]
+        room = self.size.width - sum(_key_width(a) for a in last) - _key_width(_VIEWS)
+        pieces: list[tuple[str, str] | str] = []
+        self._spans, column = [], 0
+        for action in (*first, _VIEWS, *last):
+            width = _key_width(action)
+            if action in first:
+                if width > room:
+                    continue
+                room -= width
+            pieces += [
+                (f" {action.shown_key}", "bold $primary"),
+                (f" {action.label} ", "$tone-title"),
+            ]
+            key = action.keys.split(",")[0]
+            self._spans.append((column, column + width, key))
+            column += width
+        return Content.assemble(*pieces)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key presses it."""
+        for start, end, key in self._spans:
+            if start <= event.x < end and key:
+                self.app.simulate_key(key)
+
+
+_VIEWS = actions.Action("views", "", "views", "", "Show")
+
+
+def _key_width(action: actions.Action) -> int:
+    return cell_len(f" {action.shown_key} {action.label} ")

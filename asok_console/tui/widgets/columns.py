@@ -1,0 +1,72 @@
+"""Columns of a list: declared once, laid out for any width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+T = TypeVar("T")
+
+GAP = 2
+"""Blank cells between two columns."""
+
+Cell = str | tuple[str, str]
+"""What a cell shows: a text, or a text and its tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """One column. ``width`` is its least width in cells; ``grow`` its share of what is left over.
+
+    Where the screen is too narrow, the column with the highest ``rank`` goes first; rank 0 stays.
+    ``cell`` gets a row and the time of the snapshot (epoch seconds), from which ages are told.
+    """
+
+    title: str
+    width: int
+    cell: Callable[[T, float], Cell]
+    grow: int = 0
+    right: bool = False
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[T]):
+    """A column with the width that it got."""
+
+    column: Column[T]
+    width: int
+
+
+def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
+    """Choose the columns that fit ``width`` cells and share out what is left."""
+    kept = list(columns)
+
+    def needed() -> int:
+        return sum(c.width for c in kept) + GAP * max(len(kept) - 1, 0)
+
+    while needed() > width and any(c.rank for c in kept):
+        kept.remove(max(reversed(kept), key=lambda c: c.rank))
+    spare = max(width - needed(), 0)
+    shares = sum(c.grow for c in kept)
+    placed: list[Placed[T]] = []
+    for column in kept:
+        extra = spare * column.grow // shares if column.grow else 0
+        shares -= column.grow
+        spare -= extra
+        placed.append(Placed(column, column.width + extra))
+    return tuple(placed)
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """``text`` in exactly ``width`` cells: cut with an ellipsis, or padded."""
+    if width <= 0:
+        return ""
+    size = len(text) if text.isascii() else cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…"
+    padding = " " * (width - size)
+    return padding + text if right else text + padding

@@ -1,0 +1,378 @@
+"""A list of any length, of which only the visible window and a margin are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from asok_console.present.text import safe
+from asok_console.tui.theme import Tones
+from asok_console.tui.widgets.columns import GAP, Column, Placed, fit, lay_out
+
+T = TypeVar("T")
+
+MARGIN = 80
+"""Rows loaded above and below the visible ones, so that scrolling and a shifting list stay covered."""
+
+CELL_LIMIT = 400
+"""Characters of a cell that are looked at: no terminal is wider in one column."""
+
+GUTTER = 2
+"""Cells at the left for the glyphs of cursor and mark."""
+
+
+class RowList(ScrollView, Generic[T], can_focus=True):
+    """Rows under a fixed heading line, with a cursor and marks that hold to each row's key.
+
+    Feed it whole (``show_rows``) or in windows (``show_page``, as it asks by ``WindowNeeded``). When
+    rows shift, the cursor's row stays on its line of the screen; when it is gone, the cursor stays
+    at its place in the list. The cursor never wraps around.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set()
+    DEFAULT_CSS = """
+    RowList { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    """
+
+    @dataclass
+    class WindowNeeded(Message):
+        """Rows ``start`` to ``start + count`` are wanted."""
+
+        rows: RowList[T]
+        start: int
+        count: int
+
+        @property
+        def control(self) -> RowList[T]:
+            """The list that asks."""
+            return self.rows
+
+    @dataclass
+    class Moved(Message):
+        """The cursor or the marks changed."""
+
+        rows: RowList[T]
+
+        @property
+        def control(self) -> RowList[T]:
+            """The list it happened in."""
+            return self.rows
+
+    @dataclass
+    class Opened(Message):
+        """Enter or a double click on the cursor's row."""
+
+        rows: RowList[T]
+
+        @property
+        def control(self) -> RowList[T]:
+            """The list it happened in."""
+            return self.rows
+
+    def __init__(
+        self,
+        columns: Sequence[Column[T]],
+        key_of: Callable[[T], str],
+        *,
+        empty: str = "Nothing here.",
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self.key_of = key_of
+        self.empty = empty
+        self.total = 0
+        self.cursor = 0
+        self.cursor_key: str | None = None
+        self.marks: dict[str, T] = {}
+        self.now = 0.0
+        self._columns = tuple(columns)
+        self._start = 0
+        self._rows: list[T] = []
+        self._known = False
+        self._whole = False
+        self._asked: tuple[int, int] | None = None
+        self._chasing = False
+        self._placed: tuple[Placed[T], ...] = ()
+        self._width = 0
+
+    @property
+    def row(self) -> T | None:
+        """The row under the cursor, or None where there is none or it is not loaded yet."""
+        return self.row_at(self.cursor)
+
+    @property
+    def loaded(self) -> Sequence[T]:
+        """The rows in memory, in order."""
+        return self._rows
+
+    @property
+    def visible_rows(self) -> list[T]:
+        """The rows on the screen now."""
+        first = round(self.scroll_y)
+        return [r for r in (self.row_at(first + i) for i in range(self._page)) if r is not None]
+
+    def row_at(self, position: int) -> T | None:
+        """The row at a position, if it is loaded."""
+        index = position - self._start
+        return self._rows[index] if 0 <= index < len(self._rows) else None
+
+    def show_rows(self, rows: Sequence[T], now: float) -> None:
+        """Show the whole of a short list."""
+        self._whole = True
+        self.show_page(0, len(rows), rows, now)
+
+    def show_page(self, start: int, total: int, rows: Sequence[T], now: float) -> None:
+        """Show a window of a long list: ``rows`` from position ``start`` out of ``total``."""
+        found = self._find(start, rows)
+        grown = total - self.total
+        gone = found is None and not self._whole and self._lost(start, rows)
+        if gone and grown > 0 and not self._chasing:
+            # New rows at the top pushed ours out of the window: look for it where it went.
+            self._chasing = True
+            self.post_message(self.WindowNeeded(self, start + grown, len(rows)))
+            return
+        self._chasing = False
+        self._asked = None
+        self._start, self._rows, self.total, self.now = start, list(rows), total, now
+        self._known = True
+        self._resize()
+        if found is not None:
+            self._shift_to(found)
+        else:
+            self.cursor = max(min(self.cursor, total - 1), 0)
+            if self._covers(self.cursor) or not total:
+                self._hold()
+        self.refresh()
+        self._ask()
+
+    def forget(self) -> None:
+        """Empty the list until it is fed again: another queue or filter is to be shown."""
+        self._rows, self._start, self.total, self.cursor = [], 0, 0, 0
+        self.cursor_key, self._known, self._asked, self._chasing = None, False, None, False
+        self._resize()
+        self.scroll_to(y=0, animate=False)
+        self.refresh()
+
+    def reload(self) -> None:
+        """Ask anew for the window that is shown."""
+        self._asked = None
+        self._ask(again=True)
+
+    def set_columns(self, columns: Sequence[Column[T]]) -> None:
+        """Show other columns."""
+        self._columns = tuple(columns)
+        self._place()
+
+    def move_to(self, position: int) -> None:
+        """Put the cursor on a position and bring it into view."""
+        position = max(min(position, self.total - 1), 0)
+        if position != self.cursor:
+            self.cursor = position
+            self._hold()
+        top = round(self.scroll_y)
+        if position < top:
+            self.scroll_to(y=position, animate=False)
+        elif position >= top + self._page:
+            self.scroll_to(y=position - self._page + 1, animate=False)
+        self.refresh()
+        self._ask()
+        self.post_message(self.Moved(self))
+
+    def find_key(self, key: str) -> int | None:
+        """The position of a key among the loaded rows."""
+        for index, row in enumerate(self._rows):
+            if self.key_of(row) == key:
+                return self._start + index
+        return None
+
+    def toggle_mark(self) -> None:
+        """Mark or unmark the cursor's row and go on to the next."""
+        row = self.row
+        if row is None:
+            return
+        key = self.key_of(row)
+        if self.marks.pop(key, None) is None:
+            self.marks[key] = row
+        self.move_to(self.cursor + 1)
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def mark(self, rows: Sequence[T]) -> None:
+        """Mark all of ``rows``; when all are marked already, unmark them."""
+        keyed = {self.key_of(row): row for row in rows}
+        if keyed and keyed.keys() <= self.marks.keys():
+            for key in keyed:
+                del self.marks[key]
+        else:
+            self.marks |= keyed
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def clear_marks(self) -> None:
+        """Unmark everything."""
+        self.marks.clear()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by so many rows; it stops at the ends."""
+        self.move_to(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by so many screens."""
+        self.move_to(self.cursor + by * max(self._page - 1, 1))
+
+    def action_first(self) -> None:
+        """Go to the first row."""
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last row."""
+        self.move_to(self.total - 1)
+
+    def action_open(self) -> None:
+        """Open the cursor's row."""
+        if self.row is not None:
+            self.post_message(self.Opened(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the pointer is; a second click opens."""
+        position = round(self.scroll_y) + event.y - 1
+        if event.y < 1 or position >= self.total:
+            return
+        self.move_to(position)
+        if event.chain == 2:
+            self.action_open()
+
+    def on_resize(self) -> None:
+        """Lay out for the new width; the cursor stays in view."""
+        self._place()
+        self._resize()
+        self.move_to(self.cursor)
+
+    def on_focus(self) -> None:
+        """Show the cursor as active."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show the cursor as passive."""
+        self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Ask for what scrolled into view."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.refresh()
+            self._ask()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen: the heading, a row, a placeholder or nothing."""
+        tones: Tones = self.app.tones  # type: ignore[attr-defined]
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        if y == 0:
+            return self._strip(self._heading(tones), width, base)
+        position = round(self.scroll_y) + y - 1
+        if not self.total:
+            line = f"  {self.empty if self._known else 'Reading …'}" if y == 2 else ""
+            return self._strip([Segment(line, tones("dim"))], width, base)
+        if position >= self.total:
+            return Strip.blank(width, base)
+        row = self.row_at(position)
+        if row is None:
+            return self._strip([Segment("  ·", tones("grid"))], width, base)
+        if position == self.cursor:
+            base += tones.cursor if self.has_focus else tones.cursor_blurred
+        return self._strip(self._cells(row, position, tones), width, base)
+
+    def _strip(self, segments: list[Segment], width: int, base: Style) -> Strip:
+        return Strip(segments).adjust_cell_length(width, base).apply_style(base)
+
+    def _heading(self, tones: Tones) -> list[Segment]:
+        style = tones("title")
+        segments = [Segment(" " * GUTTER, style)]
+        for placed in self._placed:
+            title = fit(placed.column.title, placed.width, right=placed.column.right)
+            segments.append(Segment(title + " " * GAP, style))
+        return segments
+
+    def _cells(self, row: T, position: int, tones: Tones) -> list[Segment]:
+        marked = self.key_of(row) in self.marks
+        segments = [
+            Segment("▸" if position == self.cursor else " ", tones("info")),
+            Segment("●" if marked else " ", tones("mark")),
+        ]
+        for placed in self._placed:
+            cell = placed.column.cell(row, self.now)
+            text, tone = cell if isinstance(cell, tuple) else (cell, "")
+            text = fit(safe(text, CELL_LIMIT), placed.width, right=placed.column.right)
+            segments.append(Segment(text, tones(tone)))
+            segments.append(Segment(" " * GAP))
+        return segments
+
+    @property
+    def _page(self) -> int:
+        return max(self.size.height - 1, 1)
+
+    def _place(self) -> None:
+        self._width = self.scrollable_content_region.width
+        self._placed = lay_out(self._columns, max(self._width - GUTTER, 1))
+        self.refresh()
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(self.size.width, self.total + 1)
+        if self._width != self.scrollable_content_region.width:
+            # The scrollbar came or went.
+            self._place()
+
+    def _covers(self, position: int) -> bool:
+        return self._start <= position < self._start + len(self._rows)
+
+    def _hold(self) -> None:
+        row = self.row
+        self.cursor_key = None if row is None else self.key_of(row)
+
+    def _find(self, start: int, rows: Sequence[T]) -> int | None:
+        if self.cursor_key is None:
+            return None
+        for index, row in enumerate(rows):
+            if self.key_of(row) == self.cursor_key:
+                return start + index
+        return None
+
+    def _lost(self, start: int, rows: Sequence[T]) -> bool:
+        return self.cursor_key is not None and start <= self.cursor < start + len(rows)
+
+    def _shift_to(self, position: int) -> None:
+        by = position - self.cursor
+        self.cursor = position
+        if by:
+            top = max(min(round(self.scroll_y) + by, self.total - self._page), 0)
+            self.scroll_to(y=top, animate=False, force=True)
+
+    def _ask(self, *, again: bool = False) -> None:
+        if self._whole or not self.size.height:
+            return
+        first = round(self.scroll_y)
+        last = first + self._page
+        loaded = (
+            self._known
+            and self._start <= first
+            and (min(last, self.total) <= self._start + len(self._rows))
+        )
+        if loaded and not again:
+            return
+        start = max(first - MARGIN, 0)
+        wanted = (start, last + MARGIN - start)
+        if wanted != self._asked:
+            self._asked = wanted
+            self.post_message(self.WindowNeeded(self, *wanted))

@@ -1,0 +1,212 @@
+"""Fill a Redis with what an application would leave there, the same every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import redis
+
+from asok_core.backends.redis.keys import Keys
+from asok_core.job import Job
+from asok_core.wire import Keyring, bury, seal
+from tests.conftest import SECRET_KEY
+
+KEYS = Keys()
+KEYRING = Keyring(SECRET_KEY.encode())
+
+TASKS = (
+    ("shop.mail", "send_receipt", ("ada@example.org", 4711), {}),
+    ("shop.billing", "charge", (17,), {"amount": 49.9, "currency": "EUR"}),
+    ("shop.images", "resize", ("products/881.jpg",), {"width": 640}),
+    ("shop.search", "reindex", ("products",), {"full": False}),
+    ("shop.reports", "monthly", (2026, 10), {}),
+)
+
+ERRORS = (
+    ("TimeoutError", "gateway took longer than {n} s", "gateway.py", 88, "answer = call(order)"),
+    ("ConnectionError", "smtp.example.org:{n} refused", "mail.py", 41, "with smtp() as server:"),
+    ("ValueError", "order {n} has no lines", "billing.py", 130, "total = sum(lines)"),
+    ("KeyError", "'customer_{n}'", "reports.py", 57, "name = names[key]"),
+)
+
+
+def job_id(n: int) -> str:
+    return f"{n:08x}-5a1e-4c0d-8e5b-{n:012x}"
+
+
+def job(n: int, queue: str = "default", **fields: object) -> Job:
+    module, function, args, kwargs = TASKS[n % len(TASKS)]
+    base: dict[str, object] = {"retries": 3, "backoff": 2}
+    return Job(job_id(n), module, function, args, kwargs, queue=queue, **(base | fields))  # type: ignore[arg-type]
+
+
+def server_time(client: redis.Redis) -> float:
+    seconds, micros = client.time()
+    return float(seconds) + micros / 1e6
+
+
+def traceback(n: int) -> tuple[str, str]:
+    name, text, file, line, code = ERRORS[n % len(ERRORS)]
+    error = f"{name}: {text.format(n=20 + n % 7)}"
+    return error, (
+        "Traceback (most recent call last):\n"
+        f'  File "/srv/shop/tasks/{file}", line {line}, in run\n'
+        f"    {code}\n"
+        f'  File "/srv/shop/lib/client.py", line 212, in request\n'
+        "    raise error from None\n"
+        f"{error}\n"
+    )
+
+
+def letters(now: float, count: int, *, first: int = 5000, every: float = 95.0) -> Iterator[bytes]:
+    """Dead letters, the newest first."""
+    for i in range(count):
+        n = first + i
+        error, trace = traceback(n)
+        failed_at = now - 40 - i * every
+        envelope = seal(
+            job(n, ("default", "high", "low")[i % 3], retry_count=3, enqueued_at=failed_at - 30),
+            KEYRING,
+        )
+        yield bury(envelope, failed_at=failed_at, error=error, traceback=trace)
+
+
+def pending(client: redis.Redis, queue: str, count: int, *, first: int, age: float) -> None:
+    """Pending jobs, the next to run being ``age`` seconds old."""
+    now = server_time(client)
+    for start in range(0, count, 5000):
+        envelopes = [
+            seal(job(first + i, queue, enqueued_at=now - age * (1 - i / count)), KEYRING)
+            for i in range(start, min(start + 5000, count))
+        ]
+        client.lpush(KEYS.queue(queue), *envelopes)
+    client.sadd(KEYS.queues, queue)
+
+
+def delayed(client: redis.Redis, count: int) -> None:
+    """Retries and jobs for later, with the records of those that failed before."""
+    now = server_time(client)
+    for i in range(count):
+        n = 9000 + i
+        retry = i % 3 != 2
+        envelope = seal(job(n, "default", retry_count=1 + i % 2 if retry else 0), KEYRING)
+        client.zadd(KEYS.delayed, {envelope: now + 4.5 + i * i * 3.1})
+        if retry:
+            record(client, n, "retrying", now, error=traceback(n)[1], retry_count=1 + i % 2)
+
+
+def record(client: redis.Redis, n: int, status: str, now: float, **fields: object) -> None:
+    this = job(n)
+    values: dict[str, object] = {
+        "status": status,
+        "function": this.task,
+        "queue": this.queue,
+        "ts": now,
+        "enqueued_at": now - 60,
+        "retries": 3,
+        "retry_count": 0,
+    }
+    values |= {name: value for name, value in fields.items() if value is not None}
+    client.hset(KEYS.job(this.id), mapping=values)
+    client.expire(KEYS.job(this.id), 86_400)
+
+
+def recent(client: redis.Redis, count: int) -> None:
+    """Jobs that finished lately."""
+    now = server_time(client)
+    for i in reversed(range(count)):
+        n = 7000 + i
+        failed = i % 9 == 4
+        finished = now - 2.4 - i * 3.7
+        record(
+            client,
+            n,
+            "failed" if failed else "completed",
+            finished,
+            started_at=finished - 0.18 * (1 + i % 6),
+            finished_at=finished,
+            worker="web-1:4121.1",
+            result=None if failed else json.dumps({"sent": True, "id": n}),
+            error=traceback(n)[1] if failed else None,
+        )
+        client.lpush(KEYS.recent, job_id(n))
+
+
+def worker(
+    client: redis.Redis,
+    worker_id: str,
+    *,
+    queues: tuple[str, ...],
+    concurrency: int,
+    running: int,
+    first: int,
+    beat: float = 1.4,
+) -> None:
+    """A live worker with jobs in hand."""
+    now = server_time(client)
+    client.zadd(KEYS.workers, {worker_id: round((now + 3600) * 1000)})
+    client.hset(
+        KEYS.worker(worker_id),
+        mapping={
+            "host": worker_id.partition("-")[0],
+            "pid": 4121,
+            "version": "0.1.0",
+            "queues": ",".join(queues),
+            "concurrency": concurrency,
+            "processes": 1,
+            "started_at": now - 3 * 3600 - 420,
+            "beat_at": now - beat,
+            "running": running,
+            "rss": 84_300_000,
+        },
+    )
+    client.expire(KEYS.worker(worker_id), 3600)
+    for i in range(running):
+        n = first + i
+        queue = queues[i % len(queues)]
+        client.lpush(KEYS.active(f"{worker_id}.1", queue), seal(job(n, queue), KEYRING))
+        record(client, n, "running", now, started_at=now - 3.4 - i * 21, worker=worker_id)
+
+
+def traffic(
+    client: redis.Redis, queue: str, level: float, *, failing: float, growth: float
+) -> None:
+    """Five minutes of counters, with a wave in them."""
+    now = int(server_time(client))
+    for i in range(31):
+        start = now - now % 10 - i * 10
+        wave = 1 + 0.45 * ((i * 7) % 11 - 5) / 5
+        done = max(round(level * wave), 0)
+        counters = {
+            "enqueued": round(done * growth),
+            "completed": done,
+            "failed": round(done * failing),
+            "retried": round(done * failing * 0.6),
+            "dead": round(done * failing * 0.4),
+            "run_ms": done * 240,
+            "wait_ms": done * 1900,
+        }
+        for name, width in (("s", 10), ("m", 60)):
+            key = f"{KEYS.namespace}:stats:{queue}:{name}{start - start % width}"
+            for field, value in counters.items():
+                client.hincrby(key, field, value)
+            client.expire(key, 3600 if name == "s" else 86_400)
+
+
+def shop(client: redis.Redis) -> None:
+    """A shop on an ordinary bad day: the whole picture."""
+    now = server_time(client)
+    pending(client, "high", 12, first=100, age=14)
+    pending(client, "default", 1204, first=1000, age=190)
+    pending(client, "low", 88, first=3000, age=3900)
+    pending(client, "reports", 31, first=4000, age=1300)
+    client.sadd(KEYS.paused, "low")
+    delayed(client, 14)
+    client.rpush(KEYS.dead, *letters(now, 46))
+    recent(client, 60)
+    worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
+    worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)
+    traffic(client, "high", 42, failing=0.02, growth=1.0)
+    traffic(client, "default", 160, failing=0.09, growth=0.86)
+    traffic(client, "low", 9, failing=0.0, growth=1.0)
