@@ -1,1 +1,49 @@
-"""What ``asok console --demo`` needs beside the console: a Redis of its own and traffic."""
+"""The demo: a Redis of its own, two real workers, and the traffic of a small web shop.
+
+Nothing in it is painted. The jobs are enqueued by ``background``, run by ``asok worker`` and fail by
+real exceptions; when the console ends, however it ends, all of it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from asok_core.config import Settings
+
+WORKERS = (
+    ("--queues", "critical,mail,default", "--concurrency", "6"),
+    ("--queues", "default,media,low", "--concurrency", "4"),
+)
+
+
+@contextmanager
+def session() -> Iterator[Settings]:
+    """Start the demo and yield the settings that lead to its Redis.
+
+    Raises:
+        Unreachable: No redis-server is to be found; the line says what to install.
+    """
+    from asok_console.demo.embedded import EmbeddedRedis
+    from asok_console.demo.tether import Tether
+
+    with ExitStack() as stack:
+        server = stack.enter_context(EmbeddedRedis())
+        demo = {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": server.url,
+            "SECRET_KEY": secrets.token_hex(32),
+            "ASOK_CONSOLE_PROTECTED": "0",
+        }
+        others = {name for each in Settings.declared().values() for name in each.variables}
+        inherited = {name: value for name, value in os.environ.items() if name not in others}
+        for program in (
+            ("asok_console.demo.traffic",),
+            *(("asok_console", "worker", "run", *options) for options in WORKERS),
+        ):
+            command = (sys.executable, "-m", *program)
+            stack.enter_context(Tether(command, environment={**inherited, **demo}))
+        yield Settings.load(demo)

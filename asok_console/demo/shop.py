@@ -1,0 +1,76 @@
+"""The tasks of the demo's web shop: quick ones, slow ones, and the ways in which real ones fail."""
+
+from __future__ import annotations
+
+import random
+import time
+
+
+class PaymentDeclined(Exception):
+    """The bank said no."""
+
+
+def charge_card(order: str, amount: float) -> dict[str, object]:
+    """Take the money for an order; now and then the bank declines or is slow."""
+    _work(0.05, 0.3)
+    if _sometimes(0.04):
+        raise PaymentDeclined(f"card for {order} declined: insufficient funds")
+    if _sometimes(0.05):
+        raise TimeoutError("bank gateway did not answer within 5000 ms")
+    return {"order": order, "charged": amount}
+
+
+def send_receipt(order: str, email: str) -> str:
+    """Mail a receipt through a mail server that drops connections."""
+    _work(0.02, 0.15)
+    if _sometimes(0.06):
+        raise ConnectionError(f"smtp-{random.randint(1, 3)}.example.com:587 refused the connection")
+    return f"250 2.0.0 {order} queued for {email}"
+
+
+def deliver_webhook(url: str, event: dict[str, object]) -> int:
+    """Tell a partner's server what happened; one partner's server is down."""
+    _work(0.05, 0.4)
+    if "globex" in url:
+        raise ConnectionError(f"POST {url} answered 503 Service Unavailable")
+    return 200
+
+
+def resize_image(path: str, width: int) -> str:
+    """Make a thumbnail; some uploads are no images."""
+    _work(0.3, 2.5)
+    if path.endswith(".svg") or _sometimes(0.03):
+        raise ValueError(f"cannot identify image file '{path}'")
+    return path.replace("/original/", f"/{width}/")
+
+
+def sync_inventory(sku: str, *, warehouse: str) -> int:
+    """Ask a warehouse how many are left; its numbers have holes."""
+    _work(0.05, 0.5)
+    stock = {"berlin": 12, "turin": 7, "oslo": 31}
+    return stock[warehouse]
+
+
+def rebuild_search_index(shard: int) -> str:
+    """Go through all products of a shard, for a while."""
+    _work(2.0, 6.0)
+    return f"shard {shard}: {random.randint(2_000, 9_000)} documents"
+
+
+def warm_cache(page: str) -> None:
+    """Render a page so that the first visitor finds it in the cache."""
+    _work(0.01, 0.08)
+
+
+def newsletter(campaign: str, batch: int) -> str:
+    """Send one batch of a campaign."""
+    _work(0.2, 0.6)
+    return f"{campaign}: batch {batch} sent"
+
+
+def _work(least: float, most: float) -> None:
+    time.sleep(random.uniform(least, most))
+
+
+def _sometimes(chance: float) -> bool:
+    return random.random() < chance
