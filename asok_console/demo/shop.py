@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 
 
 class PaymentDeclined(Exception):
@@ -28,12 +29,12 @@ def send_receipt(order: str, email: str) -> str:
     return f"250 2.0.0 {order} queued for {email}"
 
 
-def deliver_webhook(url: str, event: dict[str, object]) -> int:
+def deliver_webhook(url: str, event: Mapping[str, object]) -> str:
     """Tell a partner's server what happened; one partner's server is down."""
     _work(0.05, 0.4)
     if "globex" in url:
         raise ConnectionError(f"POST {url} answered 503 Service Unavailable")
-    return 200
+    return f"200 OK for {event['type']}"
 
 
 def resize_image(path: str, width: int) -> str:
@@ -44,11 +45,11 @@ def resize_image(path: str, width: int) -> str:
     return path.replace("/original/", f"/{width}/")
 
 
-def sync_inventory(sku: str, *, warehouse: str) -> int:
+def sync_inventory(sku: str, *, warehouse: str) -> str:
     """Ask a warehouse how many are left; its numbers have holes."""
     _work(0.05, 0.5)
     stock = {"berlin": 12, "turin": 7, "oslo": 31}
-    return stock[warehouse]
+    return f"{stock[warehouse]} of {sku} in {warehouse}"
 
 
 def rebuild_search_index(shard: int) -> str:
@@ -57,9 +58,10 @@ def rebuild_search_index(shard: int) -> str:
     return f"shard {shard}: {random.randint(2_000, 9_000)} documents"
 
 
-def warm_cache(page: str) -> None:
+def warm_cache(page: str) -> str:
     """Render a page so that the first visitor finds it in the cache."""
     _work(0.01, 0.08)
+    return f"{page} is warm"
 
 
 def newsletter(campaign: str, batch: int) -> str:
