@@ -1,0 +1,112 @@
+"""Plain aligned tables that fit the terminal: the linear form, for pipes, logs and screen readers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+GAP = "  "
+_NARROWEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit."""
+
+    title: str
+    right: bool = False
+    shrinks: bool = False
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The lines of a table, its titles first, none wider than ``width``.
+
+    Cells must be safe already. What does not fit is cut in the columns that shrink, the widest
+    first, then in all.
+    """
+    widths = [
+        max([cells(column.title), *(cells(row[at]) for row in rows)])
+        for at, column in enumerate(columns)
+    ]
+    _squeeze(widths, [column.shrinks for column in columns], width - len(GAP) * (len(columns) - 1))
+    titles = [column.title for column in columns]
+    return [_line(columns, widths, row) for row in (titles, *rows)]
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal ``text`` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_width(character) for character in text)
+
+
+def fit(text: str, width: int) -> str:
+    """``text``, cut with an ellipsis when it takes more than ``width`` columns."""
+    if cells(text) <= width:
+        return text
+    kept, taken = [], 0
+    for character in text:
+        taken += _width(character)
+        if taken > width - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…" if width > 0 else ""
+
+
+def terminal_width(stream: TextIO | None = None) -> int:
+    """Columns of the terminal behind ``stream`` (stdout); 100 where there is none."""
+    stream = stream or sys.stdout
+    fallback = (100, 24)
+    if not stream.isatty() and "COLUMNS" not in os.environ:
+        return fallback[0]
+    return max(shutil.get_terminal_size(fallback).columns, _NARROWEST)
+
+
+class Ink:
+    """Bold and dim on a terminal that wants them (no NO_COLOR, no pipe); else plain text."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stdout
+        self.on = (
+            stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+
+    def bold(self, text: str) -> str:
+        """A heading."""
+        return f"\x1b[1m{text}\x1b[0m" if self.on else text
+
+    def dim(self, text: str) -> str:
+        """What is said beside."""
+        return f"\x1b[2m{text}\x1b[0m" if self.on else text
+
+
+def _squeeze(widths: list[int], shrinks: Sequence[bool], room: int) -> None:
+    for candidates in ([at for at, each in enumerate(shrinks) if each], list(range(len(widths)))):
+        while candidates and sum(widths) > room:
+            widest = max(candidates, key=lambda at: widths[at])
+            others = [widths[at] for at in candidates if at != widest]
+            # Down to the next widest at once, or by what is missing.
+            step = max(1, min(sum(widths) - room, widths[widest] - max(others, default=0)))
+            if widths[widest] <= 4:
+                break
+            widths[widest] = max(4, widths[widest] - step)
+
+
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+    parts = []
+    for column, width, text in zip(columns, widths, row, strict=True):
+        cut = fit(text, width)
+        space = " " * (width - cells(cut))
+        parts.append(space + cut if column.right else cut + space)
+    return GAP.join(parts).rstrip()
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
