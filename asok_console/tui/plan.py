@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asok_console.tui.actions import Danger, OperatorAction, Reach
-from asok_console.tui.figures import jobs
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.states import Place
 
@@ -30,8 +29,8 @@ class Plan:
         if self.count is None:
             return f"queue '{self.scope.queue}'"
         if self.action.place is Place.DEAD:
-            return f"{self.count:,} dead {'letter' if self.count == 1 else 'letters'}"
-        noun = jobs(self.count)
+            return exact(self.count, "dead letter")
+        noun = exact(self.count, "job")
         return f"{noun} of queue '{self.scope.queue}'" if self.action.reach is Reach.QUEUE else noun
 
     @property
@@ -55,13 +54,18 @@ class Plan:
         return None
 
 
+def exact(number: int, noun: str) -> str:
+    """``1 job``, ``1,204,331 jobs``: a confirmation never rounds."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def told(plan: Plan, result: CommandResult) -> str:
     """What came of it, in one line: ``Requeued 11 dead letters · 1 skipped (gone)``."""
     done = plan.action.done
     if plan.count is None:
         return f"{done.capitalize()} {plan.noun}"
     noun = "dead letter" if plan.action.place is Place.DEAD else "job"
-    parts = [f"{done.capitalize()} {result.applied:,} {noun}{'' if result.applied == 1 else 's'}"]
+    parts = [f"{done.capitalize()} {exact(result.applied, noun)}"]
     for word, reasons in (("skipped", result.skipped), ("refused", result.refused)):
         parts += [f"{number:,} {word} ({reason})" for reason, number in reasons.items() if number]
     if result.cancelled:

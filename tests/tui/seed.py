@@ -15,7 +15,7 @@ from tests.conftest import SECRET_KEY
 KEYS = Keys()
 KEYRING = Keyring(SECRET_KEY.encode())
 
-TASKS = (
+TASKS: tuple[tuple[str, str, tuple[object, ...], dict[str, object]], ...] = (
     ("shop.mail", "send_receipt", ("ada@example.org", 4711), {}),
     ("shop.billing", "charge", (17,), {"amount": 49.9, "currency": "EUR"}),
     ("shop.images", "resize", ("products/881.jpg",), {"width": 640}),
@@ -108,7 +108,7 @@ def record(client: redis.Redis, n: int, status: str, now: float, **fields: objec
         "retry_count": 0,
     }
     values |= {name: value for name, value in fields.items() if value is not None}
-    client.hset(KEYS.job(this.id), mapping=values)
+    client.hset(KEYS.job(this.id), mapping=values)  # type: ignore[arg-type]
     client.expire(KEYS.job(this.id), 86_400)
 
 

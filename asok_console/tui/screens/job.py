@@ -12,11 +12,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from asok_console.present.numbers import age, duration
 from asok_console.present.text import plain_json, safe, safe_block
 from asok_console.tui import actions
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import STATUS, job_id, last_line
-from asok_console.tui.figures import ago, milliseconds, until
+from asok_console.tui.figures import until
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
 from asok_console.tui.views.base import examples
@@ -164,7 +165,7 @@ class JobScreen(Operates, Screen[None]):
             yield "Started", _moment(record.started_at, now)
             yield "Finished", _moment(record.finished_at, now)
             if record.started_at and record.finished_at:
-                yield "Took", milliseconds((record.finished_at - record.started_at) * 1000)
+                yield "Took", duration(record.finished_at - record.started_at)
         if payload and payload.failed_at:
             yield "Failed", _moment(payload.failed_at, now)
         yield "Worker", (self.detail.worker if self.detail else None) or (
@@ -245,7 +246,7 @@ _TRUST = {
 
 def _moment(epoch: float | None, now: float) -> str:
     shown = iso(epoch)
-    return f"{shown}  {ago(epoch, now)} ago" if shown else ""
+    return f"{shown}  {age(epoch, now)} ago" if shown else ""
 
 
 def _table(facts: Iterator[tuple[str, str]]) -> Content:

@@ -60,7 +60,12 @@ class DeadView(JobListView):
         snapshot = self.console.snapshot
         if snapshot is None or not snapshot.dead:
             return None
-        scope = Scope(action.place, before=snapshot.taken_at, limit=snapshot.dead)
+        scope = Scope(
+            action.place,
+            before=snapshot.taken_at,
+            limit=snapshot.dead,
+            boundary=snapshot.dead_head,
+        )
         marks = len(self.rows.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
         return Plan(action, scope, snapshot.dead, warning=warning)

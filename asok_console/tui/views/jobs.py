@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from asok_console.present.numbers import duration
 from asok_console.tui.cells import (
     id_cell,
     last_line,
@@ -14,7 +15,7 @@ from asok_console.tui.cells import (
     status_cell,
     task_cell,
 )
-from asok_console.tui.figures import ago, milliseconds, span
+from asok_console.tui.figures import ago, span
 from asok_console.tui.views.base import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader
@@ -34,7 +35,7 @@ def _took_cell(row: Row, now: float) -> Cell:
     record = row.record
     if record is None or record.started_at is None or record.finished_at is None:
         return ""
-    return milliseconds((record.finished_at - record.started_at) * 1000)
+    return duration(record.finished_at - record.started_at)
 
 
 def _when_cell(row: Row, now: float) -> Cell:

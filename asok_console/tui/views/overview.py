@@ -12,10 +12,11 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from asok_console.present.numbers import count, milliseconds, share, size
 from asok_console.present.text import safe
 from asok_console.tui import actions
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.figures import ago, count, milliseconds, percent, rate, size, spark
+from asok_console.tui.figures import ago, rate, spark
 from asok_console.tui.plan import Plan
 from asok_console.tui.verdict import verdict
 from asok_console.tui.views.base import View
@@ -56,7 +57,7 @@ def _pending(line: Line, _now: float) -> Cell:
 
 def _failed(line: Line, _now: float) -> Cell:
     part = line.queue.failure_rate
-    return percent(part), "bad" if part and part >= FAILURES_WORTH_A_LOOK else "dim"
+    return share(part), "bad" if part and part >= FAILURES_WORTH_A_LOOK else "dim"
 
 
 def _rate(figure: float) -> Cell:

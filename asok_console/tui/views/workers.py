@@ -10,9 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from asok_console.present.numbers import size
 from asok_console.present.text import arguments_text
 from asok_console.tui import actions
-from asok_console.tui.figures import ago, gauge, size, span
+from asok_console.tui.figures import ago, gauge, span
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList

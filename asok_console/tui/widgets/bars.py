@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from asok_console.present.numbers import count, milliseconds
 from asok_console.present.text import safe
 from asok_console.tui import actions
-from asok_console.tui.figures import count, milliseconds, span
+from asok_console.tui.figures import span
 from asok_core.backends.roles import Progress
 from asok_core.snapshot import Snapshot
 
