@@ -51,7 +51,7 @@ def open_operator(settings: Settings, url: str | None = None) -> RedisOperator:
     return RedisOperator(
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-operator"),
         Keys(settings.namespace),
-        settings,
+        _keyring(settings),
     )
 
 

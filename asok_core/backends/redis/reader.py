@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from asok_core.activity import Activity
 from asok_core.backends.redis import figures, parsing
+from asok_core.backends.redis.audit import read_activity
 from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.backends.redis.history import read_history
 from asok_core.backends.redis.keys import COARSE, FINE, Keys
 from asok_core.backends.redis.plain import PlainQueries
-from asok_core.backends.redis.queries import Order, Query, ScriptQueries, Window, maybe, one
+from asok_core.backends.redis.queries import Order, ScriptQueries, Window, maybe
 from asok_core.backends.redis.search import find_job
 from asok_core.backends.redis.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.trips import Queries, ScriptsForbidden, TripMaker, Trips
@@ -67,7 +70,7 @@ class RedisReader:
         with self._memory:
             memory = self._taker.fine if width == FINE else self._coarse
             names = self._names if queue is None else (queue,)
-            return self._asked(lambda trips: _history(trips, memory, names, count))
+            return self._asked(lambda trips: read_history(trips, memory, names, count))
 
     def pending(self, queue: str, start: int, count: int) -> Page:
         """Pending jobs in execution order."""
@@ -161,6 +164,10 @@ class RedisReader:
             return self._scan_delayed(batch)
         key = self.keys.dead if place is Place.DEAD else self.keys.queue(queue or "default")
         return self._scan_list(key, place, queue or "default", batch)
+
+    def activity(self, count: int) -> tuple[Activity, ...]:
+        """What operators did lately, newest first, with what can still be undone."""
+        return self._asked(lambda trips: read_activity(trips.link, self.keys, count))
 
     def close(self) -> None:
         """Close the connections."""
@@ -256,30 +263,6 @@ class RedisReader:
             at=payload.failed_at if place is Place.DEAD else item.score,
             size=None if item.whole else item.size,
         )
-
-
-def _history(
-    trips: Trips,
-    memory: figures.BucketMemory,
-    names: Sequence[str],
-    count: int,
-) -> tuple[Bucket, ...]:
-    time = trips.ask([one("TIME")])[0]
-    now = int(time[0])
-    first, last = memory.span(now, count * memory.width)
-    asked = [(name, memory.missing_from(name, first)) for name in names]
-    steps: list[Query[list[Bucket]]] = [
-        trips.queries.history(name, memory.width, start, last) for name, start in asked
-    ]
-    for (name, start), found in zip(asked, trips.ask(steps), strict=True):
-        memory.absorb(name, found, start, now)
-    columns = [memory.window(name, first, last) for name in names]
-    if len(columns) == 1:
-        return columns[0]
-    return tuple(
-        figures.total(start, memory.width, (column[at] for column in columns))
-        for at, start in enumerate(range(first, last + 1, memory.width))
-    )
 
 
 def _with_record(row: Row, record: JobRecord | None) -> Row:

@@ -34,7 +34,7 @@ class Trips:
 
     def __init__(self, link: Link, shown: str, known: list[bool], queries: Queries) -> None:
         self.queries = queries
-        self._link = link
+        self.link = link
         self._shown = shown
         self._known = known
         self._began = time.perf_counter()
@@ -79,7 +79,7 @@ class Trips:
 
     def _pipeline(self, commands: list[Command]) -> list[Any]:
         began = time.perf_counter()
-        replies = self._link.pipeline(commands)
+        replies = self.link.pipeline(commands)
         self.last_seconds = time.perf_counter() - began
         self._trips += 1
         self._commands += len(commands)

@@ -1,0 +1,109 @@
+"""Thresholds of ``asok worker status`` for monitoring: what must hold, and what does not."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from asok_core.durations import parse_duration
+from asok_core.errors import UsageError
+from asok_core.snapshot import Snapshot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What was asked for. Each name of a queue maps to its threshold.
+
+    The name '' stands for all queues together (pending) or for each of them (age).
+    """
+
+    max_pending: Mapping[str, int] = field(default_factory=dict)
+    max_age: Mapping[str, float] = field(default_factory=dict)
+    max_dead: int | None = None
+    require_workers: int | None = None
+
+    def failures(self, snapshot: Snapshot) -> Iterator[str]:
+        """One line for each threshold that is exceeded."""
+        pending = {queue.name: queue.pending for queue in snapshot.queues}
+        pending[""] = snapshot.pending
+        for name, most in self.max_pending.items():
+            found = pending.get(name, 0)
+            if found > most:
+                what = f"queue {name} has" if name else "all queues together have"
+                yield f"{what} {found} pending jobs, more than {most}"
+        yield from self._late(snapshot)
+        if self.max_dead is not None and snapshot.dead > self.max_dead:
+            yield f"there are {snapshot.dead} dead letters, more than {self.max_dead}"
+        live = sum((worker.lease_until or 0) > snapshot.taken_at for worker in snapshot.workers)
+        if self.require_workers is not None and live < self.require_workers:
+            yield f"{live} workers are alive, {self.require_workers} are required"
+
+    def _late(self, snapshot: Snapshot) -> Iterator[str]:
+        for queue in snapshot.queues:
+            most = self.max_age.get(queue.name, self.max_age.get(""))
+            if most is None or queue.oldest_at is None:
+                continue
+            age = snapshot.taken_at - queue.oldest_at
+            if age > most:
+                yield (
+                    f"the next job of queue {queue.name} waits for {age:.0f} s, more than {most:g} s"
+                )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the thresholds."""
+    group = parser.add_argument_group("checks", "exit code 1 when one of them does not hold")
+    group.add_argument(
+        "--max-pending",
+        metavar="[QUEUE=]N",
+        action="append",
+        default=[],
+        help="pending jobs of a queue, or of all together; may be given several times",
+    )
+    group.add_argument(
+        "--max-age",
+        metavar="[QUEUE=]TIME",
+        action="append",
+        default=[],
+        help="how long the next job of a queue (or of any) may have waited, as in default=5m",
+    )
+    group.add_argument("--max-dead", metavar="N", help="dead letters")
+    group.add_argument("--require-workers", metavar="N", help="workers that are alive")
+
+
+def parse(args: argparse.Namespace) -> Checks:
+    """Read the thresholds. Raises UsageError."""
+    return Checks(
+        max_pending=_by_queue("--max-pending", args.max_pending, _number),
+        max_age=_by_queue("--max-age", args.max_age, parse_duration),
+        max_dead=_one("--max-dead", args.max_dead),
+        require_workers=_one("--require-workers", args.require_workers),
+    )
+
+
+def _by_queue(option: str, values: Sequence[str], read: Callable[[str], T]) -> dict[str, T]:
+    found = {}
+    for value in values:
+        queue, _, threshold = value.rpartition("=")
+        try:
+            found[queue] = read(threshold)
+        except ValueError as error:
+            raise UsageError(f"{option} {value!r}: {error}") from None
+    return found
+
+
+def _one(option: str, value: str | None) -> int | None:
+    try:
+        return None if value is None else _number(value)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return int(text)
+    raise ValueError(f"{text!r} is not a whole number such as 1000")

@@ -1,0 +1,307 @@
+"""The status as a page for people and as a JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asok_console.present import numbers
+from asok_console.present.tables import Column, Ink, fit, table, terminal_width
+from asok_console.present.text import call_text, safe
+from asok_core.clock import iso
+from asok_core.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
+
+VERSION = 1
+"""Of the JSON document. It changes when a key goes or changes its meaning, not when one is added."""
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
+_CALL = 400
+_ERROR = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to tell: a snapshot, next jobs by queue, the newest dead letters, failed checks."""
+
+    snapshot: Snapshot
+    next_jobs: dict[str, Page]
+    dead: tuple[Row, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+def to_json(status: Status, *, indent: int | None = None) -> str:
+    """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
+
+    ``version backend url taken_at pending delayed due running orphaned dead queues[] dead_letters[]
+    workers[] checks_failed[]``.
+    """
+    snapshot = status.snapshot
+    document = {
+        "version": VERSION,
+        "backend": "redis",
+        "url": snapshot.server.url,
+        "redis_version": snapshot.server.version or None,
+        "taken_at": iso(snapshot.taken_at),
+        "pending": snapshot.pending,
+        "delayed": snapshot.delayed,
+        "due": snapshot.due,
+        "next_due_at": iso(snapshot.next_due_at),
+        "running": snapshot.active,
+        "orphaned": snapshot.orphaned,
+        "dead": snapshot.dead,
+        "queues": [_queue(status, queue) for queue in snapshot.queues],
+        "dead_letters": [_letter(row) for row in status.dead],
+        "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
+        "checks_failed": list(status.failures),
+    }
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    # Names that are no UTF-8 hold lone surrogates, which JSON parsers differ about.
+    text = text.encode("utf-8", "replace").decode()
+    # The document may meet a terminal as well: no control or bidirectional character stays raw.
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def to_lines(status: Status, width: int | None = None) -> Iterator[str]:
+    """The page, every line safe and none wider than ``width`` (the terminal's)."""
+    width = width or terminal_width()
+    ink = Ink()
+    snapshot = status.snapshot
+    yield from _head(snapshot, width, ink)
+    for part in (_queues, _running, _dead, _workers):
+        lines = list(part(status, width, ink))
+        if lines:
+            yield ""
+            yield from lines
+
+
+def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
+    version = f" (Redis {safe(snapshot.server.version, 20)})" if snapshot.server.version else ""
+    yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
+    live = sum(_alive(snapshot, worker) for worker in snapshot.workers)
+    due = f" ({numbers.count(snapshot.due)} due)" if snapshot.due else ""
+    facts = (
+        f"{numbers.count(snapshot.pending)} pending",
+        f"{numbers.count(snapshot.active)} running",
+        f"{numbers.count(snapshot.delayed)} delayed{due}",
+        numbers.plural(snapshot.dead, "dead letter"),
+        numbers.plural(live, "worker"),
+    )
+    yield ink.bold(fit(", ".join(facts), width))
+
+
+def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    columns = (
+        Column("QUEUE", shrinks=True),
+        Column("PENDING", right=True),
+        Column("RUNNING", right=True),
+        Column("WORKERS", right=True),
+        Column("NEXT WAITS", right=True),
+        Column(""),
+    )
+    rows = [
+        (
+            safe(queue.name, 60),
+            numbers.count(queue.pending),
+            numbers.count(queue.active),
+            str(queue.consumers),
+            numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
+            _note(queue),
+        )
+        for queue in snapshot.queues
+    ]
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    for queue, line in zip(snapshot.queues, lines, strict=True):
+        yield line
+        page = status.next_jobs.get(queue.name)
+        for row in page.rows if page else ():
+            yield ink.dim(fit(f"    {_call(row)}", width))
+        if page and page.total > len(page.rows):
+            yield ink.dim(fit(f"    and {numbers.count(page.total - len(page.rows))} more", width))
+
+
+def _note(queue: QueueStats) -> str:
+    if queue.problem:
+        return queue.problem
+    if queue.paused:
+        return "paused"
+    return "no worker" if queue.pending and not queue.consumers else ""
+
+
+def _running(status: Status, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    jobs = [job for worker in snapshot.workers for job in worker.jobs]
+    if not jobs:
+        return
+    jobs.sort(key=lambda job: job.started_at or snapshot.taken_at)
+    columns = (
+        Column("RUNNING", shrinks=True),
+        Column("FOR", right=True),
+        Column("QUEUE"),
+        Column("WORKER", shrinks=True),
+    )
+    rows = [
+        (
+            _payload(job.payload),
+            numbers.age(job.started_at, snapshot.taken_at) if job.started_at else "claimed",
+            safe(job.queue, 30),
+            safe(job.process, 60),
+        )
+        for job in jobs[:20]
+    ]
+    yield from _titled(columns, rows, width, ink)
+    if len(jobs) > len(rows):
+        yield ink.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
+
+
+def _dead(status: Status, width: int, ink: Ink) -> Iterator[str]:
+    if not status.dead:
+        return
+    taken_at = status.snapshot.taken_at
+    columns = (
+        Column("DEAD LETTER", shrinks=True),
+        Column("FAILED", right=True),
+        Column("QUEUE"),
+        Column("ERROR", shrinks=True),
+    )
+    rows = [
+        (
+            _payload(row.payload),
+            numbers.age(row.payload.failed_at, taken_at),
+            safe(row.queue, 30),
+            safe(_error(row), _ERROR),
+        )
+        for row in status.dead
+    ]
+    yield from _titled(columns, rows, width, ink)
+    if status.snapshot.dead > len(rows):
+        yield ink.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
+
+
+def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    if not snapshot.workers:
+        return
+    columns = (
+        Column("WORKER", shrinks=True),
+        Column("BUSY", right=True),
+        Column("BEAT", right=True),
+        Column("MEMORY", right=True),
+        Column("STATE"),
+        Column("QUEUES", shrinks=True),
+    )
+    rows = [
+        (
+            safe(worker.id, 60),
+            f"{len(worker.jobs)}/{worker.concurrency}",
+            numbers.age(worker.beat_at, snapshot.taken_at),
+            numbers.size(worker.rss),
+            _state(snapshot, worker),
+            safe(",".join(worker.queues), 200),
+        )
+        for worker in snapshot.workers
+    ]
+    yield from _titled(columns, rows, width, ink)
+
+
+def _titled(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, ink: Ink
+) -> Iterator[str]:
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    yield from lines
+
+
+def _alive(snapshot: Snapshot, worker: WorkerInfo) -> bool:
+    return (worker.lease_until or 0) > snapshot.taken_at
+
+
+def _state(snapshot: Snapshot, worker: WorkerInfo) -> str:
+    if not _alive(snapshot, worker):
+        return "lost"
+    return "quiet" if worker.quiet else "ok"
+
+
+def _call(row: Row) -> str:
+    return _payload(row.payload)
+
+
+def _payload(payload: Any) -> str:
+    job = payload.job
+    if job is None:
+        return f"({safe(payload.problem or 'unreadable', 100)})"
+    if payload.problem and not (job.args or job.kwargs):
+        return f"{safe(job.task, _CALL)}(…)"
+    return call_text(job.task, job.args, job.kwargs, _CALL)
+
+
+def _error(row: Row) -> str:
+    lines = (row.payload.error or row.payload.problem or "").strip().splitlines()
+    # A traceback says what it is about in its last line.
+    return lines[-1] if lines else ""
+
+
+def _queue(status: Status, queue: QueueStats) -> dict[str, Any]:
+    page = status.next_jobs.get(queue.name)
+    return {
+        "name": queue.name,
+        "pending": queue.pending,
+        "running": queue.active,
+        "paused": queue.paused,
+        "workers": queue.consumers,
+        "oldest_at": iso(queue.oldest_at),
+        "problem": queue.problem or None,
+        "next_jobs": [_job(row) for row in page.rows] if page else [],
+    }
+
+
+def _job(row: Row) -> dict[str, Any]:
+    job = row.payload.job
+    return {
+        "id": row.payload.id or None,
+        "call": _payload(row.payload),
+        "enqueued_at": iso(job.enqueued_at) if job else None,
+        "attempt": job.attempt if job else None,
+        "attempts": job.attempts if job else None,
+        "trust": str(row.payload.trust),
+        "problem": row.payload.problem,
+    }
+
+
+def _letter(row: Row) -> dict[str, Any]:
+    return {
+        **_job(row),
+        "queue": row.queue or None,
+        "failed_at": iso(row.payload.failed_at),
+        "error": _error(row)[:2000] or None,
+    }
+
+
+def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
+    return {
+        "id": worker.id,
+        "host": worker.host,
+        "pid": worker.pid,
+        "version": worker.version,
+        "state": _state(snapshot, worker),
+        "queues": list(worker.queues),
+        "concurrency": worker.concurrency,
+        "processes": worker.processes,
+        "started_at": iso(worker.started_at),
+        "beat_at": iso(worker.beat_at),
+        "lease_until": iso(worker.lease_until),
+        "rss": worker.rss,
+        "running": [
+            {
+                "id": job.payload.id or None,
+                "call": _payload(job.payload),
+                "queue": job.queue,
+                "started_at": iso(job.started_at),
+            }
+            for job in worker.jobs
+        ],
+    }
