@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from textual.dom import DOMNode
-
 from asok_console.tui import actions
 from asok_console.tui.actions import OperatorAction
 from asok_console.tui.plan import Plan
 
 if TYPE_CHECKING:
+    from textual.dom import DOMNode
+
     from asok_console.tui.app import ConsoleApp
 
 
-class Operates(DOMNode):
-    """Offers the operator's actions for which ``plan`` finds something to do."""
+class Operates:
+    """Offers the operator's actions for which ``plan`` finds something to do.
+
+    A mixin that stands before a widget's or screen's own class; it is no DOM node itself, since
+    Textual takes styles from the first base that is one.
+    """
 
     @property
     def console(self) -> ConsoleApp:
         """The app, by its own type."""
-        return cast("ConsoleApp", self.app)
+        return cast("ConsoleApp", cast("DOMNode", self).app)
 
     def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
         """What an action would do now, or None when there is nothing for it to do."""

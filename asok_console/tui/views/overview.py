@@ -66,7 +66,7 @@ def _rate(figure: float) -> Cell:
 
 def _spark(line: Line, _now: float) -> Cell:
     done = [b.completed + b.failed for b in line.queue.recent[:-1]]
-    return spark([float(n) for n in done], 15), "calm"
+    return spark([float(n) for n in done], 15), "done"
 
 
 def _workers(line: Line, _now: float) -> Cell:
@@ -94,7 +94,7 @@ COLUMNS: Sequence[Column[Line]] = (
     ),
     Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=4),
     Column("Last 5 min", 15, _spark, rank=3),
-    Column("Outlook", 19, _verdict, grow=1),
+    Column("Outlook", 23, _verdict, grow=1),
 )
 
 
@@ -159,8 +159,8 @@ class OverviewView(View):
         name = ALL if line.whole else f"queue {line.queue.name}"
         self.query_one(Plot).show(
             (
-                Series("completed", "calm", tuple(b.completed / b.width for b in buckets)),
-                Series("failed", "bad", tuple(b.failed / b.width for b in buckets)),
+                Series("completed", "done", tuple(b.completed / b.width for b in buckets)),
+                Series("failed", "failed", tuple(b.failed / b.width for b in buckets)),
             ),
             title=safe(f"Attempts finished per second, {name}"),
             since="5 min ago",

@@ -64,7 +64,7 @@ def _busy(line: Line, now: float) -> Cell:
         seconds = now - line.job.started_at
         return span(seconds), "warn" if seconds > LONG else "info"
     part = worker.running / worker.concurrency if worker.concurrency else 0
-    return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}"
+    return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
 
 
 def _beat(line: Line, now: float) -> Cell:

@@ -16,6 +16,7 @@ from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import fit
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 AXIS = 7
 """Cells at the left for the figures of the axis."""
 
@@ -30,11 +31,11 @@ class Series:
 
 
 def nice_top(highest: float) -> float:
-    """The end of an axis: the least of 1, 2, 2.5 and 5 times a power of ten that is high enough."""
+    """The end of an axis: the least round number that is high enough."""
     if highest <= 0 or not math.isfinite(highest):
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(power * step for step in (1, 2, 2.5, 5, 10) if power * step >= highest * 0.999)
+    return next(power * step for step in ROUND if power * step >= highest * 0.999)
 
 
 class Plot(Widget):

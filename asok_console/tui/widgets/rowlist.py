@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -38,7 +38,6 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     at its place in the list. The cursor never wraps around.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set()
     DEFAULT_CSS = """
     RowList { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
@@ -47,12 +46,12 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     class WindowNeeded(Message):
         """Rows ``start`` to ``start + count`` are wanted."""
 
-        rows: RowList[T]
+        rows: RowList[Any]
         start: int
         count: int
 
         @property
-        def control(self) -> RowList[T]:
+        def control(self) -> RowList[Any]:
             """The list that asks."""
             return self.rows
 
@@ -60,10 +59,10 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     class Moved(Message):
         """The cursor or the marks changed."""
 
-        rows: RowList[T]
+        rows: RowList[Any]
 
         @property
-        def control(self) -> RowList[T]:
+        def control(self) -> RowList[Any]:
             """The list it happened in."""
             return self.rows
 
@@ -71,10 +70,10 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     class Opened(Message):
         """Enter or a double click on the cursor's row."""
 
-        rows: RowList[T]
+        rows: RowList[Any]
 
         @property
-        def control(self) -> RowList[T]:
+        def control(self) -> RowList[Any]:
             """The list it happened in."""
             return self.rows
 
@@ -171,6 +170,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         """Show other columns."""
         self._columns = tuple(columns)
         self._place()
+        self.refresh()
 
     def move_to(self, position: int) -> None:
         """Put the cursor on a position and bring it into view."""
@@ -278,6 +278,9 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         """One line of the screen: the heading, a row, a placeholder or nothing."""
         tones: Tones = self.app.tones  # type: ignore[attr-defined]
         width = self.scrollable_content_region.width
+        if width != self._width:
+            # The scrollbar came or went.
+            self._place()
         base = self.rich_style
         if y == 0:
             return self._strip(self._heading(tones), width, base)
@@ -326,13 +329,9 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     def _place(self) -> None:
         self._width = self.scrollable_content_region.width
         self._placed = lay_out(self._columns, max(self._width - GUTTER, 1))
-        self.refresh()
 
     def _resize(self) -> None:
         self.virtual_size = Size(self.size.width, self.total + 1)
-        if self._width != self.scrollable_content_region.width:
-            # The scrollbar came or went.
-            self._place()
 
     def _covers(self, position: int) -> bool:
         return self._start <= position < self._start + len(self._rows)
