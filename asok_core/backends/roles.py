@@ -161,7 +161,12 @@ class Operator(Protocol):
         """Delayed jobs to their queues now."""
 
     def move(
-        self, scope: Scope, *, to: str | None = None, front: bool = False, watch: Watch | None = None
+        self,
+        scope: Scope,
+        *,
+        to: str | None = None,
+        front: bool = False,
+        watch: Watch | None = None,
     ) -> CommandResult:
         """Pending jobs to another queue, or to the front of theirs, where workers take from."""
 

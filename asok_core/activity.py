@@ -1,0 +1,45 @@
+"""What operators did: the audit, and how long it can still be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+UNDO_WINDOW = 600.0
+"""Seconds for which the console offers an undo."""
+
+TRASH_TTL = 86_400
+"""Seconds for which the trash is kept, and for which the command line can still restore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One action of an operator. Times are epoch seconds of the Redis server's clock.
+
+    ``state`` is ``done``, ``cancelled`` (stopped by the operator), ``failed`` or ``running``, which
+    it stays when the operator's process died: the counts are true all the same.
+    """
+
+    operation: str
+    at: float | None
+    who: str
+    where: str
+    action: str
+    place: str = ""
+    queue: str = ""
+    words: str = ""
+    """The scope as it was said: a filter, ids, or everything."""
+    state: str = "done"
+    applied: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    in_trash: int = 0
+    """How many jobs a restore would put back now."""
+    trash_until: float | None = None
+    """When the trash is emptied; None when there is none."""
+
+    def undo_left(self, now: float) -> float:
+        """Seconds for which the console still offers an undo; 0 when there is nothing to undo."""
+        if not self.in_trash or self.at is None:
+            return 0.0
+        return max(0.0, self.at + UNDO_WINDOW - now)

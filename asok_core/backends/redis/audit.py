@@ -1,0 +1,144 @@
+"""The audit of operators' actions: one entry each, true at every moment, and how it is read."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from asok_core.activity import Activity
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import script
+
+WORDS = 500
+"""Characters of a scope's words that the audit keeps."""
+
+
+def operator_name() -> str:
+    """``user@host`` of this process."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _new_id() -> str:
+    # By its beginning a person finds it in the list; by its end it is nobody else's.
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+@dataclass(slots=True)
+class Operation:
+    """One action under way: what every script of it is told for the audit."""
+
+    keys: Keys
+    action: str
+    who: str
+    where: str
+    place: str = ""
+    queue: str = ""
+    words: str = ""
+    whole: bool = False
+    """Whether the trash holds a list that was renamed as a whole."""
+    id: str = field(default_factory=_new_id)
+
+    def header(self) -> list[Arg]:
+        """The first four arguments of every script that writes the audit."""
+        return [self.keys.namespace, self.id, self._about(), "{}"]
+
+    def finish(self, link: Link, state: str, counts: Mapping[str, int]) -> None:
+        """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
+        args: list[Arg] = [self.keys.namespace, self.id, self._about(), json.dumps(counts), state]
+        link.run(script("note"), (), args)
+
+    def _about(self) -> str:
+        about = {
+            "action": self.action,
+            "who": self.who,
+            "where": self.where,
+            "place": self.place,
+            "queue": self.queue,
+            "words": self.words[:WORDS],
+            "whole": "1" if self.whole else "",
+        }
+        # Lone surrogates stand for the bytes of a name that is no UTF-8; Lua's JSON has none.
+        return json.dumps({k: v.encode(errors="replace").decode() for k, v in about.items() if v})
+
+
+VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""What an operation's id may look like, before it becomes part of a key."""
+
+
+def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
+    """The newest ``count`` entries of the audit, newest first, in two round trips.
+
+    A key of another type, or none, is an empty audit.
+    """
+    (entries,) = link.pipeline([("XREVRANGE", keys.audit, "+", "-", "COUNT", count)])
+    if not isinstance(entries, list):
+        return ()
+    found = [_fields(flat) for _, flat in entries]
+    commands: list[tuple[str, str]] = []
+    for fields in found:
+        trash = keys.trash(fields.get("operation", ""))
+        commands += (("LLEN", trash), ("PTTL", trash))
+    *replies, (seconds, micros) = link.pipeline([*commands, ("TIME",)])
+    now = int(seconds) + int(micros) / 1e6
+    return tuple(
+        _activity(fields, replies[2 * at], replies[2 * at + 1], now)
+        for at, fields in enumerate(found)
+    )
+
+
+def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:
+    """What is known of one operation for as long as its trash is kept; empty when nothing is."""
+    return _fields(link.call("HGETALL", keys.operation(operation)))
+
+
+def _fields(flat: list[bytes] | None) -> dict[str, str]:
+    texts = [each.decode("utf-8", "replace") for each in flat or ()]
+    return dict(zip(texts[::2], texts[1::2], strict=False))
+
+
+def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -> Activity:
+    in_trash = length if isinstance(length, int) else 0
+    kept = isinstance(ttl_ms, int) and ttl_ms >= 0
+    return Activity(
+        operation=fields.get("operation", ""),
+        at=_number(fields.get("at")),
+        who=fields.get("who", ""),
+        where=fields.get("where", ""),
+        action=fields.get("action", ""),
+        place=fields.get("place", ""),
+        queue=fields.get("queue", ""),
+        words=fields.get("words", ""),
+        state=fields.get("state", ""),
+        applied=int(_number(fields.get("applied")) or 0),
+        skipped=_counts(fields, "skipped:"),
+        refused=_counts(fields, "refused:"),
+        in_trash=in_trash,
+        trash_until=now + ttl_ms / 1000 if kept else None,
+    )
+
+
+def _counts(fields: Mapping[str, str], prefix: str) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): int(_number(n) or 0)
+        for name, n in fields.items()
+        if name.startswith(prefix)
+    }
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

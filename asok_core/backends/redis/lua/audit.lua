@@ -1,0 +1,52 @@
+-- Fragment (put before a script that says `needs: audit`): the audit entry of an operator's action.
+-- expect(kind, key): error unless the key is absent or of that type. Called before anything moves.
+-- note(ns, op, about, counts, applied, refused, state): add to what the action has done so far.
+--   about: JSON object of words (who, action, ...), kept from the first call; counts: JSON object of
+--   numbers; refused: reason -> number. `asok:operation:{op}` (a day) holds the sums, and the action's
+--   one entry in `asok:audit` is written anew with them, so that it is true whenever the caller dies.
+local TRASH_TTL = 86400
+
+local function expect(kind, key)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
+  end
+end
+
+local function expect_audit(ns, op)
+  expect('stream', ns .. ':audit')
+  expect('hash', ns .. ':operation:' .. op)
+end
+
+-- placed(undo, ...): whether the write ... was done. Where it was not, `undo` puts back what the caller
+-- has taken; a key of another type is told by false, and any other refusal is an error.
+local function placed(undo, ...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' or not reply.err then return true end
+  undo()
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  return false
+end
+
+local function note(ns, op, about, counts, applied, refused, state)
+  local sums, audit = ns .. ':operation:' .. op, ns .. ':audit'
+  if redis.call('EXISTS', sums) == 0 then
+    local time = redis.call('TIME')
+    redis.call('HSET', sums, 'operation', op,
+      'at', string.format('%d.%06d', tonumber(time[1]), tonumber(time[2])))
+    for name, value in pairs(cjson.decode(about)) do redis.call('HSET', sums, name, value) end
+  end
+  for name, n in pairs(cjson.decode(counts)) do redis.call('HINCRBY', sums, name, n) end
+  for reason, n in pairs(refused) do redis.call('HINCRBY', sums, 'refused:' .. reason, n) end
+  redis.call('HINCRBY', sums, 'applied', applied)
+  redis.call('HSET', sums, 'state', state)
+  local entry = redis.call('HGET', sums, 'entry')
+  if entry then
+    redis.call('XDEL', audit, entry)
+    redis.call('HDEL', sums, 'entry')
+  end
+  local fields = redis.call('HGETALL', sums)
+  entry = redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', unpack(fields))
+  redis.call('HSET', sums, 'entry', entry)
+  redis.call('EXPIRE', sums, TRASH_TTL)
+end

@@ -1,0 +1,54 @@
+-- needs: record places take audit
+-- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
+--   is told. One batch, one step.
+-- ARGV: ns, op, about, counts (audit; about '' writes none), queue ('' for delayed jobs), lo, hi (where
+--   they were seen; of no account for delayed), then each, oldest first:
+--   SHA-1 (pending) or envelope (delayed), id, queue, function, unique
+-- Reply: per job 1 cancelled; 0 no longer there
+local ns, op, about, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+local list = queue ~= '' and pending_key(ns, queue)
+local delayed, trash = ns .. ':delayed_tasks', ns .. ':trash:' .. op
+if about ~= '' then expect_audit(ns, op) end
+expect('list', trash)
+expect('list', trash .. ':at')
+local time = redis.call('TIME')
+local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+
+local indexes, envelopes, digests = {}, {}, {}
+for i = 8, #ARGV, 5 do digests[#digests + 1] = ARGV[i] end
+if list then indexes, envelopes = find(list, tonumber(ARGV[6]), tonumber(ARGV[7]), digests) end
+
+local function take(n)
+  if list then
+    if not indexes[n] then return false end
+    swap(list, indexes[n], op)
+    return placed(swap_back(list, indexes[n], envelopes[n]), 'LPUSH', trash, envelopes[n])
+  end
+  local score = redis.call('ZSCORE', delayed, digests[n])
+  if not score then return false end
+  redis.call('ZREM', delayed, digests[n])
+  local function undo() redis.call('ZADD', delayed, score, digests[n]) end
+  placed(undo, 'LPUSH', trash, digests[n])
+  redis.call('LPUSH', trash .. ':at', score)
+  return true
+end
+
+local replies, applied = {}, 0
+for n = 1, #digests do
+  replies[n] = 0
+  if take(n) then
+    local at = 9 + (n - 1) * 5
+    local id, home, task, unique = unpack(ARGV, at, at + 3)
+    write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
+      'queue', home, 'function', task })
+    finish(ns, id, unique, 'cancelled')
+    replies[n], applied = 1, applied + 1
+  end
+end
+if list then sweep(list, applied, op) end
+if applied > 0 then
+  redis.call('EXPIRE', trash, TRASH_TTL)
+  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+end
+if about ~= '' then note(ns, op, about, ARGV[4], applied, {}, 'running') end
+return replies

@@ -1,0 +1,31 @@
+-- needs: take audit
+-- purge: chosen dead letters -> trash, as they are. One batch, one step.
+-- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), then each, oldest first: digest,
+--   how many older letters stay behind (where a restore puts it)
+-- Reply: per letter 1 purged; 0 no longer there
+local ns, op = ARGV[1], ARGV[2]
+local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
+expect_audit(ns, op)
+expect('list', trash)
+expect('list', trash .. ':at')
+
+local digests = {}
+for i = 7, #ARGV, 2 do digests[#digests + 1] = ARGV[i] end
+local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), digests)
+local replies, applied = {}, 0
+for n = 1, #digests do
+  replies[n] = 0
+  if indexes[n] then
+    swap(dead, indexes[n], op)
+    placed(swap_back(dead, indexes[n], letters[n]), 'LPUSH', trash, letters[n])
+    redis.call('LPUSH', trash .. ':at', ARGV[6 + n * 2])
+    replies[n], applied = 1, applied + 1
+  end
+end
+sweep(dead, applied, op)
+if applied > 0 then
+  redis.call('EXPIRE', trash, TRASH_TTL)
+  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+end
+note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
+return replies

@@ -1,0 +1,53 @@
+-- needs: record stats places take audit
+-- requeue: dead letters -> pending (queue list, left) with all their retries. One batch, one step.
+-- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), 'keep' (the letter itself goes to
+--   the trash) or '', then each, oldest first: digest, envelope, id, queue, function, retries, unique
+-- Reply: per letter 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
+--   key is held by another job
+local ns, op, keep = ARGV[1], ARGV[2], ARGV[7] == 'keep'
+local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
+expect_audit(ns, op)
+if keep then expect('list', trash) end
+
+local time = redis.call('TIME')
+local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local digests = {}
+for i = 8, #ARGV, 7 do digests[#digests + 1] = ARGV[i] end
+local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), digests)
+
+local function requeue(letter, index, envelope, id, queue, task, retries, unique)
+  local holder = unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique)
+  if holder and holder ~= id then return 3 end
+  swap(dead, index, op)
+  local undo = swap_back(dead, index, letter)
+  if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
+  if keep then redis.call('LPUSH', trash, letter) end
+  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', RECORD_TTL) end
+  write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
+  if id ~= '' then
+    redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result')
+    redis.call('DEL', ns .. ':crashes:' .. id)
+  end
+  redis.pcall('SADD', ns .. ':queues', queue)
+  tally(queue, 'enqueued', 1)
+  return 1
+end
+
+local REASONS = { [2] = 'its queue is not a list', [3] = 'its unique key is held by another job' }
+local replies, applied, refused = {}, 0, {}
+for n = 1, #digests do
+  local reply = 0
+  if indexes[n] then
+    local at = 9 + (n - 1) * 7
+    reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 5))
+  end
+  replies[n] = reply
+  if reply == 1 then applied = applied + 1 end
+  if REASONS[reply] then refused[REASONS[reply]] = (refused[REASONS[reply]] or 0) + 1 end
+end
+sweep(dead, applied, op)
+if keep and applied > 0 then redis.call('EXPIRE', trash, TRASH_TTL) end
+note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')
+write_tally(ns, tonumber(time[1]))
+return replies

@@ -1,0 +1,297 @@
+"""The operating side on Redis: every action in atomic batches, each with its audit entry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from asok_core.backends.redis.audit import Operation, operator_name
+from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.scopes import freeze
+from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.sweep import Sweep
+from asok_core.backends.redis.trash import purge_whole, restore
+from asok_core.backends.redis.verdicts import (
+    cancel_delayed_verdict,
+    cancel_verdict,
+    move_verdict,
+    promote_verdict,
+    purge_verdict,
+    requeue_verdict,
+)
+from asok_core.backends.redis.walks import ListWalk, ScoreWalk, Walk
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.errors import Refused, SettingsError, UsageError
+from asok_core.states import Place
+from asok_core.wire import Keyring, check_arguments
+
+PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
+"""Places as the audit and the scripts name them."""
+FRONT_AT_MOST = 200
+FRONT_BATCH = 10
+"""Jobs that go to the front of a queue: each is looked for through the whole list."""
+
+
+class RedisOperator:
+    """Acts on jobs and queues. For any number of threads; raises Unreachable or Refused.
+
+    ``keyring`` may be None: then whatever needs a signature raises SettingsError. ``who`` is what the
+    audit says, ``user@host`` by default.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, keys: Keys, keyring: Keyring | None, *, who: str | None = None
+    ) -> None:
+        self.keys = keys
+        self.pool = LinkPool(endpoint)
+        self._keyring = keyring
+        self._who = who or operator_name()
+        self._where = f"{endpoint.shown} {keys.namespace}"
+
+    def requeue(
+        self,
+        scope: Scope,
+        *,
+        trust: bool = False,
+        watch: Watch | None = None,
+        rate: float | None = None,
+    ) -> CommandResult:
+        """Dead letters back to their queues with all retries, signed anew.
+
+        Letters that are unsigned or whose signature is bad are refused unless ``trust``; malformed
+        ones always. Raises SettingsError without SECRET_KEY.
+        """
+        _needs(scope, Place.DEAD)
+        return self._requeue("requeue", scope, {}, trust=trust, watch=watch, rate=rate)
+
+    def edit(
+        self, key: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
+    ) -> CommandResult:
+        """Requeue one dead letter with other arguments; the letter itself goes to the trash.
+
+        Raises TypeError that names the argument which JSON cannot carry.
+        """
+        check_arguments(args, kwargs)
+        changes = {"args": list(args), "kwargs": dict(kwargs)}
+        scope = Scope(Place.DEAD, ids=frozenset((key,)), words=f"id:{key}")
+        return self._requeue("edit", scope, changes, trust=trust)
+
+    def _requeue(
+        self,
+        action: str,
+        scope: Scope,
+        changes: Mapping[str, Any],
+        *,
+        trust: bool,
+        watch: Watch | None = None,
+        rate: float | None = None,
+    ) -> CommandResult:
+        keyring = self._keyring_for(action)
+        keep = "keep" if changes else ""
+        with self._link() as link:
+            seconds, micros = link.call("TIME")
+            now = int(seconds) + int(micros) / 1e6
+            judge = requeue_verdict(keyring, now, changes, trust=trust)
+            sweep = self._prepared(link, action, scope, watch, rate)
+            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, keep), judge)
+
+    def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+        """Dead letters, or the pending jobs of a queue, to the trash.
+
+        Everything in one go is a single RENAME, however long the list.
+        """
+        pending = scope.place is Place.PENDING
+        if pending:
+            _needs_queue(scope)
+        else:
+            _needs(scope, Place.DEAD)
+        if scope.ids is None and scope.match is None and (pending or scope.queue is None):
+            with self._link() as link:
+                sweep = self._prepared(link, "purge", scope, watch)
+                done = purge_whole(sweep, self._key(scope))
+                if done is not None:
+                    return done
+        if pending:
+            return self._cancel("purge", scope, watch)
+        with self._link() as link:
+            sweep = self._prepared(link, "purge", scope, watch)
+            return sweep.run(script("purge"), lambda s: (s.lo, s.hi), purge_verdict)
+
+    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+        """Pending or delayed jobs to the trash, their records ``cancelled``."""
+        if scope.place is not Place.DELAYED:
+            _needs_queue(scope)
+        return self._cancel("cancel", scope, watch)
+
+    def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
+        delayed = scope.place is Place.DELAYED
+        queue = b"" if delayed else name_bytes(scope.queue or "")
+        judge = cancel_delayed_verdict if delayed else cancel_verdict
+        with self._link() as link:
+            sweep = self._prepared(link, action, scope, watch)
+            return sweep.run(script("cancel"), lambda s: (queue, s.lo, s.hi), judge)
+
+    def promote(
+        self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
+    ) -> CommandResult:
+        """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
+        _needs(scope, Place.DELAYED)
+        with self._link() as link:
+            sweep = self._prepared(link, "promote", scope, watch, rate)
+            return sweep.run(script("promote_chosen"), lambda _: (), promote_verdict)
+
+    def move(
+        self,
+        scope: Scope,
+        *,
+        to: str | None = None,
+        front: bool = False,
+        watch: Watch | None = None,
+    ) -> CommandResult:
+        """Pending jobs to queue ``to``, signed anew, or with ``front`` to where workers take from.
+
+        Raises UsageError when neither would change anything or too many jobs go to the front, and
+        SettingsError without SECRET_KEY.
+        """
+        _needs_queue(scope)
+        if front:
+            return self._move_front(scope)
+        if not to or to == scope.queue:
+            raise UsageError("name another queue to move the jobs to, or the front")
+        judge = move_verdict(self._keyring_for("move"), to)
+        source, target = name_bytes(scope.queue or ""), name_bytes(to)
+        with self._link() as link:
+            sweep = self._prepared(link, "move", scope, watch)
+            return sweep.run(script("move"), lambda s: (source, s.lo, s.hi, target), judge)
+
+    def _move_front(self, scope: Scope) -> CommandResult:
+        if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
+            raise UsageError(f"name the jobs that go to the front, at most {FRONT_AT_MOST}")
+        queue = name_bytes(scope.queue or "")
+        with self._link() as link:
+            sweep = self._prepared(link, "move", scope)
+            # Youngest first, each before all that were moved already: so they keep their order.
+            rows = sweep.gather()[::-1]
+            for start in range(0, len(rows), FRONT_BATCH):
+                batch = rows[start : start + FRONT_BATCH]
+                envelopes = [row.payload.raw for row in batch]
+                args = [*sweep.operation.header(), queue, *envelopes]
+                sweep.tally.count(
+                    [row.key for row in batch], link.run(script("move_front"), (), args)
+                )
+            return sweep.finish("done")
+
+    def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
+        """Undo a purge, a cancel or an edit: the same bytes back to where they were.
+
+        Raises UsageError when there is no such trash (any more).
+        """
+        with self._link() as link:
+            undoing = self._operation("restore", Scope(Place.TRASH, words=operation))
+            return restore(link, undoing, operation, watch)
+
+    def pause(self, queue: str) -> CommandResult:
+        """No worker claims from the queue until it is resumed; what runs goes on."""
+        return self._switch("pause", queue, "it is paused already")
+
+    def resume(self, queue: str) -> CommandResult:
+        """Workers claim from the queue again."""
+        return self._switch("resume", queue, "it is not paused")
+
+    def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
+        scope = Scope(Place.PENDING, queue=queue)
+        _needs_queue(scope)
+        operation = self._operation(verb, scope)
+        with self._link() as link:
+            changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
+        skipped = {} if changed else {otherwise: 1}
+        return CommandResult(verb, changed, skipped, operation=operation.id)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.pool.close()
+
+    def _prepared(
+        self,
+        link: Link,
+        action: str,
+        scope: Scope,
+        watch: Watch | None = None,
+        rate: float | None = None,
+    ) -> Sweep:
+        key = self._key(scope)
+        walk: Walk = ScoreWalk(key) if scope.place is Place.DELAYED else ListWalk(key)
+        return Sweep(
+            link=link,
+            operation=self._operation(action, scope),
+            scope=scope,
+            frozen=freeze(link, scope, key),
+            walk=walk,
+            keyring=self._keyring,
+            watch=watch,
+            rate=rate,
+        )
+
+    def _key(self, scope: Scope) -> bytes:
+        if scope.place is Place.DELAYED:
+            return name_bytes(self.keys.delayed)
+        if scope.place is Place.DEAD:
+            return name_bytes(self.keys.dead)
+        return name_bytes(self.keys.queue(scope.queue or "default"))
+
+    def _operation(self, action: str, scope: Scope) -> Operation:
+        return Operation(
+            self.keys,
+            action,
+            self._who,
+            self._where,
+            PLACES.get(scope.place, ""),
+            scope.queue or "",
+            scope.words or _spelled(scope),
+        )
+
+    def _keyring_for(self, action: str) -> Keyring:
+        if self._keyring is None:
+            raise SettingsError(
+                f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
+            )
+        return self._keyring
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        try:
+            with self.pool.borrow() as link:
+                yield link
+        except redis.ResponseError as error:
+            raise Refused(_told(error)) from error
+
+
+def _needs(scope: Scope, place: Place) -> None:
+    if scope.place is not place:
+        raise UsageError(f"this acts on {place.value}, not on {scope.place.value}")
+
+
+def _needs_queue(scope: Scope) -> None:
+    _needs(scope, Place.PENDING)
+    if not scope.queue:
+        raise UsageError("name the queue")
+
+
+def _spelled(scope: Scope) -> str:
+    if scope.ids is None:
+        return "" if scope.match is not None else "everything"
+    some = " ".join(f"id:{each}" for each in sorted(scope.ids)[:3])
+    return some if len(scope.ids) <= 3 else f"{some} and {len(scope.ids) - 3} more"
+
+
+def _told(error: redis.ResponseError) -> str:
+    """One line for an operator: a script's error has the reason behind its own place."""
+    text = str(error).splitlines()[0]
+    found = re.search(r"WRONGTYPE .* should be a \w+", text)
+    return f"nothing was changed: {found[0].removeprefix('WRONGTYPE ')}" if found else text

@@ -1,0 +1,98 @@
+"""How far a confirmed action reaches into a list that grows meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.roles import Scope
+from asok_core.snapshot import Row, digest
+from asok_core.states import Place
+from asok_core.wire import peek
+
+NEWER_AT_MOST = 5_000
+"""Elements younger than the confirmation that are looked through for the newest confirmed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A scope's end. ``limit`` counts from the oldest element; ``newer`` ones came after it.
+
+    ``fence`` is the newest element in scope; while it is in the list, everything older is in scope
+    whatever its time says. Without it, what is younger than ``before`` is out.
+    """
+
+    limit: int
+    before: float
+    fence: bytes | None = None
+    copies: int = 0
+    """How many elements in scope have the same bytes as the fence, itself included."""
+    newer: int = 0
+
+
+def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
+    """Find where the confirmed scope ends by now; without a confirmation it ends here and now.
+
+    Raises WRONGTYPE as ResponseError.
+    """
+    seconds, micros = link.call("TIME")
+    now = int(seconds) + int(micros) / 1e6
+    before = now if scope.before is None else scope.before
+    if scope.place is Place.DELAYED:
+        length = link.call("ZCARD", key)
+        return Frozen(length if scope.limit is None else min(scope.limit, length), before)
+    confirmed = scope.limit is not None or scope.before is not None or scope.boundary
+    newer, chunk = 0, 8
+    while newer < NEWER_AT_MOST:
+        length, elements = _heads(link, key, newer, chunk)
+        for raw in elements:
+            if not confirmed or _was_confirmed(raw, scope, length - newer, before):
+                copies = len(link.call("LPOS", key, raw, "COUNT", 0))
+                return Frozen(length - newer, before, raw, copies, newer)
+            newer += 1
+        if not elements:
+            break
+        chunk = min(chunk * 4, 500)
+    # Its newest element is gone, or more came since than is worth looking through.
+    return Frozen(length if scope.limit is None else min(scope.limit, length), before)
+
+
+def _was_confirmed(raw: bytes, scope: Scope, place: int, before: float) -> bool:
+    if scope.boundary:
+        return digest(raw) == scope.boundary
+    if scope.limit is not None and place > scope.limit:
+        return False
+    return not born_after(raw, scope.place, before)
+
+
+def _heads(link: Link, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
+    *_, reply = link.pipeline(
+        [
+            ("MULTI",),
+            ("LLEN", key),
+            ("LRANGE", key, start, start + count - 1),
+            ("EXEC",),
+        ]
+    )
+    for each in (reply, *reply) if isinstance(reply, list) else (reply,):
+        if isinstance(each, redis.RedisError):
+            raise each
+    length, elements = reply
+    return length, elements
+
+
+def born_after(raw: bytes, place: Place, moment: float) -> bool:
+    """Whether an element says itself that it came to its place after ``moment``."""
+    payload = peek(raw)
+    queue = payload.job.queue if payload.job else ""
+    born = born_at(Row(0, payload, place, queue))
+    return born is not None and born > moment
+
+
+def born_at(row: Row) -> float | None:
+    """When an element came to its place, as far as it says so itself."""
+    if row.place is Place.DEAD:
+        return row.payload.failed_at
+    return row.payload.job.enqueued_at if row.payload.job else None

@@ -1,0 +1,212 @@
+"""A bulk action: a frozen scope, gone through in atomic batches with progress and an audit entry."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from asok_core.backends.redis.audit import Operation
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.scopes import Frozen, born_at
+from asok_core.backends.redis.scripts import Script
+from asok_core.backends.redis.verdicts import Judge
+from asok_core.backends.redis.walks import STRETCH, Stretch, Walk
+from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
+from asok_core.errors import AsokError
+from asok_core.snapshot import Row
+from asok_core.states import Place
+from asok_core.wire import Keyring, peek
+
+GONE = "no longer there"
+REASONS = {
+    2: "its place is of another type",
+    3: "its unique key is held by another job",
+}
+"""Replies of the scripts that refuse; the scripts count them in the audit themselves."""
+
+Frame = Callable[[Stretch], Sequence[Arg]]
+"""The script's arguments between the audit's and the rows'."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an action came to so far. ``missed`` are keys that were not where they had been."""
+
+    applied: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    refused_by_script: Counter[str] = field(default_factory=Counter)
+    missed: set[str] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
+
+    def count(self, keys: Sequence[str], replies: Sequence[int]) -> list[bool]:
+        """Count a script's replies; returns which rows are no longer where they were."""
+        left = []
+        for key, reply in zip(keys, replies, strict=True):
+            left.append(reply not in REASONS)
+            if reply in REASONS:
+                self.refused_by_script[REASONS[reply]] += 1
+            elif reply:
+                self.applied += 1
+                self.missed.discard(key)
+            else:
+                self.missed.add(key)
+        return left
+
+    def skipped(self, scope: Scope) -> dict[str, int]:
+        """How many of the scope were not met any more, once all of it was gone through."""
+        if scope.ids is not None:
+            gone = len(scope.ids - self.found) + len(self.missed & scope.ids)
+        elif scope.match is None and scope.limit is not None:
+            refused = self.refused.total() + self.refused_by_script.total()
+            gone = max(0, scope.limit - self.applied - refused)
+        else:
+            gone = len(self.missed)
+        return {GONE: gone} if gone else {}
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One bulk action from its first batch to its last."""
+
+    link: Link
+    operation: Operation
+    scope: Scope
+    frozen: Frozen
+    walk: Walk
+    keyring: Keyring | None = None
+    watch: Watch | None = None
+    rate: float | None = None
+    tally: Tally = field(default_factory=Tally)
+    cancelled: bool = False
+    _fenced: bool | None = None
+    _fences: int = 0
+
+    def run(self, script: Script, frame: Frame, judge: Judge) -> CommandResult:
+        """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done."""
+        try:
+            while self._step(script, frame, judge):
+                pass
+        except AsokError:
+            with suppress(AsokError):
+                self.finish("failed")
+            raise
+        return self.finish("cancelled" if self.cancelled else "done")
+
+    def gather(self) -> list[Row]:
+        """The rows in scope, oldest first. Moves nothing."""
+        rows: list[Row] = []
+        while stretch := self._next():
+            found, more = self._in_scope(stretch)
+            rows += (row for _, row in found)
+            self.walk.leave(stretch.elements)
+            if not more:
+                break
+        return rows
+
+    def finish(self, state: str) -> CommandResult:
+        """Write the last word into the audit, and say what was done."""
+        skipped = {} if self.cancelled else self.tally.skipped(self.scope)
+        counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
+        counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
+        self.operation.finish(self.link, state, counts)
+        return CommandResult(
+            self.operation.action,
+            self.tally.applied,
+            skipped,
+            dict(self.tally.refused + self.tally.refused_by_script),
+            self.operation.id,
+            self.cancelled,
+        )
+
+    def _step(self, script: Script, frame: Frame, judge: Judge) -> bool:
+        started = time.monotonic()
+        stretch = self._next()
+        if stretch is None:
+            return False
+        rows, more = self._in_scope(stretch)
+        chosen: list[tuple[int, str]] = []
+        args: list[Arg] = [*self.operation.header(), *frame(stretch)]
+        for at, row in rows:
+            verdict = judge(row, self.walk.left + at - len(chosen))
+            if isinstance(verdict, str):
+                self.tally.refused[verdict] += 1
+            else:
+                chosen.append((at, row.key))
+                args += verdict
+        gone: set[int] = set()
+        if chosen:
+            replies = self.link.run(script, (), args)
+            left = self.tally.count([key for _, key in chosen], replies)
+            gone = {at for (at, _), is_gone in zip(chosen, left, strict=True) if is_gone}
+        self.walk.leave([raw for at, raw in enumerate(stretch.elements) if at not in gone])
+        if not self._watched():
+            return False
+        if more and self.rate and chosen:
+            time.sleep(max(0.0, len(chosen) / self.rate - (time.monotonic() - started)))
+        return more
+
+    def _next(self) -> Stretch | None:
+        count = min(STRETCH, self.frozen.limit - self.walk.left - self.tally.applied)
+        if self.rate:
+            # Small enough to be even, and for a stop to come through within half a second.
+            count = min(count, math.ceil(self.rate / 2))
+        if count <= 0:
+            return None
+        stretch = self.walk.stretch(self.link, count)
+        self._fenced = None
+        if stretch.restarted:
+            self.tally.refused.clear()
+        return stretch if stretch.elements else None
+
+    def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
+        rows = []
+        for at, raw in enumerate(stretch.elements):
+            row = self._row(stretch, at, raw)
+            if self._holds(row):
+                self.tally.found.add(row.key)
+                rows.append((at, row))
+            if raw == self.frozen.fence:
+                self._fences += 1
+                if self._fences >= self.frozen.copies:
+                    return rows, False
+        ids = self.scope.ids
+        more = ids is None or not ids <= self.tally.found or not self.tally.missed.isdisjoint(ids)
+        return rows, more
+
+    def _row(self, stretch: Stretch, at: int, raw: bytes) -> Row:
+        payload = peek(raw, self.keyring)
+        queue = payload.job.queue if payload.job else ""
+        if self.scope.place is Place.PENDING:
+            queue = self.scope.queue or queue
+        score = stretch.scores[at] if stretch.scores else None
+        return Row(self.walk.left + at, payload, self.scope.place, queue, score)
+
+    def _holds(self, row: Row) -> bool:
+        scope = self.scope
+        if scope.ids is not None:
+            return row.key in scope.ids
+        if scope.queue is not None and row.queue != scope.queue:
+            return False
+        born = born_at(row)
+        if born is not None and born > self.frozen.before and not self._stands():
+            return False
+        return scope.match is None or scope.match(row)
+
+    def _stands(self) -> bool:
+        # Asked only when an element claims to be too young: its machine's clock may be wrong.
+        if self._fenced is None:
+            fence = self.frozen.fence
+            self._fenced = fence is not None and self.walk.holds(self.link, fence)
+        return self._fenced
+
+    def _watched(self) -> bool:
+        if self.watch is None:
+            return True
+        total = self.frozen.limit
+        scanned = min(self.walk.left + self.tally.applied, total)
+        self.cancelled = not self.watch(Progress(scanned, total, self.tally.applied))
+        return not self.cancelled

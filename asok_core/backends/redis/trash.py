@@ -1,0 +1,137 @@
+"""The trash: a whole list into it by one RENAME, and everything back to where it was."""
+
+from __future__ import annotations
+
+from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.scopes import freeze
+from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.sweep import REASONS, Sweep
+from asok_core.backends.redis.verdicts import cancel_verdict, sha
+from asok_core.backends.redis.walks import STRETCH, STRETCH_BYTES, ListWalk
+from asok_core.backends.roles import CommandResult, Progress, Watch
+from asok_core.errors import UsageError
+from asok_core.snapshot import Row
+from asok_core.states import Place
+from asok_core.wire import peek
+
+NEWER_AT_ONCE = 2_000
+"""Letters that one script moves aside so that a RENAME can do the rest."""
+COMPARISONS = 50_000_000
+"""How much looking for neighbours a restore may cost Redis; above, letters go to the oldest end."""
+
+
+def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
+    """Purge all of a list at once. None where its end of scope is not to be found: nothing is done.
+
+    A queue's jobs are out of reach of workers from that moment; their records follow in batches.
+    """
+    scope, operation, link = sweep.scope, sweep.operation, sweep.link
+    operation.whole = True
+    for _ in range(3):
+        frozen = sweep.frozen
+        if frozen.fence is None or frozen.newer > NEWER_AT_ONCE:
+            break
+        queue = name_bytes(scope.queue or "") if scope.place is Place.PENDING else b""
+        args: list[Arg] = [*operation.header(), queue, sha(frozen.fence), frozen.newer]
+        applied = link.run(script("purge_all"), (), args)
+        if applied >= 0:
+            sweep.tally.applied = applied
+            if queue:
+                _retire(sweep, queue.decode("utf-8", "surrogateescape"))
+            sweep.watch and sweep.watch(Progress(applied, applied, applied))
+            return sweep.finish("done")
+        sweep.frozen = freeze(link, scope, key)
+    operation.whole = False
+    return None
+
+
+def _retire(sweep: Sweep, queue: str) -> None:
+    keys, operation = sweep.operation.keys, sweep.operation.id
+    walk = ListWalk(name_bytes(keys.trash(operation)))
+    while (stretch := walk.stretch(sweep.link, STRETCH)).elements:
+        args: list[Arg] = [keys.namespace, operation, stretch.lo, stretch.hi]
+        for raw in stretch.elements:
+            args += cancel_verdict(Row(0, peek(raw), Place.TRASH, queue), 0)
+        sweep.link.run(script("retire"), (), args)
+        walk.leave(stretch.elements)
+
+
+def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None) -> CommandResult:
+    """Put the trash of ``operation`` back, as the action ``undoing``.
+
+    Raises UsageError when there is none (any more).
+    """
+    keys = undoing.keys
+    if not VALID_ID.fullmatch(operation):
+        raise UsageError(f"{operation!r} is no operation; asok trash list shows them")
+    about = read_operation(link, keys, operation)
+    total: int = link.call("LLEN", keys.trash(operation))
+    if not about or not total:
+        raise UsageError(
+            f"nothing of {operation} is in the trash: it is restored already, or a day has passed"
+        )
+    undoing.place, undoing.queue = about.get("place", "dead"), about.get("queue", "")
+    if undoing.place == "dead" and (about.get("whole") or _too_many(link, keys, total)):
+        return _restore_whole(link, undoing, operation, total, watch)
+    return _restore_each(link, undoing, operation, total, watch)
+
+
+def _too_many(link: Link, keys: Keys, total: int) -> bool:
+    return bool(total * link.call("LLEN", keys.dead) > COMPARISONS)
+
+
+def _restore_whole(
+    link: Link, undoing: Operation, operation: str, total: int, watch: Watch | None
+) -> CommandResult:
+    applied, left, stopped = 0, total, False
+    while left and not stopped:
+        args: list[Arg] = [*undoing.header(), operation, NEWER_AT_ONCE]
+        restored, left = link.run(script("restore_all"), (), args)
+        applied += restored
+        stopped = watch is not None and not watch(Progress(applied, total, applied))
+    undoing.finish(link, "cancelled" if stopped else "done", {})
+    return CommandResult("restore", applied, {}, {}, undoing.id, stopped)
+
+
+def _restore_each(
+    link: Link, undoing: Operation, operation: str, total: int, watch: Watch | None
+) -> CommandResult:
+    trash = undoing.keys.trash(operation)
+    applied, seen, stopped = 0, 0, False
+    refused: dict[str, int] = {}
+    while seen < total and not stopped:
+        rows = _newest(link, trash, min(STRETCH, total - seen), undoing.queue)
+        if not rows:
+            break
+        args: list[Arg] = [*undoing.header(), operation, undoing.place]
+        for row in rows:
+            args += cancel_verdict(row, 0)
+        for reply in link.run(script("restore"), (), args):
+            seen += reply != 0
+            applied += reply == 1
+            if reply in REASONS:
+                refused[REASONS[reply]] = refused.get(REASONS[reply], 0) + 1
+        stopped = watch is not None and not watch(Progress(seen, total, applied))
+    skipped = {"restored by someone else": total - seen} if seen < total and not stopped else {}
+    counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
+    undoing.finish(link, "cancelled" if stopped else "done", counts)
+    return CommandResult("restore", applied, skipped, refused, undoing.id, stopped)
+
+
+def _newest(link: Link, trash: str, count: int, queue: str) -> list[Row]:
+    rows: list[Row] = []
+    size = 0
+    while len(rows) < count and size < STRETCH_BYTES:
+        start = len(rows)
+        batch = link.call("LRANGE", trash, start, min(count, start + max(4, start)) - 1)
+        for raw in batch:
+            payload = peek(raw)
+            home = queue or (payload.job.queue if payload.job else "")
+            rows.append(Row(start, payload, Place.TRASH, home))
+            size += len(raw)
+        if not batch:
+            break
+    return rows

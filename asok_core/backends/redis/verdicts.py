@@ -1,0 +1,92 @@
+"""What each verb sends to its script for a row, or why the row is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import sha1
+from typing import Any
+
+from asok_core.backends.redis.connection import Arg
+from asok_core.snapshot import Row
+from asok_core.wire import Keyring, Trust, changed_text, seal_text
+
+Verdict = tuple[Arg, ...] | str
+Judge = Callable[[Row, int], Verdict]
+"""Of a row, and how many older elements stay behind: the script's arguments, or the refusal."""
+
+
+def requeue_verdict(
+    keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool
+) -> Judge:
+    """For ``requeue.lua``: the same job, signed anew, with all its retries."""
+    renewed = {"retry_count": 0, "enqueued_at": now, "due_at": None, **changes}
+
+    def judge(row: Row, _older: int) -> Verdict:
+        job = row.payload.job
+        if job is None or not _trusted(row, trust=trust):
+            return row.payload.trust.value
+        envelope = seal_text(changed_text(row.payload, **renewed), keyring)
+        names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
+        unique = as_bytes(job.unique or "")
+        return sha(row.payload.raw), envelope, *names, job.retries, unique
+
+    return judge
+
+
+def purge_verdict(row: Row, older: int) -> Verdict:
+    """For ``purge.lua``."""
+    return sha(row.payload.raw), older
+
+
+def cancel_verdict(row: Row, _older: int) -> Verdict:
+    """For ``cancel.lua`` on a queue, ``retire.lua`` and ``restore.lua``."""
+    return sha(row.payload.raw), *_facts(row)
+
+
+def cancel_delayed_verdict(row: Row, _older: int) -> Verdict:
+    """For ``cancel.lua`` on the delayed jobs, which are known by their bytes."""
+    return row.payload.raw, *_facts(row)
+
+
+def promote_verdict(row: Row, _older: int) -> Verdict:
+    """For ``promote_chosen.lua``."""
+    job = row.payload.job
+    if job is None:
+        return Trust.MALFORMED.value
+    return row.payload.raw, as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
+
+
+def move_verdict(keyring: Keyring, queue: str) -> Judge:
+    """For ``move.lua``: the same job, naming its new queue and signed anew."""
+
+    def judge(row: Row, _older: int) -> Verdict:
+        job = row.payload.job
+        if job is None or not _trusted(row, trust=False):
+            return row.payload.trust.value
+        envelope = seal_text(changed_text(row.payload, queue=queue), keyring)
+        return sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task)
+
+    return judge
+
+
+def sha(raw: bytes) -> str:
+    """The digest by which scripts know an element."""
+    return sha1(raw, usedforsecurity=False).hexdigest()
+
+
+def as_bytes(text: str) -> bytes:
+    """Any text that JSON can hold, lone surrogates too."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _trusted(row: Row, *, trust: bool) -> bool:
+    return row.payload.trust is Trust.SIGNED or (
+        trust and row.payload.trust in (Trust.UNSIGNED, Trust.BAD)
+    )
+
+
+def _facts(row: Row) -> tuple[bytes, bytes, bytes, bytes]:
+    job = row.payload.job
+    if job is None:
+        return b"", as_bytes(row.queue), b"", b""
+    return as_bytes(job.id), as_bytes(row.queue), as_bytes(job.task), as_bytes(job.unique or "")

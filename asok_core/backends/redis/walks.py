@@ -1,0 +1,124 @@
+"""Walks over a list or sorted set that others change at the same time.
+
+A walk reads stretches of a few hundred elements, the oldest (or soonest) first, and keeps its place
+by the last element it passed over and left: its *anchor*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.scripts import script
+
+STRETCH = 300
+"""Elements of a stretch at most: a script that moves them takes a few milliseconds."""
+STRETCH_BYTES = 1_048_576
+"""Bytes of a stretch at most, but for one element that is larger by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Elements oldest first, seen at the negative indices ``lo`` to ``hi``; ``length`` of the whole.
+
+    ``scores`` are those of a sorted set. ``restarted``: the anchor was gone, and the walk is at its
+    beginning again.
+    """
+
+    elements: Sequence[bytes]
+    length: int
+    lo: int = 0
+    hi: int = 0
+    scores: Sequence[float] = ()
+    restarted: bool = False
+
+
+class Walk(Protocol):
+    """Goes once over all elements."""
+
+    left: int
+    """Elements that were passed over and stay behind."""
+
+    def stretch(self, link: Link, count: int) -> Stretch:
+        """The next elements; none when the end is reached."""
+
+    def leave(self, elements: Sequence[bytes]) -> None:
+        """Pass over those of the stretch that stay where they are; the others were taken."""
+
+    def holds(self, link: Link, element: bytes) -> bool:
+        """Whether an element is still there, looked for from the newest."""
+
+
+class ListWalk:
+    """From the right end of a list, where the oldest are, to the left, where others push."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._anchor = b""
+        self.left = 0
+
+    def stretch(self, link: Link, count: int) -> Stretch:
+        """The next elements to the left of the anchor, wherever that is by now."""
+        left, length, *elements = link.run(
+            script("stretch"), (), (self._key, self.left, self._anchor, count, STRETCH_BYTES)
+        )
+        restarted = left == 0 < self.left
+        self.left = left
+        return Stretch(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
+
+    def leave(self, elements: Sequence[bytes]) -> None:
+        """Pass over ``elements``, oldest first."""
+        if elements:
+            self._anchor = elements[-1]
+            self.left += len(elements)
+
+    def holds(self, link: Link, element: bytes) -> bool:
+        """Whether an element is still there, looked for from the newest."""
+        return link.call("LPOS", self._key, element) is not None
+
+
+class ScoreWalk:
+    """Up a sorted set, from the lowest score."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._anchor: bytes | None = None
+        self._score = b""
+        self._scores: dict[bytes, bytes] = {}
+        self._count = 16
+        self.left = 0
+
+    def stretch(self, link: Link, count: int) -> Stretch:
+        """The next members above the anchor; where that is gone, those from its score on."""
+        if self._anchor is not None:
+            rank = link.call("ZRANK", self._key, self._anchor)
+            below = b"(" + self._score
+            self.left = (
+                link.call("ZCOUNT", self._key, "-inf", below) if rank is None else int(rank) + 1
+            )
+        last = self.left + min(count, self._count) - 1
+        flat, length = link.pipeline(
+            [("ZRANGE", self._key, self.left, last, "WITHSCORES"), ("ZCARD", self._key)]
+        )
+        for reply in (flat, length):
+            if isinstance(reply, Exception):
+                raise reply
+        members = flat[::2]
+        self._scores = dict(zip(members, flat[1::2], strict=True))
+        # No script cuts these, so that the next stretch is as long as this one's bytes allow.
+        small = sum(map(len, members)) < STRETCH_BYTES / 2
+        self._count = self._count * 2 if small else max(1, self._count // 4)
+        return Stretch(members, length, scores=[float(each) for each in flat[1::2]])
+
+    def leave(self, elements: Sequence[bytes]) -> None:
+        """Pass over ``elements``, lowest first."""
+        if elements:
+            self._anchor = elements[-1]
+            self._score = self._scores[self._anchor]
+            self.left += len(elements)
+
+    def holds(self, link: Link, element: bytes) -> bool:
+        """Whether a member is still there."""
+        return link.call("ZSCORE", self._key, element) is not None

@@ -1,0 +1,235 @@
+"""Dead letters back to their queues: each state a letter can be in, and what becomes of the keys."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.roles import Progress, Scope
+from asok_core.errors import Refused, SettingsError, UsageError
+from asok_core.snapshot import digest
+from asok_core.states import Place
+from asok_core.wire import unseal
+from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, job_id, job_of
+
+ALL = Scope(Place.DEAD)
+
+
+def ids(*names: str) -> Scope:
+    return Scope(Place.DEAD, ids=frozenset(names))
+
+
+def test_requeue_puts_letters_back_oldest_first_with_all_their_retries(bench: Bench) -> None:
+    jobs = [bench.job(queue=queue, extra={"tenant": 7}) for queue in ("default", "high", "default")]
+    bench.die(*jobs)
+    bench.client.hset(
+        "asok:job:" + jobs[0].id, mapping={"status": "failed", "error": "x", "worker": "w"}
+    )
+    bench.client.set("asok:crashes:" + jobs[0].id, 2, ex=100)
+
+    result = bench.operator.requeue(ALL)
+
+    assert (result.applied, result.skipped, result.refused) == (3, {}, {})
+    assert bench.dead() == []
+    assert [job_id(raw) for raw in bench.pending()] == [jobs[0].id, jobs[2].id]
+    assert [job_id(raw) for raw in bench.pending("high")] == [jobs[1].id]
+    job = unseal(bench.pending()[0], KEYRING)
+    assert (job.retry_count, job.retries, job.function, job.extra) == (0, 3, "mail", {"tenant": 7})
+    assert job.args == jobs[0].args
+    record = bench.record(jobs[0].id)
+    assert record["status"] == "pending"
+    assert record["function"] == "shop.mail"
+    assert record["retry_count"] == "0"
+    assert float(record["enqueued_at"]) == pytest.approx(bench.client.time()[0], abs=5)
+    assert not {"error", "worker", "started_at", "finished_at"} & set(record)
+    assert bench.client.exists("asok:crashes:" + jobs[0].id) == 0
+    assert bench.client.smembers("asok:queues") == {b"default", b"high"}
+    assert bench.client.ttl("asok:job:" + jobs[0].id) > 86_000
+    buckets = list(bench.client.scan_iter("asok:stats:high:*"))
+    assert [bench.client.hget(key, "enqueued") for key in buckets] == [b"1", b"1"]
+
+
+def test_requeue_keeps_every_unknown_key_of_the_job_text(bench: Bench) -> None:
+    job = bench.job()
+    (raw,) = bench.die(job)
+    fields = job_of(raw) | {"timeout": "odd", "x": {"deep": [1, None]}, "unique": None}
+    from asok_core.wire import seal_text, bury
+
+    bench.client.delete("asok:dlq")
+    text = json.dumps(fields)
+    bench.client.lpush("asok:dlq", bury(seal_text(text, KEYRING), failed_at=1, error="e"))
+    bench.operator.requeue(ALL)
+    kept = job_of(bench.pending()[0])
+    assert kept["timeout"] == "odd"
+    assert kept["x"] == {"deep": [1, None]}
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
+    good, bad, bare = bench.job(), bench.job(), bench.job()
+    bench.die(good)
+    bench.die(bad, keyring=STRANGER)
+    bench.client.lpush("asok:dlq", foreign_letter(bare, 5.0), b"not json at all", b'{"id": 3}')
+
+    result = bench.operator.requeue(ALL, trust=trust)
+
+    if trust:
+        assert result.refused == {"malformed": 2}
+        assert [job_id(raw) for raw in bench.pending()] == [good.id, bad.id, bare.id]
+        assert all(unseal(raw, KEYRING).function == "mail" for raw in bench.pending())
+    else:
+        assert result.refused == {"bad signature": 1, "unsigned": 1, "malformed": 2}
+        assert [job_id(raw) for raw in bench.pending()] == [good.id]
+    assert result.applied + sum(result.refused.values()) == 5
+    assert len(bench.dead()) == sum(result.refused.values())
+
+
+def test_requeue_without_a_key_refuses_and_changes_nothing(bench: Bench) -> None:
+    letters = bench.die(bench.job())
+    keyless = RedisOperator(Endpoint(bench.url), bench.keys, None)
+    with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
+        keyless.requeue(ALL)
+    assert bench.dead() == letters
+
+
+def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) -> None:
+    jobs = [bench.job() for _ in range(1000)]
+    letters = bench.die(*jobs)
+    chosen = {job.id for job in jobs[::7]}
+    result = bench.operator.requeue(ids(*chosen, "nobody"))
+    assert (result.applied, result.skipped) == (len(chosen), {"no longer there": 1})
+    assert bench.dead() == [raw for raw in letters if job_id(raw) not in chosen]
+    assert [job_id(raw) for raw in bench.pending()] == [job.id for job in jobs[::7]]
+
+
+def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
+    jobs = [bench.job(function="mail" if n % 3 else "sms") for n in range(1500)]
+    bench.die(*jobs)
+    seen: list[Progress] = []
+    scope = Scope(Place.DEAD, match=lambda row: row.payload.job.function == "sms", words="task:sms")
+    result = bench.operator.requeue(scope, watch=lambda p: seen.append(p) or True)
+    assert result.applied == 500
+    assert [job_id(raw) for raw in bench.dead()] == [j.id for j in jobs if j.function == "mail"]
+    assert [job_id(raw) for raw in bench.pending()] == [j.id for j in jobs if j.function == "sms"]
+    assert seen[-1] == Progress(1500, 1500, 500)
+    assert len(seen) == 5
+
+
+def test_requeue_leaves_out_what_died_after_the_confirmation(bench: Bench) -> None:
+    letters = bench.die(bench.job(), bench.job())
+    scope = Scope(Place.DEAD, limit=2, boundary=digest(letters[-1]))
+    # A worker whose clock is behind: only the place in the list tells that it is newer.
+    late = bench.die(bench.job())
+    result = bench.operator.requeue(scope)
+    assert result.applied == 2
+    assert bench.dead() == late
+
+
+def test_requeue_without_its_boundary_goes_by_count_and_time(bench: Bench) -> None:
+    letters = bench.die(bench.job(), bench.job(), bench.job())
+    now = bench.client.time()[0]
+    scope = Scope(Place.DEAD, limit=3, before=now, boundary=digest(letters[-1]))
+    bench.client.lrem("asok:dlq", 1, letters[-1])
+    from tests.operator.conftest import letter
+
+    bench.client.lpush("asok:dlq", letter(bench.job(), now + 10))
+    result = bench.operator.requeue(scope)
+    assert (result.applied, result.skipped) == (2, {"no longer there": 1})
+    assert len(bench.dead()) == 1
+
+
+def test_requeue_can_be_stopped_between_batches(bench: Bench) -> None:
+    bench.die(*(bench.job() for _ in range(900)))
+    result = bench.operator.requeue(ALL, watch=lambda p: p.applied < 400)
+    assert result.cancelled
+    assert 0 < result.applied < 900
+    assert len(bench.dead()) == 900 - result.applied
+    assert len(bench.pending()) == result.applied
+
+
+def test_requeue_into_a_key_of_another_type_refuses_only_that_queue(bench: Bench) -> None:
+    good, broken = bench.job(), bench.job(queue="odd")
+    letters = bench.die(broken, good)
+    bench.client.set("asok:queue:odd", "text", ex=60)
+    result = bench.operator.requeue(ALL)
+    assert (result.applied, result.refused) == (1, {"its place is of another type": 1})
+    assert bench.dead() == letters[:1]
+
+
+@pytest.mark.parametrize("key", ["asok:dlq", "asok:audit"])
+def test_requeue_meets_a_key_of_another_type(bench: Bench, key: str) -> None:
+    bench.die(bench.job())
+    bench.client.delete(key)
+    bench.client.set(key, "text", ex=60)
+    before = bench.dead() if key != "asok:dlq" else None
+    with pytest.raises(Refused, match="WRONGTYPE|should be a stream"):
+        bench.operator.requeue(ALL)
+    assert before is None or bench.dead() == before
+    assert bench.pending() == []
+
+
+def test_requeue_keeps_a_record_of_the_framework_a_string(bench: Bench) -> None:
+    job = bench.job()
+    bench.die(job)
+    bench.client.set("asok:job:" + job.id, json.dumps({"status": "failed", "error": "x"}), ex=60)
+    bench.operator.requeue(ALL)
+    record = json.loads(bench.client.get("asok:job:" + job.id))
+    assert record["status"] == "pending"
+    assert record["error"] is None
+    assert record["function"] == "shop.mail"
+
+
+def test_requeue_takes_the_unique_key_or_refuses_where_another_job_has_it(bench: Bench) -> None:
+    first, second = bench.job(unique="order-1"), bench.job(unique="order-1")
+    bench.die(first, second)
+    result = bench.operator.requeue(ALL)
+    assert result.refused == {"its unique key is held by another job": 1}
+    assert bench.client.get("asok:unique:order-1") == first.id.encode()
+    assert [job_id(raw) for raw in bench.dead()] == [second.id]
+
+
+def test_requeue_of_identical_letters_takes_each_once(bench: Bench) -> None:
+    (raw,) = bench.die(bench.job())
+    bench.client.lpush("asok:dlq", raw, raw)
+    assert bench.operator.requeue(ALL).applied == 3
+    assert len(bench.pending()) == 3
+
+
+def test_requeue_of_huge_letters_goes_in_small_stretches(bench: Bench) -> None:
+    bench.die(*(bench.job(args=("x" * 700_000,)) for _ in range(12)))
+    steps: list[Progress] = []
+    result = bench.operator.requeue(ALL, watch=lambda p: steps.append(p) or True)
+    assert result.applied == 12
+    assert len(steps) > 2
+
+
+def test_requeue_at_a_rate_goes_in_small_even_steps(bench: Bench) -> None:
+    bench.die(*(bench.job() for _ in range(12)))
+    steps: list[int] = []
+    bench.operator.requeue(ALL, rate=20, watch=lambda p: steps.append(p.applied) or True)
+    assert steps == [10, 12]
+
+
+def test_requeue_acts_on_dead_letters_only(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="dead letters"):
+        bench.operator.requeue(Scope(Place.PENDING, queue="default"))
+
+
+def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench) -> None:
+    job = bench.job(kwargs={"to": "x"})
+    (raw,) = bench.die(job)
+    result = bench.operator.edit(job.id, ["new"], {"to": "y"})
+    assert result.applied == 1
+    edited = unseal(bench.pending()[0], KEYRING)
+    assert (edited.id, edited.args, edited.kwargs) == (job.id, ("new",), {"to": "y"})
+    assert bench.trash(result.operation) == [raw]
+    bench.operator.restore(result.operation or "")
+    assert bench.dead() == [raw]
+
+
+def test_edit_refuses_arguments_that_json_cannot_carry(bench: Bench) -> None:
+    with pytest.raises(TypeError, match="argument 1"):
+        bench.operator.edit("x", [object()], {})
