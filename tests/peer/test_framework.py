@@ -1,0 +1,148 @@
+"""The ``asok`` framework as a peer: it enqueues into the same Redis, and its worker runs beside ours."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from asok_core.backends.roles import Scope
+from asok_core.config import Settings
+from asok_core.inspector import open_operator, open_reader
+from asok_core.states import Place
+from asok_core.wire import Trust
+from tests.conftest import SECRET_KEY
+from tests.programs import environment, python, running, status, wait_until
+
+APP = Path(__file__).parent / "app"
+OUR_WORKER = ("-m", "asok_console", "worker", "--concurrency", "4")
+ITS_WORKER = ("-m", "asok", "worker")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    path = tmp_path / "journal"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def env(redis_url: str, journal: Path) -> dict[str, str]:
+    return environment(
+        {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "ASOK_WORKER_CONCURRENCY": "4",
+            "JOURNAL": str(journal),
+        },
+        APP,
+    )
+
+
+def enqueue(env: dict[str, str], *, good: int = 0, flaky: int = 0, bad: int = 0) -> None:
+    python(str(APP / "enqueue_orders.py"), str(good), str(flaky), str(bad), env=env)
+
+
+def settled(client: redis.Redis, jobs: int) -> bool:
+    """Whether every record says that its job came to an end."""
+    records = [read(client, key) for key in client.keys("asok:job:*")]
+    ended = [each for each in records if each["status"] in ("completed", "failed")]
+    return len(ended) == jobs
+
+
+def read(client: redis.Redis, key: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(client.get(key))
+    return found
+
+
+def test_our_status_counts_what_it_enqueued(env: dict[str, str]) -> None:
+    enqueue(env, good=9, bad=2)
+    told = status(env)
+    assert told["pending"] == 11
+    counts = {queue["name"]: queue["pending"] for queue in told["queues"]}
+    assert counts == {"high": 3, "default": 3, "low": 5}
+    first = next(queue for queue in told["queues"] if queue["name"] == "high")["next_jobs"][0]
+    assert first["call"] == 'orders.note("good-0")'
+
+
+def test_our_worker_runs_its_jobs(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path
+) -> None:
+    enqueue(env, good=30, flaky=3, bad=3)
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: settled(redis_client, 36), "the end of all jobs")
+    ran = Counter(journal.read_text().split())
+    assert {word: ran[word] for word in ran if word.startswith("good")} == {
+        f"good-{number}": 1 for number in range(30)
+    }
+    assert all(ran[f"flaky-{number}"] == 1 for number in range(3))
+    assert all(ran[f"bad-{number}"] == 2 for number in range(3)), "one attempt and one retry"
+    # The framework reads its records with GET: they must stay what they were.
+    kinds = {redis_client.type(key) for key in redis_client.keys("asok:job:*")}
+    assert kinds == {b"string"}
+    record = read(redis_client, next(iter(redis_client.keys("asok:job:*"))))
+    assert record["function"].startswith("orders.")
+    results = [read(redis_client, key)["result"] for key in redis_client.keys("asok:job:*")]
+    assert results.count("noted good-7") == 1
+    assert redis_client.llen("asok:dlq") == 3
+
+
+def test_both_workers_side_by_side(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path
+) -> None:
+    enqueue(env, good=120, flaky=6, bad=6)
+    with running(*OUR_WORKER, env=env), running(*ITS_WORKER, env=env, cwd=APP):
+        wait_until(lambda: settled(redis_client, 132), "the end of all jobs")
+        told = status(env)
+    ran = Counter(journal.read_text().split())
+    assert all(ran[f"good-{number}"] == 1 for number in range(120))
+    assert redis_client.llen("asok:dlq") == told["dead"] == 6
+    assert told["pending"] == told["delayed"] == 0
+
+
+def test_its_worker_runs_our_jobs(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path
+) -> None:
+    ours = "import orders; from asok_core import background\n" + "\n".join(
+        f"background(orders.note, 'ours-{number}', _queue='high')" for number in range(5)
+    )
+    python("-c", ours, env=env)
+    with running(*ITS_WORKER, env=env, cwd=APP):
+        wait_until(lambda: len(journal.read_text().split()) == 5, "five lines in the journal")
+    assert sorted(journal.read_text().split()) == [f"ours-{number}" for number in range(5)]
+    assert redis_client.llen("asok:queue:high") == 0
+
+
+def test_its_dead_letters_are_unsigned_and_wait_for_an_explicit_word(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path, make_settings: Any
+) -> None:
+    enqueue(env, bad=2)
+    with running(*ITS_WORKER, env=env, cwd=APP):
+        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead letters")
+    settings: Settings = make_settings()
+    reader, operator = open_reader(settings), open_operator(settings)
+    letters = reader.dead(0, 10).rows
+    assert {row.payload.trust for row in letters} == {Trust.UNSIGNED}
+    assert {row.payload.error for row in letters} == {
+        "RuntimeError: no luck with bad-0",
+        "RuntimeError: no luck with bad-1",
+    }
+
+    refused = operator.requeue(Scope(Place.DEAD))
+    assert refused.applied == 0
+    assert sum(refused.refused.values()) == 2
+    assert redis_client.llen("asok:dlq") == 2
+
+    applied = operator.requeue(Scope(Place.DEAD), trust=True)
+    assert applied.applied == 2
+    before = len(journal.read_text().split())
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "both to fail again")
+    assert len(journal.read_text().split()) == before + 4, "two attempts each, as the first time"
+    assert {row.payload.trust for row in reader.dead(0, 10).rows} == {Trust.SIGNED}
+    reader.close()

@@ -1,0 +1,87 @@
+"""Real programs that tests start: ours, the framework's, and small scripts of an application."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 50.0
+"""Seconds a test waits for what must come; a slow machine is no failure."""
+
+
+def environment(settings: Mapping[str, str], *paths: Path) -> dict[str, str]:
+    """The environment of a program: ours, the given settings, and where its modules are."""
+    found = {**os.environ, **settings}
+    found["PYTHONPATH"] = os.pathsep.join(str(path) for path in (*paths, ROOT))
+    found["PYTHONUNBUFFERED"] = "1"
+    return found
+
+
+def python(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
+    """Run Python to its end and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def status(env: Mapping[str, str]) -> dict[str, Any]:
+    """What ``asok worker status --json`` says."""
+    found: dict[str, Any] = json.loads(
+        python("-m", "asok_console", "worker", "status", "--json", env=env)
+    )
+    return found
+
+
+@contextmanager
+def running(
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A Python program that is stopped by SIGTERM at the end, and killed if it does not stop."""
+    program = subprocess.Popen(
+        [sys.executable, *arguments],
+        env=env,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield program
+        program.send_signal(signal.SIGTERM)
+        try:
+            program.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            program.send_signal(signal.SIGABRT)
+            raise
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
+        if program.stdout is not None:
+            program.stdout.close()
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait for a condition, or fail saying what never came."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come within {seconds:g} s"
+        time.sleep(0.05)
