@@ -9,6 +9,7 @@ from typing import Literal
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.session import Session
 
 Verb = Literal["complete", "retry", "fail", "return"]
 
@@ -95,14 +96,12 @@ class Consumer:
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
         self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
         self._script = script("cycle")
-        self._link: Link | None = None
+        self._session = Session(endpoint, f"asok:{process}:cycle")
 
     @property
     def link(self) -> Link:
         """The connection, opened when first needed. Raises Unreachable."""
-        if self._link is None or not self._link.open:
-            self._link = self.endpoint.link(name=f"asok:{self.process}:cycle")
-        return self._link
+        return self._session.link
 
     def cycle(self, outcomes: Sequence[Outcome], starts: Sequence[Start], slots: int) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply."""
@@ -138,8 +137,8 @@ class Consumer:
                 s.started_at,
                 1 if s.returnable else 0,
             )
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken = self.link.run(
-            self._script, (), args
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken = (
+            self._session.run(self._script, args)
         )
         names = self.queues
         return Turn(
@@ -159,7 +158,7 @@ class Consumer:
 
     def held(self) -> list[Claim]:
         """Every envelope in this process's active lists, newest first. After a reconnect."""
-        replies = self.link.pipeline(
+        replies = self._session.pipeline(
             [("LRANGE", self.keys.active(self.process, name), 0, -1) for name in self.queues]
         )
         return [
@@ -173,10 +172,9 @@ class Consumer:
         """How many processes died while running each job."""
         if not job_ids:
             return []
-        counts = self.link.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
+        counts = self._session.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
         return [int(count or 0) for count in counts]
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        if self._link is not None:
-            self._link.close()
+        self._session.close()

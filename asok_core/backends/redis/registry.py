@@ -10,6 +10,7 @@ from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.session import Session
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
@@ -50,20 +51,26 @@ class Recovered:
 class Registry:
     """Leases and recovery, for one thread of a supervisor."""
 
-    def __init__(self, endpoint: Endpoint, keys: Keys, *, crash_limit: int, dlq_max: int) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keys,
+        *,
+        crash_limit: int,
+        dlq_max: int,
+        name: str = "asok:supervisor",
+    ) -> None:
         self.endpoint = endpoint
         self.keys = keys
         self._limit = crash_limit
         self._dlq_max = dlq_max
-        self._link: Link | None = None
+        self._session = Session(endpoint, name)
         self._cursor: int | bytes = 0
 
     @property
     def link(self) -> Link:
         """The connection, opened when first needed. Raises Unreachable."""
-        if self._link is None or not self._link.open:
-            self._link = self.endpoint.link(name="asok:supervisor")
-        return self._link
+        return self._session.link
 
     def beat(self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg]) -> Beat:
         """Take or renew the lease of ``worker`` and publish ``fields`` about it."""
@@ -88,14 +95,18 @@ class Registry:
 
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
-        queues, processes = self.link.call("HMGET", self.keys.worker(worker), "queues", "processes")
-        if not queues or not processes:
+        key = self.keys.worker(worker)
+        (said,) = self.link.pipeline([("HMGET", key, "queues", "processes")])
+        try:
+            queues, processes = said
+            return [
+                (f"{worker}.{n}", queue)
+                for n in range(1, min(int(processes), 1000) + 1)
+                for queue in queues.decode().split(",")
+            ]
+        except (TypeError, ValueError, AttributeError):
+            # There is no hash, or not one that a worker wrote.
             return self._scanned(worker)
-        return [
-            (f"{worker}.{n}", queue)
-            for n in range(1, int(processes) + 1)
-            for queue in queues.decode().split(",")
-        ]
 
     def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
@@ -149,8 +160,7 @@ class Registry:
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        if self._link is not None:
-            self._link.close()
+        self._session.close()
 
     def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
         job = payload.job
