@@ -33,7 +33,7 @@ def told(env: dict[str, str]) -> dict[str, Any]:
     return counts | {name: found[name] for name in ("delayed", "dead", "running")}
 
 
-def statuses(client: redis.Redis) -> Counter[bytes]:
+def statuses(client: redis.Redis) -> Counter[Any]:
     return Counter(client.hget(key, "status") for key in client.keys("asok:job:*"))
 
 

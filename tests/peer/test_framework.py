@@ -55,8 +55,8 @@ def settled(client: redis.Redis, jobs: int) -> bool:
     return len(ended) == jobs
 
 
-def read(client: redis.Redis, key: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(client.get(key))
+def read(client: redis.Redis, key: bytes | str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(client.get(key) or "{}")
     return found
 
 
