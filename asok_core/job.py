@@ -13,6 +13,8 @@ RECORD_TTL = 86_400
 """Seconds a job record lives after its last transition."""
 
 MAX_RETRIES = 1_000_000
+LONGEST_ID = 128
+"""Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
 
 
 def new_id() -> str:

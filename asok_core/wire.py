@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
-from asok_core.job import MAX_RETRIES, Job
+from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
 
 VERSION = 1
 _OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
@@ -93,7 +93,7 @@ def seal_text(text: str, keyring: Keyring) -> bytes:
 
 def _envelope(text: str, signature: str) -> bytes:
     # Assembled by hand: one json.dumps less on the hottest path; both texts are JSON-safe.
-    return f'{{"v": 1, "job": {json.dumps(text)}, "sig": "{signature}"}}'.encode()
+    return f'{{"v": 1, "job": {json.dumps(text)}, "sig": {json.dumps(signature)}}}'.encode()
 
 
 def unseal(raw: bytes, keyring: Keyring) -> Job:
@@ -138,6 +138,12 @@ def _job_of(fields: Mapping[str, Any]) -> Job:
             raise MalformedEnvelope(f"the job's '{name}' is a {type(value).__name__}")
         return value
 
+    def name(of: str, default: Any = ...) -> str:
+        value: str = need(of, str, default)
+        if not _is_text(value):
+            raise MalformedEnvelope(f"the job's '{of}' is no text that UTF-8 can carry")
+        return value
+
     def number(name: str) -> float | None:
         value = fields.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -147,15 +153,18 @@ def _job_of(fields: Mapping[str, Any]) -> Job:
         except OverflowError:
             return None
 
+    job_id = name("id")
+    if not 0 < len(job_id.encode()) <= LONGEST_ID:
+        raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
     backoff = need("backoff", (int, float), 2)
     unique, request = fields.get("unique"), fields.get("request")
     return Job(
-        id=need("id", str),
-        module=need("module", str),
-        function=need("function", str),
+        id=job_id,
+        module=name("module"),
+        function=name("function"),
         args=tuple(need("args", list)),
         kwargs=need("kwargs", dict),
-        queue=need("queue", str, "default") or "default",
+        queue=name("queue", "default") or "default",
         retries=min(max(need("retries", int, 0), 0), MAX_RETRIES),
         retry_count=min(max(need("retry_count", int, 0), 0), MAX_RETRIES),
         backoff=backoff,
@@ -163,7 +172,7 @@ def _job_of(fields: Mapping[str, Any]) -> Job:
         due_at=number("due_at"),
         timeout=number("timeout"),
         hard_timeout=number("hard_timeout"),
-        unique=unique if isinstance(unique, str) else None,
+        unique=unique if isinstance(unique, str) and _is_text(unique) else None,
         request=request if isinstance(request, dict) else None,
         extra={k: v for k, v in fields.items() if k not in _KNOWN},
     )
@@ -286,6 +295,15 @@ def _quarantined(fields: Mapping[str, Any]) -> bytes | None:
         except ValueError:
             return None
     return None
+
+
+def _is_text(value: str) -> bool:
+    # JSON can carry half of a surrogate pair; no key and no record can.
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _finite(value: object) -> bool:

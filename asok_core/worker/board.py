@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 _SLOT = struct.Struct("<BddH")
-_ID_BYTES = 128
-_SLOT_BYTES = _SLOT.size + _ID_BYTES
+_SLOT_BYTES = _SLOT.size + LONGEST_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Board:
     def begin(self, slot: int, job_id: str, started: float, deadline: float = 0.0) -> None:
         """Note that thread ``slot`` is about to run a job."""
         at = slot * _SLOT_BYTES
-        name = job_id.encode("utf-8", "replace")[:_ID_BYTES]
+        name = job_id.encode()[:LONGEST_ID]
         self._memory[at + _SLOT.size : at + _SLOT.size + len(name)] = name
         _SLOT.pack_into(self._memory, at, 1, started, deadline, len(name))
 
