@@ -7,7 +7,8 @@ together on either side of ``args`` and ``kwargs``, one of which is what makes a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from asok_core.job import MAX_RETRIES, Job
 from asok_core.wire import Keyring, Payload, Trust, peek
@@ -21,8 +22,7 @@ _ENQUEUED = re.compile(r'"enqueued_at": (\d{1,12}(?:\.\d{1,9})?)')
 _FAILED = re.compile(r'"failed_at": (\d{1,12}(?:\.\d{1,9})?), "error": "((?:[^"\\]|\\.){0,2000})')
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An element of a list: whole in ``head``, or with ``tail`` its two ends. ``size`` in bytes.
 
     ``score`` is that of a sorted set's member.

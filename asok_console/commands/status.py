@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -41,6 +42,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     interval = None if args.watch is None else _interval(args.watch)
     checks = status_checks.parse(args)
     settings = on_redis(settings, args.url)
+    if interval is None:
+        # A single look is over before a collection would pay, and imports alone cause dozens.
+        gc.disable()
     reader = open_reader(settings)
     try:
         if interval is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from asok_console.present import numbers
 from asok_console.present.tables import Column, Ink, fit, table, terminal_width
@@ -22,8 +21,7 @@ _CALL = 400
 _ERROR = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What there is to tell: a snapshot, next jobs by queue, the newest dead letters, failed checks."""
 
     snapshot: Snapshot

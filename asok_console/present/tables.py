@@ -7,15 +7,13 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 GAP = "  "
 _NARROWEST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit."""
 
     title: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 _NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 
@@ -44,8 +45,15 @@ def _escaped(point: int) -> str:
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 
 
-_LINE = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
-_BLOCK = _visible_forms() | {ord("\t"): "    ", ord("\n"): "\n"}
+# Made when the first text needs them: most texts are printable ASCII, and start-up is short.
+@cache
+def _line_forms() -> dict[int, str]:
+    return _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
+
+
+@cache
+def _block_forms() -> dict[int, str]:
+    return _visible_forms() | {ord("\t"): "    ", ord("\n"): "\n"}
 
 
 def safe(text: str, limit: int | None = None) -> str:
@@ -59,14 +67,14 @@ def safe(text: str, limit: int | None = None) -> str:
         text = text[: max(limit - 1, 0)] + "\u2026"
     if text.isascii() and text.isprintable():
         return text
-    return text.replace("\r\n", "\n").translate(_LINE)
+    return text.replace("\r\n", "\n").translate(_line_forms())
 
 
 def safe_block(text: str, limit: int | None = None) -> str:
     """Like :func:`safe` for text of many lines: its line breaks stay, each a plain newline."""
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "\u2026"
-    return _NEWLINES.sub("\n", text).translate(_BLOCK)
+    return _NEWLINES.sub("\n", text).translate(_block_forms())
 
 
 def plain_json(value: object, *, indent: int | None = None, limit: int | None = None) -> str:

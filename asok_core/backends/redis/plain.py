@@ -93,7 +93,7 @@ class PlainQueries:
 
         def read(replies: Sequence[Any]) -> WorkerReading:
             if wrong_type(replies[0]):
-                return WorkerReading()
+                return WorkerReading({})
             values = required(replies[0])
             return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from asok_core.activity import Activity
 from asok_core.backends.redis import figures, parsing
-from asok_core.backends.redis.audit import read_activity
 from asok_core.backends.redis.connection import Endpoint, LinkPool
-from asok_core.backends.redis.history import read_history
 from asok_core.backends.redis.keys import COARSE, FINE, Keys
-from asok_core.backends.redis.plain import PlainQueries
 from asok_core.backends.redis.queries import Order, ScriptQueries, Window, maybe
-from asok_core.backends.redis.search import find_job
 from asok_core.backends.redis.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Item, glimpse
@@ -22,6 +17,9 @@ from asok_core.job import JobRecord
 from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Keyring, Payload, Trust
+
+if TYPE_CHECKING:
+    from asok_core.activity import Activity
 
 T = TypeVar("T")
 DAY = 86_400
@@ -67,6 +65,8 @@ class RedisReader:
 
         The first call for a stretch reads all of it, later ones only what is new.
         """
+        from asok_core.backends.redis.history import read_history
+
         with self._memory:
             memory = self._taker.fine if width == FINE else self._coarse
             names = self._names if queue is None else (queue,)
@@ -150,6 +150,8 @@ class RedisReader:
         A job whose place the record does not tell is looked for in bounded steps, not through
         millions: then ``place`` is None.
         """
+        from asok_core.backends.redis.search import find_job
+
         return self._asked(
             lambda trips: find_job(trips, self.keys, self._names, self._keyring, job_id)
         )
@@ -167,6 +169,8 @@ class RedisReader:
 
     def activity(self, count: int) -> tuple[Activity, ...]:
         """What operators did lately, newest first, with what can still be undone."""
+        from asok_core.backends.redis.audit import read_activity
+
         return self._asked(lambda trips: read_activity(trips.link, self.keys, count))
 
     def close(self) -> None:
@@ -218,6 +222,8 @@ class RedisReader:
             with self._trips.begin(self._queries) as trips:
                 return read(trips)
         except ScriptsForbidden:
+            from asok_core.backends.redis.plain import PlainQueries
+
             self._queries = PlainQueries(self.keys)
         with self._trips.begin(self._queries) as trips:
             return read(trips)

@@ -102,10 +102,10 @@ def _search(
     start = 0
     while True:
         found: Found = trips.ask([trips.queries.find(key, order, start, STEP, job_id)])[0]
-        if found.index is not None:
+        if found.place is not None:
             yield found
             # The id stood in another job's arguments, if the search comes back.
-            start = found.index + 1
+            start = found.place + 1
         else:
             start += found.looked
         if not found.looked or time.monotonic() > until:

@@ -14,12 +14,12 @@ from typing import Any
 from asok_core import clock
 from asok_core.backends.redis import figures, parsing
 from asok_core.backends.redis.keys import FINE, Keys, worker_of
-from asok_core.backends.redis.plain import PlainQueries
 from asok_core.backends.redis.queries import (
     BRIEF,
     Held,
     Query,
     QueueReading,
+    ScriptQueries,
     Window,
     WorkerReading,
     maybe,
@@ -85,7 +85,7 @@ class SnapshotTaker:
         ]
         self._note_orphans(dict(zip(orphans, rest[len(names) + len(said) :], strict=True)), workers)
         orphaned = sum(self._orphans.values())
-        if isinstance(queries, PlainQueries):
+        if not isinstance(queries, ScriptQueries):
             held = trips.ask(
                 [
                     queries.held(worker.id, reading.fields)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import redis
 
 from asok_core.backends.redis.connection import Link, LinkPool, told
-from asok_core.backends.redis.plain import PlainQueries
 from asok_core.backends.redis.queries import Command, Query, ScriptQueries, load_commands
 from asok_core.errors import Refused, Unreachable
 from asok_core.snapshot import Cost
 
-Queries = ScriptQueries | PlainQueries
+if TYPE_CHECKING:
+    from asok_core.backends.redis.plain import PlainQueries
+
+Queries: TypeAlias = "ScriptQueries | PlainQueries"
+
 
 _PASSING = (
     redis.exceptions.BusyLoadingError,
