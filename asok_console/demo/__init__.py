@@ -36,7 +36,7 @@ def session() -> Iterator[Settings]:
             "ASOK_QUEUE_BACKEND": "redis",
             "ASOK_REDIS_URL": server.url,
             "SECRET_KEY": secrets.token_hex(32),
-            "ASOK_CONSOLE_PROTECTED": "0",
+            "ASOK_WORKER_QUEUES": "critical,mail,default,media,low",
         }
         others = {name for each in Settings.declared().values() for name in each.variables}
         inherited = {name: value for name, value in os.environ.items() if name not in others}
