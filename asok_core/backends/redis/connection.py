@@ -69,12 +69,19 @@ class Endpoint:
                     **kwargs,
                     "socket_timeout": reply_timeout,
                     "retry": Retry(NoBackoff(), 0),
-                    "client_name": name,
                     "protocol": 2,
                     "driver_info": None,
                 }
             )
             connection.connect()
+            try:
+                connection.send_command("CLIENT", "SETNAME", name)
+                connection.read_response()
+            except redis.exceptions.NoPermissionError:
+                pass  # without CLIENT it works as well, only namelessly
+            except BaseException:
+                connection.disconnect()
+                raise
         return connection
 
     def _master(self) -> dict[str, Any]:
@@ -97,16 +104,24 @@ class Endpoint:
 
     def _from_sentinel(self) -> dict[str, Any]:
         options = dict(self._address.query)
-        sentinel = redis.Sentinel(
-            list(self._address.hosts),
-            sentinel_kwargs={
-                "socket_timeout": CONNECT_TIMEOUT,
-                "retry": Retry(NoBackoff(), 0),
-                "username": options.get("sentinel_username"),
-                "password": options.get("sentinel_password"),
-            },
-        )
-        host, port = sentinel.discover_master(self._address.service)
+        # Sentinels share the TLS settings of the servers; their user and password are their own.
+        kwargs = self._plain(*self._address.hosts[0])
+        kwargs |= {
+            "socket_timeout": CONNECT_TIMEOUT,
+            "retry": Retry(NoBackoff(), 0),
+            "username": options.get("sentinel_username"),
+            "password": options.get("sentinel_password"),
+        }
+        if kwargs.pop("connection_class", None) is not None:
+            kwargs["ssl"] = True
+        for name in ("host", "port", "db"):
+            kwargs.pop(name, None)
+        sentinel = redis.Sentinel(list(self._address.hosts), sentinel_kwargs=kwargs)
+        try:
+            host, port = sentinel.discover_master(self._address.service)
+        finally:
+            for each in sentinel.sentinels:
+                each.close()
         return self._plain(host, port)
 
     def _from_cluster(self) -> dict[str, Any]:
@@ -121,7 +136,8 @@ class Endpoint:
                 seed.send_command("CLUSTER", "SLOTS")
                 for low, high, master, *_ in seed.read_response():
                     if low <= slot <= high:
-                        return self._plain(master[0].decode() or host, int(master[1]))
+                        # A node that was never told its own name leaves it out.
+                        return self._plain((master[0] or b"").decode() or host, int(master[1]))
                 last = redis.ConnectionError(f"no node serves slot {slot}")
             except redis.RedisError as error:
                 last = error
@@ -201,7 +217,7 @@ class Link:
         try:
             with told(self._shown):
                 yield
-        except (Unreachable, redis.exceptions.InvalidResponse):
+        except Unreachable:
             self.close()
             raise
 
@@ -249,6 +265,10 @@ class LinkPool:
             link.close()
 
 
+class ErrorReply(Refused, redis.ResponseError):
+    """An error reply without a better name here: a key of another type, or a fault in a script."""
+
+
 _REFUSALS = {
     "NOPERM": "this user may not do that (ACL)",
     "READONLY": "this is a read-only replica",
@@ -261,6 +281,12 @@ _REFUSALS = {
 }
 _PASSING = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN")
 """Errors that end by connecting anew: a failover or a restart under way."""
+_IN_SCRIPTS = {
+    **{word: re.compile(rf"\b{word}\b") for word in (*_REFUSALS, "NOAUTH", "WRONGPASS")},
+    "NOPERM": re.compile("user executing the script can't|ACL failure in script"),
+    "MOVED": re.compile("non local key"),
+}
+"""How errors read that a command met inside a script."""
 
 
 @contextmanager
@@ -285,7 +311,13 @@ def told(shown: str) -> Iterator[None]:
             raise Refused(f"Redis at {shown} refuses: {_REFUSALS[word]} ({text})") from error
         if word in ("NOAUTH", "WRONGPASS"):
             raise Unreachable(f"Redis at {shown} wants a password; check REDIS_URL") from error
-        raise
+        if isinstance(error, redis.exceptions.NoScriptError | ErrorReply):
+            raise
+        raise ErrorReply(f"Redis at {shown} answers: {text}") from error
+    except redis.exceptions.InvalidResponse as error:
+        raise Unreachable(
+            f"what answers at {shown} is not a Redis: {_first_line(error)}"
+        ) from error
 
 
 def _word_of(error: redis.ResponseError, text: str) -> str:
@@ -304,9 +336,8 @@ def _word_of(error: redis.ResponseError, text: str) -> str:
     for kind, word in by_class.items():
         if isinstance(error, kind):
             return word
-    for word in (*_REFUSALS, "NOAUTH", "WRONGPASS"):
-        # An error inside a script reads "ERR Error running script ...: -NOPERM ...".
-        if word in text.split(" ", 1)[0] or f"-{word} " in text:
+    for word, pattern in _IN_SCRIPTS.items():
+        if pattern.search(text):
             return word
     return text.split(" ", 1)[0]
 
