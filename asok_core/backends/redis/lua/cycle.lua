@@ -61,7 +61,7 @@ for i, queue in ipairs(queues) do
   local from, to = pending_key(ns, queue), active_key(ns, process, queue)
   while left > 0 and slots > 0 and not stopped[queue] do
     local envelope = redis.pcall('LMOVE', from, to, 'RIGHT', 'LEFT')
-    if type(envelope) == 'table' then broken[#broken + 1] = i end
+    if wrong_type(envelope) then broken[#broken + 1] = i end
     if type(envelope) ~= 'string' then break end
     claimed[#claimed + 1] = i
     claimed[#claimed + 1] = envelope

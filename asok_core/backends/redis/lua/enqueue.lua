@@ -19,7 +19,7 @@ local function enqueue(id, queue, envelope, due, unique, task, retries)
   if unique ~= '' and redis.call('EXISTS', holder) == 1 then return 0 end
   if delay > 0 then
     redis.call('ZADD', ns .. ':delayed_tasks', due, envelope)
-    redis.call('PUBLISH', ns .. ':wake', 'due ' .. due)
+    redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due)
   else
     redis.call('LPUSH', pending_key(ns, queue), envelope)
   end

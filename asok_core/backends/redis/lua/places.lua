@@ -5,12 +5,17 @@ end
 
 local function active_key(ns, process, queue) return ns .. ':active:' .. process .. ':' .. queue end
 
+-- wrong_type(reply): whether a command met a key of another type. Any other error (a replica, no memory,
+-- a slot under way) ends the script.
+local function wrong_type(reply)
+  if type(reply) ~= 'table' or not reply.err then return false end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  return true
+end
+
 -- A push that meets a key of another type must not take the job with it: callers push first, and
 -- remove the envelope from where it was only when this says true.
-local function pushed(...)
-  local reply = redis.pcall(...)
-  return not (type(reply) == 'table' and reply.err)
-end
+local function pushed(...) return not wrong_type(redis.pcall(...)) end
 
 -- push_dead(ns, letter, dlq_max): a dead letter, newest at the left. Reply: false, or how many of the
 -- oldest were dropped to keep the cap.
@@ -21,11 +26,12 @@ local function push_dead(ns, letter, dlq_max)
   return math.max(0, over)
 end
 
--- finish(ns, id, unique, status): tell whoever waits, list it as recent, free its unique key.
+-- finish(ns, id, unique, status): tell whoever waits, list it as recent, free its unique key. A user who
+-- may not publish (an ACL; new users of Redis 7 may not) still finishes jobs: whoever waits looks as well.
 local function finish(ns, id, unique, status)
   if id == '' then return end
   if pushed('LPUSH', ns .. ':recent', id) then redis.call('LTRIM', ns .. ':recent', 0, 999) end
-  redis.call('PUBLISH', ns .. ':done:' .. id, status)
+  redis.pcall('PUBLISH', ns .. ':done:' .. id, status)
   if unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique) == id then
     redis.call('DEL', ns .. ':unique:' .. unique)
   end
