@@ -11,24 +11,28 @@ from asok_core.backends.redis.scripts import script
 from asok_core.wire import bury, peek
 
 BATCH = 200
+MOST = 50
+"""Batches of one promotion: however many are due, a supervisor must come to its next beat."""
+AGAIN = 0.5
+"""Seconds after which what could not be moved is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
     """What a promotion did. ``next_due_in`` is seconds until the next one; None: nothing is delayed."""
 
-    promoted: int
+    moved: int
     next_due_in: float | None
 
 
 def promote_due(link: Link, keys: Keys, dlq_max: int) -> Promotion:
     """Promote what is due, atomically per job, in the order of the due times."""
-    promoted = 0
-    while True:
-        now, due, first = link.run(script("due"), (), (keys.namespace, BATCH))
+    total = stuck = 0
+    for _ in range(MOST):
+        now, due, first = link.run(script("due"), (), (keys.namespace, BATCH, stuck))
         if not due:
-            wait = float(first) - float(now) if first else None
-            return Promotion(promoted, wait)
+            wait = max(float(first) - float(now), AGAIN if stuck else 0.0) if first else None
+            return Promotion(total, wait)
         args: list[Arg] = [keys.namespace, dlq_max]
         for raw in due:
             payload = peek(raw)
@@ -38,7 +42,7 @@ def promote_due(link: Link, keys: Keys, dlq_max: int) -> Promotion:
                 letter = bury(raw, failed_at=time.time(), error=reason, traceback=reason)
             args += (raw, job.queue if job else "", payload.id, letter, job.task if job else "")
         moved = link.run(script("promote"), (), args)
-        promoted += moved
-        if not moved and len(due) < BATCH:
-            # Another worker was faster, or their queue is no list: look again in a moment.
-            return Promotion(promoted, 0.5)
+        total += moved
+        # What stays behind (its queue is no list, or another was faster) must not hold up the rest.
+        stuck += len(due) - moved
+    return Promotion(total, 0.0)
