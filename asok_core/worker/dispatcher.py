@@ -24,6 +24,8 @@ logger = logging.getLogger("asok.worker")
 
 IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
+POLL = 0.1
+"""Seconds between two looks for jobs where the idle wait is not allowed (an ACL without CLIENT)."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 
@@ -74,8 +76,8 @@ class Dispatcher:
         """Whether nothing is in hand: no job, no outcome that Redis has not heard."""
         return not (self._held or self._unsettled or self._threads.finished)
 
-    def turn(self) -> None:
-        """Settle, claim, arm the idle wait when nothing is pending, sleep."""
+    def turn(self, patience: float = IDLE) -> None:
+        """Settle, claim, arm the idle wait when nothing is pending, sleep ``patience`` at most."""
         self._collect()
         slots = 0 if self.quiet or self.draining else self._room()
         if self._unsettled or self._to_note() or (slots > 0 and not self._waiters.armed):
@@ -84,15 +86,15 @@ class Dispatcher:
                 self._lose_lease()
                 self._sleep(0.2)
                 return
+            self._begin([Held(claim) for claim in turn.claims], turn)
             if self._estranged:
                 self.reconcile()
-            self._begin([Held(claim) for claim in turn.claims], turn)
             if slots > 0 and not turn.claims and self._free() > 0:
                 closed = turn.paused | set(turn.broken)
                 self._waiters.arm(q for q in self._consumer.queues if q not in closed)
         if self._waiters.armed and (self.quiet or self.draining or self._free() <= 0):
             self._admit(self._waiters.disarm(self._consumer.link))
-        self._sleep(IDLE)
+        self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
 
     def reconcile(self) -> None:
         """Compare the active lists with memory, after a reconnect or a lost lease.
@@ -136,6 +138,16 @@ class Dispatcher:
         self._collect()
         if self._unsettled:
             self._cycle(0)
+
+    def obey(self) -> None:
+        """Do what the supervisor has ordered meanwhile."""
+        for order in self._alarm.orders():
+            if order == "drain":
+                self.draining = True
+            elif order in ("quiet", "loud"):
+                self.quiet = order == "quiet"
+            elif order == "wake" and self._waiters.armed:
+                self._admit(self._waiters.disarm(self._consumer.link))
 
     # What is in hand
 
@@ -257,7 +269,7 @@ class Dispatcher:
         elif any(not held.noted for held in self._held.values()):
             seconds = min(seconds, NOTE_AFTER)
         ready = self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
-        self._obey()
+        self.obey()
         claims = [claim for claim in map(self._waiters.read, ready) if claim is not None]
         if claims and self._free() - len(claims) <= 0:
             claims += self._waiters.disarm(self._consumer.link)
@@ -276,15 +288,6 @@ class Dispatcher:
             self.give_back_waiting()
         elif left <= self._wake_at:
             self._prefetch.flowed(time.monotonic() - self._claimed_at)
-
-    def _obey(self) -> None:
-        for order in self._alarm.orders():
-            if order == "drain":
-                self.draining = True
-            elif order in ("quiet", "loud"):
-                self.quiet = order == "quiet"
-            elif order == "wake" and self._waiters.armed:
-                self._admit(self._waiters.disarm(self._consumer.link))
 
 
 def _unmoved(pair: tuple[Held, Outcome], flag: int) -> bool:

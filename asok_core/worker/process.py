@@ -23,7 +23,7 @@ from asok_core.backends.redis.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producer import keyring_of
 from asok_core.backends.redis.waiters import Waiters
-from asok_core.errors import AsokError, Refused, Unreachable
+from asok_core.errors import Refused, Unreachable
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
@@ -33,7 +33,8 @@ from asok_core.worker.log import set_up_logging
 
 logger = logging.getLogger("asok.worker")
 
-LONGEST_BACKOFF = 5.0
+SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
+"""Seconds between two attempts to reach a Redis that is away."""
 
 
 class Process:
@@ -44,6 +45,8 @@ class Process:
         keys = Keys(settings.namespace)
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._grace = settings.worker_shutdown_timeout
+        self._outage: float | None = None
+        self._backoff = SHORTEST_BACKOFF
         self._alarm = Alarm(control)
         self._consumer = Consumer(
             endpoint,
@@ -78,28 +81,28 @@ class Process:
         self._alarm.order("drain")
 
     def _persist(self, step: Callable[[], None]) -> None:
-        """Do a step; through an outage, wait with backoff and begin again from what Redis holds."""
+        """Do a step; when Redis is away or refuses, say so once and wait with backoff.
+
+        What it holds of ours may have changed meanwhile: ``reconcile`` is the first step after that.
+        """
         try:
+            if self._outage is not None:
+                self._dispatcher.reconcile()
+            back_at = time.monotonic()
             step()
         except (Unreachable, Refused) as error:
-            logger.warning("%s; waiting for it", error)
-            self._wait_for_redis()
-
-    def _wait_for_redis(self) -> None:
-        since, backoff = time.monotonic(), 0.1
-        while not self._dispatcher.draining:
+            if self._outage is None:
+                self._outage, self._backoff = time.monotonic(), SHORTEST_BACKOFF
+                logger.warning("%s; waiting for it", error)
             self._consumer.close()
             self._waiters.close()
-            self._alarm.sleep(backoff, ())
-            if "drain" in self._alarm.orders():
-                self._dispatcher.draining = True
-            backoff = min(backoff * 2, LONGEST_BACKOFF)
-            try:
-                self._dispatcher.reconcile()
-            except AsokError:
-                continue
-            logger.info("Redis is back after %.1f s", time.monotonic() - since)
-            return
+            self._alarm.sleep(self._backoff, ())
+            self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
+            self._dispatcher.obey()
+        else:
+            if self._outage is not None:
+                logger.info("Redis is back after %.1f s", back_at - self._outage)
+                self._outage = None
 
     def _drain(self) -> None:
         """Return what has not begun, wait for what runs until the deadline, then return that too."""
@@ -108,7 +111,7 @@ class Process:
         dispatcher.give_back_waiting()
         while not dispatcher.idle and time.monotonic() < deadline:
             try:
-                dispatcher.turn()
+                dispatcher.turn(deadline - time.monotonic())
             except (Unreachable, Refused):
                 self._alarm.sleep(0.2, ())
                 self._consumer.close()

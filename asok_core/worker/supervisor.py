@@ -31,6 +31,8 @@ logger = logging.getLogger("asok.worker")
 
 PROMOTE_AT_LEAST = 1.0
 """Seconds: a foreign worker's retries are not announced, so the delayed set is looked at this often."""
+RETRY = 1.0
+"""Seconds between two attempts to do what an outage of Redis kept from being done."""
 LOOK = 0.25
 """Seconds between two looks at hard time limits."""
 MARGIN = 5.0
@@ -124,10 +126,14 @@ class Supervisor:
             if self._outage is None:
                 self._outage = time.monotonic()
                 logger.warning("%s; waiting for it", error)
+            # When Redis is back, the lease comes first.
+            self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
         else:
             if self._outage is not None and duty == self._beat:
                 logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
                 self._outage = None
+                # Others had the same outage: their leases ran out, and they need time to renew them.
+                self._timers["recover"] = time.monotonic() + 2 * BEAT
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
@@ -239,11 +245,11 @@ class Supervisor:
             if child.number in self._unrecovered:
                 self._try(lambda child=child: self._recover_child(child))  # type: ignore[misc]
             due = self._respawn_at.get(child.number)
-            if (
-                due is not None
-                and due <= time.monotonic()
-                and child.number not in self._unrecovered
-            ):
+            if due is None or due > time.monotonic():
+                continue
+            if child.number in self._unrecovered:
+                self._respawn_at[child.number] = time.monotonic() + RETRY
+            else:
                 del self._respawn_at[child.number]
                 self._start(child)
 

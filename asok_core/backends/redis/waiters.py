@@ -6,6 +6,7 @@ it does. Nothing polls, and a push wakes one worker, not all.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError
+
+logger = logging.getLogger("asok.worker")
 
 BLOCK = 5
 """Seconds a BLMOVE waits on the server before it is sent anew."""
@@ -26,6 +29,8 @@ class Waiters:
     """Blocked claims for one process. For one thread; replies are read when ``files`` are readable."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys, process: str) -> None:
+        self.refused = False
+        """Whether this user may not use CLIENT, without which no wait can be ended; none is begun."""
         self._endpoint = endpoint
         self._keys = keys
         self._process = process
@@ -46,16 +51,20 @@ class Waiters:
         """Wait on each of ``queues`` that is not waited on yet."""
         waiting = set(self._armed.values())
         for queue in queues:
-            if queue in waiting:
+            if queue in waiting or self.refused:
                 continue
             link = self._link(queue)
+            if link is None:
+                return
             source, target = self._keys.queue(queue), self._keys.active(self._process, queue)
             link.send("BLMOVE", source, target, "RIGHT", "LEFT", BLOCK)
             self._armed[link.fileno()] = queue
 
     def read(self, file: int) -> Claim | None:
-        """The claim on a readable file descriptor; None when its time ran out."""
-        queue = self._armed.pop(file)
+        """The claim on a readable file descriptor; None when its time ran out, or it was read."""
+        queue = self._armed.pop(file, None)
+        if queue is None:
+            return None
         try:
             envelope = self._links[queue].read()
         except redis.ResponseError:
@@ -81,12 +90,20 @@ class Waiters:
                 link.close()
         self._links.clear()
 
-    def _link(self, queue: str) -> Link:
+    def _link(self, queue: str) -> Link | None:
         link = self._links.get(queue)
         if link is None or not link.open:
             link = self._endpoint.link(
                 reply_timeout=REPLY_TIMEOUT, name=f"asok:{self._process}:wait"
             )
-            self._client_ids[queue] = link.call("CLIENT", "ID")
+            replies = link.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
+            if any(isinstance(reply, redis.ResponseError) for reply in replies):
+                link.close()
+                self.refused = True
+                logger.warning(
+                    "This user may not use CLIENT (ACL): jobs are looked for ten times a second"
+                )
+                return None
+            self._client_ids[queue] = replies[0]
             self._links[queue] = link
         return link
