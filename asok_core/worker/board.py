@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
+from asok_core.job import LONGEST_ID
+
 _SLOT = struct.Struct("<BddH")
 _SLOT_BYTES = _SLOT.size + LONGEST_ID
 
