@@ -219,7 +219,7 @@ class ConsoleApp(App[None]):
         result = event.result
         told_line = told(event.plan, result) if result else event.error
         for line in self._action_lines():
-            line.outcome(told_line, good=result is not None and not result.refused)
+            line.outcome(told_line, _tone_of(event))
         view = self.view
         if result is not None and hasattr(view, "rows") and event.plan.scope.ids:
             view.rows.clear_marks()
@@ -329,3 +329,11 @@ class ConsoleApp(App[None]):
         line = f"{type(error).__name__}: {error}" if error else "unknown"
         self._exit_renderables.append(Text(f"asok: internal error: {safe(line, 500)}"))
         self._close_messages_no_wait()
+
+
+def _tone_of(event: Finished) -> str:
+    result = event.result
+    if result is None:
+        return "bad"
+    missed = result.skipped or result.refused or result.cancelled
+    return "warn" if missed else "good"

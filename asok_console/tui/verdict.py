@@ -37,12 +37,13 @@ def verdict(queue: QueueStats, *, held: int = 0) -> Verdict:
         return Verdict("✓ keeps up" if queue.enqueued_per_s else "· idle", "dim")
     if not queue.consumers:
         return Verdict("✗ no worker", "bad")
-    return _trend(waiting, [b for b in queue.recent[:-1] if b.width == FULL])
+    return _trend(queue, waiting, [b for b in queue.recent[:-1] if b.width == FULL])
 
 
-def _trend(pending: int, history: Sequence[Bucket]) -> Verdict:
+def _trend(queue: QueueStats, waiting: int, history: Sequence[Bucket]) -> Verdict:
     if not any(_left(b) for b in history[-STALLED_AFTER // FULL :]):
-        if len(history) * FULL < STALLED_AFTER:
+        began = queue.oldest_at is None or queue.recent[-1].start - queue.oldest_at < STALLED_AFTER
+        if began or len(history) * FULL < STALLED_AFTER:
             return Verdict("… measuring", "dim", sure=False)
         return Verdict("✗ stalled", "bad")
     half = len(history) // 2
@@ -55,7 +56,7 @@ def _trend(pending: int, history: Sequence[Bucket]) -> Verdict:
     if abs(net) < max(0.02 * traffic, 0.01):
         return Verdict("→ steady", "dim", sure)
     if net > 0:
-        words = f"↓ clears in {'about ' if sure else ''}{span(pending / net)}{'' if sure else '?'}"
+        words = f"↓ clears in {'about ' if sure else ''}{span(waiting / net)}{'' if sure else '?'}"
         return Verdict(words, "good", sure)
     return Verdict(f"↑ growing {rate(-net)}/s{'' if sure else '?'}", "warn", sure)
 

@@ -196,14 +196,13 @@ class JobScreen(Operates, Screen[None]):
         """Act on this job where it is now."""
         if action.reach is not Reach.CHOSEN or action.place is not self.place:
             return None
-        payload, snapshot = self.payload, self.console.snapshot
-        key = self.row.key if payload is None else (payload.id or self.row.key)
+        payload = self.payload
+        key = payload.id if payload and payload.id else self.row.key
+        queue = payload.job.queue if payload and payload.job else self.row.queue
         scope = Scope(
             action.place,
-            queue=payload.job.queue if payload and payload.job else self.row.queue,
+            queue=queue if action.place is Place.PENDING else None,
             ids=frozenset((key,)),
-            before=snapshot.taken_at if snapshot else None,
-            limit=1,
         )
         return Plan(action, scope, 1, examples([self.row]))
 
@@ -293,10 +292,25 @@ def _traceback(text: str) -> Content:
     block = safe_block(text, SHOWN).rstrip()
     if "\n" not in block:
         return headline
-    if len(block) > HIGHLIGHTED:
-        body = Content(block)
-    else:
-        from textual.highlight import highlight
+    frame = _failing_frame(block)
+    parts = [headline, *([_highlighted(frame)] if frame else []), _highlighted(block)]
+    return Content("\n\n").join(parts)
 
-        body = highlight(block, language="pytb")
-    return Content("\n\n").join([headline, body])
+
+def _failing_frame(traceback: str) -> str:
+    """The innermost frame: the last ``File`` line and the code under it."""
+    lines = traceback.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+    if len(starts) < 2:
+        return ""
+    last = starts[-1]
+    end = next((i for i in range(last + 1, len(lines)) if not lines[i].startswith("    ")), None)
+    return "\n".join(lines[last:end])
+
+
+def _highlighted(text: str) -> Content:
+    if len(text) > HIGHLIGHTED:
+        return Content(text)
+    from textual.highlight import highlight
+
+    return highlight(text, language="pytb")

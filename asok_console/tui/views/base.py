@@ -67,7 +67,9 @@ class View(Operates, Vertical):
             for text, tone in self.describe()
             if text
         ]
-        self.query_one(".heading", Static).update(Content("   ").join(parts))
+        # While the console closes, the heading may be gone already.
+        for heading in self.query(".heading").results(Static):
+            heading.update(Content("   ").join(parts))
         self.screen.refresh_bindings()
 
     @on(RowList.Moved)
@@ -182,8 +184,6 @@ class JobListView(View):
                 action.place,
                 queue=self.scope_queue(),
                 ids=frozenset(row.key for row in rows),
-                before=self.console.snapshot.taken_at if self.console.snapshot else None,
-                limit=len(rows),
             ),
             len(rows),
             examples(rows),

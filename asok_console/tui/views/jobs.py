@@ -62,7 +62,7 @@ class JobsView(JobListView):
     EMPTY = "Nothing runs, and nothing has finished lately."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Status", 11, _status_cell),
-        Column("Task", 20, task_cell, grow=2),
+        Column("Task", 20, task_cell, grow=2, tail=True),
         Column("Took", 7, _took_cell, right=True),
         Column("Ended", 7, _when_cell, right=True),
         Column("Outcome", 12, _outcome_cell, grow=2, rank=1),

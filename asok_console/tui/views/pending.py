@@ -27,7 +27,7 @@ class PendingView(JobListView):
     EMPTY = "The queue is empty."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
-        Column("Task", 20, task_cell, grow=2),
+        Column("Task", 20, task_cell, grow=2, tail=True),
         Column("Arguments", 14, arguments_cell, grow=3, rank=1),
         Column("Waits", 6, lambda row, now: ago(_enqueued_at(row), now), right=True),
         Column("Attempt", 8, attempt_cell, rank=2),

@@ -46,7 +46,7 @@ def _who(line: Line, _now: float) -> Cell:
     if line.job is None:
         return line.worker.id, "title"
     job = line.job.payload.job
-    return f"   {job.task}" if job else "   (unreadable)"
+    return f"└ {job.task}" if job else "└ (unreadable)"
 
 
 def _what(line: Line, _now: float) -> Cell:
@@ -94,7 +94,7 @@ class WorkersView(View):
 
     NAME = "workers"
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
-        Column("Worker and what it runs", 24, _who, grow=2),
+        Column("Worker and what it runs", 24, _who, grow=2, tail=True),
         Column("Queues, arguments", 14, _what, grow=2, rank=1),
         Column("Busy", 9, _busy, right=True),
         Column("Beat", 7, _beat, right=True),

@@ -174,10 +174,10 @@ class ActionLine(Static):
         """Say that it has begun."""
         self._show(Content.assemble((safe(title.rstrip("?")), "bold"), " …"), float("inf"))
 
-    def outcome(self, line: str, *, good: bool) -> None:
-        """Show what came of it, for a while."""
-        mark, style = ("✓", "bold $success") if good else ("✗", "bold $error")
-        stays = RESULT_STAYS if good else 3 * RESULT_STAYS
+    def outcome(self, line: str, tone: str) -> None:
+        """Show what came of it, for a while. ``tone`` is good, warn or bad."""
+        mark, style = _OUTCOMES[tone]
+        stays = RESULT_STAYS if tone == "good" else 3 * RESULT_STAYS
         self._show(Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
 
     def _show(self, content: Content, stays: float) -> None:
@@ -188,6 +188,13 @@ class ActionLine(Static):
     def _expire(self) -> None:
         if self.display and time.monotonic() > self._until:
             self.display = False
+
+
+_OUTCOMES = {
+    "good": ("✓", "bold $success"),
+    "warn": ("⚠", "bold $warning"),
+    "bad": ("✗", "bold $error"),
+}
 
 
 class KeyBar(Widget):

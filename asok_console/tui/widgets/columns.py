@@ -31,6 +31,8 @@ class Column(Generic[T]):
     grow: int = 0
     right: bool = False
     rank: int = 0
+    tail: bool = False
+    """Whether a text that is too long loses its beginning instead of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Placed(Generic[T]):
 
     column: Column[T]
     width: int
+
+    def fitted(self, text: str) -> str:
+        """A text in the column's width, to its side."""
+        return fit(text, self.width, right=self.column.right, tail=self.column.tail)
 
 
 def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
@@ -61,11 +67,15 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
     return tuple(placed)
 
 
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """``text`` in exactly ``width`` cells: cut with an ellipsis, or padded."""
+def fit(text: str, width: int, *, right: bool = False, tail: bool = False) -> str:
+    """``text`` in exactly ``width`` cells: cut with an ellipsis (``tail``: in front), or padded."""
     if width <= 0:
         return ""
     size = len(text) if text.isascii() else cell_len(text)
+    if size > width and tail:
+        while cell_len(text) > width - 1:
+            text = text[1:]
+        return fit("…" + text, width)
     if size > width:
         return set_cell_size(text, width - 1) + "…"
     padding = " " * (width - size)

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from asok_console.present.text import safe
 from asok_console.tui.theme import Tones
-from asok_console.tui.widgets.columns import GAP, Column, Placed, fit, lay_out
+from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 
 T = TypeVar("T")
 
@@ -304,7 +304,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         style = tones("title")
         segments = [Segment(" " * GUTTER, style)]
         for placed in self._placed:
-            title = fit(placed.column.title, placed.width, right=placed.column.right)
+            title = placed.fitted(placed.column.title)
             segments.append(Segment(title + " " * GAP, style))
         return segments
 
@@ -317,7 +317,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         for placed in self._placed:
             cell = placed.column.cell(row, self.now)
             text, tone = cell if isinstance(cell, tuple) else (cell, "")
-            text = fit(safe(text, CELL_LIMIT), placed.width, right=placed.column.right)
+            text = placed.fitted(safe(text, CELL_LIMIT))
             segments.append(Segment(text, tones(tone)))
             segments.append(Segment(" " * GAP))
         return segments

@@ -1,0 +1,99 @@
+"""The real console on the test's real Redis, in a terminal of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from asok_console.tui.app import ConsoleApp, Session
+from asok_console.tui.views.base import JobList
+from asok_core.config import Settings
+from asok_core.inspector import open_operator, open_reader
+
+PATIENCE = 10.0
+
+
+class Hand:
+    """A pilot with words for what a test does: press, wait for, read."""
+
+    def __init__(self, app: ConsoleApp, pilot: Pilot[Any]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def rows(self) -> JobList:
+        """The list of the view that is shown."""
+        return self.app.view.query_one(JobList)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, true: Callable[[], Any], what: str = "") -> None:
+        """Wait until something is true; fail with what was on the screen if it never is."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
+        while not true():
+            if loop.time() > deadline:
+                raise AssertionError(f"never came true: {what or true}\n{self.screen()}")
+            await asyncio.sleep(0.02)
+            await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def sees(self, text: str) -> None:
+        """Wait until a text is on the screen."""
+        await self.until(lambda: self.shows(text), f"{text!r} on the screen")
+
+    async def loses(self, text: str) -> None:
+        """Wait until a text is off the screen."""
+        await self.until(lambda: not self.shows(text), f"{text!r} off the screen")
+
+    def shows(self, text: str) -> bool:
+        """Whether a text is on the screen, also where a line was broken within it."""
+        screen = self.screen()
+        return text in screen or text in " ".join(screen.split())
+
+    def screen(self) -> str:
+        """What is on the screen, as text."""
+        width, height = self.app.size
+        strips = self.app.screen._compositor.render_strips()
+        assert len(strips) == height
+        return "\n".join(strip.text[:width].rstrip() for strip in strips)
+
+
+Open = Callable[..., AbstractAsyncContextManager[Hand]]
+
+
+@pytest.fixture
+def open_console(make_settings: Callable[..., Settings]) -> Open:
+    """Open the console: ``async with open_console(size=(80, 24), read_only=True) as hand``."""
+
+    @asynccontextmanager
+    async def opened(
+        *,
+        size: tuple[int, int] = (80, 24),
+        read_only: bool = False,
+        settings: Settings | None = None,
+        **session: Any,
+    ) -> AsyncIterator[Hand]:
+        settings = settings or make_settings()
+        reader = open_reader(settings)
+        operator = None if read_only else open_operator(settings)
+        app = ConsoleApp(
+            Session(
+                reader, operator, "redis://cache.internal:6379/0", **{"interval": 0.2} | session
+            )
+        )
+        async with app.run_test(size=size) as pilot:
+            hand = Hand(app, pilot)
+            await hand.until(lambda: app.snapshot is not None, "the first snapshot")
+            yield hand
+        if operator is not None:
+            operator.close()
+
+    return opened

@@ -1,0 +1,370 @@
+"""What an operator sees and does, by keys alone, on a real Redis."""
+
+from __future__ import annotations
+
+import json
+
+import redis
+
+from asok_console.tui.app import VIEWS
+from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.job import JobScreen
+from tests.tui import seed
+from tests.tui.conftest import Open
+from tests.tui.seed import KEYS
+
+
+async def test_every_view_shows_its_part_of_the_shop(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    expected = {
+        "1": ("1,335 pending", "7 running", "14 delayed", "46 dead", "❙❙ low", "no worker"),
+        "2": ("Queue default", "1 of 1,204", "mail.send_receipt", "1 of 4"),
+        "3": ("Delayed", "1 of 14", "in 4", "TimeoutError"),
+        "4": ("7 running", "▶ running", "✓ completed", "✗ failed"),
+        "5": ("2 alive", "7 of 8 threads busy", "web-1", "3/4"),
+        "6": ("Dead letters", "1 of 46", "ConnectionError: smtp", "4 of 4"),
+    }
+    async with open_console(size=(120, 40)) as hand:
+        for key, texts in expected.items():
+            await hand.press(key)
+            for text in texts:
+                await hand.sees(text)
+
+
+async def test_a_view_fits_the_smallest_screen(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(80, 24)) as hand:
+        for number in range(1, len(VIEWS) + 1):
+            await hand.press(str(number))
+            lines = hand.screen().splitlines()
+            assert len(lines) == 24
+            assert "Asok" in lines[0]
+            assert "q quit" in lines[-1]
+
+
+async def test_the_overview_counts_anew_each_time(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    async with open_console() as hand:
+        await hand.sees("0 pending")
+        seed.pending(redis_client, "high", 12, first=1, age=5)
+        await hand.sees("12 pending")
+
+
+async def test_enter_on_a_queue_shows_its_pending_jobs(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "high", 3, first=1, age=5)
+    seed.pending(redis_client, "low", 5, first=10, age=5)
+    async with open_console() as hand:
+        await hand.sees("low")
+        while "▸ low" not in hand.screen():
+            await hand.press("j")
+        await hand.press("enter")
+        await hand.sees("Queue low   1 of 5")
+        await hand.press("escape")
+        await hand.sees("8 pending")
+
+
+async def test_the_cursor_stays_on_its_job_when_new_ones_arrive(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 300))
+    async with open_console() as hand:
+        await hand.press("6", "j", "j", "j")
+        await hand.sees("4 of 300")
+        rows = hand.rows
+        held, line = rows.cursor_key, rows.cursor - rows.scroll_y
+        for letter in seed.letters(now + 30, 7, first=100):
+            redis_client.lpush(KEYS.dead, letter)
+        await hand.sees("11 of 307")
+        assert rows.row is not None
+        assert rows.cursor_key == held == rows.row.key
+        assert rows.cursor - rows.scroll_y == line
+
+
+async def test_the_cursor_is_found_again_after_a_flood(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 50))
+    async with open_console() as hand:
+        await hand.press("6", "j", "j")
+        await hand.sees("3 of 50")
+        held = hand.rows.cursor_key
+        redis_client.lpush(KEYS.dead, *seed.letters(now + 30, 2000, first=20_000, every=0.001))
+        await hand.sees("2,003 of 2,050")
+        assert hand.rows.cursor_key == held
+
+
+async def test_the_cursor_never_wraps(redis_client: redis.Redis, open_console: Open) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 5))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 5")
+        await hand.press("k", "up")
+        assert hand.rows.cursor == 0
+        await hand.press("G", "j", "down", "pagedown")
+        assert hand.rows.cursor == 4
+
+
+async def test_a_long_queue_is_read_in_windows(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "default", 20_000, first=1, age=600)
+    async with open_console() as hand:
+        await hand.press("2")
+        await hand.sees("1 of 20,000")
+        await hand.press("G")
+        await hand.sees("20,000 of 20,000")
+        await hand.sees("00004e20")
+        assert len(hand.rows.loaded) < 300
+
+
+async def test_marks_hold_to_their_jobs_and_escape_clears_them(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 9))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 9")
+        await hand.press("space", "space")
+        await hand.sees("● 2 marked")
+        marked = set(hand.rows.marks)
+        redis_client.lpush(KEYS.dead, *seed.letters(now, 3, first=100))
+        await hand.sees("of 12")
+        assert set(hand.rows.marks) == marked == {seed.job_id(5000), seed.job_id(5001)}
+        await hand.press("escape")
+        await hand.loses("marked")
+        assert hand.app.view_name == "dead"
+
+
+async def test_a_job_shows_record_arguments_and_traceback(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 3))
+    async with open_console(size=(100, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 3")
+        await hand.press("enter")
+        for text in ("✗ failed", "shop.mail.send_receipt", seed.job_id(5000), "signed with our key",
+                     "TimeoutError: gateway took longer", "gateway.py", '"ada@example.org"'):  # fmt: skip
+            await hand.sees(text)
+        await hand.press("escape")
+        assert not isinstance(hand.app.screen, JobScreen)
+
+
+async def test_requeue_asks_first_and_puts_one_letter_back(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        await hand.press("j", "r")
+        await hand.sees("Requeue 1 dead letter?")
+        await hand.sees("redis://cache.internal:6379/0")
+        await hand.sees(f"asok dlq requeue --id {seed.job_id(5001)}")
+        assert hand.app.focused is not None
+        assert hand.app.focused.id == "no"
+        await hand.press("enter")
+        assert redis_client.llen(KEYS.dead) == 6
+        await hand.press("r", "tab", "enter")
+        await hand.sees("Requeued 1 dead letter")
+        assert redis_client.llen(KEYS.dead) == 5
+        (raw,) = redis_client.lrange(KEYS.queue("high"), 0, -1)
+        envelope = json.loads(raw)
+        assert json.loads(envelope["job"])["id"] == seed.job_id(5001)
+
+
+async def test_marked_letters_are_requeued_together(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        await hand.press("space", "space", "space", "r")
+        await hand.sees("Requeue 3 dead letters?")
+        await hand.press("tab", "enter")
+        await hand.sees("Requeued 3 dead letters")
+        await hand.loses("marked")
+        assert redis_client.llen(KEYS.dead) == 3
+
+
+async def test_purge_wants_the_typed_word(redis_client: redis.Redis, open_console: Open) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        await hand.press("D")
+        await hand.sees("Purge 6 dead letters?")
+        await hand.sees("none: all of them")
+        assert hand.app.screen.query_one("#yes").disabled
+        await hand.press("shift+tab", *"purg", "enter", "enter")
+        assert isinstance(hand.app.screen, Confirm)
+        assert redis_client.llen(KEYS.dead) == 6
+        await hand.press("e", "enter", "enter")
+        await hand.sees("Purged 6 dead letters")
+        assert redis_client.llen(KEYS.dead) == 0
+
+
+async def test_what_dies_after_the_question_is_left_out(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 6))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        await hand.press("R")
+        await hand.sees("Requeue 6 dead letters?")
+        redis_client.lpush(KEYS.dead, *seed.letters(now + 100, 2, first=800))
+        await hand.press("tab", "enter")
+        await hand.sees("Requeued 6 dead letters")
+        assert redis_client.llen(KEYS.dead) == 2
+
+
+async def test_what_went_meanwhile_is_skipped_and_counted(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 2")
+        await hand.press("space", "space", "r")
+        await hand.sees("Requeue 2 dead letters?")
+        redis_client.lpop(KEYS.dead)
+        await hand.press("tab", "enter")
+        await hand.sees("Requeued 1 dead letter · 1 skipped")
+
+
+async def test_a_protected_session_wants_the_word_for_bulk(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    async with open_console(protected=True) as hand:
+        await hand.sees("PROTECTED")
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        await hand.press("r")
+        await hand.sees("Requeue 1 dead letter?")
+        assert not hand.app.screen.query("#word")
+        await hand.press("escape", "R")
+        await hand.sees("Type requeue to go on")
+
+
+async def test_a_read_only_session_has_no_way_to_act(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(read_only=True) as hand:
+        await hand.sees("READ-ONLY")
+        assert hand.app.session.operator is None
+        for view in "1236":
+            await hand.press(view)
+            for key in ("r", "R", "d", "D", "P", "delete"):
+                await hand.press(key)
+                assert not isinstance(hand.app.screen, Confirm)
+            assert "requeue" not in hand.screen().splitlines()[-1]
+
+
+async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_console: Open) -> None:
+    seed.pending(redis_client, "high", 3, first=1, age=5)
+    async with open_console() as hand:
+        await hand.sees("high")
+        while "▸ high" not in hand.screen():
+            await hand.press("j")
+        await hand.press("P")
+        await hand.sees("Pause queue 'high'?")
+        await hand.press("tab", "enter")
+        await hand.sees("❙❙ paused")
+        assert redis_client.smembers(KEYS.paused) == {b"high"}
+        await hand.press("P")
+        await hand.sees("Resume queue 'high'?")
+        await hand.press("tab", "enter")
+        await hand.loses("❙❙ paused")
+        assert not redis_client.exists(KEYS.paused)
+
+
+async def test_a_delayed_job_runs_now(redis_client: redis.Redis, open_console: Open) -> None:
+    seed.delayed(redis_client, 3)
+    async with open_console() as hand:
+        await hand.press("3")
+        await hand.sees("1 of 3")
+        await hand.press("G", "r")
+        await hand.sees("Run 1 job now?")
+        await hand.press("tab", "enter")
+        await hand.sees("Promoted 1 job")
+        assert redis_client.zcard(KEYS.delayed) == 2
+        assert redis_client.llen(KEYS.queue("default")) == 1
+
+
+async def test_a_pending_job_is_cancelled(redis_client: redis.Redis, open_console: Open) -> None:
+    seed.pending(redis_client, "default", 3, first=1, age=5)
+    async with open_console() as hand:
+        await hand.press("2")
+        await hand.sees("1 of 3")
+        await hand.press("d")
+        await hand.sees("Cancel 1 job?")
+        await hand.press("tab", "enter")
+        await hand.sees("Cancelled 1 job")
+        assert redis_client.llen(KEYS.queue("default")) == 2
+
+
+async def test_help_names_every_key_of_the_view(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    async with open_console(size=(100, 70)) as hand:
+        await hand.press("6", "question_mark")
+        await hand.sees("Keys in Dead letters")
+        for text in (
+            "put the dead letter back",
+            "mark or unmark",
+            "Ctrl+P",
+            "read from Redis more",
+        ):
+            await hand.sees(text)
+        await hand.press("escape")
+        await hand.loses("Keys in Dead letters")
+
+
+async def test_q_goes_back_and_then_quits(redis_client: redis.Redis, open_console: Open) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 3")
+        await hand.press("enter", "q")
+        assert not isinstance(hand.app.screen, JobScreen)
+        await hand.press("q")
+        assert hand.app._exit
+
+
+async def test_ctrl_c_quits_even_while_a_word_is_typed(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 3")
+        await hand.press("D", "shift+tab", "p", "ctrl+c")
+        assert hand.app._exit
+        assert redis_client.llen(KEYS.dead) == 3
+
+
+async def test_freeze_holds_the_picture(redis_client: redis.Redis, open_console: Open) -> None:
+    async with open_console() as hand:
+        await hand.press("p")
+        await hand.sees("frozen")
+        seed.pending(redis_client, "high", 12, first=1, age=5)
+        await hand.pilot.pause(0.8)
+        assert "12 pending" not in hand.screen()
+        await hand.press("p")
+        await hand.sees("12 pending")
