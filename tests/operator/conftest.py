@@ -14,7 +14,9 @@ import pytest
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.roles import Progress
 from asok_core.job import Job
+from asok_core.snapshot import Row
 from asok_core.wire import Keyring, bury, seal
 from tests.conftest import SECRET_KEY
 
@@ -50,11 +52,25 @@ def foreign_letter(job: Job, failed_at: float) -> bytes:
     ).encode()
 
 
+class Steps(list[Progress]):
+    """A watch that lets an action go on and remembers how far it was."""
+
+    def __call__(self, progress: Progress) -> bool:
+        self.append(progress)
+        return True
+
+
+def number(row: Row) -> int:
+    """The first argument of a row's job, which Bench counts up."""
+    assert row.payload.job
+    return int(row.payload.job.args[0])
+
+
 @dataclass
 class Bench:
     """A Redis with jobs in it, and the operator under test."""
 
-    client: redis.Redis
+    client: Any
     url: str
     operator: RedisOperator
     keys: Keys = field(default_factory=Keys)
@@ -89,21 +105,25 @@ class Bench:
 
     def dead(self) -> list[bytes]:
         """The dead letters, oldest first."""
-        return self.client.lrange(self.keys.dead, 0, -1)[::-1]
+        return self._oldest_first(self.keys.dead)
 
     def pending(self, queue: str = "default") -> list[bytes]:
         """The pending envelopes, the next to run first."""
-        return self.client.lrange(self.keys.queue(queue), 0, -1)[::-1]
+        return self._oldest_first(self.keys.queue(queue))
 
     def trash(self, operation: str | None) -> list[bytes]:
         """The trash of an operation, oldest first."""
-        return self.client.lrange(self.keys.trash(operation or ""), 0, -1)[::-1]
+        return self._oldest_first(self.keys.trash(operation or ""))
 
     def record(self, job_id: str) -> dict[str, str]:
         """The fields of a record that is a hash."""
         return {
             k.decode(): v.decode() for k, v in self.client.hgetall(self.keys.job(job_id)).items()
         }
+
+    def _oldest_first(self, key: str) -> list[bytes]:
+        elements: list[bytes] = self.client.lrange(key, 0, -1)
+        return elements[::-1]
 
     def places(self) -> Counter[str]:
         """In how many places each job id is, over everything that holds envelopes."""
@@ -120,12 +140,13 @@ class Bench:
 def job_id(raw: bytes) -> str:
     """The id of the job in an envelope or letter."""
     fields = json.loads(raw)
-    return json.loads(fields["job"])["id"] if "job" in fields else fields["id"]
+    return str(json.loads(fields["job"])["id"] if "job" in fields else fields["id"])
 
 
 def job_of(raw: bytes) -> dict[str, Any]:
     """The job's fields in an envelope or letter."""
-    return json.loads(json.loads(raw)["job"])
+    fields: dict[str, Any] = json.loads(json.loads(raw)["job"])
+    return fields
 
 
 @pytest.fixture

@@ -12,8 +12,18 @@ from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.snapshot import digest
 from asok_core.states import Place
-from asok_core.wire import unseal
-from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, job_id, job_of
+from asok_core.wire import bury, seal_text, unseal
+from tests.operator.conftest import (
+    KEYRING,
+    STRANGER,
+    Bench,
+    Steps,
+    foreign_letter,
+    job_id,
+    job_of,
+    letter,
+    number,
+)
 
 ALL = Scope(Place.DEAD)
 
@@ -56,8 +66,6 @@ def test_requeue_keeps_every_unknown_key_of_the_job_text(bench: Bench) -> None:
     job = bench.job()
     (raw,) = bench.die(job)
     fields = job_of(raw) | {"timeout": "odd", "x": {"deep": [1, None]}, "unique": None}
-    from asok_core.wire import seal_text, bury
-
     bench.client.delete("asok:dlq")
     text = json.dumps(fields)
     bench.client.lpush("asok:dlq", bury(seal_text(text, KEYRING), failed_at=1, error="e"))
@@ -108,9 +116,9 @@ def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) ->
 def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
     jobs = [bench.job(function="mail" if n % 3 else "sms") for n in range(1500)]
     bench.die(*jobs)
-    seen: list[Progress] = []
-    scope = Scope(Place.DEAD, match=lambda row: row.payload.job.function == "sms", words="task:sms")
-    result = bench.operator.requeue(scope, watch=lambda p: seen.append(p) or True)
+    seen = Steps()
+    scope = Scope(Place.DEAD, match=lambda row: number(row) % 3 == 0, words="task:sms")
+    result = bench.operator.requeue(scope, watch=seen)
     assert result.applied == 500
     assert [job_id(raw) for raw in bench.dead()] == [j.id for j in jobs if j.function == "mail"]
     assert [job_id(raw) for raw in bench.pending()] == [j.id for j in jobs if j.function == "sms"]
@@ -133,8 +141,6 @@ def test_requeue_without_its_boundary_goes_by_count_and_time(bench: Bench) -> No
     now = bench.client.time()[0]
     scope = Scope(Place.DEAD, limit=3, before=now, boundary=digest(letters[-1]))
     bench.client.lrem("asok:dlq", 1, letters[-1])
-    from tests.operator.conftest import letter
-
     bench.client.lpush("asok:dlq", letter(bench.job(), now + 10))
     result = bench.operator.requeue(scope)
     assert (result.applied, result.skipped) == (2, {"no longer there": 1})
@@ -165,7 +171,7 @@ def test_requeue_meets_a_key_of_another_type(bench: Bench, key: str) -> None:
     bench.client.delete(key)
     bench.client.set(key, "text", ex=60)
     before = bench.dead() if key != "asok:dlq" else None
-    with pytest.raises(Refused, match="WRONGTYPE|should be a stream"):
+    with pytest.raises(Refused, match=r"WRONGTYPE|should be a stream"):
         bench.operator.requeue(ALL)
     assert before is None or bench.dead() == before
     assert bench.pending() == []
@@ -200,17 +206,17 @@ def test_requeue_of_identical_letters_takes_each_once(bench: Bench) -> None:
 
 def test_requeue_of_huge_letters_goes_in_small_stretches(bench: Bench) -> None:
     bench.die(*(bench.job(args=("x" * 700_000,)) for _ in range(12)))
-    steps: list[Progress] = []
-    result = bench.operator.requeue(ALL, watch=lambda p: steps.append(p) or True)
+    steps = Steps()
+    result = bench.operator.requeue(ALL, watch=steps)
     assert result.applied == 12
     assert len(steps) > 2
 
 
 def test_requeue_at_a_rate_goes_in_small_even_steps(bench: Bench) -> None:
     bench.die(*(bench.job() for _ in range(12)))
-    steps: list[int] = []
-    bench.operator.requeue(ALL, rate=20, watch=lambda p: steps.append(p.applied) or True)
-    assert steps == [10, 12]
+    steps = Steps()
+    bench.operator.requeue(ALL, rate=20, watch=steps)
+    assert [step.applied for step in steps] == [10, 12]
 
 
 def test_requeue_acts_on_dead_letters_only(bench: Bench) -> None:

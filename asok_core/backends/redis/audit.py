@@ -46,13 +46,15 @@ class Operation:
     place: str = ""
     queue: str = ""
     words: str = ""
-    whole: bool = False
-    """Whether the trash holds a list that was renamed as a whole."""
     id: str = field(default_factory=_new_id)
 
     def header(self) -> list[Arg]:
         """The first four arguments of every script that writes the audit."""
         return [self.keys.namespace, self.id, self._about(), "{}"]
+
+    def begin(self, link: Link) -> None:
+        """Open the entry before anything moves: who may not write it, may not act."""
+        self.finish(link, "running", {})
 
     def finish(self, link: Link, state: str, counts: Mapping[str, int]) -> None:
         """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
@@ -67,7 +69,6 @@ class Operation:
             "place": self.place,
             "queue": self.queue,
             "words": self.words[:WORDS],
-            "whole": "1" if self.whole else "",
         }
         # Lone surrogates stand for the bytes of a name that is no UTF-8; Lua's JSON has none.
         return json.dumps({k: v.encode(errors="replace").decode() for k, v in about.items() if v})

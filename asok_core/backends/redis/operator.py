@@ -13,7 +13,7 @@ from asok_core.backends.redis.audit import Operation, operator_name
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import freeze
+from asok_core.backends.redis.scopes import among_newest, freeze
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.sweep import Sweep
 from asok_core.backends.redis.trash import purge_whole, restore
@@ -226,12 +226,17 @@ class RedisOperator:
         rate: float | None = None,
     ) -> Sweep:
         key = self._key(scope)
-        walk: Walk = ScoreWalk(key) if scope.place is Place.DELAYED else ListWalk(key)
+        frozen = freeze(link, scope, key)
+        walk: Walk = ScoreWalk(key)
+        if scope.place is not Place.DELAYED:
+            walk = ListWalk(key)
+            if scope.place is Place.DEAD and scope.ids:
+                walk.begin_near(*among_newest(link, scope.ids, key))
         return Sweep(
             link=link,
             operation=self._operation(action, scope),
             scope=scope,
-            frozen=freeze(link, scope, key),
+            frozen=frozen,
             walk=walk,
             keyring=self._keyring,
             watch=watch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import redis
@@ -32,6 +33,29 @@ class Frozen:
     newer: int = 0
 
 
+class Wanted:
+    """Tells cheaply, of most elements, that none of the wanted ids is theirs.
+
+    Reading an element takes thirty microseconds, and of a hundred thousand only one may be wanted.
+    """
+
+    def __init__(self, ids: frozenset[str] | None) -> None:
+        plain = ids is not None and all(_PLAIN.fullmatch(each) for each in ids)
+        self._ids = frozenset(each.encode() for each in ids) if ids and plain else None
+
+    def may_hold(self, raw: bytes) -> bool:
+        """False only when the element is surely not wanted."""
+        if self._ids is None:
+            return True
+        # An id that is not written plainly, or none at all: that takes a closer look.
+        named = _ID.findall(raw)
+        return not named or not self._ids.isdisjoint(named)
+
+
+_PLAIN = re.compile(r"[0-9A-Za-z_.:-]+")
+_ID = re.compile(rb'"id\\?": ?\\?"([0-9A-Za-z_.:-]+)\\?"')
+
+
 def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
     """Find where the confirmed scope ends by now; without a confirmation it ends here and now.
 
@@ -57,6 +81,23 @@ def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
         chunk = min(chunk * 4, 500)
     # Its newest element is gone, or more came since than is worth looking through.
     return Frozen(length if scope.limit is None else min(scope.limit, length), before)
+
+
+def among_newest(link: Link, ids: frozenset[str], key: bytes) -> tuple[list[bytes], int]:
+    """The newest elements, newest first, if all of ``ids`` are theirs (else none), and the length.
+
+    What an operator has before the eyes is mostly there: a walk from the oldest would take long.
+    """
+    seen: list[bytes] = []
+    keys: list[str] = []
+    for chunk in (16, 64, 256):
+        length, elements = _heads(link, key, len(seen), chunk)
+        seen += elements
+        keys += (Row(0, peek(raw), Place.DEAD, "").key for raw in elements)
+        # The oldest of them is to be the walk's anchor, so it may not be wanted itself.
+        if ids.issubset(keys[:-1]):
+            return seen, length
+    return [], length
 
 
 def _was_confirmed(raw: bytes, scope: Scope, place: int, before: float) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
-from asok_core.backends.redis.scopes import Frozen, born_at
+from asok_core.backends.redis.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.verdicts import Judge
 from asok_core.backends.redis.walks import STRETCH, Stretch, Walk
@@ -81,12 +81,17 @@ class Sweep:
     watch: Watch | None = None
     rate: float | None = None
     tally: Tally = field(default_factory=Tally)
+    wanted: Wanted = field(init=False)
     cancelled: bool = False
     _fenced: bool | None = None
     _fences: int = 0
 
+    def __post_init__(self) -> None:
+        self.wanted = Wanted(self.scope.ids)
+
     def run(self, script: Script, frame: Frame, judge: Judge) -> CommandResult:
         """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done."""
+        self.operation.begin(self.link)
         try:
             while self._step(script, frame, judge):
                 pass
@@ -165,10 +170,11 @@ class Sweep:
     def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
         rows = []
         for at, raw in enumerate(stretch.elements):
-            row = self._row(stretch, at, raw)
-            if self._holds(row):
-                self.tally.found.add(row.key)
-                rows.append((at, row))
+            if self.wanted.may_hold(raw):
+                row = self._row(stretch, at, raw)
+                if self._holds(row):
+                    self.tally.found.add(row.key)
+                    rows.append((at, row))
             if raw == self.frozen.fence:
                 self._fences += 1
                 if self._fences >= self.frozen.copies:
@@ -187,8 +193,8 @@ class Sweep:
 
     def _holds(self, row: Row) -> bool:
         scope = self.scope
-        if scope.ids is not None:
-            return row.key in scope.ids
+        if scope.ids is not None and row.key not in scope.ids:
+            return False
         if scope.queue is not None and row.queue != scope.queue:
             return False
         born = born_at(row)

@@ -20,7 +20,10 @@ from asok_core.wire import peek
 NEWER_AT_ONCE = 2_000
 """Letters that one script moves aside so that a RENAME can do the rest."""
 COMPARISONS = 50_000_000
-"""How much looking for neighbours a restore may cost Redis; above, letters go to the oldest end."""
+"""How much looking for neighbours a restore may cost Redis (three seconds); above, the letters go to
+the oldest end."""
+COMPARISONS_AT_ONCE = 300_000
+"""The same for one script (twenty milliseconds)."""
 
 
 def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
@@ -29,7 +32,7 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
     A queue's jobs are out of reach of workers from that moment; their records follow in batches.
     """
     scope, operation, link = sweep.scope, sweep.operation, sweep.link
-    operation.whole = True
+    operation.begin(link)
     for _ in range(3):
         frozen = sweep.frozen
         if frozen.fence is None or frozen.newer > NEWER_AT_ONCE:
@@ -44,7 +47,6 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
             sweep.watch and sweep.watch(Progress(applied, applied, applied))
             return sweep.finish("done")
         sweep.frozen = freeze(link, scope, key)
-    operation.whole = False
     return None
 
 
@@ -74,13 +76,16 @@ def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None)
             f"nothing of {operation} is in the trash: it is restored already, or a day has passed"
         )
     undoing.place, undoing.queue = about.get("place", "dead"), about.get("queue", "")
-    if undoing.place == "dead" and (about.get("whole") or _too_many(link, keys, total)):
+    undoing.begin(link)
+    if undoing.place == "dead" and not _places_known(link, keys, operation, total):
         return _restore_whole(link, undoing, operation, total, watch)
     return _restore_each(link, undoing, operation, total, watch)
 
 
-def _too_many(link: Link, keys: Keys, total: int) -> bool:
-    return bool(total * link.call("LLEN", keys.dead) > COMPARISONS)
+def _places_known(link: Link, keys: Keys, operation: str, total: int) -> bool:
+    # A list that was renamed as a whole has kept its order, and needs no places.
+    known: int = link.call("EXISTS", keys.trash_places(operation))
+    return known == 1 and total * link.call("LLEN", keys.dead) <= COMPARISONS
 
 
 def _restore_whole(
@@ -102,8 +107,14 @@ def _restore_each(
     trash = undoing.keys.trash(operation)
     applied, seen, stopped = 0, 0, False
     refused: dict[str, int] = {}
+    batch = STRETCH
+    if undoing.place == "dead":
+        # Beside a neighbour means that Redis looks for the neighbour, from the newest on.
+        batch = max(
+            1, min(STRETCH, COMPARISONS_AT_ONCE // max(1, link.call("LLEN", undoing.keys.dead)))
+        )
     while seen < total and not stopped:
-        rows = _newest(link, trash, min(STRETCH, total - seen), undoing.queue)
+        rows = _newest(link, trash, min(batch, total - seen), undoing.queue)
         if not rows:
             break
         args: list[Arg] = [*undoing.header(), operation, undoing.place]

@@ -68,6 +68,12 @@ class ListWalk:
         self.left = left
         return Stretch(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
 
+    def begin_near(self, newest: Sequence[bytes], length: int) -> None:
+        """Begin above the oldest of ``newest`` (newest first), which are part of ``length``."""
+        if newest:
+            self._anchor = newest[-1]
+            self.left = length - len(newest) + 1
+
     def leave(self, elements: Sequence[bytes]) -> None:
         """Pass over ``elements``, oldest first."""
         if elements:

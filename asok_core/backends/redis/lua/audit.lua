@@ -36,6 +36,7 @@ local function note(ns, op, about, counts, applied, refused, state)
       'at', string.format('%d.%06d', tonumber(time[1]), tonumber(time[2])))
     for name, value in pairs(cjson.decode(about)) do redis.call('HSET', sums, name, value) end
   end
+  redis.call('EXPIRE', sums, TRASH_TTL)
   for name, n in pairs(cjson.decode(counts)) do redis.call('HINCRBY', sums, name, n) end
   for reason, n in pairs(refused) do redis.call('HINCRBY', sums, 'refused:' .. reason, n) end
   redis.call('HINCRBY', sums, 'applied', applied)
@@ -48,5 +49,4 @@ local function note(ns, op, about, counts, applied, refused, state)
   local fields = redis.call('HGETALL', sums)
   entry = redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', unpack(fields))
   redis.call('HSET', sums, 'entry', entry)
-  redis.call('EXPIRE', sums, TRASH_TTL)
 end

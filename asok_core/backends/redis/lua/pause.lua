@@ -4,7 +4,9 @@
 -- Reply: 1 paused, 0 it was already
 local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
 expect_audit(ns, op)
-local changed = redis.call('SADD', ns .. ':paused', queue)
-redis.pcall('PUBLISH', ns .. ':wake', 'pause ' .. queue)
+expect('set', ns .. ':paused')
+local changed = 1 - redis.call('SISMEMBER', ns .. ':paused', queue)
 note(ns, op, ARGV[3], ARGV[4], changed, {}, 'done')
+redis.call('SADD', ns .. ':paused', queue)
+redis.call('PUBLISH', ns .. ':wake', 'pause ' .. queue)
 return changed

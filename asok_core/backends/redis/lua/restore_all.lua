@@ -18,5 +18,6 @@ else
   restored = math.min(restored, most)
   for _ = 1, restored do redis.call('LMOVE', trash, dead, 'LEFT', 'RIGHT') end
 end
+if redis.call('EXISTS', trash) == 0 then redis.call('DEL', trash .. ':at') end
 note(ns, op, ARGV[3], ARGV[4], restored, {}, 'running')
 return { restored, redis.call('LLEN', trash) }

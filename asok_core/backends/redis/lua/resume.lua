@@ -4,7 +4,9 @@
 -- Reply: 1 resumed, 0 it was not paused
 local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
 expect_audit(ns, op)
-local changed = redis.call('SREM', ns .. ':paused', queue)
-redis.pcall('PUBLISH', ns .. ':wake', 'resume ' .. queue)
+expect('set', ns .. ':paused')
+local changed = redis.call('SISMEMBER', ns .. ':paused', queue)
 note(ns, op, ARGV[3], ARGV[4], changed, {}, 'done')
+redis.call('SREM', ns .. ':paused', queue)
+redis.call('PUBLISH', ns .. ':wake', 'resume ' .. queue)
 return changed

@@ -1,0 +1,178 @@
+"""Two operators at once, and one that is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.errors import UsageError
+from asok_core.states import Place
+from tests.operator.conftest import KEYRING, Bench, job_id, number
+
+ALL = Scope(Place.DEAD)
+
+
+def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
+    """Run each verb in a thread of its own, all at the same time."""
+    barrier = threading.Barrier(len(verbs))
+    results: list[CommandResult] = []
+
+    def act(verb: str, scope: Scope) -> None:
+        operator = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
+        barrier.wait(10)
+        results.append(getattr(operator, verb)(scope))
+        operator.close()
+
+    threads = [threading.Thread(target=act, args=each) for each in verbs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert len(results) == len(verbs)
+    return results
+
+
+def test_two_operators_requeue_the_same_letters_and_none_goes_twice(bench: Bench) -> None:
+    jobs = [bench.job() for _ in range(3000)]
+    bench.die(*jobs)
+    first, second = race(bench, ("requeue", ALL), ("requeue", ALL))
+    assert first.applied + second.applied == 3000
+    assert bench.dead() == []
+    assert sorted(job_id(raw) for raw in bench.pending()) == [job.id for job in jobs]
+
+
+def test_requeue_and_purge_of_overlapping_filters_share_the_letters(bench: Bench) -> None:
+    jobs = [bench.job(queue=f"q{n % 3}") for n in range(3000)]
+    bench.die(*jobs)
+    even = Scope(Place.DEAD, match=lambda row: number(row) % 2 == 0)
+    third = Scope(Place.DEAD, match=lambda row: number(row) % 3 == 0)
+    requeued, purged = sorted(
+        race(bench, ("requeue", even), ("purge", third)),
+        key=lambda result: result.action != "requeue",
+    )
+    dead = [job_id(raw) for raw in bench.dead()]
+    assert dead == [job.id for n, job in enumerate(jobs) if n % 2 and n % 3]
+    assert requeued.applied + purged.applied == 2000
+    assert len(bench.trash(purged.operation)) == purged.applied
+    assert set(bench.places().values()) == {1}
+
+
+def test_letters_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: Bench) -> None:
+    jobs = [bench.job() for _ in range(2000)]
+    bench.die(*jobs)
+    late: list[bytes] = []
+
+    def meanwhile(_progress: object) -> bool:
+        late.extend(bench.die(bench.job(), bench.job()))
+        # As a worker caps the list: the oldest go.
+        bench.client.ltrim("asok:dlq", 0, bench.client.llen("asok:dlq") - 8)
+        return True
+
+    odd = Scope(Place.DEAD, match=lambda row: number(row) % 2 == 1)
+    result = bench.operator.requeue(odd, watch=meanwhile)
+    pending = {job_id(raw) for raw in bench.pending()}
+    assert len(pending) == result.applied
+    left = {job_id(raw) for raw in bench.dead()}
+    assert {job_id(raw) for raw in late} <= left
+    assert not {job.id for job in jobs[1::2]} & left
+    assert not pending & left
+
+
+def test_two_restores_of_the_same_trash_put_back_each_letter_once(bench: Bench) -> None:
+    letters = bench.die(*(bench.job() for _ in range(900)))
+    chosen = frozenset(job_id(raw) for raw in letters[::2])
+    operation = bench.operator.purge(Scope(Place.DEAD, ids=chosen)).operation or ""
+    outcomes: list[int] = []
+
+    def act() -> None:
+        operator = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
+        try:
+            outcomes.append(operator.restore(operation).applied)
+        except UsageError:
+            outcomes.append(0)
+        operator.close()
+
+    threads = [threading.Thread(target=act) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert sum(outcomes) == 450
+    assert bench.dead() == letters
+
+
+VICTIM = """
+import sys
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.roles import Scope
+from asok_core.states import Place
+from asok_core.wire import Keyring
+
+url, key, verb = sys.argv[1:]
+operator = RedisOperator(Endpoint(url), Keys(), Keyring(key.encode()), who="victim@desk")
+match = (lambda row: True) if verb == "purge" else None
+scope = Scope(Place.DEAD, match=match)
+getattr(operator, verb)(scope, watch=lambda p: print(p.applied, flush=True) or True)
+"""
+
+
+@pytest.mark.parametrize("verb", ["requeue", "purge"])
+def test_an_operator_killed_in_the_middle_loses_and_doubles_nothing(
+    bench: Bench, verb: str, tmp_path: Path
+) -> None:
+    jobs = [bench.job() for _ in range(6000)]
+    bench.die(*jobs)
+    program = tmp_path / "victim.py"
+    program.write_text(VICTIM)
+    victim = subprocess.Popen(
+        [sys.executable, str(program), bench.url, KEYRING.secret.decode(), verb],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert victim.stdout is not None
+    for _ in range(3):
+        assert victim.stdout.readline()
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(10)
+    victim.stdout.close()
+    settled_length(bench)
+
+    moved = 6000 - len(bench.dead())
+    assert 0 < moved < 6000
+    places = bench.places()
+    assert len(places) == 6000
+    assert set(places.values()) == {1}
+    (entry,) = bench.client.xrange("asok:audit")
+    assert (entry[1][b"who"], entry[1][b"state"]) == (b"victim@desk", b"running")
+    assert int(entry[1][b"applied"]) == moved
+    if verb == "purge":
+        operation = entry[1][b"operation"].decode()
+        assert bench.operator.restore(operation).applied == moved
+        assert [job_id(raw) for raw in bench.dead()] == [job.id for job in jobs]
+    else:
+        assert bench.operator.requeue(ALL).applied == 6000 - moved
+        assert [job_id(raw) for raw in bench.pending()] == [job.id for job in jobs]
+
+
+def settled_length(bench: Bench) -> None:
+    """Wait until the last batch that was sent before the kill is through."""
+    deadline = time.monotonic() + 10
+    before = -1
+    while time.monotonic() < deadline:
+        now = bench.client.llen("asok:dlq")
+        if now == before:
+            return
+        before = now
+        time.sleep(0.1)
