@@ -13,9 +13,9 @@ from typing import NamedTuple
 from asok_core.job import MAX_RETRIES, Job
 from asok_core.wire import Keyring, Payload, Trust, peek
 
-_TEXT = r'"((?:[^"\\]|\\.){0,200})"'
-_NAME = re.compile(rf'"function": {_TEXT}, (?:"hard_timeout": [^,"]{{1,30}}, )?"id": {_TEXT}')
-_PLACE = re.compile(rf'"module": {_TEXT}, "queue": {_TEXT}')
+_STRING = r'"((?:[^"\\]|\\.){0,200})"'
+_NAME = re.compile(rf'"function": {_STRING}, (?:"hard_timeout": [^,"]{{1,30}}, )?"id": {_STRING}')
+_PLACE = re.compile(rf'"module": {_STRING}, "queue": {_STRING}')
 _RETRIES = re.compile(r'"retries": (\d{1,9}), "retry_count": (\d{1,9})')
 _BACKOFF = re.compile(r'"backoff": (\d{1,9}(?:\.\d{1,9})?)')
 _ENQUEUED = re.compile(r'"enqueued_at": (\d{1,12}(?:\.\d{1,9})?)')
@@ -50,7 +50,8 @@ def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
     head, tail = _plain(item.head), _plain(item.tail)
     problem = f"{item.size:,} bytes, too large to be listed: open it to see the whole"
     payload = Payload(item.head, None, Trust.UNVERIFIED, problem)
-    failed = _last(_FAILED, tail) or _last(_FAILED, head)
+    # These stand beside the job's text, not in it, so their quotes are escaped only once.
+    failed = _last(_FAILED, _text(item.tail)) or _last(_FAILED, _text(item.head))
     if failed:
         payload = replace(payload, failed_at=float(failed[1]), error=_unescaped(failed[2]))
     name = _NAME.search(head) or _last(_NAME, tail)
@@ -73,9 +74,13 @@ def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
     return replace(payload, job=job)
 
 
+def _text(end: bytes) -> str:
+    return end.decode("utf-8", "replace")
+
+
 def _plain(end: bytes) -> str:
     # Inside an envelope the job is JSON within a JSON string, so its quotes are escaped once more.
-    text = end.decode("utf-8", "replace")
+    text = _text(end)
     if r"\"" in text:
         text = text.replace(r"\"", '"').replace(r"\\", "\\")
     return text

@@ -22,7 +22,7 @@ class BucketMemory:
         self.width = width
         self._keep = keep
         self._known: dict[str, dict[int, Bucket]] = {}
-        self._closed: dict[str, int] = {}
+        self._read: dict[str, tuple[int, int]] = {}
 
     def span(self, now: float, seconds: int | None = None) -> tuple[int, int]:
         """Starts of the first and last bucket of the last ``seconds`` (default: all kept)."""
@@ -31,20 +31,22 @@ class BucketMemory:
 
     def missing_from(self, queue: str, first: int) -> int:
         """Start of the first bucket that has to be read, of those from ``first``."""
-        return max(first, self._closed.get(queue, first))
+        since, closed = self._read.get(queue, (first, first))
+        return first if first < since else max(first, closed)
 
     def absorb(self, queue: str, read: Iterable[Bucket], first: int, now: float) -> None:
         """Keep what was read from ``first`` up to now."""
         known = self._known.setdefault(queue, {})
-        closed = self._closed.get(queue)
-        if closed is not None and first > closed:
-            # A gap: what lies before it may be asked for again.
-            known.clear()
+        since, closed = self._read.get(queue, (first, first))
+        if first > closed:
+            # What lies between was never read: it must not pass for empty.
+            since = first
         known.update((bucket.start, bucket) for bucket in read)
         oldest = int(now) - self._keep - self.width
         for start in [start for start in known if start < oldest]:
             del known[start]
-        self._closed[queue] = int(now - _LATE) - int(now - _LATE) % self.width
+        still = int(now - _LATE)
+        self._read[queue] = (min(since, first), still - still % self.width)
 
     def window(self, queue: str, first: int, last: int) -> tuple[Bucket, ...]:
         """The buckets that start from ``first`` to ``last``, empty ones too, oldest first."""
@@ -57,8 +59,8 @@ class BucketMemory:
     def forget(self, queues: Iterable[str]) -> None:
         """Drop all queues but ``queues``."""
         kept = set(queues)
-        for queue in [queue for queue in self._closed if queue not in kept]:
-            del self._closed[queue]
+        for queue in [queue for queue in self._read if queue not in kept]:
+            del self._read[queue]
             self._known.pop(queue, None)
 
 

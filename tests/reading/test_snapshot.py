@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.reader import RedisReader
+from asok_core.config import Settings
+from asok_core.errors import Refused, Unreachable
+from asok_core.inspector import open_reader
+from asok_core.wire import seal
+from tests.conftest import SECRET_KEY
+from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
+
+
+@pytest.fixture
+def reader(make_settings: Callable[..., Settings]) -> Iterator[RedisReader]:
+    opened = open_reader(make_settings())
+    yield opened
+    opened.close()
+
+
+def queue_of(reader: RedisReader, name: str):  # type: ignore[no-untyped-def]
+    return next(queue for queue in reader.snapshot().queues if queue.name == name)
+
+
+def test_an_empty_redis_shows_the_configured_queues_and_zeros(reader: RedisReader) -> None:
+    snapshot = reader.snapshot()
+    assert [queue.name for queue in snapshot.queues] == ["high", "default", "low"]
+    assert (snapshot.pending, snapshot.delayed, snapshot.active, snapshot.dead) == (0, 0, 0, 0)
+    assert snapshot.next_due_at is None
+    assert snapshot.oldest_dead_at is None
+    assert snapshot.dead_head == ""
+    assert snapshot.server.version
+    assert snapshot.server.persistence == "none"
+
+
+def test_it_counts_every_place(reader: RedisReader, redis_client: redis.Redis) -> None:
+    now = server_time(redis_client)
+    push(redis_client, job(1, enqueued_at=now - 50), job(2), job(3, "high"))
+    redis_client.zadd(
+        KEYS.delayed, {seal(job(4), KEYRING): now - 5, seal(job(5), KEYRING): now + 60}
+    )
+    die(redis_client, job(6), "KeyError: 1", failed_at=now - 100)
+    die(redis_client, job(7), "KeyError: 2", failed_at=now - 10)
+    work(redis_client, "w1", "high", "default")
+    hold(redis_client, "w1.2", job(8, "high"), started_at=now - 7)
+
+    snapshot = reader.snapshot()
+    assert snapshot.taken_at == pytest.approx(now, abs=30)
+    assert (snapshot.pending, snapshot.delayed, snapshot.due) == (3, 2, 1)
+    assert (snapshot.active, snapshot.orphaned, snapshot.dead) == (1, 0, 2)
+    assert snapshot.next_due_at == pytest.approx(now - 5)
+    assert snapshot.oldest_dead_at == pytest.approx(now - 100)
+    stats = {queue.name: queue for queue in snapshot.queues}
+    assert (stats["default"].pending, stats["high"].pending, stats["low"].pending) == (2, 1, 0)
+    assert stats["default"].oldest_at == pytest.approx(now - 50)
+    assert stats["high"].active == 1
+    assert (stats["high"].consumers, stats["low"].consumers) == (1, 0)
+    (worker,) = snapshot.workers
+    assert (worker.host, worker.pid, worker.queues) == ("web1", 4711, ("high", "default"))
+    (running,) = worker.jobs
+    assert (running.payload.id, running.process, running.queue) == ("job-8", "w1.2", "high")
+    assert running.started_at == pytest.approx(now - 7)
+
+
+def test_it_takes_three_round_trips_whatever_stands_there(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = server_time(redis_client)
+    names = [f"q{n}" for n in range(50)]
+    redis_client.sadd(KEYS.queues, *names)
+    push(redis_client, *(job(n, names[n % 50]) for n in range(500)))
+    for n in range(10):
+        work(redis_client, f"w{n}", *names)
+        hold(redis_client, f"w{n}.1", job(1000 + n, names[n]), started_at=now)
+    for _ in range(3):
+        snapshot = reader.snapshot()
+        assert snapshot.cost.round_trips <= 3
+    assert snapshot.active == 10
+    assert snapshot.pending == 500
+    assert snapshot.cost.commands > 0
+    assert (snapshot.cost.reply_bytes or 0) > 1000
+
+
+def test_a_queue_that_only_a_worker_or_a_foreign_producer_knows_is_found(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    push(redis_client, job(1, "mail"))
+    work(redis_client, "w1", "reports")
+    assert queue_of(reader, "mail").pending == 1
+    assert queue_of(reader, "reports").consumers == 1
+
+
+def test_the_framework_says_the_age_of_its_next_job_in_the_record(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    push(redis_client, job(1))
+    text = json.dumps({"status": "pending", "result": None, "error": None, "ts": 1000.5})
+    redis_client.set(KEYS.job("job-1"), text, ex=60)
+    assert queue_of(reader, "default").oldest_at == 1000.5
+
+
+def test_a_claimed_job_that_has_not_begun_has_no_start(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", "default")
+    hold(redis_client, "w1.1", job(1))
+    record(redis_client, "job-1", status="retrying", started_at=5)
+    (running,) = reader.snapshot().workers[0].jobs
+    assert running.started_at is None
+
+
+def test_jobs_of_a_worker_without_a_lease_are_orphaned_until_they_are_taken_back(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    hold(redis_client, "gone.1", job(1))
+    snapshot = reader.snapshot()
+    assert (snapshot.active, snapshot.orphaned) == (1, 1)
+    redis_client.delete(KEYS.active("gone.1", "default"))
+    snapshot = reader.snapshot()
+    assert (snapshot.active, snapshot.orphaned) == (0, 0)
+
+
+def test_jobs_of_a_worker_whose_hash_expired_are_still_counted(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", "default")
+    hold(redis_client, "w1.1", job(1))
+    redis_client.delete(KEYS.worker("w1"))
+    assert reader.snapshot().active == 1
+
+
+def test_a_worker_past_its_lease_consumes_nothing(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "lost", "default", lease=-5)
+    work(redis_client, "quiet", "default", quiet=1)
+    snapshot = reader.snapshot()
+    assert len(snapshot.workers) == 2
+    assert next(q for q in snapshot.queues if q.name == "default").consumers == 0
+
+
+def test_paused_queues_are_marked(reader: RedisReader, redis_client: redis.Redis) -> None:
+    redis_client.sadd(KEYS.paused, "low")
+    assert queue_of(reader, "low").paused
+    assert not queue_of(reader, "high").paused
+
+
+def test_rates_come_from_the_last_closed_minute(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = int(server_time(redis_client))
+    start = now - now % 10
+    for back in (20, 30):
+        tally(
+            redis_client,
+            KEYS.fine("default", start - back),
+            enqueued=120,
+            completed=45,
+            failed=15,
+            run_ms=6000,
+            wait_ms=600,
+            run_b8=90,
+            run_b16=10,
+        )
+    stats = queue_of(reader, "default")
+    assert stats.enqueued_per_s == pytest.approx(4.0)
+    assert stats.completed_per_s == pytest.approx(1.5)
+    assert stats.failure_rate == pytest.approx(0.25)
+    assert stats.run_ms == pytest.approx(100)
+    assert stats.wait_ms == pytest.approx(10)
+    assert stats.run_p50_ms == pytest.approx(4)
+    assert stats.run_p95_ms == pytest.approx(16)
+    assert sum(bucket.enqueued for bucket in stats.recent) == 240
+    assert len(stats.recent) == 30
+
+
+def test_a_bucket_that_still_fills_is_read_again(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = int(server_time(redis_client))
+    # The next bucket as well, should the second turn between the two.
+    starts = [now - now % 10, now - now % 10 + 10]
+    for start in starts:
+        tally(redis_client, KEYS.fine("default", start), enqueued=1)
+    first = queue_of(reader, "default").recent[-1].enqueued
+    for start in starts:
+        redis_client.hincrby(KEYS.fine("default", start), "enqueued", 5)
+    assert (first, queue_of(reader, "default").recent[-1].enqueued) == (1, 6)
+
+
+def test_without_rates_no_statistics_are_read(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    push(redis_client, job(1))
+    snapshot = reader.snapshot(rates=False)
+    assert snapshot.pending == 1
+    assert all(queue.recent == () for queue in snapshot.queues)
+
+
+def test_history_sums_all_queues_and_keeps_empty_buckets(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = int(server_time(redis_client))
+    start = now - now % 60
+    tally(redis_client, KEYS.coarse("high", start - 120), completed=3)
+    tally(redis_client, KEYS.coarse("low", start - 120), completed=4)
+    for _ in range(2):
+        buckets = reader.history(None, 60, 10)
+        assert len(buckets) == 10
+        assert sum(bucket.completed for bucket in buckets) == 7
+        assert sum(bucket.completed for bucket in reader.history("low", 60, 10)) == 4
+    assert [bucket.width for bucket in reader.history("low", 10, 6)] == [10] * 6
+
+
+def test_a_longer_history_after_a_shorter_one_is_whole(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = int(server_time(redis_client))
+    start = now - now % 60
+    tally(redis_client, KEYS.coarse("default", start - 50 * 60), completed=3)
+    assert sum(bucket.completed for bucket in reader.history("default", 60, 5)) == 0
+    assert sum(bucket.completed for bucket in reader.history("default", 60, 60)) == 3
+
+
+@pytest.mark.keeps_keys(r"asok:.*")
+def test_hostile_keys_never_stop_a_snapshot(reader: RedisReader, redis_client: redis.Redis) -> None:
+    redis_client.set(KEYS.queue("high"), "no list")
+    redis_client.set(KEYS.delayed, "no set")
+    redis_client.set(KEYS.dead, "no list")
+    redis_client.set(KEYS.paused, "no set")
+    redis_client.set(KEYS.recent, "no list")
+    redis_client.set(KEYS.worker("w1"), "no hash")
+    redis_client.zadd(KEYS.workers, {"w1": 1e300, b"\xff\xfe": "-inf"})
+    redis_client.sadd(KEYS.queues, b"bad\xff", "a b", "\x1b]0;x\x07", "")
+    redis_client.lpush(KEYS.queue("low"), b"\xff\x00 no JSON")
+    now = int(server_time(redis_client))
+    fields = {"enqueued": -5, "completed": "x", "run_b1": -3, "run_b999": 7}
+    redis_client.hset(KEYS.fine("default", now - now % 10), mapping=fields)
+    push(redis_client, job(1, enqueued_at=1e15))
+
+    snapshot = reader.snapshot()
+    stats = {queue.name: queue for queue in snapshot.queues}
+    assert stats["high"].problem
+    assert stats["low"].pending == 1
+    assert stats["low"].oldest_at is None
+    assert stats["default"].recent[-1].enqueued == 0
+    assert {"bad\udcff", "a b", "\x1b]0;x\x07"} <= stats.keys()
+    assert len(snapshot.workers) == 2
+    assert reader.dead(0, 10).total == 0
+    assert reader.delayed(0, 10).rows == ()
+    assert reader.recent(0, 10).rows == ()
+
+
+def test_a_queue_name_that_is_no_utf8_can_be_opened(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(b"asok:queue:bad\xff", seal(job(1), KEYRING))
+    name = next(queue.name for queue in reader.snapshot().queues if "\udcff" in queue.name)
+    assert reader.pending(name, 0, 5).total == 1
+
+
+def test_an_outage_is_unreachable_and_ends_by_itself(
+    embedded_redis: Callable[..., EmbeddedRedis],
+) -> None:
+    settings = Settings.load({"SECRET_KEY": SECRET_KEY})
+    nowhere = open_reader(settings, "unix:///nowhere/redis.sock")
+    with pytest.raises(Unreachable, match="cannot reach Redis"):
+        nowhere.snapshot()
+
+
+def test_flushed_scripts_are_loaded_again(reader: RedisReader, redis_client: redis.Redis) -> None:
+    push(redis_client, job(1))
+    reader.snapshot()
+    redis_client.script_flush()
+    assert reader.snapshot().pending == 1
+
+
+def user_url(server: EmbeddedRedis, *rules: str) -> str:
+    with redis.Redis.from_url(server.url) as client:
+        client.execute_command("ACL", "SETUSER", "looker", "on", ">pw", "~*", "&*", *rules)
+    return server.url.replace("unix://", "unix://looker:pw@")
+
+
+@pytest.fixture
+def looker(
+    embedded_redis: Callable[..., EmbeddedRedis],
+) -> Iterator[Callable[..., tuple[RedisReader, redis.Redis]]]:
+    opened: list[RedisReader] = []
+    clients: list[redis.Redis] = []
+
+    def make(*rules: str) -> tuple[RedisReader, redis.Redis]:
+        server = embedded_redis()
+        settings = Settings.load({"SECRET_KEY": SECRET_KEY})
+        opened.append(open_reader(settings, user_url(server, *rules)))
+        clients.append(redis.Redis.from_url(server.url))
+        return opened[-1], clients[-1]
+
+    yield make
+    for reader in opened:
+        reader.close()
+    for client in clients:
+        client.close()
+
+
+def test_a_user_who_may_only_read_sees_the_same_without_scripts(
+    looker: Callable[..., tuple[RedisReader, redis.Redis]],
+) -> None:
+    reader, client = looker("+@read", "+@connection")
+    now = server_time(client)
+    push(client, *(job(n) for n in range(5)))
+    client.zadd(KEYS.delayed, {seal(job(10), KEYRING): now - 5})
+    die(client, job(11), "KeyError: 1", failed_at=now - 9)
+    work(client, "w1", "default")
+    hold(client, "w1.2", job(12), started_at=now - 3)
+    record(client, "job-10", status="retrying", error="ValueError: 10")
+    tally(client, KEYS.fine("default", int(now) - int(now) % 10 - 20), enqueued=60)
+
+    snapshot = reader.snapshot()
+    assert (snapshot.pending, snapshot.delayed, snapshot.due, snapshot.dead) == (5, 1, 1, 1)
+    assert snapshot.active == 1
+    assert snapshot.workers[0].jobs[0].started_at == pytest.approx(now - 3)
+    assert snapshot.server.version == ""
+    assert snapshot.server.used_memory is None
+    stats = {queue.name: queue for queue in snapshot.queues}
+    assert stats["default"].enqueued_per_s == pytest.approx(1.0)
+    assert [row.payload.id for row in reader.pending("default", 1, 2).rows] == ["job-1", "job-2"]
+    (delayed,) = reader.delayed(0, 10).rows
+    assert delayed.record is not None
+    assert delayed.record.error == "ValueError: 10"
+    assert reader.dead(0, 5).rows[0].payload.id == "job-11"
+    detail = reader.job("job-3")
+    assert detail is not None
+    assert detail.payload is not None
+    assert detail.payload.id == "job-3"
+
+
+def test_a_user_who_may_not_read_is_refused_and_never_shown_zeros(
+    looker: Callable[..., tuple[RedisReader, redis.Redis]],
+) -> None:
+    reader, _ = looker("+@connection")
+    with pytest.raises(Refused, match="ACL"):
+        reader.snapshot()
