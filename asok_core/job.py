@@ -13,6 +13,9 @@ RECORD_TTL = 86_400
 """Seconds a job record lives after its last transition."""
 
 MAX_RETRIES = 1_000_000
+
+HARD_GRACE = 5.0
+"""Seconds that a task has to end after its ``timeout`` has been raised in it."""
 LONGEST_ID = 128
 """Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
 
@@ -66,6 +69,17 @@ class Job:
     def attempts(self) -> int:
         """How many attempts the job may have in all."""
         return self.retries + 1
+
+    @property
+    def hard_limit(self) -> float | None:
+        """Seconds after which a worker ends the whole process that runs it; None: never.
+
+        ``timeout`` raises JobTimeout in the task first. A task that is stuck in C code does not hear
+        that, so its process is replaced a little later.
+        """
+        if self.hard_timeout is not None:
+            return self.hard_timeout
+        return None if self.timeout is None else self.timeout + HARD_GRACE
 
     def retried(self) -> Job:
         """The same job with one more retry spent."""

@@ -36,7 +36,7 @@ def settle_overrun(
                 continue
             if job.id in over:
                 held = Held(claim, job, started_at=execution.now() - over[job.id])
-                outcomes.append(execution.timed_out(held, job.hard_timeout or over[job.id]))
+                outcomes.append(execution.timed_out(held, job.hard_limit or over[job.id]))
         if outcomes:
             consumer.cycle(outcomes, (), 0)
     finally:

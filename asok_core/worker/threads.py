@@ -78,7 +78,7 @@ class Threads:
             if outcome is None:
                 job = held.job
                 assert job is not None, "open() sets it or returns an outcome"
-                deadline = now + job.hard_timeout if job.hard_timeout else 0.0
+                deadline = now + job.hard_limit if job.hard_limit else 0.0
                 board.begin(slot, job.id, now, deadline)
                 running[slot] = held
                 outcome = execution.run(held)
