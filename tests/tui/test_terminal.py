@@ -1,0 +1,233 @@
+"""The console in a terminal: tmux, signals, and places that are no terminal."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_core.wire import bury, seal
+from tests.conftest import SECRET_KEY
+from tests.tui import seed
+from tests.tui.seed import KEYS
+
+PATIENCE = 20.0
+
+
+class Terminal:
+    """A tmux server of its own that runs one command in a window of a given size."""
+
+    def __init__(
+        self, command: str, folder: Path, size: tuple[int, int], env: dict[str, str]
+    ) -> None:
+        self._socket = f"asok-{uuid.uuid4().hex[:8]}"
+        self.status = folder / "status"
+        script = f"{command}; echo $? > {shlex.quote(str(self.status))}; exec cat"
+        self._tmux(
+            *("-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1])),
+            *(part for name, value in env.items() for part in ("-e", f"{name}={value}")),
+            script,
+        )
+
+    def _tmux(self, *words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-L", self._socket, *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+        return done.stdout
+
+    def press(self, *keys: str) -> None:
+        self._tmux("send-keys", *keys)
+
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def sees(self, text: str) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while text not in (screen := self.screen()):
+            assert time.monotonic() < deadline, f"never saw {text!r} in\n{screen}"
+            time.sleep(0.05)
+        return screen
+
+    def exit_status(self) -> int:
+        deadline = time.monotonic() + PATIENCE
+        while not (self.status.exists() and self.status.read_text().strip()):
+            assert time.monotonic() < deadline, f"it never ended\n{self.screen()}"
+            time.sleep(0.05)
+        return int(self.status.read_text())
+
+    def format(self, what: str) -> str:
+        return self._tmux("display-message", "-p", what).strip()
+
+    def child(self) -> int:
+        """Process id of the command."""
+        shell = self.format("#{pane_pid}")
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
+
+    def close(self) -> None:
+        subprocess.run(
+            ["tmux", "-L", self._socket, "kill-server"], capture_output=True, check=False
+        )
+
+
+@pytest.fixture
+def terminal(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    """The console in tmux, 80 by 24 unless ``pytest.mark.parametrize`` gives other words."""
+    words = getattr(request, "param", "")
+    opened = Terminal(
+        f"{shlex.quote(sys.executable)} -m asok_console console {words}",
+        tmp_path,
+        (80, 24),
+        {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "HOME": str(tmp_path),
+        },
+    )
+    yield opened
+    opened.close()
+
+
+pytestmark = pytest.mark.tmux
+
+
+def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
+    redis_client: redis.Redis, terminal: Terminal
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 5))
+    terminal.sees("5 dead")
+    terminal.press("6")
+    terminal.sees("1 of 5")
+    terminal.press("j", "Enter")
+    terminal.sees("ConnectionError: smtp.example.org")
+    terminal.press("r")
+    terminal.sees("Requeue 1 dead letter?")
+    terminal.press("Tab", "Enter")
+    terminal.sees("Requeued 1 dead letter")
+    assert redis_client.llen(KEYS.queue("high")) == 1
+    terminal.press("Escape")
+    terminal.sees("Dead letters   2 of 4")
+    terminal.press("D")
+    terminal.sees("Purge 4 dead letters?")
+    terminal.press("BTab")
+    terminal.press("-l", "purge")
+    terminal.press("Enter", "Enter")
+    terminal.sees("Purged 4 dead letters")
+    assert redis_client.llen(KEYS.dead) == 0
+    terminal.press("q")
+    assert terminal.exit_status() == 0
+
+
+@pytest.mark.parametrize(("signal", "status"), [("TERM", 143), ("HUP", 129)])
+def test_a_signal_ends_it_and_leaves_the_terminal_whole(
+    terminal: Terminal, signal: str, status: int
+) -> None:
+    terminal.sees("0 pending")
+    assert terminal.format("#{alternate_on} #{mouse_any_flag}") == "1 1"
+    subprocess.run(["kill", f"-{signal}", str(terminal.child())], check=True)
+    assert terminal.exit_status() == status
+    assert terminal.format("#{alternate_on} #{mouse_any_flag}") == "0 0"
+
+
+def test_hostile_text_changes_nothing_of_the_terminal(
+    redis_client: redis.Redis, terminal: Terminal
+) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\x1b]52;c;ZXZpbA==\x07\x9b31m\u202e[/red][@click=app.quit]x[/]"
+    job = seed.job(1, evil[:40], retries=0)
+    letter = bury(
+        seal(replace(job, module=evil, args=(evil,)), seed.KEYRING),
+        failed_at=seed.server_time(redis_client) - 5,
+        error=f"Error: {evil}",
+        traceback=evil * 3,
+    )
+    redis_client.rpush(KEYS.dead, letter)
+    redis_client.sadd(KEYS.queues, evil)
+    redis_client.lpush(KEYS.queue(evil), b"\xff\xfe" + evil.encode("utf-8", "replace"))
+    terminal.sees("1 dead")
+    terminal.press("6")
+    terminal.sees("1 of 1")
+    terminal.press("Enter")
+    terminal.sees("signed with our key")
+    terminal.press("Escape")
+    terminal.sees("6 Dead")
+    terminal.press("2")
+    terminal.sees("1 of 1")
+    assert terminal.format("#{pane_title}") != "owned"
+    assert (
+        "owned"
+        not in subprocess.run(
+            ["tmux", "-L", terminal._socket, "list-buffers"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    terminal.press("q")
+    assert terminal.exit_status() == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"ASOK_QUEUE_BACKEND": "local"}, "try asok console --demo"),
+        ({"ASOK_QUEUE_BACKEND": "redis", "SECRET_KEY": SECRET_KEY}, "needs a terminal"),
+    ],
+)
+def test_where_it_cannot_open_it_says_so_in_one_line(
+    environment: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "asok_console", "console"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | environment,
+        cwd=tmp_path,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
+    script = Terminal(
+        f"{shlex.quote(sys.executable)} -m asok_console console --url redis://127.0.0.1:1",
+        tmp_path,
+        (100, 24),
+        {"HOME": str(tmp_path)},
+    )
+    try:
+        assert script.exit_status() == 3
+        assert "cannot reach Redis" in script.screen()
+    finally:
+        script.close()
+
+
+def test_a_dumb_terminal_is_told_so(redis_url: str, tmp_path: Path) -> None:
+    script = Terminal(
+        f"TERM=dumb {shlex.quote(sys.executable)} -m asok_console console --url {redis_url}",
+        tmp_path,
+        (100, 24),
+        {"HOME": str(tmp_path)},
+    )
+    try:
+        assert script.exit_status() == 2
+        assert "TERM=dumb" in script.screen()
+    finally:
+        script.close()
