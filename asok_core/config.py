@@ -98,6 +98,12 @@ class Settings:
         default="30s",
         description="How long a stopping worker waits for running jobs before it gives them back",
     )
+    worker_lease: float = setting(
+        "ASOK_WORKER_LEASE",
+        kinds.LEASE,
+        default="30s",
+        description="How long a worker may be silent before others take over what it holds",
+    )
     crash_limit: int = setting(
         "ASOK_CRASH_LIMIT",
         whole_number(1, 1000),

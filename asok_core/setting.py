@@ -171,6 +171,13 @@ def _parse_duration(text: str) -> float:
         raise ValueError from None
 
 
+def _parse_lease(text: str) -> float:
+    seconds = _parse_duration(text)
+    if not 1 <= seconds <= 86_400:
+        raise ValueError("a lease is 1s to 1d")
+    return seconds
+
+
 def _parse_redis_url(text: str) -> str:
     redis_url.parse_redis_url(text)
     return text
@@ -218,6 +225,7 @@ BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_
 DURATION = Kind(_parse_duration, durations.ALLOWED)
 FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
+LEASE = Kind(_parse_lease, "1s to 1d, as in 90, 90s or 5m")
 NAMESPACE = Kind(
     _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
 )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
 from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
@@ -214,7 +214,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     except MalformedEnvelope as error:
         return Payload(raw, None, Trust.MALFORMED, str(error))
     failed_at = fields.get("failed_at")
-    letter = {
+    letter: dict[str, Any] = {
         "failed_at": float(failed_at) if _finite(failed_at) else None,
         "error": _optional_text(fields.get("error")),
         "traceback": _optional_text(fields.get("traceback")),
@@ -306,7 +306,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _finite(value: object) -> bool:
+def _finite(value: object) -> TypeGuard[float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +15,8 @@ from typing import IO
 from asok_core.worker.board import Board, Running
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.process import send
+
+logger = logging.getLogger("asok.worker")
 
 
 class Child:
@@ -26,6 +30,9 @@ class Child:
         self._board = Board(self._file, config.concurrency)
         self._popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
+        self._retiring = False
+        self.overruns: dict[str, float] = {}
+        """Ids of the jobs past their hard limit for which it was ended, and the seconds they ran."""
 
     @property
     def pid(self) -> int | None:
@@ -34,7 +41,10 @@ class Child:
 
     def start(self) -> None:
         """Start the process on an empty board."""
+        self._hang_up()
         self._board.clear()
+        self.overruns = {}
+        self._retiring = False
         board = self._file.fileno()
         self._popen = subprocess.Popen(
             [
@@ -53,11 +63,23 @@ class Child:
             send(self._popen.stdin, self._config)
 
     def order(self, order: str) -> None:
-        """Send ``drain``, ``quiet``, ``loud`` or ``wake``; a dead child hears nothing."""
+        """Send ``drain``, ``retire``, ``quiet``, ``loud`` or ``wake``; a dead child hears nothing."""
         if self._popen is not None and self._popen.stdin is not None:
             with suppress(BrokenPipeError, ValueError):
                 self._popen.stdin.write(order.encode() + b"\n")
                 self._popen.stdin.flush()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._popen is not None and self._popen.poll() is None
+
+    def retire(self, why: str) -> None:
+        """Let it finish what it runs, however long that takes, and end; another takes its place."""
+        if not self._retiring:
+            self._retiring = True
+            logger.info("Process %s %s: another takes its place", self.process_id, why)
+            self.order("retire")
 
     def exit_code(self) -> int | None:
         """The exit code (negative: a signal), or None while it lives."""
@@ -65,8 +87,21 @@ class Child:
 
     def kill(self) -> None:
         """End it at once; what it ran is on the board."""
-        if self._popen is not None and self._popen.poll() is None:
+        if self.alive and self._popen is not None:
             self._popen.kill()
+
+    def end_overruns(self) -> int:
+        """End it if jobs ran past their hard limits: how many."""
+        if not self.alive:
+            return 0
+        now = time.monotonic()
+        over = {
+            each.job_id: now - each.started for each in self.running() if 0 < each.deadline <= now
+        }
+        if over:
+            self.overruns = over
+            self.kill()
+        return len(over)
 
     def wait(self) -> None:
         """Wait for its end."""
@@ -87,8 +122,11 @@ class Child:
 
     def close(self) -> None:
         """Let go of the board and the pipe."""
+        self._hang_up()
+        self._board.close()
+        self._file.close()
+
+    def _hang_up(self) -> None:
         if self._popen is not None and self._popen.stdin is not None:
             with suppress(BrokenPipeError):
                 self._popen.stdin.close()
-        self._board.close()
-        self._file.close()

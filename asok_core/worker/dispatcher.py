@@ -65,11 +65,13 @@ class Dispatcher:
         self._done = 0
         self.quiet = False
         self.draining = False
+        self.retiring = False
 
     @property
-    def recycled(self) -> bool:
-        """Whether it has done its ``max_jobs``."""
-        return self._max_jobs is not None and self._done >= self._max_jobs
+    def open(self) -> bool:
+        """Whether it claims jobs. Not when it drains, retires or has done its ``max_jobs``."""
+        done = self._max_jobs is not None and self._done >= self._max_jobs
+        return not (self.draining or self.retiring or done)
 
     @property
     def idle(self) -> bool:
@@ -79,7 +81,9 @@ class Dispatcher:
     def turn(self, patience: float = IDLE) -> None:
         """Settle, claim, arm the idle wait when nothing is pending, sleep ``patience`` at most."""
         self._collect()
-        slots = 0 if self.quiet or self.draining else self._room()
+        self._waiters.check()
+        claiming = self.open and not self.quiet
+        slots = self._room() if claiming else 0
         if self._unsettled or self._to_note() or (slots > 0 and not self._waiters.armed):
             turn = self._cycle(slots)
             if turn.lease_left <= 0:
@@ -92,7 +96,7 @@ class Dispatcher:
             if slots > 0 and not turn.claims and self._free() > 0:
                 closed = turn.paused | set(turn.broken)
                 self._waiters.arm(q for q in self._consumer.queues if q not in closed)
-        if self._waiters.armed and (self.quiet or self.draining or self._free() <= 0):
+        if self._waiters.armed and (not claiming or self._free() <= 0):
             self._admit(self._waiters.disarm(self._consumer.link))
         self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
 
@@ -103,6 +107,7 @@ class Dispatcher:
         know and have not begun, and Redis gave to another, is dropped.
         """
         self._collect()
+        self._waiters.end_former(self._consumer.link)
         in_redis = self._consumer.held()
         # An outcome whose job is active no more had arrived: only its reply was lost.
         self._unsettled = [pair for pair in self._unsettled if pair[0].claim in in_redis]
@@ -113,6 +118,10 @@ class Dispatcher:
                 self._threads.put(held)
             else:
                 self._held.pop(id(held), None)
+        suspended, self._suspended = self._suspended, []
+        for held in suspended:
+            self._held.pop(id(held), None)
+            known.remove(held.claim)
         for claim in in_redis:
             if claim in known:
                 known.remove(claim)
@@ -144,6 +153,8 @@ class Dispatcher:
         for order in self._alarm.orders():
             if order == "drain":
                 self.draining = True
+            elif order == "retire":
+                self.retiring = True
             elif order in ("quiet", "loud"):
                 self.quiet = order == "quiet"
             elif order == "wake" and self._waiters.armed:
@@ -247,11 +258,11 @@ class Dispatcher:
                 asking.append(held)
             else:
                 self._unsettled.append((held, rejected))
-        if self.quiet or self.draining:
+        claiming = self.open and not self.quiet
+        if not claiming:
             self._unsettled += [(h, self._execution.give_back(h)) for h in reversed(asking)]
             asking = []
-        closed = self.quiet or self.draining
-        turn = self._cycle(0 if closed else self._free() - len(asking), asking)
+        turn = self._cycle(self._free() - len(asking) if claiming else 0, asking)
         admitted = [held for held in asking if not held.gone]
         self._begin([*admitted, *map(Held, turn.claims)], turn)
 
@@ -266,7 +277,7 @@ class Dispatcher:
         self._wake_at = self._prefetch.size // 2
         if waiting:
             seconds = min(seconds, PATIENCE)
-        elif any(not held.noted for held in self._held.values()):
+        elif any(not held.noted for held in self._held.values() if held not in self._suspended):
             seconds = min(seconds, NOTE_AFTER)
         ready = self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
         self.obey()

@@ -7,6 +7,7 @@ configuration, then orders, on standard input. When that closes, the supervisor 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import pickle
 import signal
@@ -67,12 +68,12 @@ class Process:
         )
 
     def run(self) -> int:
-        """Work until ordered to drain, or until ``max_jobs`` are done. Returns the exit code."""
+        """Work until ordered to end, or until ``max_jobs`` are done. Returns the exit code."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the supervisor, who orders
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
-        while not dispatcher.draining and not dispatcher.recycled:
+        while dispatcher.open:
             self._persist(dispatcher.turn)
         self._drain()
         return 0
@@ -105,11 +106,13 @@ class Process:
                 self._outage = None
 
     def _drain(self) -> None:
-        """Return what has not begun, wait for what runs until the deadline, then return that too."""
-        dispatcher, deadline = self._dispatcher, time.monotonic() + self._grace
-        dispatcher.draining = True
+        """Return what has not begun and wait for what runs; when stopped, until a deadline only."""
+        dispatcher, deadline = self._dispatcher, math.inf
+        dispatcher.retiring = True
         dispatcher.give_back_waiting()
         while not dispatcher.idle and time.monotonic() < deadline:
+            if dispatcher.draining and deadline == math.inf:
+                deadline = time.monotonic() + self._grace
             try:
                 dispatcher.turn(deadline - time.monotonic())
             except (Unreachable, Refused):
@@ -125,7 +128,7 @@ class Process:
                 ", ".join(sorted(set(names))),
             )
         try:
-            dispatcher.turn() if self._waiters.armed else dispatcher.settle()
+            dispatcher.turn(0) if self._waiters.armed else dispatcher.settle()
         except (Unreachable, Refused) as error:
             logger.warning("%s; what is active will be recovered when the lease ends", error)
 

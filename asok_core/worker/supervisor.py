@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -16,23 +17,28 @@ from collections.abc import Callable
 from types import FrameType
 
 from asok_core import __version__
+from asok_core.backends.redis.aging import drop_aged
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.delayed import promote_due
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.registry import BEAT, Recovered, Registry
+from asok_core.backends.redis.registry import Registry
 from asok_core.backends.redis.wakes import Wakes
-from asok_core.errors import AsokError
+from asok_core.errors import AsokError, Unreachable
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.overrun import settle_overrun
+from asok_core.worker.recovery import Recovery
 
 logger = logging.getLogger("asok.worker")
 
 PROMOTE_AT_LEAST = 1.0
 """Seconds: a foreign worker's retries are not announced, so the delayed set is looked at this often."""
+BEATS = 6
+"""Beats in the length of a lease: so many may be late or lost before it runs out."""
 RETRY = 1.0
 """Seconds between two attempts to do what an outage of Redis kept from being done."""
+AGE = 60.0
+"""Seconds between two looks for dead letters that are too old."""
 LOOK = 0.25
 """Seconds between two looks at hard time limits."""
 MARGIN = 5.0
@@ -41,7 +47,7 @@ MARGIN = 5.0
 
 def worker_id() -> str:
     """``host-pid-random``: unique, and telling to whoever reads it."""
-    host = "".join(c if c.isalnum() or c in "-_." else "-" for c in socket.gethostname())
+    host = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())
     return f"{host[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
@@ -54,8 +60,15 @@ class Supervisor:
         self._keys = Keys(settings.namespace)
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._registry = Registry(
-            endpoint, self._keys, crash_limit=settings.crash_limit, dlq_max=settings.dlq_max
+            endpoint,
+            self._keys,
+            crash_limit=settings.crash_limit,
+            dlq_max=settings.dlq_max,
+            lease=settings.worker_lease,
+            name=f"asok:{config.worker}:supervisor",
         )
+        self._recovery = Recovery(config, self._registry)
+        self._beat_every = settings.worker_lease / BEATS
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._children = [Child(config, n) for n in range(1, config.processes + 1)]
@@ -67,6 +80,7 @@ class Supervisor:
         self._quiet = False
         self._started_at = time.time()
         self._outage: float | None = None
+        self._refused: set[str] = set()
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; a second one leaves at once."""
@@ -103,10 +117,11 @@ class Supervisor:
             self._hear(order)
         self._bury_the_dead()
         self._every("look", LOOK, self._end_overruns)
-        self._every("beat", BEAT, self._beat)
+        self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
-        self._every("recover", BEAT, self._recover_others)
-        self._every("wakes", BEAT, self._wakes.connect)
+        self._every("recover", self._beat_every, self._recovery.others)
+        self._every("wakes", self._beat_every, self._wakes.connect)
+        self._every("age", AGE, self._drop_aged)
 
     def _every(self, name: str, seconds: float, duty: Callable[[], None]) -> None:
         now = time.monotonic()
@@ -119,28 +134,34 @@ class Supervisor:
         due = [*self._timers.values(), *self._respawn_at.values()]
         return max(0.0, min(due, default=0.0) - time.monotonic())
 
-    def _try(self, duty: Callable[[], None]) -> None:
+    def _try(self, duty: Callable[[], None]) -> bool:
+        """Do a duty that needs Redis: whether it was done. Trouble is told once, until it is over."""
+        name = getattr(duty, "__name__", "")
         try:
             duty()
-        except AsokError as error:
+        except Unreachable as error:
             if self._outage is None:
                 self._outage = time.monotonic()
                 logger.warning("%s; waiting for it", error)
             # When Redis is back, the lease comes first.
             self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
-        else:
-            if self._outage is not None and duty == self._beat:
-                logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
-                self._outage = None
-                # Others had the same outage: their leases ran out, and they need time to renew them.
-                self._timers["recover"] = time.monotonic() + 2 * BEAT
+            return False
+        except AsokError as error:
+            if name not in self._refused:
+                self._refused.add(name)
+                logger.error("%s; trying again until it is allowed", error)
+            return False
+        self._refused.discard(name)
+        if self._outage is not None and duty == self._beat:
+            logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
+            self._outage = None
+            # Others had the same outage: their leases ran out, and they need time to renew them.
+            self._timers["recover"] = time.monotonic() + 2 * self._beat_every
+        return True
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
-        while not self._stops:
-            self._try(self._beat)
-            if self._outage is None:
-                return
+        while not self._stops and not self._try(self._beat):
             self._alarm.sleep(backoff, ())
             backoff = min(backoff * 2, 5.0)
 
@@ -168,13 +189,13 @@ class Supervisor:
         self._obey(beat.wanted)
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
-                logger.info("Process %s has grown to %d bytes: a new one", child.process_id, size)
-                child.order("drain")
+                child.retire(f"has grown to {size} bytes")
 
     def _obey(self, wanted: str) -> None:
         if wanted == "stop":
-            logger.info("Ordered to stop through Redis")
-            self._stops += 1
+            if not self._stops:
+                logger.info("Ordered to stop through Redis")
+                self._stops = 1
         elif (wanted == "quiet") != self._quiet:
             self._quiet = wanted == "quiet"
             logger.info("Ordered to %s through Redis", "be quiet" if self._quiet else "go on")
@@ -195,39 +216,25 @@ class Supervisor:
             for child in self._children:
                 child.order("wake")
 
+    def _drop_aged(self) -> None:
+        max_age = self._config.settings.dlq_max_age
+        if max_age is not None and (dropped := drop_aged(self._registry.link, self._keys, max_age)):
+            logger.warning("%d dead letters older than ASOK_DLQ_MAX_AGE were dropped", dropped)
+
     def _promote(self) -> None:
         done = promote_due(self._registry.link, self._keys, self._config.settings.dlq_max)
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 
-    def _recover_others(self) -> None:
-        for worker in self._registry.expired():
-            if worker == self._config.worker:
-                continue
-            total, lists = Recovered(), self._registry.active_lists(worker)
-            for process in {process for process, _ in lists}:
-                self._registry.kill_waiters(process)
-            for process, queue in lists:
-                total += self._registry.recover(process, queue, guard=worker)
-            keys = [self._keys.active(process, queue) for process, queue in lists]
-            if self._registry.leave(worker, keys, only_if_expired=True):
-                _tell_recovered(f"worker {worker}, whose lease ran out", total)
-        for process, queue in self._registry.orphans():
-            owner = process.rpartition(".")[0] or process
-            total = self._registry.recover(process, queue, guard=owner)
-            _tell_recovered(f"process {process}, which no lease covers", total)
-
     def _end_overruns(self) -> None:
-        now = time.monotonic()
         for child in self._children:
-            over = [each for each in child.running() if each.deadline and each.deadline <= now]
-            if over and child.exit_code() is None:
+            over = child.end_overruns()
+            if over:
                 logger.error(
                     "Process %s is ended: %d jobs ran past their hard limit",
                     child.process_id,
-                    len(over),
+                    over,
                 )
-                child.kill()
 
     # Children
 
@@ -260,25 +267,13 @@ class Supervisor:
             quick = time.monotonic() - child.started_at < 2.0
             deaths = self._quick_deaths.get(child.number, 0) + 1 if quick else 0
             self._quick_deaths[child.number] = deaths
-            wait = min(0.1 * 2**deaths, 10.0) if deaths > 1 else 0.0
+            wait = min(0.1 * 2 ** min(deaths, 7), 10.0) if deaths > 1 else 0.0
         self._unrecovered.add(child.number)
         self._respawn_at[child.number] = time.monotonic() + wait
 
     def _recover_child(self, child: Child) -> None:
-        ran = child.running()
-        now = time.monotonic()
-        over = {each.job_id: now - each.started for each in ran if 0 < each.deadline <= now}
-        # A job past its hard limit is why the process was ended: the others are not charged.
-        charged = frozenset() if over else frozenset(each.job_id for each in ran)
-        self._registry.kill_waiters(child.process_id)
-        total = Recovered()
-        for queue in self._config.queues:
-            if over:
-                settle_overrun(self._config, self._registry, child.process_id, queue, over)
-            total += self._registry.recover(child.process_id, queue, charged=charged)
+        self._recovery.child(child)
         self._unrecovered.discard(child.number)
-        if total.returned or total.dead:
-            _tell_recovered(f"process {child.process_id}, which died", total)
 
     # The end
 
@@ -287,15 +282,15 @@ class Supervisor:
         for child in self._children:
             child.order("drain")
         deadline = time.monotonic() + self._config.settings.worker_shutdown_timeout + MARGIN
-        while any(child.exit_code() is None for child in self._children):
-            self._every("beat", BEAT, self._beat)
+        while any(child.alive for child in self._children):
+            self._every("beat", self._beat_every, self._beat)
             if self._stops > 1 or time.monotonic() > deadline:
                 for child in self._children:
                     child.kill()
             self._alarm.sleep(0.5, ())
         for child in self._children:
             child.wait()
-            self._try(lambda child=child: self._return_all(child))  # type: ignore[misc]
+            self._try(lambda child=child: self._recovery.rest_of(child))  # type: ignore[misc]
         lists = [
             self._keys.active(child.process_id, queue)
             for child in self._children
@@ -308,23 +303,9 @@ class Supervisor:
         self._wakes.close()
         logger.info("Worker %s has left", self._config.worker)
 
-    def _return_all(self, child: Child) -> None:
-        for queue in self._config.queues:
-            self._registry.recover(child.process_id, queue, charged=())
-
 
 def _ignore(_value: object) -> None:
     return None
-
-
-def _tell_recovered(of: str, total: Recovered) -> None:
-    if total.returned or total.dead:
-        logger.warning(
-            "Recovered %d jobs of %s%s",
-            total.returned + total.dead,
-            of,
-            f"; {total.dead} had crashed too often and are dead letters" if total.dead else "",
-        )
 
 
 def _exit_words(code: int) -> str:

@@ -35,6 +35,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_WORKER_CONCURRENCY", "1024", "worker_concurrency", 1024),
         ("ASOK_WORKER_PROCESSES", " 2 ", "worker_processes", 2),
         ("ASOK_WORKER_SHUTDOWN_TIMEOUT", "1m", "worker_shutdown_timeout", 60.0),
+        ("ASOK_WORKER_LEASE", "1m", "worker_lease", 60.0),
         ("ASOK_CRASH_LIMIT", "1", "crash_limit", 1),
         ("ASOK_RETRY_JITTER", ".25", "retry_jitter", 0.25),
         ("ASOK_RETRY_MAX_DELAY", "2h", "retry_max_delay", 7200.0),

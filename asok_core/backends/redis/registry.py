@@ -14,10 +14,6 @@ from asok_core.backends.redis.session import Session
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
-BEAT = 5.0
-"""Seconds between two beats of a worker."""
-LEASE = 30.0
-"""Seconds of the server's clock after its last beat that a worker keeps what it holds."""
 HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
@@ -49,7 +45,10 @@ class Recovered:
 
 
 class Registry:
-    """Leases and recovery, for one thread of a supervisor."""
+    """Leases and recovery, for one thread of a supervisor.
+
+    ``lease`` is how many seconds of the server's clock a worker keeps what it holds after a beat.
+    """
 
     def __init__(
         self,
@@ -58,12 +57,14 @@ class Registry:
         *,
         crash_limit: int,
         dlq_max: int,
+        lease: float = 30.0,
         name: str = "asok:supervisor",
     ) -> None:
         self.endpoint = endpoint
         self.keys = keys
         self._limit = crash_limit
         self._dlq_max = dlq_max
+        self._lease = lease
         self._session = Session(endpoint, name)
         self._cursor: int | bytes = 0
 
@@ -74,7 +75,13 @@ class Registry:
 
     def beat(self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg]) -> Beat:
         """Take or renew the lease of ``worker`` and publish ``fields`` about it."""
-        args: list[Arg] = [self.keys.namespace, worker, int(LEASE * 1000), HASH_TTL, len(queues)]
+        args: list[Arg] = [
+            self.keys.namespace,
+            worker,
+            int(self._lease * 1000),
+            HASH_TTL,
+            len(queues),
+        ]
         args += queues
         for name, value in fields.items():
             args += (name, value)

@@ -7,6 +7,9 @@ it does. Nothing polls, and a push wakes one worker, not all.
 from __future__ import annotations
 
 import logging
+import math
+import select
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -15,7 +18,8 @@ import redis
 from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consumer import Claim
 from asok_core.backends.redis.keys import Keys
-from asok_core.errors import AsokError
+from asok_core.backends.redis.session import end_clients
+from asok_core.errors import AsokError, Unreachable
 
 logger = logging.getLogger("asok.worker")
 
@@ -23,6 +27,8 @@ BLOCK = 5
 """Seconds a BLMOVE waits on the server before it is sent anew."""
 
 REPLY_TIMEOUT = BLOCK + 10.0
+UNBLOCK_AGAIN = 0.05
+"""Seconds after which a wait that was told to end, and did not, is told again."""
 
 
 class Waiters:
@@ -34,9 +40,12 @@ class Waiters:
         self._endpoint = endpoint
         self._keys = keys
         self._process = process
+        self._name = f"asok:{process}:wait"
         self._links: dict[str, Link] = {}
         self._client_ids: dict[str, int] = {}
         self._armed: dict[int, str] = {}
+        self._over_at: dict[int, float] = {}
+        self._former: set[int] = set()
 
     @property
     def armed(self) -> bool:
@@ -59,12 +68,19 @@ class Waiters:
             source, target = self._keys.queue(queue), self._keys.active(self._process, queue)
             link.send("BLMOVE", source, target, "RIGHT", "LEFT", BLOCK)
             self._armed[link.fileno()] = queue
+            self._over_at[link.fileno()] = time.monotonic() + REPLY_TIMEOUT
+
+    def check(self) -> None:
+        """Raise Unreachable when a wait is long over and nothing came: the connection is dead."""
+        if min(self._over_at.values(), default=math.inf) < time.monotonic():
+            raise Unreachable(f"Redis at {self._endpoint.shown} does not answer in time")
 
     def read(self, file: int) -> Claim | None:
         """The claim on a readable file descriptor; None when its time ran out, or it was read."""
         queue = self._armed.pop(file, None)
         if queue is None:
             return None
+        del self._over_at[file]
         try:
             envelope = self._links[queue].read()
         except redis.ResponseError:
@@ -74,28 +90,42 @@ class Waiters:
 
     def disarm(self, control: Link) -> list[Claim]:
         """End every outstanding wait. Late replies are claims like any other and are returned."""
-        if not self._armed:
-            return []
-        control.pipeline(
-            [("CLIENT", "UNBLOCK", self._client_ids[queue]) for queue in self._armed.values()]
-        )
-        late = [self.read(file) for file in list(self._armed)]
+        late: list[Claim | None] = []
+        while self._armed:
+            # Again until each has answered: what arms a wait may arrive after what ends it.
+            self.check()
+            control.pipeline(
+                [("CLIENT", "UNBLOCK", self._client_ids[queue]) for queue in self._armed.values()]
+            )
+            late += [self.read(file) for file in self._readable()]
         return [claim for claim in late if claim is not None]
+
+    def end_former(self, control: Link) -> None:
+        """End on the server the waits that were closed here: they could still take a job."""
+        end_clients(control, self._former, self._name)
+        self._former.clear()
 
     def close(self) -> None:
         """Close every connection. What a late reply claimed stays in the active list."""
         self._armed.clear()
+        self._over_at.clear()
+        self._former.update(self._client_ids.values())
+        self._client_ids.clear()
         for link in self._links.values():
             with suppress(AsokError):
                 link.close()
         self._links.clear()
 
+    def _readable(self) -> list[int]:
+        poll = select.poll()
+        for file in self._armed:
+            poll.register(file, select.POLLIN)
+        return [file for file, _ in poll.poll(UNBLOCK_AGAIN * 1000)]
+
     def _link(self, queue: str) -> Link | None:
         link = self._links.get(queue)
         if link is None or not link.open:
-            link = self._endpoint.link(
-                reply_timeout=REPLY_TIMEOUT, name=f"asok:{self._process}:wait"
-            )
+            link = self._endpoint.link(reply_timeout=REPLY_TIMEOUT, name=self._name)
             replies = link.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
             if any(isinstance(reply, redis.ResponseError) for reply in replies):
                 link.close()
