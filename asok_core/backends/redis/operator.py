@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import redis
 
 from asok_core.backends.redis.audit import Operation, operator_name
+from asok_core.backends.redis.burial import bury
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import raw as name_bytes
@@ -195,6 +196,19 @@ class RedisOperator:
         with self._link() as link:
             undoing = self._operation("restore", Scope(Place.TRASH, words=operation))
             return restore(link, undoing, operation, watch)
+
+    def bury(
+        self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
+    ) -> CommandResult:
+        """Dead letters of an export back among the dead letters, byte for byte.
+
+        Those that are there already are skipped. A bad signature is refused unless ``trust``, a job
+        that is on its way again always.
+        """
+        with self._link() as link:
+            scope = Scope(Place.DEAD, words="an export")
+            sweep = self._prepared(link, "bury", scope, watch)
+            return bury(sweep, letters, trust=trust)
 
     def pause(self, queue: str) -> CommandResult:
         """No worker claims from the queue until it is resumed; what runs goes on."""

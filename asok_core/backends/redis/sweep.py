@@ -25,6 +25,7 @@ GONE = "no longer there"
 REASONS = {
     2: "its place is of another type",
     3: "its unique key is held by another job",
+    5: "its job is on its way again",
 }
 """Replies of the scripts that refuse; the scripts count them in the audit themselves."""
 
@@ -112,9 +113,10 @@ class Sweep:
                 break
         return rows
 
-    def finish(self, state: str) -> CommandResult:
+    def finish(self, state: str, skipped: dict[str, int] | None = None) -> CommandResult:
         """Write the last word into the audit, and say what was done."""
-        skipped = {} if self.cancelled else self.tally.skipped(self.scope)
+        if skipped is None:
+            skipped = {} if self.cancelled else self.tally.skipped(self.scope)
         counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
         counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
         self.operation.finish(self.link, state, counts)

@@ -1,14 +1,14 @@
 -- needs: record places take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
--- ARGV: ns, op, about, counts (audit; about '' writes none), queue ('' for delayed jobs), lo, hi (where
+-- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where
 --   they were seen; of no account for delayed), then each, oldest first:
 --   SHA-1 (pending) or envelope (delayed), id, queue, function, unique
 -- Reply: per job 1 cancelled; 0 no longer there
-local ns, op, about, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
 local list = queue ~= '' and pending_key(ns, queue)
 local delayed, trash = ns .. ':delayed_tasks', ns .. ':trash:' .. op
-if about ~= '' then expect_audit(ns, op) end
+expect_audit(ns, op)
 expect('list', trash)
 expect('list', trash .. ':at')
 local time = redis.call('TIME')
@@ -50,5 +50,5 @@ if applied > 0 then
   redis.call('EXPIRE', trash, TRASH_TTL)
   redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
 end
-if about ~= '' then note(ns, op, about, ARGV[4], applied, {}, 'running') end
+note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
 return replies
