@@ -31,6 +31,7 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
 from asok_core.worker.execution import Execution
 from asok_core.worker.log import set_up_logging
+from asok_core.worker.threads import end_broken
 
 logger = logging.getLogger("asok.worker")
 
@@ -146,7 +147,10 @@ def main() -> int:
         sys.path.insert(0, here)
     with os.fdopen(board_file, "r+b", closefd=False) as file:
         board = Board(file, slots)
-    code = Process(config, process, board, control).run()
+    try:
+        code = Process(config, process, board, control).run()
+    except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
+        end_broken(error)
     logging.shutdown()
     sys.stdout.flush()
     # Threads that still run belong to jobs that were returned: nothing may wait for them.

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import NoReturn
 
 from asok_core.backends.redis.consumer import Outcome
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
+
+logger = logging.getLogger("asok.worker")
+
+BROKEN = 70
+"""Exit code of a process that met a fault of ours."""
+
+
+def end_broken(error: BaseException) -> NoReturn:
+    """Log a fault of ours and end this process at once, whatever its threads do."""
+    logger.critical("A fault in the worker ends this process", exc_info=error)
+    logging.shutdown()
+    os._exit(BROKEN)
 
 
 class Threads:
@@ -62,6 +77,14 @@ class Threads:
                 back.append(held)
 
     def _work(self, slot: int) -> None:
+        try:
+            self._run_jobs(slot)
+        except BaseException as error:  # noqa: BLE001 - it is logged, and ends the process
+            # A thread that dies in silence takes a share of the worker and a job along. When the
+            # process dies, the supervisor knows what to do with what it ran.
+            end_broken(error)
+
+    def _run_jobs(self, slot: int) -> None:
         ready, finished, running = self._ready, self.finished, self._running
         execution, board = self.execution, self._board
         while True:
