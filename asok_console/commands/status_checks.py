@@ -33,14 +33,14 @@ class Checks:
         for name, most in self.max_pending.items():
             found = pending.get(name, 0)
             if found > most:
-                what = f"queue {name} has" if name else "all queues together have"
-                yield f"{what} {found} pending jobs, more than {most}"
+                where = f"queue {name}" if name else "all queues"
+                yield f"{where}: {found} pending, at most {most} allowed"
         yield from self._late(snapshot)
         if self.max_dead is not None and snapshot.dead > self.max_dead:
-            yield f"there are {snapshot.dead} dead letters, more than {self.max_dead}"
+            yield f"dead letters: {snapshot.dead}, at most {self.max_dead} allowed"
         live = sum((worker.lease_until or 0) > snapshot.taken_at for worker in snapshot.workers)
         if self.require_workers is not None and live < self.require_workers:
-            yield f"{live} workers are alive, {self.require_workers} are required"
+            yield f"workers alive: {live}, at least {self.require_workers} required"
 
     def _late(self, snapshot: Snapshot) -> Iterator[str]:
         for queue in snapshot.queues:
@@ -49,9 +49,7 @@ class Checks:
                 continue
             age = snapshot.taken_at - queue.oldest_at
             if age > most:
-                yield (
-                    f"the next job of queue {queue.name} waits for {age:.0f} s, more than {most:g} s"
-                )
+                yield f"queue {queue.name}: next job waits {age:.0f} s, at most {most:g} s allowed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -49,7 +50,7 @@ def work(
     """Register a worker whose lease runs out ``lease`` seconds from now."""
     now = server_time(client)
     client.zadd(KEYS.workers, {worker: (now + lease) * 1000})
-    said = {
+    said: dict[str, Any] = {
         "host": "web1",
         "pid": 4711,
         "version": "0.1.0",
@@ -62,7 +63,7 @@ def work(
         "rss": 50_000_000,
         "quiet": 0,
     }
-    client.hset(KEYS.worker(worker), mapping=said | fields)
+    client.hset(KEYS.worker(worker), mapping=_fields(said | fields))
     client.expire(KEYS.worker(worker), HOUR)
 
 
@@ -74,10 +75,15 @@ def hold(client: redis.Redis, process: str, each: Job, *, started_at: float | No
 
 
 def record(client: redis.Redis, job_id: str, **fields: Any) -> None:
-    client.hset(KEYS.job(job_id), mapping=fields)
+    client.hset(KEYS.job(job_id), mapping=_fields(fields))
     client.expire(KEYS.job(job_id), HOUR)
 
 
 def tally(client: redis.Redis, key: str, **fields: int) -> None:
-    client.hset(key, mapping=fields)
+    client.hset(key, mapping=_fields(fields))
     client.expire(key, HOUR)
+
+
+def _fields(fields: Mapping[str, Any]) -> Mapping[Any, Any]:
+    # redis-py's type of a mapping is invariant in its keys and values.
+    return dict(fields)

@@ -170,9 +170,10 @@ def test_scan_walks_dead_letters_from_the_oldest_while_new_ones_come(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     for n in range(25):
-        die(redis_client, job(n), "E", failed_at=float(n))
+        die(redis_client, job(n, "high"), "E", failed_at=float(n))
     met: list[str] = []
     for page in reader.scan(Place.DEAD, batch=10):
+        assert all(row.queue == "high" for row in page.rows if row.position < 25)
         met += ids(page)
         die(redis_client, job(1000 + len(met)), "E", failed_at=99.0)
     assert met[:25] == [f"job-{n}" for n in range(25)]

@@ -11,6 +11,7 @@ from asok_core.backends.redis.reader import RedisReader
 from asok_core.config import Settings
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspector import open_reader
+from asok_core.snapshot import QueueStats
 from asok_core.wire import seal
 from tests.conftest import SECRET_KEY
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
@@ -23,7 +24,7 @@ def reader(make_settings: Callable[..., Settings]) -> Iterator[RedisReader]:
     opened.close()
 
 
-def queue_of(reader: RedisReader, name: str):  # type: ignore[no-untyped-def]
+def queue_of(reader: RedisReader, name: str) -> QueueStats:
     return next(queue for queue in reader.snapshot().queues if queue.name == name)
 
 
@@ -235,12 +236,13 @@ def test_hostile_keys_never_stop_a_snapshot(reader: RedisReader, redis_client: r
     redis_client.set(KEYS.paused, "no set")
     redis_client.set(KEYS.recent, "no list")
     redis_client.set(KEYS.worker("w1"), "no hash")
-    redis_client.zadd(KEYS.workers, {"w1": 1e300, b"\xff\xfe": "-inf"})
+    redis_client.zadd(KEYS.workers, {"w1": 1e300})
+    redis_client.zadd(KEYS.workers, {b"\xff\xfe": "-inf"})
     redis_client.sadd(KEYS.queues, b"bad\xff", "a b", "\x1b]0;x\x07", "")
     redis_client.lpush(KEYS.queue("low"), b"\xff\x00 no JSON")
     now = int(server_time(redis_client))
-    fields = {"enqueued": -5, "completed": "x", "run_b1": -3, "run_b999": 7}
-    redis_client.hset(KEYS.fine("default", now - now % 10), mapping=fields)
+    for name, value in (("enqueued", "-5"), ("completed", "x"), ("run_b1", "-3")):
+        redis_client.hset(KEYS.fine("default", now - now % 10), name, value)
     push(redis_client, job(1, enqueued_at=1e15))
 
     snapshot = reader.snapshot()
@@ -264,13 +266,28 @@ def test_a_queue_name_that_is_no_utf8_can_be_opened(
     assert reader.pending(name, 0, 5).total == 1
 
 
-def test_an_outage_is_unreachable_and_ends_by_itself(
-    embedded_redis: Callable[..., EmbeddedRedis],
-) -> None:
-    settings = Settings.load({"SECRET_KEY": SECRET_KEY})
-    nowhere = open_reader(settings, "unix:///nowhere/redis.sock")
+def test_no_redis_is_unreachable() -> None:
+    nowhere = open_reader(Settings.load({}), "unix:///nowhere/redis.sock")
     with pytest.raises(Unreachable, match="cannot reach Redis"):
         nowhere.snapshot()
+
+
+def test_an_outage_is_told_and_ends_by_itself(
+    embedded_redis: Callable[..., EmbeddedRedis],
+) -> None:
+    server = embedded_redis()
+    reader = open_reader(Settings.load({}), server.url)
+    with redis.Redis.from_url(server.url) as client:
+        push(client, job(1))
+        assert reader.snapshot().pending == 1
+        client.client_kill_filter(_type="normal", skipme=True)
+    with pytest.raises(Unreachable):
+        reader.snapshot()
+    assert reader.snapshot().pending == 1
+    server.close()
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            reader.snapshot()
 
 
 def test_flushed_scripts_are_loaded_again(reader: RedisReader, redis_client: redis.Redis) -> None:

@@ -164,8 +164,10 @@ class RedisReader:
         """
         if place is Place.DELAYED:
             return self._scan_delayed(batch)
-        key = self.keys.dead if place is Place.DEAD else self.keys.queue(queue or "default")
-        return self._scan_list(key, place, queue or "default", batch)
+        if place is Place.DEAD:
+            return self._scan_list(self.keys.dead, place, None, batch)
+        name = queue or "default"
+        return self._scan_list(self.keys.queue(name), place, name, batch)
 
     def activity(self, count: int) -> tuple[Activity, ...]:
         """What operators did lately, newest first, with what can still be undone."""
@@ -177,7 +179,7 @@ class RedisReader:
         """Close the connections."""
         self._trips.close()
 
-    def _scan_list(self, key: str, place: Place, queue: str, batch: int) -> Iterator[Page]:
+    def _scan_list(self, key: str, place: Place, queue: str | None, batch: int) -> Iterator[Page]:
         start = 0
         while True:
             query = self._one_window(key, "right", start, batch)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from asok_console.cli.main import main
+from asok_core.wire import seal
+from tests.conftest import SECRET_KEY
+from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, server_time, work
+
+
+@pytest.fixture
+def status(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.setenv("ASOK_QUEUE_BACKEND", "redis")
+    monkeypatch.setenv("ASOK_REDIS_URL", redis_url)
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["worker", "status", *words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+Status = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def busy(redis_client: redis.Redis) -> float:
+    now = server_time(redis_client)
+    push(redis_client, *(job(n, enqueued_at=now - 600, kwargs={"to": "a"}) for n in range(12)))
+    push(redis_client, job(100, "high"))
+    redis_client.zadd(KEYS.delayed, {seal(job(200), KEYRING): now + 60})
+    die(redis_client, job(300, "low"), "Trace\nTimeoutError: slow", failed_at=now - 120)
+    work(redis_client, "web1-7", "high", "default")
+    hold(redis_client, "web1-7.1", job(400, "high"), started_at=now - 4)
+    return now
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_page_tells_everything_in_order(status: Status, redis_url: str) -> None:
+    code, page, words = status()
+    assert (code, words) == (0, "")
+    assert redis_url in page
+    assert "13 pending, 1 running, 1 delayed, 1 dead letter, 1 worker" in page
+    lines = page.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("default"))
+    assert lines[at].split()[:4] == ["default", "12", "0", "1"]
+    assert lines[at + 1 : at + 11] == [f'    shop.tasks.send({n}, to="a")' for n in range(10)]
+    assert lines[at + 11] == "    and 2 more"
+    assert "TimeoutError: slow" in page
+    assert "web1-7" in page
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.usefixtures("busy")
+def test_limit_bounds_the_next_jobs(status: Status) -> None:
+    assert status("--limit", "1")[1].count("shop.tasks.send(") == 4
+    assert "    shop.tasks" not in status("--limit", "0")[1]
+
+
+def test_the_document_has_stable_keys(
+    status: Status, busy: float, redis_url: str, redis_client: redis.Redis
+) -> None:
+    code, text, _ = status("--json", "--limit", "3")
+    document: dict[str, Any] = json.loads(text)
+    assert code == 0
+    assert list(document) == [
+        "version",
+        "backend",
+        "url",
+        "redis_version",
+        "taken_at",
+        "pending",
+        "delayed",
+        "due",
+        "next_due_at",
+        "running",
+        "orphaned",
+        "dead",
+        "queues",
+        "dead_letters",
+        "workers",
+        "checks_failed",
+    ]
+    assert (document["version"], document["backend"], document["url"]) == (1, "redis", redis_url)
+    assert [document[name] for name in ("pending", "delayed", "running", "dead")] == [13, 1, 1, 1]
+    queues = {queue["name"]: queue for queue in document["queues"]}
+    assert queues["default"]["pending"] == redis_client.llen(KEYS.queue("default"))
+    assert [each["id"] for each in queues["default"]["next_jobs"]] == ["job-0", "job-1", "job-2"]
+    assert queues["default"]["next_jobs"][0]["trust"] == "signed"
+    assert queues["low"]["next_jobs"] == []
+    (letter,) = document["dead_letters"]
+    assert (letter["id"], letter["queue"], letter["error"]) == (
+        "job-300",
+        "low",
+        "TimeoutError: slow",
+    )
+    assert letter["failed_at"].endswith("Z")
+    (worker,) = document["workers"]
+    assert (worker["id"], worker["state"]) == ("web1-7", "ok")
+    assert worker["running"][0]["id"] == "job-400"
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    ("words", "failure"),
+    [
+        (["--max-pending", "default=11"], "queue default: 12 pending, at most 11 allowed"),
+        (["--max-pending", "12"], "all queues: 13 pending, at most 12 allowed"),
+        (["--max-age", "default=5m"], "queue default: next job waits 60"),
+        (["--max-age", "1m"], "queue default: next job waits 60"),
+        (["--max-dead", "0"], "dead letters: 1, at most 0 allowed"),
+        (["--require-workers", "2"], "workers alive: 1, at least 2 required"),
+    ],
+)
+def test_a_check_that_fails_is_told_and_exits_1(
+    status: Status, words: list[str], failure: str
+) -> None:
+    code, page, told = status(*words)
+    assert code == 1
+    assert "13 pending" in page
+    assert told.startswith(f"asok: check failed: {failure}")
+    assert json.loads(status("--json", *words)[1])["checks_failed"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_checks_that_hold_exit_0(status: Status) -> None:
+    words = "--max-pending default=12 --max-pending nobody=0 --max-age high=1s --max-age default=1h"
+    assert status(*words.split(), "--max-dead", "1", "--require-workers", "1")[::2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--max-pending", "high=x"], "--max-pending 'high=x': 'x' is not a whole number"),
+        (["--max-age", "high=soon"], "--max-age 'high=soon': 'soon' is not a length of time"),
+        (["--max-dead", "-1"], "--max-dead"),
+        (["--limit", "many"], "--limit 'many' is not a whole number from 0 to 1000"),
+        (["--watch", "0"], "--watch 0: the shortest interval is 100ms"),
+        (["--url", "http://x"], "--url 'http://x' cannot be used"),
+    ],
+)
+def test_a_wrong_option_is_one_line(status: Status, words: list[str], line: str) -> None:
+    code, page, told = status(*words)
+    assert (code, page) == (2, "")
+    assert line in told
+    assert told.count("\n") == 1
+
+
+def test_the_local_backend_says_what_to_set(
+    status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASOK_QUEUE_BACKEND")
+    code, page, told = status()
+    assert (code, page) == (2, "")
+    assert "set ASOK_QUEUE_BACKEND=redis" in told
+    assert told.count("\n") == 1
+
+
+def test_no_redis_exits_3(status: Status) -> None:
+    code, page, told = status("--url", "redis://:secret@127.0.0.1:1/0")
+    assert (code, page) == (3, "")
+    assert "cannot reach Redis" in told
+    assert "secret" not in told
+
+
+@pytest.mark.keeps_keys(r"asok:queue.*")
+def test_nothing_from_redis_reaches_the_terminal_raw(
+    status: Status, redis_client: redis.Redis
+) -> None:
+    evil = "\x1b]52;c;eA==\x07\x9b31m\u202e\x00"
+    redis_client.lpush(KEYS.queue(f"q{evil}"), seal(job(1, function=evil, args=(evil,)), KEYRING))
+    redis_client.lpush(b"asok:queue:bad\xff", b"\xff\x1b[2J")
+    die(redis_client, job(2, queue=evil), f"E{evil}", failed_at=1e300)
+    work(redis_client, f"w{evil}", evil, host=evil)
+    hold(redis_client, f"w{evil}.1", job(3, evil))
+    for words in ([], ["--json"]):
+        code, page, _ = status(*words)
+        assert code == 0
+        assert not {"\x1b", "\x07", "\x9b", "\u202e", "\x00"} & set(page)
+    assert json.loads(page)["pending"] == 2
+
+
+@pytest.mark.usefixtures("busy")
+def test_watch_goes_on_through_an_outage_until_it_is_stopped(redis_url: str) -> None:
+    command = [sys.executable, "-m", "asok_console", "worker", "status"]
+    watching = subprocess.Popen(
+        [*command, "--json", "--watch", "100ms", "--url", redis_url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    documents = [json.loads(watching.stdout.readline()) for _ in range(2)]
+    with redis.Redis.from_url(redis_url) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    documents += [json.loads(watching.stdout.readline()) for _ in range(2)]
+    watching.send_signal(2)
+    _, told = watching.communicate(timeout=20)
+    assert [document["pending"] for document in documents] == [13] * 4
+    assert watching.returncode == 130
+    assert "Traceback" not in told
+
+
+def test_it_loads_nothing_that_it_does_not_show(redis_url: str) -> None:
+    code = (
+        "import sys; from asok_console.cli.main import main; "
+        f"main(['worker', 'status', '--url', {redis_url!r}]); "
+        "print(*({'textual', 'rich', 'humanize', 'dotenv'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+
+
+def test_times_are_told_by_the_clock_of_redis(status: Status) -> None:
+    before = time.time()
+    taken = json.loads(status("--json")[1])["taken_at"]
+    assert taken[:10] in {time.strftime("%Y-%m-%d", time.gmtime(t)) for t in (before, time.time())}

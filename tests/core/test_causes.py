@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asok_core.causes import MOST_CAUSES, OTHER, UNREADABLE, Causes, cause_of, row_cause
+from asok_core.job import Job
+from asok_core.snapshot import Row
+from asok_core.states import Place
+from asok_core.wire import Payload, Trust
+
+
+def letter(n: int, error: str | None, *, task: str = "send", queue: str = "default") -> Row:
+    job = Job(id=f"job-{n}", module="shop", function=task, queue=queue)
+    payload = Payload(b"{}", job, Trust.SIGNED, failed_at=float(n), error=error)
+    return Row(n, payload, Place.DEAD, queue)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("TimeoutError: order 17 took 30.5 s", "TimeoutError: order N took N s"),
+        ("KeyError: 'user-42'", "KeyError: '…'"),
+        ('ValueError: bad "a \\" b" here', "ValueError: bad '…' here"),
+        ("OSError: no /srv/app/data/7.csv", "OSError: no <path>"),
+        (r"OSError: no C:\data\x.csv", "OSError: no <path>"),
+        ("E: 5e7b220d-0000-4000-8000-0123456789ab gone", "E: <id> gone"),
+        ("E: object at 0x7f3a2b", "E: object at <hex>"),
+        ("E: commit deadbeef01 unknown", "E: commit <hex> unknown"),
+        ("E: defaced facade", "E: defaced facade"),
+        ("E: GET https://api.example.com/v1/x?id=9 failed", "E: GET <url> failed"),
+        ("E: refused by 10.0.0.7:5432", "E: refused by N"),
+        ("E: to asa@example.com", "E: to <mail>"),
+        ("and/or", "and/or"),
+        ("E:   spaces\tand tabs", "E: spaces and tabs"),
+        ("E: first line\nsecond 12", "E: first line"),
+        (
+            'Traceback (most recent call last):\n  File "x.py", line 3\n    f()\nKeyError: 7',
+            "KeyError: N",
+        ),
+        ("", UNREADABLE),
+        (None, UNREADABLE),
+    ],
+)
+def test_what_differs_by_chance_is_folded(error: str | None, cause: str) -> None:
+    assert cause_of(error) == cause
+
+
+@given(
+    st.integers(min_value=0),
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="'\\\n")),
+)
+def test_numbers_and_quoted_values_never_divide_a_cause(number: int, value: str) -> None:
+    assert cause_of(f"E: {number} is '{value}'") == cause_of("E: 1 is 'x'")
+
+
+@given(st.text(max_size=3000))
+def test_any_error_has_a_cause_of_one_bounded_line(error: str) -> None:
+    cause = cause_of(error)
+    assert cause
+    assert len(cause) <= 300
+    assert "\n" not in cause
+
+
+def test_groups_count_and_say_when_what_and_where() -> None:
+    causes = Causes()
+    causes.add(letter(n, f"KeyError: {n}", queue="high" if n % 2 else "low") for n in range(5))
+    causes.add([letter(9, "OSError: x", task="resize"), letter(10, None)])
+    first, *others = causes.groups()
+    assert (first.cause, first.count, first.sample) == ("KeyError: N", 5, "job-4")
+    assert (first.first_seen, first.last_seen) == (0.0, 4.0)
+    assert dict(first.queues) == {"low": 3, "high": 2}
+    assert {group.cause: dict(group.tasks) for group in others} == {
+        "OSError: x": {"shop.resize": 1},
+        UNREADABLE: {"shop.send": 1},
+    }
+    assert causes.letters == 7
+
+
+def test_a_group_matches_the_rows_it_counted() -> None:
+    rows = [letter(n, f"KeyError: {n}" if n % 2 else "OSError") for n in range(6)]
+    causes = Causes()
+    causes.add(rows)
+    for group in causes.groups():
+        assert sum(row_cause(row) == group.cause for row in rows) == group.count
+
+
+def test_malformed_letters_are_grouped_by_their_problem() -> None:
+    payload = Payload(b"x", None, Trust.MALFORMED, "it is not JSON: line 1")
+    causes = Causes()
+    causes.add([Row(0, payload, Place.DEAD, "")])
+    (group,) = causes.groups()
+    assert (group.cause, dict(group.tasks)) == ("it is not JSON: line N", {UNREADABLE: 1})
+
+
+def test_memory_is_bounded_however_many_causes_there_are() -> None:
+    def name(n: int) -> str:
+        return "".join(chr(ord("g") + int(digit)) for digit in str(n))
+
+    causes = Causes()
+    causes.add(
+        letter(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(MOST_CAUSES + 500)
+    )
+    groups = causes.groups()
+    assert len(groups) == MOST_CAUSES + 1
+    assert (groups[0].cause, groups[0].count) == (OTHER, 500)
+    assert len(groups[0].tasks) <= 51

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asok_core.errors import UsageError
+from asok_core.filters import FIELDS, parse
+from asok_core.job import Job, JobRecord
+from asok_core.snapshot import Row
+from asok_core.states import Place, Status
+from asok_core.wire import Payload, Trust
+
+NOW = 10_000.0
+
+
+def row(
+    place: Place = Place.DEAD,
+    *,
+    error: str | None = "TimeoutError: gateway timed out after 30 s",
+    failed_at: float | None = NOW - 7200,
+    trust: Trust = Trust.SIGNED,
+    record: JobRecord | None = None,
+    **fields: Any,
+) -> Row:
+    values: dict[str, Any] = {
+        "id": "4f2a-99",
+        "module": "shop.tasks",
+        "function": "send_mail",
+        "args": (42, {"order": "order-17"}, None),
+        "kwargs": {"to": "Åsa@example.com", "user_id": 7},
+        "queue": "high",
+    }
+    job = Job(**(values | fields))
+    payload = Payload(b"{}", job, trust, None, None, failed_at, error)
+    return Row(0, payload, place, job.queue, record=record)
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("", True),
+        ("   ", True),
+        ("mail", True),
+        ("MAIL", True),
+        ("timeout", True),
+        ("order-17", True),
+        ("4f2a", True),
+        ("nothing-like-it", False),
+        ("mail timeout", True),
+        ("mail nothing", False),
+        ("queue:high", True),
+        ("queue:HIGH", True),
+        ("queue:hig", False),
+        ("queue:h*", True),
+        ("queue:*i*", True),
+        ("queue:.*", False),
+        ("task:mail", True),
+        ("task:shop.tasks.send", True),
+        ("task:order", False),
+        ("error:Timeout", True),
+        ("error:'timed out'", True),
+        ('error:"timed out after"', True),
+        ("arg:order-17", True),
+        ("arg:42", True),
+        ("arg:null", True),
+        ("arg:åsa", True),
+        ("arg:user_id=7", True),
+        ("arg:user_id=70", False),
+        ("arg:mail", False),
+        ("id:4f2a", True),
+        ("id:99", False),
+        ("status:failed", True),
+        ("status:pending", False),
+        ("status:signed", True),
+        ("status:unsigned", False),
+        ("age:>1h", True),
+        ("age:1h", True),
+        ("age:>=1h", True),
+        ("age:>3h", False),
+        ("age:<3h", True),
+        ("age:<5m", False),
+        ("!mail", False),
+        ("!nothing", True),
+        ("!queue:low !queue:normal", True),
+        ("!age:<1h", True),
+        ("'!mail'", False),
+        ("'error:Timeout'", False),
+        ('"TimeoutError: gateway"', True),
+        (r'"a \" quote"', False),
+    ],
+)
+def test_a_dead_letter_answers(text: str, matches: bool) -> None:
+    assert parse(text).matches(row(), NOW) is matches
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("colour:red", "'colour:red': there is no field 'colour'; fields are queue, task"),
+        ("refused:", "'refused:': there is no field"),
+        ("queue:", "'queue:': queue: must be followed by a value"),
+        ("!", "'!': it holds nothing"),
+        ('""', "it holds nothing"),
+        ("error:'timed out", "quote ' is not closed"),
+        ("status:broken", "'status:broken': status is one of pending, scheduled"),
+        ("age:>soon", "'age:>soon': age is > or < and a length of time"),
+        ("age:<", "age is > or <"),
+        ("age:=5m", "age is > or <"),
+        ("age:>-5m", "age is > or <"),
+    ],
+)
+def test_a_word_that_makes_no_sense_is_named(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=None) as caught:
+        parse(f"mail {text}")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "fields", "status"),
+    [
+        (Place.PENDING, {}, "pending"),
+        (Place.DELAYED, {}, "scheduled"),
+        (Place.DELAYED, {"retry_count": 2}, "retrying"),
+        (Place.ACTIVE, {}, "running"),
+    ],
+)
+def test_status_of_each_place(place: Place, fields: dict[str, Any], status: str) -> None:
+    assert parse(f"status:{status}").matches(row(place, **fields), NOW)
+    assert not parse("status:cancelled").matches(row(place, **fields), NOW)
+
+
+def test_a_finished_job_has_only_its_record() -> None:
+    record = JobRecord("j-1", Status.CANCELLED, function="shop.send", error="ValueError: x")
+    finished = Row(
+        0, Payload(b"j-1", None, Trust.UNVERIFIED), Place.FINISHED, "low", NOW - 60, record
+    )
+    for text in ("status:cancelled", "task:send", "id:j-1", "error:ValueError", "age:<5m"):
+        assert parse(text).matches(finished, NOW), text
+
+
+def test_what_is_malformed_is_found_by_its_bytes() -> None:
+    payload = Payload(b'{"x": \xff order-9', None, Trust.MALFORMED, "it is not UTF-8")
+    broken = Row(0, payload, Place.DEAD, "")
+    assert parse("order-9").matches(broken, NOW)
+    assert parse("status:malformed error:utf").matches(broken, NOW)
+    assert not parse("age:>1s").matches(broken, NOW)
+    assert not parse("age:<1s").matches(broken, NOW)
+
+
+def test_the_beginning_of_a_very_large_job_is_searched() -> None:
+    payload = Payload(b'{"args": ["order-9', Job("1", "m", "f"), Trust.UNVERIFIED)
+    large = Row(0, payload, Place.PENDING, "default", size=5_000_000)
+    assert parse("arg:order-9").matches(large, NOW)
+
+
+def test_pending_jobs_age_from_their_enqueueing() -> None:
+    waiting = row(Place.PENDING, enqueued_at=NOW - 400)
+    assert parse("age:>5m").matches(waiting, NOW)
+    assert not parse("age:>5m").matches(row(Place.PENDING), NOW)
+
+
+def test_an_empty_filter_is_false_and_keeps_its_text() -> None:
+    assert not parse(" ")
+    assert parse("mail")
+    assert parse("mail  !x").text == "mail  !x"
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_filter_or_one_clear_line(text: str) -> None:
+    try:
+        said = str(parse(text).matches(row(), NOW))
+    except UsageError as error:
+        said = str(error)
+    assert said in {"True", "False"} or said.startswith("filter word ")
+
+
+@given(st.text(min_size=1, max_size=40), st.sampled_from(["task", "error", "arg", ""]))
+def test_quotes_hold_any_value(value: str, field: str) -> None:
+    quoted = '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
+    (word,) = parse(f"{field}:{quoted}" if field else quoted).words
+    assert (word.field, word.value, word.negated) == (field, value, False)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["mail", "queue:high", "queue:low", "error:time", "age:>1h", "arg:9"]),
+        max_size=6,
+    )
+)
+def test_words_are_joined_by_and(words: list[str]) -> None:
+    one_by_one = all(parse(word).matches(row(), NOW) for word in words)
+    assert parse(" ".join(words)).matches(row(), NOW) is one_by_one
+    for word in words:
+        assert parse(f"!{word}").matches(row(), NOW) is not parse(word).matches(row(), NOW)
+
+
+def test_every_field_says_what_it_asks() -> None:
+    for field, meaning in FIELDS.items():
+        assert meaning
+        assert field.isalpha()
