@@ -75,7 +75,8 @@ class Options:
     def due_at(self, now: float) -> float | None:
         """When the job is to start, epoch seconds; None for at once."""
         if self.delay is not None:
-            return now + _seconds(self.delay) or None
+            seconds = _seconds(self.delay)
+            return now + seconds if seconds else None
         if isinstance(self.at, datetime):
             return self.at.timestamp()
         return self.at
@@ -134,3 +135,21 @@ class Call:
             unique=options.unique,
             request=request,
         )
+
+
+def make_call(
+    fn: Callable[..., Any],
+    /,
+    *args: Any,
+    _queue: str = "default",
+    _retries: int = 0,
+    _backoff: float = 2,
+    _timeout: float | None = None,
+    _delay: Delay | None = None,
+    _at: Moment | None = None,
+    _unique: str | None = None,
+    **kwargs: Any,
+) -> Call:
+    """The call that arguments of ``background`` say. Raises what :class:`Options` raises."""
+    options = Options(_queue, _retries, _backoff, _timeout, _delay, _at, _unique)
+    return Call(fn, args, kwargs, options)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from asok_core.backends.application import ApplicationBackend
-from asok_core.calls import Call, Delay, Moment, Options
+from asok_core.calls import Call, make_call
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
 from asok_core.futures import JobFuture
@@ -75,33 +75,21 @@ def configure(settings: Settings | None = None) -> None:
         _process.settings, _process.current = settings, None
 
 
-def _background(
-    fn: Callable[..., Any],
-    /,
-    *args: Any,
-    _queue: str = "default",
-    _retries: int = 0,
-    _backoff: float = 2,
-    _timeout: float | None = None,
-    _delay: Delay | None = None,
-    _at: Moment | None = None,
-    _unique: str | None = None,
-    **kwargs: Any,
-) -> JobFuture[Any]:
+def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFuture[Any]:
     """Run ``fn(*args, **kwargs)`` in the background: in a thread, or by a worker on Redis.
 
     Args:
         fn: The task. On Redis it must be importable: a module-level function.
         *args: Its arguments. On Redis they must be what JSON can carry.
-        _queue: The queue it waits in.
-        _retries: How many times it runs again after a failure.
-        _backoff: The n-th retry comes ``_backoff ** n`` seconds after the failure.
+        _queue: The queue it waits in (``default``).
+        _retries: How many times it runs again after a failure (0).
+        _backoff: The n-th retry comes ``_backoff ** n`` seconds after the failure (2).
         _timeout: Seconds after which JobTimeout is raised inside the task.
         _delay: Start so much later: seconds or a timedelta.
         _at: Start at that moment: an aware datetime or epoch seconds.
         _unique: While a job with this key is unfinished, no other is enqueued; the future is
             that of the unfinished one.
-        **kwargs: Its keyword arguments.
+        **kwargs: Its keyword arguments; every name but these seven is the task's own.
 
     Returns:
         A future with ``job_id``. A failure of the task is in the log, the record and the future,
@@ -114,8 +102,7 @@ def _background(
         Unreachable: Redis does not answer. Refused: it does not let this user.
         SettingsError: A setting makes no sense, or SECRET_KEY is missing.
     """
-    options = Options(_queue, _retries, _backoff, _timeout, _delay, _at, _unique)
-    return (_process.current or _process.backend()).enqueue(Call(fn, args, kwargs, options))
+    return enqueue(make_call(fn, *args, **kwargs))
 
 
 _background.__name__ = _background.__qualname__ = "background"

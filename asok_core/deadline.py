@@ -23,34 +23,45 @@ def soft_deadline(seconds: float | None) -> Iterator[None]:
         yield
         return
     guard = _Guard(seconds)
+    # The exception may strike anywhere between arm and disarm. Shared locks are taken outside of
+    # that: struck between taking one and entering its body, the thread would never let go of it.
+    _timer.add(guard)
     try:
-        _timer.add(guard)
+        guard.arm()
         try:
             yield
         finally:
-            _timer.remove(guard)
             guard.disarm()
     except JobTimeout as timeout:
         if guard.fired and not timeout.args:
             timeout.args = (f"it ran longer than its timeout of {seconds:g} s",)
         raise
+    finally:
+        _timer.remove(guard)
 
 
 class _Guard:
-    """One running body: its thread and when its time is up."""
+    """One running body: its thread and when its time is up. It fires once at most."""
 
     def __init__(self, seconds: float) -> None:
         self.at = time.monotonic() + seconds
         self.fired = False
         self._thread = threading.get_ident()
-        self._armed = True
+        self._armed = False
+        self._expired = False
         self._lock = threading.Lock()
+
+    def arm(self) -> None:
+        with self._lock:
+            self._armed = True
+            if self._expired:
+                self._strike()
 
     def fire(self) -> None:
         with self._lock:
+            self._expired = True
             if self._armed:
-                self.fired = True
-                _raise_in(self._thread, JobTimeout)
+                self._strike()
 
     def disarm(self) -> None:
         with self._lock:
@@ -58,6 +69,10 @@ class _Guard:
         if self.fired:
             # It may be on its way still, and would strike whatever the thread does next.
             _raise_in(self._thread, None)
+
+    def _strike(self) -> None:
+        self.fired = True
+        _raise_in(self._thread, JobTimeout)
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:

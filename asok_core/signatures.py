@@ -45,3 +45,51 @@ class Background(Protocol):
     def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
     @overload
     def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...
+
+
+class MakeBackground(Protocol):
+    """What ``app.background(...)`` is without a function: a decorator."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, JobFuture[R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Callable[P, JobFuture[R]]: ...
+
+
+class AppBackground(Protocol):
+    """The type of ``app.background``: that of ``background``, and without a function a decorator."""
+
+    @overload
+    def __call__(
+        self,
+        *,
+        _queue: str = ...,
+        _retries: int = ...,
+        _backoff: float = ...,
+        _timeout: float | None = ...,
+        _delay: Delay | None = ...,
+        _at: Moment | None = ...,
+        _unique: str | None = ...,
+    ) -> MakeBackground: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _queue: str, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _retries: int, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _backoff: float, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _timeout: float | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _delay: Delay | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...

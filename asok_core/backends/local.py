@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from asok_core.backends.in_process import JobStore, LocalJob
@@ -57,6 +58,7 @@ class LocalBackend:
         self._order = itertools.count()
         self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._busy = 0
         self._ended = False
 
     def begin_after_fork(self) -> None:
@@ -122,9 +124,9 @@ class LocalBackend:
             with self._changed:
                 left = self.store.unfinished()
                 remaining = None if deadline is None else deadline - time.monotonic()
-                if not left or (remaining is not None and not self._can_finish(left, deadline)):
+                if not self._can_finish(left, deadline):
                     return left
-                if not announced and remaining is not None:
+                if left and remaining is not None and not announced:
                     # Whoever kills the process before the deadline leaves this line at least.
                     logger.info("Waiting up to %.0f s for %s", remaining, _names(left))
                     announced = True
@@ -132,11 +134,14 @@ class LocalBackend:
                 self._changed.wait(1.0 if remaining is None else min(remaining, 1.0))
 
     def _can_finish(self, left: Sequence[LocalJob], deadline: float | None) -> bool:
-        if deadline is None:
-            return True
-        if deadline <= time.monotonic():
+        if deadline is not None and deadline <= time.monotonic():
             return False
-        too_late = {id(job) for due, _, job in self._later if due > deadline}
+        if self._busy:
+            # A finished job may still be at its hooks and callbacks.
+            return True
+        too_late = {
+            id(job) for due, _, job in self._later if deadline is not None and due > deadline
+        }
         return any(id(job) not in too_late for job in left)
 
     def _put(self, job: LocalJob, delay: float) -> None:
@@ -178,6 +183,7 @@ class LocalBackend:
             logger.exception("A callback of background task %s failed", job.name)
             delay = None
         with self._changed:
+            self._busy -= 1
             if delay is not None and self._ended:
                 self._abandon(job)
             elif delay is not None:
@@ -191,6 +197,7 @@ class LocalBackend:
                 self._promote()
                 if self._ready:
                     job = heapq.heappop(self._ready)[2]
+                    self._busy += 1
                     if not self._idle and (self._ready or self._later):
                         self._grow()
                     return job
@@ -249,8 +256,9 @@ def _watch_exit() -> None:
     if _watched:
         return
     _watched = True
-    # atexit comes too late for a task that itself uses executors (asyncio.to_thread, name
-    # look-ups): those are shut by then. concurrent.futures registers its own end here, too.
+    # A task may itself use executors (asyncio.to_thread, name look-ups), so it must end before they
+    # do: atexit comes too late, and of these calls the one registered last comes first.
+    import_module("concurrent.futures.thread")
     register = getattr(threading, "_register_atexit", atexit.register)
     with contextlib.suppress(RuntimeError):
         register(_finish_at_exit)

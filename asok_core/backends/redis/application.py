@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from asok_core import context, wire
 from asok_core.backends.redis.producer import RedisProducer
 from asok_core.backends.redis.results import ResultWatcher
+from asok_core.backends.roles import Scope
 from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id
+from asok_core.states import Place, Status
 from asok_core.tasks import reference
+
+if TYPE_CHECKING:
+    from asok_core.backends.redis.operator import RedisOperator
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -60,8 +66,28 @@ class RedisBackend:
         return self._producer.record(job_id)
 
     def cancel(self, job_id: str) -> bool:
-        """Stop a job that has not started. True if it will not run."""
-        return self._producer.cancel(job_id)
+        """Move a job that is pending or delayed to the trash. True if it will not run.
+
+        The job is looked for through the whole of its queue. The audit says that the application
+        did it. Raises Unreachable or Refused.
+        """
+        record = self.record(job_id)
+        if record is None or record.finished or record.status == Status.RUNNING:
+            return False
+        ids, words = frozenset((job_id,)), f"id:{job_id}"
+        pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)
+        delayed = Scope(Place.DELAYED, ids=ids, words=words)
+        # It may be promoted between the look and the act, so the other place comes second.
+        order = (pending, delayed) if record.status == Status.PENDING else (delayed, pending)
+        return any(self._operator.cancel(scope).applied for scope in order)
+
+    @cached_property
+    def _operator(self) -> RedisOperator:
+        from asok_core.backends.redis.operator import RedisOperator
+
+        return RedisOperator(
+            self._producer.pool.endpoint, self._producer.keys, None, who="application"
+        )
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's
         """Give the connections back. No job runs in this process, so nothing is waited for."""

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from asok_core.calls import Options, make_call
+from tests.core import sample_tasks
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"queue": ""}, ValueError, "queue name"),
+        ({"queue": "a,b"}, ValueError, "comma"),
+        ({"queue": 7}, TypeError, "_queue is a int"),
+        ({"retries": -1}, ValueError, "_retries is -1"),
+        ({"retries": 1.5}, TypeError, "_retries is a float"),
+        ({"retries": True}, TypeError, "_retries is a bool"),
+        ({"backoff": -2}, ValueError, "_backoff is -2"),
+        ({"backoff": math.inf}, ValueError, "_backoff is inf"),
+        ({"backoff": "2"}, TypeError, "_backoff is a str"),
+        ({"timeout": 0}, ValueError, "_timeout is 0"),
+        ({"delay": -1}, ValueError, "_delay is -1"),
+        ({"delay": timedelta(days=-1)}, ValueError, "_delay is -1 day"),
+        ({"delay": 1, "at": NOW}, ValueError, "both given"),
+        ({"at": datetime(2030, 1, 1)}, ValueError, "time zone"),  # noqa: DTZ001 - the point
+        ({"at": "tomorrow"}, TypeError, "_at is a str"),
+        ({"unique": ""}, ValueError, "_unique has 0"),
+        ({"unique": 5}, TypeError, "_unique is a int"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Options(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "due_at"),
+    [
+        ({}, None),
+        ({"delay": 0}, None),
+        ({"delay": 1.5}, NOW + 1.5),
+        ({"delay": timedelta(minutes=1)}, NOW + 60),
+        ({"at": NOW + 5}, NOW + 5),
+        ({"at": datetime.fromtimestamp(NOW, UTC)}, NOW),
+    ],
+)
+def test_when_a_job_is_due(options: dict[str, Any], due_at: float | None) -> None:
+    assert Options(**options).due_at(NOW) == due_at
+
+
+def test_every_other_keyword_belongs_to_the_task() -> None:
+    call = make_call(sample_tasks.takes_executor, executor="x", fn="y", args="z", _queue="low")
+    assert call.kwargs == {"executor": "x", "fn": "y", "args": "z"}
+    assert call.options.queue == "low"

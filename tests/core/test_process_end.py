@@ -1,0 +1,144 @@
+"""What becomes of local tasks when their process ends, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+PREAMBLE = """
+import asyncio, logging, os, sys, time
+logging.basicConfig(format="%(levelname)s %(message)s", level="INFO")
+import asok_core
+from asok_core import Background, background
+
+def note(text, seconds=0.0):
+    time.sleep(seconds)
+    os.write(1, f"{text}\\n".encode())
+
+async def note_by_thread(text):
+    await asyncio.to_thread(note, text)
+"""
+
+
+def start(code: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "BG_WORKERS": "2"},
+    )
+
+
+def run(code: str) -> tuple[int, str, str]:
+    process = start(code)
+    out, err = process.communicate(timeout=50)
+    return process.returncode, out, err
+
+
+def test_a_process_that_ends_finishes_its_tasks_first() -> None:
+    code, out, err = run(
+        """
+        for n in range(6):
+            background(note, f"task {n}", 0.05)
+        background(note_by_thread, "by thread")
+        """
+    )
+    assert code == 0, err
+    assert sorted(out.splitlines()) == ["by thread", *(f"task {n}" for n in range(6))]
+
+
+def test_what_cannot_finish_before_the_end_is_logged_by_name() -> None:
+    code, out, err = run(
+        """
+        import asok_core.backends.local as local
+        local.EXIT_TIMEOUT = 0.3
+        background(note, "never", 600)
+        background(note, "never", _delay=900)
+        background(note, "quick")
+        """
+    )
+    assert code == 0
+    assert out.splitlines() == ["quick"]
+    assert "INFO Waiting up to 0 s for note" in err
+    before = "did not finish before the shutdown"
+    assert f"ERROR Background task note {before}: it was still running" in err
+    assert f"ERROR Background task note {before}: it waited for its start" in err
+
+
+def test_sigterm_ends_an_application_in_order() -> None:
+    process = start(
+        """
+        app = Background(bg_workers=1)
+        app.background(note, "first", 1.0)
+        app.background(note, "second")
+        print("ready", flush=True)
+        time.sleep(600)
+        """
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=50)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert out.splitlines() == ["first", "second"]
+    assert "Waiting up to 20 s for note (2)" in err
+
+
+def test_somebody_elses_sigterm_is_left_alone() -> None:
+    code, _, err = run(
+        """
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Background()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        """
+    )
+    assert code == 0, err
+
+
+def test_a_server_may_fork_after_the_application_was_made() -> None:
+    code, out, err = run(
+        """
+        app = Background(bg_workers=2)
+        app.background(note, "parent", 0.3)
+        children = []
+        for n in range(3):
+            child = os.fork()
+            if child == 0:
+                app.background(note, f"child {n}", 0.1)
+                sys.exit(0)
+            children.append(child)
+        assert [os.waitpid(each, 0)[1] for each in children] == [0, 0, 0]
+        """
+    )
+    assert code == 0, err
+    assert sorted(out.splitlines()) == ["child 0", "child 1", "child 2", "parent"]
+
+
+@pytest.mark.parametrize("call", ["app.shutdown(wait=False)", "app.shutdown(timeout=0.2)"])
+def test_an_application_can_be_shut_down_without_waiting_long(call: str) -> None:
+    begun = time.monotonic()
+    code, out, err = run(
+        f"""
+        app = Background(bg_workers=1)
+        app.background(note, "never", 600)
+        assert {call} is False
+        try:
+            app.background(note)
+        except RuntimeError as error:
+            print(error)
+        """
+    )
+    assert code == 0, err
+    assert out == "this application was shut down; it takes no more tasks\n"
+    assert "did not finish before the shutdown" in err
+    assert time.monotonic() - begun < 50

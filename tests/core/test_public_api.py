@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import asok_core
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_exported_name_is_there() -> None:
+    for name in asok_core.__all__:
+        assert getattr(asok_core, name) is not None
+    assert set(asok_core.__all__) <= set(dir(asok_core))
+    assert sorted(asok_core.__all__) == asok_core.__all__
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = asok_core.no_such_name
+
+
+def test_no_module_hides_an_exported_name() -> None:
+    # Importing asok_core.x sets the attribute x of the package, whoever imports it.
+    modules = {each.name for each in pkgutil.iter_modules(asok_core.__path__)}
+    assert modules & set(asok_core.__all__) == {"hooks"}
+    for name in modules - {"worker"}:
+        importlib.import_module(f"asok_core.{name}")
+    assert callable(asok_core.background)
+
+
+def test_importing_the_package_loads_neither_redis_nor_textual_nor_asyncio() -> None:
+    done = run(
+        """
+        import sys
+        import asok_core
+        loaded = {"redis", "textual", "rich", "asyncio", "concurrent.futures", "logging"}
+        assert not loaded & set(sys.modules), loaded & set(sys.modules)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_local_job_loads_neither_redis_nor_textual() -> None:
+    done = run(
+        """
+        import sys
+        from asok_core import background, get_job
+        future = background(max, 3, 4)
+        assert future.result(30) == 4
+        assert get_job(future.job_id).status == "completed"
+        assert not {"redis", "textual", "rich"} & set(sys.modules)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+
+
+TYPED = """
+from datetime import timedelta
+from asok_core import Background, background, background_many, call, task
+
+def send(user: int, subject: str = "") -> str: ...
+async def fetch(url: str) -> bytes: ...
+
+@task
+def bare(number: int) -> float: ...
+
+@task(queue="high", retries=3, backoff=2.5)
+async def dressed(number: int) -> float: ...
+
+app = Background()
+
+@app.background(_retries=2)
+def hooked(number: int) -> str: ...
+
+reveal_type(background(send, 1, subject="x").result())
+reveal_type(background(fetch, "u").result(timeout=5))
+reveal_type(bare(1))
+reveal_type(bare.delay(1).result())
+reveal_type(dressed.delay(number=1).result())
+reveal_type(dressed.options(queue="low").delay(1).job_id)
+reveal_type(bare.delay_in(timedelta(hours=1), 1).result())
+reveal_type(hooked(7).result())
+reveal_type(app.background(send, 1).result())
+background(send, 1, _queue="low", _retries=1)
+background_many([call(send, 1), bare.call(2)])
+
+background(send, "one")
+background(send)
+background(send, 1, topic="x")
+background(send, 1, _retries="x")
+bare.delay("x")
+bare("x")
+dressed.delay()
+dressed.options(queue=7)
+hooked("x")
+call(send, "x")
+app.background(send, "one")
+task(queue=3)
+"""
+
+
+@pytest.mark.slow
+def test_type_checkers_hold_calls_to_the_tasks_own_signature(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.py"
+    sample.write_text(TYPED)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mypy", "--strict", "--disable-error-code=empty-body"),
+            *("--config-file=", f"--cache-dir={tmp_path / 'cache'}", str(sample)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=root,
+    )
+    lines = TYPED.splitlines()
+    revealed = []
+    wrong = set()
+    for line in done.stdout.splitlines():
+        place, _, message = line.partition(": ")
+        if "sample.py" in place and "Revealed type" in message:
+            revealed.append(message.split('"')[1].replace("builtins.", ""))
+        elif "sample.py" in place and message.startswith("error"):
+            wrong.add(lines[int(place.split(":")[1]) - 1])
+    assert revealed == ["str", "bytes", "float", "float", "float", "str", "float", "str", "str"]
+    assert wrong == set(lines[lines.index('background(send, "one")') :]), done.stdout

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asok_core.errors import TaskNotFound
+from asok_core.tasks import reference, resolve
+from tests.core import sample_tasks
+
+HERE = sample_tasks.__name__
+
+
+def nested() -> Any:
+    def inner() -> None:
+        """A function without a place of its own."""
+
+    return inner
+
+
+def in_main() -> None:
+    """Moved to ``__main__`` by its test."""
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (sample_tasks.add, "add"),
+        (sample_tasks.decorated, "decorated"),
+        (sample_tasks.coroutine, "coroutine"),
+        (sample_tasks.wrapped, "wrapped"),
+    ],
+)
+def test_a_module_level_function_is_found_again(function: Any, name: str) -> None:
+    assert reference(function) == (HERE, name)
+    found = resolve(HERE, name)
+    assert found is getattr(function, "__asok_function__", function)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda: 1, "lambda"),
+        (sample_tasks.lambda_task, "lambda"),
+        (nested(), "inside a function"),
+        (sample_tasks.Mailer().send, "method"),
+        (sample_tasks.Mailer.send_all, "belongs to a class"),
+        (sample_tasks.Mailer(), "Mailer object"),
+        (functools.partial(sample_tasks.add, 1), "partial object"),
+        (sample_tasks.renamed, "is it a wrapper"),
+        (sample_tasks.first_shadowed, "is another function"),
+    ],
+)
+def test_what_a_worker_cannot_import_is_refused_with_a_reason(function: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        reference(function)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_function_of_main_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_main, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "in_main", in_main, raising=False)
+    with pytest.raises(ValueError, match=r"__main__.*move it to a module"):
+        reference(in_main)
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "reason"),
+    [
+        ("no_such_module_anywhere", "f", "cannot be imported"),
+        (HERE, "gone", "has no function"),
+        (HERE, "not_callable", "is a int"),
+        (HERE, "__import__", "cannot name a task"),
+        (HERE, "Mailer.send", "cannot name a task"),
+        ("", "f", "cannot name a module"),
+        (".relative", "f", "cannot name a module"),
+        ("nul\0byte", "f", "cannot be imported"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_why(module: str, function: str, reason: str) -> None:
+    with pytest.raises(TaskNotFound, match=reason):
+        resolve(module, function)
+
+
+def test_a_module_that_exits_when_imported_does_not_take_the_worker_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_that_exits.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TaskNotFound, match="module_that_exits"):
+        resolve("module_that_exits", "f")
