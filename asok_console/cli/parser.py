@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from asok_core import __version__
 from asok_core.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command: the words that choose it, and the module that holds its arguments and deed.
 
     The module has ``add_arguments(parser)`` and ``run(args, settings) -> exit code``.
@@ -24,8 +22,7 @@ class Command:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Commands that share a first word. ``default`` is the second word when there is none."""
 
     word: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
@@ -14,15 +13,14 @@ from asok_core.snapshot import Snapshot
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(NamedTuple):
     """What was asked for. Each name of a queue maps to its threshold.
 
     The name '' stands for all queues together (pending) or for each of them (age).
     """
 
-    max_pending: Mapping[str, int] = field(default_factory=dict)
-    max_age: Mapping[str, float] = field(default_factory=dict)
+    max_pending: Mapping[str, int]
+    max_age: Mapping[str, float]
     max_dead: int | None = None
     require_workers: int | None = None
 

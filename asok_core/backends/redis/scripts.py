@@ -8,16 +8,15 @@ one Cluster slot when the namespace is in braces.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from typing import NamedTuple
 
 _NEEDS = re.compile(r"^-- needs: (.+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A Lua script and the digest by which EVALSHA calls it."""
 
     name: str

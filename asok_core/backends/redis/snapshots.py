@@ -300,7 +300,7 @@ def _with_starts(
         record = records.get(job.payload.id)
         if record is not None and record.status == Status.RUNNING:
             # The framework's records have no started_at; their ts is that of the last transition.
-            job = replace(job, started_at=record.started_at or record.ts)  # noqa: PLW2901
+            job = job._replace(started_at=record.started_at or record.ts)  # noqa: PLW2901
         started.append(job)
     return tuple(started)
 
