@@ -27,6 +27,7 @@ from asok_core.errors import AsokError, Unreachable
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.recovery import Recovery
 
 logger = logging.getLogger("asok.worker")
@@ -100,6 +101,7 @@ class Supervisor:
                 ", ".join(config.queues),
                 config.settings.masked_redis_url,
             )
+            notify(READY)
         while not self._stops:
             self._round()
             self._alarm.sleep(self._next_timer(), self._wakes.files())
@@ -168,6 +170,7 @@ class Supervisor:
     # Duties
 
     def _beat(self) -> None:
+        notify(ALIVE)
         config = self._config
         memory = [child.memory() for child in self._children]
         beat = self._registry.beat(
@@ -279,6 +282,7 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         """Drain the children, recover what they could not return, give up the lease last."""
+        notify(STOPPING)
         for child in self._children:
             child.order("drain")
         deadline = time.monotonic() + self._config.settings.worker_shutdown_timeout + MARGIN
