@@ -1,0 +1,44 @@
+"""``python -m tests.chaos``: the long form, by default 20,000 jobs and at least 100 kills."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.run import Chaos, Plan
+
+
+def main() -> int:
+    """Run once and print the table. Returns 0 when nothing was lost, 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=110)
+    parser.add_argument("--seconds", type=float, default=270, help="how long producers take")
+    parser.add_argument("--shared", type=int, default=600, help="jobs shared with the framework")
+    parser.add_argument("--seed", type=int, default=None, help="of the order of the blows")
+    parser.add_argument("--keep", action="store_true", help="keep journals and logs")
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.randrange(10**6)
+    random.seed(seed)
+    folder = Path(tempfile.mkdtemp(prefix="asok-chaos-"))
+    began = time.monotonic()
+
+    def say(words: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - began:5.0f} s  {words}\n")
+
+    say(f"seed {seed}; journals and logs are in {folder}")
+    plan = Plan(args.jobs, args.kills, args.seconds, args.shared)
+    found = Chaos(plan, folder, say).run()
+    sys.stdout.write(found.table() + "\n")
+    if found.passed and not args.keep:
+        shutil.rmtree(folder)
+    return 0 if found.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What became of every job: Redis and the journal of the tasks, set against each other."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import redis
+
+from asok_core.wire import peek
+from tests.chaos.journal import Journal
+from tests.chaos.workers import KILLS, Blow
+
+POISONS = {"leave": "poison", "crash": "poison", "doomed": "doomed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a run. ``passed`` when nothing is wrong."""
+
+    enqueued: int
+    executed: int
+    completed: int
+    dead: Mapping[str, int]
+    lost: Sequence[str]
+    duplicated: int
+    recovered: int
+    recovery: Sequence[float]
+    """Seconds from each blow to the next start of each job that it interrupted."""
+    blows: Mapping[str, int]
+    wrong: Sequence[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every job is accounted for, once, and everything came to an end."""
+        return not self.lost and not self.wrong
+
+    def table(self) -> str:
+        """The figures as a Markdown table, and below it what is wrong."""
+        slowest = max(self.recovery, default=0.0)
+        median = statistics.median(self.recovery) if self.recovery else 0.0
+        rows = {
+            "enqueued": f"{self.enqueued:,}",
+            "executed (attempts begun)": f"{self.executed:,}",
+            "completed": f"{self.completed:,}",
+            "dead letters": _spelled(self.dead),
+            "**lost**": f"**{len(self.lost)}**",
+            "run to the end more than once": f"{self.duplicated:,}",
+            "recovered (interrupted and begun again)": f"{self.recovered:,}",
+            "seconds to recover, median and longest": f"{median:.2f} and {slowest:.1f}",
+            "kills": _spelled({kind: n for kind, n in self.blows.items() if kind in KILLS}),
+            "other blows": _spelled({k: n for k, n in self.blows.items() if k not in KILLS}),
+            "seconds in all": f"{self.seconds:.0f}",
+        }
+        lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+        lines += [f"lost: {word}" for word in list(self.lost)[:20]]
+        lines += [f"wrong: {each}" for each in self.wrong]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known outside Redis.
+
+    ``jobs`` are those that Redis acknowledged: their word in the journal -> their id.
+    """
+
+    jobs: Mapping[str, str]
+    journal: Journal
+    blows: Sequence[Blow]
+    counts: Mapping[str, int]
+    complaints: Sequence[str]
+    seconds: float
+
+
+def report(client: redis.Redis, run: Run) -> Report:
+    """Judge a run by what its tasks wrote down and what Redis holds at the end."""
+    jobs, journal = run.jobs, run.journal
+    raws = client.lrange("asok:dlq", 0, -1)
+    letters = Counter(peek(raw).id for raw in raws if isinstance(raw, bytes))
+    statuses = dict(zip(jobs, _statuses(client, list(jobs.values())), strict=True))
+    done = {word: journal.count(word, "done") for word in jobs}
+    lost, dead = [], Counter[str]()
+    wrong = list(run.complaints)
+    completed = 0
+    for word, job_id in jobs.items():
+        status, buried = statuses[word], letters.pop(job_id, 0)
+        completed += status == "completed"
+        if buried:
+            dead[_kind(client, job_id)] += 1
+        if not done[word] and not buried:
+            lost.append(f"{word} ({status}, begun {journal.count(word, 'start')} times)")
+        elif buried != (status == "failed") or status not in ("completed", "failed"):
+            wrong.append(f"{word} is {status}, with {buried} dead letters, done {done[word]} times")
+    wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in letters]
+    times = list(_recovery(journal, run.blows))
+    return Report(
+        enqueued=len(jobs),
+        executed=sum(journal.count(word, "start") for word in jobs),
+        completed=completed,
+        dead=dead,
+        lost=lost,
+        duplicated=sum(count > 1 for count in done.values()),
+        recovered=len(times),
+        recovery=times,
+        blows=run.counts,
+        wrong=wrong[:20],
+        seconds=run.seconds,
+    )
+
+
+def _statuses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
+    for start in range(0, len(ids), 500):
+        batch = [f"asok:job:{job_id}" for job_id in ids[start : start + 500]]
+        pipeline = client.pipeline(transaction=False)
+        for key in batch:
+            pipeline.hget(key, "status")
+            pipeline.get(key)
+        replies = pipeline.execute(raise_on_error=False)
+        for as_hash, as_text in zip(replies[::2], replies[1::2], strict=True):
+            if isinstance(as_hash, bytes):
+                yield as_hash.decode()
+            elif isinstance(as_text, bytes):
+                yield str(json.loads(as_text)["status"])
+            else:
+                yield "without a record"
+
+
+def _kind(client: redis.Redis, job_id: str) -> str:
+    name = client.hget(f"asok:job:{job_id}", "function") or b""
+    return POISONS.get(name.decode().rpartition(".")[2], "unlucky")  # type: ignore[union-attr]
+
+
+def _recovery(journal: Journal, blows: Sequence[Blow]) -> Iterator[float]:
+    struck = [blow for blow in blows if blow.pids]
+    for lines in journal.lines.values():
+        for at, line in enumerate(lines):
+            if line.word != "start":
+                continue
+            rest = lines[at + 1 :]
+            if any(each.pid == line.pid and each.word != "start" for each in rest):
+                continue
+            blow = next((b for b in struck if line.pid in b.pids and b.at >= line.at), None)
+            again = next((each for each in rest if each.word == "start"), None)
+            if blow is not None and again is not None:
+                yield max(0.0, again.at - blow.at)
+
+
+def _spelled(counts: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count)
+    return f"{sum(counts.values()):,} ({parts})" if parts else "0"

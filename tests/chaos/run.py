@@ -1,0 +1,329 @@
+"""One run: producers, workers and Redis are started, beaten for a while, and left to finish."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.demo.tether import Tether
+from tests.chaos.journal import VARIABLE, Journal
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Report, Run, report
+from tests.chaos.workers import KILLS, LEASE, Blow, Worker, kill_one
+
+SECRET_KEY = "c4a05" * 10
+ROOT = Path(__file__).parents[2]
+QUEUES = "high,default,low,shared"
+SHARED = "shared"
+"""The queue that the framework's worker serves as well, until somebody begins to harm Redis: when it or
+Redis goes down it loses what it holds by design, and this is about ours."""
+FREEZE = LEASE + 1.5
+"""Seconds for which processes or Redis are stopped: longer than a lease."""
+
+BLOWS = {
+    "process": 40,
+    "supervisor": 12,
+    "worker": 12,
+    "redis": 9,
+    "terminate": 5,
+    "freeze worker": 6,
+    "freeze supervisor": 4,
+    "freeze redis": 2,
+    "cut": 7,
+    "hold": 3,
+}
+"""How often each comes, in proportion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything. ``seconds`` is how long the producers take, and so the beating."""
+
+    jobs: int
+    kills: int
+    seconds: float
+    shared: int
+    finish: float = 120.0
+    """Seconds that the workers have for what is left when the beating is over."""
+
+
+class Chaos:
+    """``run`` returns what became of every job."""
+
+    def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._say = say
+        self._journal = Journal(folder / "journal")
+        self._blows: list[Blow] = []
+        self._counts: Counter[str] = Counter()
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._hand: dict[str, Callable[[Worker], Collection[int] | None]] = {
+            "process": self._kill_process,
+            "supervisor": self._kill_supervisor,
+            "worker": self._kill_worker,
+            "redis": self._kill_redis,
+            "terminate": self._terminate,
+            "freeze worker": self._freeze_worker,
+            "freeze supervisor": self._freeze_supervisor,
+            "freeze redis": self._freeze_redis,
+            "cut": self._cut,
+            "hold": self._hold,
+        }
+
+    def run(self) -> Report:
+        """Run to the end. Whatever happens, no process is left behind."""
+        began = time.monotonic()
+        with ExitStack() as stack:
+            self._server = stack.enter_context(
+                EmbeddedRedis(("--appendonly", "yes", "--appendfsync", "always"))
+            )
+            self._client = stack.enter_context(redis.Redis.from_url(self._server.url))
+            path = self._server.folder / "proxy.sock"
+            self._proxy = stack.enter_context(Proxy(path, self._server.socket))
+            self._workers = list(self._make_workers())
+            for worker in self._workers:
+                stack.callback(worker.close)
+            jobs = self._share(stack)
+            jobs |= self._beat(stack)
+            complaints = self._finish() + self._stop()
+            self._journal.read()
+            seconds = time.monotonic() - began
+            run = Run(jobs, self._journal, self._blows, self._counts, complaints, seconds)
+            return report(self._client, run)
+
+    def _environment(self, url: str) -> dict[str, str]:
+        return os.environ | {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": url,
+            "SECRET_KEY": SECRET_KEY,
+            "ASOK_WORKER_QUEUES": QUEUES,
+            "ASOK_WORKER_SHUTDOWN_TIMEOUT": "2s",
+            "ASOK_WORKER_LEASE": f"{LEASE:g}s",
+            VARIABLE: str(self._folder / "journal"),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _make_workers(self) -> Iterator[Worker]:
+        for name, options, url in (
+            ("two", ("-p", "2", "-c", "4"), self._server.url),
+            ("wide", ("-p", "1", "-c", "8"), self._server.url),
+            ("far", ("-p", "1", "-c", "3"), self._proxy.url),
+        ):
+            yield Worker(name, options, self._environment(url), self._folder / f"{name}.log")
+
+    # The first part: beside the framework's worker
+
+    def _share(self, stack: ExitStack) -> dict[str, str]:
+        """Jobs of the framework, run by its worker and ours while ours are killed."""
+        if not self._plan.shared:
+            return {}
+        env = self._environment(self._server.url) | {
+            "ASOK_WORKER_QUEUES": SHARED,
+            "ASOK_WORKER_CONCURRENCY": "2",
+        }
+        told = subprocess.run(
+            [sys.executable, "-m", "tests.chaos.framework", SHARED, str(self._plan.shared)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        jobs = dict(line.split() for line in told.stdout.splitlines())
+        log = self._folder / "framework.log"
+        peer = Tether([sys.executable, "-m", "asok", "worker"], environment=env, errors=log)
+        stack.callback(peer.close)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not self._done(jobs):
+            self._step(random.choice(("process", "process", "supervisor", "worker")), 0.7)
+        its = sum(self._journal.lines[word][-1].pid == peer.pid for word in jobs)
+        self._say(f"of {len(jobs)} jobs of the framework its own worker ran {its}")
+        peer.close()
+        return jobs
+
+    def _done(self, jobs: dict[str, str]) -> bool:
+        self._journal.read()
+        return all(self._journal.count(word, "done") for word in jobs)
+
+    # The second part
+
+    def _beat(self, stack: ExitStack) -> dict[str, str]:
+        """Producers fill the queues while everything is harmed; the jobs that Redis acknowledged."""
+        plan, producers = self._plan, ("east", "west")
+        ledgers = {name: self._folder / f"{name}.ledger" for name in producers}
+        running: dict[str, Tether | None] = dict.fromkeys(producers)
+        began, spoken = time.monotonic(), 0.0
+        arrived: dict[str, str] = {}
+        share = plan.jobs // len(producers)
+        while time.monotonic() - began < plan.seconds * 2:
+            for name, ledger in ledgers.items():
+                arrived |= {word: word for word in _words(ledger)}
+                tether = running[name]
+                if tether is None or (tether.wait(0) and len(_words(ledger)) < share):
+                    command = ["-m", "tests.chaos.producer", name, str(share), str(plan.seconds)]
+                    tether = Tether(
+                        [sys.executable, *command, str(ledger)],
+                        environment=self._environment(self._server.url),
+                        errors=self._folder / f"{name}.log",
+                    )
+                    stack.callback(tether.close)
+                    running[name] = tether
+            if len(arrived) >= share * len(producers) and self._kills() >= plan.kills:
+                break
+            blow = random.choices(list(BLOWS), list(BLOWS.values()))[0]
+            if random.random() < 0.03:
+                self._kill_producer(random.choice(list(running.values())))
+            self._step(blow, plan.seconds / plan.kills * 0.7)
+            if time.monotonic() - spoken > 20:
+                spoken = time.monotonic()
+                self._say(f"{len(arrived)} enqueued, {self._kills()} kills")
+        for _, undo in self._later:
+            undo()
+        self._later.clear()
+        for tether in running.values():
+            if tether is not None:
+                tether.close()
+        return arrived
+
+    def _kills(self) -> int:
+        return sum(self._counts[kind] for kind in KILLS)
+
+    def _kill_producer(self, tether: Tether | None) -> None:
+        if tether is not None and not tether.wait(0):
+            tether.send(signal.SIGKILL)
+            self._counts["producer"] += 1
+
+    def _step(self, blow: str, seconds: float) -> None:
+        for worker in self._workers:
+            if not worker.frozen:
+                worker.ensure()
+        now = time.monotonic()
+        for item in [item for item in self._later if item[0] <= now]:
+            self._later.remove(item)
+            item[1]()
+        self._journal.read()
+        self._deal(blow, random.choice(self._workers))
+        time.sleep(seconds * random.uniform(0.5, 1.5))
+
+    def _deal(self, blow: str, worker: Worker) -> None:
+        if worker.frozen and blow not in ("redis", "freeze redis", "cut", "hold"):
+            return
+        now = time.monotonic()
+        hurt = self._hand[blow](worker)
+        if hurt is not None:
+            self._counts[blow] += 1
+            self._blows.append(Blow(blow, frozenset(hurt), now))
+
+    # Each returns the processes that can run no job for now, or None when there was nothing to harm.
+
+    def _processes(self, worker: Worker) -> list[int]:
+        return self._journal.children.get(worker.pid, [])
+
+    def _kill_process(self, worker: Worker) -> Collection[int] | None:
+        pid = kill_one(self._processes(worker), worker.pid)
+        return None if pid is None else [pid]
+
+    def _kill_supervisor(self, worker: Worker) -> Collection[int]:
+        worker.kill_supervisor()
+        return ()
+
+    def _kill_worker(self, worker: Worker) -> Collection[int]:
+        worker.kill_all()
+        return self._processes(worker)
+
+    def _kill_redis(self, _worker: Worker) -> Collection[int]:
+        self._server.stop(kill=True)
+        time.sleep(random.uniform(0.1, 2.0))
+        self._server.start()
+        return ()
+
+    def _terminate(self, worker: Worker) -> Collection[int]:
+        worker.terminate()
+        return ()
+
+    def _freeze_worker(self, worker: Worker) -> Collection[int]:
+        worker.freeze(whole=True)
+        self._undo_later(lambda: worker.thaw(whole=True))
+        return self._processes(worker)
+
+    def _freeze_supervisor(self, worker: Worker) -> Collection[int]:
+        worker.freeze(whole=False)
+        self._undo_later(lambda: worker.thaw(whole=False))
+        return ()
+
+    def _freeze_redis(self, _worker: Worker) -> Collection[int]:
+        pid = self._server.pid
+        assert pid is not None, "it is started again before this is reached"
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(FREEZE)
+        os.kill(pid, signal.SIGCONT)
+        return ()
+
+    def _cut(self, _worker: Worker) -> Collection[int]:
+        self._proxy.cut()
+        return ()
+
+    def _hold(self, _worker: Worker) -> Collection[int]:
+        self._proxy.hold()
+        self._undo_later(self._proxy.release)
+        return ()
+
+    def _undo_later(self, undo: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + FREEZE, undo))
+
+    # The end
+
+    def _finish(self) -> list[str]:
+        """Let the workers do what is left in peace; what they did not do."""
+        deadline = time.monotonic() + self._plan.finish
+        left: dict[str, int] = {}
+        while time.monotonic() < deadline:
+            for worker in self._workers:
+                worker.ensure()
+            with suppress(redis.ConnectionError):
+                left = self._left()
+                if not left:
+                    return []
+            time.sleep(0.2)
+        return [f"still there after {self._plan.finish:g} s: {left}"]
+
+    def _left(self) -> dict[str, int]:
+        client = self._client
+        lists = [key.decode() for key in client.keys("asok:queue*") if key != b"asok:queues"]
+        lists += [key.decode() for key in client.keys("asok:active:*")]
+        left = {key: client.llen(key) for key in lists}
+        left["asok:delayed_tasks"] = client.zcard("asok:delayed_tasks")
+        return {key: count for key, count in left.items() if count}
+
+    def _stop(self) -> list[str]:
+        complaints = [
+            f"worker {worker.name} did not stop when asked"
+            for worker in self._workers
+            if not worker.stop(15)
+        ]
+        for log in self._folder.glob("*.log"):
+            text = log.read_text(errors="replace")
+            if "Traceback" in text or "internal error" in text:
+                complaints.append(f"{log} holds a traceback")
+        return complaints
+
+
+def _words(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    text = path.read_text()
+    return text[: text.rfind("\n") + 1].split()

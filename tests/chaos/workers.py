@@ -1,0 +1,127 @@
+"""Workers that are killed, frozen and started again, and a record of what was done to them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from asok_console.demo.tether import Tether
+
+LEASE = 3.0
+"""Seconds of a worker's lease: short enough to run out several times in a run."""
+KILLS = ("process", "supervisor", "worker", "redis", "producer")
+"""Blows that are a kill -9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """Something that ended, or stopped, processes that ran jobs. ``at`` is monotonic."""
+
+    kind: str
+    pids: frozenset[int]
+    at: float
+
+
+class Worker:
+    """One worker that is always meant to run, as under a service manager."""
+
+    def __init__(
+        self, name: str, options: Sequence[str], env: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self._command = [sys.executable, "-m", "asok_console", "worker", *options]
+        self._env = env
+        self._log = log
+        self._tether: Tether | None = None
+        self._groups: set[int] = set()
+        self.frozen = False
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self._tether is not None, "started before it is asked"
+        return self._tether.pid
+
+    def ensure(self) -> None:
+        """Start it, or start it again when it has ended."""
+        if self._tether is not None and self._tether.wait(0):
+            self._tether.close()
+            self._tether = None
+        if self._tether is None:
+            self._tether = Tether(self._command, environment=self._env, errors=self._log)
+            self._groups.add(os.getpgid(self._tether.pid))
+
+    def kill_supervisor(self) -> None:
+        """Kill -9 the supervisor alone; its processes find out by themselves."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Kill -9 supervisor and processes at the same time, as when the machine goes down."""
+        self._signal_group(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to stop, as a deployment does."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    def freeze(self, *, whole: bool) -> None:
+        """Stop all its processes, or the supervisor alone, where they stand."""
+        self.frozen = True
+        self._signal(signal.SIGSTOP, whole)
+
+    def thaw(self, *, whole: bool) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT, whole)
+        self.frozen = False
+
+    def stop(self, timeout: float) -> bool:
+        """Stop it for good; whether it ended by itself in time."""
+        if self._tether is None:
+            return True
+        ended = self._tether.stop(timeout=timeout)
+        self.close()
+        return ended
+
+    def close(self) -> None:
+        """End whatever is left of it."""
+        for group in self._groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+        self._groups.clear()
+        if self._tether is not None:
+            self._tether.close()
+            self._tether = None
+
+    def _signal(self, number: signal.Signals, whole: bool) -> None:
+        if whole:
+            self._signal_group(number)
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(os.getpgid(self.pid), number)
+
+
+def kill_one(pids: Sequence[int], parent: int) -> int | None:
+    """Kill -9 the newest of ``pids`` that is still a process of ``parent``; its id."""
+    for pid in random.sample(pids, len(pids)):
+        if parent_of(pid) == parent:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                return pid
+    return None
+
+
+def parent_of(pid: int) -> int | None:
+    """The parent of a process, or None when there is no such process."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
