@@ -1,0 +1,379 @@
+"""The application's side of the Redis backend. Where a job must run, a thread plays the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asok_core import context, wire
+from asok_core.backends.redis.application import RedisBackend
+from asok_core.backends.redis.producer import keyring_of
+from asok_core.calls import make_call
+from asok_core.config import Settings
+from asok_core.errors import (
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    PayloadTooLarge,
+    SettingsError,
+    Unreachable,
+)
+from asok_core.job import Job
+from asok_core.states import Status
+from tests.core import sample_tasks
+
+if TYPE_CHECKING:
+    import redis
+
+WAIT = 30.0
+HERE = sample_tasks.__name__
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings()
+
+
+@pytest.fixture
+def backend(settings: Settings) -> Iterator[RedisBackend]:
+    made = RedisBackend(settings)
+    yield made
+    made.shutdown(wait=True, timeout=None)
+
+
+def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job:
+    raw = client.rpop(key)
+    assert isinstance(raw, bytes)
+    return wire.unseal(raw, keyring_of(settings))
+
+
+def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: str) -> None:
+    for name, value in fields.items():
+        client.hset(f"asok:job:{job_id}", name, value)
+    if tell:
+        client.publish(f"asok:done:{job_id}", fields["status"])
+
+
+def test_record_and_push_are_there_together(
+    backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+) -> None:
+    future = backend.enqueue(make_call(sample_tasks.add, 1, b=2, _retries=3, _backoff=1.5))
+    job = pop(redis_client, settings)
+    assert (job.id, job.module, job.function) == (future.job_id, HERE, "add")
+    assert (job.args, job.kwargs, job.queue) == ((1,), {"b": 2}, "default")
+    assert (job.retries, job.retry_count, job.backoff) == (3, 0, 1.5)
+    record = backend.record(future.job_id)
+    assert record is not None
+    assert (record.status, record.function) == (Status.PENDING, f"{HERE}.add")
+    assert record.retries == 3
+    assert 86_000 < int(redis_client.ttl(f"asok:job:{future.job_id}")) <= 86_400
+
+
+def test_a_keyword_named_executor_reaches_the_task(
+    backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+) -> None:
+    backend.enqueue(make_call(sample_tasks.takes_executor, executor="x", _queue="low"))
+    assert pop(redis_client, settings, "asok:queue:low").kwargs == {"executor": "x"}
+
+
+def test_a_delayed_job_is_scheduled(backend: RedisBackend, redis_client: redis.Redis) -> None:
+    future = backend.enqueue(make_call(sample_tasks.add, 1, _delay=3600))
+    record = backend.record(future.job_id)
+    assert record is not None
+    assert record.status is Status.SCHEDULED
+    assert redis_client.zcard("asok:delayed_tasks") == 1
+    assert redis_client.llen("asok:queue") == 0
+
+
+def test_many_calls_keep_their_order(
+    backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+) -> None:
+    futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(1200)])
+    assert len({each.job_id for each in futures}) == 1200
+    assert redis_client.llen("asok:queue") == 1200
+    assert [pop(redis_client, settings).args for _ in range(3)] == [(0,), (1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "name"),
+    [
+        ((1, object()), {}, "argument 2"),
+        ((), {"when": {1, 2}}, "argument 'when'"),
+        (([1, b"x"],), {}, "argument 1"),
+        ((float("nan"),), {}, "argument 1"),
+    ],
+)
+def test_an_argument_that_json_cannot_carry_is_named(
+    backend: RedisBackend,
+    redis_client: redis.Redis,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str,
+) -> None:
+    with pytest.raises(TypeError, match=name):
+        backend.enqueue_many([make_call(sample_tasks.add, 1), make_call(max, *args, **kwargs)])
+    assert redis_client.keys("*") == []
+
+
+def test_a_function_that_no_worker_could_import_is_refused(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    with pytest.raises(ValueError, match="lambda"):
+        backend.enqueue(make_call(lambda: 1))
+    assert redis_client.keys("*") == []
+
+
+def test_too_large_arguments_are_refused(
+    make_settings: Callable[..., Settings], redis_client: redis.Redis
+) -> None:
+    backend = RedisBackend(make_settings(ASOK_MAX_PAYLOAD="1KiB"))
+    with pytest.raises(PayloadTooLarge, match="ASOK_MAX_PAYLOAD"):
+        backend.enqueue(make_call(sample_tasks.fail, "x" * 2000))
+    assert redis_client.keys("*") == []
+
+
+def test_without_redis_the_error_names_the_server_without_its_password() -> None:
+    settings = Settings(
+        queue_backend="redis", redis_url="redis://me:hush@127.0.0.1:1/0", secret_key="k"
+    )
+    with pytest.raises(Unreachable, match=r"redis://me:\*\*\*@127") as caught:
+        RedisBackend(settings).enqueue(make_call(sample_tasks.add, 1))
+    assert "hush" not in str(caught.value)
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        RedisBackend(Settings(queue_backend="redis"))
+
+
+def test_a_unique_key_leads_to_the_unfinished_job(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    first = backend.enqueue(make_call(sample_tasks.add, 1, _unique="report"))
+    second = backend.enqueue(make_call(sample_tasks.add, 2, _unique="report"))
+    assert second.job_id == first.job_id
+    assert redis_client.llen("asok:queue") == 1
+
+
+class TestResults:
+    def test_the_future_resolves_when_the_job_is_done(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        with pytest.raises(TimeoutError):
+            future.result(0.05)
+        assert not future.done()
+        finish(redis_client, future.job_id, status="completed", result='{"sum": [1, 2]}')
+        assert future.result(WAIT) == {"sum": [1, 2]}
+
+    def test_a_job_that_was_done_before_anybody_asked(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        finish(redis_client, future.job_id, status="completed", result="null")
+        assert future.result(WAIT) is None
+
+    def test_nothing_is_watched_before_somebody_asks(self, backend: RedisBackend) -> None:
+        before = {each.name for each in threading.enumerate()}
+        backend.enqueue(make_call(sample_tasks.add, 1))
+        assert {each.name for each in threading.enumerate()} == before
+
+    def test_a_failed_job_raises_its_error(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        finish(redis_client, future.job_id, status="failed", error="Traceback ...\nKeyError: 7\n")
+        with pytest.raises(JobFailed, match=r"(?s)Traceback.*KeyError: 7$"):
+            future.result(WAIT)
+
+    def test_a_job_whose_record_is_gone(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        redis_client.delete(f"asok:job:{future.job_id}")
+        with pytest.raises(JobNotFound, match=future.job_id):
+            future.result(WAIT)
+
+    def test_a_worker_that_tells_nobody_is_found_by_looking(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        # The framework's worker overwrites the record with a JSON string and publishes nothing.
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        assert not future.done()
+        text = json.dumps({"status": "completed", "result": "theirs", "ts": 1.0})
+        redis_client.set(f"asok:job:{future.job_id}", text, ex=100)
+        assert future.result(WAIT) == "theirs"
+
+    def test_waiting_for_several(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
+        futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(700)])
+        for number, future in enumerate(futures):
+            finish(redis_client, future.job_id, tell=False, status="completed", result=str(number))
+        done, left = concurrent.futures.wait(futures, timeout=WAIT)
+        assert (len(done), len(left)) == (700, 0)
+        assert [each.result(0) for each in futures] == list(range(700))
+
+    async def test_awaiting_one(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        waiting = asyncio.wrap_future(future)
+        await asyncio.to_thread(finish, redis_client, future.job_id, status="completed", result="5")
+        assert await asyncio.wait_for(waiting, WAIT) == 5
+
+    def test_two_futures_of_one_job(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
+        futures = [backend.enqueue(make_call(sample_tasks.add, n, _unique="one")) for n in range(2)]
+        assert not any(each.done() for each in futures)
+        finish(redis_client, futures[0].job_id, status="completed", result="1")
+        assert [each.result(WAIT) for each in futures] == [1, 1]
+
+    def test_finished_jobs_are_not_listened_for(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(3)])
+        assert not any(each.done() for each in futures)
+        for each in futures:
+            finish(redis_client, each.job_id, status="completed", result="1")
+        concurrent.futures.wait(futures, timeout=WAIT)
+        until = time.monotonic() + WAIT
+        while redis_client.pubsub_channels("asok:done:*") and time.monotonic() < until:
+            time.sleep(0.01)
+        assert redis_client.pubsub_channels("asok:done:*") == []
+
+    def test_it_survives_a_lost_connection(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        assert not future.done()
+        other = backend.enqueue(make_call(sample_tasks.add, 2))
+        redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
+        redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        finish(redis_client, other.job_id, tell=False, status="completed", result="2")
+        assert other.result(WAIT) == 2
+        finish(redis_client, future.job_id, tell=False, status="completed", result="1")
+        assert future.result(WAIT) == 1
+
+    def test_a_user_who_may_not_subscribe_gets_results_by_looking(
+        self, settings: Settings, redis_client: redis.Redis
+    ) -> None:
+        redis_client.execute_command(
+            "ACL", "SETUSER", "deaf", "on", "nopass", "~asok:*", "+@all", "resetchannels"
+        )
+        url = settings.redis_url
+        scheme, _, rest = url.partition("://")
+        try:
+            backend = RedisBackend(
+                Settings(
+                    queue_backend="redis",
+                    redis_url=f"{scheme}://deaf:any@{rest}",
+                    secret_key=settings.secret_key,
+                )
+            )
+            future = backend.enqueue(make_call(sample_tasks.add, 1))
+            assert not future.done()
+            finish(redis_client, future.job_id, status="completed", result="1")
+            assert future.result(WAIT) == 1
+            backend.shutdown(wait=True, timeout=None)
+        finally:
+            redis_client.execute_command("ACL", "DELUSER", "deaf")
+
+    def test_a_forked_child_watches_for_itself(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        assert not future.done()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                mine = backend.enqueue(make_call(sample_tasks.add, 2))
+                until = time.monotonic() + WAIT
+                while not mine.done() and time.monotonic() < until:
+                    time.sleep(0.01)
+                code = 0 if mine.result(0) == "child" else 2
+            finally:
+                os._exit(code)
+        until = time.monotonic() + WAIT
+        while redis_client.llen("asok:queue") < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        for raw in redis_client.lrange("asok:queue", 0, -1):
+            assert isinstance(raw, bytes)
+            job_id = wire.peek(raw).id
+            if job_id != future.job_id:
+                finish(redis_client, job_id, status="completed", result='"child"')
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        finish(redis_client, future.job_id, status="completed", result='"parent"')
+        assert future.result(WAIT) == "parent"
+
+
+class TestCancel:
+    @pytest.mark.parametrize("delay", [None, 3600])
+    def test_a_job_that_waits_is_cancelled(
+        self, backend: RedisBackend, redis_client: redis.Redis, delay: float | None
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1, _delay=delay, _queue="low"))
+        assert future.cancel() is True
+        with pytest.raises(JobCancelled):
+            future.result(WAIT)
+        assert future.cancelled()
+        record = backend.record(future.job_id)
+        assert record is not None
+        assert record.status is Status.CANCELLED
+        assert redis_client.llen("asok:queue:low") == 0
+        assert redis_client.zcard("asok:delayed_tasks") == 0
+
+    def test_a_job_that_runs_or_is_unknown_is_not(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        redis_client.hset(f"asok:job:{future.job_id}", "status", "running")
+        assert backend.cancel(future.job_id) is False
+        assert backend.cancel("no such job") is False
+
+
+class TestRequest:
+    class Request:
+        method, path, query, host = "POST", "/orders", "page=2", "shop.example"
+        language, remote_user, request_id = "fr", "ada", "abc-1"
+        cookies, authorization = "session=secret", "Bearer secret"
+
+    def test_a_snapshot_travels_and_secrets_do_not(
+        self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+    ) -> None:
+        with context.request_context(self.Request()):
+            backend.enqueue(make_call(sample_tasks.path_of_request))
+        raw = redis_client.lindex("asok:queue", 0)
+        assert raw is not None
+        assert b"secret" not in raw
+        job = pop(redis_client, settings)
+        assert job.request == {name: getattr(self.Request, name) for name in context.FIELDS}
+        with context.restored(job.request):
+            assert sample_tasks.path_of_request() == "/orders"
+            assert context.current_request.remote_user == "ada"
+
+    def test_outside_a_request_nothing_travels(
+        self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+    ) -> None:
+        backend.enqueue(make_call(sample_tasks.path_of_request))
+        assert pop(redis_client, settings).request is None
+
+    def test_an_application_adds_its_own(
+        self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
+    ) -> None:
+        @context.dump
+        def dump(request: Any) -> dict[str, Any]:
+            return {"tenant": 7}
+
+        @context.load
+        def load(values: Any) -> Any:
+            return ("loaded", values["tenant"])
+
+        try:
+            with context.request_context(self.Request()):
+                backend.enqueue(make_call(sample_tasks.path_of_request))
+            with context.restored(pop(redis_client, settings).request):
+                assert context.current_request.get() == ("loaded", 7)
+        finally:
+            context.reset_hooks()
