@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar, cast
+from dataclasses import field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 from asok_core import durations, redis_url
 from asok_core.errors import SettingsError, UsageError
@@ -27,8 +27,7 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(NamedTuple, Generic[T]):
     """A kind of value: how it is read, and in words what is allowed.
 
     ``parse`` raises ValueError for text that makes no sense, and its message says why where that
@@ -43,8 +42,7 @@ class Kind(Generic[T]):
     verbatim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """The declaration of one setting, beside its attribute in ``Settings``.
 
     ``variables`` are its names in the environment, the first that is set wins. ``default`` is
@@ -104,7 +102,7 @@ def parse_option(flag: str, kind: Kind[T], text: str) -> T:
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
     """Return ``kind`` for a setting that may have no value."""
-    return cast("Kind[T | None]", replace(kind, blank_is_unset=True))
+    return cast("Kind[T | None]", kind._replace(blank_is_unset=True))
 
 
 def whole_number(least: int, most: int) -> Kind[int]:

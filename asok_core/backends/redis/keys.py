@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FINE = 10
 """Seconds of a fine statistics bucket, kept an hour."""
@@ -10,8 +10,7 @@ COARSE = 60
 """Seconds of a coarse statistics bucket, kept a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """The keys under one namespace; ``{asok}`` puts all of them into one Cluster slot."""
 
     namespace: str = "asok"
