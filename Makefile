@@ -79,8 +79,9 @@ screenshots: $(VENV)/.dev
 .venv-bench/bin/python:
 	$(call make_venv,.venv-bench)
 
-.venv-bench/.installed: pyproject.toml tests/benchmarks/requirements.txt | .venv-bench/bin/python
+.venv-bench/.installed: pyproject.toml $(wildcard tests/benchmarks/requirements*.txt) | .venv-bench/bin/python
 	@.venv-bench/bin/python $(PIP_INSTALL) -e '.[demo]' -r tests/benchmarks/requirements.txt
+	@.venv-bench/bin/python $(PIP_INSTALL) --upgrade --target .venv-bench/redis5 -r tests/benchmarks/requirements-redis5.txt
 	@touch $@
 
 bench: .venv-bench/.installed

@@ -1,0 +1,96 @@
+"""``python -m tests.benchmarks``: measure ours beside the peers and write the table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from asok_console.demo.embedded import EmbeddedRedis, server_version
+from tests.benchmarks.cases import CASES, Recovery, Size, chosen
+from tests.benchmarks.catalogue import PEERS, Peer
+from tests.benchmarks.stage import Failed, Stage
+from tests.benchmarks.table import Results, failure_line, markdown
+
+RECOVER = "recover"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what was asked for. Returns 0."""
+    options = _options(arguments)
+    peers = [peer for peer in chosen(options.peers) if peer.version(peer.package)]
+    cases = options.cases or [*CASES, RECOVER]
+    size = Size(options.share, options.seconds, options.stamps, options.naps)
+    results = Results()
+    with EmbeddedRedis(port=0) as server:
+        version = ".".join(map(str, server_version(server.binary) or ()))
+        told = f"Redis {version} on this machine, TCP over loopback for all, nothing saved to disk"
+        timed = [case for case in cases if case in CASES]
+        for number in range(1, options.rounds + 1 if timed else 1):
+            for peer in peers:
+                _say(f"round {number} of {options.rounds}: {peer.name}")
+                for case in timed:
+                    _perform(peer, case, size, server.tcp_url, results)
+    if RECOVER in cases:
+        _recover(peers, size, results)
+    text = markdown(results, peers, told, options.rounds)
+    sys.stdout.write(text)
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    names = [peer.name for peer in PEERS]
+    parser.add_argument("--peers", nargs="*", default=[], metavar="PEER", choices=[*names, []])
+    parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES, RECOVER, []])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of each peer's jobs of a drain [1]"
+    )
+    parser.add_argument("--seconds", type=float, default=1.2, help="for each enqueue case [1.2]")
+    parser.add_argument("--stamps", type=int, default=110, help="jobs timed for latency [110]")
+    parser.add_argument("--naps", type=int, default=10, help="jobs of a recovery [10]")
+    parser.add_argument("--output", type=Path, help="a file to write the table to as well")
+    return parser.parse_args(arguments)
+
+
+def _perform(peer: Peer, case: str, size: Size, url: str, results: Results) -> None:
+    try:
+        with Stage(peer, url) as stage:
+            results.add(peer, CASES[case](stage, size))
+    except Failed as failure:
+        _say(f"{peer.name}, {case}: {failure}")
+        results.failures.append(failure_line(peer, case, str(failure)))
+
+
+def _recover(peers: list[Peer], size: Size, results: Results) -> None:
+    servers: list[EmbeddedRedis] = []
+    running: list[Recovery] = []
+    try:
+        # The next one begins when the one before has been killed and has had time to start again.
+        for whole in (False, True):
+            for peer in peers:
+                _say(f"recovery of {peer.name}, {'all' if whole else 'running'} processes killed")
+                servers.append(EmbeddedRedis(port=0))
+                running.append(Recovery(Stage(peer, servers[-1].tcp_url), size, whole=whole))
+                running[-1].start()
+                running[-1].settled.wait(60)
+        for recovery in running:
+            recovery.join(120)
+            results.add(recovery.stage.peer, recovery.figures)
+    finally:
+        for recovery in running:
+            recovery.stage.close()
+        for server in servers:
+            server.close()
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {words}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""What is measured of each peer. A case takes a Stage and returns figures by name."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from tests.benchmarks.catalogue import DEFAULT_WORKERS, PEERS, Peer
+from tests.benchmarks.stage import Failed, Stage, Worker
+from tests.benchmarks.tasks import STAMP
+
+Figures = dict[str, float | str]
+
+CONCURRENCY = 10
+START = 30.0
+"""Seconds a worker may take to begin."""
+SETTLE = 2.0
+"""Seconds a killed worker has for itself before the next peer's recovery begins."""
+LONGEST = 60.0
+"""Seconds a drain may take, and a recovery."""
+WARM = 0.1
+"""The part of a drain that is not timed: processes start and windows open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything; ``share`` of the catalogue's number of jobs."""
+
+    share: float = 1.0
+    seconds: float = 1.2
+    stamps: int = 110
+    naps: int = 10
+
+
+def enqueue(stage: Stage, size: Size) -> Figures:
+    """One by one, for some time."""
+    return {"enqueue": stage.produce("one", size.seconds)["rate"]}
+
+
+def bulk(stage: Stage, size: Size) -> Figures:
+    """In bulk, for some time."""
+    return {"bulk": stage.produce("bulk", size.seconds)["rate"]} if stage.peer.bulk else {}
+
+
+def drain(stage: Stage, size: Size) -> Figures:
+    """One process drains, and is then looked at while idle."""
+    with _drained(stage, 1, size) as (worker, figures):
+        figures["rss"] = worker.rss()
+        stage.clear()
+        time.sleep(0.3)
+        stage.produce("stamps", size.stamps)
+        stage.wait(
+            lambda: stage.told_bytes() >= size.stamps * STAMP.size,
+            LONGEST,
+            "the last of the stamps",
+        )
+        waits = sorted(each for (each,) in STAMP.iter_unpack(stage.told()))
+        figures["p50"] = waits[len(waits) // 2]
+        figures["p99"] = waits[min(len(waits) - 1, round(len(waits) * 0.99))]
+    return figures
+
+
+def drain_by_two(stage: Stage, size: Size) -> Figures:
+    """Two processes drain."""
+    with _drained(stage, 2, size) as (_, figures):
+        return {"drain2": figures["drain"]}
+
+
+@contextmanager
+def _drained(stage: Stage, processes: int, size: Size) -> Iterator[tuple[Worker, Figures]]:
+    jobs = max(20, int(stage.peer.jobs * size.share))
+    stage.produce("fill", jobs)
+    worker = stage.start(stage.peer.worker(processes, CONCURRENCY))
+    try:
+        stage.wait(lambda: stage.told_bytes() >= jobs * WARM, START, "the start of the drain")
+        first, begun, before = stage.told_bytes(), time.monotonic(), stage.load()
+        end = stage.wait(lambda: stage.told_bytes() >= jobs, LONGEST, "the drain")
+        after, timed = stage.load(), jobs - first
+        yield (
+            worker,
+            {
+                "drain": timed / max(end - begun, 1e-6),
+                "jobs": jobs,
+                "commands": (after.commands - before.commands) / timed,
+                "reads": (after.reads - before.reads) / timed,
+                "cpu": (after.cpu - before.cpu) / timed,
+            },
+        )
+    finally:
+        worker.stop()
+
+
+CASES: dict[str, Callable[[Stage, Size], Figures]] = {
+    "enqueue": enqueue,
+    "bulk": bulk,
+    "drain": drain,
+    "drain2": drain_by_two,
+}
+
+
+# Recovery is waiting more than working, so the peers do it side by side, each on a Redis of its own.
+
+_BEGUN = re.compile(rb"begun (\d+) (\d+)\n")
+_DONE = re.compile(rb"done (\d+) \d+\n")
+
+
+class Recovery(threading.Thread):
+    """Four of ten jobs run when SIGKILL comes; what ended is started again, and all are waited for.
+
+    ``whole``: every process of the worker is killed; otherwise those that run the jobs.
+    """
+
+    def __init__(self, stage: Stage, size: Size, *, whole: bool) -> None:
+        super().__init__(daemon=True)
+        self.stage = stage
+        self.figures: Figures = {}
+        self._jobs = size.naps
+        self._whole = whole
+        peer = stage.peer
+        worker = DEFAULT_WORKERS.get(peer.name, peer.worker)
+        self._commands = worker(1, 4)
+        self.settled = threading.Event()
+
+    def run(self) -> None:
+        key = "whole" if self._whole else "process"
+        try:
+            finished, seconds = self._recover()
+        except Failed as failure:
+            self.figures[key] = f"failed: {failure}"
+        else:
+            if finished == self._jobs:
+                self.figures[key] = f"all in {seconds:.1f} s"
+            else:
+                self.figures[key] = f"{finished} of {self._jobs}"
+        finally:
+            self.settled.set()
+
+    def _recover(self) -> tuple[int, float]:
+        stage = self.stage
+        stage.produce("naps", self._jobs)
+        worker = stage.start(self._commands, 4)
+        try:
+            stage.wait(lambda: len(self._begun()) >= 4, START, "the start of four jobs")
+            time.sleep(0.3)
+            if self._whole:
+                worker.kill()
+            else:
+                for pid in set(self._begun()):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            killed = time.monotonic()
+            worker.restart_the_ended()
+            while self._finished() < self._jobs and time.monotonic() < killed + LONGEST:
+                time.sleep(0.02)
+                worker.restart_the_ended()
+                if time.monotonic() > killed + SETTLE:
+                    self.settled.set()
+            return self._finished(), time.monotonic() - killed
+        finally:
+            worker.kill()
+
+    def _begun(self) -> list[int]:
+        return [int(pid) for _, pid in _BEGUN.findall(self.stage.told())]
+
+    def _finished(self) -> int:
+        return len(set(_DONE.findall(self.stage.told())))
+
+
+def chosen(names: list[str]) -> list[Peer]:
+    """The peers of those names, or all; ours is always among them, first."""
+    return [peer for at, peer in enumerate(PEERS) if at == 0 or not names or peer.name in names]

@@ -1,0 +1,230 @@
+"""Where a peer performs: an empty Redis, its producer and its worker as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+
+from tests.benchmarks.catalogue import Peer
+from tests.benchmarks.tasks import MARKS
+
+_PAUSE = 0.004
+_ROOT = Path(__file__).parents[2]
+
+
+class Failed(Exception):
+    """A peer did not do what was asked in time; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What Redis has done so far."""
+
+    commands: int
+    reads: int
+    cpu: float
+
+
+class Stage:
+    """One peer on one Redis, emptied. Close it, or use it in a ``with``."""
+
+    def __init__(self, peer: Peer, url: str) -> None:
+        self.peer = peer
+        self.url = url
+        self._folder = tempfile.TemporaryDirectory(prefix="asok-bench-")
+        self._marks = Path(self._folder.name) / "marks"
+        self._log = Path(self._folder.name) / "log"
+        self._redis = redis.Redis.from_url(url)
+        self._redis.flushall()
+        self.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of Redis and of what the tasks told."""
+        self._redis.close()
+        self._folder.cleanup()
+
+    def clear(self) -> None:
+        """Forget what the tasks have told."""
+        self._marks.write_bytes(b"")
+
+    def told(self) -> bytes:
+        """What the tasks have told."""
+        return self._marks.read_bytes()
+
+    def told_bytes(self) -> int:
+        """How much the tasks have told."""
+        return self._marks.stat().st_size
+
+    def load(self) -> Load:
+        """What Redis has done so far."""
+        info: dict[str, Any] = self._redis.info()
+        return Load(
+            info["total_commands_processed"],
+            info["total_reads_processed"],
+            info["used_cpu_user"] + info["used_cpu_sys"],
+        )
+
+    def produce(self, what: str, number: float, *, timeout: float = 60) -> dict[str, Any]:
+        """Run the producer; what it prints. Raises Failed."""
+        with self.producing(what, number) as process:
+            try:
+                out, errors = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                raise Failed(f"enqueueing took longer than {timeout:g} s") from None
+        if process.returncode:
+            raise Failed(f"enqueueing failed: {errors.decode()[-300:]}")
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    @contextmanager
+    def producing(self, what: str, number: float) -> Iterator[subprocess.Popen[bytes]]:
+        """The producer, running; it is ended after the body."""
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.benchmarks.produce"),
+                *(self.peer.module, what, str(number)),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment(10),
+            cwd=_ROOT,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def start(self, commands: list[list[str]], concurrency: int = 10) -> Worker:
+        """Start a worker."""
+        return Worker(
+            [[word.format(url=self.url) for word in command] for command in commands],
+            self._environment(concurrency),
+            self._log,
+        )
+
+    def wait(self, until: Callable[[], bool], timeout: float, what: str) -> float:
+        """Wait until something is so; returns the monotonic time. Raises Failed."""
+        deadline = time.monotonic() + timeout
+        while not until():
+            if time.monotonic() > deadline:
+                log = self._log.read_text(errors="replace")[-300:] if self._log.exists() else ""
+                raise Failed(f"{what} took longer than {timeout:g} s {log}".strip())
+            time.sleep(_PAUSE)
+        return time.monotonic()
+
+    def _environment(self, concurrency: int) -> dict[str, str]:
+        path = [str(_ROOT)]
+        if self.peer.folder:
+            path.insert(0, str(self.peer.folder))
+        return {
+            **os.environ,
+            **self.peer.environment,
+            "PYTHONPATH": os.pathsep.join(path),
+            "BENCH_REDIS_URL": self.url,
+            "BENCH_CONCURRENCY": str(concurrency),
+            MARKS: str(self._marks),
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": self.url,
+            "ASOK_WORKER_CONCURRENCY": str(concurrency),
+            "ASOK_WORKER_QUEUES": "default",
+            "SECRET_KEY": "0123456789abcdef" * 4,
+        }
+
+
+class Worker:
+    """The processes of a peer's worker, in a session of their own."""
+
+    def __init__(self, commands: list[list[str]], environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._commands = commands
+        self._processes = [self._start(command) for command in commands]
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=_ROOT,
+                start_new_session=True,
+            )
+
+    def restart_the_ended(self) -> None:
+        """Start again each command that has ended, as a process manager does."""
+        for at, process in enumerate(self._processes):
+            if process.poll() is not None:
+                self._end_session(process)
+                self._processes[at] = self._start(self._commands[at])
+
+    def kill(self) -> None:
+        """SIGKILL for all of its processes at once."""
+        for process in self._processes:
+            self._end_session(process)
+
+    def stop(self) -> None:
+        """End it gently, or by force after some seconds."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 3
+        for process in self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            self._end_session(process)
+
+    def rss(self) -> int:
+        """Resident bytes of all its processes together; shared pages count for each."""
+        return sum(_rss(pid) for each in self._processes for pid in _session(each.pid))
+
+    @staticmethod
+    def _end_session(process: subprocess.Popen[bytes]) -> None:
+        # Some workers put their children into process groups of their own, none into another session.
+        while found := _session(process.pid):
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.poll()
+            time.sleep(_PAUSE)
+        process.wait()
+
+
+def _session(leader: int) -> list[int]:
+    """The living processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                stat = (entry / "stat").read_text(encoding="ascii", errors="replace")
+                state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
+                if int(session) == leader and state != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+def _rss(pid: int) -> int:
+    with suppress(OSError, IndexError, ValueError):
+        statm = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
