@@ -194,7 +194,8 @@ class Settings:
         if self.secret_key is None:
             raise SettingsError(
                 "SECRET_KEY is not set, and every job on Redis is signed with it. Make one with "
-                f"{HOW_TO_MAKE_A_KEY} and give the same to all that share the queues"
+                f"{HOW_TO_MAKE_A_KEY} and give the same to all that share the queues; `asok init` "
+                "writes a .env that has one"
             )
         return self.secret_key
 

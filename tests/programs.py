@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 50.0
@@ -85,3 +88,13 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
     while not condition():
         assert time.monotonic() < end, f"{what} did not come within {seconds:g} s"
         time.sleep(0.05)
+
+
+def systemd_analyze() -> str:
+    """The path of systemd-analyze. Where it is missing a test is skipped, but in CI it fails."""
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        if sys.platform == "linux" and os.environ.get("CI"):
+            pytest.fail("systemd-analyze is missing: on Debian, apt install systemd", pytrace=False)
+        pytest.skip("systemd-analyze is missing: on Debian, apt install systemd")
+    return found

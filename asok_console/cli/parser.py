@@ -40,6 +40,10 @@ COMMANDS = (
         "show queues, next jobs, dead letters and workers",
     ),
     Command("console", "asok_console.commands.console", "open the console"),
+    Command(
+        "init", "asok_console.commands.init", "begin a project: a .env with a fresh SECRET_KEY"
+    ),
+    Command("deploy", "asok_console.commands.deploy", "write the systemd unit of the worker"),
 )
 
 

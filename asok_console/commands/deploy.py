@@ -1,0 +1,153 @@
+"""``asok deploy``: write the systemd unit that runs this project's worker on a server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from asok_console.commands.new_file import write_new
+from asok_console.commands.unit import WorkerUnit
+from asok_core.config import Settings
+from asok_core.errors import UsageError
+
+FOLDER = Path("deployment")
+ENVIRONMENTS = (".venv", "venv", "env")
+
+_READ_OTHERWISE = re.compile(
+    r"""\s* (?:
+        export \s
+        | [^#;\s=][^=]* = \s* (?: [^"'\s].*\s\# | [^']*\$\{ | [^"'\s]*\\ )
+    )""",
+    re.VERBOSE,
+)
+"""A line of a ``.env`` file that systemd and python-dotenv read in two ways."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "--project", metavar="NAME", help="what the service is named by [this directory's name]"
+    )
+    parser.add_argument(
+        "--user",
+        metavar="USER",
+        help="who the worker runs as [you; as root: this directory's owner]",
+    )
+    parser.add_argument(
+        "--venv", metavar="DIR", help=f"the virtual environment [{', '.join(ENVIRONMENTS)} or this]"
+    )
+    parser.add_argument(
+        "--env-file",
+        metavar="FILE",
+        default=".env",
+        help="where SECRET_KEY and the rest are [.env]",
+    )
+    parser.add_argument("--force", action="store_true", help="replace a unit that is there")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Write the unit, and print the commands that install it. Returns 0."""
+    here = Path.cwd()
+    env_file = here / args.env_file
+    unit = WorkerUnit(
+        project=args.project or re.sub(r"[^A-Za-z0-9_.-]+", "-", here.name).strip("-.") or "asok",
+        user=args.user or _user(here),
+        directory=here,
+        python=_python(here, args.venv),
+        env_file=env_file,
+        shutdown_timeout=settings.worker_shutdown_timeout,
+        lease=settings.worker_lease,
+    )
+    path = FOLDER / unit.name
+    text = unit.text
+    if path.exists() and not args.force:
+        raise UsageError(f"{path} exists already and is left as it is; replace it with --force")
+    try:
+        FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{FOLDER} cannot be made: {error.strerror}") from None
+    write_new(path, text, mode=0o644, force=args.force)
+    for line in (f"Wrote {path}, which runs {unit.python} as {unit.user}.", *_notes(unit)):
+        _say(line)
+    _say("On the server, these install it and start it (again):")
+    for command in _commands(path):
+        print(command)
+    return 0
+
+
+def _say(line: str) -> None:
+    from asok_console.present.text import safe
+
+    sys.stderr.write(f"{safe(line)}\n")
+
+
+def _commands(path: Path) -> Iterator[str]:
+    as_root = "" if os.geteuid() == 0 else "sudo "
+    yield f"{as_root}cp {shlex.quote(str(path))} /etc/systemd/system/"
+    yield f"{as_root}systemctl daemon-reload"
+    yield f"{as_root}systemctl enable {shlex.quote(path.name)}"
+    yield f"{as_root}systemctl restart {shlex.quote(path.name)}"
+
+
+def _user(directory: Path) -> str:
+    uid = os.geteuid() or directory.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise UsageError(f"user {uid} has no name; give one with --user") from None
+
+
+def _python(directory: Path, named: str | None) -> Path:
+    """The interpreter of the virtual environment that has this package.
+
+    A link must stay a link: by its place Python knows which environment it is.
+    """
+    if named is not None:
+        python = directory / named / "bin" / "python"
+        if not _has_worker(python):
+            raise UsageError(f"{python} is not there or cannot import asok_console")
+        return python
+    active = os.environ.get("VIRTUAL_ENV")
+    candidates = [directory / name for name in ENVIRONMENTS] + ([Path(active)] if active else [])
+    pythons = (each / "bin" / "python" for each in candidates)
+    return next(filter(_has_worker, pythons), Path(sys.executable))
+
+
+def _has_worker(python: Path) -> bool:
+    try:
+        found = subprocess.run(
+            [python, "-P", "-c", "import asok_console"],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return found.returncode == 0
+
+
+def _notes(unit: WorkerUnit) -> Iterator[str]:
+    """What should be known before the unit is installed."""
+    if unit.user == "root":
+        yield "The worker would run as root; name another user with --user."
+    try:
+        lines = unit.env_file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        yield f"{unit.env_file} is not there yet: `asok init` makes one."
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        yield f"{unit.env_file} cannot be read: {error}"
+        return
+    for number, line in enumerate(lines, 1):
+        if _READ_OTHERWISE.match(line):
+            yield (
+                f"{unit.env_file}, line {number}: systemd reads this otherwise; it knows no "
+                "`export`, no comment behind a value and no ${...}, and takes \\ for an escape."
+            )

@@ -1,0 +1,56 @@
+"""``asok init``: a commented ``.env`` with a fresh SECRET_KEY, to begin a project with."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from asok_console.commands.new_file import write_new
+from asok_core.config import Settings
+from asok_core.setting import Setting
+
+FILE = Path(".env")
+GIVEN = {"ASOK_QUEUE_BACKEND": "redis"}
+"""What a project with workers sets; everything else stands there as a comment."""
+HEAD = """\
+# Settings of the background jobs. The environment stands over this file. systemd reads it too:
+# no `export`, and no comment behind a value."""
+WIDTH = 100
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Nothing to declare: an option would only repeat what is better changed in the file."""
+
+
+def run(_args: argparse.Namespace, _settings: Settings) -> int:
+    """Write the file. Returns 0."""
+    write_new(FILE, env_text(secrets.token_hex(32)), mode=0o600)
+    sys.stderr.write(
+        "Wrote .env with a SECRET_KEY of its own. Keep it out of version control, and give the same\n"
+        "key to every application and worker that shares the queues.\n"
+        "Next: set ASOK_REDIS_URL in it if Redis is elsewhere, then run `asok worker`.\n"
+    )
+    return 0
+
+
+def env_text(secret_key: str) -> str:
+    """The file's text, from the declarations of the settings."""
+    blocks = [
+        HEAD,
+        *("\n".join(_block(each, secret_key)) for each in Settings.declared().values()),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _block(declared: Setting, secret_key: str) -> Iterator[str]:
+    name = declared.variables[0]
+    about = f"{declared.description}. Allowed: {declared.kind.allowed}."
+    yield from textwrap.wrap(
+        about, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+    given = GIVEN | {"SECRET_KEY": secret_key}
+    yield f"{name}={given[name]}" if name in given else f"#{name}={declared.default or ''}"

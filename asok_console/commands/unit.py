@@ -1,0 +1,140 @@
+"""The systemd unit of a project's worker, as text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from asok_core.errors import UsageError
+
+LEAVING = 25.0
+"""Seconds beyond the jobs' deadline in which a worker ends its processes and returns their jobs."""
+LEAST_WATCHDOG = 120.0
+"""Seconds. A beat is late by about a minute when Redis takes calls and answers none."""
+
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}", re.ASCII)
+_NOT_IN_A_COMMAND = frozenset("\"'\\")
+
+_UNIT = """\
+# The worker of {project}. Written by `asok deploy`: change it there, or beside it with
+# `systemctl edit {name}`.
+[Unit]
+Description={project} worker
+Wants=network-online.target
+After=network-online.target redis-server.service redis.service
+# A server that starts before its Redis is no reason to give up.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+User={user}
+WorkingDirectory={directory}
+EnvironmentFile={env_file}
+Environment=PYTHONUNBUFFERED=1
+ExecStart={command}
+SyslogIdentifier={project}-worker
+
+Restart=always
+RestartSec=2
+# Exit code 2 means that a setting makes no sense, and trying again would not help.
+RestartPreventExitStatus=2
+# A worker tells that it is alive six times in ASOK_WORKER_LEASE ({lease:g} s).
+WatchdogSec={watchdog:g}
+
+# The first process asks the others to finish. Whoever is left at the end is killed, and other
+# workers take over its jobs. ASOK_WORKER_SHUTDOWN_TIMEOUT ({shutdown:g} s) has to be shorter.
+KillSignal=SIGTERM
+KillMode=mixed
+TimeoutStopSec={stop:g}
+# A process that took too much memory is replaced; the worker goes on.
+OOMPolicy=continue
+
+# What no job should need. Jobs that call sudo or sendmail need NoNewPrivileges=no.
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectControlGroups=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectHostname=yes
+RestrictRealtime=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUnit:
+    """What the unit says. ``shutdown_timeout`` and ``lease`` are seconds; paths are absolute.
+
+    Raises UsageError for a name or path that a unit cannot hold.
+    """
+
+    project: str
+    user: str
+    directory: Path
+    python: Path
+    env_file: Path
+    shutdown_timeout: float
+    lease: float
+
+    def __post_init__(self) -> None:
+        if not _PROJECT.fullmatch(self.project):
+            raise UsageError(
+                f"{self.project!r} cannot name a service: letters, digits and . _ - are allowed; "
+                "give one with --project"
+            )
+        if not _USER.fullmatch(self.user):
+            raise UsageError(f"{self.user!r} is not the name of a user")
+
+    @property
+    def name(self) -> str:
+        """The file's name, which systemd knows the service by."""
+        return f"{self.project}-worker.service"
+
+    @property
+    def text(self) -> str:
+        """The whole file."""
+        return _UNIT.format(
+            name=self.name,
+            project=self.project,
+            user=self.user,
+            directory=whole_path(self.directory),
+            env_file=whole_path(self.env_file),
+            command=command(self.python, "-m", "asok_console", "worker", "run"),
+            lease=self.lease,
+            watchdog=max(LEAST_WATCHDOG, self.lease),
+            shutdown=self.shutdown_timeout,
+            stop=self.shutdown_timeout + LEAVING,
+        )
+
+
+def whole_path(path: Path) -> str:
+    """A path as the whole of a value, where systemd knows no quotes."""
+    text = str(path)
+    if text != text.strip() or text.endswith("\\"):
+        raise UsageError(f"{text!r} ends in a character that systemd would take for its own")
+    return _line(text)
+
+
+def command(program: Path, *arguments: str) -> str:
+    """A command line for ``ExecStart``, nothing in it replaced by variables."""
+    words = [str(program), *arguments]
+    if _NOT_IN_A_COMMAND & set(words[0]):
+        # systemd refuses such a program by name, and takes it as an argument.
+        words = ["/bin/sh", "-c", 'exec "$0" "$@"', *words]
+    return ":" + " ".join(_word(word) for word in words)
+
+
+def _word(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_./-]+", text, re.ASCII):
+        return text
+    return '"' + _line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise UsageError(f"{text!r} holds a character that a unit cannot")
+    return text.replace("%", "%%")
