@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
 from asok_console.tui import twins
-from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.backends.roles import CommandResult, Operator, Watch
 from asok_core.states import Place
+
+if TYPE_CHECKING:
+    from asok_console.tui.plan import Plan
 
 LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
 JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
@@ -31,6 +35,8 @@ class Reach(Enum):
     """The group or the filter that is shown, or everything."""
     QUEUE = "queue"
     """The queue under the cursor."""
+    OPERATION = "operation"
+    """What an earlier action put into the trash."""
 
 
 class Danger(Enum):
@@ -90,13 +96,13 @@ class OperatorAction(Action):
     participle for the result; ``word`` what must be typed where a typed word is wanted.
     """
 
-    perform: Callable[[Operator, Scope, Watch], CommandResult]
+    perform: Callable[[Operator, Plan, Watch], CommandResult]
     place: Place
     reach: Reach
     danger: Danger
     done: str
     word: str
-    twin: Callable[[Scope], str]
+    twin: Callable[[Plan], str]
     aftermath: str = ""
     """What the confirmation says about undoing it."""
 
@@ -153,6 +159,18 @@ MARKS = (
            "Mark", frozenset({"pending", "delayed", "dead"})),
 )  # fmt: skip
 
+NARROWING = (
+    Action("filter", "slash", "filter", "show only what matches: words, queue:high, error:Timeout, "
+           "age:>1h, !x", "Show", frozenset({"pending", "delayed", "jobs", "dead"}), footer=True),
+    Action("mark_all", "A", "mark all", "mark all that the filter found", "Mark",
+           frozenset({"pending", "delayed", "dead"})),
+)  # fmt: skip
+
+GROUPING = (
+    Action("group", "v", "by cause", "group the dead letters by cause, or list them one by one",
+           "Show", frozenset({"dead"}), footer=True),
+)  # fmt: skip
+
 QUEUE_TURNS = (
     Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
            "Show", frozenset({"pending"}), footer=True, call="turn(1)"),
@@ -204,80 +222,110 @@ _UNDO = "It goes to the trash and can be restored for 10 minutes."
 OPERATIONS = (
     OperatorAction(
         "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
-        "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, scope, watch: op.requeue(scope, watch=watch),
+        "Act", frozenset({"dead", "jobs"}), footer=True,
+        perform=lambda op, plan, watch: op.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
         twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
         "requeue_all", "R", "requeue all", "put back all dead letters that are shown",
         "Act", frozenset({"dead"}),
-        perform=lambda op, scope, watch: op.requeue(scope, watch=watch),
+        perform=lambda op, plan, watch: op.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
         word="requeue", twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
         "purge", "d,delete", "purge", "move the dead letter to the trash",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.dead_letters("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "purge_all", "D", "purge all", "move all dead letters that are shown to the trash",
         "Act", frozenset({"dead"}),
-        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.dead_letters("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "cancel_pending", "d,delete", "cancel", "take the job out of its queue",
         "Act", frozenset({"pending"}), footer=True,
-        perform=lambda op, scope, watch: op.cancel(scope, watch=watch),
+        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
         place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "cancel_delayed", "d,delete", "cancel", "take the job out before it is due",
         "Act", frozenset({"delayed"}), footer=True,
-        perform=lambda op, scope, watch: op.cancel(scope, watch=watch),
+        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "promote", "r", "run now", "put the job into its queue now",
         "Act", frozenset({"delayed"}), footer=True,
-        perform=lambda op, scope, watch: op.promote(scope, watch=watch),
+        perform=lambda op, plan, watch: op.promote(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
+        word="promote", twin=twins.promote,
+    ),
+    OperatorAction(
+        "cancel_matching_pending", "D", "cancel all", "take out all jobs that the filter found",
+        "Act", frozenset({"pending"}),
+        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        place=Place.PENDING, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
+        word="cancel", twin=twins.cancel, aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "cancel_matching_delayed", "D", "cancel all", "take out all delayed jobs that are shown",
+        "Act", frozenset({"delayed"}),
+        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
+        word="cancel", twin=twins.cancel, aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "promote_matching", "R", "run all now", "put all delayed jobs that are shown into their queues",
+        "Act", frozenset({"delayed"}),
+        perform=lambda op, plan, watch: op.promote(plan.scope, watch=watch),
+        place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.MILD, done="promoted",
         word="promote", twin=twins.promote,
     ),
     OperatorAction(
         "pause", "P", "pause", "no worker takes jobs from the queue until it is resumed",
         "Act", frozenset({"overview", "pending"}), footer=True,
-        perform=lambda op, scope, _watch: op.pause(scope.queue or ""),
+        perform=lambda op, plan, _watch: op.pause(plan.scope.queue or ""),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused", word="pause",
         twin=twins.queue("pause"),
     ),
     OperatorAction(
         "resume", "P", "resume", "workers take jobs from the queue again",
         "Act", frozenset({"overview", "pending"}), footer=True,
-        perform=lambda op, scope, _watch: op.resume(scope.queue or ""),
+        perform=lambda op, plan, _watch: op.resume(plan.scope.queue or ""),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="resumed", word="resume",
         twin=twins.queue("resume"),
     ),
     OperatorAction(
         "purge_queue", "D", "purge queue", "move all that is pending in the queue to the trash",
         "Act", frozenset({"overview", "pending"}),
-        perform=lambda op, scope, watch: op.purge(scope, watch=watch),
+        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.queue("purge"), aftermath=_UNDO,
+    ),
+    OperatorAction(
+        "restore", "z", "undo", "put back what an action moved to the trash",
+        "Act", LISTS, footer=True,
+        perform=lambda op, plan, watch: op.restore(plan.operation, watch=watch),
+        place=Place.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
+        word="restore", twin=twins.restore,
     ),
 )  # fmt: skip
 """What changes something in Redis."""
 
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
-ALL: tuple[Action, ...] = (*GLOBAL, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *OPERATIONS)
+ALL: tuple[Action, ...] = (
+    *GLOBAL, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *OPERATIONS,
+)  # fmt: skip
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on
@@ -21,6 +21,7 @@ from asok_console.tui import actions
 from asok_console.tui.plan import Plan, told
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.runner import Finished, Progressed, Runner
+from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.help import Help
 from asok_console.tui.screens.job import JobScreen
@@ -29,13 +30,16 @@ from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.base import View
 from asok_console.tui.views.dead import DeadView
 from asok_console.tui.views.delayed import DelayedView
+from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
+from asok_core.activity import Activity
 from asok_core.backends.roles import Operator, Reader
-from asok_core.snapshot import Row, Snapshot
+from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.states import Place
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -46,6 +50,9 @@ VIEWS: tuple[type[View], ...] = (
     DeadView,
     ActivityView,
 )
+
+UNDO_AMONG = 50
+"""Newest actions among which an undo looks for those of this session."""
 
 COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
@@ -86,6 +93,8 @@ class ConsoleApp(App[None]):
         self.view_name = session.view
         self.poller = Poller(session.reader, self.post_message, interval=session.interval)
         self.runner = Runner(session.operator, self.post_message) if session.operator else None
+        self.last_undoable: Activity | None = None
+        self._operations: set[str] = set()
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
         for theme in THEMES:
@@ -184,6 +193,17 @@ class ConsoleApp(App[None]):
     def _answered(self, event: Answered) -> None:
         event.deliver()
 
+    def scan(self, take: Callable[[Page], None], *, place: Place, queue: str | None = None) -> Scan:
+        """Begin a walk through a place; the view that is shown hears how far it is."""
+        walk = Scan(self.session.reader, self.post_message, take, place=place, queue=queue)
+        walk.start()
+        return walk
+
+    @on(Scanned)
+    def _scanned(self, event: Scanned) -> None:
+        for view in self.screen_stack[0].query(JobListView):
+            view.scanned(event)
+
     def _rewrite_bars(self) -> None:
         for screen in self.screen_stack:
             for bar in screen.query("Header, Tabs, Banner"):
@@ -217,13 +237,27 @@ class ConsoleApp(App[None]):
     @on(Finished)
     def _finished(self, event: Finished) -> None:
         result = event.result
+        if result is not None and result.operation:
+            self._operations.add(result.operation)
         told_line = told(event.plan, result) if result else event.error
         for line in self._action_lines():
             line.outcome(told_line, _tone_of(event))
         view = self.view
-        if result is not None and hasattr(view, "rows") and event.plan.scope.ids:
-            view.rows.clear_marks()
+        if result is not None and isinstance(view, JobListView):
+            if event.plan.scope.ids:
+                view.rows.clear_marks()
+            view.search_again()
+        if result is not None and result.operation:
+            self.poller.ask("undo", lambda reader: reader.activity(UNDO_AMONG), self._remember)
         self.poller.hurry()
+        self.screen.refresh_bindings()
+
+    def _remember(self, answer: object) -> None:
+        activities = cast("tuple[Activity, ...]", answer)
+        now = self.snapshot.taken_at if self.snapshot else 0.0
+        mine = self._operations
+        undoable = [a for a in activities if a.operation in mine and a.undo_left(now)]
+        self.last_undoable = undoable[0] if undoable else None
         self.screen.refresh_bindings()
 
     def _action_lines(self) -> Iterable[ActionLine]:

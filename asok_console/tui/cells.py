@@ -40,6 +40,12 @@ def task_name(payload: Payload) -> str:
     return payload.job.task if payload.job else ""
 
 
+def task_text(row: Row) -> str:
+    """``module.function  id`` on one line."""
+    name = task_name(row.payload) or (row.record.function if row.record else "")
+    return f"{name}  {job_id(row)[:SHORT_ID]}"
+
+
 def task_cell(row: Row, _now: float) -> Cell:
     """``module.function``; for an unreadable envelope the reason."""
     if row.payload.job:

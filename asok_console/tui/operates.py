@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from asok_console.tui import actions
-from asok_console.tui.actions import OperatorAction
+from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.figures import span
 from asok_console.tui.plan import Plan
+from asok_core.activity import Activity
+from asok_core.backends.roles import Scope
+from asok_core.states import Place
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -36,10 +40,30 @@ class Operates:
             return True
         if self.console.runner is None or self.console.snapshot is None:
             return False
-        return self.plan(actions.BY_NAME[str(parameters[0])]) is not None
+        return self._planned(str(parameters[0])) is not None
 
     def action_operate(self, name: str) -> None:
         """Ask for confirmation of an operator's action, then carry it out."""
-        plan = self.plan(actions.BY_NAME[name])
+        plan = self._planned(name)
         if plan is not None:
             self.console.carry_out(plan)
+
+    def undo(self) -> Activity | None:
+        """The action that an undo would take back: the last one of this session."""
+        return self.console.last_undoable
+
+    def _planned(self, name: str) -> Plan | None:
+        action = actions.BY_NAME[name]
+        if action.reach is not Reach.OPERATION:
+            return self.plan(action)
+        activity, snapshot = self.undo(), self.console.snapshot
+        if activity is None or snapshot is None or not activity.undo_left(snapshot.taken_at):
+            return None
+        about = f"{activity.action} of {activity.place or activity.queue}: {activity.words}"
+        return Plan(
+            action,
+            Scope(Place.TRASH),
+            activity.in_trash,
+            (about, f"{span(activity.undo_left(snapshot.taken_at))} left"),
+            operation=activity.operation,
+        )

@@ -22,6 +22,8 @@ class Plan:
     count: int | None
     examples: tuple[str, ...] = ()
     warning: str = ""
+    operation: str = ""
+    """Of an undo: the action whose trash is put back."""
 
     @property
     def noun(self) -> str:
@@ -37,14 +39,14 @@ class Plan:
     def title(self) -> str:
         """The question: ``Requeue 12 dead letters?``."""
         verb = self.action.label.split()[0].capitalize()
-        if self.action.label == "run now":
+        if self.action.label.endswith("now"):
             return f"Run {self.noun} now?"
         return f"{verb} {self.noun}?"
 
     @property
     def twin(self) -> str:
         """The command line that does the same."""
-        return self.action.twin(self.scope)
+        return self.action.twin(self)
 
     def word(self, *, protected: bool) -> str | None:
         """What must be typed before it is done, or None when a yes is enough."""

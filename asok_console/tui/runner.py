@@ -66,7 +66,7 @@ class Runner:
             return not self._halted.is_set()
 
         try:
-            result = plan.action.perform(self._operator, plan.scope, watch)
+            result = plan.action.perform(self._operator, plan, watch)
         except AsokError as error:
             self._send(Finished(plan, None, str(error)))
         except Exception as error:  # noqa: BLE001 - told to the operator, whatever it is

@@ -119,7 +119,7 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.sees("Requeued 1 dead letter")
     assert redis_client.llen(KEYS.queue("high")) == 1
     terminal.press("Escape")
-    terminal.sees("Dead letters   2 of 4")
+    terminal.sees("of 4   going back")
     terminal.press("D")
     terminal.sees("Purge 4 dead letters?")
     terminal.press("BTab")

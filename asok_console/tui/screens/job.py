@@ -20,7 +20,7 @@ from asok_console.tui.cells import STATUS, job_id, last_line
 from asok_console.tui.figures import until
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
-from asok_console.tui.views.base import examples
+from asok_console.tui.views.joblist import examples
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
 from asok_core.backends.roles import Scope
 from asok_core.clock import iso

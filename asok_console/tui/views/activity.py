@@ -3,27 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
-from asok_console.tui.views.base import JobList, View
+from asok_console.present.numbers import count
+from asok_console.tui import actions
+from asok_console.tui.figures import ago, span
+from asok_console.tui.views.base import View
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.activity import Activity
 from asok_core.snapshot import Snapshot
+
+SHOWN = 200
+"""Actions that are listed."""
+
+
+def _what(activity: Activity, _now: float) -> Cell:
+    where = " ".join(part for part in (activity.place, activity.queue) if part)
+    return f"{where}: {activity.words}" if activity.words else where, "dim"
+
+
+def _left_out(activity: Activity, _now: float) -> Cell:
+    parts = [
+        *(f"{number:,} {reason}" for reason, number in activity.skipped.items()),
+        *(f"{number:,} refused: {reason}" for reason, number in activity.refused.items()),
+    ]
+    return ", ".join(parts), "warn"
+
+
+def _state(activity: Activity, _now: float) -> Cell:
+    return _STATES.get(activity.state, (activity.state, "warn"))
+
+
+def _undo(activity: Activity, now: float) -> Cell:
+    left = activity.undo_left(now)
+    if left:
+        return f"z, {span(left)}", "info"
+    return ("in trash", "dim") if activity.in_trash else ("", "dim")
+
+
+_STATES = {
+    "done": ("✓ done", "good"),
+    "cancelled": ("⊘ stopped", "warn"),
+    "failed": ("✗ failed", "bad"),
+    "running": ("▶ unfinished", "warn"),
+}
+
+
+class ActivityList(RowList[Activity]):
+    """The list of actions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
 
 class ActivityView(View):
     """The audit of operator actions, the newest first."""
 
     NAME = "activity"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("activity")]
+    COLUMNS: ClassVar[Sequence[Column[Activity]]] = (
+        Column("Ago", 7, lambda a, now: ago(a.at, now), right=True),
+        Column("Action", 9, lambda a, _: a.action),
+        Column("Jobs", 7, lambda a, _: count(a.applied), right=True),
+        Column("State", 12, _state),
+        Column("Undo", 9, _undo),
+        Column("What", 12, _what, grow=2),
+        Column("Who", 12, lambda a, _: (a.who, "dim"), grow=1, rank=2),
+        Column("Left out", 12, _left_out, grow=1, rank=1),
+    )
 
     def compose_body(self) -> ComposeResult:
         """The list."""
-        yield JobList((), empty="No operator has done anything yet.")
+        yield ActivityList(
+            self.COLUMNS,
+            lambda activity: activity.operation,
+            empty="No operator has done anything yet.",
+        )
 
-    def show(self, snapshot: Snapshot) -> None:
-        """List the audit."""
-        self.query_one(JobList).show_rows((), snapshot.taken_at)
+    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the audit is read by itself
+        """Read the audit."""
+        self.console.poller.ask(self.NAME, lambda reader: reader.activity(SHOWN), self._loaded)
         self.refresh_heading()
 
+    def _loaded(self, answer: object) -> None:
+        entries = cast("tuple[Activity, ...]", answer)
+        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
+        for rows in self.query(ActivityList):
+            rows.show_rows(entries, now)
+            self.refresh_heading()
+
     def describe(self) -> Sequence[tuple[str, str]]:
-        """The name."""
-        return (("What operators did", "title"),)
+        """What can be undone."""
+        rows = self.query_one(ActivityList)
+        undoable = sum(bool(a.undo_left(rows.now)) for a in rows.loaded)
+        return (
+            ("What operators did", "title"),
+            (f"{undoable:,} can be undone" if undoable else "", "info"),
+        )
+
+    def undo(self) -> Activity | None:
+        """The action under the cursor."""
+        return self.query_one(ActivityList).row

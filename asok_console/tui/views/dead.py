@@ -12,16 +12,19 @@ from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import attempts_spent_cell, error_cell, id_cell, queue_cell, task_cell
 from asok_console.tui.figures import ago, span
 from asok_console.tui.plan import Plan
-from asok_console.tui.views.base import JobListView
+from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Column
 from asok_core.backends.roles import Reader, Scope
 from asok_core.snapshot import Page, Row
+from asok_core.states import Place
 
 
 class DeadView(JobListView):
     """All dead letters, the newest first."""
 
     NAME = "dead"
+    PLACE = Place.DEAD
+    NEWEST_FIRST = True
     EMPTY = "No dead letters. Good."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Failed", 7, lambda row, now: ago(row.payload.failed_at, now), right=True),
@@ -50,12 +53,13 @@ class DeadView(JobListView):
             ("Dead letters", "title"),
             (self.position(), ""),
             (self.marked(), "mark"),
+            *self.searched(),
             (back, "dim"),
         )
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are shown."""
-        if action.reach is not Reach.MATCHING:
+        if action.reach is not Reach.MATCHING or self.search is not None:
             return super().plan(action)
         snapshot = self.console.snapshot
         if snapshot is None or not snapshot.dead:

@@ -8,12 +8,15 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import attempt_cell, id_cell, last_line, queue_cell, task_cell
 from asok_console.tui.figures import until
-from asok_console.tui.views.base import JobListView
+from asok_console.tui.plan import Plan
+from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_core.backends.roles import Reader
+from asok_core.backends.roles import Reader, Scope
 from asok_core.snapshot import Page, Row
+from asok_core.states import Place
 
 
 def _due_cell(row: Row, now: float) -> Cell:
@@ -29,6 +32,7 @@ class DelayedView(JobListView):
     """Everything that waits for its time."""
 
     NAME = "delayed"
+    PLACE = Place.DELAYED
     EMPTY = "Nothing is waiting for its time."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Due", 9, _due_cell, right=True),
@@ -47,6 +51,14 @@ class DelayedView(JobListView):
         """A window of the delayed jobs."""
         return reader.delayed(start, count)
 
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """Also all that are delayed."""
+        snapshot = self.console.snapshot
+        if action.reach is not Reach.MATCHING or self.search is not None or snapshot is None:
+            return super().plan(action)
+        scope = Scope(action.place, before=snapshot.taken_at, limit=snapshot.delayed)
+        return Plan(action, scope, snapshot.delayed) if snapshot.delayed else None
+
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, the next due time and what is overdue."""
         snapshot = self.console.snapshot
@@ -58,6 +70,7 @@ class DelayedView(JobListView):
             ("Delayed", "title"),
             (self.position(), ""),
             (self.marked(), "mark"),
+            *self.searched(),
             (soon, "dim"),
             (due, "warn"),
         )

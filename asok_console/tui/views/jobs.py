@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
+
+from textual.binding import BindingType
 
 from asok_console.present.numbers import duration
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction
 from asok_console.tui.cells import (
     id_cell,
+    job_id,
     last_line,
     queue_cell,
     row_status,
     status_cell,
     task_cell,
+    task_text,
 )
 from asok_console.tui.figures import ago, span
-from asok_console.tui.views.base import JobListView
+from asok_console.tui.plan import Plan
+from asok_console.tui.search import Search
+from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_core.backends.roles import Reader
+from asok_core.backends.roles import Reader, Scope
 from asok_core.snapshot import Page, Row, Snapshot
-from asok_core.states import Place
+from asok_core.states import Place, Status
+
+SEARCHED = 1000
+"""Jobs among which a filter looks."""
 
 
 def _status_cell(row: Row, _now: float) -> Cell:
@@ -59,6 +70,7 @@ class JobsView(JobListView):
     """Running and recently finished jobs."""
 
     NAME = "jobs"
+    PLACE = Place.FINISHED
     EMPTY = "Nothing runs, and nothing has finished lately."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Status", 11, _status_cell),
@@ -71,6 +83,8 @@ class JobsView(JobListView):
         Column("Id", 8, id_cell, rank=3),
     )
 
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("jobs")]
+
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
         running = running_rows(self.console.snapshot)
@@ -81,6 +95,27 @@ class JobsView(JobListView):
         tail = [replace(row, position=first + i) for i, row in enumerate(past.rows)]
         return Page(min(start, first), past.total + ahead, (*head, *tail))
 
+    def walk(self, search: Search) -> None:
+        """Look through what runs and what is remembered of what finished."""
+
+        def found(answer: object) -> None:
+            search.take(cast("Page", answer))
+            search.complete = True
+            if self.search is search and self.is_attached:
+                self.rows.show_rows(search.rows, search.question.now)
+                self.refresh_heading()
+
+        self.console.poller.ask(self.NAME, lambda reader: self.read(reader, 0, SEARCHED), found)
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """A job that failed may be among the dead letters, from where it can be requeued."""
+        row = self.rows.row
+        failed = row is not None and row.record is not None and row.record.status == Status.FAILED
+        if row is None or not failed or action.name != "requeue":
+            return None
+        scope = Scope(Place.DEAD, ids=frozenset((job_id(row),)))
+        return Plan(action, scope, 1, (task_text(row),))
+
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, and how many run."""
         snapshot = self.console.snapshot
@@ -88,6 +123,7 @@ class JobsView(JobListView):
             ("Running and recent jobs", "title"),
             (self.position(), ""),
             (f"▶ {snapshot.active:,} running" if snapshot else "", "info"),
+            *self.searched(),
         )
 
 

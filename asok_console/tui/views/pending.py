@@ -13,17 +13,19 @@ from asok_console.tui.cells import arguments_cell, attempt_cell, id_cell, task_c
 from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan
 from asok_console.tui.verdict import verdict
-from asok_console.tui.views.base import JobListView
+from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.queues import plan_for_queue
 from asok_console.tui.widgets.columns import Column
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
+from asok_core.states import Place
 
 
 class PendingView(JobListView):
     """The pending jobs of a queue; ``[`` and ``]`` turn to the other queues."""
 
     NAME = "pending"
+    PLACE = Place.PENDING
     EMPTY = "The queue is empty."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
@@ -59,6 +61,7 @@ class PendingView(JobListView):
             self.queue = name
             self.rows.marks.clear()
             self.rows.forget()
+            self.search_again()
         self.rows.reload()
         self.refresh_heading()
 
@@ -78,6 +81,7 @@ class PendingView(JobListView):
             (f"Queue {self.queue}" if self.queue else "Pending", "title"),
             (self.position(), ""),
             (self.marked(), "mark"),
+            *self.searched(),
             (expected.words, expected.tone) if expected else ("", ""),
         )
 
@@ -87,6 +91,8 @@ class PendingView(JobListView):
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also what concerns the queue as a whole."""
+        if action.name == "purge_queue" and self.search is not None:
+            return None
         if action.reach is Reach.QUEUE:
             stats = self._stats()
             return plan_for_queue(action, stats, self.console.snapshot) if stats else None

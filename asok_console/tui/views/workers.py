@@ -93,6 +93,7 @@ class WorkersView(View):
     """A row a worker, and under it a row for each job that it runs."""
 
     NAME = "workers"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("Worker and what it runs", 24, _who, grow=2, tail=True),
         Column("Queues, arguments", 14, _what, grow=2, rank=1),

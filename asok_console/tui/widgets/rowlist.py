@@ -156,7 +156,8 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     def forget(self) -> None:
         """Empty the list until it is fed again: another queue or filter is to be shown."""
         self._rows, self._start, self.total, self.cursor = [], 0, 0, 0
-        self.cursor_key, self._known, self._asked, self._chasing = None, False, None, False
+        self.cursor_key, self._asked = None, None
+        self._known = self._whole = self._chasing = False
         self._resize()
         self.scroll_to(y=0, animate=False)
         self.refresh()

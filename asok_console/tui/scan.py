@@ -1,0 +1,96 @@
+"""A walk through the whole of a place, beside the poller, that can be given up at any time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from asok_core.backends.roles import Reader
+from asok_core.errors import AsokError
+from asok_core.snapshot import Page
+from asok_core.states import Place
+
+EVERY = 0.15
+"""Seconds between two reports of progress."""
+
+BREATH = 0.002
+"""Seconds between two windows, so that Redis and the screen get their turn."""
+
+
+@dataclass
+class Scanned(Message):
+    """How far a walk is. ``error`` is why it ended early."""
+
+    scan: Scan
+    scanned: int
+    total: int
+    done: bool
+    error: str = ""
+
+
+class Scan(threading.Thread):
+    """Walks through a place, oldest first, and gives every page to ``take`` on its own thread.
+
+    ``take`` must only touch what it alone writes; the screen reads that after a report.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        post: Callable[[Message], object],
+        take: Callable[[Page], None],
+        *,
+        place: Place,
+        queue: str | None = None,
+    ) -> None:
+        super().__init__(name="asok-scan", daemon=True)
+        self._reader = reader
+        self._post = post
+        self._take = take
+        self._place = place
+        self._queue = queue
+        self._given_up = threading.Event()
+        self.scanned = 0
+        self.total = 0
+        self.done = False
+        self.began = time.monotonic()
+        self.took = 0.0
+
+    def give_up(self) -> None:
+        """Stop soon; no more reports come."""
+        self._given_up.set()
+
+    def run(self) -> None:
+        """Walk."""
+        told = 0.0
+        try:
+            for page in self._reader.scan(self._place, self._queue):
+                if self._given_up.is_set():
+                    return
+                self._take(page)
+                self.scanned += len(page.rows)
+                self.total = max(page.total, self.scanned)
+                if time.monotonic() - told > EVERY:
+                    told = time.monotonic()
+                    self._report()
+                self._given_up.wait(BREATH)
+        except AsokError as error:
+            self._report(error=str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - told on the screen, whatever it is
+            self._report(error=f"{type(error).__name__}: {error}")
+            return
+        self.done, self.took = True, time.monotonic() - self.began
+        self._report()
+
+    def _report(self, error: str = "") -> None:
+        if self._given_up.is_set():
+            return
+        try:
+            self._post(Scanned(self, self.scanned, self.total, self.done, error))
+        except RuntimeError:
+            self._given_up.set()

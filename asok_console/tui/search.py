@@ -1,0 +1,98 @@
+"""A search through a place: what matched so far, and the scope that is exactly it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asok_console.present.causes import cause_of
+from asok_core.backends.roles import Scope
+from asok_core.filters import Filter
+from asok_core.snapshot import Page, Row, digest
+from asok_core.states import Place
+
+KEPT = 5000
+"""Matches that are kept to be shown; more of them are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for: a filter, or the letters of one cause. ``now`` is when it was asked."""
+
+    filter: Filter | None
+    now: float
+    cause: str = ""
+
+    @property
+    def words(self) -> str:
+        """As it is shown, audited and typed on the command line."""
+        return self.filter.text if self.filter else f"cause {self.cause}"
+
+    def matches(self, row: Row) -> bool:
+        """Whether a row answers it."""
+        if self.filter is not None:
+            return self.filter.matches(row, self.now)
+        return cause_of(row) == self.cause
+
+
+class Search:
+    """Collects what matches. Written by the scanning thread, read by the screen after its reports."""
+
+    def __init__(self, question: Question, *, newest_first: bool) -> None:
+        self.question = question
+        self.count = 0
+        self.complete = False
+        self._rows: list[Row] = []
+        self._newest_first = newest_first
+        self._end = End()
+
+    def take(self, page: Page) -> None:
+        """Take in a window."""
+        found = [row for row in page.rows if self.question.matches(row)]
+        self.count += len(found)
+        self._rows.extend(found)
+        # The newest are the ones worth keeping, except where the oldest come first.
+        if self._newest_first:
+            del self._rows[:-KEPT]
+        else:
+            del self._rows[KEPT:]
+        self._end.take(page)
+
+    @property
+    def rows(self) -> list[Row]:
+        """What was found, in the order of the list."""
+        found = list(self._rows)
+        return found[::-1] if self._newest_first else found
+
+    def scope(self, place: Place, queue: str | None, before: float) -> Scope:
+        """All that was found, and nothing that came later."""
+        return self._end.scope(place, queue, self.question, before)
+
+
+class End:
+    """Where a walk ended, by which an action leaves out what came later."""
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._newest: Row | None = None
+
+    def take(self, page: Page) -> None:
+        """Take in a window."""
+        if page.rows:
+            self._length = page.start + len(page.rows)
+            self._newest = page.rows[-1]
+
+    def scope(self, place: Place, queue: str | None, question: Question, before: float) -> Scope:
+        """The matching jobs up to here."""
+        newest = self._newest
+        whole = newest is not None and not newest.partial and place is not Place.DELAYED
+        match: Callable[[Row], bool] = question.matches
+        return Scope(
+            place,
+            queue=queue,
+            match=match,
+            words=question.words,
+            before=before,
+            limit=self._length,
+            boundary=digest(newest.payload.raw) if newest is not None and whole else "",
+        )

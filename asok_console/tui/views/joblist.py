@@ -1,0 +1,269 @@
+"""What the lists of jobs have in common: windows, marks, filters, and plans for what is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.present.text import call_text
+from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.cells import job_id
+from asok_console.tui.plan import Plan
+from asok_console.tui.scan import Scan, Scanned
+from asok_console.tui.search import Question, Search
+from asok_console.tui.views.base import JobList, View
+from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.filterbar import FilterBar
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.backends.roles import Reader, Scope
+from asok_core.filters import Filter
+from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.states import Place
+
+EXAMPLES = 3
+"""Rows that a confirmation shows."""
+
+
+class JobListView(View):
+    """A windowed list of jobs, read as it scrolls into view."""
+
+    COLUMNS: ClassVar[Sequence[Column[Row]]] = ()
+    EMPTY: ClassVar[str] = "No jobs here."
+    PLACE: ClassVar[Place] = Place.FINISHED
+    NEWEST_FIRST: ClassVar[bool] = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.COPIES),
+        *actions.bindings(actions.NARROWING),
+    ]
+
+    search: Search | None = None
+    _scan: Scan | None = None
+    _trouble = ""
+
+    def compose_body(self) -> ComposeResult:
+        """The list, and the line for a filter."""
+        yield JobList(self.COLUMNS, empty=self.EMPTY)
+        yield FilterBar()
+
+    @property
+    def rows(self) -> JobList:
+        """The list."""
+        return self.query_one(JobList)
+
+    def read(self, reader: Reader, start: int, count: int) -> Page:
+        """Read a window. Runs on the poller's thread."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the list reads its own window
+        """Read the window again. What a search found stays as it is until it is asked anew."""
+        if self.search is None:
+            self.rows.reload()
+        self.refresh_heading()
+
+    @on(RowList.WindowNeeded)
+    def _load(self, event: RowList.WindowNeeded) -> None:
+        event.stop()
+        start, count = event.start, event.count
+        self.console.poller.ask(
+            self.NAME, lambda reader: self.read(reader, start, count), self._loaded
+        )
+
+    def _loaded(self, answer: object) -> None:
+        if self.search is not None or not self.is_attached:
+            return
+        page = cast("Page", answer)
+        snapshot = self.console.snapshot
+        now = snapshot.taken_at if snapshot else 0.0
+        self.rows.show_page(page.start, page.total, page.rows, now)
+        self.refresh_heading()
+
+    @on(RowList.Opened)
+    def _open(self) -> None:
+        if self.rows.row is not None:
+            self.console.open_job(self.rows.row)
+
+    def position(self) -> str:
+        """``12 of 1,204``."""
+        rows = self.rows
+        return f"{rows.cursor + 1:,} of {rows.total:,}" if rows.total else ""
+
+    def marked(self) -> str:
+        """``● 3 marked``, with those that the filter hides counted aloud."""
+        marks, hidden = self.rows.marks, self._hidden()
+        aloud = f" ({hidden:,} hidden)" if hidden else ""
+        return f"● {len(marks):,} marked{aloud}" if marks else ""
+
+    def searched(self) -> Sequence[tuple[str, str]]:
+        """What is searched for, how far, and what was found."""
+        search, scan = self.search, self._scan
+        if search is None:
+            return ()
+        parts = [(f"⌕ {search.question.words}", "info")]
+        if self._trouble:
+            parts.append((f"⚠ {self._trouble}", "warn"))
+        elif scan is not None and not scan.done:
+            parts.append((f"scanned {scan.scanned:,} of {scan.total:,}", "dim"))
+        parts.append((f"{search.count:,} found", ""))
+        return parts
+
+    def _hidden(self) -> int:
+        if self.search is None:
+            return 0
+        shown = {row.key for row in self.rows.loaded}
+        return sum(key not in shown for key in self.rows.marks)
+
+    @on(FilterBar.Changed)
+    def _narrow(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self.narrow(event.filter or None)
+
+    @on(FilterBar.Left)
+    def _left(self, event: FilterBar.Left) -> None:
+        event.stop()
+        self.focus_list()
+
+    def narrow(self, wanted: Filter | None, *, cause: str = "") -> None:
+        """Show only what matches: at once what is loaded, then what a walk through all finds."""
+        self._give_up()
+        if wanted is None and not cause:
+            if self.search is not None:
+                self.search = None
+                self.rows.forget()
+                self.rows.reload()
+            self.refresh_heading()
+            return
+        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
+        question = Question(wanted, now, cause)
+        self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
+        self.search = Search(question, newest_first=self.NEWEST_FIRST)
+        self.walk(self.search)
+        self.refresh_heading()
+
+    def walk(self, search: Search) -> None:
+        """Begin to walk through all there is."""
+        self._scan = self.console.scan(search.take, place=self.PLACE, queue=self.scope_queue())
+
+    def scanned(self, event: Scanned) -> None:
+        """Take in how far a walk got."""
+        search = self.search
+        if event.scan is not self._scan or search is None:
+            return
+        self._trouble = event.error
+        search.complete = event.done
+        rows = search.rows
+        if event.done or len(rows) >= self.rows.total:
+            self.rows.show_rows(rows, search.question.now)
+        self.refresh_heading()
+
+    def search_again(self) -> None:
+        """Ask the same again: something was done to what was found."""
+        if self.search is not None:
+            question = self.search.question
+            self.narrow(question.filter, cause=question.cause)
+
+    def _give_up(self) -> None:
+        if self._scan is not None:
+            self._scan.give_up()
+            self._scan = None
+        self._trouble = ""
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBar).open()
+
+    def action_mark_all(self) -> None:
+        """Mark all that the filter found."""
+        if self.search is not None:
+            self.rows.mark(self.rows.loaded)
+
+    def go_back(self) -> bool:
+        """Clear the filter, then the marks, if there are any."""
+        if self.search is not None:
+            self.query_one(FilterBar).close()
+            self.narrow(None)
+            return True
+        if self.rows.marks:
+            self.rows.clear_marks()
+            return True
+        return False
+
+    def action_mark(self) -> None:
+        """Mark the row."""
+        self.rows.toggle_mark()
+
+    def action_mark_visible(self) -> None:
+        """Mark what is on the screen."""
+        self.rows.mark(self.rows.visible_rows)
+
+    def action_copy_id(self) -> None:
+        """Copy the id of the cursor's job."""
+        if self.rows.row is not None:
+            self.console.copy(job_id(self.rows.row), "id")
+
+    def action_copy_json(self) -> None:
+        """Copy the cursor's job as it stands in Redis."""
+        if self.rows.row is not None:
+            self.console.copy(self.rows.row.payload.raw.decode(errors="replace"), "raw JSON")
+
+    def chosen(self) -> list[Row]:
+        """The marked rows, or the one under the cursor."""
+        marked = list(self.rows.marks.values())
+        return marked or ([self.rows.row] if self.rows.row is not None else [])
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """A plan for the chosen rows, or for all that a search found."""
+        if action.reach is Reach.MATCHING:
+            return self._plan_for_found(action)
+        if action.reach is not Reach.CHOSEN:
+            return None
+        rows = self.chosen()
+        if not rows:
+            return None
+        return Plan(
+            action,
+            Scope(
+                action.place,
+                queue=self.scope_queue(),
+                ids=frozenset(row.key for row in rows),
+            ),
+            len(rows),
+            examples(rows),
+            warning=f"The filter hides {hidden:,} of them." if (hidden := self._hidden()) else "",
+        )
+
+    def _plan_for_found(self, action: OperatorAction) -> Plan | None:
+        # Until the walk is through, the count would not be exact.
+        search, snapshot = self.search, self.console.snapshot
+        if search is None or snapshot is None or not search.complete or not search.count:
+            return None
+        scope = search.scope(action.place, self.scope_queue(), snapshot.taken_at)
+        return Plan(action, scope, search.count, examples(search.rows))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to mark all only where a filter says what all is."""
+        if action == "mark_all":
+            return self.search is not None
+        return super().check_action(action, parameters)
+
+    def scope_queue(self) -> str | None:
+        """The queue that an action is limited to."""
+        return None
+
+
+def examples(rows: Sequence[Row]) -> tuple[str, ...]:
+    """A few rows as lines of a confirmation."""
+    lines = [
+        f"{call_text(row.payload.job.task, row.payload.job.args, row.payload.job.kwargs, 120)}"
+        f"  {row.payload.id[:8]}"
+        if row.payload.job
+        else f"(unreadable)  {row.key[:8]}"
+        for row in rows[:EXAMPLES]
+    ]
+    if len(rows) > EXAMPLES:
+        lines.append(f"… and {len(rows) - EXAMPLES:,} more")
+    return tuple(lines)
