@@ -243,7 +243,8 @@ class Dispatcher:
             )
         for queue in set(turn.broken) - self._broken:
             logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
-        self._broken = frozenset(turn.broken)
+        # Told once, until jobs come from it again: not every cycle gets as far as to each queue.
+        self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
         return turn
 
     def _admit(self, claims: list[Claim]) -> None:

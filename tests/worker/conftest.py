@@ -1,0 +1,246 @@
+"""Real workers as subprocesses, and a desk from which a test hands them jobs and looks after those."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.config import Settings
+from asok_core.job import Job, JobRecord, new_id
+from asok_core.wire import Keyring, Payload, peek
+from tests.conftest import SECRET_KEY
+from tests.programs import PATIENCE, environment, wait_until
+
+if TYPE_CHECKING:
+    import redis
+
+KEYRING = Keyring(SECRET_KEY.encode())
+TASKS = "tests.worker.jobs"
+
+
+class Worker:
+    """A worker: two processes at least, a supervisor and its children."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace")
+
+    def says(self, words: str, times: int = 1) -> None:
+        """Wait until the log holds ``words``, so many times."""
+        wait_until(lambda: self.log.count(words) >= times, f"{words!r} in the log:\n{self.log}")
+
+    def children(self) -> list[int]:
+        """Process ids of its children that live."""
+        pid = self.process.pid
+        try:
+            found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return []
+        return [int(each) for each in found.split()]
+
+    def child(self) -> int:
+        """Process id of its only child, once that has begun to work."""
+        wait_until(self.children, "a child")
+        (child,) = self.children()
+        return child
+
+    def signal(self, number: signal.Signals, *, to_all: bool = False) -> None:
+        """Signal the supervisor, or it and all its children at once."""
+        if to_all:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    def ends(self, seconds: float = PATIENCE) -> int:
+        """Wait for its end: the exit code."""
+        return self.process.wait(timeout=seconds)
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for its end."""
+        self.signal(signal.SIGTERM)
+        return self.ends()
+
+    def kill(self) -> None:
+        """End it and its children at once."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+@dataclass
+class Desk:
+    """Where a test enqueues jobs and sees what became of them."""
+
+    settings: Settings
+    client: redis.Redis
+    producer: RedisProducer
+    folder: Path
+    keys: Keys = Keys()
+
+    def job(self, function: str, *args: Any, **options: Any) -> Job:
+        """A job of one of the tests' tasks; ``options`` are fields of Job."""
+        module = options.pop("module", TASKS)
+        return Job(new_id(), module, function, args, **options)
+
+    def enqueue(self, function: str, *args: Any, **options: Any) -> Job:
+        """Enqueue a job."""
+        job = self.job(function, *args, **options)
+        assert self.producer.enqueue([job]) == [True]
+        return job
+
+    def record(self, job: Job) -> JobRecord:
+        """The record of a job."""
+        record = self.producer.record(job.id)
+        assert record is not None
+        return record
+
+    def reaches(self, job: Job, status: str) -> JobRecord:
+        """Wait until the record of a job says ``status``."""
+
+        def there() -> bool:
+            record = self.producer.record(job.id)
+            return record is not None and record.status == status
+
+        wait_until(there, f"{status} of {job.task}")
+        return self.record(job)
+
+    def pending(self, queue: str = "default") -> list[Payload]:
+        """What waits in a queue, in the order in which it will be claimed."""
+        return [peek(raw, KEYRING) for raw in reversed(self._list(self.keys.queue(queue)))]
+
+    def dead(self) -> list[Payload]:
+        """Dead letters, newest first."""
+        return [peek(raw, KEYRING) for raw in self._list(self.keys.dead)]
+
+    def delayed(self) -> list[tuple[bytes, float]]:
+        """Delayed envelopes with their due times."""
+        found: list[tuple[bytes, float]] = self.client.zrange(
+            self.keys.delayed, 0, -1, withscores=True
+        )
+        return found
+
+    def active(self) -> list[bytes]:
+        """Everything that any worker holds."""
+        return [
+            raw for key in self.client.scan_iter(match="asok:active:*") for raw in self._list(key)
+        ]
+
+    def counted(self, field: str, queue: str = "default") -> int:
+        """A counter of a queue over the last day."""
+        names = self.client.scan_iter(match=f"asok:stats:{queue}:m*")
+        return sum(int(self.client.hget(name, field) or 0) for name in names)
+
+    def journal(self) -> list[str]:
+        """What the tasks have told so far."""
+        try:
+            return (self.folder / "journal").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def hears(self, *lines: str) -> None:
+        """Wait until each of ``lines`` is in the journal, as often as it is given."""
+        wait_until(
+            lambda: all(self.journal().count(line) >= lines.count(line) for line in lines),
+            f"{lines}, only {self.journal()},",
+        )
+
+    def let(self, word: str) -> None:
+        """Let the task ``hold(word)`` end."""
+        (self.folder / word).touch()
+
+    def idle(self, workers: int = 1) -> None:
+        """Wait until so many processes wait for jobs, and nothing is in their hands."""
+
+        def waiting() -> bool:
+            clients: list[dict[str, str]] = self.client.client_list()
+            blocked = {
+                each["name"] for each in clients if each["cmd"] == "blmove" and "b" in each["flags"]
+            }
+            return len(blocked) >= workers and not self.active()
+
+        wait_until(waiting, "an idle worker")
+
+    def _list(self, key: str | bytes) -> list[bytes]:
+        found: list[bytes] = self.client.lrange(key, 0, -1)
+        return found
+
+
+class RunWorker(Protocol):
+    """Starts a worker on the test's Redis; ``environment`` are settings for it alone."""
+
+    def __call__(self, *options: str, **environment: object) -> Worker: ...
+
+
+@pytest.fixture
+def desk(
+    make_settings: Callable[..., Settings], redis_client: redis.Redis, tmp_path: Path
+) -> Iterator[Desk]:
+    settings = make_settings()
+    producer = RedisProducer(settings)
+    yield Desk(settings, redis_client, producer, tmp_path)
+    producer.close()
+
+
+@pytest.fixture
+def run_worker(redis_url: str, tmp_path: Path) -> Iterator[RunWorker]:
+    """Workers are killed after the test, with all their children."""
+    workers: list[Worker] = []
+
+    def run(*options: str, **settings: object) -> Worker:
+        log = tmp_path / f"worker-{len(workers)}.log"
+        given = {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "ASOK_TEST_FOLDER": str(tmp_path),
+        } | {name: str(value) for name, value in settings.items()}
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "asok_console", "worker", *options],
+                env=environment({name: value for name, value in given.items() if value != ""}),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        workers.append(Worker(process, log))
+        return workers[-1]
+
+    yield run
+    for worker in workers:
+        worker.kill()
+
+
+def foreign_envelope(job: Job, **changes: Any) -> bytes:
+    """An envelope with exactly the keys that the framework writes."""
+    fields = {
+        "id": job.id,
+        "module": job.module,
+        "function": job.function,
+        "args": list(job.args),
+        "kwargs": dict(job.kwargs),
+        "queue": job.queue,
+        "retries": job.retries,
+        "retry_count": job.retry_count,
+        "backoff": job.backoff,
+    } | changes
+    text = json.dumps({k: v for k, v in fields.items() if v is not ...}, sort_keys=True)
+    return json.dumps({"v": 1, "job": text, "sig": KEYRING.sign(text)}).encode()

@@ -1,0 +1,108 @@
+"""Tasks of the tests. They write what happens into a journal, and wait for files that a test makes."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(os.environ.get("ASOK_TEST_FOLDER", "."))
+
+
+def tell(words: str) -> None:
+    """Append one line to the journal, whole however many write at once."""
+    file = os.open(FOLDER / "journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, f"{words}\n".encode())
+    os.close(file)
+
+
+def note(word: str) -> None:
+    tell(word)
+
+
+def give(value: Any = None, **named: Any) -> Any:
+    return value if value is not None else named
+
+
+def hold(word: str) -> None:
+    """Run until the test makes the file ``word``."""
+    tell(f"begin {word}")
+    while not (FOLDER / word).exists():
+        time.sleep(0.01)
+    tell(f"end {word}")
+
+
+def fail(words: str = "no luck") -> None:
+    raise ValueError(words)
+
+
+def fail_until(count: int, word: str) -> str:
+    """Fail until the journal has ``count`` lines ``word``."""
+    tell(word)
+    tries = (FOLDER / "journal").read_text().splitlines().count(word)
+    if tries < count:
+        raise RuntimeError(f"try {tries}")
+    return f"done at try {tries}"
+
+
+def leave(code: int) -> None:
+    sys.exit(code)
+
+
+def die(word: str) -> None:
+    tell(word)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_alone(word: str) -> None:
+    tell(word)
+    os._exit(9)
+
+
+def hold_the_interpreter(seconds: float) -> None:
+    """Keep the GIL, so that no other thread of the process runs."""
+    tell("begin")
+    libc = ctypes.PyDLL(None)
+    libc.usleep.argtypes = [ctypes.c_uint]
+    end = time.monotonic() + seconds
+    libc.usleep(int(seconds * 1e6))
+    tell("end" if time.monotonic() >= end - 0.1 else "woken early")
+
+
+async def wait_a_little(value: int) -> int:
+    await asyncio.sleep(0.01)
+    return value + 1
+
+
+def loop_for_ever() -> None:
+    tell("begin")
+    while True:
+        time.sleep(0.01)
+
+
+def sleep_in_c(word: str) -> None:
+    """Hear of no soft limit."""
+    tell(word)
+    while True:
+        time.sleep(3600)
+
+
+def grow(megabytes: int) -> None:
+    KEPT.append(bytearray(megabytes << 20))
+    tell(f"{os.getpid()}")
+
+
+KEPT: list[bytearray] = []
+
+
+def pid() -> int:
+    tell(f"{os.getpid()}")
+    return os.getpid()
+
+
+not_a_function = 7

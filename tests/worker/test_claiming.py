@@ -1,0 +1,234 @@
+"""What a worker takes, when, and in which order."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.conftest import SECRET_KEY
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker, foreign_envelope
+
+
+def test_jobs_of_a_queue_run_in_the_order_in_which_they_came(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    words = [str(number) for number in range(200)]
+    desk.producer.enqueue([desk.job("note", word) for word in words])
+    run_worker()
+    desk.hears(words[-1])
+    assert desk.journal() == words
+
+
+def test_queues_are_served_in_strict_order(desk: Desk, run_worker: RunWorker) -> None:
+    for queue in ("low", "default", "high"):
+        desk.producer.enqueue([desk.job("note", queue, queue=queue) for _ in range(20)])
+    run_worker()
+    desk.hears(*["low"] * 20)
+    assert desk.journal() == ["high"] * 20 + ["default"] * 20 + ["low"] * 20
+
+
+def test_an_urgent_job_overtakes_all_that_wait(desk: Desk, run_worker: RunWorker) -> None:
+    desk.enqueue("hold", "first", queue="low")
+    desk.producer.enqueue([desk.job("note", f"low {n}", queue="low") for n in range(10)])
+    run_worker()
+    desk.hears("begin first")
+    desk.enqueue("note", "high", queue="high")
+    # A job that waits behind a slow one is in its queue, where the order can still be made.
+    wait_until(lambda: len(desk.active()) == 1, "everything but the running job given back")
+    desk.let("first")
+    desk.hears("low 9")
+    assert desk.journal()[2:] == ["high", *(f"low {n}" for n in range(10))]
+
+
+def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    # Fast jobs first, so that the worker has come to claim many at a time.
+    desk.producer.enqueue([desk.job("note", "fast") for _ in range(300)])
+    desk.producer.enqueue([desk.job("hold", "slow")])
+    desk.producer.enqueue([desk.job("note", str(number)) for number in range(20)])
+    run_worker("--concurrency", "1")
+    desk.hears("begin slow")
+    wait_until(
+        lambda: len(desk.active()) == 1 and len(desk.pending()) == 20, "what waits given back"
+    )
+    assert [payload.job.args for payload in desk.pending() if payload.job] == [
+        (str(number),) for number in range(20)
+    ]
+    run_worker("--concurrency", "1")
+    desk.hears("19")
+    assert "end slow" not in desk.journal()
+    assert desk.journal()[-20:] == [str(number) for number in range(20)]
+    desk.let("slow")
+    desk.hears("end slow")
+    wait_until(lambda: desk.counted("completed") == 321, "321 completed jobs")
+
+
+def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWorker) -> None:
+    words = [f"job {number}" for number in range(6)]
+    run_worker("--concurrency", "3", "--processes", "2")
+    desk.idle(2)
+    for word in words:
+        desk.enqueue("hold", word)
+    desk.hears(*(f"begin {word}" for word in words))
+    for word in words:
+        desk.let(word)
+    desk.hears(*(f"end {word}" for word in words))
+
+
+def test_a_plain_push_by_anybody_wakes_an_idle_worker(desk: Desk, run_worker: RunWorker) -> None:
+    run_worker()
+    desk.idle()
+    for queue, key in (("default", "asok:queue"), ("low", "asok:queue:low")):
+        job = desk.job("note", queue, queue=queue)
+        desk.client.set(f"asok:job:{job.id}", json.dumps({"status": "pending"}), ex=86400)
+        desk.client.lpush(key, foreign_envelope(job))
+        desk.hears(queue)
+        desk.reaches(job, "completed")
+
+
+def test_an_idle_worker_says_next_to_nothing_to_redis(desk: Desk, run_worker: RunWorker) -> None:
+    run_worker()
+    desk.idle()
+    before = desk.client.info("stats")["total_commands_processed"]
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 3, "three seconds")
+    after = desk.client.info("stats")["total_commands_processed"]
+    # Beats, looks at what is due and at lost lists; a loop that polls would send thousands.
+    assert after - before < 150
+
+
+def test_a_paused_queue_is_not_claimed_from_until_it_is_resumed(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.sadd("asok:paused", "high")
+    desk.enqueue("note", "high", queue="high")
+    run_worker()
+    desk.enqueue("note", "default")
+    desk.hears("default")
+    desk.idle()
+    assert [payload.job.args for payload in desk.pending("high") if payload.job] == [("high",)]
+    desk.client.srem("asok:paused", "high")
+    desk.client.publish("asok:wake", "resume high")
+    desk.hears("high")
+
+
+def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker()
+    desk.idle()
+    # Without a word on the channel: the wait on the queue is armed and will take the job.
+    desk.client.sadd("asok:paused", "default")
+    first, second = desk.enqueue("note", "first"), desk.enqueue("note", "second")
+    desk.enqueue("note", "low", queue="low")
+    desk.hears("low")
+    wait_until(lambda: not desk.active(), "the job given back")
+    assert [payload.id for payload in desk.pending()] == [first.id, second.id]
+    assert desk.record(first).status == "pending"
+    assert desk.journal() == ["low"]
+    desk.client.srem("asok:paused", "default")
+    desk.client.publish("asok:wake", "resume default")
+    desk.hears("first", "second")
+    assert desk.journal() == ["low", "first", "second"]
+
+
+def test_a_resumed_queue_is_found_without_the_channel_as_well(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.sadd("asok:paused", "default")
+    desk.enqueue("note", "job")
+    run_worker("--queues", "default")
+    wait_until(lambda: desk.client.zcard("asok:workers") == 1, "a worker")
+    desk.client.srem("asok:paused", "default")
+    desk.hears("job")
+
+
+def test_a_quiet_worker_claims_nothing_and_a_stopped_one_leaves(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker()
+    desk.idle()
+    (name,) = desk.client.zrange("asok:workers", 0, -1)
+    key = b"asok:worker:" + name
+    desk.client.hset(key, "wanted", "quiet")
+    desk.client.publish("asok:wake", b"order " + name)
+    worker.says("be quiet")
+    job = desk.enqueue("note", "job")
+    wait_until(lambda: desk.client.hget(key, "quiet") == b"1", "a beat that says so")
+    assert [payload.id for payload in desk.pending()] == [job.id]
+    desk.client.hdel(key, "wanted")
+    desk.client.publish("asok:wake", b"order " + name)
+    desk.hears("job")
+    desk.client.hset(key, "wanted", "stop")
+    desk.client.publish("asok:wake", b"order " + name)
+    assert worker.ends() == 0
+    assert not desk.client.exists("asok:workers", key)
+
+
+def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker(ASOK_WORKER_LEASE="2s")
+    desk.enqueue("hold", "job")
+    desk.hears("begin job")
+    (name,) = desk.client.zrange("asok:workers", 0, -1)
+    key = b"asok:worker:" + name
+    desk.client.hset(key, "wanted", "stop")
+    desk.client.publish("asok:wake", b"order " + name)
+    worker.says("Ordered to stop")
+    seen = desk.client.hget(key, "beat_at")
+    for _ in range(3):  # the order stands at each of its next beats as well
+        wait_until(lambda: desk.client.hget(key, "beat_at") != seen, "a beat")
+        seen = desk.client.hget(key, "beat_at")
+    desk.let("job")
+    assert worker.ends() == 0
+    assert desk.journal() == ["begin job", "end job"]
+
+
+def test_a_queue_key_of_another_type_is_told_once_and_harms_no_other_queue(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.set("asok:queue:high", "not a list", ex=600)
+    worker = run_worker()
+    for word in ("one", "two", "three"):
+        desk.enqueue("note", word)
+        desk.hears(word)
+    worker.says("Queue high is skipped")
+    before = desk.client.info("stats")["total_commands_processed"]
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 2, "two seconds")
+    assert desk.client.info("stats")["total_commands_processed"] - before < 150
+    assert worker.log.count("Queue high is skipped") == 1
+    desk.client.delete("asok:queue:high")
+    desk.enqueue("note", "high", queue="high")
+    desk.hears("high")
+
+
+@pytest.mark.parametrize("namespace", ["{asok}", "team:a"])
+def test_all_keys_are_under_the_namespace(
+    desk: Desk, run_worker: RunWorker, namespace: str
+) -> None:
+    from asok_core.backends.redis.producer import RedisProducer
+    from asok_core.config import Settings
+
+    settings = Settings.load(
+        {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": desk.settings.redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "ASOK_NAMESPACE": namespace,
+        }
+    )
+    producer = RedisProducer(settings)
+    producer.enqueue([desk.job("note", "there"), desk.job("fail", retries=1)])
+    worker = run_worker(ASOK_NAMESPACE=namespace)
+    desk.hears("there")
+    wait_until(lambda: desk.client.zcard(f"{namespace}:delayed_tasks"), "a retry")
+    assert worker.stop() == 0
+    producer.close()
+    assert {key for key in desk.client.keys() if not key.startswith(namespace.encode())} == set()
+    desk.client.flushall()
