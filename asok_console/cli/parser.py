@@ -30,7 +30,13 @@ class Group(NamedTuple):
     default: str | None = None
 
 
-GROUPS = (Group("worker", "run jobs, or see what workers and queues are doing", default="run"),)
+GROUPS = (
+    Group("worker", "run jobs, or see what workers and queues are doing", default="run"),
+    Group("queue", "see queues, pause and resume them", default="list"),
+    Group("job", "see jobs, cancel or promote them"),
+    Group("dlq", "see, requeue, purge, export and import dead letters"),
+    Group("trash", "see and restore what was removed", default="list"),
+)
 
 COMMANDS = (
     Command("worker run", "asok_console.commands.worker", "run a worker until it is stopped"),
@@ -40,6 +46,24 @@ COMMANDS = (
         "show queues, next jobs, dead letters and workers",
     ),
     Command("console", "asok_console.commands.console", "open the console"),
+    Command("queue list", "asok_console.commands.queue.listing", "show the queues"),
+    Command("queue pause", "asok_console.commands.queue.pause", "let no worker take from a queue"),
+    Command("queue resume", "asok_console.commands.queue.resume", "let workers take from it again"),
+    Command("queue purge", "asok_console.commands.queue.purge", "move its jobs to the trash"),
+    Command("job show", "asok_console.commands.job.show", "show all there is of a job"),
+    Command("job list", "asok_console.commands.job.listing", "show jobs in one state"),
+    Command("job cancel", "asok_console.commands.job.cancel", "stop jobs that have not started"),
+    Command("job promote", "asok_console.commands.job.promote", "run delayed jobs now"),
+    Command("dlq list", "asok_console.commands.dlq.listing", "show dead letters"),
+    Command("dlq groups", "asok_console.commands.dlq.groups", "show dead letters by cause"),
+    Command("dlq requeue", "asok_console.commands.dlq.requeue", "put them back into their queues"),
+    Command("dlq purge", "asok_console.commands.dlq.purge", "move them to the trash"),
+    Command("dlq export", "asok_console.commands.dlq.export", "write them to a file"),
+    Command("dlq import", "asok_console.commands.dlq.load", "put an export back"),
+    Command("trash list", "asok_console.commands.trash.listing", "show what can be restored"),
+    Command("trash restore", "asok_console.commands.trash.restore", "put it back where it was"),
+    Command("audit", "asok_console.commands.audit", "show what operators did"),
+    Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
     Command(
         "init", "asok_console.commands.init", "begin a project: a .env with a fresh SECRET_KEY"
     ),

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the status. Returns 0, or 1 when a threshold that was given is exceeded."""
-    limit = _whole("--limit", args.limit, 0, 1000)
+    limit = whole_number("--limit", args.limit, 0, 1000)
     interval = None if args.watch is None else _interval(args.watch)
     checks = status_checks.parse(args)
     settings = on_redis(settings, args.url)
@@ -115,7 +115,8 @@ def _interval(text: str) -> float:
     return seconds
 
 
-def _whole(option: str, text: str, least: int, most: int) -> int:
+def whole_number(option: str, text: str, least: int, most: int) -> int:
+    """A whole number of an option. Raises UsageError."""
     if text.isascii() and text.isdigit() and least <= int(text) <= most:
         return int(text)
     raise UsageError(f"{option} {text!r} is not a whole number from {least} to {most}")

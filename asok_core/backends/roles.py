@@ -108,6 +108,9 @@ class Reader(Protocol):
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records."""
 
+    def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+        """The records of some jobs by id; those without one are left out."""
+
     def job(self, job_id: str) -> JobDetail | None:
         """All there is of one job, or None."""
 

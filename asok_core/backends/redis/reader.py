@@ -144,6 +144,10 @@ class RedisReader:
 
         return self._asked(read)
 
+    def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+        """The records of some jobs by id; those without one are left out."""
+        return self._asked(lambda trips: self._records(trips, job_ids))
+
     def job(self, job_id: str) -> JobDetail | None:
         """All there is of one job, or None.
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.verdicts import Judge
 from asok_core.backends.redis.walks import STRETCH, Stretch, Walk
 from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
+from asok_core.job import JobRecord
 from asok_core.snapshot import Row
 from asok_core.states import Place
 from asok_core.wire import Keyring, peek
@@ -171,9 +173,10 @@ class Sweep:
 
     def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
         rows = []
+        records = self._records(stretch)
         for at, raw in enumerate(stretch.elements):
             if self.wanted.may_hold(raw):
-                row = self._row(stretch, at, raw)
+                row = self._row(stretch, at, raw, records)
                 if self._holds(row):
                     self.tally.found.add(row.key)
                     rows.append((at, row))
@@ -185,13 +188,21 @@ class Sweep:
         more = ids is None or not ids <= self.tally.found or not self.tally.missed.isdisjoint(ids)
         return rows, more
 
-    def _row(self, stretch: Stretch, at: int, raw: bytes) -> Row:
+    def _records(self, stretch: Stretch) -> dict[str, JobRecord]:
+        # A filter asks a delayed job for its last error, which only its record has.
+        if self.scope.place is not Place.DELAYED or self.scope.match is None:
+            return {}
+        ids = [peek(raw).id for raw in stretch.elements]
+        return read_records(self.link, self.operation.keys, filter(None, ids))
+
+    def _row(self, stretch: Stretch, at: int, raw: bytes, records: Mapping[str, JobRecord]) -> Row:
         payload = peek(raw, self.keyring)
         queue = payload.job.queue if payload.job else ""
         if self.scope.place is Place.PENDING:
             queue = self.scope.queue or queue
         score = stretch.scores[at] if stretch.scores else None
-        return Row(self.walk.left + at, payload, self.scope.place, queue, score)
+        record = records.get(payload.id)
+        return Row(self.walk.left + at, payload, self.scope.place, queue, score, record)
 
     def _holds(self, row: Row) -> bool:
         scope = self.scope

@@ -1,0 +1,81 @@
+"""``asok dlq requeue --canary N``: a few first, the rest only if they go well."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from asok_console.commands import bulk
+from asok_console.commands.documents import result_document, say, write_json
+from asok_console.commands.status import whole_number
+from asok_console.present.text import safe
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.canary import RATE, Canary, CanaryResult, Verdict
+from asok_core.config import Settings
+from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.states import Place
+
+
+def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:
+    """Requeue with a canary. Returns 1 where it stopped by itself."""
+    first = whole_number("--canary", args.canary, 1, 1000)
+    settings = on_redis(settings, args.url)
+    bulk.refuse_without_yes(args)
+    reader, operator = open_reader(settings), open_operator(settings)
+    canary = Canary(reader, operator, first=first, rate=rate or RATE, trust=args.trust)
+    results: list[CanaryResult] = []
+
+    def perform(_operator: object, scope: Scope, watch: Watch) -> CommandResult:
+        results.append(canary.run(scope, watch))
+        return summed(results[0])
+
+    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform)
+    try:
+        return bulk.act(
+            args, settings, deed, tell=lambda result: _tell(args, deed, results, result)
+        )
+    finally:
+        reader.close()
+        operator.close()
+
+
+def summed(canary: CanaryResult) -> CommandResult:
+    """All that was requeued, as one result."""
+    skipped, refused = Counter[str](), Counter[str]()
+    for each in canary.results:
+        refused.update(each.refused)
+    if len(canary.results) > 1:
+        # The first jobs are no longer there when the rest is sent, and were not skipped.
+        skipped.update(canary.results[1].skipped)
+        skipped.subtract(dict.fromkeys(skipped, canary.results[0].applied))
+    return CommandResult(
+        "requeue",
+        sum(each.applied for each in canary.results),
+        {reason: n for reason, n in skipped.items() if n > 0},
+        dict(refused),
+        canary.results[-1].operation if canary.results else None,
+        canary.verdict is Verdict.STOPPED,
+    )
+
+
+def _tell(
+    args: argparse.Namespace, deed: bulk.Deed, results: list[CanaryResult], result: CommandResult
+) -> int:
+    canary = results[0]
+    outcome = {
+        "verdict": str(canary.verdict),
+        "cause": canary.cause or None,
+        "first": {
+            "completed": canary.completed,
+            "failed": canary.failed,
+            "unfinished": canary.left,
+        },
+    }
+    if args.json:
+        write_json({**result_document(result), "canary": outcome})
+        code = bulk.exit_code(result)
+    else:
+        code = bulk.told(args, deed, result)
+        say(f"canary: {canary.verdict}{': ' + safe(canary.cause, 300) if canary.cause else ''}")
+    bad = canary.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)
+    return code or (1 if bad else 0)

@@ -1,0 +1,78 @@
+"""``asok dlq groups``: dead letters by cause."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.documents import write_json, write_table
+from asok_console.present import numbers
+from asok_console.present.tables import Column
+from asok_console.present.text import safe
+from asok_core import filters
+from asok_core.causes import Causes
+from asok_core.clock import iso
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from asok_core.states import Place
+from asok_core.survey import frozen, rows_in
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--filter", metavar="WORDS", default="", help="of those that answer to it")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the causes, the most frequent first."""
+    chosen = filters.parse(args.filter)
+    reader = open_reader(settings, args.url)
+    try:
+        scope = frozen(reader, Place.DEAD, chosen=chosen or None)
+        causes = Causes()
+        causes.add(rows_in(reader, scope))
+    finally:
+        reader.close()
+    groups, now = causes.groups(), scope.before or 0.0
+    if args.json:
+        write_json(
+            {
+                "groups": [
+                    {
+                        "cause": each.cause,
+                        "count": each.count,
+                        "first_seen": iso(each.first_seen),
+                        "last_seen": iso(each.last_seen),
+                        "tasks": dict(each.tasks),
+                        "queues": dict(each.queues),
+                        "sample_id": each.sample,
+                    }
+                    for each in groups
+                ]
+            }
+        )
+        return 0
+    columns = (
+        Column("COUNT", right=True),
+        Column("FIRST", right=True),
+        Column("LAST", right=True),
+        Column("CAUSE", shrinks=True),
+        Column("TASKS", shrinks=True),
+        Column("QUEUES", shrinks=True),
+    )
+    write_table(
+        columns,
+        [
+            (
+                numbers.count(each.count),
+                numbers.age(each.first_seen, now),
+                numbers.age(each.last_seen, now),
+                safe(each.cause, 200),
+                safe(", ".join(each.tasks), 200),
+                safe(", ".join(each.queues), 100),
+            )
+            for each in groups
+        ],
+    )
+    return 0

@@ -1,0 +1,30 @@
+"""``asok dlq purge``: dead letters to the trash, from where a day long they can be restored."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_core.config import Settings
+from asok_core.states import Place
+
+AFTERMATH = "asok trash restore {operation} puts them back, for a day"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    bulk.add_arguments(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Purge what the words say."""
+    deed = bulk.Deed(
+        "purge",
+        "purged",
+        "dead letter",
+        Place.DEAD,
+        lambda operator, scope, watch: operator.purge(scope, watch=watch),
+        word="purge",
+        aftermath=AFTERMATH,
+    )
+    return bulk.act(args, settings, deed)

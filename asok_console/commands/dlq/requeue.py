@@ -1,0 +1,58 @@
+"""``asok dlq requeue``: dead letters back to their queues with all their retries."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_core.config import Settings
+from asok_core.errors import UsageError
+from asok_core.states import Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    bulk.add_arguments(parser)
+    parser.add_argument("--rate", metavar="N", help="at most so many jobs a second")
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="sign what is unsigned or has a bad signature: you vouch for its content",
+    )
+    parser.add_argument(
+        "--canary",
+        metavar="N",
+        help="send N first, watch how they go, and go on only if none fails as before",
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Requeue what the words say."""
+    rate = positive("--rate", args.rate)
+    if args.canary is not None:
+        from asok_console.commands.dlq.canary import requeue_carefully
+
+        return requeue_carefully(args, settings, rate)
+    deed = bulk.Deed(
+        "requeue",
+        "requeued",
+        "dead letter",
+        Place.DEAD,
+        lambda operator, scope, watch: operator.requeue(
+            scope, trust=args.trust, watch=watch, rate=rate
+        ),
+    )
+    return bulk.act(args, settings, deed)
+
+
+def positive(option: str, text: str | None) -> float | None:
+    """A number above zero, or None where the option was not given. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1_000_000:
+        raise UsageError(f"{option} {text!r} is not a number above 0")
+    return number

@@ -1,0 +1,81 @@
+"""Jobs that are named by their ids, wherever they are."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Collection
+
+from asok_console.commands import bulk
+from asok_console.commands.progress import Meter
+from asok_core.backends.roles import CommandResult, Reader, Scope
+from asok_core.config import Settings
+from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.snapshot import JobDetail
+from asok_core.states import Place
+
+Home = tuple[Place, str | None]
+
+
+def act_on_ids(
+    args: argparse.Namespace,
+    settings: Settings,
+    deed: bulk.Deed,
+    allowed: Collection[Place],
+) -> int:
+    """Carry out a deed on ``args.id``. ``allowed`` are the places it can act on.
+
+    A job elsewhere is refused with where it is; one that is nowhere is skipped.
+    """
+    settings = on_redis(settings, args.url)
+    ids = list(dict.fromkeys(args.id))
+    reader = open_reader(settings)
+    try:
+        homes, refused, skipped = _sorted_by_home(reader, ids, allowed)
+    finally:
+        reader.close()
+    applied, operations, cancelled = 0, [], False
+    operator = open_operator(settings)
+    try:
+        with Meter(deed.done) as meter:
+            for (place, queue), found in homes.items():
+                words = " ".join(f"id:{each}" for each in found[:3])
+                scope = Scope(place, queue, frozenset(found), words=words)
+                result = deed.perform(operator, scope, meter)
+                applied += result.applied
+                refused.update(result.refused)
+                skipped.update(result.skipped)
+                cancelled = cancelled or result.cancelled
+                operations.append(result.operation)
+    finally:
+        operator.close()
+    operation = operations[0] if len(operations) == 1 else None
+    result = CommandResult(deed.verb, applied, dict(skipped), dict(refused), operation, cancelled)
+    code = bulk.told(args, deed, result)
+    # A job that was named and not met is what the caller wants to hear of.
+    return code or (1 if skipped else 0)
+
+
+def _sorted_by_home(
+    reader: Reader, ids: list[str], allowed: Collection[Place]
+) -> tuple[dict[Home, list[str]], Counter[str], Counter[str]]:
+    homes: dict[Home, list[str]] = defaultdict(list)
+    refused, skipped = Counter[str](), Counter[str]()
+    for each in ids:
+        detail = reader.job(each)
+        place = detail.place if detail else None
+        if detail is None or place is None:
+            skipped["not found"] += 1
+        elif place not in allowed:
+            refused[f"it is {place.value}"] += 1
+        else:
+            queue = _queue_of(detail) if place is Place.PENDING else None
+            homes[place, queue].append(each)
+    return homes, refused, skipped
+
+
+def _queue_of(detail: JobDetail) -> str:
+    if detail.record is not None and detail.record.queue:
+        return detail.record.queue
+    job = detail.payload.job if detail.payload else None
+    return job.queue if job else "default"

@@ -1,0 +1,28 @@
+"""``asok job promote``: delayed jobs to their queues now."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.job.chosen import act_on_ids
+from asok_core.config import Settings
+from asok_core.states import Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("id", nargs="+", help="ids of delayed jobs")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Promote the jobs."""
+    deed = bulk.Deed(
+        "promote",
+        "promoted",
+        "job",
+        Place.DELAYED,
+        lambda operator, scope, watch: operator.promote(scope, watch=watch),
+    )
+    return act_on_ids(args, settings, deed, {Place.DELAYED})

@@ -1,0 +1,97 @@
+"""``asok job show``: all there is of one job."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from asok_console.commands import bulk
+from asok_console.commands.documents import write_json, write_lines
+from asok_console.present.text import call_text, plain_json, safe, safe_block
+from asok_core.clock import iso
+from asok_core.config import Settings
+from asok_core.errors import JobNotFound
+from asok_core.inspector import open_reader
+from asok_core.snapshot import JobDetail
+
+LONGEST = 20_000
+"""Characters of a result, an argument or a traceback that are shown to a person."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("id", help="the job's id")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the job. Raises JobNotFound."""
+    reader = open_reader(settings, args.url)
+    try:
+        detail = reader.job(args.id)
+    finally:
+        reader.close()
+    if detail is None:
+        raise JobNotFound(f"there is no job {args.id!r}: it never was, or its 24 h have passed")
+    if args.json:
+        write_json(_document(detail))
+    else:
+        write_lines(_lines(detail))
+    return 0
+
+
+def _document(detail: JobDetail) -> dict[str, Any]:
+    record, job = detail.record, detail.payload.job if detail.payload else None
+    return {
+        "id": detail.id,
+        "place": str(detail.place) if detail.place else None,
+        "status": str(record.status) if record else None,
+        "task": job.task if job else (record.function if record else None),
+        "queue": job.queue if job else (record.queue if record else None),
+        "args": list(job.args) if job else None,
+        "kwargs": dict(job.kwargs) if job else None,
+        "retry_count": job.retry_count if job else (record.retry_count if record else None),
+        "retries": job.retries if job else (record.retries if record else None),
+        "enqueued_at": iso(record.enqueued_at if record else None),
+        "due_at": iso(detail.due_at),
+        "started_at": iso(record.started_at if record else None),
+        "finished_at": iso(record.finished_at if record else None),
+        "failed_at": iso(detail.payload.failed_at if detail.payload else None),
+        "worker": detail.worker or (record.worker if record else None),
+        "crashes": detail.crashes,
+        "trust": str(detail.payload.trust) if detail.payload else None,
+        "result": _result(record.result if record else None),
+        "error": (detail.payload.traceback or detail.payload.error if detail.payload else None)
+        or (record.error if record else None),
+    }
+
+
+def _result(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _lines(detail: JobDetail) -> list[str]:
+    document = _document(detail)
+    job = detail.payload.job if detail.payload else None
+    task = call_text(job.task, job.args, job.kwargs, 2000) if job else safe(document["task"] or "")
+    lines = [f"{'id':<12}{safe(detail.id)}", f"{'task':<12}{task}"]
+    for name in (
+        *("status", "place", "queue", "retry_count", "retries", "enqueued_at", "due_at"),
+        *("started_at", "finished_at", "failed_at", "worker", "trust"),
+    ):
+        value = document[name]
+        if value is not None:
+            lines.append(f"{name.replace('_', ' '):<12}{safe(str(value), 500)}")
+    if detail.crashes:
+        lines.append(f"{'crashes':<12}{detail.crashes}")
+    if document["result"] is not None:
+        lines.append(f"{'result':<12}{plain_json(document['result'], limit=LONGEST)}")
+    if document["error"]:
+        lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
+    return lines

@@ -1,0 +1,61 @@
+"""A progress bar on a terminal, and Ctrl+C that stops between batches instead of within one."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from types import FrameType, TracebackType
+from typing import Self
+
+from asok_core.backends.roles import Progress
+
+_WIDTH = 24
+
+
+class Meter:
+    """A watch for an operator's action. Draws on stderr, and only where that is a terminal.
+
+    The first Ctrl+C stops the action before its next batch; the second interrupts at once.
+    """
+
+    def __init__(self, done: str) -> None:
+        self._done = done
+        self._shown = sys.stderr.isatty()
+        self._drawn_at = 0.0
+        self._before: object = None
+        self.interrupted = False
+
+    def __call__(self, progress: Progress) -> bool:
+        """Draw, and say whether to go on."""
+        if self._shown and time.monotonic() - self._drawn_at > 0.1:
+            self._drawn_at = time.monotonic()
+            share = progress.scanned / progress.total if progress.total else 1.0
+            filled = round(min(share, 1.0) * _WIDTH)
+            bar = "#" * filled + "-" * (_WIDTH - filled)
+            sys.stderr.write(
+                f"\r[{bar}] {progress.scanned:,} of {progress.total:,}, "
+                f"{progress.applied:,} {self._done}  (Ctrl+C stops)\x1b[K"
+            )
+            sys.stderr.flush()
+        return not self.interrupted
+
+    def __enter__(self) -> Self:
+        """Take over Ctrl+C."""
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give Ctrl+C back, and leave a clean line."""
+        signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+        if self._shown and self._drawn_at:
+            sys.stderr.write("\r\x1b[K")
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,20 @@
+"""``asok queue pause``: no worker takes jobs from a queue until it is resumed."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.queue.switch import switch
+from asok_core.config import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("queue", help="its name")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Pause it. What runs goes on."""
+    return switch(args, settings, "pause", "paused")

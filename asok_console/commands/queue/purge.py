@@ -1,0 +1,37 @@
+"""``asok queue purge``: all pending jobs of a queue to the trash."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.dlq.purge import AFTERMATH
+from asok_console.commands.queue.names import known
+from asok_core.backends.roles import Reader, Scope
+from asok_core.config import Settings
+from asok_core.states import Place
+from asok_core.survey import frozen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("queue", help="its name")
+    bulk.add_arguments(parser, scoped=False)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Purge the queue. What runs goes on."""
+    deed = bulk.Deed(
+        "purge",
+        "purged",
+        "pending job",
+        Place.PENDING,
+        lambda operator, scope, watch: operator.purge(scope, watch=watch),
+        word="purge",
+        aftermath=AFTERMATH,
+    )
+
+    def scope_from(reader: Reader) -> Scope:
+        return frozen(reader, Place.PENDING, queue=known(reader, args.queue))
+
+    return bulk.act(args, settings, deed, scope_from)

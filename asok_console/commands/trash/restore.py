@@ -1,0 +1,35 @@
+"""``asok trash restore``: what an action removed, back to where it was."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.progress import Meter
+from asok_core.config import Settings
+from asok_core.inspector import on_redis, open_operator
+from asok_core.states import Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("operation", help="as asok trash list shows it")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Restore one operation's trash."""
+    deed = bulk.Deed(
+        "restore",
+        "restored",
+        "job",
+        Place.TRASH,
+        lambda operator, _scope, watch: operator.restore(args.operation, watch=watch),
+    )
+    operator = open_operator(on_redis(settings, args.url))
+    try:
+        with Meter(deed.done) as meter:
+            result = operator.restore(args.operation, watch=meter)
+    finally:
+        operator.close()
+    return bulk.told(args, deed, result)

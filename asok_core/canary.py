@@ -1,0 +1,152 @@
+"""Canary requeue: a few dead letters first, and the rest only if those do not fail as before.
+
+It goes on at a steady rate and stops by itself when the same error returns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from asok_core.backends.roles import CommandResult, Operator, Progress, Reader, Scope, Watch
+from asok_core.causes import cause_of, row_cause
+from asok_core.job import JobRecord
+from asok_core.snapshot import Row
+from asok_core.states import Status
+from asok_core.survey import rows_in
+
+FIRST = 10
+PATIENCE = 60.0
+"""Seconds that the first jobs have to show how they go."""
+RATE = 50.0
+WATCHED = 50
+"""Of the jobs that were sent on, so many of the latest are looked at after each batch."""
+_PAUSE = 0.25
+
+
+class Verdict(StrEnum):
+    """How a canary requeue ended."""
+
+    ALL = "all sent"
+    FAILED_AGAIN = "the same error returned"
+    UNDECIDED = "the first jobs did not finish in time"
+    STOPPED = "stopped by the operator"
+    NOTHING = "nothing to send"
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryResult:
+    """What came of it. ``results`` are those of the requeues, the first jobs' and the rest's.
+
+    ``cause`` is the error that returned; ``left`` how many of the first jobs had not finished.
+    """
+
+    verdict: Verdict
+    results: tuple[CommandResult, ...] = ()
+    completed: int = 0
+    failed: int = 0
+    left: int = 0
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class Canary:
+    """One careful requeue of a scope. Blocks; ``watch`` may stop it at any batch."""
+
+    reader: Reader
+    operator: Operator
+    first: int = FIRST
+    rate: float = RATE
+    patience: float = PATIENCE
+    trust: bool = False
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _causes: dict[str, str] = field(default_factory=dict)
+    """Job id -> why it had failed before."""
+
+    def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
+        """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
+        birds = self._choose(scope)
+        if not birds:
+            return CanaryResult(Verdict.NOTHING)
+        watch = watch or _never_stop
+        chosen = replace(scope, ids=frozenset(birds), match=None, words=f"canary {scope.words}")
+        sent = self.operator.requeue(chosen, trust=self.trust)
+        if not sent.applied:
+            return CanaryResult(Verdict.NOTHING, (sent,))
+        result = self._await(birds, sent, watch)
+        if result.verdict is not Verdict.ALL:
+            return result
+        return self._send_rest(scope, result, watch)
+
+    def _choose(self, scope: Scope) -> list[str]:
+        birds: list[str] = []
+        for row in rows_in(self.reader, scope):
+            if row.payload.id:
+                self._remember(row)
+                birds.append(row.payload.id)
+            if len(birds) == self.first:
+                break
+        return birds
+
+    def _remember(self, row: Row) -> None:
+        self._causes[row.payload.id] = row_cause(row)
+
+    def _await(self, birds: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
+        until = self.clock() + self.patience
+        while True:
+            records = self.reader.records(birds)
+            completed = sum(each.status == Status.COMPLETED for each in records.values())
+            again = self._failed_again(records)
+            failed = sum(each.status == Status.FAILED for each in records.values())
+            left = sent.applied - completed - failed
+            told = CanaryResult(Verdict.ALL, (sent,), completed, failed, max(left, 0))
+            if again:
+                return replace(told, verdict=Verdict.FAILED_AGAIN, cause=again)
+            if left <= 0:
+                return told
+            if not watch(Progress(completed + failed, sent.applied, sent.applied)):
+                return replace(told, verdict=Verdict.STOPPED)
+            if self.clock() >= until:
+                return replace(told, verdict=Verdict.UNDECIDED)
+            self.sleep(_PAUSE)
+
+    def _failed_again(self, records: dict[str, JobRecord]) -> str:
+        for job_id, record in records.items():
+            if record.status in (Status.RETRYING, Status.FAILED) and record.error:
+                cause = cause_of(record.error)
+                if cause == self._causes.get(job_id):
+                    return cause
+        return ""
+
+    def _send_rest(self, scope: Scope, so_far: CanaryResult, watch: Watch) -> CanaryResult:
+        latest: deque[str] = deque(maxlen=WATCHED)
+        again = ""
+
+        def match(row: Row) -> bool:
+            if scope.match is not None and not scope.match(row):
+                return False
+            if row.payload.id:
+                self._remember(row)
+                latest.append(row.payload.id)
+            return True
+
+        def watch_errors(progress: Progress) -> bool:
+            nonlocal again
+            again = self._failed_again(self.reader.records(list(latest)))
+            return watch(progress) and not again
+
+        rest = self.operator.requeue(
+            replace(scope, match=match), trust=self.trust, watch=watch_errors, rate=self.rate
+        )
+        verdict = Verdict.ALL
+        if rest.cancelled:
+            verdict = Verdict.FAILED_AGAIN if again else Verdict.STOPPED
+        return replace(so_far, verdict=verdict, results=(*so_far.results, rest), cause=again)
+
+
+def _never_stop(_progress: Progress) -> bool:
+    return True

@@ -1,0 +1,369 @@
+"""The commands that act, each in its human form, its JSON, its errors and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asok_core.wire import unseal
+from tests.cli.conftest import Ran
+from tests.conftest import SECRET_KEY
+from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id, letter
+
+Asok = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class TestBulk:
+    def test_dry_run_counts_exactly_and_changes_nothing(self, bench: Bench, asok: Asok) -> None:
+        letters = bench.die(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
+        ran = asok("dlq", "requeue", "--filter", "queue:b", "--dry-run")
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.splitlines()[0] == "would requeue 250 dead letters"
+        assert "250 signed" in ran.out
+        assert "and 245 more" in ran.out
+        told = asok("dlq", "purge", "--all", "--dry-run", "--json").document
+        assert (told["matching"], told["total"], len(told["sample"])) == (1000, 1000, 5)
+        assert told["signatures"] == {"signed": 1000}
+        assert bench.dead() == letters
+
+    def test_bulk_without_yes_on_no_terminal_refuses(self, bench: Bench, asok: Asok) -> None:
+        letters = bench.die(bench.job())
+        for words in (("dlq", "requeue", "--all"), ("queue", "purge", "default")):
+            ran = asok(*words)
+            assert (ran.code, ran.out) == (2, "")
+            assert "add --yes" in ran.err
+        assert bench.dead() == letters
+
+    @pytest.mark.parametrize(("typed", "done"), [("purge\n", True), ("yes\n", False), ("", False)])
+    def test_bulk_asks_with_the_exact_count_and_wants_the_word(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
+    ) -> None:
+        bench.die(bench.job(), bench.job(), bench.job(queue="x"))
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        ran = asok("dlq", "purge", "--filter", "queue:default")
+        assert "purge 2 dead letters (queue:default) of" in ran.err
+        assert (len(bench.dead()) == 1) is done
+        assert ran.code == (0 if done else 1)
+
+    @pytest.mark.parametrize(
+        ("words", "line"),
+        [
+            (("--all", "--id", "x"), "only one of them"),
+            ((), "say which"),
+            (("--filter", ""), "--all means all"),
+            (("--filter", "colour:red"), "no field 'colour'"),
+            (("--all", "--rate", "0"), "--rate"),
+            (("--all", "--rate", "fast"), "--rate"),
+            (("--all", "--canary", "x"), "--canary"),
+        ],
+    )
+    def test_words_that_make_no_sense(self, asok: Asok, words: tuple[str, ...], line: str) -> None:
+        ran = asok("dlq", "requeue", "--yes", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert line in ran.err
+        assert len(ran.err.splitlines()) == 1
+
+
+class TestDeadLetters:
+    def test_requeue_all_tells_what_was_refused(self, bench: Bench, asok: Asok) -> None:
+        bench.die(bench.job(), bench.job())
+        bench.client.lpush("asok:dlq", foreign_letter(bench.job(), 5.0), b"junk")
+        ran = asok("dlq", "requeue", "--all", "--yes")
+        assert ran.code == 1
+        assert ran.out == "requeued 2 dead letters; refused 1 unsigned, 1 malformed\n"
+        told = asok("dlq", "requeue", "--all", "--yes", "--trust", "--json")
+        assert told.code == 1
+        assert told.document["applied"] == 1
+        assert told.document["refused"] == {"malformed": 1}
+        assert len(bench.pending()) == 3
+
+    def test_requeue_by_id(self, bench: Bench, asok: Asok) -> None:
+        jobs = [bench.job() for _ in range(3)]
+        bench.die(*jobs)
+        ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "nobody", "--yes")
+        assert (ran.code, ran.out) == (
+            0,
+            "requeued 1 dead letter; skipped 1 no longer there\n",
+        )
+        assert [job_id(raw) for raw in bench.pending()] == [jobs[1].id]
+
+    def test_requeue_without_a_key(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.die(bench.job())
+        monkeypatch.delenv("SECRET_KEY")
+        ran = asok("dlq", "requeue", "--all", "--yes")
+        assert ran.code == 2
+        assert "SECRET_KEY is not set" in ran.err
+
+    def test_purge_says_how_to_undo_it_and_restore_does(self, bench: Bench, asok: Asok) -> None:
+        letters = bench.die(*(bench.job() for _ in range(5)))
+        purged = asok("dlq", "purge", "--all", "--yes")
+        assert (purged.code, purged.out) == (0, "purged 5 dead letters\n")
+        hint = purged.err.split()
+        assert hint[:3] == ["asok", "trash", "restore"]
+        assert bench.dead() == []
+        (kept,) = asok("trash", "list", "--json").document["trash"]
+        assert (kept["operation"], kept["in_trash"], kept["action"]) == (hint[3], 5, "purge")
+        assert hint[3] in asok("trash").out
+        restored = asok("trash", "restore", hint[3])
+        assert (restored.code, restored.out) == (0, "restored 5 jobs\n")
+        assert bench.dead() == letters
+        again = asok("trash", "restore", hint[3])
+        assert again.code == 2
+        assert "restored already" in again.err
+
+    def test_list_shows_the_newest_and_filters(self, bench: Bench, asok: Asok) -> None:
+        jobs = [bench.job(queue="a" if n % 2 else "b") for n in range(30)]
+        bench.die(*jobs)
+        told = asok("dlq", "list", "--json", "--filter", "queue:a", "--limit", "2").document
+        assert told["total"] == 30
+        assert [each["id"] for each in told["dead_letters"]] == [jobs[29].id, jobs[27].id]
+        assert told["dead_letters"][0]["error"] == "ValueError: no"
+        page = asok("dlq", "list", "--limit", "3")
+        assert len(page.out.splitlines()) == 4
+        assert "3 of 30 dead letters" in page.err
+
+    def test_groups_by_cause(self, bench: Bench, asok: Asok) -> None:
+        bench.die(*(bench.job() for _ in range(7)))
+        bench.client.lpush("asok:dlq", foreign_letter(bench.job(), 5.0))
+        groups = asok("dlq", "groups", "--json").document["groups"]
+        assert [(each["cause"], each["count"]) for each in groups] == [
+            ("ValueError: no", 7),
+            ("boom", 1),
+        ]
+        assert "ValueError: no" in asok("dlq", "groups").out
+
+    def test_export_and_import_are_lossless(self, bench: Bench, asok: Asok, tmp_path: Path) -> None:
+        letters = bench.die(*(bench.job(args=("é\x1b",)) for _ in range(600)))
+        odd = [
+            foreign_letter(bench.job(), 5.0),
+            b"\xff\x00junk",
+            letter(bench.job(args=("x" * 90_000,)), 6.0),
+        ]
+        bench.client.lpush("asok:dlq", *odd)
+        file = tmp_path / "dead.jsonl"
+        exported = asok("dlq", "export", str(file))
+        assert (exported.code, exported.out) == (0, "")
+        assert exported.err == "exported 603 dead letters\n"
+        assert asok("dlq", "import", str(file)).out == (
+            "imported 0 dead letters; skipped 603 among the dead letters already\n"
+        )
+        bench.client.delete("asok:dlq")
+        assert (
+            asok("dlq", "import", str(file), "--dry-run").out == "would import 603 dead letters\n"
+        )
+        assert asok("dlq", "import", str(file), "--json").document["applied"] == 603
+        assert bench.dead() == [*letters, *odd]
+
+    def test_export_as_csv_holds_no_formula(self, bench: Bench, asok: Asok) -> None:
+        bench.die(bench.job(queue="=cmd()"))
+        title, row = asok("dlq", "export", "--format", "csv").out.splitlines()
+        assert title.startswith("id,task,queue,failed_at,error")
+        assert "'=cmd()" in row
+
+    @pytest.mark.parametrize(
+        ("content", "line"),
+        [
+            (b"no json\n", "line 1 is no line of an export"),
+            (b"[1]\n", "line 1 is no line of an export"),
+            (b'{"id": 1}\n', "holds no letter"),
+            (b'{"letter": "x", "sha256": "0"}\n', "was changed since it was exported"),
+            (b'{"letter64": "?", "sha256": "0"}\n', "cannot be read"),
+        ],
+    )
+    def test_import_of_a_file_that_was_tampered_with(
+        self, bench: Bench, asok: Asok, tmp_path: Path, content: bytes, line: str
+    ) -> None:
+        file = tmp_path / "f"
+        file.write_bytes(content)
+        ran = asok("dlq", "import", str(file))
+        assert (ran.code, ran.out) == (2, "")
+        assert line in ran.err
+        assert bench.dead() == []
+
+    def test_import_of_no_file(self, asok: Asok) -> None:
+        ran = asok("dlq", "import", "/nowhere/f")
+        assert ran.code == 2
+        assert "No such file" in ran.err
+        assert asok("dlq", "export", "/nowhere/f").code == 1
+
+
+class TestQueues:
+    def test_pause_and_resume(self, bench: Bench, asok: Asok) -> None:
+        bench.pend(bench.job(queue="high"))
+        assert asok("queue", "pause", "high").out == "paused high\n"
+        assert asok("queue", "pause", "high").out == "paused high (1 it is paused already)\n"
+        queues = asok("queue", "list", "--json").document["queues"]
+        assert {each["name"]: each["paused"] for each in queues}["high"] is True
+        assert "paused" in asok("queue").out
+        assert asok("queue", "resume", "high", "--json").document["applied"] == 1
+        assert bench.client.exists("asok:paused") == 0
+
+    def test_purge_and_restore(self, bench: Bench, asok: Asok) -> None:
+        envelopes = bench.pend(*(bench.job() for _ in range(4)))
+        told = asok("queue", "purge", "default", "--yes", "--json").document
+        assert told["applied"] == 4
+        asok("trash", "restore", told["operation"])
+        assert bench.pending() == envelopes
+
+    def test_an_unknown_queue_is_named_with_those_there_are(self, asok: Asok) -> None:
+        for words in (("pause", "hihg"), ("purge", "hihg", "--yes")):
+            ran = asok("queue", *words)
+            assert ran.code == 2
+            assert "there is no queue 'hihg'; there are" in ran.err
+            assert "high" in ran.err
+
+
+class TestJobs:
+    def test_show_a_job(self, bench: Bench, asok: Asok) -> None:
+        job = bench.job(kwargs={"to": "a\x1b[31m"})
+        bench.die(job)
+        bench.client.hset("asok:job:" + job.id, mapping={"status": "failed", "queue": "default"})
+        bench.client.expire("asok:job:" + job.id, 60)
+        told = asok("job", "show", job.id, "--json").document
+        assert (told["status"], told["place"], told["kwargs"]) == (
+            "failed",
+            "dead letters",
+            {"to": "a\x1b[31m"},
+        )
+        page = asok("job", "show", job.id).out
+        assert "shop.mail" in page
+        assert "\x1b" not in page
+        ran = asok("job", "show", "nobody")
+        assert ran.code == 1
+        assert "there is no job 'nobody'" in ran.err
+
+    def test_list_jobs_in_every_state(self, bench: Bench, asok: Asok) -> None:
+        waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
+        bench.pend(waiting)
+        bench.delay(late)
+        bench.die(dead)
+        for state, job in (("pending", waiting), ("delayed", late), ("dead", dead)):
+            told = asok("job", "list", "--state", state, "--json").document
+            assert [each["id"] for each in told["jobs"]] == [job.id]
+            assert job.id in asok("job", "list", "--state", state).out
+        assert asok("job", "list", "--state", "running", "--json").document["jobs"] == []
+        assert asok("job", "list", "--queue", "low", "--json").document["jobs"] == []
+
+    def test_cancel_jobs_wherever_they_are(self, bench: Bench, asok: Asok) -> None:
+        waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
+        bench.pend(waiting)
+        bench.delay(late)
+        bench.die(dead)
+        ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody")
+        assert ran.code == 1
+        assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is dead letters\n")
+        assert bench.pending("high") == []
+        assert bench.client.zcard("asok:delayed_tasks") == 0
+        assert len(bench.dead()) == 1
+
+    def test_promote_a_delayed_job(self, bench: Bench, asok: Asok) -> None:
+        job = bench.job()
+        bench.delay(job, due=2e9)
+        assert asok("job", "promote", job.id, "--json").document["applied"] == 1
+        assert len(bench.pending()) == 1
+
+
+class TestEnqueue:
+    def test_enqueue_prints_the_id(self, bench: Bench, asok: Asok) -> None:
+        ran = asok(
+            "enqueue", "shop.tasks:mail", "7", "a b", "[1]", "to=x", "n=1.5", "--queue", "high",
+            "--retries", "3",
+        )  # fmt: skip
+        assert (ran.code, ran.err) == (0, "")
+        job = unseal(bench.pending("high")[0], KEYRING)
+        assert job.id == ran.out.strip()
+        assert (job.task, job.args, job.kwargs) == (
+            "shop.tasks.mail",
+            (7, "a b", [1]),
+            {"to": "x", "n": 1.5},
+        )
+        assert job.retries == 3
+        assert bench.record(job.id)["status"] == "pending"
+
+    def test_enqueue_for_later_and_once(self, bench: Bench, asok: Asok) -> None:
+        told = asok("enqueue", "a:b", "--delay", "2h", "--unique", "k", "--json").document
+        assert told["enqueued"] is True
+        assert bench.record(told["id"])["status"] == "scheduled"
+        again = asok("enqueue", "a:b", "--unique", "k")
+        assert (again.code, again.out) == (1, "")
+        assert "unique key 'k'" in again.err
+
+    @pytest.mark.parametrize(
+        ("words", "line"),
+        [
+            (("shop.mail",), "not MODULE:FUNCTION"),
+            (("a:b", "x=1", "2"), "behind a NAME=VALUE"),
+            (("a:b", "NaN"), "cannot be sent"),
+            (("a:b", "--retries", "-1"), "--retries"),
+            (("a:b", "--delay", "soon"), "--delay"),
+            (("a:b", "--queue", "x,y"), "--queue"),
+        ],
+    )
+    def test_enqueue_of_nonsense(self, asok: Asok, words: tuple[str, ...], line: str) -> None:
+        ran = asok("enqueue", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert line in ran.err
+
+
+class TestAudit:
+    def test_audit_lists_what_was_done(self, bench: Bench, asok: Asok) -> None:
+        bench.die(bench.job())
+        asok("dlq", "purge", "--all", "--yes")
+        (action,) = asok("audit", "--json").document["actions"]
+        assert (action["action"], action["applied"], action["state"]) == ("purge", 1, "done")
+        assert "@" in action["who"]
+        assert "purge" in asok("audit").out
+        assert asok("audit", "--limit", "0").code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("queue",), ("dlq", "list"), ("audit",), ("trash",), ("job", "show", "x")]
+)
+def test_a_redis_that_is_not_there(asok: Asok, words: tuple[str, ...]) -> None:
+    ran = asok(*words, "--url", "redis://localhost:1/0")
+    assert (ran.code, ran.out) == (3, "")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_ctrl_c_between_batches_tells_what_was_done(bench: Bench) -> None:
+    bench.die(*(bench.job() for _ in range(2000)))
+    program = subprocess.Popen(
+        [sys.executable, "-m", "asok_console", "dlq", "requeue", "--all", "--yes", "--json",
+         "--rate", "100"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {
+            "ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": bench.url, "SECRET_KEY": SECRET_KEY,
+        },
+    )  # fmt: skip
+    deadline = time.monotonic() + 20
+    while not bench.client.llen("asok:queue") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGINT)
+    out, err = program.communicate(timeout=20)
+    assert program.returncode == 130, err
+    told = json.loads(out)
+    assert told["cancelled"] is True
+    assert 0 < told["applied"] < 2000
+    assert told["applied"] == bench.client.llen("asok:queue")
+    assert bench.client.llen("asok:dlq") == 2000 - told["applied"]
