@@ -1,0 +1,1 @@
+"""Redis as it is in production: guarded, encrypted, replicated, and away at times."""

@@ -1,0 +1,175 @@
+"""What tests of a Redis in production share: the servers there are, and an application with a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import (
+    EmbeddedRedis,
+    find_redis_server,
+    server_version,
+    wheel_redis_server,
+)
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.config import Settings
+from asok_core.job import Job, new_id
+from tests.conftest import SECRET_KEY
+from tests.programs import PATIENCE, environment, wait_until
+
+APP = Path(__file__).parents[1] / "e2e" / "app"
+
+
+def servers() -> list[Path]:
+    """The newest redis-server and that of the wheel, where they differ in version."""
+    found = {
+        server_version(each): each for each in (wheel_redis_server(), find_redis_server()) if each
+    }
+    return list(found.values())
+
+
+@pytest.fixture(params=servers(), ids=lambda path: ".".join(map(str, server_version(path) or ())))
+def binary(request: pytest.FixtureRequest) -> Path:
+    """Each redis-server in turn."""
+    found: Path = request.param
+    return found
+
+
+@dataclass
+class Application:
+    """An application with a worker, at one URL. ``journal`` tells which of its jobs ran."""
+
+    url: str
+    folder: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.load(self._variables)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return environment(self._variables | {"JOURNAL": str(self.journal)}, APP)
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        base = {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": self.url, "SECRET_KEY": SECRET_KEY}
+        return base | self.extra
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+    def enqueue(self, count: int, task: str = "steady") -> list[str]:
+        """Enqueue jobs of ``chores``; their ids."""
+        first = len(self.ids)
+        jobs = [
+            Job(new_id(), "chores", task, args=(number,), retries=1, backoff=1)
+            for number in range(first, first + count)
+        ]
+        producer = RedisProducer(self.settings)
+        try:
+            assert all(producer.enqueue(jobs))
+        finally:
+            producer.close()
+        self.ids += [job.id for job in jobs]
+        return [job.id for job in jobs]
+
+    ids: list[str] = field(default_factory=list)
+
+    def ran(self) -> Counter[str]:
+        """How often each job ran to its end."""
+        return Counter(self.journal.read_text().split() if self.journal.exists() else ())
+
+    def told(self) -> str:
+        """What the worker has said so far."""
+        return self.log.read_text()
+
+    @contextmanager
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker that is stopped at the end, and must then end by itself."""
+        with self.log.open("ab") as log:
+            program = subprocess.Popen(
+                [sys.executable, "-m", "asok_console", "worker", *options],
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield program
+            program.terminate()
+            assert program.wait(PATIENCE) == 0
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, 9)
+                program.wait()
+
+    def run_all(self, count: int = 30) -> None:
+        """Enqueue and have a worker run everything; the records say so in the end."""
+        ids = self.enqueue(count)
+        with self.worker("-c", "2"):
+            self.wait_for_all()
+        self.assert_completed(ids)
+
+    def wait_for_all(self) -> None:
+        """Wait until each job has run."""
+        wait_until(lambda: len(self.ran()) == len(self.ids), "the last job")
+
+    def assert_completed(self, ids: list[str]) -> None:
+        """What each job's record says."""
+        producer = RedisProducer(self.settings)
+        try:
+            records = [producer.record(job_id) for job_id in ids]
+        finally:
+            producer.close()
+        assert {record.status for record in records if record} == {"completed"}
+        assert None not in records
+
+    def asok(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours."""
+        return subprocess.run(
+            [sys.executable, "-m", "asok_console", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Callable[..., Application]:
+    """Make an application for a URL, with more settings by name."""
+
+    def make(url: str, **extra: str) -> Application:
+        return Application(url, tmp_path, extra)
+
+    return make
+
+
+@pytest.fixture
+def admin() -> Iterator[Callable[[EmbeddedRedis], redis.Redis]]:
+    """Make a client that may do everything, by the server's socket."""
+    clients: list[redis.Redis] = []
+
+    def make(server: EmbeddedRedis) -> redis.Redis:
+        clients.append(redis.Redis.from_url(server.url))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
