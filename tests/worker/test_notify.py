@@ -1,0 +1,95 @@
+"""A worker tells systemd how it stands, over a socket as systemd gives one."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
+from tests.conftest import SECRET_KEY
+from tests.programs import PATIENCE, environment, running
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Where systemd would listen."""
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(address))
+        listener.settimeout(PATIENCE)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(address))
+        yield listener
+
+
+def hear(told: socket.socket, word: str) -> list[str]:
+    """Every word up to this one, without it."""
+    before = []
+    while (heard := told.recv(4096).decode()) != word:
+        before.append(heard)
+    return before
+
+
+def settings(redis_url: str) -> dict[str, str]:
+    return environment(
+        {"ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY, "ASOK_WORKER_LEASE": "1s"}
+    )
+
+
+def test_it_is_ready_alive_at_every_beat_and_says_that_it_stops(
+    redis_url: str, told: socket.socket
+) -> None:
+    worker = ("-m", "asok_console", "worker", "--url", redis_url)
+    with running(*worker, env=settings(redis_url)) as program:
+        assert set(hear(told, READY)) <= {ALIVE}
+        assert hear(told, ALIVE) == []
+        assert hear(told, ALIVE) == []
+        program.send_signal(signal.SIGTERM)
+        assert set(hear(told, STOPPING)) <= {ALIVE}
+        program.communicate(timeout=PATIENCE)
+        assert program.returncode == 0
+
+
+def test_a_worker_that_waits_for_redis_is_alive_and_not_ready(
+    told: socket.socket, tmp_path: Path
+) -> None:
+    nowhere = f"unix://{tmp_path}/no-redis.sock"
+    worker = ("-m", "asok_console", "worker", "--url", nowhere)
+    with running(*worker, env=settings(nowhere)) as program:
+        assert hear(told, ALIVE) == []
+        assert hear(told, ALIVE) == []
+        program.send_signal(signal.SIGTERM)
+        assert READY not in hear(told, STOPPING)
+
+
+def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    name = f"asok-{tmp_path.name}-{id(tmp_path)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(f"\0{name}")
+        listener.settimeout(PATIENCE)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+        notify(READY)
+        assert hear(listener, READY) == []
+
+
+@pytest.mark.parametrize("address", [None, "", "vsock:2:1", "/nobody/listens"])
+def test_without_a_listener_it_goes_on(
+    address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    if address is not None:
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+    notify(READY)
+
+
+def test_a_listener_that_does_not_read_holds_nothing_up(
+    told: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="asok.worker")
+    told.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    while not caplog.messages:
+        notify(ALIVE)
+    assert "systemd was not told WATCHDOG=1: " in caplog.text
