@@ -109,7 +109,9 @@ class Background:
                     raise RuntimeError("this application was shut down; it takes no more tasks")
                 if self._backend is None:
                     settings = self._settings or Settings.load()
-                    self._backend = make_backend(settings, bg_workers=self._bg_workers)
+                    self._backend = make_backend(
+                        settings, bg_workers=self._bg_workers, exit_timeout=self._shutdown_timeout
+                    )
                 backend = self._backend
         return backend
 

@@ -50,8 +50,13 @@ _process = _Process()
 os.register_at_fork(after_in_child=_process.renew_lock)
 
 
-def make_backend(settings: Settings, *, bg_workers: int | None = None) -> ApplicationBackend:
-    """A backend of its own for ``settings``. Raises SettingsError when SECRET_KEY is missing."""
+def make_backend(
+    settings: Settings, *, bg_workers: int | None = None, exit_timeout: float | None = None
+) -> ApplicationBackend:
+    """A backend of its own for ``settings``; the other two are for the local one.
+
+    Raises SettingsError when SECRET_KEY is needed and missing.
+    """
     if settings.queue_backend == "redis":
         from asok_core.backends.redis.application import RedisBackend
 
@@ -62,7 +67,7 @@ def make_backend(settings: Settings, *, bg_workers: int | None = None) -> Applic
         return EagerBackend(settings)
     from asok_core.backends.local import LocalBackend
 
-    return LocalBackend(settings, bg_workers=bg_workers)
+    return LocalBackend(settings, bg_workers=bg_workers, exit_timeout=exit_timeout)
 
 
 def configure(settings: Settings | None = None) -> None:
@@ -142,7 +147,10 @@ def get_job(job_id: str) -> JobRecord:
 
 
 def cancel(job_id: str) -> bool:
-    """Stop a job that waits for its turn, its start or its retry. True if it will not run."""
+    """Stop a job that waits for its turn, its start or its retry. True if it will not run.
+
+    One that runs is asked to stop, and does where its task asks ``cancelled()``; that is False.
+    """
     return _process.backend().cancel(job_id)
 
 

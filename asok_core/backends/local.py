@@ -38,10 +38,17 @@ class LocalBackend:
     """A pool of at most ``bg_workers`` threads, made as they are needed.
 
     Queues are served in the order of ``ASOK_WORKER_QUEUES``, others after those. After ``shutdown``
-    it takes no calls.
+    it takes no calls. A process that ends waits ``exit_timeout`` seconds for it.
     """
 
-    def __init__(self, settings: Settings, *, bg_workers: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        bg_workers: int | None = None,
+        exit_timeout: float | None = None,
+    ) -> None:
+        self.exit_timeout = EXIT_TIMEOUT if exit_timeout is None else exit_timeout
         self._settings = settings
         self._size = bg_workers or settings.bg_workers
         self._ranks = {name: rank for rank, name in enumerate(settings.worker_queues)}
@@ -128,7 +135,7 @@ class LocalBackend:
                     return left
                 if left and remaining is not None and not announced:
                     # Whoever kills the process before the deadline leaves this line at least.
-                    logger.info("Waiting up to %.0f s for %s", remaining, _names(left))
+                    logger.warning("Waiting up to %.0f s for %s", remaining, _names(left))
                     announced = True
                 # A cancelled job wakes nobody, so look again now and then.
                 self._changed.wait(1.0 if remaining is None else min(remaining, 1.0))
@@ -265,10 +272,10 @@ def _watch_exit() -> None:
 
 
 def _finish_at_exit() -> None:
-    deadline = time.monotonic() + EXIT_TIMEOUT
+    began = time.monotonic()
     for backend in list(_open):
         try:
-            backend.shutdown(timeout=max(deadline - time.monotonic(), 0.0))
+            backend.shutdown(timeout=max(began + backend.exit_timeout - time.monotonic(), 0.0))
         except KeyboardInterrupt:
             backend.shutdown(wait=False)
 

@@ -130,7 +130,7 @@ class TestWSGI:
 
         def view(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             start_response("200 OK", [])
-            futures.append(environ.get("asok.app").background(sample_tasks.path_of_request))
+            futures.append(environ["asok.app"].background(sample_tasks.path_of_request))
             return [current_request.path.encode()]
 
         assert get(app.wsgi(view), PATH_INFO="/caf\xc3\xa9") == ["/café".encode()]

@@ -68,7 +68,7 @@ def test_what_cannot_finish_before_the_end_is_logged_by_name() -> None:
     )
     assert code == 0
     assert out.splitlines() == ["quick"]
-    assert "INFO Waiting up to 0 s for note" in err
+    assert "WARNING Waiting up to 0 s for note" in err
     before = "did not finish before the shutdown"
     assert f"ERROR Background task note {before}: it was still running" in err
     assert f"ERROR Background task note {before}: it waited for its start" in err
