@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from asok_core import hooks
     from asok_core.app import Background
+    from asok_core.cancellation import cancelled
     from asok_core.client import (
         background,
         background_many,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from asok_core.states import Status
 
 _HOMES = {
+    "asok_core.cancellation": ("cancelled",),
     "asok_core.app": ("Background",),
     "asok_core.client": (
         "background",
@@ -91,6 +93,7 @@ __all__ = [
     "background_many",
     "call",
     "cancel",
+    "cancelled",
     "configure",
     "current_request",
     "get_job",

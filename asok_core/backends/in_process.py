@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from contextvars import Context, copy_context
 from typing import Any
 
-from asok_core import attempt, hooks
+from asok_core import attempt, cancellation, hooks
 from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.config import Settings
@@ -34,7 +34,7 @@ class LocalJob:
 
     __slots__ = (
         "call", "context", "error", "finished_at", "future", "job", "name", "result", "started_at",
-        "status", "ts",
+        "status", "stop", "ts",
     )  # fmt: skip
 
     def __init__(self, call: Call, future: JobFuture[Any]) -> None:
@@ -49,6 +49,7 @@ class LocalJob:
         self.ts = self.job.enqueued_at
         self.started_at: float | None = None
         self.finished_at: float | None = None
+        self.stop = cancellation.Stop()
         self.result: str | None = None
         self.error: str | None = None
 
@@ -121,10 +122,13 @@ class JobStore:
             job.future.orphan("the job belongs to the process that this one was forked from")
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a job that is not running. True if it will not run."""
+        """Cancel a job that is not running: True. One that runs is asked to stop: False."""
         with self.lock:
             job = self._unfinished.get(job_id)
-            if job is None or job.status is Status.RUNNING:
+            if job is None:
+                return False
+            if job.status is Status.RUNNING:
+                job.stop.asked = True
                 return False
             self._finish(job, Status.CANCELLED)
         job.future.set_exception(JobCancelled(f"job {job_id} was cancelled before it started"))
@@ -141,12 +145,21 @@ class JobStore:
             self._mark(job, Status.RUNNING)
             job.started_at = job.ts
             call, context = job.call, job.context.copy()
+        context.run(cancellation.running.set, job.stop)
         try:
             result = context.run(self._attempt, job.job, call)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
+            if isinstance(error, JobCancelled) and job.stop.asked:
+                self._stopped(job, error)
+                return None
             return self._failed(job, context, error)
         self._completed(job, context, result)
         return None
+
+    def _stopped(self, job: LocalJob, error: JobCancelled) -> None:
+        with self.lock:
+            self._finish(job, Status.CANCELLED)
+        job.future.set_exception(error)
 
     @staticmethod
     def _attempt(job: Job, call: Call) -> Any:

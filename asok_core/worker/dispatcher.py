@@ -159,6 +159,13 @@ class Dispatcher:
                 self.quiet = order == "quiet"
             elif order == "wake" and self._waiters.armed:
                 self._admit(self._waiters.disarm(self._consumer.link))
+            elif order.startswith("cancel "):
+                self._ask_to_stop(order.removeprefix("cancel "))
+
+    def _ask_to_stop(self, job_id: str) -> None:
+        for held in self._threads.running():
+            if held.job is not None and held.job.id == job_id:
+                held.stop.asked = True
 
     # What is in hand
 

@@ -6,11 +6,11 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
-from asok_core import attempt, hooks
+from asok_core import attempt, cancellation, hooks
 from asok_core.backends.redis.consumer import Claim, Outcome, Start, Verb
 from asok_core.config import Settings
 from asok_core.context import restored
-from asok_core.errors import AsokError, EnvelopeError, TaskNotFound
+from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound
 from asok_core.job import Job
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
@@ -33,6 +33,7 @@ class Held:
     noted: bool = False
     gone: bool = False
     suspect: bool = False
+    stop: cancellation.Stop = field(default_factory=cancellation.Stop)
 
 
 @dataclass(slots=True)
@@ -76,11 +77,15 @@ class Execution:
             logger.error("Job %s cannot run: %s", job.id, error)
             return self._dead(held, job, f"{type(error).__name__}: {error}", "", 0.0)
         hooks.call_before(job)
+        cancellation.running.set(held.stop)
         try:
             with restored(job.request):
                 result = attempt.run(function, job.args, job.kwargs, job.timeout)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
+            if isinstance(error, JobCancelled) and held.stop.asked:
+                self._log(logging.INFO, "cancelled", job, ran, str(error))
+                return self._outcome("cancel", held, job, ran)
             return self._failed(held, job, error, ran)
         ran = time.perf_counter() - before
         hooks.call_after(job, result)

@@ -215,6 +215,9 @@ class Supervisor:
             self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
         elif verb == "order" and rest == self._config.worker:
             self._timers["beat"] = 0.0
+        elif verb == "cancel":
+            for child in self._children:
+                child.order(f"cancel {rest}")
         elif verb in ("pause", "resume"):
             for child in self._children:
                 child.order("wake")

@@ -68,11 +68,17 @@ class RedisBackend:
     def cancel(self, job_id: str) -> bool:
         """Move a job that is pending or delayed to the trash. True if it will not run.
 
+        One that runs is asked to stop, which its task may heed (``cancelled()``); that is False.
+
         The job is looked for through the whole of its queue. The audit says that the application
         did it. Raises Unreachable or Refused.
         """
         record = self.record(job_id)
-        if record is None or record.finished or record.status == Status.RUNNING:
+        if record is None or record.finished:
+            return False
+        if record.status == Status.RUNNING:
+            with self._producer.pool.borrow() as link:
+                link.call("PUBLISH", self._producer.keys.wake, f"cancel {job_id}")
             return False
         ids, words = frozenset((job_id,)), f"id:{job_id}"
         pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)

@@ -11,7 +11,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.session import Session
 
-Verb = Literal["complete", "retry", "fail", "return"]
+Verb = Literal["complete", "retry", "fail", "cancel", "return"]
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 -- Fragment of cycle: settle one finished job.
 --   complete: active -> finished      retry: active -> delayed      fail: active -> dead letters
+--   cancel:   active -> finished, for its task has heard that it is to stop
 --   return:   active -> pending, at the consuming end
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
@@ -11,7 +12,9 @@ local function octave(ms)
   return string.format('%d', ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0)
 end
 
-local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', ['return'] = 'pending' }
+local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled',
+                 ['return'] = 'pending' }
+local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', cancel = 'cancelled' }
 
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
@@ -41,7 +44,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   end
   if verb == 'return' then return 1, 0 end
   local run, wait = tonumber(ARGV[at + 14]), tonumber(ARGV[at + 15])
-  tally(queue, verb == 'complete' and 'completed' or 'failed', 1)
+  tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(wait + 0.5))
   tally(queue, 'run_b' .. octave(run), 1)
