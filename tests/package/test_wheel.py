@@ -1,0 +1,180 @@
+"""What is published: built from the tree, installed where nothing else is, and used."""
+
+from __future__ import annotations
+
+import email
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import tarfile
+import termios
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from asok_console.demo.embedded import find_redis_server
+from asok_core import __version__
+from asok_core.config import Settings
+from tests.conftest import SECRET_KEY
+from tests.programs import ROOT, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+INSTALL = 300
+PATIENCE = 60
+
+CHORES = """\
+from pathlib import Path
+from asok_core import task
+
+@task
+def leave(word: str) -> str:
+    Path("left").write_text(word)
+    return word
+"""
+
+
+def do(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: int) -> str:
+    """Run a program to its end and return what it printed."""
+    done = subprocess.run(
+        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def packaged(*suffixes: str) -> set[str]:
+    """Files of the packages in the tree, by their path in it."""
+    return {
+        str(path.relative_to(ROOT))
+        for package in ("asok_core", "asok_console")
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in suffixes
+    }
+
+
+def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, redis_url: str) -> None:
+    expected = packaged(".py", ".lua", ".tcss", ".typed")
+    # The wheel is built from the sdist, so the sdist holds all that the wheel needs.
+    build = (sys.executable, "-m", "build", "--outdir", tmp_path, ROOT)
+    do(*build, cwd=tmp_path, seconds=INSTALL)
+    (wheel,) = tmp_path.glob("*.whl")
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    holds_what_it_should(wheel, sdist, expected)
+
+    venv = tmp_path / "venv"
+    do(sys.executable, "-m", "venv", venv, cwd=tmp_path, seconds=INSTALL)
+    pip = (venv / "bin" / "python", "-m", "pip", "install", "--quiet")
+    do(*pip, f"{wheel}[demo]", cwd=tmp_path, seconds=INSTALL)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "chores.py").write_text(CHORES)
+    env = clean_environment(venv, home, redis_url)
+    tells_its_version_and_place(venv, home, env)
+    runs_a_job(venv, home, env)
+    opens_the_demo(venv, home, env)
+
+
+def clean_environment(venv: Path, home: Path, redis_url: str) -> dict[str, str]:
+    """Nothing of the checkout, nor of this process."""
+    return {
+        # The demo takes a redis-server from the PATH where there is no wheel of one.
+        "PATH": os.pathsep.join([str(venv / "bin"), os.defpath, str(find_redis_server().parent)]),
+        "HOME": str(home),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "ASOK_QUEUE_BACKEND": "redis",
+        "ASOK_REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET_KEY,
+    }
+
+
+def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str]) -> None:
+    with zipfile.ZipFile(wheel) as file:
+        names = {name for name in file.namelist() if ".dist-info/" not in name}
+        info = f"asok_console-{__version__}.dist-info"
+        metadata = email.message_from_bytes(file.read(f"{info}/METADATA"))
+        scripts = file.read(f"{info}/entry_points.txt").decode()
+        assert f"{info}/licenses/LICENSE" in file.namelist()
+    assert expected <= names
+    assert {Path(name).suffix for name in names} == {Path(name).suffix for name in expected}
+    assert any(name.endswith(".lua") for name in names)
+    assert any(name.endswith(".tcss") for name in names)
+    assert {"asok_core/py.typed", "asok_console/py.typed"} <= names
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (ROOT / "README.md").read_text()
+    assert "asok = asok_console.cli.main:main" in scripts
+    assert "asok-console = asok_console.cli.main:main" in scripts
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert names | {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml"} <= packed
+    assert "tests/conftest.py" in packed
+
+
+def tells_its_version_and_place(venv: Path, home: Path, env: Mapping[str, str]) -> None:
+    for name in ("asok", "asok-console"):
+        told = do(venv / "bin" / name, "--version", cwd=home, env=env, seconds=PATIENCE)
+        assert told == f"asok-console {__version__}\n"
+    where = "import asok_core, asok_console; print(asok_core.__file__, asok_console.__file__)"
+    python = venv / "bin" / "python"
+    for place in do(python, "-c", where, cwd=home, env=env, seconds=PATIENCE).split():
+        assert Path(place).is_relative_to(venv)
+
+
+def runs_a_job(venv: Path, home: Path, env: Mapping[str, str]) -> None:
+    enqueue = "import chores; chores.leave.delay('a word')"
+    do(venv / "bin" / "python", "-c", enqueue, cwd=home, env=env, seconds=PATIENCE)
+    worker = subprocess.Popen([venv / "bin" / "asok", "worker"], cwd=home, env=dict(env))
+    try:
+        wait_until((home / "left").exists, "the job's file")
+    finally:
+        worker.terminate()
+        worker.wait(PATIENCE)
+    assert (home / "left").read_text() == "a word"
+    status = do(venv / "bin" / "asok", "worker", "status", cwd=home, env=env, seconds=PATIENCE)
+    assert "default" in status
+
+
+def opens_the_demo(venv: Path, home: Path, env: Mapping[str, str]) -> None:
+    settings = {name for each in Settings.declared().values() for name in each.variables}
+    bare = {name: value for name, value in env.items() if name not in settings}
+    terminal, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    console = subprocess.Popen(
+        [venv / "bin" / "asok-console", "console", "--demo"],
+        cwd=home,
+        env=bare,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
+    try:
+        drawn = b""
+        screen = shown_on(terminal)
+        while not (b"Overview" in drawn and b"critical" in drawn):
+            drawn += next(screen)
+        os.write(terminal, b"q")
+        for _ in screen:
+            pass
+        assert console.wait(PATIENCE) == 0
+    finally:
+        console.kill()
+        console.wait()
+        os.close(terminal)
+
+
+def shown_on(terminal: int) -> Iterator[bytes]:
+    """What the console draws, until it ends."""
+    # Linux ends the reading of a terminal that nobody holds any more by an error.
+    with suppress(OSError):
+        while part := os.read(terminal, 65536):
+            yield part
