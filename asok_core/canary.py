@@ -6,7 +6,6 @@ It goes on at a steady rate and stops by itself when the same error returns.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -22,8 +21,9 @@ FIRST = 10
 PATIENCE = 60.0
 """Seconds that the first jobs have to show how they go."""
 RATE = 50.0
-WATCHED = 50
-"""Of the jobs that were sent on, so many of the latest are looked at after each batch."""
+WATCHED = 200
+OF_EACH = 25
+"""Of the jobs that were sent on, so many are watched, and of each batch so many of them."""
 _PAUSE = 0.25
 
 
@@ -123,7 +123,8 @@ class Canary:
         return ""
 
     def _send_rest(self, scope: Scope, so_far: CanaryResult, watch: Watch) -> CanaryResult:
-        latest: deque[str] = deque(maxlen=WATCHED)
+        fresh: list[str] = []
+        watched: list[str] = []
         again = ""
 
         def match(row: Row) -> bool:
@@ -131,12 +132,19 @@ class Canary:
                 return False
             if row.payload.id:
                 self._remember(row)
-                latest.append(row.payload.id)
+                fresh.append(row.payload.id)
             return True
 
         def watch_errors(progress: Progress) -> bool:
             nonlocal again
-            again = self._failed_again(self.reader.records(list(latest)))
+            # A batch has hardly begun when it is told of, so some of each are kept until they end.
+            records = self.reader.records(watched)
+            again = self._failed_again(records)
+            watched[:] = [
+                each for each in watched if each in records and not records[each].finished
+            ]
+            watched.extend(fresh[: min(OF_EACH, WATCHED - len(watched))])
+            fresh.clear()
             return watch(progress) and not again
 
         rest = self.operator.requeue(

@@ -18,6 +18,7 @@ from asok_core.wire import unseal
 from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id, letter
+from tests.operator.workers import as_before, well, worker
 
 Asok = Callable[..., Ran]
 
@@ -105,6 +106,20 @@ class TestDeadLetters:
             "requeued 1 dead letter; skipped 1 no longer there\n",
         )
         assert [job_id(raw) for raw in bench.pending()] == [jobs[1].id]
+
+    def test_requeue_with_a_canary(self, bench: Bench, asok: Asok) -> None:
+        words = ("dlq", "requeue", "--all", "--yes", "--canary", "5", "--rate", "1000")
+        bench.die(*(bench.job() for _ in range(50)))
+        with worker(bench, as_before):
+            ran = asok(*words)
+        assert (ran.code, ran.out) == (1, "requeued 5 dead letters\n")
+        assert ran.err == "canary: the same error returned: ValueError: no\n"
+        with worker(bench, well):
+            told = asok(*words, "--json")
+        assert (told.code, told.document["applied"]) == (0, 45)
+        assert told.document["skipped"] == {}
+        assert told.document["canary"]["verdict"] == "all sent"
+        assert told.document["canary"]["first"] == {"completed": 5, "failed": 0, "unfinished": 0}
 
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
