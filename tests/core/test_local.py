@@ -373,6 +373,7 @@ def test_a_shutdown_does_not_wait_for_what_is_due_too_late() -> None:
     assert future.cancelled()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_starts_empty_and_the_parent_goes_on(gate: Gate) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     future = backend.enqueue(make_call(gate))

@@ -279,6 +279,7 @@ class TestResults:
         finally:
             redis_client.execute_command("ACL", "DELUSER", "deaf")
 
+    @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
     def test_a_forked_child_watches_for_itself(
         self, backend: RedisBackend, redis_client: redis.Redis
     ) -> None:
