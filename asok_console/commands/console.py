@@ -12,6 +12,7 @@ from asok_core.durations import parse_duration
 from asok_core.errors import SettingsError, UsageError
 
 VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
+FILTERED = ("pending", "delayed", "jobs", "dead")
 OTHER_NAMES = {"dlq": "dead"}
 
 
@@ -38,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the view to begin with: {', '.join(VIEWS)}",
     )
     parser.add_argument(
+        "--filter",
+        metavar="FILTER",
+        default="",
+        help="the filter to begin with, in a view of jobs: --view dlq --filter error:Timeout",
+    )
+    parser.add_argument(
         "--interval",
         metavar="TIME",
         type=_interval,
@@ -53,6 +60,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"ASOK_QUEUE_BACKEND is {settings.queue_backend!r}, so there is no Redis to look at: "
             "set ASOK_QUEUE_BACKEND=redis and REDIS_URL, give --url, or try asok console --demo"
         )
+    if args.filter:
+        from asok_core.filters import parse
+
+        parse(args.filter)
+        if args.view not in FILTERED:
+            raise UsageError(f"--filter needs a view of jobs: --view {', '.join(FILTERED)}")
     _need_terminal()
     with ExitStack() as stack:
         if args.demo:
@@ -77,6 +90,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 protected=args.protected or settings.console_protected,
                 demo=args.demo,
                 view=args.view,
+                filter=args.filter,
+                dead_cap=settings.dlq_max,
                 interval=args.interval,
             )
         )

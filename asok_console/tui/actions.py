@@ -171,6 +171,13 @@ GROUPING = (
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
+STRETCHES = (
+    Action("stretch", "w", "5 min, 1 h, 24 h", "let the plot show another stretch of time", "Show",
+           frozenset({"overview"}), footer=True),
+    Action("measure", "m", "plot in/out", "let the plot show what came in, or what was finished",
+           "Show", frozenset({"overview"}), footer=True),
+)  # fmt: skip
+
 QUEUE_TURNS = (
     Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
            "Show", frozenset({"pending"}), footer=True, call="turn(1)"),
@@ -324,7 +331,7 @@ OPERATIONS = (
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *OPERATIONS,
+    *GLOBAL, *STRETCHES, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *OPERATIONS,
 )  # fmt: skip
 
 

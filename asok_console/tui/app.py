@@ -71,7 +71,9 @@ class Session:
     protected: bool = False
     demo: bool = False
     view: str = "overview"
+    filter: str = ""
     interval: float = 1.0
+    dead_cap: int = 100_000
     theme: str = THEMES[0].name
 
 
@@ -154,6 +156,8 @@ class ConsoleApp(App[None]):
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.start()
         self.view.focus_list()
+        if self.session.filter and isinstance(self.view, JobListView):
+            self.view.begin_with(self.session.filter)
 
     def on_unmount(self) -> None:
         """Stop reading. The threads end by themselves."""

@@ -60,7 +60,7 @@ def spark(values: list[float] | tuple[float, ...], width: int) -> str:
     top = max(pooled)
     if top <= 0:
         return "▁" * len(pooled)
-    return "".join(BARS[max(1, min(8, round(v / top * 8)))] for v in pooled)
+    return "".join(BARS[max(2, min(8, round(v / top * 8)))] if v else BARS[1] for v in pooled)
 
 
 def pool(values: list[float] | tuple[float, ...], width: int) -> list[float]:

@@ -1,10 +1,12 @@
-"""Dead letters: jobs that failed for good, and what to do about them."""
+"""Dead letters: jobs that failed for good, one by one or by cause."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import on
+from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.tui import actions
@@ -12,15 +14,19 @@ from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import attempts_spent_cell, error_cell, id_cell, queue_cell, task_cell
 from asok_console.tui.figures import ago, span
 from asok_console.tui.plan import Plan
+from asok_console.tui.scan import Scan, Scanned
+from asok_console.tui.search import Question
+from asok_console.tui.views.causes import CauseList, Survey
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
-from asok_core.snapshot import Page, Row
+from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 
 
 class DeadView(JobListView):
-    """All dead letters, the newest first."""
+    """All dead letters, the newest first; ``v`` groups them by cause."""
 
     NAME = "dead"
     PLACE = Place.DEAD
@@ -36,18 +42,55 @@ class DeadView(JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.GROUPING),
         *actions.operations_of("dead"),
     ]
+
+    grouped = False
+    _survey: Survey | None = None
+    _walk: Scan | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.causes = CauseList()
+        self.causes.display = False
+
+    def compose_body(self) -> ComposeResult:
+        """The causes, hidden at first, and the letters."""
+        yield self.causes
+        yield from super().compose_body()
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window of the dead letters."""
         return reader.dead(start, count)
 
+    def show(self, snapshot: Snapshot) -> None:
+        """Read the window, or walk through all again when the letters changed."""
+        if not self.grouped:
+            super().show(snapshot)
+            return
+        survey = self._survey
+        changed = survey is None or (survey.head, survey.letters) != (
+            snapshot.dead_head,
+            snapshot.dead,
+        )
+        if survey is None or (changed and survey.rested):
+            self._begin_survey(snapshot)
+        elif survey.done:
+            self.causes.show_rows(survey.ranked, snapshot.taken_at)
+        self.refresh_heading()
+
+    def focus_list(self) -> None:
+        """The list that is shown."""
+        (self.causes if self.grouped else self.rows).focus()
+
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, and how far back they go."""
+        if self.grouped:
+            return self._describe_causes()
         snapshot = self.console.snapshot
         back = ""
-        if snapshot and snapshot.oldest_dead_at is not None:
+        if snapshot and snapshot.oldest_dead_at is not None and self.search is None:
             back = f"going back {span(snapshot.taken_at - snapshot.oldest_dead_at)}"
         return (
             ("Dead letters", "title"),
@@ -57,8 +100,81 @@ class DeadView(JobListView):
             (back, "dim"),
         )
 
+    def _describe_causes(self) -> Sequence[tuple[str, str]]:
+        survey, walk = self._survey, self._walk
+        parts = [("Dead letters by cause", "title")]
+        if survey is not None:
+            causes = len(survey.causes)
+            parts.append((f"{causes:,} cause{'' if causes == 1 else 's'}", ""))
+            parts.append((f"{survey.letters:,} letters", ""))
+            if walk is not None and not survey.done:
+                parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))
+        return parts
+
+    def action_group(self) -> None:
+        """Group by cause, or list one by one."""
+        self.grouped = not self.grouped
+        if self.grouped and self.search is not None:
+            self.narrow(None)
+        self._turn()
+
+    def _turn(self) -> None:
+        self.causes.display = self.grouped
+        self.rows.display = not self.grouped
+        self.focus_list()
+        if self.console.snapshot is not None:
+            self.show(self.console.snapshot)
+        self.refresh_heading()
+
+    def go_back(self) -> bool:
+        """From the letters of a cause back to the causes; from the causes to the letters."""
+        if self.grouped:
+            self.action_group()
+            return True
+        drilled = self.search is not None and bool(self.search.question.cause)
+        closed = super().go_back()
+        if drilled:
+            self.grouped = True
+            self._turn()
+        return closed
+
+    @on(RowList.Opened)
+    def _open_cause(self, event: RowList.Opened) -> None:
+        cause = self.causes.row
+        if event.rows is self.causes and cause is not None:
+            event.prevent_default()
+            self.grouped = False
+            self.narrow(None, cause=cause.text)
+            self._turn()
+
+    def _begin_survey(self, snapshot: Snapshot) -> None:
+        if self._walk is not None:
+            self._walk.give_up()
+        survey = Survey()
+        survey.head = snapshot.dead_head
+        if self._survey is None:
+            self._survey = survey
+        self._next = survey
+        self._walk = self.console.scan(survey.take, place=Place.DEAD)
+
+    def scanned(self, event: Scanned) -> None:
+        """Show the causes that were found so far."""
+        super().scanned(event)
+        if event.scan is not self._walk:
+            return
+        if event.done or event.error:
+            self._next.finish(event.scan.took)
+            self._survey = self._next
+        survey, snapshot = self._survey, self.console.snapshot
+        # The scanning thread still adds to a survey that is not done.
+        if survey is not None and survey.done and snapshot is not None:
+            self.causes.show_rows(survey.ranked, snapshot.taken_at)
+        self.refresh_heading()
+
     def plan(self, action: OperatorAction) -> Plan | None:
-        """Also all that are shown."""
+        """Also all that are shown, or all of the cause under the cursor."""
+        if self.grouped:
+            return self._plan_for_cause(action)
         if action.reach is not Reach.MATCHING or self.search is not None:
             return super().plan(action)
         snapshot = self.console.snapshot
@@ -73,3 +189,14 @@ class DeadView(JobListView):
         marks = len(self.rows.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
         return Plan(action, scope, snapshot.dead, warning=warning)
+
+    def _plan_for_cause(self, action: OperatorAction) -> Plan | None:
+        survey, cause, snapshot = self._survey, self.causes.row, self.console.snapshot
+        if action.reach is not Reach.MATCHING or snapshot is None:
+            return None
+        if survey is None or not survey.done or cause is None:
+            return None
+        question = Question(None, snapshot.taken_at, cause.text)
+        scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at)
+        hit = ", ".join(f"{task} ({n:,})" for task, n in cause.tasks.most_common(3))
+        return Plan(action, scope, cause.count, (cause.text, f"tasks: {hit}"))

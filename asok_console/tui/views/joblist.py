@@ -21,7 +21,7 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.filterbar import FilterBar
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
-from asok_core.filters import Filter
+from asok_core.filters import Filter, parse
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 
@@ -45,15 +45,14 @@ class JobListView(View):
     _scan: Scan | None = None
     _trouble = ""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = JobList(self.COLUMNS, empty=self.EMPTY)
+
     def compose_body(self) -> ComposeResult:
         """The list, and the line for a filter."""
-        yield JobList(self.COLUMNS, empty=self.EMPTY)
+        yield self.rows
         yield FilterBar()
-
-    @property
-    def rows(self) -> JobList:
-        """The list."""
-        return self.query_one(JobList)
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """Read a window. Runs on the poller's thread."""
@@ -83,8 +82,8 @@ class JobListView(View):
         self.refresh_heading()
 
     @on(RowList.Opened)
-    def _open(self) -> None:
-        if self.rows.row is not None:
+    def _open(self, event: RowList.Opened) -> None:
+        if event.rows is self.rows and self.rows.row is not None:
             self.console.open_job(self.rows.row)
 
     def position(self) -> str:
@@ -171,6 +170,13 @@ class JobListView(View):
             self._scan.give_up()
             self._scan = None
         self._trouble = ""
+
+    def begin_with(self, text: str) -> None:
+        """Open with a filter, as a deep link says."""
+        bar = self.query_one(FilterBar)
+        bar.set(text)
+        bar.display = True
+        self.narrow(parse(text))
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,13 +21,21 @@ from asok_console.tui.plan import Plan
 from asok_console.tui.verdict import verdict
 from asok_console.tui.views.base import View
 from asok_console.tui.views.queues import plan_for_queue
+from asok_console.tui.warnings import warnings
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot, Series
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.snapshot import Bucket, QueueStats, ServerInfo, Snapshot
+from asok_core.snapshot import Bucket, QueueStats, Snapshot
 
 ALL = "all queues"
 FAILURES_WORTH_A_LOOK = 0.05
+
+STRETCHES = (("5 min ago", 10, 31), ("1 h ago", 60, 61), ("24 h ago", 60, 1441))
+"""What the plot can show: name of its left end, seconds of a bucket, number of buckets."""
+
+MOST_WARNINGS = 3
+ROOMY = 24
+"""Lines from which more than one warning is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +117,17 @@ class OverviewView(View):
     """The state of everything on one screen. Enter on a queue shows its pending jobs."""
 
     NAME = "overview"
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("overview")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.STRETCHES),
+        *actions.operations_of("overview"),
+    ]
+
+    stretch = 0
+    incoming = False
 
     def compose_body(self) -> ComposeResult:
-        """Queues, then the plot, then a line about Redis."""
+        """Warnings, queues, the plot, then a line about Redis."""
+        yield Static(id="warnings")
         yield QueueList(
             COLUMNS,
             lambda line: line.key,
@@ -127,9 +142,21 @@ class OverviewView(View):
         if len(lines) > 1:
             lines.insert(0, _sum_line(snapshot.queues))
         self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
+        self._warn(snapshot)
         self._plot()
-        self.query_one("#redis", Static).update(_redis_line(snapshot.server))
+        self.query_one("#redis", Static).update(_redis_line(snapshot))
         self.refresh_heading()
+
+    def _warn(self, snapshot: Snapshot) -> None:
+        found = warnings(snapshot, self.console.session.dead_cap)
+        shown = found[: MOST_WARNINGS if self.size.height >= ROOMY else 1]
+        more = len(found) - len(shown)
+        strip = self.query_one("#warnings", Static)
+        strip.display = bool(found)
+        lines = [f"⚠ {safe(line, 200)}" for line in shown]
+        if more:
+            lines[-1] += f"  (+{more} more)"
+        strip.update(Content("\n".join(lines)))
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """The sums by state."""
@@ -155,16 +182,45 @@ class OverviewView(View):
         line = self.line
         if line is None:
             return
-        buckets = line.queue.recent[:-1]
+        _, width, count = STRETCHES[self.stretch]
+        if not self.stretch:
+            self._draw(line, line.queue.recent)
+            return
+        name = None if line.whole else line.queue.name
+        self.console.poller.ask(
+            "history",
+            lambda reader: reader.history(name, width, count),
+            lambda answer: self._draw(line, cast("tuple[Bucket, ...]", answer)),
+        )
+
+    def _draw(self, line: Line, buckets: Sequence[Bucket]) -> None:
+        buckets = buckets[:-1]
         name = ALL if line.whole else f"queue {line.queue.name}"
-        self.query_one(Plot).show(
-            (
+        if self.incoming:
+            what = "Enqueued"
+            series = [Series("enqueued", "info", tuple(b.enqueued / b.width for b in buckets))]
+        else:
+            what = "Attempts finished"
+            series = [
                 Series("completed", "done", tuple(b.completed / b.width for b in buckets)),
                 Series("failed", "failed", tuple(b.failed / b.width for b in buckets)),
-            ),
-            title=safe(f"Attempts finished per second, {name}"),
-            since="5 min ago",
-        )
+            ]
+        for plot in self.query(Plot):
+            plot.show(
+                series,
+                title=safe(f"{what} per second, {name}"),
+                since=STRETCHES[self.stretch][0],
+            )
+
+    def action_stretch(self) -> None:
+        """Let the plot show the next stretch of time."""
+        self.stretch = (self.stretch + 1) % len(STRETCHES)
+        self._plot()
+
+    def action_measure(self) -> None:
+        """Let the plot show what came in, or what was finished."""
+        self.incoming = not self.incoming
+        self._plot()
 
     @on(RowList.Opened)
     def _open(self) -> None:
@@ -229,7 +285,8 @@ def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
     return tuple(by_start[start] for start in sorted(by_start))
 
 
-def _redis_line(server: ServerInfo) -> Content:
+def _redis_line(snapshot: Snapshot) -> Content:
+    server, cost = snapshot.server, snapshot.cost
     memory = size(server.used_memory)
     if server.max_memory:
         memory += f" of {size(server.max_memory)}"
@@ -240,5 +297,7 @@ def _redis_line(server: ServerInfo) -> Content:
         f"persistence {server.persistence}" if server.persistence else "",
         f"eviction {server.eviction_policy}" if server.eviction_policy else "",
         f"{server.clients:,} clients" if server.clients is not None else "",
+        f"a reading costs {cost.commands:,} commands in {cost.round_trips} round trips",
+        size(cost.reply_bytes) if cost.reply_bytes is not None else "",
     ]
     return Content.styled(safe(" · ".join(p for p in parts if p)), "$tone-dim")

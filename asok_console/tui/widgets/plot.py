@@ -68,8 +68,9 @@ class Plot(Widget):
         width = max(self.size.width - AXIS - 1, 1)
         bands = [pool(s.values, width) for s in self._series]
         length = len(bands[0]) if bands else 0
-        wide = max(width // length, 1) if length else 1
-        self._stacks = [[band[i // wide] for band in bands] for i in range(length * wide)]
+        # Buckets share the width as evenly as whole cells allow.
+        places = range(width if length else 0)
+        self._stacks = [[band[x * length // width] for band in bands] for x in places]
         self._top = nice_top(max((sum(stack) for stack in self._stacks), default=0))
 
     def render_line(self, y: int) -> Strip:

@@ -1,0 +1,95 @@
+"""Dead letters grouped by cause: how many, since when, and whom they hit."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from asok_console.present.causes import Cause, by_cause
+from asok_console.present.numbers import count
+from asok_console.tui import actions
+from asok_console.tui.figures import ago, spark
+from asok_console.tui.search import End
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.snapshot import Page
+
+TREND = 3600.0
+"""Seconds that the trend of a cause shows."""
+SLOTS = 12
+
+REST = 5.0
+"""Least seconds between two walks through all letters."""
+SHARE = 20.0
+"""How many times the length of a walk it rests before the next."""
+
+
+def _names(counter: Counter[str]) -> str:
+    first = counter.most_common(1)[0][0] if counter else ""
+    more = len(counter) - 1
+    return f"{first} +{more}" if more > 0 else first
+
+
+def _trend(cause: Cause, now: float) -> Cell:
+    return spark(cause.trend(now, TREND, SLOTS), SLOTS), "failed"
+
+
+COLUMNS: Sequence[Column[Cause]] = (
+    Column("Letters", 7, lambda c, _: count(c.count), right=True),
+    Column("Last", 6, lambda c, now: ago(c.last, now), right=True),
+    Column("First", 6, lambda c, now: (ago(c.first, now), "dim"), right=True),
+    Column("Last hour", SLOTS, _trend, rank=2),
+    Column("Cause", 24, lambda c, _: (c.text, "bad"), grow=4),
+    Column("Tasks", 18, lambda c, _: _names(c.tasks), grow=1, tail=True),
+    Column("Queues", 10, lambda c, _: (_names(c.queues), "dim"), rank=1),
+)
+
+
+class CauseList(RowList[Cause]):
+    """The causes, the most frequent first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, lambda cause: cause.text, empty="No dead letters. Good.")
+
+
+class Survey:
+    """One walk through all dead letters. Written by the scanning thread, read after its reports."""
+
+    def __init__(self) -> None:
+        self.causes: dict[str, Cause] = {}
+        self.letters = 0
+        self.head = ""
+        self.end = End()
+        self._done_at = 0.0
+        self._took = 0.0
+
+    def take(self, page: Page) -> None:
+        """Take in a window."""
+        by_cause(page.rows, self.causes)
+        self.letters += len(page.rows)
+        self.end.take(page)
+
+    def finish(self, took: float) -> None:
+        """The walk is through."""
+        self._done_at, self._took = time.monotonic(), took
+
+    @property
+    def done(self) -> bool:
+        """Whether the walk is through."""
+        return bool(self._done_at)
+
+    @property
+    def rested(self) -> bool:
+        """Whether it is time for another walk, if the letters changed."""
+        return self.done and time.monotonic() - self._done_at > max(REST, SHARE * self._took)
+
+    @property
+    def ranked(self) -> list[Cause]:
+        """The causes, the most frequent first."""
+        return sorted(self.causes.values(), key=lambda c: (-c.count, c.text))
