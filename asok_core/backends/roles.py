@@ -184,5 +184,14 @@ class Operator(Protocol):
     def resume(self, queue: str) -> CommandResult:
         """Workers claim from the queue again."""
 
+    def quiet(self, worker: str) -> CommandResult:
+        """A worker claims no more; what it runs goes on."""
+
+    def unquiet(self, worker: str) -> CommandResult:
+        """A quiet worker claims again."""
+
+    def stop(self, worker: str) -> CommandResult:
+        """A worker ends as by SIGTERM: it returns what has not begun and finishes what runs."""
+
     def close(self) -> None:
         """Give the connections back."""

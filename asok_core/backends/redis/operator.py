@@ -218,6 +218,31 @@ class RedisOperator:
         """Workers claim from the queue again."""
         return self._switch("resume", queue, "it is not paused")
 
+    def quiet(self, worker: str) -> CommandResult:
+        """A worker claims no more; what it runs goes on. Raises UsageError for an unknown worker."""
+        return self._order("quiet", worker, "quiet")
+
+    def unquiet(self, worker: str) -> CommandResult:
+        """A quiet worker claims again. Raises UsageError for an unknown worker."""
+        return self._order("unquiet", worker, "")
+
+    def stop(self, worker: str) -> CommandResult:
+        """A worker ends as by SIGTERM: it returns what has not begun and finishes what runs.
+
+        Raises UsageError for an unknown worker.
+        """
+        return self._order("stop", worker, "stop")
+
+    def _order(self, verb: str, worker: str, wanted: str) -> CommandResult:
+        scope = Scope(Place.ACTIVE, words=f"worker:{worker}")
+        operation = self._operation(verb, scope)
+        with self._link() as link:
+            changed = link.run(script("order"), (), [*operation.header(), worker, wanted])
+        if changed < 0:
+            raise UsageError(f"there is no worker {worker!r} (any more)")
+        skipped = {} if changed else {"it is wanted already": 1}
+        return CommandResult(verb, changed, skipped, operation=operation.id)
+
     def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
         scope = Scope(Place.PENDING, queue=queue)
         _needs_queue(scope)

@@ -1,0 +1,44 @@
+"""What an operator orders a worker through Redis: quiet, go on, stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+
+from asok_core.errors import UsageError
+from asok_core.inspector import open_operator, open_reader
+from tests.conftest import SECRET_KEY
+from tests.programs import environment, running, wait_until
+
+
+def test_quiet_unquiet_and_stop(
+    redis_url: str, redis_client: redis.Redis, make_settings: Any
+) -> None:
+    settings = make_settings()
+    reader, operator = open_reader(settings), open_operator(settings)
+    env = environment(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+    )
+    with running("-m", "asok_console", "worker", env=env) as program:
+        wait_until(lambda: reader.snapshot().workers, "the worker")
+        worker = reader.snapshot().workers[0].id
+
+        assert operator.quiet(worker).applied == 1
+        wait_until(lambda: reader.snapshot().workers[0].quiet, "quiet")
+        assert operator.quiet(worker).skipped == {"it is wanted already": 1}
+        redis_client.lpush("asok:queue", "not an envelope")
+        wait_until(lambda: redis_client.llen("asok:queue") == 1, "the job to stay")
+
+        operator.unquiet(worker)
+        wait_until(lambda: redis_client.llen("asok:dlq") == 1, "the job to be claimed")
+
+        operator.stop(worker)
+        assert program.wait(30) == 0
+    assert redis_client.zcard("asok:workers") == 0
+    assert [each.action for each in reader.activity(10)][:3] == ["stop", "unquiet", "quiet"]
+    with pytest.raises(UsageError, match="no worker"):
+        operator.stop(worker)
+    reader.close()
+    operator.close()
