@@ -26,6 +26,8 @@ IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
 POLL = 0.1
 """Seconds between two looks for jobs where the idle wait is not allowed (an ACL without CLIENT)."""
+ALONE = 30.0
+"""Seconds that a job whose process died often runs before the next such job may join it."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 
@@ -58,6 +60,8 @@ class Dispatcher:
         self._held: dict[int, Held] = {}
         self._unsettled: list[tuple[Held, Outcome]] = []
         self._suspended: list[Held] = []
+        self._next_suspect_at = 0.0
+        self._last_chance = max(1, config.settings.crash_limit - 1)
         self._broken: frozenset[str] = frozenset()
         self._estranged = False
         self._wake_at = 0
@@ -138,7 +142,8 @@ class Dispatcher:
 
     def give_back_running(self) -> list[str]:
         """Return what still runs without charging it, as the process is about to end: the tasks."""
-        running = self._threads.running()
+        begun = {id(held) for held in self._threads.running()}
+        running = [held for held in self._held.values() if id(held) in begun]
         self._return(running)
         return [held.job.task if held.job else "" for held in running]
 
@@ -185,15 +190,16 @@ class Dispatcher:
         if turn.suspects:
             ids = [peek(held.claim.envelope).id for held in batch]
             for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
-                held.suspect = crashes > 0
+                held.suspect = crashes >= self._last_chance
         for held in batch:
-            # One at a time of those that ran when a process died: if it happens again, it was this.
+            # One at a time of those whose next crash is the last: then only the guilty has it.
             alone = not held.suspect or not any(h.suspect for h in self._held.values())
             self._held[id(held)] = held
             if alone:
                 self._threads.put(held)
             else:
                 self._suspended.append(held)
+                self._next_suspect_at = time.monotonic() + ALONE
 
     def _collect(self) -> None:
         finished = self._threads.finished
@@ -205,7 +211,13 @@ class Dispatcher:
                 self._done += 1
             self._estranged = self._estranged or held.gone
             if held.suspect and self._suspended:
-                self._threads.put(self._suspended.pop(0))
+                self._admit_suspect()
+        if self._suspended and time.monotonic() >= self._next_suspect_at:
+            self._admit_suspect()
+
+    def _admit_suspect(self) -> None:
+        self._threads.put(self._suspended.pop(0))
+        self._next_suspect_at = time.monotonic() + ALONE
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from asok_core import attempt, cancellation, hooks
 from asok_core.backends.redis.consumer import Claim, Outcome, Start, Verb
@@ -70,17 +72,20 @@ class Execution:
         job = held.job
         assert job is not None, "open() comes first"
         held.started_at = self.now()
-        before = time.perf_counter()
         try:
             function = resolve(job.module, job.function)
         except TaskNotFound as error:
             logger.error("Job %s cannot run: %s", job.id, error)
             return self._dead(held, job, f"{type(error).__name__}: {error}", "", 0.0)
-        hooks.call_before(job)
         cancellation.running.set(held.stop)
+        with restored(job.request):
+            return self._attempt(held, job, function)
+
+    def _attempt(self, held: Held, job: Job, function: Callable[..., Any]) -> Outcome:
+        before = time.perf_counter()
+        hooks.call_before(job)
         try:
-            with restored(job.request):
-                result = attempt.run(function, job.args, job.kwargs, job.timeout)
+            result = attempt.run(function, job.args, job.kwargs, job.timeout)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
             if isinstance(error, JobCancelled) and held.stop.asked:

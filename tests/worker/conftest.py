@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -78,10 +79,8 @@ class Worker:
 
     def kill(self) -> None:
         """End it and its children at once."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
 
@@ -90,10 +89,10 @@ class Desk:
     """Where a test enqueues jobs and sees what became of them."""
 
     settings: Settings
-    client: redis.Redis
+    client: Any
     producer: RedisProducer
     folder: Path
-    keys: Keys = Keys()
+    keys: Keys = field(default_factory=Keys)
 
     def job(self, function: str, *args: Any, **options: Any) -> Job:
         """A job of one of the tests' tasks; ``options`` are fields of Job."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import redis
 
@@ -15,6 +16,8 @@ from asok_core.config import Settings
 from asok_core.errors import AsokError, PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
 from asok_core.wire import Keyring, seal
+
+T = TypeVar("T")
 
 BATCH = 500
 """Jobs of one round trip: more would hold up other clients of the server."""
@@ -65,30 +68,32 @@ class RedisProducer:
                     job.task,
                     job.retries,
                 )
-            flags += (reply == 1 for reply in self._send_twice(args))
+            # The script knows by its record a job that it has: a lost reply may be asked for again.
+            flags += (reply == 1 for reply in self._twice(partial(_run, args=args)))
         return flags
-
-    def _send_twice(self, args: list[Arg]) -> Any:
-        # The script knows a job that it has by its record, so a lost reply may be asked for again.
-        try:
-            with self.pool.borrow() as link:
-                return self._run(link, args)
-        except Unreachable:
-            self.pool.close()
-            with self.pool.borrow() as link:
-                return self._run(link, args)
-
-    def _run(self, link: Link, args: list[Arg]) -> Any:
-        try:
-            return link.run(script("enqueue"), (), args)
-        except redis.ResponseError as error:
-            raise AsokError(f"Redis did not take the job: {error}") from error
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""
-        with self.pool.borrow() as link:
-            return read_record(link, self.keys, job_id)
+        return self._twice(lambda link: read_record(link, self.keys, job_id))
+
+    def _twice(self, ask: Callable[[Link], T]) -> T:
+        # A pooled connection may have died since it was used last.
+        try:
+            with self.pool.borrow() as link:
+                return ask(link)
+        except Unreachable:
+            self.pool.close()
+            with self.pool.borrow() as link:
+                return ask(link)
 
     def close(self) -> None:
         """Give the connections back."""
         self.pool.close()
+
+
+def _run(link: Link, args: list[Arg]) -> list[int]:
+    try:
+        flags: list[int] = link.run(script("enqueue"), (), args)
+    except redis.ResponseError as error:
+        raise AsokError(f"Redis did not take the job: {error}") from error
+    return flags

@@ -1,0 +1,182 @@
+"""Processes and workers that die, or are as good as dead: nothing is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from asok_core.wire import Trust, seal
+from tests.programs import wait_until
+from tests.worker.conftest import KEYRING, Desk, RunWorker
+
+SHORT = "3s"
+"""A lease that a test can wait for. A loaded machine must still manage a beat in this time."""
+
+
+def test_jobs_of_a_killed_process_are_back_at_once_and_in_order(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.sadd("asok:paused", "default")
+    jobs = [desk.enqueue("hold", f"job {n}") for n in range(2)]
+    jobs += [desk.enqueue("note", f"{n}") for n in range(30)]
+    desk.client.srem("asok:paused", "default")
+    worker = run_worker("--concurrency", "2")
+    desk.hears("begin job 0", "begin job 1")
+    os.kill(worker.child(), signal.SIGKILL)
+    worker.says("died (killed by SIGKILL)")
+    desk.let("job 0")
+    desk.hears("29")
+    desk.let("job 1")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    journal = desk.journal()
+    assert journal.count("begin job 0") == journal.count("begin job 1") == 2
+    assert journal.count("end job 0") == journal.count("end job 1") == 1
+    assert [line for line in journal if line.isdigit()] == [f"{n}" for n in range(30)]
+    assert desk.counted("completed") == 32
+    assert (desk.counted("failed"), desk.counted("retried")) == (0, 0)
+    assert desk.active() == []
+
+
+def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker("--concurrency", "2")
+    desk.idle()
+    running = [desk.enqueue("hold", word, retries=1) for word in ("one", "two")]
+    waiting = [desk.enqueue("note", f"{n}") for n in range(10)]
+    desk.hears("begin one", "begin two")
+    os.kill(worker.child(), signal.SIGKILL)
+    wait_until(lambda: desk.client.exists("asok:suspects"), "a charge")
+    charged = {key.rpartition(b":")[2].decode() for key in desk.client.keys("asok:crashes:*")}
+    assert charged == {job.id for job in running}
+    assert all(desk.client.ttl(f"asok:crashes:{job_id}") > 0 for job_id in charged)
+    desk.let("one")
+    desk.let("two")
+    for job in running + waiting:
+        assert desk.reaches(job, "completed").retry_count == 0
+    # A job that came to its end is not suspect any more.
+    assert not desk.client.keys("asok:crashes:*")
+
+
+@pytest.mark.parametrize("task", ["die", "die_alone"])
+def test_a_job_that_kills_its_process_is_a_dead_letter_after_three_times(
+    desk: Desk, run_worker: RunWorker, task: str
+) -> None:
+    run_worker("--concurrency", "4")
+    desk.idle()
+    innocent = [desk.enqueue("hold", f"job {n}") for n in range(2)]
+    desk.hears("begin job 0", "begin job 1")
+    poison = desk.enqueue(task, "poison", retries=5)
+    desk.hears("poison", "poison")
+    # Whose next crash is the last runs alone, so that only the guilty has it: the order is theirs.
+    desk.let("job 0")
+    desk.let("job 1")
+    record = desk.reaches(poison, "failed")
+    assert desk.journal().count("poison") == 3
+    (letter,) = desk.dead()
+    assert letter.trust == Trust.SIGNED
+    assert letter.envelope == seal(poison, KEYRING)
+    assert letter.error == "WorkerCrashed: the process died 3 times while running this job"
+    assert "the process died 3 times while running this job" in (record.error or "")
+    for job in innocent:
+        desk.reaches(job, "completed")
+    assert (desk.counted("dead"), desk.counted("failed"), desk.counted("completed")) == (1, 1, 2)
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_a_job_that_holds_the_interpreter_for_long_does_not_lose_the_lease(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
+    desk.idle()
+    other = run_worker(ASOK_WORKER_LEASE=SHORT)
+    desk.idle(2)
+    job = desk.enqueue("hold_the_interpreter", 8.0)
+    desk.reaches(job, "completed")
+    assert desk.journal() == ["begin", "end"]
+    assert "Recovered" not in other.log
+    assert desk.counted("completed") == 1
+
+
+def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_counts_nothing(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    frozen = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
+    desk.idle()
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    desk.hears("begin one", "begin two")
+    frozen.signal(signal.SIGSTOP, to_all=True)
+    other = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
+    other.says("whose lease ran out")
+    desk.hears(*["begin one", "begin two"] * 2)
+    desk.let("one")
+    desk.let("two")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    frozen.signal(signal.SIGCONT, to_all=True)
+    desk.hears(*["end one", "end two"] * 2)
+    # It works on as if nothing had been, with a new lease.
+    wait_until(lambda: desk.client.zcard("asok:workers") == 2, "two workers")
+    other.stop()
+    desk.enqueue("note", "later")
+    desk.hears("later")
+    wait_until(lambda: desk.counted("completed") == 3, "three completed jobs")
+    assert desk.client.lrange("asok:recent", 0, -1).count(jobs[0].id.encode()) == 1
+    assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
+    wait_until(lambda: not desk.active(), "nothing in hand")
+    assert desk.pending() == []
+
+
+def test_a_worker_that_died_whole_is_recovered_by_another(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    dying = run_worker("--concurrency", "2", "--processes", "2", ASOK_WORKER_LEASE=SHORT)
+    desk.idle(2)
+    jobs = [desk.enqueue("hold", f"job {n}", queue="low") for n in range(4)]
+    desk.hears(*(f"begin job {n}" for n in range(4)))
+    for job in jobs:
+        desk.reaches(job, "running")
+    dying.kill()
+    assert len(desk.active()) == 4
+    other = run_worker("--concurrency", "4", ASOK_WORKER_LEASE=SHORT)
+    other.says("whose lease ran out")
+    for n in range(4):
+        desk.let(f"job {n}")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert desk.counted("completed", "low") == 4
+    assert desk.client.zcard("asok:workers") == 1
+    # What had been told as running is charged: it may be what killed the machine.
+    assert "had crashed too often" not in other.log
+
+
+def test_lists_that_no_lease_covers_are_found_and_returned(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    job = desk.job("note", "found")
+    desk.client.lpush("asok:active:gone-1-ab.1:default", seal(job, KEYRING))
+    worker = run_worker(ASOK_WORKER_LEASE=SHORT)
+    desk.hears("found")
+    worker.says("which no lease covers")
+    desk.reaches(job, "completed")
+
+
+def test_a_job_past_its_hard_limit_alone_is_charged_for_the_end_of_its_process(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "3")
+    desk.idle()
+    innocent = desk.enqueue("hold", "innocent")
+    desk.hears("begin innocent")
+    guilty = desk.enqueue("sleep_in_c", "guilty", hard_timeout=0.5, retries=1, backoff=0.1)
+    record = desk.reaches(guilty, "failed")
+    assert desk.journal().count("guilty") == 2
+    assert record.retry_count == 1
+    (letter,) = desk.dead()
+    assert letter.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
+    desk.let("innocent")
+    desk.reaches(innocent, "completed")
+    assert not desk.client.keys("asok:crashes:*")
+    assert (desk.counted("retried"), desk.counted("dead"), desk.counted("completed")) == (1, 1, 1)
+    worker.says("ran past their hard limit", times=2)

@@ -1,0 +1,168 @@
+"""A Redis that is away, stands still, restarts or refuses: the worker waits, says so once, and resumes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.config import Settings
+from tests.conftest import SECRET_KEY
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker
+
+MakeRedis = Callable[..., EmbeddedRedis]
+
+
+@pytest.fixture
+def server(embedded_redis: MakeRedis) -> EmbeddedRedis:
+    """A Redis that keeps its data over a restart."""
+    return embedded_redis("--appendonly", "yes", "--appendfsync", "always")
+
+
+@pytest.fixture
+def desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    client = redis.Redis.from_url(server.url)
+    return Desk(settings, client, RedisProducer(settings), tmp_path)
+
+
+def test_a_restart_of_redis_loses_nothing_and_is_told_once(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url)
+    desk.idle()
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    desk.hears("begin one", "begin two")
+    server.stop(kill=True)
+    desk.let("one")
+    desk.hears("end one")
+    worker.says("waiting for it", times=2)
+    server.start()
+    desk.reaches(jobs[0], "completed")
+    desk.let("two")
+    desk.reaches(jobs[1], "completed")
+    desk.enqueue("note", "later")
+    desk.hears("later")
+    worker.says("Redis is back after", times=2)
+    assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the child"
+    assert desk.counted("completed") >= 2
+    assert desk.journal() == ["begin one", "begin two", "end one", "end two", "later"]
+    assert worker.stop() == 0
+    assert desk.active() == []
+
+
+def test_a_worker_waits_for_a_redis_that_is_not_there_yet(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    server.stop()
+    worker = run_worker(ASOK_REDIS_URL=server.url)
+    worker.says("waiting for it")
+    server.start()
+    desk.enqueue("note", "job")
+    desk.hears("job")
+    assert worker.log.count("waiting for it") == 1
+
+
+def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="60s")
+    desk.idle()
+    job = desk.enqueue("hold", "job")
+    desk.hears("begin job")
+    desk.reaches(job, "running")
+    assert server.pid is not None
+    redis_pid = _server_pid(desk)
+    os.kill(redis_pid, signal.SIGSTOP)
+    try:
+        desk.let("job")
+        worker.says("does not answer in time")
+    finally:
+        os.kill(redis_pid, signal.SIGCONT)
+    desk.reaches(job, "completed")
+    for word in ("two", "three"):
+        desk.enqueue("note", word)
+        desk.hears(word)
+    desk.idle()
+    assert desk.counted("completed") == 3
+
+
+def test_what_a_user_may_not_do_is_said_plainly_and_tried_until_it_is_allowed(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    desk.client.execute_command(
+        "ACL", "SETUSER", "worker", "on", ">pw", "~*", "&*", "+@all", "-evalsha", "-eval"
+    )
+    url = f"unix://worker:pw@{server.socket}"
+    worker = run_worker(ASOK_REDIS_URL=url)
+    worker.says("this user may not do that (ACL)")
+    assert "pw@" not in worker.log
+    desk.client.execute_command("ACL", "SETUSER", "worker", "+evalsha", "+eval")
+    desk.enqueue("note", "job")
+    desk.hears("job")
+    assert worker.log.count("may not do that") == 1
+    assert "Traceback" not in worker.log
+
+
+def test_a_full_redis_is_waited_for(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    worker = run_worker(ASOK_REDIS_URL=server.url)
+    desk.idle()
+    job = desk.enqueue("hold", "job")
+    desk.hears("begin job")
+    desk.reaches(job, "running")
+    desk.client.config_set("maxmemory", 1)
+    desk.let("job")
+    worker.says("out of memory")
+    desk.client.config_set("maxmemory", 0)
+    desk.reaches(job, "completed")
+    assert desk.counted("completed") == 1
+    assert "Traceback" not in worker.log
+
+
+@pytest.mark.parametrize(
+    "key", ["asok:paused", "asok:workers", "asok:queues", "asok:delayed_tasks", "asok:recent"]
+)
+def test_a_key_of_another_type_ends_neither_the_worker_nor_a_job(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker, key: str
+) -> None:
+    worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="2s")
+    desk.idle()
+    desk.client.delete(key)
+    desk.client.set(key, "of another type")
+    desk.client.lpush("asok:queue", b"not JSON")
+    before = worker.children()
+    worker_id = desk.client.client_list()
+    assert worker_id
+    began = desk.client.info("stats")["total_commands_processed"]
+    wait_until(lambda: _seconds(desk, began) > 3, "three seconds")
+    desk.client.delete(key)
+    job = desk.enqueue("note", "job")
+    desk.reaches(job, "completed")
+    assert worker.process.poll() is None
+    assert worker.children() == before
+    assert "Traceback" not in worker.log
+    assert worker.log.count("WRONGTYPE") <= 6
+
+
+_BEGAN: dict[int, float] = {}
+
+
+def _seconds(desk: Desk, began: int) -> float:
+    now = float(desk.client.time()[0])
+    return now - _BEGAN.setdefault(began, now)
+
+
+def _server_pid(desk: Desk) -> int:
+    pid: int = desk.client.info("server")["process_id"]
+    return pid

@@ -1,0 +1,163 @@
+"""How a worker ends: on a signal, on a second one, at its deadline, and when its time has come."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from asok_core.wire import seal
+from tests.programs import wait_until
+from tests.worker.conftest import KEYRING, Desk, RunWorker
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["to the supervisor", "to every process"])
+def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
+    desk: Desk, run_worker: RunWorker, to_all: bool
+) -> None:
+    desk.producer.enqueue([desk.job("note", "fast") for _ in range(200)])
+    slow = desk.enqueue("hold", "slow")
+    backlog = [desk.job("note", str(number)) for number in range(50)]
+    desk.producer.enqueue(backlog)
+    worker = run_worker()
+    desk.hears("begin slow")
+    worker.signal(signal.SIGTERM, to_all=to_all)
+    desk.enqueue("note", "late")
+    desk.let("slow")
+    assert worker.ends() == 0
+    assert desk.journal()[-2:] == ["begin slow", "end slow"]
+    assert desk.record(slow).status == "completed"
+    assert [each.id for each in desk.pending()][:50] == [job.id for job in backlog]
+    assert len(desk.pending()) == 51
+    assert desk.active() == []
+    assert not desk.client.exists("asok:workers")
+    assert {desk.record(job).status for job in backlog} == {"pending"}
+    assert "has left" in worker.log
+
+
+def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    jobs = [desk.enqueue("hold", word, retries=1) for word in ("one", "two")]
+    worker = run_worker("--concurrency", "2", ASOK_WORKER_SHUTDOWN_TIMEOUT="500ms")
+    desk.hears("begin one", "begin two")
+    assert worker.stop() == 0
+    assert [each.raw for each in desk.pending()] == [seal(job, KEYRING) for job in jobs]
+    assert {desk.record(job).status for job in jobs} == {"pending"}
+    assert desk.record(jobs[0]).retry_count == 0
+    assert desk.active() == []
+    assert not list(desk.client.scan_iter(match="asok:crashes:*"))
+    assert "Returned 2 jobs that still ran after 0.5 s" in worker.log
+    run_worker("--concurrency", "2")
+    desk.let("one")
+    desk.let("two")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert desk.counted("completed") == 2
+
+
+def test_a_second_signal_leaves_at_once(desk: Desk, run_worker: RunWorker) -> None:
+    jobs = [desk.enqueue("hold", "stuck"), *(desk.enqueue("note", "next") for _ in range(3))]
+    worker = run_worker()
+    desk.hears("begin stuck")
+    worker.signal(signal.SIGTERM)
+    time.sleep(0.2)  # two signals at the same instant are one
+    assert worker.process.poll() is None
+    worker.signal(signal.SIGINT)
+    assert worker.ends() == 0
+    assert [each.id for each in desk.pending()] == [job.id for job in jobs]
+    assert desk.active() == []
+    assert not list(desk.client.scan_iter(match="asok:crashes:*"))
+
+
+def test_a_worker_that_waits_for_redis_can_be_stopped(run_worker: RunWorker) -> None:
+    worker = run_worker("--url", "redis://:hush@127.0.0.1:1/0")
+    worker.says("waiting for it")
+    assert worker.stop() == 0
+    assert worker.log.count("cannot reach Redis") == 1
+    assert "hush" not in worker.log
+
+
+def test_ctrl_c_stops_as_sigterm_does(desk: Desk, run_worker: RunWorker) -> None:
+    desk.enqueue("hold", "job")
+    worker = run_worker()
+    desk.hears("begin job")
+    worker.signal(signal.SIGINT, to_all=True)
+    desk.let("job")
+    assert worker.ends() == 0
+    assert desk.journal() == ["begin job", "end job"]
+    assert "Traceback" not in worker.log
+
+
+def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    running = desk.enqueue("hold", "job")
+    worker = run_worker(ASOK_WORKER_LEASE="2s")
+    desk.hears("begin job")
+    child = worker.child()
+    worker.process.kill()
+    worker.process.wait()
+    desk.enqueue("note", "next")
+    desk.let("job")
+    desk.reaches(running, "completed")
+    wait_until(lambda: not _lives(child), "the end of the child")
+    assert [each.job.args for each in desk.pending() if each.job] == [("next",)]
+    assert desk.active() == []
+    run_worker()
+    desk.hears("next")
+    wait_until(lambda: desk.client.zcard("asok:workers") == 1, "the dead worker's lease given up")
+
+
+def test_a_process_is_replaced_after_max_jobs_and_no_job_is_cut_short(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    # Two that run on while the third makes the number full, longer than a stop would wait.
+    long = [desk.enqueue("hold", f"long {n}") for n in (1, 2)]
+    worker = run_worker(
+        "--concurrency", "3", "--max-jobs", "10", ASOK_WORKER_SHUTDOWN_TIMEOUT="100ms"
+    )
+    desk.hears("begin long 1", "begin long 2")
+    first = worker.child()
+    jobs = [desk.enqueue("pid") for _ in range(25)]
+    wait_until(lambda: len(desk.journal()) >= 10, "eight jobs of the first process")
+    time.sleep(0.5)  # the deadline of a stop has passed by now
+    desk.let("long 1")
+    desk.let("long 2")
+    for job in [*long, *jobs]:
+        desk.reaches(job, "completed")
+    pids = [line for line in desk.journal() if line.isdigit()]
+    assert len(pids) == 25
+    assert pids.count(str(first)) == 8
+    assert max(pids.count(pid) for pid in set(pids)) <= 10
+    assert desk.journal().count("begin long 1") == 1
+    assert "died" not in worker.log
+    assert worker.stop() == 0
+
+
+def test_a_process_that_grew_beyond_max_memory_is_replaced(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--max-memory", "120MiB", ASOK_WORKER_LEASE="2s")
+    desk.enqueue("grow", 150)
+    desk.enqueue("hold", "job")
+    desk.hears("begin job")
+    worker.says("has grown to")
+    desk.let("job")
+    desk.hears("end job")
+    first = desk.journal()[0]
+    wait_until(lambda: worker.children() and str(worker.children()[0]) != first, "a new process")
+    desk.enqueue("pid")
+    wait_until(lambda: len(desk.journal()) == 4, "a job of the new process")
+    assert desk.journal()[3] != first
+    assert worker.log.count("has grown to") == 1
+    assert desk.journal().count("begin job") == 1
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
