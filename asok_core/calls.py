@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
@@ -100,6 +100,9 @@ def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) 
 
 
 NO_OPTIONS = Options()
+OPTIONS_ATTRIBUTE = "__asok_options__"
+"""Where an object made by ``@task`` keeps the options it was declared with."""
+_OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +140,11 @@ class Call:
         )
 
 
-def make_call(
-    fn: Callable[..., Any],
-    /,
-    *args: Any,
-    _queue: str = "default",
-    _retries: int = 0,
-    _backoff: float = 2,
-    _timeout: float | None = None,
-    _delay: Delay | None = None,
-    _at: Moment | None = None,
-    _unique: str | None = None,
-    **kwargs: Any,
-) -> Call:
-    """The call that arguments of ``background`` say. Raises what :class:`Options` raises."""
-    options = Options(_queue, _retries, _backoff, _timeout, _delay, _at, _unique)
-    return Call(fn, args, kwargs, options)
+def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
+    """The call that arguments of ``background`` say. Raises what :class:`Options` raises.
+
+    Options that are not given are those that the task was declared with, if it was.
+    """
+    own: Options = getattr(fn, OPTIONS_ATTRIBUTE, NO_OPTIONS)
+    given = {name[1:]: kwargs.pop(name) for name in _OPTION_NAMES.intersection(kwargs)}
+    return Call(fn, args, kwargs, replace(own, **given) if given else own)

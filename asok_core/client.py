@@ -84,7 +84,8 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
     """Run ``fn(*args, **kwargs)`` in the background: in a thread, or by a worker on Redis.
 
     Args:
-        fn: The task. On Redis it must be importable: a module-level function.
+        fn: The task. On Redis it must be importable: a module-level function. One made by
+            ``@task`` brings its own options, which those given here replace one by one.
         *args: Its arguments. On Redis they must be what JSON can carry.
         _queue: The queue it waits in (``default``).
         _retries: How many times it runs again after a failure (0).
@@ -115,8 +116,8 @@ background = cast("Background", _background)
 
 
 def call(fn: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Call:
-    """A call for ``background_many``. A task of ``@task`` makes one with its options."""
-    return Call(fn, args, kwargs)
+    """A call for ``background_many``. One of a ``@task`` has the task's options."""
+    return make_call(fn, *args, **kwargs)
 
 
 def background_many(calls: Iterable[Call]) -> list[JobFuture[Any]]:

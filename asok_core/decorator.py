@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from asok_core.client import enqueue
 from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options
+from asok_core.client import enqueue
 from asok_core.futures import JobFuture
 
 P = ParamSpec("P")
@@ -27,7 +27,7 @@ class Task(Generic[P, C, R]):
     def __init__(self, function: Callable[P, C], options: Options) -> None:
         functools.update_wrapper(self, function)
         self.__asok_function__ = function
-        self._options = options
+        self.__asok_options__ = options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
         """Run the function here and now."""
@@ -35,7 +35,7 @@ class Task(Generic[P, C, R]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
         """Enqueue a call. Raises what ``background`` raises."""
-        return enqueue(Call(self.__asok_function__, args, kwargs, self._options))
+        return enqueue(Call(self.__asok_function__, args, kwargs, self.__asok_options__))
 
     def delay_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
         """Enqueue a call that starts ``delay`` (seconds or a timedelta) from now."""
@@ -43,7 +43,7 @@ class Task(Generic[P, C, R]):
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
         """A call for ``background_many``, with this task's options."""
-        return Call(self.__asok_function__, args, kwargs, self._options)
+        return Call(self.__asok_function__, args, kwargs, self.__asok_options__)
 
     def options(
         self,
@@ -67,7 +67,7 @@ class Task(Generic[P, C, R]):
             "unique": unique,
         }
         changed: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
-        return Task(self.__asok_function__, replace(self._options, **changed))
+        return Task(self.__asok_function__, replace(self.__asok_options__, **changed))
 
     def __repr__(self) -> str:
         return f"<task {self.__module__}.{self.__qualname__}>"

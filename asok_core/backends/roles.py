@@ -25,12 +25,6 @@ class Producer(Protocol):
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None when there is none (any more)."""
 
-    def cancel(self, job_id: str) -> bool:
-        """Stop a job that has not started. True if it will not run."""
-
-    def wait(self, job_id: str, timeout: float | None) -> JobRecord:
-        """Block until the job is finished. Raises TimeoutError or JobNotFound."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:

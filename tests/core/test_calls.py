@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from asok_core import call, task
 from asok_core.calls import Options, make_call
 from tests.core import sample_tasks
 
@@ -60,3 +61,14 @@ def test_every_other_keyword_belongs_to_the_task() -> None:
     call = make_call(sample_tasks.takes_executor, executor="x", fn="y", args="z", _queue="low")
     assert call.kwargs == {"executor": "x", "fn": "y", "args": "z"}
     assert call.options.queue == "low"
+
+
+def test_a_task_brings_the_options_it_was_declared_with() -> None:
+    @task(queue="mail", retries=3)
+    def send(user: int) -> None: ...
+
+    declared = make_call(send, 7)
+    assert (declared.options.queue, declared.options.retries) == ("mail", 3)
+    changed = make_call(send, 7, _queue="high")
+    assert (changed.options.queue, changed.options.retries) == ("high", 3)
+    assert call(send, 7) == declared
