@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from asok.background import background  # type: ignore[import-untyped]
+from asok.background import background
 
 from tests.chaos import tasks
 

@@ -29,7 +29,10 @@ class Report:
     duplicated: int
     recovered: int
     recovery: Sequence[float]
-    """Seconds from each blow to the next start of each job that it interrupted."""
+    """Seconds from a blow to the next start of each job of the first queue that it interrupted.
+
+    Those of other queues wait for their turn as well, for a strict order serves the first queue first.
+    """
     blows: Mapping[str, int]
     wrong: Sequence[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -51,7 +54,7 @@ class Report:
             "**lost**": f"**{len(self.lost)}**",
             "run to the end more than once": f"{self.duplicated:,}",
             "recovered (interrupted and begun again)": f"{self.recovered:,}",
-            "seconds to recover, median and longest": f"{median:.2f} and {slowest:.1f}",
+            "seconds to run again (first queue), median and longest": f"{median:.2f} and {slowest:.1f}",
             "kills": _spelled({kind: n for kind, n in self.blows.items() if kind in KILLS}),
             "other blows": _spelled({k: n for k, n in self.blows.items() if k not in KILLS}),
             "seconds in all": f"{self.seconds:.0f}",
@@ -97,7 +100,8 @@ def report(client: redis.Redis, run: Run) -> Report:
         elif buried != (status == "failed") or status not in ("completed", "failed"):
             wrong.append(f"{word} is {status}, with {buried} dead letters, done {done[word]} times")
     wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in letters]
-    times = list(_recovery(journal, run.blows))
+    interrupted = list(_interrupted(journal, run.blows))
+    first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
     return Report(
         enqueued=len(jobs),
         executed=sum(journal.count(word, "start") for word in jobs),
@@ -105,8 +109,8 @@ def report(client: redis.Redis, run: Run) -> Report:
         dead=dead,
         lost=lost,
         duplicated=sum(count > 1 for count in done.values()),
-        recovered=len(times),
-        recovery=times,
+        recovered=len(interrupted),
+        recovery=[seconds for word, seconds in interrupted if word in first],
         blows=run.counts,
         wrong=wrong[:20],
         seconds=run.seconds,
@@ -135,9 +139,16 @@ def _kind(client: redis.Redis, job_id: str) -> str:
     return POISONS.get(name.decode().rpartition(".")[2], "unlucky")  # type: ignore[union-attr]
 
 
-def _recovery(journal: Journal, blows: Sequence[Blow]) -> Iterator[float]:
+def _queue(client: redis.Redis, job_id: str) -> object:
+    try:
+        return client.hget(f"asok:job:{job_id}", "queue")
+    except redis.ResponseError:
+        return None  # the framework's record is a string, and names no queue
+
+
+def _interrupted(journal: Journal, blows: Sequence[Blow]) -> Iterator[tuple[str, float]]:
     struck = [blow for blow in blows if blow.pids]
-    for lines in journal.lines.values():
+    for word, lines in journal.lines.items():
         for at, line in enumerate(lines):
             if line.word != "start":
                 continue
@@ -147,7 +158,7 @@ def _recovery(journal: Journal, blows: Sequence[Blow]) -> Iterator[float]:
             blow = next((b for b in struck if line.pid in b.pids and b.at >= line.at), None)
             again = next((each for each in rest if each.word == "start"), None)
             if blow is not None and again is not None:
-                yield max(0.0, again.at - blow.at)
+                yield word, max(0.0, again.at - blow.at)
 
 
 def _spelled(counts: Mapping[str, int]) -> str:

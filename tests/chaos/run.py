@@ -40,8 +40,8 @@ BLOWS = {
     "terminate": 5,
     "freeze worker": 6,
     "freeze supervisor": 4,
-    "freeze redis": 2,
-    "cut": 7,
+    "freeze redis": 4,
+    "cut": 8,
     "hold": 3,
 }
 """How often each comes, in proportion."""

