@@ -14,7 +14,13 @@ from asok_core.backends.redis.burial import bury
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import among_newest, freeze
+from asok_core.backends.redis.scopes import (
+    among_newest,
+    expect_place,
+    expect_queue,
+    freeze,
+    spelled,
+)
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.sweep import Sweep
 from asok_core.backends.redis.trash import purge_whole, restore
@@ -68,7 +74,7 @@ class RedisOperator:
         Letters that are unsigned or whose signature is bad are refused unless ``trust``; malformed
         ones always. Raises SettingsError without SECRET_KEY.
         """
-        _needs(scope, Place.DEAD)
+        expect_place(scope, Place.DEAD)
         return self._requeue("requeue", scope, {}, trust=trust, watch=watch, rate=rate)
 
     def edit(
@@ -109,9 +115,9 @@ class RedisOperator:
         """
         pending = scope.place is Place.PENDING
         if pending:
-            _needs_queue(scope)
+            expect_queue(scope)
         else:
-            _needs(scope, Place.DEAD)
+            expect_place(scope, Place.DEAD)
         if scope.ids is None and scope.match is None and (pending or scope.queue is None):
             with self._link() as link:
                 sweep = self._prepared(link, "purge", scope, watch)
@@ -127,7 +133,7 @@ class RedisOperator:
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
         if scope.place is not Place.DELAYED:
-            _needs_queue(scope)
+            expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
@@ -142,7 +148,7 @@ class RedisOperator:
         self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
     ) -> CommandResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
-        _needs(scope, Place.DELAYED)
+        expect_place(scope, Place.DELAYED)
         with self._link() as link:
             sweep = self._prepared(link, "promote", scope, watch, rate)
             return sweep.run(script("promote_chosen"), lambda _: (), promote_verdict)
@@ -160,7 +166,7 @@ class RedisOperator:
         Raises UsageError when neither would change anything or too many jobs go to the front, and
         SettingsError without SECRET_KEY.
         """
-        _needs_queue(scope)
+        expect_queue(scope)
         if front:
             return self._move_front(scope)
         if not to or to == scope.queue:
@@ -245,7 +251,7 @@ class RedisOperator:
 
     def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
         scope = Scope(Place.PENDING, queue=queue)
-        _needs_queue(scope)
+        expect_queue(scope)
         operation = self._operation(verb, scope)
         with self._link() as link:
             changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
@@ -297,7 +303,7 @@ class RedisOperator:
             self._where,
             PLACES.get(scope.place, ""),
             scope.queue or "",
-            scope.words or _spelled(scope),
+            scope.words or spelled(scope),
         )
 
     def _keyring_for(self, action: str) -> Keyring:
@@ -314,24 +320,6 @@ class RedisOperator:
                 yield link
         except redis.ResponseError as error:
             raise Refused(_told(error)) from error
-
-
-def _needs(scope: Scope, place: Place) -> None:
-    if scope.place is not place:
-        raise UsageError(f"this acts on {place.value}, not on {scope.place.value}")
-
-
-def _needs_queue(scope: Scope) -> None:
-    _needs(scope, Place.PENDING)
-    if not scope.queue:
-        raise UsageError("name the queue")
-
-
-def _spelled(scope: Scope) -> str:
-    if scope.ids is None:
-        return "" if scope.match is not None else "everything"
-    some = " ".join(f"id:{each}" for each in sorted(scope.ids)[:3])
-    return some if len(scope.ids) <= 3 else f"{some} and {len(scope.ids) - 3} more"
 
 
 def _told(error: redis.ResponseError) -> str:

@@ -9,6 +9,7 @@ import redis
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.roles import Scope
+from asok_core.errors import UsageError
 from asok_core.snapshot import Row, digest
 from asok_core.states import Place
 from asok_core.wire import peek
@@ -28,8 +29,6 @@ class Frozen:
     limit: int
     before: float
     fence: bytes | None = None
-    copies: int = 0
-    """How many elements in scope have the same bytes as the fence, itself included."""
     newer: int = 0
 
 
@@ -73,8 +72,7 @@ def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
         length, elements = _heads(link, key, newer, chunk)
         for raw in elements:
             if not confirmed or _was_confirmed(raw, scope, length - newer, before):
-                copies = len(link.call("LPOS", key, raw, "COUNT", 0))
-                return Frozen(length - newer, before, raw, copies, newer)
+                return Frozen(length - newer, before, raw, newer)
             newer += 1
         if not elements:
             break
@@ -137,3 +135,24 @@ def born_at(row: Row) -> float | None:
     if row.place is Place.DEAD:
         return row.payload.failed_at
     return row.payload.job.enqueued_at if row.payload.job else None
+
+
+def expect_place(scope: Scope, place: Place) -> None:
+    """Raise UsageError unless the scope is in ``place``."""
+    if scope.place is not place:
+        raise UsageError(f"this acts on {place.value}, not on {scope.place.value}")
+
+
+def expect_queue(scope: Scope) -> None:
+    """Raise UsageError unless the scope is the pending jobs of a queue that is named."""
+    expect_place(scope, Place.PENDING)
+    if not scope.queue:
+        raise UsageError("name the queue")
+
+
+def spelled(scope: Scope) -> str:
+    """The scope in words, for the audit of a caller who gave none."""
+    if scope.ids is None:
+        return "" if scope.match is not None else "everything"
+    some = " ".join(f"id:{each}" for each in sorted(scope.ids)[:3])
+    return some if len(scope.ids) <= 3 else f"{some} and {len(scope.ids) - 3} more"

@@ -87,7 +87,6 @@ class Sweep:
     wanted: Wanted = field(init=False)
     cancelled: bool = False
     _fenced: bool | None = None
-    _fences: int = 0
 
     def __post_init__(self) -> None:
         self.wanted = Wanted(self.scope.ids)
@@ -145,7 +144,8 @@ class Sweep:
                 self.tally.refused[verdict] += 1
             else:
                 chosen.append((at, row.key))
-                args += verdict
+                mark, *rest = verdict
+                args += (mark if stretch.scores else f"{mark}{at}", *rest)
         gone: set[int] = set()
         if chosen:
             replies = self.link.run(script, (), args)
@@ -180,10 +180,8 @@ class Sweep:
                 if self._holds(row):
                     self.tally.found.add(row.key)
                     rows.append((at, row))
-            if raw == self.frozen.fence:
-                self._fences += 1
-                if self._fences >= self.frozen.copies:
-                    return rows, False
+            if raw == self.frozen.fence and self._is_last(raw, stretch.hi - at):
+                return rows, False
         ids = self.scope.ids
         more = ids is None or not ids <= self.tally.found or not self.tally.missed.isdisjoint(ids)
         return rows, more
@@ -219,8 +217,13 @@ class Sweep:
         # Asked only when an element claims to be too young: its machine's clock may be wrong.
         if self._fenced is None:
             fence = self.frozen.fence
-            self._fenced = fence is not None and self.walk.holds(self.link, fence)
+            self._fenced = fence is not None and self.walk.newest(self.link, fence) is not None
         return self._fenced
+
+    def _is_last(self, fence: bytes, index: int) -> bool:
+        # There may be elements of the same bytes that are older.
+        newest = self.walk.newest(self.link, fence)
+        return newest is None or newest >= index
 
     def _watched(self) -> bool:
         if self.watch is None:

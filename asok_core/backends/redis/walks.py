@@ -47,8 +47,8 @@ class Walk(Protocol):
     def leave(self, elements: Sequence[bytes]) -> None:
         """Pass over those of the stretch that stay where they are; the others were taken."""
 
-    def holds(self, link: Link, element: bytes) -> bool:
-        """Whether an element is still there, looked for from the newest."""
+    def newest(self, link: Link, element: bytes) -> int | None:
+        """The negative index of the newest element with these bytes, or None."""
 
 
 class ListWalk:
@@ -57,13 +57,18 @@ class ListWalk:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._anchor = b""
+        self._step = 4
         self.left = 0
 
     def stretch(self, link: Link, count: int) -> Stretch:
         """The next elements to the left of the anchor, wherever that is by now."""
         left, length, *elements = link.run(
-            script("stretch"), (), (self._key, self.left, self._anchor, count, STRETCH_BYTES)
+            script("stretch"),
+            (),
+            (self._key, self.left, self._anchor, count, STRETCH_BYTES, self._step),
         )
+        size = max(1, sum(map(len, elements)) // max(1, len(elements)))
+        self._step = max(4, min(count, STRETCH_BYTES // 4 // size))
         restarted = left == 0 < self.left
         self.left = left
         return Stretch(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
@@ -80,9 +85,12 @@ class ListWalk:
             self._anchor = elements[-1]
             self.left += len(elements)
 
-    def holds(self, link: Link, element: bytes) -> bool:
-        """Whether an element is still there, looked for from the newest."""
-        return link.call("LPOS", self._key, element) is not None
+    def newest(self, link: Link, element: bytes) -> int | None:
+        """The negative index of the newest element with these bytes, or None."""
+        *_, (index, length) = link.pipeline(
+            [("MULTI",), ("LPOS", self._key, element), ("LLEN", self._key), ("EXEC",)]
+        )
+        return None if index is None else index - length
 
 
 class ScoreWalk:
@@ -125,6 +133,6 @@ class ScoreWalk:
             self._score = self._scores[self._anchor]
             self.left += len(elements)
 
-    def holds(self, link: Link, element: bytes) -> bool:
-        """Whether a member is still there."""
-        return link.call("ZSCORE", self._key, element) is not None
+    def newest(self, link: Link, element: bytes) -> int | None:  # noqa: ARG002 - the role's
+        """None: where scores decide, no member is the newest."""
+        return None

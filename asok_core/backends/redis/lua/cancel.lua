@@ -3,7 +3,7 @@
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where
 --   they were seen; of no account for delayed), then each, oldest first:
---   SHA-1 (pending) or envelope (delayed), id, queue, function, unique
+--   mark (pending) or envelope (delayed), id, queue, function, unique
 -- Reply: per job 1 cancelled; 0 no longer there
 local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
 local list = queue ~= '' and pending_key(ns, queue)
@@ -14,9 +14,9 @@ expect('list', trash .. ':at')
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 
-local indexes, envelopes, digests = {}, {}, {}
-for i = 8, #ARGV, 5 do digests[#digests + 1] = ARGV[i] end
-if list then indexes, envelopes = find(list, tonumber(ARGV[6]), tonumber(ARGV[7]), digests) end
+local indexes, envelopes, marks = {}, {}, {}
+for i = 8, #ARGV, 5 do marks[#marks + 1] = ARGV[i] end
+if list then indexes, envelopes = find(list, tonumber(ARGV[6]), tonumber(ARGV[7]), marks) end
 
 local function take(n)
   if list then
@@ -24,17 +24,17 @@ local function take(n)
     swap(list, indexes[n], op)
     return placed(swap_back(list, indexes[n], envelopes[n]), 'LPUSH', trash, envelopes[n])
   end
-  local score = redis.call('ZSCORE', delayed, digests[n])
+  local score = redis.call('ZSCORE', delayed, marks[n])
   if not score then return false end
-  redis.call('ZREM', delayed, digests[n])
-  local function undo() redis.call('ZADD', delayed, score, digests[n]) end
-  placed(undo, 'LPUSH', trash, digests[n])
+  redis.call('ZREM', delayed, marks[n])
+  local function undo() redis.call('ZADD', delayed, score, marks[n]) end
+  placed(undo, 'LPUSH', trash, marks[n])
   redis.call('LPUSH', trash .. ':at', score)
   return true
 end
 
 local replies, applied = {}, 0
-for n = 1, #digests do
+for n = 1, #marks do
   replies[n] = 0
   if take(n) then
     local at = 9 + (n - 1) * 5
@@ -45,7 +45,7 @@ for n = 1, #digests do
     replies[n], applied = 1, applied + 1
   end
 end
-if list then sweep(list, applied, op) end
+if list then sweep(list, applied, op, tonumber(ARGV[6])) end
 if applied > 0 then
   redis.call('EXPIRE', trash, TRASH_TTL)
   redis.call('EXPIRE', trash .. ':at', TRASH_TTL)

@@ -1,6 +1,6 @@
 -- needs: take audit
 -- purge: chosen dead letters -> trash, as they are. One batch, one step.
--- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), then each, oldest first: digest,
+-- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), then each, oldest first: mark,
 --   how many older letters stay behind (where a restore puts it)
 -- Reply: per letter 1 purged; 0 no longer there
 local ns, op = ARGV[1], ARGV[2]
@@ -9,11 +9,11 @@ expect_audit(ns, op)
 expect('list', trash)
 expect('list', trash .. ':at')
 
-local digests = {}
-for i = 7, #ARGV, 2 do digests[#digests + 1] = ARGV[i] end
-local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), digests)
+local marks = {}
+for i = 7, #ARGV, 2 do marks[#marks + 1] = ARGV[i] end
+local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 local replies, applied = {}, 0
-for n = 1, #digests do
+for n = 1, #marks do
   replies[n] = 0
   if indexes[n] then
     swap(dead, indexes[n], op)
@@ -22,7 +22,7 @@ for n = 1, #digests do
     replies[n], applied = 1, applied + 1
   end
 end
-sweep(dead, applied, op)
+sweep(dead, applied, op, tonumber(ARGV[5]))
 if applied > 0 then
   redis.call('EXPIRE', trash, TRASH_TTL)
   redis.call('EXPIRE', trash .. ':at', TRASH_TTL)

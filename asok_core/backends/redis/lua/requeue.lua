@@ -1,7 +1,7 @@
 -- needs: record stats places take audit
 -- requeue: dead letters -> pending (queue list, left) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), 'keep' (the letter itself goes to
---   the trash) or '', then each, oldest first: digest, envelope, id, queue, function, retries, unique
+--   the trash) or '', then each, oldest first: mark, envelope, id, queue, function, retries, unique
 -- Reply: per letter 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
 --   key is held by another job
 local ns, op, keep = ARGV[1], ARGV[2], ARGV[7] == 'keep'
@@ -11,9 +11,9 @@ if keep then expect('list', trash) end
 
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-local digests = {}
-for i = 8, #ARGV, 7 do digests[#digests + 1] = ARGV[i] end
-local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), digests)
+local marks = {}
+for i = 8, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
+local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 
 local function requeue(letter, index, envelope, id, queue, task, retries, unique)
   local holder = unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique)
@@ -36,7 +36,7 @@ end
 
 local REASONS = { [2] = 'its queue is not a list', [3] = 'its unique key is held by another job' }
 local replies, applied, refused = {}, 0, {}
-for n = 1, #digests do
+for n = 1, #marks do
   local reply = 0
   if indexes[n] then
     local at = 9 + (n - 1) * 7
@@ -46,7 +46,7 @@ for n = 1, #digests do
   if reply == 1 then applied = applied + 1 end
   if REASONS[reply] then refused[REASONS[reply]] = (refused[REASONS[reply]] or 0) + 1 end
 end
-sweep(dead, applied, op)
+sweep(dead, applied, op, tonumber(ARGV[5]))
 if keep and applied > 0 then redis.call('EXPIRE', trash, TRASH_TTL) end
 note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')
 write_tally(ns, tonumber(time[1]))

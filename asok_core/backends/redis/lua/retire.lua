@@ -1,15 +1,15 @@
 -- needs: record places take
 -- The second step of purging a queue: jobs that are in the trash already get the record `cancelled`,
 --   their unique keys are freed and whoever waits is told. Moves nothing; doing it twice is harmless.
--- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: SHA-1, id, queue, function, unique
+-- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: mark, id, queue, function, unique
 -- Reply: how many are still in the trash
 local ns, trash = ARGV[1], ARGV[1] .. ':trash:' .. ARGV[2]
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-local digests, retired = {}, 0
-for i = 5, #ARGV, 5 do digests[#digests + 1] = ARGV[i] end
-local indexes = find(trash, tonumber(ARGV[3]), tonumber(ARGV[4]), digests)
-for n = 1, #digests do
+local marks, retired = {}, 0
+for i = 5, #ARGV, 5 do marks[#marks + 1] = ARGV[i] end
+local indexes = find(trash, tonumber(ARGV[3]), tonumber(ARGV[4]), marks)
+for n = 1, #marks do
   if indexes[n] then
     local at = 6 + (n - 1) * 5
     local id, queue, task, unique = unpack(ARGV, at, at + 3)

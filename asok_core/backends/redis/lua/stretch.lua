@@ -1,7 +1,7 @@
 -- The next stretch of a list for a walk from its consuming end that must not lose its place, whatever
 --   others push, take or put back meanwhile. Writes nothing.
 -- ARGV: list, how many elements the walk has passed over and left in place, the last of these (its
---   anchor), count, bytes at most
+--   anchor), count, bytes at most, how many to read at first, for they may be large
 -- Reply: { passed over by now (0: the anchor is gone, and the walk begins again), length, elements
 --   oldest first ... }
 local list, passed, anchor = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -11,7 +11,7 @@ if passed > 0 and redis.call('LINDEX', list, -passed) ~= anchor then
   local index = redis.call('LPOS', list, anchor, 'RANK', -1)
   passed = index and length - index or 0
 end
-local out, bytes, step = { passed, length }, 0, 4
+local out, bytes, step = { passed, length }, 0, tonumber(ARGV[6])
 while count > 0 and bytes < most do
   local n = math.min(step, count)
   local from = #out - 2 + passed
@@ -21,7 +21,6 @@ while count > 0 and bytes < most do
     bytes = bytes + #seen[i]
   end
   if #seen < n then break end
-  -- Few at first, for they may be large.
-  count, step = count - n, bytes > most / 8 and 4 or math.min(step * 2, 64)
+  count, step = count - n, bytes > most / 8 and 4 or step * 2
 end
 return out

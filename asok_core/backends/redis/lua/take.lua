@@ -1,34 +1,44 @@
 -- Fragment (put before a script that says `needs: take`): chosen elements out of the middle of a list.
--- find(list, lo, hi, digests): where elements are now that were seen from index lo to hi (negative:
---   counted from the consuming end, which pushes do not shift). digests: SHA-1 of each. They are looked
---   for there, then a little further, for others may have taken from that end or put back to it.
---   Returns, by number of the digest, index and element; nothing where it is gone.
+-- find(list, lo, hi, marks): where elements are now that were seen from index lo to hi (negative:
+--   counted from the consuming end, which pushes do not shift). A mark is an element's SHA-1 and, right
+--   behind it, how many it was away from hi. It is looked for there, then between lo and hi, then a
+--   little further, for others may have taken from that end or put back to it.
+--   Returns, by number of the mark, index and element; nothing where it is gone.
 -- LREM by value would search the list once for each of them. Instead each is overwritten with a
--- tombstone (swap), which nobody sees, and one LREM from the near end takes all of those (sweep).
+-- tombstone (swap), which nobody sees, and one LREM from the nearer end takes all of those (sweep).
 local SLACK = 1000
 
-local function find(list, lo, hi, digests)
-  local wanted, missing, indexes, elements = {}, #digests, {}, {}
-  for n, digest in ipairs(digests) do
-    wanted[digest] = wanted[digest] or {}
-    table.insert(wanted[digest], n)
+local function find(list, lo, hi, marks)
+  local wanted, missing, indexes, elements = {}, 0, {}, {}
+  local seen = redis.call('LRANGE', list, lo, hi)
+  for n, mark in ipairs(marks) do
+    local digest, away = string.sub(mark, 1, 40), tonumber(string.sub(mark, 41))
+    local element = away and seen[#seen - away]
+    if element and redis.sha1hex(element) == digest then
+      indexes[n], elements[n], seen[#seen - away] = hi - away, element, false
+    else
+      wanted[digest] = wanted[digest] or {}
+      table.insert(wanted[digest], n)
+      missing = missing + 1
+    end
   end
-  local function look(from, to)
-    if missing == 0 or to < from then return end
-    local seen = redis.call('LRANGE', list, from, to)
-    for i = #seen, 1, -1 do
-      local numbers = wanted[redis.sha1hex(seen[i])]
+  local function look(to, among)
+    for i = #among, 1, -1 do
+      if missing == 0 then return end
+      local numbers = among[i] and wanted[redis.sha1hex(among[i])]
       if numbers and numbers[1] then
         local n = table.remove(numbers, 1)
-        indexes[n], elements[n] = to - (#seen - i), seen[i]
+        indexes[n], elements[n] = to - (#among - i), among[i]
         missing = missing - 1
-        if missing == 0 then return end
       end
     end
   end
-  look(lo, hi)
-  look(hi + 1, math.min(-1, hi + SLACK))
-  look(lo - SLACK, lo - 1)
+  look(hi, seen)
+  if missing > 0 and hi < -1 then
+    local to = math.min(-1, hi + SLACK)
+    look(to, redis.call('LRANGE', list, hi + 1, to))
+  end
+  if missing > 0 then look(lo - 1, redis.call('LRANGE', list, lo - SLACK, lo - 1)) end
   return indexes, elements
 end
 
@@ -38,6 +48,8 @@ local function swap_back(list, index, element)
   return function() redis.call('LSET', list, index, element) end
 end
 
-local function sweep(list, count, op)
-  if count > 0 then redis.call('LREM', list, -count, 'asok:taken:' .. op) end
+local function sweep(list, count, op, lo)
+  if count == 0 then return end
+  local from_left = -lo * 2 > redis.call('LLEN', list)
+  redis.call('LREM', list, from_left and count or -count, 'asok:taken:' .. op)
 end
