@@ -236,7 +236,7 @@ OPERATIONS = (
     ),
     OperatorAction(
         "requeue_all", "R", "requeue all", "put back all dead letters that are shown",
-        "Act", frozenset({"dead"}),
+        "Act", frozenset({"dead"}), footer=True,
         perform=lambda op, plan, watch: op.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
         word="requeue", twin=twins.dead_letters("requeue"),
@@ -250,7 +250,7 @@ OPERATIONS = (
     ),
     OperatorAction(
         "purge_all", "D", "purge all", "move all dead letters that are shown to the trash",
-        "Act", frozenset({"dead"}),
+        "Act", frozenset({"dead"}), footer=True,
         perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.dead_letters("purge"), aftermath=_UNDO,

@@ -20,11 +20,11 @@ def warnings(snapshot: Snapshot, dead_cap: int) -> list[str]:
         names = ", ".join(f"{q.name} ({q.pending:,})" for q in alone[:3])
         more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
         found.append(f"no worker serves {names}{more}")
-    for worker in snapshot.workers:
-        if worker.beat_at is not None and snapshot.taken_at - worker.beat_at > STALE_AFTER:
-            found.append(
-                f"worker {worker.id} has not beaten for {ago(worker.beat_at, snapshot.taken_at)}"
-            )
+    found += [
+        f"worker {worker.id} has not beaten for {ago(worker.beat_at, snapshot.taken_at)}"
+        for worker in snapshot.workers
+        if worker.beat_at is not None and snapshot.taken_at - worker.beat_at > STALE_AFTER
+    ]
     if snapshot.due > OVERDUE:
         found.append(f"{snapshot.due:,} delayed jobs are due, and no worker promotes them")
     if snapshot.orphaned:

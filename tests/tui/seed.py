@@ -194,6 +194,13 @@ def traffic(
             client.expire(key, 3600 if name == "s" else 86_400)
 
 
+def workers(client: redis.Redis) -> None:
+    """Two workers that have just beaten."""
+    client.delete(*client.keys(f"{KEYS.namespace}:active:*") or ("none",))
+    worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
+    worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)
+
+
 def shop(client: redis.Redis) -> None:
     """A shop on an ordinary bad day: the whole picture."""
     now = server_time(client)
@@ -205,8 +212,7 @@ def shop(client: redis.Redis) -> None:
     delayed(client, 14)
     client.rpush(KEYS.dead, *letters(now, 46))
     recent(client, 60)
-    worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
-    worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)
+    workers(client)
     traffic(client, "high", 42, failing=0.02, growth=1.0)
     traffic(client, "default", 160, failing=0.09, growth=0.86)
     traffic(client, "low", 9, failing=0.0, growth=1.0)

@@ -124,7 +124,8 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.sees("Purge 4 dead letters?")
     terminal.press("BTab")
     terminal.press("-l", "purge")
-    terminal.press("Enter", "Enter")
+    terminal.sees("│  purge  ")
+    terminal.press("Tab", "Tab", "Enter")
     terminal.sees("Purged 4 dead letters")
     assert redis_client.llen(KEYS.dead) == 0
     terminal.press("q")

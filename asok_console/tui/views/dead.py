@@ -171,6 +171,12 @@ class DeadView(JobListView):
             self.causes.show_rows(survey.ranked, snapshot.taken_at)
         self.refresh_heading()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Causes are neither marked nor copied."""
+        if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
+            return False
+        return super().check_action(action, parameters)
+
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are shown, or all of the cause under the cursor."""
         if self.grouped:

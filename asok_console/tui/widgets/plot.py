@@ -17,6 +17,7 @@ from asok_console.tui.widgets.columns import fit
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
+MARGIN = 2
 AXIS = 7
 """Cells at the left for the figures of the axis."""
 
@@ -65,7 +66,7 @@ class Plot(Widget):
         self._measure()
 
     def _measure(self) -> None:
-        width = max(self.size.width - AXIS - 1, 1)
+        width = max(self.size.width - AXIS - 1 - MARGIN, 1)
         bands = [pool(s.values, width) for s in self._series]
         length = len(bands[0]) if bands else 0
         # Buckets share the width as evenly as whole cells allow.

@@ -1,0 +1,84 @@
+"""Pictures of the real console on a real Redis with the data of a shop: ``make screenshots``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import redis
+
+FOLDER = Path(__file__).parent.parent / "screenshots"
+
+SCENES: dict[str, tuple[str, ...]] = {
+    "overview": ("1",),
+    "pending": ("2",),
+    "delayed": ("3",),
+    "jobs": ("4",),
+    "workers": ("5",),
+    "dead-letters": ("6", "j", "space", "j", "space"),
+    "causes": ("6", "v"),
+    "job": ("6", "enter"),
+    "requeue": ("6", "space", "space", "space", "r"),
+    "purge": ("6", "D"),
+    "help": ("6", "question_mark"),
+}
+"""Keys that lead to each picture."""
+
+
+async def picture(
+    url: str, keys: tuple[str, ...], size: tuple[int, int], theme: str = "asok-dark"
+) -> str:
+    """The console after some keys, as SVG."""
+    from asok_console.tui.app import ConsoleApp, Session
+    from asok_core.config import Settings
+    from asok_core.inspector import open_operator, open_reader
+    from tests.conftest import SECRET_KEY
+    from tests.tui.steady import Steady
+
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY}
+    )
+    operator = open_operator(settings)
+    session = Session(
+        Steady(open_reader(settings)), operator, "redis://cache.internal:6379/0", theme=theme
+    )
+    app = ConsoleApp(session)
+    async with app.run_test(size=size) as pilot:
+        while app.snapshot is None:
+            await pilot.pause(0.02)
+        for key in keys:
+            await pilot.press(key)
+            # Windows come from the poller's thread.
+            await pilot.pause(0.25)
+        await pilot.pause(0.3)
+        drawn = app.export_screenshot(title="asok console")
+    operator.close()
+    return drawn
+
+
+async def main() -> None:
+    """Draw all scenes, and the Overview on a light screen and a small one."""
+    from asok_console.demo.embedded import EmbeddedRedis
+    from tests.tui import seed
+
+    FOLDER.mkdir(exist_ok=True)
+    with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
+        seed.shop(client)
+        pictures = [(name, keys, (120, 36), "asok-dark") for name, keys in SCENES.items()]
+        pictures.append(("overview-light", ("1",), (120, 36), "asok-light"))
+        pictures.append(("overview-80x24", ("1",), (80, 24), "asok-dark"))
+        for name, keys, size, theme in pictures:
+            # A worker that is silent for long would be pointed out.
+            seed.workers(client)
+            drawn = await picture(server.url, keys, size, theme)
+            (FOLDER / f"{name}.svg").write_text(drawn, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for variable in ("NO_COLOR", "TEXTUAL_THEME"):
+        if os.environ.pop(variable, None):
+            # Textual reads them when it is imported.
+            os.execv(sys.executable, [sys.executable, "-m", "tests.screenshots"])
+    asyncio.run(main())
