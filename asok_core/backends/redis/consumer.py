@@ -9,7 +9,7 @@ from typing import Literal
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.session import Session
+from asok_core.backends.redis.standing import StandingLink
 
 Verb = Literal["complete", "retry", "fail", "cancel", "return"]
 
@@ -96,12 +96,12 @@ class Consumer:
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
         self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
         self._script = script("cycle")
-        self._session = Session(endpoint, f"asok:{process}:cycle")
+        self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
 
     @property
     def link(self) -> Link:
         """The connection, opened when first needed. Raises Unreachable."""
-        return self._session.link
+        return self._standing.link
 
     def cycle(self, outcomes: Sequence[Outcome], starts: Sequence[Start], slots: int) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply."""
@@ -138,7 +138,7 @@ class Consumer:
                 1 if s.returnable else 0,
             )
         left, now, settled, admitted, claimed, paused, suspects, dropped, broken = (
-            self._session.run(self._script, args)
+            self._standing.run(self._script, args)
         )
         names = self.queues
         return Turn(
@@ -158,7 +158,7 @@ class Consumer:
 
     def held(self) -> list[Claim]:
         """Every envelope in this process's active lists, newest first. After a reconnect."""
-        replies = self._session.pipeline(
+        replies = self._standing.pipeline(
             [("LRANGE", self.keys.active(self.process, name), 0, -1) for name in self.queues]
         )
         return [
@@ -172,9 +172,9 @@ class Consumer:
         """How many processes died while running each job."""
         if not job_ids:
             return []
-        counts = self._session.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
+        counts = self._standing.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
         return [int(count or 0) for count in counts]
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        self._session.close()
+        self._standing.close()

@@ -10,7 +10,7 @@ from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.session import Session
+from asok_core.backends.redis.standing import StandingLink
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
@@ -65,13 +65,13 @@ class Registry:
         self._limit = crash_limit
         self._dlq_max = dlq_max
         self._lease = lease
-        self._session = Session(endpoint, name)
+        self._standing = StandingLink(endpoint, name)
         self._cursor: int | bytes = 0
 
     @property
     def link(self) -> Link:
         """The connection, opened when first needed. Raises Unreachable."""
-        return self._session.link
+        return self._standing.link
 
     def beat(self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg]) -> Beat:
         """Take or renew the lease of ``worker`` and publish ``fields`` about it."""
@@ -167,7 +167,7 @@ class Registry:
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        self._session.close()
+        self._standing.close()
 
     def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
         job = payload.job

@@ -18,7 +18,7 @@ import redis
 from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consumer import Claim
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.session import end_clients
+from asok_core.backends.redis.standing import end_clients
 from asok_core.errors import AsokError, Unreachable
 
 logger = logging.getLogger("asok.worker")
