@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
+from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operator import RedisOperator
-from asok_core.backends.roles import CommandResult, Scope
-from asok_core.errors import UsageError
+from asok_core.backends.roles import CommandResult, Progress, Scope
+from asok_core.errors import Unreachable, UsageError
 from asok_core.states import Place
 from tests.operator.conftest import KEYRING, Bench, job_id, number
 
@@ -176,3 +180,22 @@ def settled_length(bench: Bench) -> None:
             return
         before = now
         time.sleep(0.1)
+
+
+def test_redis_that_goes_in_the_middle_is_told_with_what_was_done(
+    embedded_redis: Callable[..., EmbeddedRedis],
+) -> None:
+    server = embedded_redis()
+    with redis.Redis.from_url(server.url) as client:
+        operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
+        bench = Bench(client, server.url, operator)
+        bench.die(*(bench.job() for _ in range(900)))
+
+        def close(progress: Progress) -> bool:
+            if progress.applied == 600:
+                server.close()
+            return True
+
+        with pytest.raises(Unreachable, match="at least 600 were done before that"):
+            operator.requeue(ALL, watch=close)
+        operator.close()

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import redis
-
-from asok_core.backends.redis.audit import Operation, operator_name
 from asok_core.backends.redis.burial import bury
-from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scopes import (
-    among_newest,
     expect_place,
     expect_queue,
-    freeze,
-    spelled,
 )
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.sweep import Sweep
+from asok_core.backends.redis.session import Session
 from asok_core.backends.redis.trash import purge_whole, restore
 from asok_core.backends.redis.verdicts import (
     cancel_delayed_verdict,
@@ -32,34 +23,18 @@ from asok_core.backends.redis.verdicts import (
     purge_verdict,
     requeue_verdict,
 )
-from asok_core.backends.redis.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.roles import CommandResult, Scope, Watch
-from asok_core.errors import Refused, SettingsError, UsageError
+from asok_core.errors import UsageError
 from asok_core.states import Place
-from asok_core.wire import Keyring, check_arguments
-
-PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
-"""Places as the audit and the scripts name them."""
-FRONT_AT_MOST = 200
-FRONT_BATCH = 10
-"""Jobs that go to the front of a queue: each is looked for through the whole list."""
+from asok_core.wire import check_arguments
 
 
-class RedisOperator:
+class RedisOperator(Session):
     """Acts on jobs and queues. For any number of threads; raises Unreachable or Refused.
 
     ``keyring`` may be None: then whatever needs a signature raises SettingsError. ``who`` is what the
     audit says, ``user@host`` by default.
     """
-
-    def __init__(
-        self, endpoint: Endpoint, keys: Keys, keyring: Keyring | None, *, who: str | None = None
-    ) -> None:
-        self.keys = keys
-        self.pool = LinkPool(endpoint)
-        self._keyring = keyring
-        self._who = who or operator_name()
-        self._where = f"{endpoint.shown} {keys.namespace}"
 
     def requeue(
         self,
@@ -180,19 +155,8 @@ class RedisOperator:
     def _move_front(self, scope: Scope) -> CommandResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
             raise UsageError(f"name the jobs that go to the front, at most {FRONT_AT_MOST}")
-        queue = name_bytes(scope.queue or "")
         with self._link() as link:
-            sweep = self._prepared(link, "move", scope)
-            # Youngest first, each before all that were moved already: so they keep their order.
-            rows = sweep.gather()[::-1]
-            for start in range(0, len(rows), FRONT_BATCH):
-                batch = rows[start : start + FRONT_BATCH]
-                envelopes = [row.payload.raw for row in batch]
-                args = [*sweep.operation.header(), queue, *envelopes]
-                sweep.tally.count(
-                    [row.key for row in batch], link.run(script("move_front"), (), args)
-                )
-            return sweep.finish("done")
+            return move_front(self._prepared(link, "move", scope), name_bytes(scope.queue or ""))
 
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
         """Undo a purge, a cancel or an edit: the same bytes back to where they were.
@@ -257,73 +221,3 @@ class RedisOperator:
             changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
         skipped = {} if changed else {otherwise: 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self.pool.close()
-
-    def _prepared(
-        self,
-        link: Link,
-        action: str,
-        scope: Scope,
-        watch: Watch | None = None,
-        rate: float | None = None,
-    ) -> Sweep:
-        key = self._key(scope)
-        frozen = freeze(link, scope, key)
-        walk: Walk = ScoreWalk(key)
-        if scope.place is not Place.DELAYED:
-            walk = ListWalk(key)
-            if scope.place is Place.DEAD and scope.ids:
-                walk.begin_near(*among_newest(link, scope.ids, key))
-        return Sweep(
-            link=link,
-            operation=self._operation(action, scope),
-            scope=scope,
-            frozen=frozen,
-            walk=walk,
-            keyring=self._keyring,
-            watch=watch,
-            rate=rate,
-        )
-
-    def _key(self, scope: Scope) -> bytes:
-        if scope.place is Place.DELAYED:
-            return name_bytes(self.keys.delayed)
-        if scope.place is Place.DEAD:
-            return name_bytes(self.keys.dead)
-        return name_bytes(self.keys.queue(scope.queue or "default"))
-
-    def _operation(self, action: str, scope: Scope) -> Operation:
-        return Operation(
-            self.keys,
-            action,
-            self._who,
-            self._where,
-            PLACES.get(scope.place, ""),
-            scope.queue or "",
-            scope.words or spelled(scope),
-        )
-
-    def _keyring_for(self, action: str) -> Keyring:
-        if self._keyring is None:
-            raise SettingsError(
-                f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
-            )
-        return self._keyring
-
-    @contextmanager
-    def _link(self) -> Iterator[Link]:
-        try:
-            with self.pool.borrow() as link:
-                yield link
-        except redis.ResponseError as error:
-            raise Refused(_told(error)) from error
-
-
-def _told(error: redis.ResponseError) -> str:
-    """One line for an operator: a script's error has the reason behind its own place."""
-    text = str(error).splitlines()[0]
-    found = re.search(r"WRONGTYPE .* should be a \w+", text)
-    return f"nothing was changed: {found[0].removeprefix('WRONGTYPE ')}" if found else text

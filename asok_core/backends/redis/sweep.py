@@ -97,10 +97,16 @@ class Sweep:
         try:
             while self._step(script, frame, judge):
                 pass
-        except AsokError:
+        except AsokError as error:
             with suppress(AsokError):
                 self.finish("failed")
-            raise
+            if not self.tally.applied:
+                raise
+            # The last batch may be done as well, if only its reply was lost.
+            raise type(error)(
+                f"{error}; at least {self.tally.applied:,} were done before that: "
+                f"see {self.operation.id} in the audit"
+            ) from error
         return self.finish("cancelled" if self.cancelled else "done")
 
     def gather(self) -> list[Row]:

@@ -1,0 +1,25 @@
+"""Pending jobs to the front of their queue."""
+
+from __future__ import annotations
+
+from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.sweep import Sweep
+from asok_core.backends.roles import CommandResult
+
+FRONT_AT_MOST = 200
+FRONT_BATCH = 10
+"""Jobs of one script: each is looked for through the whole list."""
+
+
+def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
+    """Move what is in scope to where workers take from, in the order it has."""
+    # Youngest first, each before all that were moved already: so they keep their order.
+    rows = sweep.gather()[::-1]
+    sweep.operation.begin(sweep.link)
+    for start in range(0, len(rows), FRONT_BATCH):
+        batch = rows[start : start + FRONT_BATCH]
+        envelopes = [row.payload.raw for row in batch]
+        args = [*sweep.operation.header(), queue, *envelopes]
+        replies = sweep.link.run(script("move_front"), (), args)
+        sweep.tally.count([row.key for row in batch], replies)
+    return sweep.finish("done")
