@@ -1,0 +1,107 @@
+"""What every action of an operator needs: a connection, an audit entry, a scope made ready."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from asok_core.backends.redis.audit import Operation, operator_name
+from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.scopes import among_newest, freeze, spelled
+from asok_core.backends.redis.sweep import Sweep
+from asok_core.backends.redis.walks import ListWalk, ScoreWalk, Walk
+from asok_core.backends.roles import Scope, Watch
+from asok_core.errors import Refused, SettingsError
+from asok_core.states import Place
+from asok_core.wire import Keyring
+
+PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
+"""Places as the audit and the scripts name them."""
+
+
+class OperatorSession:
+    """One operator at one Redis, for any number of threads."""
+
+    def __init__(
+        self, endpoint: Endpoint, keys: Keys, keyring: Keyring | None, *, who: str | None = None
+    ) -> None:
+        self.keys = keys
+        self.pool = LinkPool(endpoint)
+        self._keyring = keyring
+        self._who = who or operator_name()
+        self._where = f"{endpoint.shown} {keys.namespace}"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.pool.close()
+
+    def _prepared(
+        self,
+        link: Link,
+        action: str,
+        scope: Scope,
+        watch: Watch | None = None,
+        rate: float | None = None,
+    ) -> Sweep:
+        key = self._key(scope)
+        frozen = freeze(link, scope, key)
+        walk: Walk = ScoreWalk(key)
+        if scope.place is not Place.DELAYED:
+            walk = ListWalk(key)
+            if scope.place is Place.DEAD and scope.ids:
+                walk.begin_near(*among_newest(link, scope.ids, key))
+        return Sweep(
+            link=link,
+            operation=self._operation(action, scope),
+            scope=scope,
+            frozen=frozen,
+            walk=walk,
+            keyring=self._keyring,
+            watch=watch,
+            rate=rate,
+        )
+
+    def _key(self, scope: Scope) -> bytes:
+        if scope.place is Place.DELAYED:
+            return name_bytes(self.keys.delayed)
+        if scope.place is Place.DEAD:
+            return name_bytes(self.keys.dead)
+        return name_bytes(self.keys.queue(scope.queue or "default"))
+
+    def _operation(self, action: str, scope: Scope) -> Operation:
+        return Operation(
+            self.keys,
+            action,
+            self._who,
+            self._where,
+            PLACES.get(scope.place, ""),
+            scope.queue or "",
+            scope.words or spelled(scope),
+        )
+
+    def _keyring_for(self, action: str) -> Keyring:
+        if self._keyring is None:
+            raise SettingsError(
+                f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
+            )
+        return self._keyring
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        try:
+            with self.pool.borrow() as link:
+                yield link
+        except redis.ResponseError as error:
+            raise Refused(_told(error)) from error
+
+
+def _told(error: redis.ResponseError) -> str:
+    """One line for an operator: a script's error has the reason behind its own place."""
+    text = str(error).splitlines()[0]
+    found = re.search(r"WRONGTYPE .* should be a \w+", text)
+    return f"nothing was changed: {found[0].removeprefix('WRONGTYPE ')}" if found else text
