@@ -7,13 +7,13 @@ from typing import Any
 
 from asok_core.backends.redis.burial import bury
 from asok_core.backends.redis.moving import FRONT_AT_MOST, move_front
+from asok_core.backends.redis.operator_session import OperatorSession
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scopes import (
     expect_place,
     expect_queue,
 )
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.session import Session
 from asok_core.backends.redis.trash import purge_whole, restore
 from asok_core.backends.redis.verdicts import (
     cancel_delayed_verdict,
@@ -29,7 +29,7 @@ from asok_core.states import Place
 from asok_core.wire import check_arguments
 
 
-class RedisOperator(Session):
+class RedisOperator(OperatorSession):
     """Acts on jobs and queues. For any number of threads; raises Unreachable or Refused.
 
     ``keyring`` may be None: then whatever needs a signature raises SettingsError. ``who`` is what the

@@ -1,107 +1,72 @@
-"""What every action of an operator needs: a connection, an audit entry, a scope made ready."""
+"""A connection that comes back: one thread's link to Redis, and an end to what the former one left."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
+from typing import Any
 
-import redis
-
-from asok_core.backends.redis.audit import Operation, operator_name
-from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
-from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import among_newest, freeze, spelled
-from asok_core.backends.redis.sweep import Sweep
-from asok_core.backends.redis.walks import ListWalk, ScoreWalk, Walk
-from asok_core.backends.roles import Scope, Watch
-from asok_core.errors import Refused, SettingsError
-from asok_core.states import Place
-from asok_core.wire import Keyring
-
-PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
-"""Places as the audit and the scripts name them."""
+from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Endpoint, Link
+from asok_core.backends.redis.scripts import Script
 
 
 class Session:
-    """One operator at one Redis, for any number of threads."""
+    """A link that is opened when it is needed, again after each break. For one thread.
 
-    def __init__(
-        self, endpoint: Endpoint, keys: Keys, keyring: Keyring | None, *, who: str | None = None
-    ) -> None:
-        self.keys = keys
-        self.pool = LinkPool(endpoint)
-        self._keyring = keyring
-        self._who = who or operator_name()
-        self._where = f"{endpoint.shown} {keys.namespace}"
+    Before a new link is used the former one is ended on the server: a request that the network still
+    holds must not be carried out after what is asked next.
+    """
+
+    def __init__(self, endpoint: Endpoint, name: str) -> None:
+        self._endpoint = endpoint
+        self._name = name
+        self._link: Link | None = None
+        self._client: int | None = None
+
+    @property
+    def link(self) -> Link:
+        """The link. Raises Unreachable."""
+        if self._link is None or not self._link.open:
+            link = self._endpoint.link(reply_timeout=REPLY_TIMEOUT, name=self._name)
+            client = client_id(link)
+            if self._client is not None:
+                end_clients(link, [self._client], self._name)
+            self._link, self._client = link, client
+        return self._link
+
+    def call(self, *command: Arg) -> Any:
+        """Send one command and read its reply. Raises Unreachable or Refused."""
+        return self.link.call(*command)
+
+    def run(self, script: Script, args: Sequence[Arg]) -> Any:
+        """Run a script. Raises Unreachable or Refused."""
+        return self.link.run(script, (), args)
+
+    def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
+        """Send many commands at once; replies in order, an error reply as an exception object."""
+        return self.link.pipeline(commands)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self.pool.close()
-
-    def _prepared(
-        self,
-        link: Link,
-        action: str,
-        scope: Scope,
-        watch: Watch | None = None,
-        rate: float | None = None,
-    ) -> Sweep:
-        key = self._key(scope)
-        frozen = freeze(link, scope, key)
-        walk: Walk = ScoreWalk(key)
-        if scope.place is not Place.DELAYED:
-            walk = ListWalk(key)
-            if scope.place is Place.DEAD and scope.ids:
-                walk.begin_near(*among_newest(link, scope.ids, key))
-        return Sweep(
-            link=link,
-            operation=self._operation(action, scope),
-            scope=scope,
-            frozen=frozen,
-            walk=walk,
-            keyring=self._keyring,
-            watch=watch,
-            rate=rate,
-        )
-
-    def _key(self, scope: Scope) -> bytes:
-        if scope.place is Place.DELAYED:
-            return name_bytes(self.keys.delayed)
-        if scope.place is Place.DEAD:
-            return name_bytes(self.keys.dead)
-        return name_bytes(self.keys.queue(scope.queue or "default"))
-
-    def _operation(self, action: str, scope: Scope) -> Operation:
-        return Operation(
-            self.keys,
-            action,
-            self._who,
-            self._where,
-            PLACES.get(scope.place, ""),
-            scope.queue or "",
-            scope.words or spelled(scope),
-        )
-
-    def _keyring_for(self, action: str) -> Keyring:
-        if self._keyring is None:
-            raise SettingsError(
-                f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
-            )
-        return self._keyring
-
-    @contextmanager
-    def _link(self) -> Iterator[Link]:
-        try:
-            with self.pool.borrow() as link:
-                yield link
-        except redis.ResponseError as error:
-            raise Refused(_told(error)) from error
+        """Close the link; the next call opens another."""
+        if self._link is not None:
+            self._link.close()
 
 
-def _told(error: redis.ResponseError) -> str:
-    """One line for an operator: a script's error has the reason behind its own place."""
-    text = str(error).splitlines()[0]
-    found = re.search(r"WRONGTYPE .* should be a \w+", text)
-    return f"nothing was changed: {found[0].removeprefix('WRONGTYPE ')}" if found else text
+def client_id(link: Link) -> int | None:
+    """The server's number of a connection; None where the user may not ask (ACL)."""
+    (number,) = link.pipeline([("CLIENT", "ID")])
+    return number if isinstance(number, int) else None
+
+
+def end_clients(link: Link, clients: Collection[int], name: str) -> None:
+    """End connections on the server, if they are there still.
+
+    Since a restart of Redis a number may be another client's, so the name has to be right as well.
+    """
+    if not clients:
+        return
+    (listed,) = link.pipeline([("CLIENT", "LIST", "ID", *clients)])
+    if not isinstance(listed, bytes):
+        return  # not allowed (ACL): what a late request claims is found when the lease ends
+    mark = f" name={name} ".encode()
+    ids = [line.split(b" ", 1)[0][3:] for line in listed.splitlines() if mark in line]
+    link.pipeline([("CLIENT", "KILL", "ID", each) for each in ids])
