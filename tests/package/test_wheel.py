@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import email
-import fcntl
 import os
-import pty
-import struct
 import subprocess
 import sys
 import tarfile
-import termios
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,6 +18,7 @@ from asok_core import __version__
 from asok_core.config import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import ROOT, wait_until
+from tests.pseudo_terminal import open_and_quit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 INSTALL = 300
@@ -145,36 +141,5 @@ def runs_a_job(venv: Path, home: Path, env: Mapping[str, str]) -> None:
 def opens_the_demo(venv: Path, home: Path, env: Mapping[str, str]) -> None:
     settings = {name for each in Settings.declared().values() for name in each.variables}
     bare = {name: value for name, value in env.items() if name not in settings}
-    terminal, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    console = subprocess.Popen(
-        [venv / "bin" / "asok-console", "console", "--demo"],
-        cwd=home,
-        env=bare,
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        start_new_session=True,
-    )
-    os.close(inner)
-    try:
-        drawn = b""
-        screen = shown_on(terminal)
-        while not (b"Overview" in drawn and b"critical" in drawn):
-            drawn += next(screen)
-        os.write(terminal, b"q")
-        for _ in screen:
-            pass
-        assert console.wait(PATIENCE) == 0
-    finally:
-        console.kill()
-        console.wait()
-        os.close(terminal)
-
-
-def shown_on(terminal: int) -> Iterator[bytes]:
-    """What the console draws, until it ends."""
-    # Linux ends the reading of a terminal that nobody holds any more by an error.
-    with suppress(OSError):
-        while part := os.read(terminal, 65536):
-            yield part
+    command = (venv / "bin" / "asok-console", "console", "--demo")
+    assert open_and_quit(command, cwd=home, env=bare, until=("Overview", "critical")) == 0

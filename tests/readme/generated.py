@@ -1,0 +1,69 @@
+"""The parts of the README that are written by what they tell of: ``python -m tests.readme``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from asok_console.tui import actions
+from asok_core.config import Settings
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+EXAMPLES = ("webhook", "thumbnails", "warm_cache", "mail")
+GROUPS = ("Move", "Mark", "Act", "Show", "Get around")
+
+
+def written_anew(text: str) -> str:
+    """A README with its generated parts as they should be."""
+    parts = {"settings": settings_table(), "keys": keys_table()}
+    parts |= {f"example {name}": example(name) for name in EXAMPLES}
+    for name, part in parts.items():
+        text = _between(text, name, part)
+    return text
+
+
+def settings_table() -> str:
+    """The table of settings, from their declaration."""
+    rows = ["| Variable | Default | Allowed | Meaning |", "|---|---|---|---|"]
+    for each in Settings.declared().values():
+        names = " or ".join(f"`{variable}`" for variable in each.variables)
+        default = f"`{each.default}`" if each.default else ""
+        rows.append(f"| {names} | {default} | {each.kind.allowed} | {each.description} |")
+    return "\n".join(rows)
+
+
+def keys_table() -> str:
+    """The table of keys, from the declared actions."""
+    rows = ["| Key | What it does | Where |", "|---|---|---|"]
+    for group in GROUPS:
+        for action in actions.ALL:
+            if action.group == group:
+                keys = " ".join(f"`{key}`" for key in action.all_keys.split())
+                rows.append(f"| {keys} | {action.help} | {_where(action.views)} |")
+    return "\n".join(rows)
+
+
+def example(name: str) -> str:
+    """One of the use cases that the tests run, as it stands in its file."""
+    path = ROOT / "tests" / "examples" / f"{name}.py"
+    _, _, code = path.read_text().partition("from __future__ import annotations\n")
+    code = re.sub(r" +# type: ignore.*", "", code).strip()
+    return f"```python {path.relative_to(ROOT)}\n{code}\n```"
+
+
+def _where(views: frozenset[str]) -> str:
+    if not views:
+        return "everywhere"
+    if views == actions.LISTS:
+        return "every list"
+    return ", ".join(title for name, title in actions.VIEW_TITLES.items() if name in views)
+
+
+def _between(text: str, name: str, part: str) -> str:
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    assert found, f"README.md has no line {begin}"
+    assert closed, f"README.md has no line {end}"
+    return f"{before}{begin}\n{part}\n\n{end}{after}"

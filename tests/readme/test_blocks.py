@@ -1,0 +1,133 @@
+"""A reader who types every block of the README, from the first to the last."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asok_console.demo.embedded import find_redis_server
+from tests.programs import PATIENCE, ROOT
+from tests.pseudo_terminal import open_and_quit
+from tests.readme.blocks import Block, blocks_of
+from tests.readme.generated import EXAMPLES, README
+
+RUN = 200
+
+
+class Reader:
+    """One who reads the README: a checkout, an environment in it, and a folder for a project."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.checkout = folder / "asok-console"
+        self.project = folder / "shop"
+        self.project.mkdir()
+        self.log = folder / "server.log"
+        self._servers: list[subprocess.Popen[bytes]] = []
+        shutil.copytree(
+            ROOT,
+            self.checkout,
+            ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "screenshots"),
+        )
+        venv = self._make_venv()
+        path = [str(venv / "bin"), os.environ.get("PATH", os.defpath)]
+        self.env = {
+            **os.environ,
+            "PATH": os.pathsep.join([*path, str(find_redis_server().parent)]),
+            "VIRTUAL_ENV": str(venv),
+            "HOME": str(folder),
+            "TERM": "xterm-256color",
+            "ASOK_REDIS_URL": redis_url,
+        }
+        self.env.pop("PYTHONPATH", None)
+
+    def _make_venv(self) -> Path:
+        """The environment of the checkout. What we need of others is there, so as not to load it."""
+        venv = self.checkout / ".venv"
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True, timeout=RUN)
+        packages = next(venv.glob("lib/python*/site-packages"))
+        (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+        return venv
+
+    def type(self, block: Block) -> str | None:
+        """Do what a block says; what it printed, where it ran to its end."""
+        folder = self.checkout if "checkout" in block.words else self.project
+        if block.file is not None:
+            (folder / block.file).write_text(block.code)
+            return None
+        assert block.language == "sh", f"nobody can run a block of {block.language!r}"
+        if "terminal" in block.words:
+            words = shlex.split(block.code)
+            assert open_and_quit(words, cwd=folder, env=self.env, until=("Overview",)) == 0
+            return None
+        shell = ("bash", "-euo", "pipefail", "-c", block.code)
+        if "server" in block.words:
+            with self.log.open("ab") as log:
+                server = subprocess.Popen(shell, cwd=folder, env=self.env, stdout=log, stderr=log)
+            self._servers.append(server)
+            return None
+        done = subprocess.run(
+            shell,
+            cwd=folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN,
+            check=False,
+        )
+        said = f"{block.code}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{said}\n{self.log.read_text() if self._servers else ''}"
+        return done.stdout
+
+    def leave(self) -> None:
+        """End what still runs, in order."""
+        for server in self._servers:
+            server.send_signal(signal.SIGTERM)
+        try:
+            assert [server.wait(PATIENCE) for server in self._servers] == [0] * len(self._servers)
+        finally:
+            for server in self._servers:
+                server.kill()
+                server.wait()
+
+
+@pytest.fixture
+def reader(tmp_path: Path, redis_url: str) -> Iterator[Reader]:
+    reader = Reader(tmp_path, redis_url)
+    yield reader
+    reader.leave()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_every_block_works_as_it_is_typed(reader: Reader) -> None:
+    printed: str | None = None
+    for block in blocks_of(README.read_text()):
+        if block.file in {f"tests/examples/{name}.py" for name in EXAMPLES}:
+            # They are programs of the tests, and what stands here is compared with them.
+            continue
+        if block.language != "text":
+            printed = reader.type(block)
+        elif "sample" not in block.words:
+            assert printed is not None, f"line {block.line}: the output of what?"
+            for line in block.code.splitlines():
+                assert line in printed.splitlines(), (
+                    f"line {block.line}: {line}\nis not in\n{printed}"
+                )
+
+
+def test_every_file_is_used_by_a_later_block() -> None:
+    blocks = list(blocks_of(README.read_text()))
+    for position, block in enumerate(blocks):
+        if block.file and not block.file.startswith("tests/"):
+            later = "".join(each.code for each in blocks[position + 1 :])
+            assert Path(block.file).stem in later, f"line {block.line}: nobody runs {block.file}"
