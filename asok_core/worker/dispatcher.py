@@ -51,6 +51,8 @@ class Dispatcher:
     ) -> None:
         self._concurrency = config.concurrency
         self._max_jobs = config.max_jobs
+        self._lease = config.settings.worker_lease
+        self._reconcile_at = 0.0
         self._consumer = consumer
         self._waiters = waiters
         self._execution = execution
@@ -86,6 +88,8 @@ class Dispatcher:
         """Settle, claim, arm the idle wait when nothing is pending, sleep ``patience`` at most."""
         self._collect()
         self._waiters.check()
+        if time.monotonic() >= self._reconcile_at:
+            self.reconcile()
         claiming = self.open and not self.quiet
         slots = self._room() if claiming else 0
         if self._unsettled or self._to_note() or (slots > 0 and not self._waiters.armed):
@@ -105,11 +109,14 @@ class Dispatcher:
         self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
 
     def reconcile(self) -> None:
-        """Compare the active lists with memory, after a reconnect or a lost lease.
+        """Compare the active lists with memory: after a reconnect or a lost lease, and now and then.
 
+        Now and then for what no connection tells of, such as a claim that a network held for minutes.
         What Redis holds for us and we do not know (a lost reply, a predecessor's) goes back; what we
         know and have not begun, and Redis gave to another, is dropped.
         """
+        # A wait that has just taken a job would make it look like a stray.
+        self._admit(self._waiters.disarm(self._consumer.link))
         self._collect()
         self._waiters.end_former(self._consumer.link)
         in_redis = self._consumer.held()
@@ -133,6 +140,7 @@ class Dispatcher:
             stray = Held(claim, job=peek(claim.envelope).job, noted=True)
             self._unsettled.append((stray, self._execution.give_back(stray)))
         self._estranged = False
+        self._reconcile_at = time.monotonic() + self._lease
 
     def give_back_waiting(self) -> None:
         """Return every job that has not begun, in order; the next turn tells Redis."""

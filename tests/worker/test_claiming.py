@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from asok_core.wire import seal
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, foreign_envelope
+from tests.worker.conftest import KEYRING, Desk, RunWorker, foreign_envelope
 
 
 def test_jobs_of_a_queue_run_in_the_order_in_which_they_came(
@@ -231,3 +232,14 @@ def test_all_keys_are_under_the_namespace(
     producer.close()
     assert all(key.startswith(namespace.encode()) for key in desk.client.scan_iter())
     desk.client.flushall()
+
+
+def test_a_claim_that_no_connection_told_of_is_found(desk: Desk, run_worker: RunWorker) -> None:
+    """As when the network delivers a forgotten connection's request minutes later."""
+    run_worker(ASOK_WORKER_LEASE="1s")
+    desk.enqueue("note", "first")
+    desk.hears("first")
+    (worker,) = desk.client.zrange(desk.keys.workers, 0, -1)
+    stray = desk.job("note", "stray")
+    desk.client.lpush(desk.keys.active(f"{worker.decode()}.1", "default"), seal(stray, KEYRING))
+    desk.hears("first", "stray")
