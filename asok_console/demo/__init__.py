@@ -11,9 +11,11 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from asok_core.config import Settings
 
+APP = Path(__file__).parent / "app"
 WORKERS = (
     ("--queues", "critical,mail,default", "--concurrency", "6"),
     ("--queues", "default,media,low", "--concurrency", "4"),
@@ -40,8 +42,12 @@ def session() -> Iterator[Settings]:
         }
         others = {name for each in Settings.declared().values() for name in each.variables}
         inherited = {name: value for name, value in os.environ.items() if name not in others}
+        # On the path as in a project of its own: its tasks are `shop.send_receipt` and so on.
+        inherited["PYTHONPATH"] = os.pathsep.join(
+            (str(APP), *filter(None, (os.environ.get("PYTHONPATH"),)))
+        )
         for program in (
-            ("asok_console.demo.traffic",),
+            ("traffic",),
             *(("asok_console", "worker", "run", *options) for options in WORKERS),
         ):
             command = (sys.executable, "-m", *program)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from asok_console.demo import shop
+import shop
+
 from asok_core import background
 from asok_core.errors import AsokError
 
