@@ -9,12 +9,13 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check screenshots bench bench-console chaos clean
+.PHONY: help demo test check readme screenshots bench bench-console chaos clean
 
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
 	@echo "make test           run the whole test suite"
 	@echo "make check          ruff, mypy and the import contracts"
+	@echo "make readme         write the README's generated parts anew"
 	@echo "make screenshots    draw screenshots/ anew from the real console"
 	@echo "make bench          measure the queue beside others"
 	@echo "make bench-console  measure the console"
@@ -71,6 +72,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+readme: $(VENV)/.dev
+	$(BIN)/python -m tests.readme
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots

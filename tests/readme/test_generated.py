@@ -12,7 +12,7 @@ from tests.screenshots import SCENES
 
 def test_what_is_generated_is_as_it_should_be() -> None:
     text = README.read_text()
-    assert text == written_anew(text), "write README.md anew by `python -m tests.readme`"
+    assert text == written_anew(text), "write its generated parts anew: make readme"
 
 
 def test_every_key_is_in_a_group_that_is_shown() -> None:
