@@ -22,7 +22,7 @@ NEWER_AT_ONCE = 2_000
 COMPARISONS = 50_000_000
 """How much looking for neighbours a restore may cost Redis (three seconds); above, the letters go to
 the oldest end."""
-COMPARISONS_AT_ONCE = 200_000
+COMPARISONS_AT_ONCE = 100_000
 """The same for one script (ten milliseconds)."""
 
 
