@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
 import redis
@@ -156,24 +156,28 @@ class Link:
 
     def call(self, *command: Arg) -> Any:
         """Send one command and read its reply. Raises Unreachable, Refused or ResponseError."""
-        self.send(*command)
-        return self.read()
+        connection = self._connection
+        try:
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+            return connection.read_response()
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
 
     def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
         """Send many commands at once; replies in order, an error reply as an exception object."""
         if not commands:
             return []
-        with self._told():
-            self._connection.send_packed_command(
-                self._connection.pack_commands(commands), check_health=False
-            )
-            replies: list[Any] = []
+        connection, replies = self._connection, []
+        try:
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
             for _ in commands:
                 try:
-                    replies.append(self._connection.read_response())
+                    replies.append(connection.read_response())
                 except redis.ResponseError as error:
                     replies.append(error)
-            return replies
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
+        return replies
 
     def run(self, script: Script, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
         """Run a script by its digest; Redis gets the text when it does not have it yet."""
@@ -184,20 +188,25 @@ class Link:
 
     def send(self, *command: Arg) -> None:
         """Send one command without waiting for the reply."""
-        with self._told():
-            self._connection.send_packed_command(
-                self._connection.pack_command(*command), check_health=False
-            )
+        connection = self._connection
+        try:
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
 
     def read(self) -> Any:
         """Read one reply."""
-        with self._told():
+        try:
             return self._connection.read_response()
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
 
     def readable(self) -> bool:
         """Whether a reply, or a message, has come."""
-        with self._told():
+        try:
             return bool(self._connection.can_read(0))
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
 
     def fileno(self) -> int:
         """The socket's file descriptor, for selectors."""
@@ -212,14 +221,13 @@ class Link:
         self.open = False
         self._connection.disconnect()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            with told(self._shown):
-                yield
-        except Unreachable:
+    def _explain(self, error: redis.RedisError | OSError) -> NoReturn:
+        ours = _explained(error, self._shown)
+        if isinstance(ours, Unreachable):
             self.close()
-            raise
+        if ours is error:
+            raise ours
+        raise ours from error
 
 
 class LinkPool:
@@ -231,28 +239,17 @@ class LinkPool:
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def borrow(self) -> Iterator[Link]:
+    def borrow(self) -> _Borrowed:
         """A connection for the body of a ``with``; a broken one is not put back."""
         with self._lock:
             if self._pid != os.getpid():
                 # The parent's sockets: used from two processes their replies would mix.
                 self._idle, self._pid = [], os.getpid()
             link = self._idle.pop() if self._idle else None
-        link = link or self.endpoint.link()
-        try:
-            yield link
-        except redis.ResponseError:
-            self._give_back(link)
-            raise
-        except BaseException:
-            # A reply may still be under way: the next borrower would read it as its own.
-            link.close()
-            raise
-        else:
-            self._give_back(link)
+        return _Borrowed(self, link or self.endpoint.link())
 
-    def _give_back(self, link: Link) -> None:
+    def give_back(self, link: Link) -> None:
+        """Take a connection back whose replies have all been read."""
         if link.open and self._pid == os.getpid():
             with self._lock:
                 self._idle.append(link)
@@ -263,6 +260,26 @@ class LinkPool:
             idle, self._idle = self._idle, []
         for link in idle:
             link.close()
+
+
+class _Borrowed:
+    """A connection of a pool for the body of a ``with``. A generator would cost a tenth of a trip."""
+
+    __slots__ = ("_link", "_pool")
+
+    def __init__(self, pool: LinkPool, link: Link) -> None:
+        self._pool = pool
+        self._link = link
+
+    def __enter__(self) -> Link:
+        return self._link
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or issubclass(kind, redis.ResponseError):
+            self._pool.give_back(self._link)
+        else:
+            # A reply may still be under way: the next borrower would read it as its own.
+            self._link.close()
 
 
 class ErrorReply(Refused, redis.ResponseError):
@@ -294,30 +311,40 @@ def told(shown: str) -> Iterator[None]:
     """Turn redis-py's errors into ours, each one line that names the server without its password."""
     try:
         yield
-    except redis.AuthenticationError as error:
-        raise Unreachable(
-            f"Redis at {shown} refuses the user or password ({_first_line(error)}); check REDIS_URL"
-        ) from error
-    except redis.TimeoutError as error:
-        raise Unreachable(f"Redis at {shown} does not answer in time") from error
-    except (redis.ConnectionError, OSError) as error:
-        raise Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}") from error
-    except redis.ResponseError as error:
-        text = _first_line(error)
-        word = _word_of(error, text)
-        if word in _PASSING:
-            raise Unreachable(f"Redis at {shown}: {_REFUSALS.get(word, text)}") from error
-        if word in _REFUSALS:
-            raise Refused(f"Redis at {shown} refuses: {_REFUSALS[word]} ({text})") from error
-        if word in ("NOAUTH", "WRONGPASS"):
-            raise Unreachable(f"Redis at {shown} wants a password; check REDIS_URL") from error
-        if isinstance(error, redis.exceptions.NoScriptError | ErrorReply):
+    except (redis.RedisError, OSError) as error:
+        ours = _explained(error, shown)
+        if ours is error:
             raise
-        raise ErrorReply(f"Redis at {shown} answers: {text}") from error
-    except redis.exceptions.InvalidResponse as error:
-        raise Unreachable(
-            f"what answers at {shown} is not a Redis: {_first_line(error)}"
-        ) from error
+        raise ours from error
+
+
+def _explained(error: redis.RedisError | OSError, shown: str) -> Exception:
+    if isinstance(error, redis.AuthenticationError):
+        why = f"refuses the user or password ({_first_line(error)}); check REDIS_URL"
+        return Unreachable(f"Redis at {shown} {why}")
+    if isinstance(error, redis.TimeoutError):
+        return Unreachable(f"Redis at {shown} does not answer in time")
+    if isinstance(error, redis.ConnectionError | OSError):
+        return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")
+    if isinstance(error, redis.ResponseError):
+        return _explained_reply(error, shown)
+    if isinstance(error, redis.exceptions.InvalidResponse):
+        return Unreachable(f"what answers at {shown} is not a Redis: {_first_line(error)}")
+    return error
+
+
+def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:
+    text = _first_line(error)
+    word = _word_of(error, text)
+    if word in _PASSING:
+        return Unreachable(f"Redis at {shown}: {_REFUSALS.get(word, text)}")
+    if word in _REFUSALS:
+        return Refused(f"Redis at {shown} refuses: {_REFUSALS[word]} ({text})")
+    if word in ("NOAUTH", "WRONGPASS"):
+        return Unreachable(f"Redis at {shown} wants a password; check REDIS_URL")
+    if isinstance(error, redis.exceptions.NoScriptError | ErrorReply):
+        return error
+    return ErrorReply(f"Redis at {shown} answers: {text}")
 
 
 def _word_of(error: redis.ResponseError, text: str) -> str:
