@@ -227,6 +227,8 @@ class Chaos:
         if hurt is not None:
             self._counts[blow] += 1
             self._blows.append(Blow(blow, frozenset(hurt), now))
+            with (self._folder / "blows").open("a") as file:
+                file.write(f"{now:.4f} {blow} {worker.name} {worker.pid}\n")
 
     # Each returns the processes that can run no job for now, or None when there was nothing to harm.
 

@@ -17,9 +17,11 @@ import pytest
 import trustme
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.demo.tether import Tether
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application, servers
 from tests.production.test_cluster import bus_port
+from tests.programs import wait_until
 
 PASSWORD = "under-seal"
 
@@ -44,6 +46,12 @@ class Papers:
         authority.cert_pem.write_to_path(self.ca)
         issued.private_key_pem.write_to_path(self.key)
         issued.cert_chain_pems[0].write_to_path(self.cert)
+
+    def options(self, port: int) -> list[str]:
+        """What a server that speaks TLS is told."""
+        files = ("--tls-cert-file", self.cert, "--tls-key-file", self.key)
+        words = ("--tls-port", port, *files, "--tls-ca-cert-file", self.ca)
+        return [*map(str, words), "--tls-auth-clients", "no", "--tls-replication", "yes"]
 
 
 class Terminator:
@@ -107,7 +115,8 @@ def papers(tmp_path: Path) -> Papers:
     return Papers(tmp_path / "papers")
 
 
-WAYS = ["terminator", *(binary for binary in servers() if speaks_tls(binary))]
+CAPABLE = [binary for binary in servers() if speaks_tls(binary)]
+WAYS = ["terminator", *CAPABLE]
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: "terminator" if way == "terminator" else "server")
@@ -122,9 +131,7 @@ def tls_port(
         terminator.close()
         return
     port = bus_port()
-    files = ("--tls-cert-file", papers.cert, "--tls-key-file", papers.key)
-    options = (*files, "--tls-ca-cert-file", papers.ca, "--tls-auth-clients", "no")
-    embedded_redis(*guard, "--tls-port", str(port), *map(str, options), binary=request.param)
+    embedded_redis(*guard, *papers.options(port), binary=request.param)
     yield port
 
 
@@ -171,3 +178,26 @@ def test_a_server_without_tls_is_one_line(
     status = application(f"rediss://127.0.0.1:{server.port}/0").asok("worker", "status")
     assert status.returncode == 3
     assert len(status.stderr.splitlines()) == 1
+
+
+if CAPABLE:
+    # A sentinel tells the port that it watches itself, so no terminator can stand in for TLS here.
+
+    def test_sentinel_and_master_by_tls(
+        application: Callable[..., Application],
+        embedded_redis: Callable[..., EmbeddedRedis],
+        papers: Papers,
+        tmp_path: Path,
+    ) -> None:
+        port, sentinel_port, binary = bus_port(), bus_port(), CAPABLE[-1]
+        embedded_redis(*papers.options(port), binary=binary)
+        settings = tmp_path / "sentinel.conf"
+        settings.write_text(f"port 0\ndir {tmp_path}\nsentinel monitor shop 127.0.0.1 {port} 1\n")
+        options = papers.options(sentinel_port)
+        with Tether([binary, settings, "--sentinel", *options]):
+            place = f"127.0.0.1:{sentinel_port}/shop"
+            app = application(f"rediss+sentinel://{place}?ssl_ca_certs={papers.ca}")
+            wait_until(lambda: app.asok("worker", "status").returncode == 0, "the sentinel")
+            app.run_all()
+            app.url = f"redis+sentinel://{place}"
+            assert app.asok("worker", "status").returncode == 3
