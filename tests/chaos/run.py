@@ -169,7 +169,7 @@ class Chaos:
         began, spoken = time.monotonic(), 0.0
         arrived: dict[str, str] = {}
         share = plan.jobs // len(producers)
-        while time.monotonic() - began < plan.seconds * 2:
+        while time.monotonic() - began < plan.seconds * 1.5:
             for name, ledger in ledgers.items():
                 arrived |= {word: word for word in _words(ledger)}
                 tether = running[name]
@@ -187,7 +187,7 @@ class Chaos:
             blow = random.choices(list(BLOWS), list(BLOWS.values()))[0]
             if random.random() < 0.03:
                 self._kill_producer(random.choice(list(running.values())))
-            self._step(blow, plan.seconds / plan.kills * 0.7)
+            self._step(blow, plan.seconds / plan.kills * 0.6)
             if time.monotonic() - spoken > 20:
                 spoken = time.monotonic()
                 self._say(f"{len(arrived)} enqueued, {self._kills()} kills")
