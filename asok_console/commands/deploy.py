@@ -55,13 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the unit, and print the commands that install it. Returns 0."""
     here = Path.cwd()
-    env_file = here / args.env_file
     unit = WorkerUnit(
         project=args.project or re.sub(r"[^A-Za-z0-9_.-]+", "-", here.name).strip("-.") or "asok",
         user=args.user or _user(here),
         directory=here,
         python=_python(here, args.venv),
-        env_file=env_file,
+        env_file=_plain(here / args.env_file),
         shutdown_timeout=settings.worker_shutdown_timeout,
         lease=settings.worker_lease,
     )
@@ -77,7 +76,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for line in (f"Wrote {path}, which runs {unit.python} as {unit.user}.", *_notes(unit)):
         _say(line)
     _say("On the server, these install it and start it (again):")
-    for command in _commands(path):
+    for command in _commands(unit, path):
         print(command)
     return 0
 
@@ -88,12 +87,32 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{safe(line)}\n")
 
 
-def _commands(path: Path) -> Iterator[str]:
+def _commands(unit: WorkerUnit, path: Path) -> Iterator[str]:
     as_root = "" if os.geteuid() == 0 else "sudo "
+    if unit.env_file == unit.directory / ".env" and _owner(unit.env_file) not in (None, unit.user):
+        # A worker reads the .env of its directory by itself as well, and not as root.
+        yield f"{as_root}chown {unit.user} {shlex.quote(str(unit.env_file))}"
     yield f"{as_root}cp {shlex.quote(str(path))} /etc/systemd/system/"
     yield f"{as_root}systemctl daemon-reload"
     yield f"{as_root}systemctl enable {shlex.quote(path.name)}"
     yield f"{as_root}systemctl restart {shlex.quote(path.name)}"
+
+
+def _plain(path: Path) -> Path:
+    """A path without ``..``, which systemd refuses."""
+    return Path(os.path.normpath(path))
+
+
+def _owner(path: Path) -> str | None:
+    """Whose file it is: a name or a number, or None where there is no file."""
+    try:
+        uid = path.stat().st_uid
+    except OSError:
+        return None
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _user(directory: Path) -> str:
@@ -110,7 +129,7 @@ def _python(directory: Path, named: str | None) -> Path:
     A link must stay a link: by its place Python knows which environment it is.
     """
     if named is not None:
-        python = directory / named / "bin" / "python"
+        python = _plain(directory / named) / "bin" / "python"
         if not _has_worker(python):
             raise UsageError(f"{python} is not there or cannot import asok_console")
         return python

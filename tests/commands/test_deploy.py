@@ -57,6 +57,7 @@ def test_it_writes_the_unit_and_prints_what_installs_it(
     said = capsys.readouterr()
     sudo = "" if os.geteuid() == 0 else "sudo "
     assert said.out.splitlines() == [
+        f"{sudo}chown worker {project}/.env",
         f"{sudo}cp deployment/shop-worker.service /etc/systemd/system/",
         f"{sudo}systemctl daemon-reload",
         f"{sudo}systemctl enable shop-worker.service",
@@ -154,6 +155,24 @@ class TestEnvFile:
     ) -> None:
         assert main(["deploy"]) == 0
         assert "`asok init` makes one" in capsys.readouterr().err
+
+    def test_one_that_only_systemd_reads_keeps_its_owner(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (project.parent / "secrets").write_text("SECRET_KEY=x\n")
+        assert main(["deploy", "--user", "worker", "--env-file", "../secrets"]) == 0
+        said = capsys.readouterr()
+        assert "chown" not in said.out
+        service = read_unit(project / "deployment/shop-worker.service")["Service"]
+        assert service["EnvironmentFile"] == f"{project.parent}/secrets"
+
+    def test_ones_own_stays_ones_own(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["init"]) == 0
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        assert main(["deploy", "--user", me]) == 0
+        assert "chown" not in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         "line",
