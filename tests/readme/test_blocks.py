@@ -47,7 +47,9 @@ class Reader:
             "TERM": "xterm-256color",
             "ASOK_REDIS_URL": redis_url,
         }
-        self.env.pop("PYTHONPATH", None)
+        # Ours may be running under make, and theirs is a make of its own.
+        for variable in ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            self.env.pop(variable, None)
 
     def _make_venv(self) -> Path:
         """The environment of the checkout. What we need of others is there, so as not to load it."""
