@@ -181,9 +181,13 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
     worker.says("Ordered to stop")
-    beats = set()
-    # The order stands at each of its next beats as well.
-    wait_until(lambda: beats.add(desk.client.hget(key, "beat_at")) or len(beats) > 3, "beats")
+    beats: set[bytes] = set()
+
+    def beaten_on() -> bool:
+        beats.add(desk.client.hget(key, "beat_at"))
+        return len(beats) > 3  # and the order stood at each
+
+    wait_until(beaten_on, "three more beats")
     desk.let("job")
     assert worker.ends() == 0
     assert desk.journal() == ["begin job", "end job"]

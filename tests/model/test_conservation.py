@@ -1,0 +1,529 @@
+"""Conservation: whatever happens in whatever order, every job is in exactly one place.
+
+Hypothesis calls every verb on a real Redis, as workers, producers and operators do, while leases and
+records expire under them. After each step the whole of Redis is read: each job has made no move but
+one that the verb may make, as many have moved as the verb says, and counters and records agree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from asok_core.backends.redis.connection import Arg, Endpoint
+from asok_core.backends.redis.consumer import Claim, Consumer, Outcome, Start, Turn, Verb
+from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.registry import Registry
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.config import Settings
+from asok_core.errors import UsageError
+from asok_core.job import Job
+from asok_core.states import Place
+from asok_core.wire import Keyring, bury, peek, seal
+from tests.conftest import SECRET_KEY
+
+KEYRING = Keyring(SECRET_KEY.encode())
+QUEUES = ("high", "default", "low")
+PROCESSES = ("one.1", "one.2", "two.1")
+CRASH_LIMIT = 3
+
+MOVES = {
+    "enqueue": {("", "pending"), ("", "delayed")},
+    "claim": {("pending", "active")},
+    "start": set(),
+    "complete": {("active", "finished")},
+    "retry": {("active", "delayed")},
+    "fail": {("active", "dead")},
+    "return": {("active", "pending")},
+    "promote": {("delayed", "pending")},
+    "recover": {("active", "pending"), ("active", "dead")},
+    "requeue": {("dead", "pending")},
+    "purge": {("dead", "trash"), ("pending", "trash")},
+    "cancel": {("pending", "trash"), ("delayed", "trash")},
+    "restore": {("trash", "dead"), ("trash", "pending"), ("trash", "delayed")},
+    "move": {("pending", "pending")},
+    "pause": set(),
+    "resume": set(),
+    "expiry": set(),
+}
+LISTS = {"queue": "pending", "active": "active", "dlq": "dead", "trash": "trash"}
+"""Second part of a list's name -> the place it is; ``:at`` of a trash holds no jobs."""
+STATUSES = {
+    "pending": {"pending"},
+    "active": {"pending", "running"},
+    "delayed": {"scheduled", "retrying"},
+    "dead": {"failed"},
+    "trash": {"failed", "cancelled"},
+    "finished": {"completed"},
+}
+
+
+@dataclass
+class Memory:
+    """What a worker's process believes to hold."""
+
+    claims: list[Claim] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
+
+
+class Conservation(RuleBasedStateMachine):
+    """Producers, the processes of two workers, their supervisors and an operator."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.client: Any = redis.Redis.from_url(url)
+        self.client.flushall()
+        endpoint = Endpoint(url)
+        chosen = Settings.load({"ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY})
+        self.producer = RedisProducer(chosen)
+        self.operator = RedisOperator(endpoint, Keys(), KEYRING, who="model@test")
+        self.registry = Registry(endpoint, Keys(), crash_limit=CRASH_LIMIT, dlq_max=1000)
+        self.consumers = {
+            process: Consumer(
+                endpoint,
+                Keys(),
+                worker=process.partition(".")[0],
+                process=process,
+                queues=QUEUES,
+                dlq_max=1000,
+            )
+            for process in PROCESSES
+        }
+        self.memories = {process: Memory() for process in PROCESSES}
+        self.places: dict[str, str] = {}
+        self.counters: Counter[str] = Counter()
+        self.crashes: Counter[str] = Counter()
+        self.forgotten: set[str] = set()
+        self.operations: list[str] = []
+        self.number = 0
+        for worker in ("one", "two"):
+            self._beat(worker)
+
+    def teardown(self) -> None:
+        for consumer in self.consumers.values():
+            consumer.close()
+        for each in (self.producer, self.operator, self.registry, self.client):
+            each.close()
+
+    # Producers
+
+    @rule(
+        queue=st.sampled_from(QUEUES),
+        count=st.integers(1, 4),
+        delayed=st.booleans(),
+        unique=st.sampled_from(["", "", "", "a", "b"]),
+    )
+    def enqueue(self, queue: str, count: int, delayed: bool, unique: str) -> None:
+        due = float(self.client.time()[0]) + 3600 if delayed else None
+        jobs = [self._job(queue, due_at=due, unique=unique or None) for _ in range(count)]
+        flags = self.producer.enqueue(jobs)
+        again = self.producer.enqueue(jobs)
+        assert again >= flags, "what is in already is not refused when it is sent again"
+        self._count("enqueued", sum(flags))
+        self._moved("enqueue", sum(flags))
+
+    @rule(queue=st.sampled_from(QUEUES))
+    def a_foreign_producer_pushes(self, queue: str) -> None:
+        job = self._job(queue)
+        self.forgotten.add(job.id)
+        self.client.lpush(Keys().queue(queue), seal(job, KEYRING))
+        self._moved("enqueue", 1)
+
+    # Workers
+
+    @rule(process=st.sampled_from(PROCESSES), slots=st.integers(1, 5))
+    def claim(self, process: str, slots: int) -> None:
+        expected = self._next_in_order(slots) if self._has_lease(process) else []
+        turn = self._cycle(process, [], [], slots)
+        assert [peek(claim.envelope).id for claim in turn.claims] == expected
+        self._moved("claim", len(expected))
+
+    @rule(process=st.sampled_from(PROCESSES))
+    def start(self, process: str) -> None:
+        memory = self.memories[process]
+        held = set(self._active(process))
+        starts = [self._start(claim) for claim in memory.claims]
+        turn = self._cycle(process, [], starts, 0)
+        assert turn.admitted == [int(start.id in held) for start in starts]
+        memory.running |= {start.id for start in starts if start.id in held}
+        self._moved("start", 0)
+
+    @rule(process=st.sampled_from(PROCESSES))
+    def ask_whether_to_begin(self, process: str) -> None:
+        """As jobs that came by the idle wait: given back from a paused queue or without a lease."""
+        memory = self.memories[process]
+        held = set(self._active(process))
+        starts = [self._start(claim, returnable=True) for claim in memory.claims]
+        turn = self._cycle(process, [], starts, 0)
+        paused = {name.decode() for name in self.client.smembers("asok:paused")}
+        closed = not self._has_lease(process)
+        expected = [
+            (2 if closed or start.claim.queue in paused else 1) if start.id in held else 0
+            for start in starts
+        ]
+        assert turn.admitted == expected
+        memory.claims = [
+            claim for claim, flag in zip(memory.claims, turn.admitted, strict=True) if flag == 1
+        ]
+        self._moved("return", expected.count(2))
+
+    @rule(
+        process=st.sampled_from(PROCESSES),
+        verb=st.sampled_from(["complete", "retry", "fail", "return"]),
+        count=st.integers(1, 3),
+    )
+    def settle(self, process: str, verb: Verb, count: int) -> None:
+        memory = self.memories[process]
+        ended, memory.claims = memory.claims[:count], memory.claims[count:]
+        held = set(self._active(process))
+        outcomes = [self._outcome(verb, claim) for claim in ended]
+        # What has lost its lease is dropped, and nothing is written or counted for it.
+        expected = [int(outcome.id in held) for outcome in outcomes]
+        turn = self._cycle(process, outcomes, [], 0)
+        assert turn.settled == expected
+        again = self._cycle(process, outcomes, [], 0)
+        assert not any(again.settled), "an outcome that is sent again counts once"
+        memory.running -= {outcome.id for outcome in outcomes}
+        self._count({"complete": "completed", "retry": "retried"}.get(verb, ""), sum(expected))
+        self._count("failed" if verb in ("retry", "fail") else "", sum(expected))
+        self._count("dead" if verb == "fail" else "", sum(expected))
+        for outcome in outcomes:
+            if verb in ("complete", "fail") and outcome.id in held:
+                del self.crashes[outcome.id]
+        self._moved(verb, sum(expected))
+
+    @rule()
+    def everything_delayed_comes_due(self) -> None:
+        for envelope in self.client.zrange("asok:delayed_tasks", 0, -1):
+            self.client.zadd("asok:delayed_tasks", {envelope: 1.0}, xx=True)
+        self._moved("expiry", 0)
+
+    @rule()
+    def promote(self) -> None:
+        due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
+        done = promote_due(self.registry.link, Keys(), 1000)
+        assert done.moved == due
+        self._moved("promote", due)
+
+    @rule(process=st.sampled_from(PROCESSES))
+    def a_process_dies(self, process: str) -> None:
+        """Its supervisor knows what ran; three times is once too often."""
+        held, memory = self._active(process), self.memories[process]
+        charged = set(held) & memory.running
+        guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
+        total = [self.registry.recover(process, queue, charged=memory.running) for queue in QUEUES]
+        assert sum(each.returned for each in total) == len(held) - len(guilty)
+        assert sum(each.dead for each in total) == len(guilty)
+        self._charge(charged, guilty)
+        self.memories[process] = Memory()
+        self._moved("recover", len(held))
+
+    @rule(worker=st.sampled_from(["one", "two"]))
+    def a_lease_runs_out(self, worker: str) -> None:
+        self.client.zadd("asok:workers", {worker: 1})
+        self._moved("expiry", 0)
+
+    @rule(worker=st.sampled_from(["one", "two"]))
+    def beat(self, worker: str) -> None:
+        whole = self._has_lease(f"{worker}.1")
+        assert self._beat(worker) == whole
+        self._moved("expiry", 0)
+
+    @rule()
+    def recover_workers_whose_lease_ran_out(self) -> None:
+        """Their processes live on and believe to hold what they held."""
+        moved = 0
+        charged: set[str] = set()
+        for worker in self.registry.expired():
+            lists = self.registry.active_lists(worker)
+            for process, queue in lists:
+                on = self._records(self._active(process, queue))
+                charged |= {
+                    job_id
+                    for job_id, record in on.items()
+                    if record.get(b"status") == b"running"
+                    and record.get(b"worker") in (None, process.encode())
+                }
+                total = self.registry.recover(process, queue, guard=worker)
+                assert not total.refused
+                moved += total.returned + total.dead
+            keys = [Keys().active(process, queue) for process, queue in lists]
+            assert self.registry.leave(worker, keys, only_if_expired=True)
+        guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
+        self._charge(charged, guilty)
+        self._moved("recover", moved)
+
+    @rule(process=st.sampled_from(PROCESSES), queue=st.sampled_from(QUEUES))
+    def recover_is_refused_while_the_lease_is_whole(self, process: str, queue: str) -> None:
+        worker = process.partition(".")[0]
+        if self._has_lease(process) and self._active(process, queue):
+            assert self.registry.recover(process, queue, guard=worker).refused
+        self._moved("recover", 0)
+
+    # Operators
+
+    @rule(chosen=st.data(), everything=st.booleans())
+    def requeue(self, chosen: st.DataObject, everything: bool) -> None:
+        result = self.operator.requeue(self._scope(Place.DEAD, chosen, everything))
+        self._count("enqueued", result.applied)
+        for job_id in self._moved("requeue", result.applied):
+            del self.crashes[job_id]
+
+    @rule(chosen=st.data(), everything=st.booleans())
+    def purge_dead_letters(self, chosen: st.DataObject, everything: bool) -> None:
+        result = self.operator.purge(self._scope(Place.DEAD, chosen, everything))
+        self._operated("purge", result)
+
+    @rule(chosen=st.data(), queue=st.sampled_from(QUEUES), everything=st.booleans())
+    def purge_a_queue(self, chosen: st.DataObject, queue: str, everything: bool) -> None:
+        result = self.operator.purge(self._scope(Place.PENDING, chosen, everything, queue))
+        self._operated("purge", result)
+
+    @rule(chosen=st.data(), queue=st.sampled_from(QUEUES))
+    def cancel_pending_jobs(self, chosen: st.DataObject, queue: str) -> None:
+        result = self.operator.cancel(self._scope(Place.PENDING, chosen, False, queue))
+        self._operated("cancel", result)
+
+    @rule(chosen=st.data())
+    def cancel_delayed_jobs(self, chosen: st.DataObject) -> None:
+        result = self.operator.cancel(self._scope(Place.DELAYED, chosen, False))
+        self._operated("cancel", result)
+
+    @rule(chosen=st.data())
+    def run_delayed_jobs_now(self, chosen: st.DataObject) -> None:
+        result = self.operator.promote(self._scope(Place.DELAYED, chosen, False))
+        self._moved("promote", result.applied)
+
+    @precondition(lambda self: self.operations)
+    @rule(chosen=st.data())
+    def restore(self, chosen: st.DataObject) -> None:
+        operation = chosen.draw(st.sampled_from(self.operations))
+        try:
+            applied = self.operator.restore(operation).applied
+        except UsageError:
+            assert not self.client.exists(f"asok:trash:{operation}")
+            applied = 0
+        self._moved("restore", applied)
+
+    @rule(chosen=st.data(), queues=st.permutations(QUEUES))
+    def move(self, chosen: st.DataObject, queues: list[str]) -> None:
+        source, target, _ = queues
+        scope = self._scope(Place.PENDING, chosen, False, source)
+        result = self.operator.move(scope, to=target)
+        assert result.applied == len(scope.ids or ())
+        self._moved("move", 0)
+
+    @rule(queue=st.sampled_from(QUEUES))
+    def pause(self, queue: str) -> None:
+        self.operator.pause(queue)
+        self._moved("pause", 0)
+
+    @rule(queue=st.sampled_from(QUEUES))
+    def resume(self, queue: str) -> None:
+        self.operator.resume(queue)
+        self._moved("resume", 0)
+
+    # Time
+
+    @precondition(lambda self: self.places)
+    @rule(chosen=st.data())
+    def a_record_expires(self, chosen: st.DataObject) -> None:
+        job_id = chosen.draw(st.sampled_from(sorted(self.places)))
+        self.client.delete(f"asok:job:{job_id}")
+        self.forgotten.add(job_id)
+        self._moved("expiry", 0)
+
+    # What must hold
+
+    def _moved(self, verb: str, count: int) -> list[str]:
+        before, after = self.places, self._look()
+        moves = {
+            job_id: (before.get(job_id, ""), place)
+            for job_id, place in after.items()
+            if before.get(job_id, "") != place
+        }
+        assert set(moves.values()) <= MOVES[verb], (verb, moves)
+        assert len(moves) == count, (verb, count, moves)
+        self.places = after
+        self._check_records(set(moves))
+        self._check_counters()
+        return list(moves)
+
+    def _look(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+
+        def see(raw: bytes, place: str) -> None:
+            job_id = peek(raw).id
+            assert job_id, (place, raw)
+            assert job_id not in found, f"{job_id} is in {found[job_id]} and in {place}"
+            found[job_id] = place
+
+        for key in self.client.scan_iter(count=1000, _type="list"):
+            name = key.decode()
+            place = LISTS.get(name.split(":")[1])
+            if place and not name.endswith(":at"):
+                for raw in self.client.lrange(key, 0, -1):
+                    see(raw, place)
+        for raw in self.client.zrange("asok:delayed_tasks", 0, -1):
+            see(raw, "delayed")
+        return {job_id: found.get(job_id, "finished") for job_id in (*self.places, *found)}
+
+    def _check_records(self, moved: set[str]) -> None:
+        for job_id, record in self._records(self.places).items():
+            if not record:
+                assert job_id in self.forgotten, f"{job_id} has lost its record"
+                continue
+            place, status = self.places[job_id], record[b"status"].decode()
+            if job_id in moved or job_id not in self.forgotten:
+                assert status in STATUSES[place], (job_id, place, status)
+
+    def _check_counters(self) -> None:
+        counted: Counter[str] = Counter()
+        for key in self.client.scan_iter(match="asok:stats:*:m*", count=1000):
+            for name, value in self.client.hgetall(key).items():
+                counted[name.decode()] += int(value)
+        for name in ("enqueued", "completed", "failed", "retried", "dead"):
+            assert counted[name] == self.counters[name], (name, counted[name], self.counters[name])
+
+    # Helps
+
+    def _job(self, queue: str, **options: Any) -> Job:
+        self.number += 1
+        return Job(f"job-{self.number:03}", "m", "f", (), queue=queue, retries=9, **options)
+
+    def _beat(self, worker: str) -> bool:
+        processes = sum(process.startswith(f"{worker}.") for process in PROCESSES)
+        fields: dict[str, Arg] = {"queues": ",".join(QUEUES), "processes": processes}
+        return self.registry.beat(worker, QUEUES, fields).whole
+
+    def _has_lease(self, process: str) -> bool:
+        lease = self.client.zscore("asok:workers", process.partition(".")[0])
+        return lease is not None and lease > 1
+
+    def _next_in_order(self, slots: int) -> list[str]:
+        waiting = [
+            peek(raw).id
+            for queue in QUEUES
+            if not self.client.sismember("asok:paused", queue)
+            for raw in reversed(self.client.lrange(Keys().queue(queue), 0, -1))
+        ]
+        return waiting[:slots]
+
+    def _cycle(
+        self, process: str, outcomes: list[Outcome], starts: list[Start], slots: int
+    ) -> Turn:
+        turn = self.consumers[process].cycle(outcomes, starts, slots)
+        self.memories[process].claims += turn.claims
+        return turn
+
+    def _active(self, process: str, queue: str = "*") -> list[str]:
+        names = QUEUES if queue == "*" else (queue,)
+        return [
+            peek(raw).id
+            for name in names
+            for raw in self.client.lrange(Keys().active(process, name), 0, -1)
+        ]
+
+    def _records(self, job_ids: Any) -> dict[str, dict[bytes, bytes]]:
+        pipeline = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.hgetall(f"asok:job:{job_id}")
+        return dict(zip(job_ids, pipeline.execute(), strict=True))
+
+    def _start(self, claim: Claim, *, returnable: bool = False) -> Start:
+        job = peek(claim.envelope).job
+        assert job is not None
+        return Start(
+            claim, job.id, job.task, job.retries, job.retry_count, "1.0", returnable=returnable
+        )
+
+    def _outcome(self, verb: Verb, claim: Claim) -> Outcome:
+        job = peek(claim.envelope).job
+        assert job is not None
+        outcome = Outcome(
+            verb, claim, job.id, unique=job.unique or "", task=job.task, started_at="1.0"
+        )
+        if verb == "retry":
+            outcome.moved, outcome.delay = seal(job.retried(), KEYRING), 3600.0
+        if verb == "fail":
+            outcome.moved = bury(claim.envelope, failed_at=1.0, error="no")
+        return outcome
+
+    def _scope(
+        self, place: Place, chosen: st.DataObject, everything: bool, queue: str | None = None
+    ) -> Scope:
+        if everything:
+            return Scope(place, queue=queue)
+        if place is Place.DEAD:
+            raws = self.client.lrange("asok:dlq", 0, -1)
+        elif place is Place.DELAYED:
+            raws = self.client.zrange("asok:delayed_tasks", 0, -1)
+        else:
+            raws = self.client.lrange(Keys().queue(queue or ""), 0, -1)
+        ids = sorted(peek(raw).id for raw in raws)
+        some = chosen.draw(st.sets(st.sampled_from(ids)) if ids else st.just(set()))
+        return Scope(place, queue=queue, ids=frozenset(some))
+
+    def _operated(self, verb: str, result: CommandResult) -> None:
+        if result.operation:
+            self.operations.append(result.operation)
+        self._moved(verb, result.applied)
+
+    def _charge(self, charged: set[str], guilty: set[str]) -> None:
+        self.crashes.update(charged)
+        for job_id in guilty:
+            del self.crashes[job_id]
+        self._count("dead", len(guilty))
+        self._count("failed", len(guilty))
+
+    def _count(self, name: str, count: int) -> None:
+        if name:
+            self.counters[name] += count
+
+
+def test_every_job_is_in_exactly_one_place_after_every_step(redis_url: str) -> None:
+    run_state_machine_as_test(
+        lambda: Conservation(redis_url),  # type: ignore[arg-type, return-value, unused-ignore]
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) -> None:
+    """The machine above would see a job that is lost, doubled or misplaced: it is told the truth."""
+    machine = Conservation(redis_url)
+    machine.enqueue("default", 2, False, "")
+    envelope = redis_client.lindex("asok:queue", 0)
+    assert json.loads(envelope)["v"] == 1
+    spoils: list[Callable[[], object]] = [
+        lambda: redis_client.lpush("asok:dlq", envelope),
+        lambda: redis_client.lrem("asok:queue", 1, envelope),
+        lambda: redis_client.hset("asok:job:job-001", "status", "failed"),
+    ]
+    for spoil in spoils:
+        spoil()
+        try:
+            machine._moved("expiry", 0)
+        except AssertionError:
+            redis_client.delete("asok:dlq")
+            redis_client.lrem("asok:queue", 0, envelope)
+            redis_client.lpush("asok:queue", envelope)
+            redis_client.hset("asok:job:job-001", "status", "pending")
+        else:
+            raise AssertionError("a spoilt Redis was not noticed")
+    machine.teardown()

@@ -1,0 +1,433 @@
+"""The connection is cut before and after each command of each transition.
+
+Each story is told once through the proxy to learn its commands, then again for every one of them and
+for every way to lose it. When the client has sent again or reconciled, nothing is lost, and nothing
+is counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consumer import Claim, Consumer
+from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.registry import Registry
+from asok_core.backends.roles import Scope
+from asok_core.config import Settings
+from asok_core.errors import Unreachable, UsageError
+from asok_core.job import Job
+from asok_core.states import Place
+from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.worker.board import Board
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.process import Process
+from tests.conftest import SECRET_KEY
+from tests.model.cutter import Cut, Cutter
+
+KEYRING = Keyring(SECRET_KEY.encode())
+QUEUES = ("high", "default")
+DEAD = Scope(Place.DEAD)
+ran: Counter[str] = Counter()
+
+
+def work(word: str) -> str:
+    ran[word] += 1
+    return word
+
+
+def fail(word: str) -> None:
+    ran[word] += 1
+    raise ValueError(word)
+
+
+@dataclass
+class Bench:
+    """A Redis, reached directly by ``client`` and through the proxy by ``url``."""
+
+    server: EmbeddedRedis
+    client: Any
+    folder: Path
+
+    def settings(self, url: str) -> Settings:
+        return Settings.load(
+            {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY}
+        )
+
+    @contextmanager
+    def cutter(self, at: int | None, cut: Cut) -> Iterator[Cutter]:
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / "s"
+        with Cutter(path, self.server.socket, at, cut) as cutter:
+            yield cutter
+
+    def enqueue(self, *jobs: Job) -> None:
+        producer = RedisProducer(self.settings(self.server.url))
+        producer.enqueue(jobs)
+        producer.close()
+
+    def jobs(self, count: int, function: str = "work", **options: Any) -> list[Job]:
+        return [
+            Job(f"{function}-{n}", __name__, function, (f"{function}-{n}",), **options)
+            for n in range(count)
+        ]
+
+    def places(self) -> dict[str, list[str]]:
+        """Every job by place."""
+        found: dict[str, list[str]] = {}
+        for key in self.client.keys("asok:*"):
+            name = key.decode()
+            kind = name.split(":")[1]
+            if kind in ("queue", "active", "dlq", "trash") and not name.endswith(":at"):
+                raws = self.client.lrange(key, 0, -1)
+                found.setdefault(kind, []).extend(peek(raw).id for raw in reversed(raws))
+        delayed = [peek(raw).id for raw in self.client.zrange("asok:delayed_tasks", 0, -1)]
+        if delayed:
+            found["delayed"] = delayed
+        return found
+
+    def counters(self) -> dict[str, int]:
+        counted: Counter[str] = Counter()
+        for key in self.client.scan_iter(match="asok:stats:*:m*"):
+            for name, value in self.client.hgetall(key).items():
+                counted[name.decode()] += int(value)
+        names = ("enqueued", "completed", "failed", "retried", "dead")
+        return {name: counted[name] for name in names if counted[name]}
+
+    def status(self, job: Job) -> str:
+        return str((self.client.hget(f"asok:job:{job.id}", "status") or b"").decode())
+
+
+@pytest.fixture
+def bench(redis_server: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Bench]:
+    # The path of a socket may not be long.
+    with tempfile.TemporaryDirectory(prefix="asok-cut-") as folder:
+        yield Bench(redis_server, redis_client, Path(folder))
+
+
+Story = Callable[[Cutter], None]
+
+
+def told_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
+    """Tell a story with each of its commands cut in each way; it asserts its own end."""
+    bench.client.flushall()
+    prepare()
+    with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
+        story(cutter)
+        commands = list(cutter.commands)
+    assert commands
+    for at in range(len(commands)):
+        for cut in Cut:
+            bench.client.flushall()
+            prepare()
+            try:
+                with bench.cutter(at, cut) as cutter:
+                    story(cutter)
+            except AssertionError as error:
+                raise AssertionError(f"{cut} at {commands[at]}, {at} of {commands}") from error
+
+
+def until_done(act: Callable[[], object], cutter: Cutter) -> None:
+    """Do it again as often as the connection is cut, as a supervisor or an operator does."""
+    for _ in range(3):
+        try:
+            act()
+        except Unreachable:
+            continue
+        break
+    else:
+        raise AssertionError("it did not come through at the third time")
+    cutter.deliver()
+
+
+def test_enqueue(bench: Bench) -> None:
+    jobs = [*bench.jobs(3), Job("later", "m", "f", due_at=time.time() + 3600)]
+
+    def story(cutter: Cutter) -> None:
+        producer = RedisProducer(bench.settings(cutter.url))
+        # One lost connection is nothing that a caller hears of.
+        assert producer.enqueue(jobs) == [True] * 4
+        cutter.deliver()
+        assert bench.places() == {"queue": [job.id for job in jobs[:3]], "delayed": ["later"]}
+        assert bench.counters() == {"enqueued": 4}
+        assert [bench.status(job) for job in jobs] == ["pending"] * 3 + ["scheduled"]
+        producer.close()
+
+    told_with_every_cut(bench, lambda: None, story)
+
+
+def test_a_process_at_work(bench: Bench) -> None:
+    """Claim, start, complete, retry and fail, the idle wait and its end, drain."""
+    first = [*bench.jobs(2), *bench.jobs(2, "fail", queue="high")]
+    retried = Job("again", __name__, "fail", ("again",), retries=1, backoff=1000)
+    late = Job("late", __name__, "work", ("late",))
+
+    def prepare() -> None:
+        ran.clear()
+        bench.enqueue(*first, retried)
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
+        registry.beat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
+        registry.close()
+        settings = bench.settings(cutter.url)
+        config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
+        read, write = os.pipe()
+        with tempfile.TemporaryFile() as file:
+            process = Process(config, "w.1", Board(file, 2), read)
+            ended = threading.Thread(target=_end_when_done, args=(bench, cutter, late, write))
+            ended.start()
+            process._persist(process._dispatcher.reconcile)
+            while process._dispatcher.open:
+                process._persist(process._dispatcher.turn)
+            process._drain()
+            ended.join()
+            for _ in range(2):
+                process._dispatcher._threads._ready.put(None)
+            process._consumer.close()
+            process._waiters.close()
+        cutter.deliver()
+        os.close(write)
+        places = bench.places()
+        assert sorted(places.pop("dlq")) == ["fail-0", "fail-1"], ran
+        assert places == {"delayed": ["again"]}, ran
+        assert bench.counters() == {
+            "enqueued": 6,
+            "completed": 3,
+            "failed": 3,
+            "dead": 2,
+            "retried": 1,
+        }
+        assert set(ran.values()) == {1}, ran
+        assert [bench.status(job) for job in (*first, retried, late)] == [
+            *["completed"] * 2,
+            *["failed"] * 2,
+            "retrying",
+            "completed",
+        ]
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> None:
+    """Push one more job to the idle worker; when all are done, order it to drain.
+
+    A request that was late has arrived by then: if it still waits for a job, it gets this one.
+    """
+    end = time.monotonic() + 30
+
+    def wait_for(condition: Callable[[], bool]) -> None:
+        while not condition() and time.monotonic() < end:
+            time.sleep(0.005)
+
+    wait_for(lambda: bench.counters().get("failed") == 3 and bench.counters()["completed"] == 2)
+    wait_for(lambda: any(each["cmd"] == "blmove" for each in bench.client.client_list()))
+    cutter.deliver()
+    bench.enqueue(late)
+    wait_for(lambda: bench.counters().get("completed") == 3)
+    os.write(control, b"drain\n")
+
+
+def test_a_late_claim_takes_nothing(bench: Bench) -> None:
+    """Redis would hold jobs for a process that does not know of them and never asks again."""
+    jobs = bench.jobs(3)
+
+    def story(cutter: Cutter) -> None:
+        consumer = Consumer(
+            Endpoint(cutter.url), Keys(), worker="w", process="w.1", queues=QUEUES, dlq_max=9
+        )
+        held: list[Claim] = []
+        try:
+            held += consumer.cycle([], [], 2).claims
+        except Unreachable:
+            while True:
+                try:
+                    held += consumer.held()
+                    break
+                except Unreachable:
+                    continue
+        cutter.deliver()
+        consumer.close()
+        active = bench.places().get("active", [])
+        assert [peek(claim.envelope).id for claim in held[::-1]] in (active, active[::-1])
+
+    def prepare() -> None:
+        bench.enqueue(*jobs)
+        bench.client.zadd("asok:workers", {"w": 9e15})
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_beat_and_leave(bench: Bench) -> None:
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        until_done(lambda: registry.beat("w", QUEUES, {"processes": 1}), cutter)
+        assert bench.client.zcard("asok:workers") == 1
+        until_done(lambda: registry.leave("w", ["asok:active:w.1:default"]), cutter)
+        registry.close()
+        assert not bench.client.exists("asok:workers", "asok:worker:w")
+
+    told_with_every_cut(bench, lambda: None, story)
+
+
+def test_promote(bench: Bench) -> None:
+    jobs = bench.jobs(5)
+
+    def prepare() -> None:
+        for n, job in enumerate(jobs, 1):
+            bench.client.zadd("asok:delayed_tasks", {seal(job, KEYRING): n})
+        bench.client.zadd("asok:delayed_tasks", {b"broken": 9})
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        until_done(lambda: promote_due(registry.link, Keys(), 100), cutter)
+        registry.close()
+        assert bench.places() == {"queue": [job.id for job in jobs], "dlq": [""]}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_recover(bench: Bench) -> None:
+    jobs = bench.jobs(5)
+
+    def prepare() -> None:
+        for job in jobs:
+            bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+        bench.client.set("asok:crashes:work-0", 2, ex=60)
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+
+        def recover() -> None:
+            registry.kill_waiters("w.1")
+            registry.recover("w.1", "default", charged=["work-0", "work-1"])
+
+        until_done(recover, cutter)
+        registry.close()
+        assert bench.places() == {"queue": [job.id for job in jobs[1:]], "dlq": ["work-0"]}
+        assert bench.client.get("asok:crashes:work-1") == b"1"
+        assert not bench.client.exists("asok:crashes:work-0")
+        assert bench.counters() == {"dead": 1, "failed": 1}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
+    """The same list belongs to the next process of that name by the time the request arrives."""
+    job = bench.jobs(1)[0]
+
+    def prepare() -> None:
+        bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        for _ in range(2):
+            try:
+                registry.recover("w.1", "default", charged=[job.id])
+            except Unreachable:
+                continue
+            break
+        bench.client.lmove("asok:queue", "asok:active:w.1:default", "RIGHT", "LEFT")
+        cutter.deliver()
+        registry.close()
+        assert bench.places() == {"active": [job.id]}
+        assert bench.client.get(f"asok:crashes:{job.id}") == b"1"
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def _buried(bench: Bench, jobs: list[Job]) -> Callable[[], None]:
+    def prepare() -> None:
+        for n, job in enumerate(jobs, 1):
+            letter = bury(seal(job, KEYRING), failed_at=float(n), error="no")
+            bench.client.lpush("asok:dlq", letter)
+            bench.client.hset(f"asok:job:{job.id}", "status", "failed")
+            bench.client.expire(f"asok:job:{job.id}", 60)
+
+    return prepare
+
+
+@contextmanager
+def _operator(cutter: Cutter) -> Iterator[RedisOperator]:
+    operator = RedisOperator(Endpoint(cutter.url), Keys(), KEYRING, who="me@here")
+    yield operator
+    operator.close()
+
+
+def test_requeue(bench: Bench) -> None:
+    jobs = bench.jobs(5)
+
+    def story(cutter: Cutter) -> None:
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.requeue(DEAD), cutter)
+        assert bench.places() == {"queue": [job.id for job in jobs]}
+        assert bench.counters() == {"enqueued": 5}
+        assert {bench.status(job) for job in jobs} == {"pending"}
+
+    told_with_every_cut(bench, _buried(bench, jobs), story)
+
+
+@pytest.mark.parametrize("chosen", [None, frozenset({"work-1", "work-3"})], ids=["all", "some"])
+def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
+    jobs = bench.jobs(5)
+    everything = [job.id for job in jobs]
+    taken = [each for each in everything if chosen is None or each in chosen]
+    left = [each for each in everything if each not in taken]
+
+    def story(cutter: Cutter) -> None:
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.purge(Scope(Place.DEAD, ids=chosen)), cutter)
+            places = bench.places()
+            assert places.pop("dlq", []) == left
+            assert sorted(places.pop("trash")) == taken
+            assert places == {}
+            trashes = [key.decode() for key in bench.client.keys("asok:trash:*")]
+            assert all(bench.client.ttl(key) > 0 for key in trashes)
+            for operation in {key.split(":")[2] for key in trashes}:
+
+                def restore(operation: str = operation) -> None:
+                    try:
+                        operator.restore(operation)
+                    except UsageError:
+                        assert not bench.client.exists(f"asok:trash:{operation}")
+
+                until_done(restore, cutter)
+        assert bench.places() == {"dlq": everything}
+
+    told_with_every_cut(bench, _buried(bench, jobs), story)
+
+
+def test_cancel(bench: Bench) -> None:
+    jobs = bench.jobs(5)
+    chosen = frozenset({"work-0", "work-3", "work-4"})
+
+    def prepare() -> None:
+        bench.enqueue(*jobs)
+
+    def story(cutter: Cutter) -> None:
+        scope = Scope(Place.PENDING, queue="default", ids=chosen)
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.cancel(scope), cutter)
+        places = bench.places()
+        assert places["queue"] == ["work-1", "work-2"]
+        assert sorted(places["trash"]) == sorted(chosen)
+        assert [bench.status(job) for job in jobs] == [
+            "cancelled" if job.id in chosen else "pending" for job in jobs
+        ]
+
+    told_with_every_cut(bench, prepare, story)
