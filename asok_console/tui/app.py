@@ -16,13 +16,15 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions
+from asok_console.present.text import call_text, safe, safe_block
+from asok_console.tui import actions, operations
 from asok_console.tui.plan import Plan, told
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.runner import Finished, Progressed, Runner
 from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.edit import Arguments, EditArguments
+from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.help import Help
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.theme import THEMES, Tones
@@ -37,9 +39,10 @@ from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
 from asok_core.activity import Activity
-from asok_core.backends.roles import Operator, Reader
+from asok_core.backends.roles import Operator, Reader, Scope
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
+from asok_core.wire import Payload, Trust
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -180,7 +183,8 @@ class ConsoleApp(App[None]):
         self._rewrite_bars()
 
     def _show(self) -> None:
-        if self.snapshot is None:
+        if self.snapshot is None or not self.screen_stack[0].query(View):
+            # Nothing read yet, or the console is closing.
             return
         for screen in self.screen_stack:
             if isinstance(screen, JobScreen):
@@ -270,6 +274,31 @@ class ConsoleApp(App[None]):
     def open_job(self, row: Row) -> None:
         """Open all there is of a job."""
         self.push_screen(JobScreen(row))
+
+    def edit(self, letter: Payload) -> None:
+        """Let the arguments of a dead letter be changed, then ask and requeue it."""
+        job = letter.job
+        if job is None or job.id == "":
+            self.notify("What cannot be read cannot be edited.", severity="warning")
+            return
+
+        def edited(changes: Arguments | None) -> None:
+            if changes is not None:
+                scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
+                new = call_text(job.task, *changes, 200)
+                self.carry_out(Plan(operations.EDIT, scope, 1, (new,), changes=changes))
+
+        self.push_screen(EditArguments(job), edited)
+
+    def action_find(self) -> None:
+        """Open any job by its id."""
+
+        def found(wanted: str | None) -> None:
+            if wanted:
+                payload = Payload(wanted.encode(), None, Trust.UNVERIFIED)
+                self.open_job(Row(0, payload, Place.FINISHED, ""))
+
+        self.push_screen(FindJob(), found)
 
     def show_pending(self, queue: str | None) -> None:
         """Turn to the pending jobs of a queue; None: of the one shown last."""

@@ -68,7 +68,10 @@ def id_cell(row: Row, _now: float) -> Cell:
 
 def job_id(row: Row) -> str:
     """The id of a row's job; of what cannot be read, a digest."""
-    return row.payload.id or (row.record.id if row.record else "") or row.key
+    if row.payload.id or row.record:
+        return row.payload.id or (row.record.id if row.record else "")
+    # Of a finished job that has lost its record, the id is all there is.
+    return row.payload.raw.decode(errors="replace") if row.place is Place.FINISHED else row.key
 
 
 def queue_cell(row: Row, _now: float) -> Cell:

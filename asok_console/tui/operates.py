@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from asok_console.tui import actions
+from asok_console.tui import operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.figures import span
 from asok_console.tui.plan import Plan
@@ -53,7 +53,7 @@ class Operates:
         return self.console.last_undoable
 
     def _planned(self, name: str) -> Plan | None:
-        action = actions.BY_NAME[name]
+        action = operations.BY_NAME[name]
         if action.reach is not Reach.OPERATION:
             return self.plan(action)
         activity, snapshot = self.undo(), self.console.snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from asok_console.tui.actions import Danger, OperatorAction, Reach
 from asok_core.backends.roles import CommandResult, Scope
@@ -22,6 +23,8 @@ class Plan:
     count: int | None
     examples: tuple[str, ...] = ()
     warning: str = ""
+    changes: tuple[list[Any], dict[str, Any]] | None = None
+    """Of an edit: the new arguments."""
     operation: str = ""
     """Of an undo: the action whose trash is put back."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -31,6 +32,13 @@ def queue(verb: str) -> Callable[[Plan], str]:
         return f"asok queue {verb} {shlex.quote(plan.scope.queue or 'default')}"
 
     return twin
+
+
+def edit(plan: Plan) -> str:
+    """``asok dlq requeue --id ID --args JSON --kwargs JSON``."""
+    args, kwargs = plan.changes or ([], {})
+    changed = f"--args {shlex.quote(json.dumps(args))} --kwargs {shlex.quote(json.dumps(kwargs))}"
+    return f"asok dlq requeue {_options(plan.scope)} {changed}"
 
 
 def cancel(plan: Plan) -> str:

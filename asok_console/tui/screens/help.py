@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 
 
 class Help(ModalScreen[None]):
@@ -46,7 +46,7 @@ class Help(ModalScreen[None]):
 def help_text(view: str, *, read_only: bool) -> Content:
     """What can be done in a view, grouped."""
     groups: dict[str, list[actions.Action]] = {}
-    for action in actions.ALL:
+    for action in operations.ALL:
         operates = isinstance(action, actions.OperatorAction)
         if (action.views and view not in action.views) or (operates and read_only):
             continue

@@ -14,13 +14,13 @@ from textual.widgets import Static
 
 from asok_console.present.numbers import age, duration
 from asok_console.present.text import plain_json, safe, safe_block
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import STATUS, job_id, last_line
 from asok_console.tui.figures import until
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
-from asok_console.tui.views.joblist import examples
+from asok_console.tui.views.joblist import examples, needs_trust
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
 from asok_core.backends.roles import Scope
 from asok_core.clock import iso
@@ -45,9 +45,10 @@ class JobScreen(Operates, Screen[None]):
         Binding("g,home", "ends(True)", show=False),
         Binding("G,end", "ends(False)", show=False),
         *actions.bindings(actions.COPIES),
+        *actions.bindings(actions.EDITING),
         *(
             Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
-            for a in actions.OPERATIONS
+            for a in operations.OPERATIONS
             if a.reach is Reach.CHOSEN
         ),
     ]
@@ -56,6 +57,7 @@ class JobScreen(Operates, Screen[None]):
         super().__init__()
         self.row = row
         self.detail: JobDetail | None = None
+        self._unknown = False
         self._sections: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
@@ -86,11 +88,12 @@ class JobScreen(Operates, Screen[None]):
 
     def _ask(self) -> None:
         wanted = job_id(self.row)
-        if self.row.payload.id or self.row.record:
+        if self.row.payload.id or self.row.place is Place.FINISHED:
             self.console.poller.ask("job", lambda reader: reader.job(wanted), self._loaded)
 
     def _loaded(self, answer: object) -> None:
         self.detail = cast("JobDetail | None", answer)
+        self._unknown = answer is None
         if self.is_attached:
             self._rewrite()
 
@@ -151,6 +154,9 @@ class JobScreen(Operates, Screen[None]):
         payload, record = self.payload, self.record
         job = payload.job if payload else None
         queue = (job.queue if job else None) or (record.queue if record else None)
+        if self._unknown and self.row.place is Place.FINISHED:
+            yield "Place", "nothing is known of this id; a record lives for 24 hours"
+            return
         yield "Place", str(self.place or "only the record is left")
         yield "Queue", queue or ""
         if job:
@@ -161,11 +167,7 @@ class JobScreen(Operates, Screen[None]):
         yield "Enqueued", _moment(enqueued, now)
         if self.detail and self.detail.due_at is not None:
             yield "Due", until(self.detail.due_at, now)
-        if record:
-            yield "Started", _moment(record.started_at, now)
-            yield "Finished", _moment(record.finished_at, now)
-            if record.started_at and record.finished_at:
-                yield "Took", duration(record.finished_at - record.started_at)
+        yield from _run_of(record, now)
         if payload and payload.failed_at:
             yield "Failed", _moment(payload.failed_at, now)
         yield "Worker", (self.detail.worker if self.detail else None) or (
@@ -197,6 +199,8 @@ class JobScreen(Operates, Screen[None]):
         if action.reach is not Reach.CHOSEN or action.place is not self.place:
             return None
         payload = self.payload
+        if action.name == "requeue_trusted" and not needs_trust([self.row]):
+            return None
         key = payload.id if payload and payload.id else self.row.key
         queue = payload.job.queue if payload and payload.job else self.row.queue
         scope = Scope(
@@ -205,6 +209,17 @@ class JobScreen(Operates, Screen[None]):
             ids=frozenset((key,)),
         )
         return Plan(action, scope, 1, examples([self.row]))
+
+    def action_edit(self) -> None:
+        """Change the arguments, then requeue."""
+        if self.place is Place.DEAD and self.payload is not None:
+            self.console.edit(self.payload)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a dead letter can be edited."""
+        if action == "edit":
+            return self.console.runner is not None and self.place is Place.DEAD
+        return super().check_action(action, parameters)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""
@@ -241,6 +256,15 @@ _TRUST = {
     Trust.BAD: "✗ does not match our key",
     Trust.MALFORMED: "✗ not a job",
 }
+
+
+def _run_of(record: JobRecord | None, now: float) -> Iterator[tuple[str, str]]:
+    if record is None:
+        return
+    yield "Started", _moment(record.started_at, now)
+    yield "Finished", _moment(record.finished_at, now)
+    if record.started_at and record.finished_at:
+        yield "Took", duration(record.finished_at - record.started_at)
 
 
 def _moment(epoch: float | None, now: float) -> str:

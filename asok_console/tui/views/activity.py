@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.present.numbers import count
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.figures import ago, span
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
@@ -63,7 +63,7 @@ class ActivityView(View):
     """The audit of operator actions, the newest first."""
 
     NAME = "activity"
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("activity")]
+    BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("activity")]
     COLUMNS: ClassVar[Sequence[Column[Activity]]] = (
         Column("Ago", 7, lambda a, now: ago(a.at, now), right=True),
         Column("Action", 9, lambda a, _: a.action),

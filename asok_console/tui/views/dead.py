@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import attempts_spent_cell, error_cell, id_cell, queue_cell, task_cell
 from asok_console.tui.figures import ago, span
@@ -43,7 +43,8 @@ class DeadView(JobListView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.GROUPING),
-        *actions.operations_of("dead"),
+        *actions.bindings(actions.EDITING),
+        *operations.operations_of("dead"),
     ]
 
     grouped = False
@@ -111,6 +112,11 @@ class DeadView(JobListView):
                 parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))
         return parts
 
+    def action_edit(self) -> None:
+        """Change the arguments of the letter under the cursor, then requeue it."""
+        if self.rows.row is not None:
+            self.console.edit(self.rows.row.payload)
+
     def action_group(self) -> None:
         """Group by cause, or list one by one."""
         self.grouped = not self.grouped
@@ -173,6 +179,9 @@ class DeadView(JobListView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Causes are neither marked nor copied."""
+        if action == "edit":
+            row = self.rows.row
+            return not self.grouped and self.console.runner is not None and row is not None
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import attempt_cell, id_cell, last_line, queue_cell, task_cell
 from asok_console.tui.figures import until
@@ -44,7 +44,7 @@ class DelayedView(JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
-        *actions.operations_of("delayed"),
+        *operations.operations_of("delayed"),
     ]
 
     def read(self, reader: Reader, start: int, count: int) -> Page:

@@ -24,6 +24,7 @@ from asok_core.backends.roles import Reader, Scope
 from asok_core.filters import Filter, parse
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
+from asok_core.wire import Trust
 
 EXAMPLES = 3
 """Rows that a confirmation shows."""
@@ -228,7 +229,7 @@ class JobListView(View):
         if action.reach is not Reach.CHOSEN:
             return None
         rows = self.chosen()
-        if not rows:
+        if not rows or (action.name == "requeue_trusted" and not needs_trust(rows)):
             return None
         return Plan(
             action,
@@ -259,6 +260,11 @@ class JobListView(View):
     def scope_queue(self) -> str | None:
         """The queue that an action is limited to."""
         return None
+
+
+def needs_trust(rows: Sequence[Row]) -> bool:
+    """Whether any of the rows is refused until an operator says that it is to be trusted."""
+    return any(row.payload.trust in (Trust.UNSIGNED, Trust.BAD) for row in rows)
 
 
 def examples(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 from textual.binding import BindingType
 
 from asok_console.present.numbers import duration
-from asok_console.tui import actions
+from asok_console.tui import operations
 from asok_console.tui.actions import OperatorAction
 from asok_console.tui.cells import (
     id_cell,
@@ -83,7 +83,7 @@ class JobsView(JobListView):
         Column("Id", 8, id_cell, rank=3),
     )
 
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("jobs")]
+    BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("jobs")]
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window over both: the running ones first."""

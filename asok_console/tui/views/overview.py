@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from textual import on
@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from asok_console.present.numbers import count, milliseconds, share, size
 from asok_console.present.text import safe
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.figures import ago, rate, spark
 from asok_console.tui.plan import Plan
@@ -119,7 +119,7 @@ class OverviewView(View):
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.STRETCHES),
-        *actions.operations_of("overview"),
+        *operations.operations_of("overview"),
     ]
 
     stretch = 0
@@ -269,20 +269,22 @@ def _mean(weighed: Sequence[tuple[float | None, float]]) -> float | None:
 
 
 def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
-    by_start: dict[int, Bucket] = {}
-    for bucket in (b for history in histories for b in history):
-        have = by_start.get(bucket.start)
-        by_start[bucket.start] = bucket if have is None else replace(
-            have,
-            enqueued=have.enqueued + bucket.enqueued,
-            completed=have.completed + bucket.completed,
-            failed=have.failed + bucket.failed,
-            retried=have.retried + bucket.retried,
-            dead=have.dead + bucket.dead,
-            run_ms=have.run_ms + bucket.run_ms,
-            wait_ms=have.wait_ms + bucket.wait_ms,
-        )  # fmt: skip
-    return tuple(by_start[start] for start in sorted(by_start))
+    # Plain lists: with hundreds of queues this adds thousands of buckets with every snapshot.
+    sums: dict[int, list[int]] = {}
+    width = histories[0][0].width if histories and histories[0] else 10
+    for b in (b for history in histories for b in history):
+        row = sums.setdefault(b.start, [0] * 7)
+        row[0] += b.enqueued
+        row[1] += b.completed
+        row[2] += b.failed
+        row[3] += b.retried
+        row[4] += b.dead
+        row[5] += b.run_ms
+        row[6] += b.wait_ms
+    names = ("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms")
+    return tuple(
+        Bucket(start, width, **dict(zip(names, sums[start], strict=True))) for start in sorted(sums)
+    )
 
 
 def _redis_line(snapshot: Snapshot) -> Content:

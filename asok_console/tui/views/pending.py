@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import arguments_cell, attempt_cell, id_cell, task_cell
 from asok_console.tui.figures import ago
@@ -38,7 +38,7 @@ class PendingView(JobListView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.QUEUE_TURNS),
-        *actions.operations_of("pending"),
+        *operations.operations_of("pending"),
     ]
 
     queue: str | None = None

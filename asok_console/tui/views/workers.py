@@ -12,7 +12,7 @@ from textual.binding import BindingType
 
 from asok_console.present.numbers import size
 from asok_console.present.text import arguments_text
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.figures import ago, gauge, span
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
@@ -93,7 +93,7 @@ class WorkersView(View):
     """A row a worker, and under it a row for each job that it runs."""
 
     NAME = "workers"
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.operations_of("workers")]
+    BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("Worker and what it runs", 24, _who, grow=2, tail=True),
         Column("Queues, arguments", 14, _what, grow=2, rank=1),

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from asok_console.present.numbers import count, milliseconds
 from asok_console.present.text import safe
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_console.tui.figures import span
 from asok_core.backends.roles import Progress
 from asok_core.snapshot import Snapshot
@@ -205,20 +205,34 @@ class KeyBar(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._spans: list[tuple[int, int, str]] = []
+        self._content = Content("")
 
     def on_mount(self) -> None:
         """Follow what is valid."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._follow())
+
+    def on_resize(self) -> None:
+        """Show as many as fit."""
+        self._follow()
 
     def render(self) -> Content:
         """The line."""
+        return self._content
+
+    def _follow(self) -> None:
+        content = self._compose_keys()
+        if content != self._content:
+            self._content = content
+            self.refresh()
+
+    def _compose_keys(self) -> Content:
         by_binding = {
             active.binding.action: active.binding
             for active in self.screen.active_bindings.values()
             if active.enabled
         }
         shown: list[actions.Action] = []
-        for action in (*actions.OPERATIONS, *actions.ALL):
+        for action in (*operations.OPERATIONS, *operations.ALL):
             call = action.call or action.name
             if isinstance(action, actions.OperatorAction):
                 call = f"operate('{action.name}')"

@@ -176,7 +176,8 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     def move_to(self, position: int) -> None:
         """Put the cursor on a position and bring it into view."""
         position = max(min(position, self.total - 1), 0)
-        if position != self.cursor:
+        before = self.cursor
+        if position != before:
             self.cursor = position
             self._hold()
         top = round(self.scroll_y)
@@ -184,7 +185,9 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             self.scroll_to(y=position, animate=False)
         elif position >= top + self._page:
             self.scroll_to(y=position - self._page + 1, animate=False)
-        self.refresh()
+        for changed in {before, position}:
+            # The heading is line 0.
+            self.refresh_line(changed + 1)
         self._ask()
         self.post_message(self.Moved(self))
 

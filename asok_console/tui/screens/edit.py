@@ -1,0 +1,93 @@
+"""Change a dead letter's arguments, with JSON checked as it is typed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static, TextArea
+
+from asok_console.present.text import safe
+from asok_core.job import Job
+
+Arguments = tuple[list[Any], dict[str, Any]]
+
+
+class EditArguments(ModalScreen[Arguments]):
+    """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows."""
+
+    CSS_PATH = "edit.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", priority=True),
+        Binding("ctrl+s", "go_on", "go on", priority=True),
+    ]
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+        self._changed: Arguments | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, editor, verdict and buttons."""
+        # ASCII escapes keep what is hidden visible and are read back as what they stand for.
+        text = json.dumps({"args": self._job.args, "kwargs": dict(self._job.kwargs)}, indent=2)
+        with Vertical(id="question"):
+            yield Static(Content(safe(f"Arguments of {self._job.task}", 200)), id="title")
+            yield TextArea(text, soft_wrap=False, tab_behavior="focus")
+            yield Static(id="verdict")
+            with Horizontal(id="buttons"):
+                yield Button("Cancel", id="no", compact=True)
+                yield Button("Go on  (Ctrl+S)", id="yes", compact=True)
+
+    def on_mount(self) -> None:
+        """Begin to edit."""
+        self.query_one(TextArea).focus()
+        self._check()
+
+    def on_text_area_changed(self) -> None:
+        """Check as it is typed."""
+        self._check()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Go on, or leave."""
+        event.stop()
+        if event.button.id == "yes":
+            self.action_go_on()
+        else:
+            self.dismiss(None)
+
+    def action_go_on(self) -> None:
+        """Hand over what was typed, if it makes sense."""
+        if self._changed is not None:
+            self.dismiss(self._changed)
+
+    def _check(self) -> None:
+        self._changed, problem = read_arguments(self.query_one(TextArea).text)
+        same = self._changed == (list(self._job.args), dict(self._job.kwargs))
+        good = "✓ the same as before" if same else "✓ valid, changed"
+        line = f"✗ {problem}" if problem else good
+        self.query_one("#verdict", Static).update(Content(safe(line, 200)))
+        self.query_one("#yes", Button).disabled = bool(problem)
+
+
+def read_arguments(text: str) -> tuple[Arguments | None, str]:
+    """The arguments of a typed text, or None and what is wrong with it."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        return None, f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except (ValueError, RecursionError) as error:
+        return None, str(error)
+    if not isinstance(value, dict) or value.keys() - {"args", "kwargs"}:
+        return None, 'it must be {"args": [...], "kwargs": {...}}'
+    args, kwargs = value.get("args", []), value.get("kwargs", {})
+    if not isinstance(args, list):
+        return None, '"args" must be a list'
+    if not isinstance(kwargs, dict):
+        return None, '"kwargs" must be an object'
+    return (args, kwargs), ""

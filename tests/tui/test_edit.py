@@ -1,0 +1,92 @@
+"""Edit then requeue, trust then requeue, find by id."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import redis
+from textual.widgets import TextArea
+
+from asok_console.tui.screens.edit import EditArguments, read_arguments
+from asok_core.wire import bury, to_text
+from tests.tui import seed
+from tests.tui.conftest import Open
+from tests.tui.seed import KEYS
+
+
+async def test_a_letter_is_edited_and_requeued(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("1 of 2")
+        await hand.press("e")
+        await hand.sees("✓ the same as before")
+        assert isinstance(hand.app.screen, EditArguments)
+        editor = hand.app.screen.query_one(TextArea)
+        editor.text = '{"args": ["grace@example.org"'
+        await hand.sees("✗ line 1")
+        await hand.press("ctrl+s")
+        assert isinstance(hand.app.screen, EditArguments)
+        editor.text = '{"args": ["grace@example.org", 4712], "kwargs": {"copy": true}}'
+        await hand.sees("✓ valid, changed")
+        await hand.press("ctrl+s")
+        await hand.sees("Edit 1 dead letter?")
+        await hand.press("tab", "enter")
+        await hand.sees("Requeued 1 dead letter")
+    (raw,) = redis_client.lrange(KEYS.queue("default"), 0, -1)
+    job = json.loads(json.loads(raw)["job"])
+    assert (job["args"], job["kwargs"]) == (["grace@example.org", 4712], {"copy": True})
+    assert redis_client.llen(KEYS.dead) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[1]", "it must be"),
+        ('{"args": 1}', '"args" must be a list'),
+        ('{"kwargs": []}', '"kwargs" must be an object'),
+        ('{"arg": []}', "it must be"),
+        ("{", "line 1, column 2"),
+    ],
+)
+def test_what_is_no_argument_list_is_told(text: str, told: str) -> None:
+    changed, problem = read_arguments(text)
+    assert changed is None
+    assert told in problem
+
+
+async def test_an_unsigned_letter_runs_only_on_an_explicit_word(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    bare = json.loads(to_text(seed.job(1))) | {"failed_at": now, "error": "Boom"}
+    redis_client.rpush(KEYS.dead, json.dumps(bare), bury(b"junk", failed_at=now, error="malformed"))
+    async with open_console() as hand:
+        await hand.press("6")
+        await hand.sees("⚠ unsigned: Boom")
+        await hand.press("r")
+        await hand.sees("Requeue 1 dead letter?")
+        await hand.press("tab", "enter")
+        await hand.sees("1 refused (unsigned)")
+        assert redis_client.llen(KEYS.dead) == 2
+        await hand.press("T")
+        await hand.sees("Type trust to go on")
+        await hand.press("shift+tab", *"trust", "enter")
+        await hand.press("enter")
+        await hand.sees("Requeued 1 dead letter")
+        assert redis_client.llen(KEYS.queue("default")) == 1
+
+
+async def test_any_job_is_found_by_its_id(redis_client: redis.Redis, open_console: Open) -> None:
+    seed.pending(redis_client, "default", 20, first=1, age=5)
+    async with open_console() as hand:
+        await hand.press("i")
+        await hand.sees("Id of the job")
+        await hand.press(*seed.job_id(7), "enter")
+        await hand.sees("shop.images.resize")
+        await hand.press("escape", "i")
+        await hand.press(*"no-such-job", "enter")
+        await hand.sees("nothing is known of this id")
