@@ -281,9 +281,19 @@ def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
         row[4] += b.dead
         row[5] += b.run_ms
         row[6] += b.wait_ms
-    names = ("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms")
     return tuple(
-        Bucket(start, width, **dict(zip(names, sums[start], strict=True))) for start in sorted(sums)
+        Bucket(
+            start,
+            width,
+            enqueued=row[0],
+            completed=row[1],
+            failed=row[2],
+            retried=row[3],
+            dead=row[4],
+            run_ms=row[5],
+            wait_ms=row[6],
+        )
+        for start, row in sorted(sums.items())
     )
 
 
