@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from asok_console.tui import actions
+from asok_console.tui import actions, operations
 from asok_core.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def keys_table() -> str:
     """The table of keys, from the declared actions."""
     rows = ["| Key | What it does | Where |", "|---|---|---|"]
     for group in GROUPS:
-        for action in actions.ALL:
+        for action in operations.ALL:
             if action.group == group:
                 keys = " ".join(f"`{key}`" for key in action.all_keys.split())
                 rows.append(f"| {keys} | {action.help} | {_where(action.views)} |")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from asok_console.tui import actions
+from asok_console.tui import operations
 from tests.readme.generated import GROUPS, README, written_anew
 from tests.screenshots import SCENES
 
@@ -16,7 +16,7 @@ def test_what_is_generated_is_as_it_should_be() -> None:
 
 
 def test_every_key_is_in_a_group_that_is_shown() -> None:
-    assert {action.group for action in actions.ALL} <= set(GROUPS)
+    assert {action.group for action in operations.ALL} <= set(GROUPS)
 
 
 def test_every_link_leads_somewhere() -> None:
