@@ -129,10 +129,9 @@ class Dispatcher:
                 self._threads.put(held)
             else:
                 self._held.pop(id(held), None)
-        suspended, self._suspended = self._suspended, []
-        for held in suspended:
+        for held in [each for each in self._suspended if each.claim not in in_redis]:
+            self._suspended.remove(held)
             self._held.pop(id(held), None)
-            known.remove(held.claim)
         for claim in in_redis:
             if claim in known:
                 known.remove(claim)

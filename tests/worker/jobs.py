@@ -41,6 +41,11 @@ def fail(words: str = "no luck") -> None:
     raise ValueError(words)
 
 
+def hold_and_fail(word: str) -> None:
+    hold(word)
+    raise ValueError(word)
+
+
 def fail_until(count: int, word: str) -> str:
     """Fail until the journal has ``count`` lines ``word``."""
     tell(word)

@@ -41,8 +41,8 @@ def promote_due(link: Link, keys: Keys, dlq_max: int) -> Promotion:
                 reason = f"MalformedEnvelope: {payload.problem}"
                 letter = bury(raw, failed_at=time.time(), error=reason, traceback=reason)
             args += (raw, job.queue if job else "", payload.id, letter, job.task if job else "")
-        moved = link.run(script("promote"), (), args)
+        moved, left = link.run(script("promote"), (), args)
         total += moved
-        # What stays behind (its queue is no list, or another was faster) must not hold up the rest.
-        stuck += len(due) - moved
+        # What stays behind, for its queue is no list, must not hold up the rest.
+        stuck += left
     return Promotion(total, 0.0)

@@ -1,25 +1,34 @@
--- needs: record places
+-- needs: record stats places
 -- promote: delayed -> pending when due; what cannot be read -> dead letters, with the reason.
 -- ARGV: ns, dlq_max, then each: envelope, queue, id, letter or '', function
--- Reply: how many were moved by this call (another worker may have been faster)
+-- Reply: { how many were moved by this call, how many could not be: their place is of another type,
+--   dropped dead letters }
 local ns, dlq_max = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-local delayed, moved = ns .. ':delayed_tasks', 0
+local delayed, moved, stuck, dropped = ns .. ':delayed_tasks', 0, 0, 0
 for i = 3, #ARGV, 5 do
   local envelope, queue, id, letter, task = unpack(ARGV, i, i + 4)
   if redis.call('ZSCORE', delayed, envelope) then
     if letter ~= '' then
-      if push_dead(ns, letter, dlq_max) then
+      local over = push_dead(ns, letter, dlq_max)
+      if over then
         redis.call('ZREM', delayed, envelope)
-        moved = moved + 1
+        tally('default', 'dead', 1)
+        tally('default', 'dropped', over)
+        moved, dropped = moved + 1, dropped + over
+      else
+        stuck = stuck + 1
       end
     elseif pushed('LPUSH', pending_key(ns, queue), envelope) then
       redis.call('ZREM', delayed, envelope)
-      redis.call('SADD', ns .. ':queues', queue)
+      note_queue(ns, queue)
       write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
       moved = moved + 1
+    else
+      stuck = stuck + 1
     end
   end
 end
-return moved
+write_tally(ns, tonumber(time[1]))
+return { moved, stuck, dropped }

@@ -1,0 +1,126 @@
+"""Faults that a peer has and ours must not, where no other test tells of them.
+
+Elsewhere: a backlog in memory at SIGTERM (tests/worker/test_stopping.py), signatures and malformed
+envelopes, SystemExit, overflow of backoff, async def (tests/worker/test_outcomes.py), a missing key and
+unbounded dead letters (tests/worker/test_options.py), WRONGTYPE (tests/worker/test_claiming.py), record
+and push (tests/model/test_crash_points.py), two operators (tests/operator/test_together.py), unsigned
+letters (tests/operator/test_requeue.py), `executor` and calls without arguments (tests/core).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.roles import Scope
+from asok_core.config import Settings
+from asok_core.job import Job
+from asok_core.states import Place
+from asok_core.wire import Keyring, seal
+from tests.conftest import SECRET_KEY
+from tests.programs import wait_until
+from tests.worker.conftest import KEYRING, Desk, RunWorker, desk, foreign_envelope, run_worker
+
+__all__ = ["desk", "run_worker"]
+
+
+def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
+    embedded_redis: Callable[..., EmbeddedRedis], run_worker: RunWorker, tmp_path: Path
+) -> None:
+    server = embedded_redis("--appendonly", "yes", "--appendfsync", "always")
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    client = redis.Redis.from_url(server.url)
+    here = Desk(settings, client, RedisProducer(settings), tmp_path)
+    for_good = here.enqueue("hold_and_fail", "for good")
+    again = here.enqueue("hold_and_fail", "again", retries=1, backoff=1000)
+    worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url)
+    here.hears("begin for good", "begin again")
+    server.stop(kill=True)
+    here.let("for good")
+    here.let("again")
+    here.hears("end for good", "end again")
+    worker.says("waiting for it", times=2)
+    server.start()
+    wait_until(lambda: here.dead() and here.delayed(), "both outcomes")
+    assert [letter.id for letter in here.dead()] == [for_good.id]
+    assert json.loads(json.loads(here.delayed()[0][0])["job"])["id"] == again.id
+    assert here.record(for_good).status == "failed"
+    assert here.record(again).status == "retrying"
+    assert (here.counted("dead"), here.counted("retried"), here.counted("failed")) == (1, 1, 2)
+    assert here.journal().count("begin for good") == 1
+    assert here.active() == []
+    worker.stop()
+    here.producer.close()
+    client.close()
+
+
+def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
+    redis_url: str, redis_client: Any
+) -> None:
+    jobs = [Job(f"{n:04}", "m", "f") for n in range(3000)]
+    for n, job in enumerate(jobs):
+        redis_client.zadd("asok:delayed_tasks", {seal(job, KEYRING): n + 1})
+    barrier, moved = threading.Barrier(2), []
+
+    def promote() -> None:
+        link = Endpoint(redis_url).link()
+        barrier.wait(10)
+        moved.append(promote_due(link, Keys(), 100).moved)
+        link.close()
+
+    threads = [threading.Thread(target=promote) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    pending = [
+        json.loads(json.loads(raw)["job"])["id"] for raw in redis_client.lrange("asok:queue", 0, -1)
+    ]
+    assert sorted(pending) == [job.id for job in jobs]
+    assert sum(moved) == 3000
+    assert redis_client.zcard("asok:delayed_tasks") == 0
+
+
+def test_a_requeued_job_keeps_its_function_in_the_record(desk: Desk) -> None:
+    ours = desk.job("fail")
+    foreign = desk.job("fail")
+    for job in (ours, foreign):
+        letter = json.loads(foreign_envelope(job)) | {"failed_at": 1.0, "error": "no"}
+        desk.client.lpush("asok:dlq", json.dumps(letter))
+    desk.client.set(
+        f"asok:job:{foreign.id}", json.dumps({"status": "failed", "function": foreign.task}), ex=60
+    )
+    operator = RedisOperator(Endpoint(desk.settings.redis_url), Keys(), KEYRING)
+    assert operator.requeue(Scope(Place.DEAD)).applied == 2
+    operator.close()
+    for job in (ours, foreign):
+        assert desk.record(job).function == job.task
+        assert desk.record(job).status == "pending"
+
+
+def test_a_job_with_a_bad_signature_can_still_be_saved(desk: Desk, run_worker: RunWorker) -> None:
+    """The peer drops it. Here it is a dead letter, and the operator's explicit word runs it."""
+    job = desk.job("note", "saved")
+    desk.client.lpush("asok:queue", seal(job, Keyring(b"the key before the move")))
+    run_worker()
+    desk.reaches(job, "failed")
+    operator = RedisOperator(Endpoint(desk.settings.redis_url), Keys(), KEYRING)
+    assert operator.requeue(Scope(Place.DEAD)).applied == 0
+    assert desk.journal() == []
+    assert operator.requeue(Scope(Place.DEAD), trust=True).applied == 1
+    operator.close()
+    desk.hears("saved")
+    desk.reaches(job, "completed")

@@ -1,0 +1,126 @@
+"""A worker that cannot begin says why in one line, with the exit code of a usage error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--concurrency", "0"), "--concurrency is '0'. Allowed: a whole number"),
+        (("-c", "many"), "--concurrency is 'many'. Allowed: a whole number"),
+        (("--processes", "-1"), "--processes is '-1'. Allowed: a whole number"),
+        (("--queues", " , "), "--queues is"),
+        (("--max-jobs", "0"), "--max-jobs is '0'. Allowed: a whole number"),
+        (("--max-memory", "much"), "--max-memory is 'much'. Allowed: a size"),
+        (("--log-level", "loud"), "loud"),
+        (("--log-format", "xml"), "xml"),
+        (("--url", "http://h"), "--url 'http://h' cannot be used"),
+        (("--no-such-option",), "--no-such-option"),
+    ],
+)
+def test_an_option_that_makes_no_sense(
+    run_worker: RunWorker, options: tuple[str, ...], words: str
+) -> None:
+    worker = run_worker(*options)
+    assert worker.ends() == 2
+    assert words in worker.log
+    assert worker.log.count("\n") == 1
+    assert worker.log.startswith("asok")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ASOK_QUEUE_BACKEND": "local"}, "set ASOK_QUEUE_BACKEND=redis and REDIS_URL"),
+        ({"ASOK_QUEUE_BACKEND": ""}, "set ASOK_QUEUE_BACKEND=redis and REDIS_URL"),
+        ({"ASOK_WORKER_CONCURRENCY": "x"}, "ASOK_WORKER_CONCURRENCY is 'x'"),
+        ({"ASOK_WORKER_LEASE": "1ms"}, "ASOK_WORKER_LEASE is '1ms'"),
+        ({"ASOK_REDIS_URL": "redis://:hush@h:port/0"}, "ASOK_REDIS_URL"),
+    ],
+)
+def test_a_setting_that_makes_no_sense(
+    run_worker: RunWorker, settings: dict[str, str], words: str
+) -> None:
+    worker = run_worker(**settings)
+    assert worker.ends() == 2
+    assert words in worker.log
+    assert worker.log.count("\n") == 1
+    assert "hush" not in worker.log
+
+
+def test_without_a_secret_key_no_job_is_touched(desk: Desk, run_worker: RunWorker) -> None:
+    job = desk.enqueue("note", "job")
+    worker = run_worker(SECRET_KEY="")
+    assert worker.ends() == 2
+    assert "SECRET_KEY is not set" in worker.log
+    assert "secrets.token_hex" in worker.log
+    assert worker.log.count("\n") == 1
+    assert [each.id for each in desk.pending()] == [job.id]
+    assert not desk.client.exists("asok:workers")
+
+
+def test_a_former_secret_key_is_still_accepted(desk: Desk, run_worker: RunWorker) -> None:
+    job = desk.enqueue("fail_until", 2, "try", retries=1, backoff=0.1)
+    run_worker(SECRET_KEY="the new one", SECRET_KEY_FALLBACKS=desk.settings.secret_key)
+    assert desk.reaches(job, "completed").retry_count == 1
+
+
+def test_log_lines_for_machines(desk: Desk, run_worker: RunWorker) -> None:
+    import json
+
+    job = desk.enqueue("fail", "the words", retries=1, backoff=0.1)
+    worker = run_worker("--log-format", "json", "--log-level", "debug")
+    desk.reaches(job, "failed")
+    worker.says("failed: ")
+    lines = [json.loads(line) for line in worker.log.splitlines()]
+    told = [line for line in lines if line.get("job_id") == job.id]
+    assert [line["attempt"] for line in told] == ["1/2", "2/2"]
+    assert {line["queue"] for line in told} == {"default"}
+    assert all(line["duration"] >= 0 for line in told)
+    assert told[0]["level"] == "warning"
+    assert told[1]["message"] == "tests.worker.jobs.fail failed: ValueError: the words"
+    assert not any("arguments" in line for line in lines)
+
+
+def test_arguments_are_logged_only_when_asked_for(desk: Desk, run_worker: RunWorker) -> None:
+    quiet = run_worker("--log-level", "debug", "--queues", "quiet")
+    open_ = run_worker("--log-level", "debug", "--queues", "open", "--log-arguments")
+    for queue in ("quiet", "open"):
+        desk.enqueue("note", "a-secret-word", queue=queue)
+    open_.says("a-secret-word")
+    quiet.says("completed")
+    assert "a-secret-word" not in quiet.log
+
+
+def test_dead_letters_are_bounded_and_what_is_dropped_is_counted_and_told(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    jobs = [desk.enqueue("fail") for _ in range(9)]
+    worker = run_worker(ASOK_DLQ_MAX=5)
+    for job in jobs:
+        desk.reaches(job, "failed")
+    assert [letter.id for letter in desk.dead()] == [job.id for job in reversed(jobs[4:])]
+    assert (desk.counted("dead"), desk.counted("dropped")) == (9, 4)
+    worker.says("of the oldest dead letters were dropped (ASOK_DLQ_MAX)")
+
+
+def test_results_and_tracebacks_are_bounded(desk: Desk, run_worker: RunWorker) -> None:
+    import json
+
+    run_worker(ASOK_MAX_RESULT="1KiB", ASOK_MAX_TRACEBACK="1KiB")
+    big = desk.enqueue("give", "x" * 100_000)
+    bad = desk.enqueue("fail", "y" * 100_000)
+    result = desk.reaches(big, "completed").result
+    assert result is not None
+    assert len(result) <= 1100
+    assert json.loads(result).startswith('"xxx')
+    error = desk.reaches(bad, "failed").error
+    assert error is not None
+    assert len(error) <= 1024
+    wait_until(desk.dead, "a dead letter")
+    assert len(desk.dead()[0].raw) < 300_000

@@ -1,0 +1,185 @@
+"""The small parts of a worker, each by itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from asok_core.backends.redis import waiters as waiting
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.waiters import Waiters
+from asok_core.errors import Unreachable
+from asok_core.worker.alarm import Alarm
+from asok_core.worker.board import Board
+from asok_core.worker.prefetch import MOST, PATIENCE, Prefetch
+
+
+class TestPrefetch:
+    def test_it_begins_closed_and_opens_while_jobs_flow(self) -> None:
+        prefetch = Prefetch()
+        sizes = [prefetch.size]
+        for _ in range(8):
+            prefetch.flowed(PATIENCE / 10)
+            sizes.append(prefetch.size)
+        assert sizes[0] == 0
+        assert sizes == sorted(sizes)
+        assert sizes[-1] == MOST
+
+    def test_one_stall_closes_it(self) -> None:
+        prefetch = Prefetch()
+        for _ in range(8):
+            prefetch.flowed(0.0)
+        prefetch.stalled()
+        assert prefetch.size == 0
+
+    def test_it_narrows_when_jobs_begin_late(self) -> None:
+        prefetch = Prefetch()
+        for _ in range(8):
+            prefetch.flowed(0.0)
+        prefetch.flowed(PATIENCE * 2)
+        assert prefetch.size == MOST // 2
+
+
+class TestBoard:
+    def test_it_tells_what_runs_to_whoever_has_the_file(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            mine, theirs = Board(file, 3), Board(file, 3)
+            mine.begin(0, "a" * 36, 1.5)
+            mine.begin(2, "ž" * 64, 2.5, 9.0)
+            found = theirs.running()
+            assert [(each.job_id, each.started, each.deadline) for each in found] == [
+                ("a" * 36, 1.5, 0.0),
+                ("ž" * 64, 2.5, 9.0),
+            ]
+            mine.begin(0, "short", 3.0)
+            assert theirs.running()[0].job_id == "short"
+            mine.end(0)
+            assert [each.started for each in theirs.running()] == [2.5]
+            theirs.clear()
+            assert mine.running() == []
+            mine.close()
+            theirs.close()
+
+
+class TestAlarm:
+    def test_a_ring_from_another_thread_ends_the_sleep(self) -> None:
+        alarm = Alarm()
+        thread = threading.Timer(0.05, alarm.ring)
+        thread.start()
+        began = time.monotonic()
+        alarm.sleep(50, ())
+        assert time.monotonic() - began < 40
+        thread.join()
+
+    def test_what_happened_just_before_is_not_slept_over(self) -> None:
+        alarm = Alarm()
+        began = time.monotonic()
+        alarm.sleep(50, (), unless=lambda: True)
+        alarm.ring()
+        alarm.sleep(50, ())
+        assert time.monotonic() - began < 40
+
+    def test_rings_beyond_counting_do_not_block(self) -> None:
+        alarm = Alarm()
+        for _ in range(100_000):
+            alarm.ring()
+        alarm.sleep(50, ())
+        assert alarm.sleep(0, ()) == []
+
+    def test_orders_come_whole_however_they_are_cut(self) -> None:
+        read, write = os.pipe()
+        alarm = Alarm(read)
+        os.write(write, b"qui")
+        alarm.sleep(5, ())
+        assert list(alarm.orders()) == []
+        os.write(write, b"et\nwake\nlo")
+        alarm.sleep(5, ())
+        assert list(alarm.orders()) == ["quiet", "wake"]
+        os.write(write, b"ud\n")
+        alarm.sleep(5, ())
+        assert list(alarm.orders()) == ["loud"]
+        os.close(write)
+        alarm.sleep(5, ())
+        assert list(alarm.orders()) == ["drain"], "whoever gave the orders is gone"
+        began = time.monotonic()
+        alarm.sleep(0.05, ())
+        assert time.monotonic() - began >= 0.04, "the closed pipe must not keep it awake"
+        os.close(read)
+
+
+class TestWaiters:
+    @pytest.fixture
+    def waiters(self, redis_url: str) -> Iterator[Waiters]:
+        waiters = Waiters(Endpoint(redis_url), Keys(), "w.1")
+        yield waiters
+        waiters.close()
+
+    def test_late_replies_are_claims(
+        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+    ) -> None:
+        control = Endpoint(redis_url).link()
+        for number in range(100):
+            waiters.arm(["high", "default", "low"])
+            redis_client.lpush("asok:queue", str(number))
+            claims = waiters.disarm(control)
+            assert not waiters.armed
+            left = redis_client.lrange("asok:queue", 0, -1)
+            held = redis_client.lrange("asok:active:w.1:default", 0, -1)
+            assert [claim.envelope for claim in claims] == held
+            assert len(left) + len(held) == 1
+            redis_client.delete("asok:queue", "asok:active:w.1:default")
+        control.close()
+
+    def test_an_order_to_end_that_overtakes_the_wait_is_given_again(
+        self, waiters: Waiters, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The wait arrives after what ends it: without a second order it would last its whole time."""
+        monkeypatch.setattr(waiting, "BLOCK", 30)
+        control = Endpoint(redis_url).link()
+        waiters.arm(["default"])
+        (file,) = waiters.files()
+        link = waiters._links["default"]
+        control.call("CLIENT", "UNBLOCK", waiters._client_ids["default"])
+        assert link.read() is None
+        timer = threading.Timer(
+            0.3,
+            lambda: link.send(
+                "BLMOVE", "asok:queue", "asok:active:w.1:default", "RIGHT", "LEFT", 30
+            ),
+        )
+        timer.start()
+        began = time.monotonic()
+        assert waiters.disarm(control) == []
+        assert time.monotonic() - began < 25
+        assert list(waiters.files()) == []
+        assert file
+        timer.join()
+        control.close()
+
+    def test_a_wait_that_is_long_over_means_a_dead_connection(
+        self, waiters: Waiters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waiters.arm(["default"])
+        waiters.check()
+        later = time.monotonic() + 60
+        monkeypatch.setattr("time.monotonic", lambda: later)
+        with pytest.raises(Unreachable, match="does not answer in time"):
+            waiters.check()
+
+    def test_waits_that_were_closed_take_nothing(
+        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+    ) -> None:
+        control = Endpoint(redis_url).link()
+        waiters.arm(["high", "default"])
+        waiters.close()
+        waiters.end_former(control)
+        redis_client.lpush("asok:queue", "job")
+        assert redis_client.lrange("asok:queue", 0, -1) == [b"job"]
+        control.close()
