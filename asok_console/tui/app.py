@@ -98,6 +98,8 @@ class ConsoleApp(App[None]):
         self.view_name = session.view
         self.poller = Poller(session.reader, self.post_message, interval=session.interval)
         self.runner = Runner(session.operator, self.post_message) if session.operator else None
+        self.views = {view.NAME: view() for view in VIEWS}
+        self._closing_down = False
         self.last_undoable: Activity | None = None
         self._operations: set[str] = set()
         self._taken = time.monotonic()
@@ -144,8 +146,7 @@ class ConsoleApp(App[None]):
         yield Tabs()
         yield Banner()
         with ContentSwitcher(initial=self.session.view):
-            for view in VIEWS:
-                yield view()
+            yield from self.views.values()
         yield ActionLine()
         yield KeyBar()
 
@@ -171,7 +172,7 @@ class ConsoleApp(App[None]):
     @property
     def view(self) -> View:
         """The view that is shown."""
-        return self.screen_stack[0].query_one(f"#{self.view_name}", View)
+        return self.views[self.view_name]
 
     @on(SnapshotTaken)
     def _take(self, event: SnapshotTaken) -> None:
@@ -183,8 +184,7 @@ class ConsoleApp(App[None]):
         self._rewrite_bars()
 
     def _show(self) -> None:
-        if self.snapshot is None or not self.screen_stack[0].query(View):
-            # Nothing read yet, or the console is closing.
+        if self.snapshot is None or self._closing_down:
             return
         for screen in self.screen_stack:
             if isinstance(screen, JobScreen):
@@ -199,7 +199,8 @@ class ConsoleApp(App[None]):
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
-        event.deliver()
+        if not self._closing_down:
+            event.deliver()
 
     def scan(self, take: Callable[[Page], None], *, place: Place, queue: str | None = None) -> Scan:
         """Begin a walk through a place; the view that is shown hears how far it is."""
@@ -209,8 +210,9 @@ class ConsoleApp(App[None]):
 
     @on(Scanned)
     def _scanned(self, event: Scanned) -> None:
-        for view in self.screen_stack[0].query(JobListView):
-            view.scanned(event)
+        for view in self.views.values():
+            if isinstance(view, JobListView) and not self._closing_down:
+                view.scanned(event)
 
     def _rewrite_bars(self) -> None:
         for screen in self.screen_stack:
@@ -244,6 +246,8 @@ class ConsoleApp(App[None]):
 
     @on(Finished)
     def _finished(self, event: Finished) -> None:
+        if self._closing_down:
+            return
         result = event.result
         if result is not None and result.operation:
             self._operations.add(result.operation)
@@ -388,6 +392,11 @@ class ConsoleApp(App[None]):
                         self.run_action, binding.action, node
                     ),
                 )
+
+    async def _shutdown(self) -> None:
+        # Threads may still answer while the screens are taken down one by one.
+        self._closing_down = True
+        await super()._shutdown()
 
     def _fatal_error(self) -> None:
         # Textual's own report prints the local variables of every frame, secrets among them.

@@ -72,6 +72,10 @@ def _rate(figure: float) -> Cell:
     return rate(figure), "" if figure else "dim"
 
 
+def _slowest(p95: float | None) -> Cell:
+    return milliseconds(p95), "dim"
+
+
 def _spark(line: Line, _now: float) -> Cell:
     done = [b.completed + b.failed for b in line.queue.recent[:-1]]
     return spark([float(n) for n in done], 15), "done"
@@ -101,6 +105,8 @@ COLUMNS: Sequence[Column[Line]] = (
         "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=4
     ),
     Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=4),
+    Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=5),
+    Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=5),
     Column("Last 5 min", 15, _spark, rank=3),
     Column("Outlook", 23, _verdict, grow=1),
 )
