@@ -110,7 +110,7 @@ def report(client: redis.Redis, run: Run) -> Report:
         lost=lost,
         duplicated=sum(count > 1 for count in done.values()),
         recovered=len(interrupted),
-        recovery=[seconds for word, seconds in interrupted if word in first],
+        recovery=[after for word, after in interrupted if word in first and after is not None],
         blows=run.counts,
         wrong=wrong[:20],
         seconds=run.seconds,
@@ -146,19 +146,18 @@ def _queue(client: redis.Redis, job_id: str) -> object:
         return None  # the framework's record is a string, and names no queue
 
 
-def _interrupted(journal: Journal, blows: Sequence[Blow]) -> Iterator[tuple[str, float]]:
+def _interrupted(journal: Journal, blows: Sequence[Blow]) -> Iterator[tuple[str, float | None]]:
+    """Each job that was begun, not ended and begun again; the seconds since the blow, if one did it."""
     struck = [blow for blow in blows if blow.pids]
     for word, lines in journal.lines.items():
         for at, line in enumerate(lines):
-            if line.word != "start":
-                continue
             rest = lines[at + 1 :]
-            if any(each.pid == line.pid and each.word != "start" for each in rest):
-                continue
-            blow = next((b for b in struck if line.pid in b.pids and b.at >= line.at), None)
             again = next((each for each in rest if each.word == "start"), None)
-            if blow is not None and again is not None:
-                yield word, max(0.0, again.at - blow.at)
+            ended = any(each.pid == line.pid and each.word != "start" for each in rest)
+            if line.word != "start" or again is None or ended:
+                continue
+            moments = [b.at for b in struck if line.pid in b.pids and line.at <= b.at <= again.at]
+            yield word, again.at - min(moments) if moments else None
 
 
 def _spelled(counts: Mapping[str, int]) -> str:

@@ -21,7 +21,7 @@ from asok_console.demo.tether import Tether
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report, Run, report
-from tests.chaos.workers import KILLS, LEASE, Blow, Worker, kill_one
+from tests.chaos.workers import KILLS, LEASE, Blow, Worker, parent_of
 
 SECRET_KEY = "c4a05" * 10
 ROOT = Path(__file__).parents[2]
@@ -233,19 +233,26 @@ class Chaos:
     # Each returns the processes that can run no job for now, or None when there was nothing to harm.
 
     def _processes(self, worker: Worker) -> list[int]:
-        return self._journal.children.get(worker.pid, [])
+        pids = self._journal.children.get(worker.pid, [])
+        return [pid for pid in pids if parent_of(pid) == worker.pid]
 
     def _kill_process(self, worker: Worker) -> Collection[int] | None:
-        pid = kill_one(self._processes(worker), worker.pid)
-        return None if pid is None else [pid]
+        pids = self._processes(worker)
+        if not pids:
+            return None
+        pid = random.choice(pids)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return [pid]
 
     def _kill_supervisor(self, worker: Worker) -> Collection[int]:
         worker.kill_supervisor()
         return ()
 
     def _kill_worker(self, worker: Worker) -> Collection[int]:
+        pids = self._processes(worker)
         worker.kill_all()
-        return self._processes(worker)
+        return pids
 
     def _kill_redis(self, _worker: Worker) -> Collection[int]:
         self._server.stop(kill=True)

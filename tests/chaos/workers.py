@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -107,16 +106,6 @@ class Worker:
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(os.getpgid(self.pid), number)
-
-
-def kill_one(pids: Sequence[int], parent: int) -> int | None:
-    """Kill -9 the newest of ``pids`` that is still a process of ``parent``; its id."""
-    for pid in random.sample(pids, len(pids)):
-        if parent_of(pid) == parent:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                return pid
-    return None
 
 
 def parent_of(pid: int) -> int | None:
