@@ -39,6 +39,8 @@ def session() -> Iterator[Settings]:
             "ASOK_REDIS_URL": server.url,
             "SECRET_KEY": secrets.token_hex(32),
             "ASOK_WORKER_QUEUES": "critical,mail,default,media,low",
+            # Processes of a worker that was killed still let their jobs finish: not for long here.
+            "ASOK_WORKER_SHUTDOWN_TIMEOUT": "1s",
         }
         others = {name for each in Settings.declared().values() for name in each.variables}
         inherited = {name: value for name, value in os.environ.items() if name not in others}

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,13 @@ def packaged(*suffixes: str) -> set[str]:
 
 def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, redis_url: str) -> None:
     expected = packaged(".py", ".lua", ".tcss", ".typed")
+    readme = (ROOT / "README.md").read_text()
     # The wheel is built from the sdist, so the sdist holds all that the wheel needs.
     build = (sys.executable, "-m", "build", "--outdir", tmp_path, ROOT)
     do(*build, cwd=tmp_path, seconds=INSTALL)
     (wheel,) = tmp_path.glob("*.whl")
     (sdist,) = tmp_path.glob("*.tar.gz")
-    holds_what_it_should(wheel, sdist, expected)
+    holds_what_it_should(wheel, sdist, expected, readme)
 
     venv = tmp_path / "venv"
     do(sys.executable, "-m", "venv", venv, cwd=tmp_path, seconds=INSTALL)
@@ -90,11 +92,11 @@ def clean_environment(venv: Path, home: Path, redis_url: str) -> dict[str, str]:
     }
 
 
-def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str]) -> None:
+def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str], readme: str) -> None:
     with zipfile.ZipFile(wheel) as file:
         names = {name for name in file.namelist() if ".dist-info/" not in name}
         info = f"asok_console-{__version__}.dist-info"
-        metadata = email.message_from_bytes(file.read(f"{info}/METADATA"))
+        head, _, body = file.read(f"{info}/METADATA").decode().partition("\n\n")
         scripts = file.read(f"{info}/entry_points.txt").decode()
         assert f"{info}/licenses/LICENSE" in file.namelist()
     assert expected <= names
@@ -102,10 +104,11 @@ def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str]) -> None:
     assert any(name.endswith(".lua") for name in names)
     assert any(name.endswith(".tcss") for name in names)
     assert {"asok_core/py.typed", "asok_console/py.typed"} <= names
+    metadata = email.message_from_string(head)
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload() == (ROOT / "README.md").read_text()
+    assert body == readme
     assert "asok = asok_console.cli.main:main" in scripts
     assert "asok-console = asok_console.cli.main:main" in scripts
     with tarfile.open(sdist) as archive:
@@ -143,3 +146,13 @@ def opens_the_demo(venv: Path, home: Path, env: Mapping[str, str]) -> None:
     bare = {name: value for name, value in env.items() if name not in settings}
     command = (venv / "bin" / "asok-console", "console", "--demo")
     assert open_and_quit(command, cwd=home, env=bare, until=("Overview", "critical")) == 0
+    wait_until(lambda: not running_in(venv), "the end of the demo's programs")
+
+
+def running_in(venv: Path) -> list[str]:
+    """The programs of an environment that run, where the system tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_text(errors="replace").replace("\0", " "))
+    return [words for words in found if words.startswith(str(venv))]
