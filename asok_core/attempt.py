@@ -13,6 +13,8 @@ from asok_core.deadline import soft_deadline
 from asok_core.errors import JobTimeout
 
 _CUT = "... (cut)"
+# json.dumps makes an encoder anew for each call that names an option.
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
 def run(
@@ -76,7 +78,7 @@ def result_text(result: object, limit: int) -> str:
     if result is None:
         return "null"
     try:
-        text = json.dumps(result, allow_nan=False)
+        text = _encode(result)
     except Exception:  # noqa: BLE001 - a result of any type must not fail a job that is done
         try:
             text = json.dumps(repr(result))

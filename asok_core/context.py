@@ -9,7 +9,7 @@ add. Cookies and authorization headers never travel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -142,11 +142,9 @@ def _text(value: object) -> str | None:
     return value[:_LONGEST_FIELD] if isinstance(value, str) else None
 
 
-@contextmanager
-def restored(values: Mapping[str, Any] | None) -> Iterator[None]:
+def restored(values: Mapping[str, Any] | None) -> AbstractContextManager[None]:
     """In the body ``current_request`` is the request that travelled with a job, if one did."""
-    if values is None:
-        yield
-        return
-    with request_context(_load(values)):
-        yield
+    return _NO_REQUEST if values is None else request_context(_load(values))
+
+
+_NO_REQUEST = nullcontext()

