@@ -17,6 +17,7 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
+from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.prefetch import PATIENCE, Prefetch
 from asok_core.worker.threads import Threads
 
@@ -263,10 +264,7 @@ class Dispatcher:
             held.noted = True
         for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
             held.noted, held.gone = flag == 1, flag != 1
-        if turn.dropped:
-            logger.warning(
-                "%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", turn.dropped
-            )
+        warn_of_dropped(turn.dropped)
         for queue in set(turn.broken) - self._broken:
             logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
         # Told once, until jobs come from it again: not every cycle gets as far as to each queue.

@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 
+logger = logging.getLogger("asok.worker")
+
 FIELDS = ("job_id", "queue", "attempt", "duration", "arguments")
 
 
@@ -47,6 +49,12 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str)
+
+
+def warn_of_dropped(letters: int) -> None:
+    """Say that so many of the oldest dead letters had to make room."""
+    if letters:
+        logger.warning("%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", letters)
 
 
 def set_up_logging(level: str = "info", form: str = "text") -> None:

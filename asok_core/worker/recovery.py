@@ -9,6 +9,7 @@ from asok_core.backends.redis.registry import Recovered, Registry
 from asok_core.errors import Refused
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 
 logger = logging.getLogger("asok.worker")
@@ -70,6 +71,7 @@ class Recovery:
 
 
 def _tell(of: str, total: Recovered) -> None:
+    warn_of_dropped(total.dropped)
     if total.returned or total.dead:
         logger.warning(
             "Recovered %d jobs of %s%s",

@@ -28,6 +28,7 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
+from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.recovery import Recovery
 
 logger = logging.getLogger("asok.worker")
@@ -215,7 +216,8 @@ class Supervisor:
             self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
         elif verb == "order" and rest == self._config.worker:
             self._timers["beat"] = 0.0
-        elif verb == "cancel":
+        elif verb == "cancel" and rest.isprintable():
+            # Orders are lines: one in a job's id must not be another order.
             for child in self._children:
                 child.order(f"cancel {rest}")
         elif verb in ("pause", "resume"):
@@ -229,6 +231,7 @@ class Supervisor:
 
     def _promote(self) -> None:
         done = promote_due(self._registry.link, self._keys, self._config.settings.dlq_max)
+        warn_of_dropped(done.dropped)
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from asok_core import clock
 from asok_core.activity import Activity
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import count as whole_count
+from asok_core.backends.redis.parsing import number
 from asok_core.backends.redis.scripts import script
 
 WORDS = 500
@@ -81,18 +84,17 @@ VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
     """The newest ``count`` entries of the audit, newest first, in two round trips.
 
-    A key of another type, or none, is an empty audit.
+    A key of another type, or none, is an empty audit. Raises Unreachable or Refused.
     """
     (entries,) = link.pipeline([("XREVRANGE", keys.audit, "+", "-", "COUNT", count)])
-    if not isinstance(entries, list):
-        return ()
-    found = [_fields(flat) for _, flat in entries]
+    found = [_fields(flat) for _, flat in link.checked(entries) or ()]
     commands: list[tuple[str, str]] = []
     for fields in found:
         trash = keys.trash(fields.get("operation", ""))
         commands += (("LLEN", trash), ("PTTL", trash))
-    *replies, (seconds, micros) = link.pipeline([*commands, ("TIME",)])
-    now = int(seconds) + int(micros) / 1e6
+    *replies, time = link.pipeline([*commands, ("TIME",)])
+    # Who may not ask for the server's time (ACL) gets this machine's.
+    now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
     return tuple(
         _activity(fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
@@ -114,7 +116,7 @@ def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -
     kept = isinstance(ttl_ms, int) and ttl_ms >= 0
     return Activity(
         operation=fields.get("operation", ""),
-        at=_number(fields.get("at")),
+        at=number(fields.get("at")),
         who=fields.get("who", ""),
         where=fields.get("where", ""),
         action=fields.get("action", ""),
@@ -122,7 +124,7 @@ def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -
         queue=fields.get("queue", ""),
         words=fields.get("words", ""),
         state=fields.get("state", ""),
-        applied=int(_number(fields.get("applied")) or 0),
+        applied=whole_count(fields.get("applied")),
         skipped=_counts(fields, "skipped:"),
         refused=_counts(fields, "refused:"),
         in_trash=in_trash,
@@ -132,14 +134,7 @@ def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -
 
 def _counts(fields: Mapping[str, str], prefix: str) -> dict[str, int]:
     return {
-        name.removeprefix(prefix): int(_number(n) or 0)
+        name.removeprefix(prefix): whole_count(n)
         for name, n in fields.items()
         if name.startswith(prefix)
     }
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None

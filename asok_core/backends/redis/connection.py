@@ -179,6 +179,18 @@ class Link:
             self._explain(error)
         return replies
 
+    def checked(self, reply: Any) -> Any:
+        """A reply of a pipeline; None where the key is of another type.
+
+        Raises Unreachable or Refused for any other error: what may not be read, or not yet, is not
+        to be taken for empty.
+        """
+        if isinstance(reply, redis.RedisError):
+            if "WRONGTYPE" in str(reply):
+                return None
+            self._explain(reply)
+        return reply
+
     def run(self, script: Script, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
         """Run a script by its digest; Redis gets the text when it does not have it yet."""
         try:
@@ -241,10 +253,11 @@ class LinkPool:
 
     def borrow(self) -> _Borrowed:
         """A connection for the body of a ``with``; a broken one is not put back."""
+        if self._pid != os.getpid():
+            # The parent's sockets: used from two processes their replies would mix. And its lock:
+            # one of its threads may have held it when it forked.
+            self._idle, self._lock, self._pid = [], threading.Lock(), os.getpid()
         with self._lock:
-            if self._pid != os.getpid():
-                # The parent's sockets: used from two processes their replies would mix.
-                self._idle, self._pid = [], os.getpid()
             link = self._idle.pop() if self._idle else None
         return _Borrowed(self, link or self.endpoint.link())
 

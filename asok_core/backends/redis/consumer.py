@@ -164,8 +164,7 @@ class Consumer:
         return [
             Claim(name, envelope)
             for name, reply in zip(self.queues, replies, strict=True)
-            if isinstance(reply, list)
-            for envelope in reply
+            for envelope in self.link.checked(reply) or ()
         ]
 
     def crashes(self, job_ids: Sequence[str]) -> list[int]:
@@ -173,7 +172,8 @@ class Consumer:
         if not job_ids:
             return []
         counts = self._standing.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
-        return [int(count or 0) for count in counts]
+        # Another program may have put anything there.
+        return [int(each) if (each or b"").isdigit() else 0 for each in counts]
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""

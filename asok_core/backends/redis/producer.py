@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-import redis
-
 from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_record
 from asok_core.backends.redis.scripts import script
 from asok_core.config import Settings
-from asok_core.errors import AsokError, PayloadTooLarge, Unreachable
+from asok_core.errors import PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
 from asok_core.wire import Keyring, seal
 
@@ -69,7 +67,7 @@ class RedisProducer:
                     job.retries,
                 )
             # The script knows by its record a job that it has: a lost reply may be asked for again.
-            flags += (reply == 1 for reply in self._twice(partial(_run, args=args)))
+            flags += (reply == 1 for reply in self._twice(partial(_enqueue, args=args)))
         return flags
 
     def record(self, job_id: str) -> JobRecord | None:
@@ -91,9 +89,6 @@ class RedisProducer:
         self.pool.close()
 
 
-def _run(link: Link, args: list[Arg]) -> list[int]:
-    try:
-        flags: list[int] = link.run(script("enqueue"), (), args)
-    except redis.ResponseError as error:
-        raise AsokError(f"Redis did not take the job: {error}") from error
+def _enqueue(link: Link, args: list[Arg]) -> list[int]:
+    flags: list[int] = link.run(script("enqueue"), (), args)
     return flags

@@ -35,24 +35,29 @@ def parse_record(job_id: str, replies: Sequence[Any]) -> JobRecord | None:
     if isinstance(as_text, bytes):
         try:
             fields = json.loads(as_text)
+            if isinstance(fields, dict):
+                if fields.get("result") is not None:
+                    fields["result"] = json.dumps(fields["result"])
+                return _record(job_id, fields, foreign=True)
         except (ValueError, RecursionError):
             return None
-        if isinstance(fields, dict):
-            if fields.get("result") is not None:
-                fields["result"] = json.dumps(fields["result"])
-            return _record(job_id, fields, foreign=True)
     return None
 
 
 def read_record(link: Link, keys: Keys, job_id: str) -> JobRecord | None:
-    """The record of one job, or None."""
-    return parse_record(job_id, link.pipeline(record_commands(keys, job_id)))
+    """The record of one job, or None. Raises Unreachable or Refused."""
+    replies = link.pipeline(record_commands(keys, job_id))
+    return parse_record(job_id, [link.checked(reply) for reply in replies])
 
 
 def read_records(link: Link, keys: Keys, job_ids: Iterable[str]) -> dict[str, JobRecord]:
-    """The records of many jobs in one round trip, by id; those without one are left out."""
+    """The records of many jobs in one round trip, by id; those without one are left out.
+
+    Raises Unreachable or Refused.
+    """
     ids = list(dict.fromkeys(job_ids))
-    replies = link.pipeline([command for each in ids for command in record_commands(keys, each)])
+    commands = [command for each in ids for command in record_commands(keys, each)]
+    replies = [link.checked(reply) for reply in link.pipeline(commands)]
     found = {}
     for at, job_id in enumerate(ids):
         record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])

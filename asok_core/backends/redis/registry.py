@@ -17,6 +17,8 @@ from asok_core.wire import Payload, bury, peek
 HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
+MOST_LISTS = 4096
+"""Active lists that a worker's hash is believed to name; beyond that they are looked for."""
 
 CRASHED = "WorkerCrashed: the process died {times} times while running this job"
 
@@ -32,15 +34,22 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a recovery moved. ``refused``: the worker was alive after all."""
+    """What a recovery moved. ``refused``: the worker was alive after all.
+
+    ``dropped`` of the oldest dead letters made room for new ones.
+    """
 
     returned: int = 0
     dead: int = 0
     refused: bool = False
+    dropped: int = 0
 
     def __add__(self, other: Recovered) -> Recovered:
         return Recovered(
-            self.returned + other.returned, self.dead + other.dead, self.refused or other.refused
+            self.returned + other.returned,
+            self.dead + other.dead,
+            self.refused or other.refused,
+            self.dropped + other.dropped,
         )
 
 
@@ -86,7 +95,7 @@ class Registry:
         for name, value in fields.items():
             args += (name, value)
         whole, now, wanted = self.link.run(script("beat"), (), args)
-        return Beat(whole == 1, now / 1000, wanted.decode())
+        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"))
 
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
@@ -98,22 +107,27 @@ class Registry:
         seconds, micros = self.link.call("TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
         found = self.link.call("ZRANGEBYSCORE", self.keys.workers, "-inf", now, "LIMIT", 0, 100)
-        return [name.decode("utf-8", "replace") for name in found]
+        names = []
+        for name in found:
+            try:
+                names.append(name.decode())
+            except UnicodeDecodeError:
+                # No worker has such a name, and leases that nobody can end would hide the real ones.
+                self.link.call("ZREM", self.keys.workers, name)
+        return names
 
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
         key = self.keys.worker(worker)
         (said,) = self.link.pipeline([("HMGET", key, "queues", "processes")])
         try:
-            queues, processes = said
-            return [
-                (f"{worker}.{n}", queue)
-                for n in range(1, min(int(processes), 1000) + 1)
-                for queue in queues.decode().split(",")
-            ]
+            queues, processes = said[0].decode().split(","), int(said[1])
         except (TypeError, ValueError, AttributeError):
             # There is no hash, or not one that a worker wrote.
             return self._scanned(worker)
+        if not 0 < len(queues) * processes <= MOST_LISTS:
+            return self._scanned(worker)
+        return [(f"{worker}.{n}", queue) for n in range(1, processes + 1) for queue in queues]
 
     def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
@@ -146,8 +160,8 @@ class Registry:
             ]  # fmt: skip
             for payload in payloads:
                 args += self._item(payload, payload.id in guilty)
-            refused, returned, dead = self.link.run(script("recover"), (), args)
-            total += Recovered(returned, dead, refused == 1)
+            refused, returned, dead, dropped = self.link.run(script("recover"), (), args)
+            total += Recovered(returned, dead, refused == 1, dropped)
             if refused:
                 break
             # What could not be moved (its queue is no list) must not hold up the rest.

@@ -8,7 +8,7 @@ local lease = redis.call('ZSCORE', ns .. ':workers', worker)
 local whole = (lease and tonumber(lease) > now) and 1 or 0
 redis.call('ZADD', ns .. ':workers', now + tonumber(ARGV[3]), worker)
 local n = tonumber(ARGV[5])
-for i = 6, 5 + n do redis.call('SADD', ns .. ':queues', ARGV[i]) end
+for i = 6, 5 + n do redis.pcall('SADD', ns .. ':queues', ARGV[i]) end
 local key = ns .. ':worker:' .. worker
 local fields = { 'beat_at', string.format('%.3f', now / 1000) }
 for i = 6 + n, #ARGV do fields[#fields + 1] = ARGV[i] end

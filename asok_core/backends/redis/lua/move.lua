@@ -29,6 +29,6 @@ for n = 1, #marks do
   end
 end
 sweep(source, applied, op, tonumber(ARGV[6]))
-if applied > 0 then redis.pcall('SADD', ns .. ':queues', target) end
+if applied > 0 then note_queue(ns, target) end
 note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
 return replies

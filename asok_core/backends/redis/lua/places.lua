@@ -26,13 +26,21 @@ local function push_dead(ns, letter, dlq_max)
   return math.max(0, over)
 end
 
+-- holder(ns, unique): the id of the job that holds a unique key, or false. A key that somebody spoiled is
+-- held by nobody: an error here would leave a batch half moved.
+local function holder(ns, unique)
+  local id = redis.pcall('GET', ns .. ':unique:' .. unique)
+  return type(id) == 'string' and id
+end
+
+-- note_queue(ns, queue): keep its name among those ever used, which is worth no job.
+local function note_queue(ns, queue) redis.pcall('SADD', ns .. ':queues', queue) end
+
 -- finish(ns, id, unique, status): tell whoever waits, list it as recent, free its unique key. A user who
 -- may not publish (an ACL; new users of Redis 7 may not) still finishes jobs: whoever waits looks as well.
 local function finish(ns, id, unique, status)
   if id == '' then return end
   if pushed('LPUSH', ns .. ':recent', id) then redis.call('LTRIM', ns .. ':recent', 0, 999) end
   redis.pcall('PUBLISH', ns .. ':done:' .. id, status)
-  if unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique) == id then
-    redis.call('DEL', ns .. ':unique:' .. unique)
-  end
+  if unique ~= '' and holder(ns, unique) == id then redis.call('DEL', ns .. ':unique:' .. unique) end
 end

@@ -14,7 +14,7 @@ local function promote(envelope, id, queue, task)
   redis.call('ZREM', delayed, envelope)
   local function undo() redis.call('ZADD', delayed, score, envelope) end
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
-  redis.pcall('SADD', ns .. ':queues', queue)
+  note_queue(ns, queue)
   write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
   return 1
 end

@@ -13,7 +13,9 @@ local function json_record(old, fields)
   if ok and type(known) == 'table' then
     for name, value in pairs(known) do
       if type(name) == 'string' and type(value) ~= 'table' and name ~= 'result' then
-        texts[name] = cjson.encode(value)
+        -- JSON has no infinity, and an error here would leave a batch half moved.
+        local encoded, text = pcall(cjson.encode, value)
+        if encoded then texts[name] = text end
       end
     end
   end

@@ -16,8 +16,8 @@ for i = 8, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 
 local function requeue(letter, index, envelope, id, queue, task, retries, unique)
-  local holder = unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique)
-  if holder and holder ~= id then return 3 end
+  local held_by = unique ~= '' and holder(ns, unique)
+  if held_by and held_by ~= id then return 3 end
   swap(dead, index, op)
   local undo = swap_back(dead, index, letter)
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
@@ -29,7 +29,7 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
     redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result')
     redis.call('DEL', ns .. ':crashes:' .. id)
   end
-  redis.pcall('SADD', ns .. ':queues', queue)
+  note_queue(ns, queue)
   tally(queue, 'enqueued', 1)
   return 1
 end

@@ -19,9 +19,9 @@ local function bury_again(letter, older)
 end
 
 local function put_back(element, at, id, queue, task, unique)
-  local holder = unique ~= '' and redis.call('GET', ns .. ':unique:' .. unique)
+  local held_by = unique ~= '' and holder(ns, unique)
   if place == 'dead' then return bury_again(element, tonumber(at)) and 1 or 2 end
-  if holder and holder ~= id then return 3 end
+  if held_by and held_by ~= id then return 3 end
   local status = 'pending'
   if place == 'delayed' then
     status = 'scheduled'

@@ -30,7 +30,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     dropped = push_dead(ns, moved, dlq_max)
     if not dropped then return 3, 0 end
     tally(queue, 'dead', 1)
-    if dropped > 0 then tally(queue, 'dropped', dropped) end
+    tally(queue, 'dropped', dropped)
   end
   redis.call('LREM', active, -1, envelope)
 

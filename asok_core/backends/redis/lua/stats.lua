@@ -5,6 +5,7 @@
 local tallies = {}
 
 local function tally(queue, field, n)
+  if n == 0 then return end
   local fields = tallies[queue]
   if not fields then
     fields = {}

@@ -1,0 +1,256 @@
+"""Keys that somebody broke, or a user may not read: no job is lost by it, and nothing is made up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asok_core.backends.redis.audit import read_activity
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consumer import Claim, Consumer, Outcome
+from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.registry import Registry
+from asok_core.config import Settings
+from asok_core.errors import Refused
+from asok_core.job import Job
+from asok_core.wire import Keyring, bury, seal
+from tests.conftest import SECRET_KEY
+
+if TYPE_CHECKING:
+    import redis
+
+KEYS = Keys()
+KEYRING = Keyring(SECRET_KEY.encode())
+WORKER, PROCESS = "w", "w.1"
+broken = pytest.mark.keeps_keys(r"asok:(unique|job|crashes|operation):.*")
+
+
+def job(number: int = 0, **fields: object) -> Job:
+    base = {"id": f"job-{number}", "module": "shop", "function": "mail"}
+    return Job(**{**base, **fields})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def endpoint(redis_url: str) -> Endpoint:
+    return Endpoint(redis_url)
+
+
+@pytest.fixture
+def consumer(endpoint: Endpoint, redis_client: redis.Redis) -> Iterator[Consumer]:
+    redis_client.zadd(KEYS.workers, {WORKER: (time.time() + 600) * 1000})
+    made = Consumer(
+        endpoint, KEYS, worker=WORKER, process=PROCESS, queues=["default"], dlq_max=1000
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(endpoint: Endpoint, redis_client: redis.Redis) -> Iterator[Registry]:
+    del redis_client  # which empties Redis first
+    made = Registry(endpoint, KEYS, crash_limit=3, dlq_max=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forbidden(redis_client: redis.Redis, redis_url: str) -> Iterator[Callable[..., str]]:
+    """The URL of a user who may not use some commands."""
+
+    def make(*commands: str) -> str:
+        rules = [f"-{each}" for each in commands]
+        redis_client.execute_command(
+            "ACL", "SETUSER", "curbed", "on", "nopass", "~*", "&*", "+@all", *rules
+        )
+        scheme, _, rest = redis_url.partition("://")
+        return f"{scheme}://curbed:any@{rest}"
+
+    yield make
+    redis_client.execute_command("ACL", "DELUSER", "curbed")
+
+
+def counted(client: redis.Redis, field: str) -> int:
+    found = (client.hget(key, field) for key in client.scan_iter("asok:stats:*:m*"))
+    return sum(int(each) for each in found if each)
+
+
+def test_who_may_not_read_what_is_active_is_told_so(
+    forbidden: Callable[..., str], redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
+    curbed = Consumer(
+        Endpoint(forbidden("lrange")),
+        KEYS,
+        worker=WORKER,
+        process=PROCESS,
+        queues=["default"],
+        dlq_max=9,
+    )
+    with pytest.raises(Refused, match="ACL"):
+        curbed.held()
+    curbed.close()
+
+
+def test_a_record_that_may_not_be_read_is_not_taken_for_none(
+    forbidden: Callable[..., str], make_settings: Callable[..., Settings]
+) -> None:
+    producer = RedisProducer(make_settings(ASOK_REDIS_URL=forbidden("hgetall")))
+    with pytest.raises(Refused, match="ACL"):
+        producer.record("job-1")
+    producer.close()
+
+
+def test_an_audit_that_may_not_be_read_is_not_taken_for_empty(
+    forbidden: Callable[..., str], redis_client: redis.Redis
+) -> None:
+    redis_client.xadd(KEYS.audit, {"operation": "o", "action": "purge", "applied": "nan"})
+    with pytest.raises(Refused, match="ACL"):
+        read_activity(Endpoint(forbidden("xrevrange")).link(), KEYS, 9)
+
+
+def test_activity_is_read_by_a_user_who_may_not_ask_the_time(
+    forbidden: Callable[..., str], redis_client: redis.Redis
+) -> None:
+    fields = {"operation": "o", "action": "purge", "applied": "nan", "refused:x": "inf", "at": "9"}
+    redis_client.xadd(KEYS.audit, fields)  # type: ignore[arg-type]
+    redis_client.rpush(KEYS.trash("o"), "x")
+    redis_client.expire(KEYS.trash("o"), 60)
+    (found,) = read_activity(Endpoint(forbidden("time")).link(), KEYS, 9)
+    assert (found.action, found.applied, found.in_trash) == ("purge", 0, 1)
+    assert found.trash_until is not None
+
+
+def test_a_crash_counter_that_is_no_number_counts_as_none(
+    consumer: Consumer, redis_client: redis.Redis
+) -> None:
+    redis_client.set(KEYS.crashes("job-0"), "many", ex=60)
+    redis_client.set(KEYS.crashes("job-1"), "2", ex=60)
+    assert consumer.crashes(["job-0", "job-1", "job-2"]) == [0, 2, 0]
+
+
+@pytest.mark.parametrize("spoil", ["unique", "record"])
+@broken
+def test_one_spoiled_key_does_not_hold_up_the_rest_of_a_batch(
+    consumer: Consumer, redis_client: redis.Redis, spoil: str
+) -> None:
+    if spoil == "unique":
+        redis_client.rpush(KEYS.unique("u"), "x")
+    else:
+        redis_client.set(KEYS.job("job-0"), '{"status": "running", "ts": 1e999}')
+    claims = []
+    for number in range(3):
+        envelope = seal(job(number), KEYRING)
+        redis_client.lpush(KEYS.active(PROCESS, "default"), envelope)
+        claims.append(Claim("default", envelope))
+    outcomes = [
+        Outcome("complete", claim, id=f"job-{at}", unique="u") for at, claim in enumerate(claims)
+    ]
+    assert consumer.cycle(outcomes, (), 0).settled == [1, 1, 1]
+    assert redis_client.llen(KEYS.active(PROCESS, "default")) == 0
+    assert counted(redis_client, "completed") == 3
+    if spoil == "record":
+        record = redis_client.get(KEYS.job("job-0"))
+        assert isinstance(record, bytes)
+        assert json.loads(record)["status"] == "completed"
+
+
+def test_a_job_is_not_charged_again_while_its_queue_is_no_list(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
+    redis_client.set(KEYS.queue("default"), "not a list")
+    for _ in range(5):
+        assert registry.recover(PROCESS, "default", charged=["job-0"]).returned == 0
+    redis_client.delete(KEYS.queue("default"))
+    assert registry.recover(PROCESS, "default", charged=["job-0"]).returned == 1
+    assert redis_client.get(KEYS.crashes("job-0")) == b"1"
+
+
+def test_a_spoiled_crash_counter_does_not_keep_a_job_from_coming_back(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
+    redis_client.set(KEYS.crashes("job-0"), "many", ex=60)
+    assert registry.recover(PROCESS, "default", charged=["job-0"]).returned == 1
+
+
+def test_dead_letters_of_a_recovery_keep_the_cap_and_are_counted(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    for number in range(5):
+        redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(number), KEYRING))
+        redis_client.set(KEYS.crashes(f"job-{number}"), "2", ex=60)
+    charged = [f"job-{number}" for number in range(5)]
+    total = registry.recover(PROCESS, "default", charged=charged)
+    assert (total.dead, total.dropped) == (5, 3)
+    assert redis_client.llen(KEYS.dead) == 2
+    assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 3)
+
+
+def test_dead_letters_of_a_promotion_keep_the_cap_and_are_counted(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    redis_client.zadd(KEYS.delayed, {f"nonsense {number}": number for number in range(5)})
+    done = promote_due(registry.link, KEYS, 2)
+    assert (done.moved, done.dropped) == (5, 3)
+    assert redis_client.llen(KEYS.dead) == 2
+    assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 3)
+
+
+@pytest.mark.keeps_keys("asok:queues")
+def test_the_names_of_queues_are_not_worth_a_job(
+    registry: Registry, redis_client: redis.Redis, make_settings: Callable[..., Settings]
+) -> None:
+    redis_client.set(KEYS.queues, "not a set")
+    producer = RedisProducer(make_settings())
+    assert producer.enqueue([job(1)]) == [True]
+    redis_client.zadd(KEYS.delayed, {seal(job(2), KEYRING): 1.0})
+    assert promote_due(registry.link, KEYS, 2).moved == 1
+    assert registry.beat(WORKER, ["default"], {"host": "h"}).wanted == ""
+    assert redis_client.llen(KEYS.queue("default")) == 2
+    producer.close()
+
+
+def test_a_batch_with_a_queue_that_is_no_list_leaves_nothing_behind(
+    redis_client: redis.Redis, make_settings: Callable[..., Settings]
+) -> None:
+    redis_client.set(KEYS.queue("bad"), "not a list", ex=60)
+    producer = RedisProducer(make_settings())
+    with pytest.raises(Refused, match="asok:queue:bad is a string"):
+        producer.enqueue([job(1), job(2, queue="bad"), job(3)])
+    assert redis_client.keys("asok:*") == [b"asok:queue:bad"]
+    producer.close()
+
+
+def test_a_worker_hash_that_is_not_text_does_not_end_the_supervisor(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    redis_client.hset(KEYS.worker(WORKER), "wanted", b"\xff\xfe")
+    registry.beat(WORKER, ["default"], {"host": "h"})
+
+
+def test_a_lease_that_is_not_text_holds_up_no_recovery(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    redis_client.zadd(KEYS.workers, {b"\xff%d" % number: number for number in range(150)})
+    redis_client.zadd(KEYS.workers, {"dead-worker": 1000})
+    seen: set[str] = set()
+    for _ in range(3):
+        seen.update(registry.expired())
+    assert seen == {"dead-worker"}
+
+
+def test_a_worker_hash_that_names_a_million_lists_is_not_believed(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    names = ",".join(f"q{number}" for number in range(100_000))
+    redis_client.hset(KEYS.worker(WORKER), mapping={"queues": names, "processes": "1000"})
+    redis_client.expire(KEYS.worker(WORKER), 60)
+    redis_client.lpush(KEYS.active(PROCESS, "q7"), bury(b"x", failed_at=0.0, error=""))
+    assert registry.active_lists(WORKER) == [(PROCESS, "q7")]
