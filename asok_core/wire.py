@@ -11,7 +11,7 @@ import hmac
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeGuard
 
@@ -44,8 +44,8 @@ class Trust(StrEnum):
 class Keyring:
     """SECRET_KEY signs and verifies; the fallbacks verify only, during a rotation."""
 
-    secret: bytes
-    fallbacks: tuple[bytes, ...] = ()
+    secret: bytes = field(repr=False)
+    fallbacks: tuple[bytes, ...] = field(default=(), repr=False)
 
     def sign(self, text: str) -> str:
         """Hex HMAC-SHA256 of ``text`` (RFC 2104)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,13 +73,20 @@ class Execution:
         job = held.job
         assert job is not None, "open() comes first"
         held.started_at = self.now()
+        # A context of its own: what a task sets in it is not there for the next job of the thread.
+        return Context().run(self._run, held, job)
+
+    def _run(self, held: Held, job: Job) -> Outcome:
+        cancellation.running.set(held.stop)
         try:
             function = resolve(job.module, job.function)
+            request = restored(job.request)
         except TaskNotFound as error:
             logger.error("Job %s cannot run: %s", job.id, error)
             return self._dead(held, job, f"{type(error).__name__}: {error}", "", 0.0)
-        cancellation.running.set(held.stop)
-        with restored(job.request):
+        except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
+            return self._failed(held, job, error, 0.0)
+        with request:
             return self._attempt(held, job, function)
 
     def _attempt(self, held: Held, job: Job, function: Callable[..., Any]) -> Outcome:
@@ -137,7 +145,7 @@ class Execution:
         self._log(logging.WARNING, f"retries in {delay:g} s", job, ran, line)
         try:
             moved = seal(again, self.keyring)
-        except (AsokError, TypeError, ValueError) as problem:
+        except (AsokError, TypeError, ValueError, RecursionError) as problem:
             return self._dead(held, job, f"{line} (and cannot be retried: {problem})", trace, ran)
         outcome = self._outcome("retry", held, again, ran, error=trace)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""

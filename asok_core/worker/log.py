@@ -17,18 +17,28 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()}"
+        message = record.getMessage()
+        if record.name.startswith("asok."):
+            message = _printable(message)
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {message}"
         extras = []
         for name in FIELDS:
             value = getattr(record, name, None)
             if value is not None:
                 shown = f"{value * 1000:.0f}ms" if name == "duration" else value
-                extras.append(f"{'job' if name == 'job_id' else name}={shown}")
+                extras.append(f"{'job' if name == 'job_id' else name}={_printable(str(shown))}")
         if extras:
             line = f"{line}  {' '.join(extras)}"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
         return line
+
+
+def _printable(text: str) -> str:
+    # Ids and names come from Redis: no line of theirs may pass for ours, or steer a terminal.
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class JsonFormatter(logging.Formatter):

@@ -27,8 +27,8 @@ from asok_core.errors import AsokError, Unreachable
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.log import warn_of_dropped
+from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.recovery import Recovery
 
 logger = logging.getLogger("asok.worker")

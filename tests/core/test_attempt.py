@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -131,3 +132,27 @@ def test_an_error_that_cannot_be_shown_is_still_named() -> None:
     error = StubbornError()
     assert attempt.describe(error) == "StubbornError(...)"
     assert "StubbornError" in attempt.traceback_text(error, 1000)
+
+
+async def falls() -> None:
+    raise LookupError("nothing here")
+
+
+@pytest.mark.parametrize("task", [falls, sample_tasks.fail, spin])
+def test_a_traceback_begins_with_the_task(task: Callable[..., object]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the task raises
+        attempt.run(task, (), {"message": "no"} if task is sample_tasks.fail else {})
+    text = attempt.traceback_text(caught.value, 10_000)
+    assert f"{caught.type.__name__}: " in text
+    frames = [line for line in text.splitlines() if line.startswith("  File ")]
+    inner = 0 if task is spin else 1  # spin wants an argument, so none of its lines ever ran
+    assert len(frames) == inner
+    assert all(f" in {task.__name__}" in frame for frame in frames)
+
+
+def test_a_cause_is_told_without_our_frames_too() -> None:
+    with pytest.raises(JobTimeout) as caught:
+        attempt.run(nap, (60.0,), {}, timeout=0.01)
+    text = attempt.traceback_text(caught.value, 10_000)
+    assert "in nap" in text
+    assert "asok_core/" not in text

@@ -1,0 +1,116 @@
+"""One attempt without a worker around it: nothing that an application does may end the process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from asok_core import context
+from asok_core.backends.redis.consumer import Claim, Outcome
+from asok_core.config import Settings
+from asok_core.job import Job
+from asok_core.wire import Keyring, peek, seal, unseal
+from asok_core.worker.execution import Execution, Held
+from asok_core.worker.log import TextFormatter
+
+KEYRING = Keyring(b"not to be shown")
+HERE = __name__
+seen: ContextVar[str] = ContextVar("seen", default="nothing")
+
+
+def mark() -> str:
+    before = seen.get()
+    seen.set("what the job before has left")
+    return before
+
+
+def dig(depth: int) -> None:
+    raise ValueError(f"{depth} is deep enough")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "lazy":
+        raise ImportError("an extra is not installed")
+    raise AttributeError(name)
+
+
+def run(function: str, *args: Any, **fields: Any) -> Outcome:
+    job = Job(id="job-1", module=HERE, function=function, args=args, **fields)
+    execution = Execution(Settings(), KEYRING)
+    held = Held(Claim("default", seal(job, KEYRING)))
+    assert execution.open(held) is None
+    return execution.run(held)
+
+
+@pytest.fixture(autouse=True)
+def no_hooks() -> Iterator[None]:
+    yield
+    context.reset_hooks()
+
+
+def test_a_load_hook_that_fails_fails_the_job() -> None:
+    @context.load
+    def load(values: Any) -> Any:
+        raise KeyError(values["tenant"])
+
+    outcome = run("mark", request={"tenant": "t-17"})
+    assert outcome.verb == "fail"
+    assert "KeyError: 't-17'" in (peek(outcome.moved).error or "")
+
+
+def test_a_load_hook_that_fails_is_tried_again_where_the_job_may_be() -> None:
+    @context.load
+    def load(values: Any) -> Any:
+        raise KeyError(values["tenant"])
+
+    outcome = run("mark", request={"tenant": "t-17"}, retries=1)
+    assert outcome.verb == "retry"
+    assert unseal(outcome.moved, KEYRING).request == {"tenant": "t-17"}
+
+
+def test_a_module_that_fails_to_give_its_function_fails_the_job() -> None:
+    outcome = run("lazy")
+    assert outcome.verb == "fail"
+    assert "an extra is not installed" in (peek(outcome.moved).error or "")
+
+
+def test_what_a_job_sets_in_its_context_is_gone_for_the_next() -> None:
+    assert [run("mark").result for _ in range(2)] == ['"nothing"', '"nothing"']
+
+
+def test_the_traceback_begins_in_the_task() -> None:
+    outcome = run("dig", 3)
+    trace = peek(outcome.moved).traceback or ""
+    lines = trace.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert f'File "{__file__}"' in lines[1]
+    assert "in dig" in lines[1]
+    assert "asok_core" not in trace
+
+
+def test_no_key_is_in_what_an_object_says_of_itself() -> None:
+    shown = repr(Execution(Settings(secret_key="not to be shown"), KEYRING))
+    assert "not to be shown" not in shown + repr(Keyring(b"a", (b"not to be shown",)))
+
+
+def test_a_log_line_stays_one_line_without_control_characters() -> None:
+    record = logging.LogRecord(
+        "asok.worker", logging.INFO, __file__, 1, "Job %s\x1b[2J\nfake", ("\u202eid\r",), None
+    )
+    record.queue = "high\x1b]0;title\x07"
+    line = TextFormatter().format(record)
+    assert line.isprintable()
+    assert "fake" in line
+
+
+def test_a_traceback_in_the_log_keeps_its_lines() -> None:
+    try:
+        dig(1)
+    except ValueError:
+        record = logging.LogRecord("x", logging.INFO, __file__, 1, "m", (), sys.exc_info())
+    assert TextFormatter().format(record).endswith("\nValueError: 1 is deep enough")
