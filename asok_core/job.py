@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,10 @@ LONGEST_ID = 128
 
 def new_id() -> str:
     """A fresh job id (UUID 4, like the framework's)."""
-    return str(uuid.uuid4())
+    # What uuid.uuid4() does, without an object for each id.
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def task_name(fn: Callable[..., Any]) -> str:

@@ -40,7 +40,9 @@ class RedisBackend:
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        return self.enqueue_many((call,))[0]
+        job = _job(call, now(), context.snapshot())
+        [new] = self._producer.enqueue((job,))
+        return self._future(job.id if new else self._holder(job))
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
@@ -56,10 +58,8 @@ class RedisBackend:
         return RemoteFuture(job_id, self.cancel, self._watcher.watch)
 
     def _holder(self, job: Job) -> str:
-        with self._producer.pool.borrow() as link:
-            held_by = link.call("GET", self._producer.keys.unique(job.unique or ""))
         # When it has finished this very moment, nobody runs the call: its record says so.
-        return held_by.decode() if held_by else job.id
+        return self._producer.holder(job.unique or "") or job.id
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
@@ -13,6 +14,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.config import Settings
 from asok_core.errors import PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
+from asok_core.setting import is_text
 from asok_core.wire import Keyring, seal
 
 T = TypeVar("T")
@@ -44,34 +46,37 @@ class RedisProducer:
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
         PayloadTooLarge before anything is sent, Unreachable or Refused.
         """
-        sealed = [seal(job, self._keyring) for job in jobs]
-        for job, envelope in zip(jobs, sealed, strict=True):
-            if len(envelope) > self._max_payload:
-                raise PayloadTooLarge(
-                    f"the arguments of {job.task} make {len(envelope):,} bytes, more than "
-                    f"ASOK_MAX_PAYLOAD ({self._max_payload:,}); pass an id that the task looks up"
-                )
+        rows = [self._row(job) for job in jobs]
         flags: list[bool] = []
-        for start in range(0, len(jobs), BATCH):
-            args: list[Arg] = [self.keys.namespace]
-            for job, envelope in zip(
-                jobs[start : start + BATCH], sealed[start : start + BATCH], strict=True
-            ):
-                args += (
-                    job.id,
-                    job.queue,
-                    envelope,
-                    "" if job.due_at is None else repr(job.due_at),
-                    job.unique or "",
-                    job.task,
-                    job.retries,
-                )
+        for start in range(0, len(rows), BATCH):
+            args = [self.keys.namespace, *chain.from_iterable(rows[start : start + BATCH])]
             # The script knows by its record a job that it has: a lost reply may be asked for again.
             flags += (reply == 1 for reply in self._twice(partial(_enqueue, args=args)))
         return flags
 
+    def _row(self, job: Job) -> tuple[Arg, ...]:
+        try:
+            envelope = seal(job, self._keyring)
+        except (TypeError, ValueError, RecursionError) as error:
+            # The arguments were looked at before.
+            raise TypeError(f"what a dump hook adds cannot be sent to Redis: {error}") from None
+        if len(envelope) > self._max_payload:
+            raise PayloadTooLarge(
+                f"the arguments of {job.task} make {len(envelope):,} bytes, more than "
+                f"ASOK_MAX_PAYLOAD ({self._max_payload:,}); pass an id that the task looks up"
+            )
+        due = "" if job.due_at is None else repr(job.due_at)
+        return job.id, job.queue, envelope, due, job.unique or "", job.task, job.retries
+
+    def holder(self, unique: str) -> str | None:
+        """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""
+        found = self._twice(lambda link: link.call("GET", self.keys.unique(unique)))
+        return found.decode("utf-8", "replace") if found else None
+
     def record(self, job_id: str) -> JobRecord | None:
-        """The record of a job, or None."""
+        """The record of a job, or None. Raises Unreachable or Refused."""
+        if not is_text(job_id):
+            return None
         return self._twice(lambda link: read_record(link, self.keys, job_id))
 
     def _twice(self, ask: Callable[[Link], T]) -> T:
