@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from asok_core.job import MAX_RETRIES, Job
-from asok_core.setting import parse_queue_name
+from asok_core.setting import is_text, parse_queue_name
 
 Delay = float | timedelta
 Moment = float | datetime
@@ -55,6 +55,8 @@ class Options:
         self._check_start()
         if self.unique is not None:
             _expect("_unique", self.unique, str, "a string")
+            if not is_text(self.unique):
+                raise ValueError("_unique is no text that UTF-8 can carry")
             if not 0 < len(self.unique) <= _LONGEST_UNIQUE:
                 raise ValueError(
                     f"_unique has {len(self.unique)} characters; allowed: 1 to {_LONGEST_UNIQUE}"
@@ -89,7 +91,11 @@ def _seconds(delay: Delay) -> float:
 def _number(name: str, value: object) -> float:
     _expect(name, value, (int, float), "a number")
     number = cast("float", value)
-    if not math.isfinite(number):
+    try:
+        finite = math.isfinite(number)
+    except OverflowError:
+        raise ValueError(f"{name} is larger than any number of seconds") from None
+    if not finite:
         raise ValueError(f"{name} is {number}, not a finite number")
     return number
 

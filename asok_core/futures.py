@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -36,11 +37,14 @@ class JobFuture(Future[R], Generic[R]):
 
     def orphan(self, reason: str) -> None:
         """In a forked child: fail at once, because nothing in this process will finish the job."""
+        self._forget_waiters()
+        self.set_exception(JobFailed(reason))
+
+    def _forget_waiters(self) -> None:
         # Lock, waiters and callbacks belong to threads of the parent.
         self._condition = threading.Condition()
         self._waiters: list[Any] = []
         self._done_callbacks: list[Callable[[Future[R]], object]] = []
-        self.set_exception(JobFailed(reason))
 
     def __repr__(self) -> str:
         return f"<JobFuture of job {self.job_id}>"
@@ -56,15 +60,24 @@ class RemoteFuture(JobFuture[R]):
         watch: Callable[[RemoteFuture[Any]], None],
     ) -> None:
         super().__init__(job_id, cancel)
-        self._watch: Callable[[RemoteFuture[Any]], None] | None = watch
+        self._watch = watch
+        self._watched_in: int | None = None
         # concurrent.futures.wait() and as_completed() call no method of a future: they add
         # themselves to this list.
         self._waiters = _Waiters(self._start)
 
     def _start(self) -> None:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch(self)
+        process = os.getpid()
+        if self._watched_in == process:
+            return
+        if self._watched_in is not None and not super().done():
+            # A forked child: what watches for the parent does not exist here.
+            self._forget_waiters()
+            self._waiters = _Waiters(self._start)
+        with _starting:
+            first, self._watched_in = self._watched_in != process, process
+        if first:
+            self._watch(self)
 
     def done(self) -> bool:
         """Whether the job is known to be finished. The first call begins to watch it."""
@@ -85,6 +98,18 @@ class RemoteFuture(JobFuture[R]):
         """Call ``fn`` with this future when the job is finished, in the watching thread."""
         self._start()
         super().add_done_callback(fn)
+
+
+_starting = threading.Lock()
+"""Held for an instant, so that of several threads that ask one begins to watch."""
+
+
+def _renew_after_fork() -> None:
+    global _starting  # noqa: PLW0603 - a thread that the child does not have may hold it
+    _starting = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class _Waiters(list[Any]):

@@ -27,6 +27,15 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can carry it: a string can hold half of a surrogate pair, no key of Redis can."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Kind(NamedTuple, Generic[T]):
     """A kind of value: how it is read, and in words what is allowed.
 
@@ -201,8 +210,8 @@ def _parse_queues(text: str) -> tuple[str, ...]:
 
 
 def _parse_secret(text: str) -> str:
-    # Bytes of the environment that are no UTF-8 arrive as lone surrogates, which no key can hold.
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    # Bytes of the environment that are no UTF-8 arrive as lone surrogates.
+    if not is_text(text):
         raise ValueError("it is not UTF-8 text")
     return text
 

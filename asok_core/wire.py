@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
 from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
+from asok_core.setting import is_text
 
 VERSION = 1
 _OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
@@ -166,7 +167,7 @@ def _job_of(fields: Mapping[str, Any]) -> Job:
         due_at=_number(fields.get("due_at")),
         timeout=_number(fields.get("timeout")),
         hard_timeout=_number(fields.get("hard_timeout")),
-        unique=unique if isinstance(unique, str) and _is_text(unique) else None,
+        unique=unique if isinstance(unique, str) and is_text(unique) else None,
         request=request if isinstance(request, dict) else None,
         extra={} if _KNOWN.issuperset(fields) else _extra(fields),
     )
@@ -185,7 +186,7 @@ def _need(
 
 def _name(fields: Mapping[str, Any], key: str, default: Any = ...) -> str:
     value: str = _need(fields, key, str, default)
-    if not _is_text(value):
+    if not is_text(value):
         raise MalformedEnvelope(f"the job's '{key}' is no text that UTF-8 can carry")
     return value
 
@@ -315,17 +316,6 @@ def _quarantined(fields: Mapping[str, Any]) -> bytes | None:
         except ValueError:
             return None
     return None
-
-
-def _is_text(value: str) -> bool:
-    # JSON can carry half of a surrogate pair; no key and no record can.
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _finite(value: object) -> TypeGuard[float]:

@@ -15,13 +15,14 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, Self
 
 from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link, told
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_records
-from asok_core.errors import JobCancelled, JobFailed, JobNotFound, Refused, Unreachable
+from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, Refused, Unreachable
 from asok_core.futures import RemoteFuture
 from asok_core.job import JobRecord
 from asok_core.states import FINAL, Status
@@ -60,18 +61,23 @@ class ResultWatcher:
             # The thread stayed in the parent, and so did whoever holds the lock.
             self._begin()
         with self._lock:
-            self._new.append(future)
-            if self._bell is None:
-                self._bell, ear = socket.socketpair()
-                self._bell.setblocking(False)
-                threading.Thread(
-                    target=self._run, args=(ear,), name="asok-results", daemon=True
-                ).start()
-            else:
-                _ring(self._bell)
+            if not self._closed:
+                self._new.append(future)
+                self._wake()
+                return
+        _resolve(future, _abandon)
+
+    def _wake(self) -> None:
+        if self._bell is not None:
+            _ring(self._bell)
+            return
+        bell, ear = socket.socketpair()
+        bell.setblocking(False)
+        threading.Thread(target=self._run, args=(ear,), name="asok-results", daemon=True).start()
+        self._bell = bell
 
     def close(self) -> None:
-        """End the thread. Futures whose jobs are not finished stay so."""
+        """End the thread. Futures whose jobs are not finished say so: nobody watches them any more."""
         with self._lock:
             self._closed = True
             if self._bell is not None:
@@ -87,13 +93,15 @@ class ResultWatcher:
                         listener.follow(futures)
                         failures = 0
                         self._listen(listener, futures)
-                    if self._retire():
-                        return
-                except Unreachable as error:
+                except (Unreachable, Refused) as error:
                     if not failures:
                         logger.warning("Results of jobs will be late: %s", error)
                     failures += 1
-                    time.sleep(min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE))
+                    pause = min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE)
+                    if not self._closed and _ready([ear], pause):
+                        ear.recv(4096)
+                if self._retire(futures):
+                    return
 
     def _listen(self, listener: _Listener, futures: Futures) -> None:
         turns = collections.deque(futures)
@@ -113,7 +121,7 @@ class ResultWatcher:
             finished = listener.read(ids & futures.keys())
             for job_id, record in finished.items():
                 for future in futures.pop(job_id):
-                    settle(future, record)
+                    _resolve(future, settle, record)
 
     def _take_new(self, futures: Futures) -> list[str]:
         with self._lock:
@@ -125,14 +133,30 @@ class ResultWatcher:
             futures.setdefault(future.job_id, []).append(future)
         return fresh
 
-    def _retire(self) -> bool:
+    def _retire(self, futures: Futures) -> bool:
         with self._lock:
-            if self._new and not self._closed:
+            if (self._new or futures) and not self._closed:
                 return False
             if self._bell is not None:
                 self._bell.close()
                 self._bell = None
-            return True
+            left, self._new = self._new, []
+        for each in chain(left, *futures.values()):
+            _resolve(each, _abandon)
+        return True
+
+
+def _resolve(future: RemoteFuture[Any], how: Callable[..., None], *args: object) -> None:
+    try:
+        how(future, *args)
+    except BaseException:  # a callback that calls sys.exit() must not end the watching
+        logger.exception("A callback of job %s failed", future.job_id)
+
+
+def _abandon(future: RemoteFuture[Any]) -> None:
+    future.set_exception(
+        AsokError(f"the application was shut down while job {future.job_id} was not finished")
+    )
 
 
 def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
@@ -151,6 +175,14 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
         future.set_exception(JobCancelled(f"job {future.job_id} was cancelled before it started"))
     else:
         future.set_exception(JobFailed((record.error or "the job failed").strip()))
+
+
+def _ready(sources: Iterable[Any], timeout: float) -> set[int]:
+    # Not select(): it knows no file above 1023, and a web server may have more than that.
+    poll = select.poll()
+    for each in sources:
+        poll.register(each, select.POLLIN)
+    return {file for file, _ in poll.poll(timeout * 1000)}
 
 
 def _ring(bell: socket.socket) -> None:
@@ -209,8 +241,8 @@ class _Listener:
         """Wait for news: the ids of jobs whose records are to be read. Empty when the bell rang."""
         ids = set(self._heard())
         if not ids:
-            ready, _, _ = select.select(self._sources(), (), (), timeout)
-            if self._ear in ready:
+            ready = _ready(self._sources(), timeout)
+            if self._ear.fileno() in ready:
                 self._ear.recv(4096)
             ids.update(self._heard())
         return ids

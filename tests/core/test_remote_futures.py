@@ -1,0 +1,200 @@
+"""Futures of jobs on Redis where things go wrong around them: no waiter is left waiting for ever."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asok_core.backends.redis.application import RedisBackend
+from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.calls import make_call
+from asok_core.config import Settings
+from asok_core.context import dump, request_context, reset_hooks
+from asok_core.errors import AsokError
+from asok_core.futures import RemoteFuture
+from tests.core import sample_tasks
+
+if TYPE_CHECKING:
+    import redis
+
+WAIT = 30.0
+MANY_FILES = 1100
+"""More open files than select() can tell apart."""
+
+
+@pytest.fixture
+def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
+    made = RedisBackend(make_settings())
+    yield made
+    made.shutdown(wait=True, timeout=None)
+
+
+def finish(client: redis.Redis, job_id: str, result: str) -> None:
+    client.hset(f"asok:job:{job_id}", mapping={"status": "completed", "result": result})
+    client.publish(f"asok:done:{job_id}", "completed")
+
+
+def test_a_result_arrives_in_a_process_with_many_open_files(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(MANY_FILES)]
+    try:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        assert not future.done()
+        finish(redis_client, future.job_id, "1")
+        assert future.result(WAIT) == 1
+    finally:
+        for each in files:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_callback_that_exits_does_not_end_the_watching(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    first, second = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(2)])
+
+    def leave(_future: object) -> None:
+        raise SystemExit(3)
+
+    first.add_done_callback(leave)
+    finish(redis_client, first.job_id, "1")
+    assert first.result(WAIT) == 1
+    finish(redis_client, second.job_id, "2")
+    assert second.result(WAIT) == 2
+
+
+def test_many_threads_that_ask_at_once_watch_once() -> None:
+    watched: list[object] = []
+    ready = threading.Barrier(8)
+
+    def watch(future: RemoteFuture[int]) -> None:
+        watched.append(future)
+
+    for _ in range(300):
+        future: RemoteFuture[int] = RemoteFuture("job-1", lambda _: False, watch)
+
+        def ask(future: RemoteFuture[int] = future) -> None:
+            ready.wait()
+            future.done()
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(watched) == 300
+
+
+def test_a_shutdown_lets_nobody_wait_for_ever(backend: RedisBackend) -> None:
+    watched, unwatched = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(2)])
+    assert not watched.done()
+    backend.shutdown(wait=True, timeout=None)
+    for future in (watched, unwatched):
+        with pytest.raises(AsokError, match="shut down"):
+            future.result(WAIT)
+
+
+def test_a_shutdown_ends_the_watching_thread_while_redis_is_away(
+    make_settings: Callable[..., Settings], embedded_redis: Callable[..., object]
+) -> None:
+    server = embedded_redis()
+    backend = RedisBackend(make_settings(ASOK_REDIS_URL=server.url))  # type: ignore[attr-defined]
+    future = backend.enqueue(make_call(sample_tasks.add, 1))
+    assert not future.done()
+    server.close()  # type: ignore[attr-defined]
+    backend.shutdown(wait=True, timeout=None)
+    with pytest.raises(AsokError, match="shut down"):
+        future.result(WAIT)
+    until = time.monotonic() + WAIT
+    while any(each.name == "asok-results" for each in threading.enumerate()):
+        assert time.monotonic() < until, "the thread goes on"
+        time.sleep(0.01)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_gets_the_result_that_its_parent_waits_for(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    future = backend.enqueue(make_call(sample_tasks.add, 1))
+    assert not future.done()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            future.done()
+            os.write(writing, b"!")
+            code = 0 if future.result(WAIT) == "both" else 2
+        finally:
+            os._exit(code)
+    os.read(reading, 1)
+    os.close(reading)
+    os.close(writing)
+    finish(redis_client, future.job_id, '"both"')
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert future.result(WAIT) == "both"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_pool_whose_lock_was_held_at_the_fork_still_lends(redis_url: str) -> None:
+    pool = LinkPool(Endpoint(redis_url))
+    with pool._lock:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with pool.borrow() as link:
+                    code = 0 if link.call("PING") == b"PONG" else 2
+            finally:
+                os._exit(code)
+    until = time.monotonic() + WAIT
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        if time.monotonic() > until:
+            os.kill(child, 9)
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(status) == 0
+    pool.close()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "x" * 9 + "\udcff"])
+def test_an_id_that_is_no_text_names_no_job(backend: RedisBackend, name: str) -> None:
+    assert backend.record(name) is None
+    assert backend.cancel(name) is False
+
+
+def test_a_unique_key_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="_unique"):
+        make_call(sample_tasks.add, 1, _unique="\ud800")
+
+
+@pytest.mark.parametrize("option", ["_backoff", "_timeout", "_delay", "_at"])
+def test_a_number_beyond_all_bounds_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=option):
+        make_call(sample_tasks.add, 1, **{option: 10**400})
+
+
+def test_what_a_dump_hook_adds_is_named_when_it_cannot_be_sent(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    @dump
+    def add(_request: object) -> dict[str, object]:
+        return {"user": object()}
+
+    try:
+        with request_context(object()), pytest.raises(TypeError, match="dump hook"):
+            backend.enqueue(make_call(sample_tasks.add, 1))
+    finally:
+        reset_hooks()
+    assert redis_client.keys("*") == []
