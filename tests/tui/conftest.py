@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from asok_console.tui.app import ConsoleApp, Session
 from asok_console.tui.views.base import JobList
 from asok_core.config import Settings
 from asok_core.inspector import open_operator, open_reader
+from tests.conftest import SECRET_KEY
+from tests.tui.terminal import CONSOLE, Terminal
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Hand:
@@ -97,3 +100,34 @@ def open_console(make_settings: Callable[..., Settings]) -> Open:
             operator.close()
 
     return opened
+
+
+OpenTerminal = Callable[..., Terminal]
+
+
+@pytest.fixture
+def open_terminal(redis_url: str, tmp_path: Path) -> Iterator[OpenTerminal]:
+    """Open the console in tmux: ``open_terminal("--read-only", size=(120, 30))``."""
+    opened: list[Terminal] = []
+
+    def open_one(
+        words: str = "", *, size: tuple[int, int] = (80, 24), recording: Path | None = None
+    ) -> Terminal:
+        env = {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "HOME": str(tmp_path),
+        }
+        opened.append(Terminal(f"{CONSOLE} {words}", tmp_path, size, env, recording=recording))
+        return opened[-1]
+
+    yield open_one
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def terminal(open_terminal: OpenTerminal) -> Terminal:
+    """The console in tmux, 80 by 24."""
+    return open_terminal()

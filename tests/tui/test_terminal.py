@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,87 +15,7 @@ from asok_core.wire import bury, seal
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.seed import KEYS
-
-PATIENCE = 20.0
-
-
-class Terminal:
-    """A tmux server of its own that runs one command in a window of a given size."""
-
-    def __init__(
-        self, command: str, folder: Path, size: tuple[int, int], env: dict[str, str]
-    ) -> None:
-        self._socket = f"asok-{uuid.uuid4().hex[:8]}"
-        self.status = folder / "status"
-        script = f"{command}; echo $? > {shlex.quote(str(self.status))}; exec cat"
-        self._tmux(
-            *("-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1])),
-            *(part for name, value in env.items() for part in ("-e", f"{name}={value}")),
-            script,
-        )
-
-    def _tmux(self, *words: str) -> str:
-        done = subprocess.run(
-            ["tmux", "-L", self._socket, *words],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-        return done.stdout
-
-    def press(self, *keys: str) -> None:
-        self._tmux("send-keys", *keys)
-
-    def screen(self) -> str:
-        return self._tmux("capture-pane", "-p")
-
-    def sees(self, text: str) -> str:
-        deadline = time.monotonic() + PATIENCE
-        while text not in (screen := self.screen()):
-            assert time.monotonic() < deadline, f"never saw {text!r} in\n{screen}"
-            time.sleep(0.05)
-        return screen
-
-    def exit_status(self) -> int:
-        deadline = time.monotonic() + PATIENCE
-        while not (self.status.exists() and self.status.read_text().strip()):
-            assert time.monotonic() < deadline, f"it never ended\n{self.screen()}"
-            time.sleep(0.05)
-        return int(self.status.read_text())
-
-    def format(self, what: str) -> str:
-        return self._tmux("display-message", "-p", what).strip()
-
-    def child(self) -> int:
-        """Process id of the command."""
-        shell = self.format("#{pane_pid}")
-        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
-
-    def close(self) -> None:
-        subprocess.run(
-            ["tmux", "-L", self._socket, "kill-server"], capture_output=True, check=False
-        )
-
-
-@pytest.fixture
-def terminal(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
-    """The console in tmux, 80 by 24 unless ``pytest.mark.parametrize`` gives other words."""
-    words = getattr(request, "param", "")
-    opened = Terminal(
-        f"{shlex.quote(sys.executable)} -m asok_console console {words}",
-        tmp_path,
-        (80, 24),
-        {
-            "ASOK_QUEUE_BACKEND": "redis",
-            "ASOK_REDIS_URL": redis_url,
-            "SECRET_KEY": SECRET_KEY,
-            "HOME": str(tmp_path),
-        },
-    )
-    yield opened
-    opened.close()
-
+from tests.tui.terminal import CONSOLE, Terminal
 
 pytestmark = pytest.mark.tmux
 
@@ -122,8 +38,7 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.sees("of 4   going back")
     terminal.press("D")
     terminal.sees("Purge 4 dead letters?")
-    terminal.press("BTab")
-    terminal.press("-l", "purge")
+    terminal.type("purge")
     terminal.sees("│  purge  ")
     terminal.press("Tab", "Tab", "Enter")
     terminal.sees("Purged 4 dead letters")
@@ -167,15 +82,7 @@ def test_hostile_text_changes_nothing_of_the_terminal(
     terminal.press("2")
     terminal.sees("1 of 1")
     assert terminal.format("#{pane_title}") != "owned"
-    assert (
-        "owned"
-        not in subprocess.run(
-            ["tmux", "-L", terminal._socket, "list-buffers"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+    assert "owned" not in terminal.tmux("list-buffers")
     terminal.press("q")
     assert terminal.exit_status() == 0
 
@@ -208,7 +115,7 @@ def test_where_it_cannot_open_it_says_so_in_one_line(
 
 def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
     script = Terminal(
-        f"{shlex.quote(sys.executable)} -m asok_console console --url redis://127.0.0.1:1",
+        f"{CONSOLE} --url redis://127.0.0.1:1",
         tmp_path,
         (100, 24),
         {"HOME": str(tmp_path)},
@@ -222,7 +129,7 @@ def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_a_dumb_terminal_is_told_so(redis_url: str, tmp_path: Path) -> None:
     script = Terminal(
-        f"TERM=dumb {shlex.quote(sys.executable)} -m asok_console console --url {redis_url}",
+        f"TERM=dumb {CONSOLE} --url {redis_url}",
         tmp_path,
         (100, 24),
         {"HOME": str(tmp_path)},

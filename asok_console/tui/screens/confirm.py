@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -26,6 +27,7 @@ class Confirm(ModalScreen[bool]):
         Binding("right,down", "focus_next", show=False),
     ]
     CSS_PATH = "confirm.tcss"
+    AUTO_FOCUS = "#no"
 
     def __init__(self, plan: Plan, *, target: str, protected: bool) -> None:
         super().__init__()
@@ -73,8 +75,16 @@ class Confirm(ModalScreen[bool]):
         return Content("\n").join(lines)
 
     def on_mount(self) -> None:
-        """Put the focus where nothing happens."""
-        self.query_one("#no", Button).focus()
+        """Put the focus where nothing happens, before any key that was typed ahead."""
+        self.set_focus(self.query_one("#no", Button))
+
+    def on_key(self, event: events.Key) -> None:
+        """The word can be typed right away: its first letter leads to the line for it."""
+        if self._word and event.character == self._word[0] and isinstance(self.focused, Button):
+            event.stop()
+            line = self.query_one("#word", Input)
+            self.set_focus(line)
+            line.insert_text_at_cursor(event.character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The other button comes alive with the right word."""

@@ -83,8 +83,10 @@ class JobScreen(Operates, Screen[None]):
 
     def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the job is read by itself
         """Read the job again."""
-        self._rewrite()
-        self._ask()
+        # A snapshot may arrive before the sections are there.
+        if self.is_mounted:
+            self._rewrite()
+            self._ask()
 
     def _ask(self) -> None:
         wanted = job_id(self.row)
@@ -94,7 +96,7 @@ class JobScreen(Operates, Screen[None]):
     def _loaded(self, answer: object) -> None:
         self.detail = cast("JobDetail | None", answer)
         self._unknown = answer is None
-        if self.is_attached:
+        if self.is_attached and self.is_mounted:
             self._rewrite()
 
     @property
