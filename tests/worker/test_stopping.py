@@ -25,6 +25,7 @@ def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
     desk.hears("begin slow")
     worker.signal(signal.SIGTERM, to_all=to_all)
     desk.enqueue("note", "late")
+    wait_until(lambda: len(desk.active()) == 1, "the backlog returned")
     desk.let("slow")
     assert worker.ends() == 0
     assert desk.journal()[-2:] == ["begin slow", "end slow"]

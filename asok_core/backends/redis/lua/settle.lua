@@ -25,6 +25,8 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   elseif verb == 'retry' then
     local due = string.format('%.6f', now + tonumber(ARGV[at + 5]))
     if not pushed('ZADD', ns .. ':delayed_tasks', due, moved) then return 3, 0 end
+    -- Workers look for what is due once a second.
+    if tonumber(ARGV[at + 5]) < 1 then redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due) end
     tally(queue, 'retried', 1)
   elseif verb == 'fail' then
     dropped = push_dead(ns, moved, dlq_max)
