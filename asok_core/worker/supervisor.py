@@ -82,6 +82,7 @@ class Supervisor:
         self._quiet = False
         self._started_at = time.time()
         self._outage: float | None = None
+        self._leased = False
         self._refused: set[str] = set()
 
     def run(self) -> int:
@@ -158,9 +159,12 @@ class Supervisor:
         if self._outage is not None and duty == self._beat:
             logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
             self._outage = None
-            # Others had the same outage: their leases ran out, and they need time to renew them.
-            self._timers["recover"] = time.monotonic() + 2 * self._beat_every
+            self._spare_others()
         return True
+
+    def _spare_others(self) -> None:
+        # They had the same outage: their leases ran out too, and they need a moment to renew them.
+        self._timers["recover"] = time.monotonic() + 2 * self._beat_every
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
@@ -190,6 +194,9 @@ class Supervisor:
                 "quiet": int(self._quiet),
             },
         )
+        if self._leased and not beat.whole:
+            self._spare_others()
+        self._leased = True
         self._obey(beat.wanted)
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
