@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,9 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.process import send
 
 logger = logging.getLogger("asok.worker")
+
+MOST_UNTOLD = 1000
+"""Orders that are kept for a child that does not read."""
 
 
 class Child:
@@ -31,6 +35,7 @@ class Child:
         self._popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self._retiring = False
+        self._untold: deque[bytes] = deque()
         self.overruns: dict[str, float] = {}
         """Ids of the jobs past their hard limit for which it was ended, and the seconds they ran."""
 
@@ -44,6 +49,7 @@ class Child:
         self._hang_up()
         self._board.clear()
         self.overruns = {}
+        self._untold.clear()
         self._retiring = False
         board = self._file.fileno()
         self._popen = subprocess.Popen(
@@ -61,13 +67,34 @@ class Child:
         assert self._popen.stdin is not None, "asked for above"
         with suppress(BrokenPipeError):  # it died at once: the exit code tells
             send(self._popen.stdin, self._config)
+        os.set_blocking(self._popen.stdin.fileno(), False)
 
     def order(self, order: str) -> None:
-        """Send ``drain``, ``retire``, ``quiet``, ``loud`` or ``wake``; a dead child hears nothing."""
-        if self._popen is not None and self._popen.stdin is not None:
-            with suppress(BrokenPipeError, ValueError):
-                self._popen.stdin.write(order.encode() + b"\n")
-                self._popen.stdin.flush()
+        """Send ``drain``, ``retire``, ``quiet``, ``loud``, ``wake`` or ``cancel ID``, at once or soon.
+
+        A dead child hears nothing. Of one that does not read (its task holds the interpreter) the
+        pipe may be full: nothing waits for that, and ``tell`` tries again.
+        """
+        line = order.encode() + b"\n"
+        if len(self._untold) < MOST_UNTOLD or not order.startswith(("cancel", "wake")):
+            self._untold.append(line)
+        self.tell()
+
+    def tell(self) -> None:
+        """Send the orders that could not be sent yet."""
+        pipe = self._popen.stdin if self._popen is not None else None
+        if pipe is None or pipe.closed:
+            self._untold.clear()
+            return
+        try:
+            while self._untold:
+                # So short a line is written whole or not at all.
+                os.write(pipe.fileno(), self._untold[0])
+                self._untold.popleft()
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._untold.clear()
 
     @property
     def alive(self) -> bool:

@@ -24,6 +24,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.registry import Registry
 from asok_core.backends.redis.wakes import Wakes
 from asok_core.errors import AsokError, Unreachable
+from asok_core.job import LONGEST_ID
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
@@ -223,8 +224,8 @@ class Supervisor:
             self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
         elif verb == "order" and rest == self._config.worker:
             self._timers["beat"] = 0.0
-        elif verb == "cancel" and rest.isprintable():
-            # Orders are lines: one in a job's id must not be another order.
+        elif verb == "cancel" and rest.isprintable() and len(rest) <= LONGEST_ID:
+            # Orders are lines: an id must not be another order.
             for child in self._children:
                 child.order(f"cancel {rest}")
         elif verb in ("pause", "resume"):
@@ -244,6 +245,7 @@ class Supervisor:
 
     def _end_overruns(self) -> None:
         for child in self._children:
+            child.tell()
             over = child.end_overruns()
             if over:
                 logger.error(
@@ -301,6 +303,8 @@ class Supervisor:
         deadline = time.monotonic() + self._config.settings.worker_shutdown_timeout + MARGIN
         while any(child.alive for child in self._children):
             self._every("beat", self._beat_every, self._beat)
+            for child in self._children:
+                child.tell()
             if self._stops > 1 or time.monotonic() > deadline:
                 for child in self._children:
                     child.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from asok_core.errors import UsageError
 from asok_core.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, running, wait_until
+from tests.worker.conftest import Desk, RunWorker
 
 
 def test_quiet_unquiet_and_stop(
@@ -42,3 +45,39 @@ def test_quiet_unquiet_and_stop(
         operator.stop(worker)
     reader.close()
     operator.close()
+
+
+def test_orders_that_a_process_does_not_read_hold_up_no_beat(
+    run_worker: RunWorker, desk: Desk
+) -> None:
+    worker = run_worker(ASOK_WORKER_LEASE="2s")
+    desk.idle()
+    child = worker.child()
+    (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
+    hash_key = desk.keys.worker(name.decode())
+    os.kill(child, signal.SIGSTOP)
+    try:
+        pipeline = desk.client.pipeline(transaction=False)
+        for number in range(3000):
+            pipeline.publish(desk.keys.wake, f"cancel {number:036}")
+        pipeline.execute()
+        for _ in range(8):
+            beat = desk.client.hget(hash_key, "beat_at")
+            wait_until(lambda beat=beat: desk.client.hget(hash_key, "beat_at") != beat, "a beat")
+    finally:
+        os.kill(child, signal.SIGCONT)
+    job = desk.enqueue("give")
+    desk.reaches(job, "completed")
+    assert worker.stop() == 0
+
+
+def test_an_order_cannot_be_smuggled_in_with_an_id(run_worker: RunWorker, desk: Desk) -> None:
+    worker = run_worker()
+    desk.idle()
+    child = worker.child()
+    desk.client.publish(desk.keys.wake, "cancel x\ndrain")
+    desk.client.publish(desk.keys.wake, "pause default")
+    job = desk.enqueue("give")
+    desk.reaches(job, "completed")
+    desk.idle()
+    assert worker.child() == child
