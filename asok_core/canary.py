@@ -6,6 +6,7 @@ It goes on at a steady rate and stops by itself when the same error returns.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -38,6 +39,19 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryProgress(Progress):
+    """How far it is. ``completed`` and ``failed`` are of the first jobs, of which ``sent`` were sent.
+
+    ``patience`` are the seconds that the first jobs still have; None when the rest is being sent.
+    """
+
+    sent: int
+    completed: int
+    failed: int
+    patience: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CanaryResult:
     """What came of it. ``results`` are those of the requeues, the first jobs' and the rest's.
 
@@ -50,6 +64,25 @@ class CanaryResult:
     failed: int = 0
     left: int = 0
     cause: str = ""
+
+    @property
+    def total(self) -> CommandResult:
+        """All that was requeued, as one result."""
+        skipped, refused = Counter[str](), Counter[str]()
+        for each in self.results:
+            refused.update(each.refused)
+        if len(self.results) > 1:
+            # The first jobs are no longer there when the rest is sent, and were not skipped.
+            skipped.update(self.results[1].skipped)
+            skipped.subtract(dict.fromkeys(skipped, self.results[0].applied))
+        return CommandResult(
+            "requeue",
+            sum(each.applied for each in self.results),
+            {reason: n for reason, n in skipped.items() if n > 0},
+            dict(refused),
+            self.results[-1].operation if self.results else None,
+            self.verdict is Verdict.STOPPED,
+        )
 
 
 @dataclass(slots=True)
@@ -108,9 +141,10 @@ class Canary:
                 return replace(told, verdict=Verdict.FAILED_AGAIN, cause=again)
             if left <= 0:
                 return told
-            if not watch(Progress(completed + failed, sent.applied, sent.applied)):
+            patience = until - self.clock()
+            if not watch(_first(told, patience)):
                 return replace(told, verdict=Verdict.STOPPED)
-            if self.clock() >= until:
+            if patience <= 0:
                 return replace(told, verdict=Verdict.UNDECIDED)
             self.sleep(_PAUSE)
 
@@ -145,7 +179,7 @@ class Canary:
             ]
             watched.extend(fresh[: min(OF_EACH, WATCHED - len(watched))])
             fresh.clear()
-            return watch(progress) and not again
+            return watch(_rest(so_far, progress)) and not again
 
         rest = self.operator.requeue(
             replace(scope, match=match), trust=self.trust, watch=watch_errors, rate=self.rate
@@ -154,6 +188,31 @@ class Canary:
         if rest.cancelled:
             verdict = Verdict.FAILED_AGAIN if again else Verdict.STOPPED
         return replace(so_far, verdict=verdict, results=(*so_far.results, rest), cause=again)
+
+
+def _first(told: CanaryResult, patience: float) -> CanaryProgress:
+    (sent,) = told.results
+    return CanaryProgress(
+        scanned=told.completed + told.failed,
+        total=sent.applied,
+        applied=sent.applied,
+        sent=sent.applied,
+        completed=told.completed,
+        failed=told.failed,
+        patience=max(patience, 0.0),
+    )
+
+
+def _rest(first: CanaryResult, progress: Progress) -> CanaryProgress:
+    sent = first.results[0].applied
+    return CanaryProgress(
+        scanned=progress.scanned,
+        total=progress.total,
+        applied=sent + progress.applied,
+        sent=sent,
+        completed=first.completed,
+        failed=first.failed,
+    )
 
 
 def _never_stop(_progress: Progress) -> bool:

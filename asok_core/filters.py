@@ -1,8 +1,9 @@
 """The filter language of console and command line: words that a row must all answer to.
 
 ``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
-text; ``status:failed`` or ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger; ``!`` before a
-word turns it round; quotes keep spaces, colons and a leading ``!`` as they are. Case does not matter.
+text; ``cause:`` is a cause as dead letters are grouped by; ``status:failed`` or ``status:unsigned``;
+``age:>1h`` older, ``age:<5m`` younger; ``!`` before a word turns it round; quotes keep spaces, colons
+and a leading ``!`` as they are. Case does not matter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from asok_core.causes import row_cause
 from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
 from asok_core.snapshot import Row
@@ -23,6 +25,7 @@ FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
     "task": "module.function holds this",
     "error": "the error holds this",
+    "cause": "the dead letter is of exactly this cause (as asok dlq groups shows it)",
     "arg": "an argument holds this (name=value: that keyword argument)",
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
@@ -70,6 +73,14 @@ def parse(text: str) -> Filter:
     return Filter(text, tuple(_words(text)))
 
 
+def word(name: str, value: str) -> str:
+    """The filter word that asks field ``name`` for ``value``, in quotes where it needs them."""
+    if value and not any(char.isspace() or char in "\"'\\" for char in value):
+        return f"{name}:{value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}:"{escaped}"'
+
+
 def _words(text: str) -> Iterator[Word]:
     at = 0
     while at < len(text):
@@ -83,16 +94,16 @@ def _words(text: str) -> Iterator[Word]:
         if found := _FIELD.match(text, at):
             name, at = found[1].lower(), found.end()
         value, at = _value(text, at)
-        word = text[begin:at]
+        typed = text[begin:at]
         if name and name not in FIELDS:
             raise UsageError(
-                f"filter word {word!r}: there is no field {name!r}; fields are "
+                f"filter word {typed!r}: there is no field {name!r}; fields are "
                 f"{', '.join(FIELDS)} (in quotes it is plain text)"
             )
         if not value:
             wanted = f"{name}: must be followed by a value" if name else "it holds nothing"
-            raise UsageError(f"filter word {word!r}: {wanted}")
-        yield Word(name, value, negated, _test(name, value.casefold(), word))
+            raise UsageError(f"filter word {typed!r}: {wanted}")
+        yield Word(name, value, negated, _test(name, value.casefold(), typed))
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
@@ -255,6 +266,7 @@ _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "": _anywhere,
     "task": lambda row, value: value in _task(row),
     "error": lambda row, value: value in _error(row),
+    "cause": lambda row, value: row_cause(row).casefold() == value,
     "arg": _has_argument,
     "id": lambda row, value: _id(row).startswith(value),
 }

@@ -31,7 +31,8 @@ async def picture(
     url: str, keys: tuple[str, ...], size: tuple[int, int], theme: str = "asok-dark"
 ) -> str:
     """The console after some keys, as SVG."""
-    from asok_console.tui.app import ConsoleApp, Session
+    from asok_console.tui.app import ConsoleApp
+    from asok_console.tui.session import Session
     from asok_core.config import Settings
     from asok_core.inspector import open_operator, open_reader
     from tests.conftest import SECRET_KEY

@@ -80,7 +80,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         # Before the screen is taken: a wrong URL is told in one line, with exit code 3.
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
-        from asok_console.tui.app import ConsoleApp, Session
+        from asok_console.tui.app import ConsoleApp
+        from asok_console.tui.session import Session
 
         app = ConsoleApp(
             Session(

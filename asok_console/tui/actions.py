@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from asok_core.backends.roles import CommandResult, Operator, Watch
+from asok_core.backends.roles import CommandResult, Operator, Reader, Watch
+from asok_core.canary import CanaryResult
+from asok_core.errors import Refused
 from asok_core.states import Place
 
 if TYPE_CHECKING:
@@ -32,8 +34,12 @@ class Reach(Enum):
     """The marked rows, or the cursor's row where none is marked."""
     MATCHING = "matching"
     """The group or the filter that is shown, or everything."""
+    SHOWN = "shown"
+    """The marked rows, or what MATCHING is where none is marked."""
     QUEUE = "queue"
     """The queue under the cursor."""
+    WORKER = "worker"
+    """The worker under the cursor."""
     OPERATION = "operation"
     """What an earlier action put into the trash."""
 
@@ -87,23 +93,61 @@ class Action:
         return " ".join(_printed(key) for key in self.keys.split(","))
 
 
+class Access:
+    """What an action works with. A session that only reads has no operator."""
+
+    def __init__(self, reader: Reader, operator: Operator | None) -> None:
+        self.reader = reader
+        self._operator = operator
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing may be changed."""
+        return self._operator is None
+
+    @property
+    def operator(self) -> Operator:
+        """The operator. Raises Refused in a session that only reads."""
+        if self._operator is None:
+            raise Refused("this session only reads")
+        return self._operator
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something an action wants to know before it is confirmed: a queue's name, a number, a file."""
+
+    name: str
+    label: str
+    check: Callable[[str, Plan], str]
+    """What is wrong with an answer, or an empty string."""
+    default: Callable[[], str] = str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAction(Action):
-    """An action that changes something in Redis.
+    """An action on what is in Redis.
 
     ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
     participle for the result; ``word`` what must be typed where a typed word is wanted.
     """
 
-    perform: Callable[[Operator, Plan, Watch], CommandResult]
+    perform: Callable[[Access, Plan, Watch], CommandResult | CanaryResult]
     place: Place
     reach: Reach
     danger: Danger
     done: str
     word: str
     twin: Callable[[Plan], str]
+    question: str = "{verb} {noun}?"
+    """What the confirmation asks; it may name the plan's answers."""
+    note: str = ""
+    """How it goes about it, where that is not plain; it may name the plan's answers."""
     aftermath: str = ""
     """What the confirmation says about undoing it."""
+    asks: tuple[Field, ...] = ()
+    changes: bool = True
+    """Whether it changes anything. What does not is allowed to whoever only reads."""
 
 
 _PRINTED = {
@@ -170,9 +214,17 @@ GROUPING = (
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
+SORTS = (
+    Action("sort", "s", "sort", "sort by something else", "Show",
+           frozenset({"overview", "dead"}), footer=True),
+)  # fmt: skip
+
 STRETCHES = (
-    Action("stretch", "w", "5 min, 1 h, 24 h", "let the plot show another stretch of time", "Show",
-           frozenset({"overview"}), footer=True),
+    Action("stretch", "w", "stretch", "let the plot show another stretch of time", "Show",
+           frozenset({"overview", "delayed"}), footer=True),
+)  # fmt: skip
+
+MEASURES = (
     Action("measure", "m", "plot in/out", "let the plot show what came in, or what was finished",
            "Show", frozenset({"overview"}), footer=True),
 )  # fmt: skip

@@ -6,8 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -16,17 +15,17 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from asok_console.present.text import call_text, safe, safe_block
-from asok_console.tui import actions, operations
-from asok_console.tui.plan import Plan, told
+from asok_console.present.text import safe, safe_block
+from asok_console.tui import actions
+from asok_console.tui.acting import Acting
+from asok_console.tui.actions import Access
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
-from asok_console.tui.runner import Finished, Progressed, Runner
+from asok_console.tui.runner import Finished, Progressed
 from asok_console.tui.scan import Scan, Scanned
-from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.screens.edit import Arguments, EditArguments
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.help import Help
 from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.session import Session
 from asok_console.tui.theme import THEMES, Tones
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.base import View
@@ -38,8 +37,6 @@ from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
-from asok_core.activity import Activity
-from asok_core.backends.roles import Operator, Reader, Scope
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
@@ -54,30 +51,8 @@ VIEWS: tuple[type[View], ...] = (
     ActivityView,
 )
 
-UNDO_AMONG = 50
-"""Newest actions among which an undo looks for those of this session."""
-
 COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What a console was opened with. Without an ``operator`` it can only look.
-
-    ``target`` names the Redis without its password.
-    """
-
-    reader: Reader
-    operator: Operator | None
-    target: str
-    protected: bool = False
-    demo: bool = False
-    view: str = "overview"
-    filter: str = ""
-    interval: float = 1.0
-    dead_cap: int = 100_000
-    theme: str = THEMES[0].name
 
 
 class ConsoleApp(App[None]):
@@ -91,17 +66,14 @@ class ConsoleApp(App[None]):
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "low"), (30, "tall")]
         self.session = session
-        self.target = session.target
         self.snapshot: Snapshot | None = None
         self.failing = ""
         self.frozen = False
         self.view_name = session.view
         self.poller = Poller(session.reader, self.post_message, interval=session.interval)
-        self.runner = Runner(session.operator, self.post_message) if session.operator else None
+        self.acting = Acting(self, Access(session.reader, session.operator))
         self.views = {view.NAME: view() for view in VIEWS}
         self._closing_down = False
-        self.last_undoable: Activity | None = None
-        self._operations: set[str] = set()
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
         for theme in THEMES:
@@ -121,10 +93,15 @@ class ConsoleApp(App[None]):
         session = self.session
         said = [
             ("DEMO", "$secondary", session.demo),
-            ("READ-ONLY", "$primary", self.runner is None),
+            ("READ-ONLY", "$primary", self.only_reads),
             ("PROTECTED", "$error", session.protected),
         ]
         return [(word, color) for word, color, so in said if so]
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether this session may change nothing."""
+        return self.acting.only_reads
 
     @property
     def age(self) -> float:
@@ -166,8 +143,7 @@ class ConsoleApp(App[None]):
     def on_unmount(self) -> None:
         """Stop reading. The threads end by themselves."""
         self.poller.stop()
-        if self.runner:
-            self.runner.halt()
+        self.acting.runner.halt()
 
     @property
     def view(self) -> View:
@@ -220,79 +196,19 @@ class ConsoleApp(App[None]):
                 if isinstance(bar, Header | Tabs | Banner):
                     bar.rewrite()
 
-    def carry_out(self, plan: Plan) -> None:
-        """Ask, then run a plan."""
-        runner = self.runner
-        if runner is None:
-            return
-        if runner.busy:
-            self.notify("Another action is still running; x stops it.", severity="warning")
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                for line in self._action_lines():
-                    line.working(plan.title)
-                runner.start(plan)
-
-        question = Confirm(plan, target=self.target, protected=self.session.protected)
-        self.push_screen(question, answered)
-
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
-        for line in self._action_lines():
-            line.progress(event.plan.title, event.progress)
-        self.screen.refresh_bindings()
+        if not self._closing_down:
+            self.acting.progressed(event)
 
     @on(Finished)
     def _finished(self, event: Finished) -> None:
-        if self._closing_down:
-            return
-        result = event.result
-        if result is not None and result.operation:
-            self._operations.add(result.operation)
-        told_line = told(event.plan, result) if result else event.error
-        for line in self._action_lines():
-            line.outcome(told_line, _tone_of(event))
-        view = self.view
-        if result is not None and isinstance(view, JobListView):
-            if event.plan.scope.ids:
-                view.rows.clear_marks()
-            view.search_again()
-        if result is not None and result.operation:
-            self.poller.ask("undo", lambda reader: reader.activity(UNDO_AMONG), self._remember)
-        self.poller.hurry()
-        self.screen.refresh_bindings()
-
-    def _remember(self, answer: object) -> None:
-        activities = cast("tuple[Activity, ...]", answer)
-        now = self.snapshot.taken_at if self.snapshot else 0.0
-        mine = self._operations
-        undoable = [a for a in activities if a.operation in mine and a.undo_left(now)]
-        self.last_undoable = undoable[0] if undoable else None
-        self.screen.refresh_bindings()
-
-    def _action_lines(self) -> Iterable[ActionLine]:
-        return [line for screen in self.screen_stack for line in screen.query(ActionLine)]
+        if not self._closing_down:
+            self.acting.finished(event)
 
     def open_job(self, row: Row) -> None:
         """Open all there is of a job."""
         self.push_screen(JobScreen(row))
-
-    def edit(self, letter: Payload) -> None:
-        """Let the arguments of a dead letter be changed, then ask and requeue it."""
-        job = letter.job
-        if job is None or job.id == "":
-            self.notify("What cannot be read cannot be edited.", severity="warning")
-            return
-
-        def edited(changes: Arguments | None) -> None:
-            if changes is not None:
-                scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
-                new = call_text(job.task, *changes, 200)
-                self.carry_out(Plan(operations.EDIT, scope, 1, (new,), changes=changes))
-
-        self.push_screen(EditArguments(job), edited)
 
     def action_find(self) -> None:
         """Open any job by its id."""
@@ -319,7 +235,7 @@ class ConsoleApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to stop an action only while one runs."""
         if action == "halt":
-            return self.runner is not None and self.runner.busy
+            return self.acting.runner.busy
         return super().check_action(action, parameters)
 
     def action_show_view(self, name: str) -> None:
@@ -353,12 +269,11 @@ class ConsoleApp(App[None]):
 
     def action_halt(self) -> None:
         """Stop the action that is running."""
-        if self.runner:
-            self.runner.halt()
+        self.acting.runner.halt()
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.push_screen(Help(self.view_name, read_only=self.runner is None))
+        self.push_screen(Help(self.view_name, read_only=self.only_reads))
 
     def action_step_back(self) -> None:
         """Close one level: a screen, marks, the freeze, then up to the Overview."""
@@ -406,10 +321,3 @@ class ConsoleApp(App[None]):
         self._exit_renderables.append(Text(f"asok: internal error: {safe(line, 500)}"))
         self._close_messages_no_wait()
 
-
-def _tone_of(event: Finished) -> str:
-    result = event.result
-    if result is None:
-        return "bad"
-    missed = result.skipped or result.refused or result.cancelled
-    return "warn" if missed else "good"

@@ -38,19 +38,20 @@ class Operates:
         """Offer an operator's action only where there is something to do and a right to do it."""
         if action != "operate":
             return True
-        if self.console.runner is None or self.console.snapshot is None:
+        name = str(parameters[0])
+        if self.console.only_reads and operations.BY_NAME[name].changes:
             return False
-        return self._planned(str(parameters[0])) is not None
+        return self.console.snapshot is not None and self._planned(name) is not None
 
     def action_operate(self, name: str) -> None:
         """Ask for confirmation of an operator's action, then carry it out."""
         plan = self._planned(name)
         if plan is not None:
-            self.console.carry_out(plan)
+            self.console.acting.carry_out(plan)
 
     def undo(self) -> Activity | None:
         """The action that an undo would take back: the last one of this session."""
-        return self.console.last_undoable
+        return self.console.acting.last_undoable
 
     def _planned(self, name: str) -> Plan | None:
         action = operations.BY_NAME[name]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from asok_console.tui import twins
+from asok_console.tui import answers, twins
 from asok_console.tui.actions import (
     COPIES,
     EDITING,
@@ -14,26 +15,41 @@ from asok_console.tui.actions import (
     GROUPING,
     LISTS,
     MARKS,
+    MEASURES,
     MOVES,
     NARROWING,
     QUEUE_TURNS,
+    SORTS,
     STRETCHES,
+    Access,
     Action,
     Danger,
     OperatorAction,
     Reach,
 )
-from asok_core.backends.roles import CommandResult, Operator
+from asok_core.backends.roles import CommandResult, Watch
+from asok_core.canary import Canary, CanaryResult
+from asok_core.export import export_letters
 from asok_core.states import Place
 
 if TYPE_CHECKING:
     from asok_console.tui.plan import Plan
 
 
-def _edit(operator: Operator, plan: Plan) -> CommandResult:
+def _edit(to: Access, plan: Plan) -> CommandResult:
     (key,) = plan.scope.ids or ("",)
     args, kwargs = plan.changes or ([], {})
-    return operator.edit(key, args, kwargs)
+    return to.operator.edit(key, args, kwargs)
+
+
+def _canary(to: Access, plan: Plan, watch: Watch) -> CanaryResult:
+    first, rate = int(plan.answers["first"]), float(plan.answers["rate"])
+    return Canary(to.reader, to.operator, first=first, rate=rate).run(plan.scope, watch)
+
+
+def _export(to: Access, plan: Plan, watch: Watch) -> CommandResult:
+    path = Path(plan.answers["file"]).expanduser()
+    return export_letters(to.reader, plan.scope, path, watch)
 
 
 _UNDO = "It goes to the trash and can be restored for 10 minutes."
@@ -42,28 +58,28 @@ OPERATIONS = (
     OperatorAction(
         "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
         "Act", frozenset({"dead", "jobs"}), footer=True,
-        perform=lambda op, plan, watch: op.requeue(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
         twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
         "requeue_all", "R", "requeue all", "put back all dead letters that are shown",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, plan, watch: op.requeue(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
         word="requeue", twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
         "purge", "d,delete", "purge", "move the dead letter to the trash",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.dead_letters("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "purge_all", "D", "purge all", "move all dead letters that are shown to the trash",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.dead_letters("purge"), aftermath=_UNDO,
     ),
@@ -71,77 +87,132 @@ OPERATIONS = (
         "requeue_trusted", "T", "trust and requeue",
         "sign what is unsigned or signed by another key, and requeue it",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda op, plan, watch: op.requeue(plan.scope, trust=True, watch=watch),
+        perform=lambda to, plan, watch: to.operator.requeue(plan.scope, trust=True, watch=watch),
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued", word="trust",
         twin=twins.dead_letters("requeue --trust"),
     ),
     OperatorAction(
+        "canary", "C", "canary", "requeue a few first, and the rest only if they do not fail as before",
+        "Act", frozenset({"dead"}), footer=True,
+        perform=_canary,
+        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="requeued", word="requeue",
+        twin=twins.canary, asks=answers.CANARY, question="Requeue {noun} with a canary?",
+        note="{first} first, the rest at {rate} a second; stops when the same error returns",
+    ),
+    OperatorAction(
+        "export", "E", "export", "write dead letters to a file, from which they can be imported",
+        "Act", frozenset({"dead"}), footer=True,
+        perform=_export,
+        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="exported to {file}:",
+        word="export", twin=twins.export, asks=answers.FILE, changes=False,
+    ),
+    OperatorAction(
         "cancel_pending", "d,delete", "cancel", "take the job out of its queue",
         "Act", frozenset({"pending"}), footer=True,
-        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
         place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
+        "move_front", "f", "to the front", "let the job be the next that a worker takes",
+        "Act", frozenset({"pending"}), footer=True,
+        perform=lambda to, plan, watch: to.operator.move(plan.scope, front=True, watch=watch),
+        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved", word="move",
+        twin=twins.move_front, question="Move {noun} to the front?",
+    ),
+    OperatorAction(
+        "move", "M", "move", "put the job into another queue",
+        "Act", frozenset({"pending"}), footer=True,
+        perform=lambda to, plan, watch: to.operator.move(
+            plan.scope, to=plan.answers["queue"], watch=watch
+        ),
+        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved to {queue}:",
+        word="move", twin=twins.move, asks=answers.QUEUE,
+        question="Move {noun} to queue '{queue}'?",
+    ),
+    OperatorAction(
         "cancel_delayed", "d,delete", "cancel", "take the job out before it is due",
         "Act", frozenset({"delayed"}), footer=True,
-        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "promote", "r", "run now", "put the job into its queue now",
         "Act", frozenset({"delayed"}), footer=True,
-        perform=lambda op, plan, watch: op.promote(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
-        word="promote", twin=twins.promote,
+        word="promote", twin=twins.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "cancel_matching_pending", "D", "cancel all", "take out all jobs that the filter found",
         "Act", frozenset({"pending"}),
-        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
         place=Place.PENDING, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "cancel_matching_delayed", "D", "cancel all", "take out all delayed jobs that are shown",
         "Act", frozenset({"delayed"}),
-        perform=lambda op, plan, watch: op.cancel(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
         word="cancel", twin=twins.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "promote_matching", "R", "run all now", "put all delayed jobs that are shown into their queues",
         "Act", frozenset({"delayed"}),
-        perform=lambda op, plan, watch: op.promote(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.MILD, done="promoted",
-        word="promote", twin=twins.promote,
+        word="promote", twin=twins.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "pause", "P", "pause", "no worker takes jobs from the queue until it is resumed",
         "Act", frozenset({"overview", "pending"}), footer=True,
-        perform=lambda op, plan, _watch: op.pause(plan.scope.queue or ""),
+        perform=lambda to, plan, _watch: to.operator.pause(plan.scope.queue or ""),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused", word="pause",
         twin=twins.queue("pause"),
     ),
     OperatorAction(
         "resume", "P", "resume", "workers take jobs from the queue again",
         "Act", frozenset({"overview", "pending"}), footer=True,
-        perform=lambda op, plan, _watch: op.resume(plan.scope.queue or ""),
+        perform=lambda to, plan, _watch: to.operator.resume(plan.scope.queue or ""),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="resumed", word="resume",
         twin=twins.queue("resume"),
     ),
     OperatorAction(
         "purge_queue", "D", "purge queue", "move all that is pending in the queue to the trash",
         "Act", frozenset({"overview", "pending"}),
-        perform=lambda op, plan, watch: op.purge(plan.scope, watch=watch),
+        perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
         place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.GRAVE, done="purged", word="purge",
         twin=twins.queue("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
+        "quiet", "P", "quiet", "the worker takes no more jobs; what it runs goes on",
+        "Act", frozenset({"workers"}), footer=True,
+        perform=lambda to, plan, _watch: to.operator.quiet(plan.worker),
+        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="told to be quiet:",
+        word="quiet", twin=twins.worker("quiet"), question="Let {noun} take no more jobs?",
+        aftermath="P again lets it take jobs again.",
+    ),
+    OperatorAction(
+        "unquiet", "P", "unquiet", "the quiet worker takes jobs again",
+        "Act", frozenset({"workers"}), footer=True,
+        perform=lambda to, plan, _watch: to.operator.unquiet(plan.worker),
+        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="told to go on:",
+        word="unquiet", twin=twins.worker("unquiet"), question="Let {noun} take jobs again?",
+    ),
+    OperatorAction(
+        "stop", "S", "stop", "the worker gives back what has not begun, ends what runs, and leaves",
+        "Act", frozenset({"workers"}), footer=True,
+        perform=lambda to, plan, _watch: to.operator.stop(plan.worker),
+        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.GRAVE, done="told to stop:",
+        word="stop", twin=twins.worker("stop"),
+        aftermath="None: it must be started again where it ran, if its supervisor does not.",
+    ),
+    OperatorAction(
         "restore", "z", "undo", "put back what an action moved to the trash",
         "Act", LISTS, footer=True,
-        perform=lambda op, plan, watch: op.restore(plan.operation, watch=watch),
+        perform=lambda to, plan, watch: to.operator.restore(plan.operation, watch=watch),
         place=Place.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
         word="restore", twin=twins.restore,
     ),
@@ -150,7 +221,7 @@ OPERATIONS = (
 
 EDIT = OperatorAction(
     "edit_requeue", "", "edit and requeue", "requeue the dead letter with other arguments", "Act",
-    perform=lambda op, plan, _watch: _edit(op, plan),
+    perform=lambda to, plan, _watch: _edit(to, plan),
     place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
     twin=twins.edit, aftermath="The original goes to the trash and can be restored for 10 minutes.",
 )  # fmt: skip
@@ -159,8 +230,8 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *STRETCHES, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *EDITING,
-    *OPERATIONS,
+    *GLOBAL, *STRETCHES, *MEASURES, *SORTS, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS,
+    *COPIES, *EDITING, *OPERATIONS,
 )  # fmt: skip
 
 

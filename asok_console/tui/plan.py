@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from asok_console.tui.actions import Danger, OperatorAction, Reach
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import Scope
 from asok_core.states import Place
 
 
@@ -27,10 +28,18 @@ class Plan:
     """Of an edit: the new arguments."""
     operation: str = ""
     """Of an undo: the action whose trash is put back."""
+    worker: str = ""
+    """Of an order: the worker that gets it."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What was said to the fields that the action asks for."""
+    choices: tuple[str, ...] = ()
+    """Answers that make sense, where only some do."""
 
     @property
     def noun(self) -> str:
-        """``1 dead letter``, ``12 jobs``, ``queue 'high'``."""
+        """``1 dead letter``, ``12 jobs``, ``queue 'high'``, ``worker web-1``."""
+        if self.worker:
+            return f"worker {self.worker}"
         if self.count is None:
             return f"queue '{self.scope.queue}'"
         if self.action.place is Place.DEAD:
@@ -42,9 +51,12 @@ class Plan:
     def title(self) -> str:
         """The question: ``Requeue 12 dead letters?``."""
         verb = self.action.label.split()[0].capitalize()
-        if self.action.label.endswith("now"):
-            return f"Run {self.noun} now?"
-        return f"{verb} {self.noun}?"
+        return self.action.question.format(verb=verb, noun=self.noun, **self.answers)
+
+    @property
+    def note(self) -> str:
+        """How it goes about it, where that is not plain."""
+        return self.action.note.format(**self.answers)
 
     @property
     def twin(self) -> str:
@@ -62,17 +74,3 @@ class Plan:
 def exact(number: int, noun: str) -> str:
     """``1 job``, ``1,204,331 jobs``: a confirmation never rounds."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def told(plan: Plan, result: CommandResult) -> str:
-    """What came of it, in one line: ``Requeued 11 dead letters · 1 skipped (gone)``."""
-    done = plan.action.done
-    if plan.count is None:
-        return f"{done.capitalize()} {plan.noun}"
-    noun = "dead letter" if plan.action.place is Place.DEAD else "job"
-    parts = [f"{done.capitalize()} {exact(result.applied, noun)}"]
-    for word, reasons in (("skipped", result.skipped), ("refused", result.refused)):
-        parts += [f"{number:,} {word} ({reason})" for reason, number in reasons.items() if number]
-    if result.cancelled:
-        parts.append("stopped before the rest")
-    return " · ".join(parts)

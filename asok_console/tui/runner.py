@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from asok_console.tui.actions import Access
 from asok_console.tui.plan import Plan
-from asok_core.backends.roles import CommandResult, Operator, Progress
+from asok_console.tui.told import told
+from asok_core.backends.roles import CommandResult, Progress
+from asok_core.canary import CanaryResult
 from asok_core.errors import AsokError
 
 
@@ -27,18 +30,19 @@ class Progressed(Message):
 
 @dataclass
 class Finished(Message):
-    """An action ended: with a result, or with the line that says why not."""
+    """An action ended. ``result`` is None where it failed; ``line`` says either, in its ``tone``."""
 
     plan: Plan
     result: CommandResult | None
-    error: str = ""
+    line: str
+    tone: str = "bad"
 
 
 class Runner:
-    """Runs plans by an operator. ``post`` takes messages from any thread."""
+    """Runs plans. ``post`` takes messages from any thread."""
 
-    def __init__(self, operator: Operator, post: Callable[[Message], object]) -> None:
-        self._operator = operator
+    def __init__(self, access: Access, post: Callable[[Message], object]) -> None:
+        self._access = access
         self._post = post
         self._halted = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,13 +70,15 @@ class Runner:
             return not self._halted.is_set()
 
         try:
-            result = plan.action.perform(self._operator, plan, watch)
+            result = plan.action.perform(self._access, plan, watch)
         except AsokError as error:
             self._send(Finished(plan, None, str(error)))
         except Exception as error:  # noqa: BLE001 - told to the operator, whatever it is
             self._send(Finished(plan, None, f"{type(error).__name__}: {error}"))
         else:
-            self._send(Finished(plan, result))
+            line, tone = told(plan, result)
+            total = result.total if isinstance(result, CanaryResult) else result
+            self._send(Finished(plan, total, line, tone))
 
     def _send(self, message: Message) -> None:
         try:

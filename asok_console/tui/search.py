@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asok_console.present.causes import cause_of
 from asok_core.backends.roles import Scope
 from asok_core.filters import Filter
 from asok_core.snapshot import Page, Row, digest
@@ -17,22 +16,19 @@ KEPT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for: a filter, or the letters of one cause. ``now`` is when it was asked."""
+    """What is searched for. ``now`` is when it was asked."""
 
-    filter: Filter | None
+    filter: Filter
     now: float
-    cause: str = ""
 
     @property
     def words(self) -> str:
         """As it is shown, audited and typed on the command line."""
-        return self.filter.text if self.filter else f"cause {self.cause}"
+        return self.filter.text
 
     def matches(self, row: Row) -> bool:
         """Whether a row answers it."""
-        if self.filter is not None:
-            return self.filter.matches(row, self.now)
-        return cause_of(row) == self.cause
+        return self.filter.matches(row, self.now)
 
 
 class Search:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_console.tui.figures import ago, span
-from asok_console.tui.views.workers import STALE_AFTER
+from asok_console.tui.views.workers import stale
 from asok_core.snapshot import ServerInfo, Snapshot
 
 NEARLY_FULL = 0.9
@@ -23,7 +23,7 @@ def warnings(snapshot: Snapshot, dead_cap: int) -> list[str]:
     found += [
         f"worker {worker.id} has not beaten for {ago(worker.beat_at, snapshot.taken_at)}"
         for worker in snapshot.workers
-        if worker.beat_at is not None and snapshot.taken_at - worker.beat_at > STALE_AFTER
+        if stale(worker, snapshot.taken_at)
     ]
     if snapshot.due > OVERDUE:
         found.append(f"{snapshot.due:,} delayed jobs are due, and no worker promotes them")

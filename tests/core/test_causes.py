@@ -32,7 +32,10 @@ def letter(n: int, error: str | None, *, task: str = "send", queue: str = "defau
         ("E: GET https://api.example.com/v1/x?id=9 failed", "E: GET <url> failed"),
         ("E: refused by 10.0.0.7:5432", "E: refused by N"),
         ("E: to asa@example.com", "E: to <mail>"),
+        ("KeyError: b'user-42'", "KeyError: '…'"),
         ("and/or", "and/or"),
+        ("Can't open it, won't try", "Can't open it, won't try"),
+        ("HTTPError: 503 from https://api.example.org/v1/x?id=3", "HTTPError: N from <url>"),
         ("E:   spaces\tand tabs", "E: spaces and tabs"),
         ("E: first line\nsecond 12", "E: first line"),
         (

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from asok_console.tui.app import ConsoleApp, Session
+from asok_console.tui.app import ConsoleApp
+from asok_console.tui.session import Session
 from asok_console.tui.views.base import JobList
 from asok_core.config import Settings
 from asok_core.inspector import open_operator, open_reader

@@ -25,7 +25,7 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         await hand.press("z")
         assert len(hand.app.screen_stack) == 1
         await purge_all(hand, 6)
-        await hand.until(lambda: hand.app.last_undoable is not None)
+        await hand.until(lambda: hand.app.acting.last_undoable is not None)
         await hand.press("z")
         await hand.sees("Undo 6 jobs?")
         await hand.sees("asok trash restore")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 
 from asok_console.commands import bulk
 from asok_console.commands.documents import result_document, say, write_json
@@ -27,7 +26,7 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
 
     def perform(_operator: object, scope: Scope, watch: Watch) -> CommandResult:
         results.append(canary.run(scope, watch))
-        return summed(results[0])
+        return results[0].total
 
     deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform)
     try:
@@ -37,25 +36,6 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
     finally:
         reader.close()
         operator.close()
-
-
-def summed(canary: CanaryResult) -> CommandResult:
-    """All that was requeued, as one result."""
-    skipped, refused = Counter[str](), Counter[str]()
-    for each in canary.results:
-        refused.update(each.refused)
-    if len(canary.results) > 1:
-        # The first jobs are no longer there when the rest is sent, and were not skipped.
-        skipped.update(canary.results[1].skipped)
-        skipped.subtract(dict.fromkeys(skipped, canary.results[0].applied))
-    return CommandResult(
-        "requeue",
-        sum(each.applied for each in canary.results),
-        {reason: n for reason, n in skipped.items() if n > 0},
-        dict(refused),
-        canary.results[-1].operation if canary.results else None,
-        canary.verdict is Verdict.STOPPED,
-    )
 
 
 def _tell(

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import csv
-import hashlib
-import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from asok_console.commands.documents import error_line, row_document, say
 from asok_console.present import numbers
 from asok_core import filters
-from asok_core.backends.roles import Reader
 from asok_core.config import Settings
-from asok_core.errors import AsokError
+from asok_core.errors import UsageError
+from asok_core.export import TOO_LARGE, line_of, new_file, whole_rows
 from asok_core.inspector import open_reader
 from asok_core.snapshot import Row
 from asok_core.states import Place
@@ -33,18 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("file", nargs="?", default="-", help="where to write to [- is stdout]")
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="[jsonl]")
+    parser.add_argument("--id", action="append", metavar="ID", help="this one; may be repeated")
     parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
     parser.add_argument("--url", help="the Redis to look at, over ASOK_REDIS_URL")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the dead letters, oldest first. Redis is not changed."""
-    chosen = filters.parse(args.filter)
+    if args.id and args.filter:
+        raise UsageError("say which: --id ID or --filter WORDS, not both")
+    chosen = filters.parse(args.filter) or None
     reader = open_reader(settings, args.url)
     try:
-        rows = _whole_rows(
-            reader, rows_in(reader, frozen(reader, Place.DEAD, chosen=chosen or None))
-        )
+        ids = frozenset(args.id) if args.id else None
+        scope = frozen(reader, Place.DEAD, chosen=chosen, ids=ids)
+        rows = whole_rows(reader, rows_in(reader, scope), _left_out)
         write = _write_csv if args.format == "csv" else _write_lines
         with _opened(args.file) as stream:
             written = write(rows, stream)
@@ -54,34 +52,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def to_line(raw: bytes, row: Row) -> str:
-    """One line: the letter byte for byte, a digest of it, and what a person wants to see."""
-    document: dict[str, Any] = row_document(row)
-    kept = {name: document[name] for name in ("id", "task", "queue", "failed_at", "error")}
-    try:
-        kept["letter"] = raw.decode()
-    except UnicodeDecodeError:
-        kept["letter64"] = base64.b64encode(raw).decode()
-    kept["sha256"] = hashlib.sha256(raw).hexdigest()
-    return json.dumps(kept)
-
-
-def _whole_rows(reader: Reader, rows: Iterable[Row]) -> Iterator[Row]:
-    for row in rows:
-        if row.partial:
-            whole = reader.job(row.payload.id) if row.payload.id else None
-            if whole is None or whole.payload is None or whole.place is not Place.DEAD:
-                say(f"left out {row.key}: it is too large and was not found by its id")
-                continue
-            yield Row(row.position, whole.payload, row.place, row.queue, row.at)
-        else:
-            yield row
+def _left_out(row: Row) -> None:
+    say(f"left out {row.key}: it is {TOO_LARGE}")
 
 
 def _write_lines(rows: Iterable[Row], stream: TextIO) -> int:
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
-        stream.write(to_line(row.payload.raw, row) + "\n")
+        stream.write(line_of(row) + "\n")
     return count
 
 
@@ -106,15 +84,5 @@ def _opened(name: str) -> Iterator[TextIO]:
     if name == "-":
         yield sys.stdout
         return
-    path = Path(name)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise AsokError(f"{name} cannot be written: {error.strerror}") from None
-    # Under its own name only when it is whole.
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            yield stream
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with new_file(Path(name)) as stream:
+        yield stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,7 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from asok_console.present.text import safe
+from asok_console.tui import twins
 from asok_console.tui.plan import Plan
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
 
 WIDEST_LINE = 300
 
@@ -23,6 +27,7 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "answer(False)", "cancel"),
+        Binding("y", "copy", show=False),
         Binding("left,up", "focus_previous", show=False),
         Binding("right,down", "focus_next", show=False),
     ]
@@ -65,9 +70,11 @@ class Confirm(ModalScreen[bool]):
         facts = [("Redis", self._target + ("  PROTECTED" if self._protected else ""))]
         if self.plan.count is not None and scope.ids is None:
             facts.insert(0, ("Filter", scope.words or "none: all of them"))
+        if self.plan.note:
+            facts.append(("How", self.plan.note))
         if self.plan.action.aftermath:
             facts.append(("Undo", self.plan.action.aftermath))
-        facts.append(("Same as", self.plan.twin))
+        facts.append(("Same as", f"{twins.abridged(self.plan)}   (y copies it)"))
         lines = [
             Content.from_markup("[$tone-dim]$name[/] $value", name=f"{name:<8}", value=safe(value))
             for name, value in facts
@@ -80,11 +87,15 @@ class Confirm(ModalScreen[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """The word can be typed right away: its first letter leads to the line for it."""
-        if self._word and event.character == self._word[0] and isinstance(self.focused, Button):
+        letter = event.character
+        if not self._word or letter is None or not event.is_printable:
+            return
+        line = self.query_one("#word", Input)
+        # A letter that comes here with the focus on the line was typed before it moved there.
+        if letter == self._word[0] or self.focused is line:
             event.stop()
-            line = self.query_one("#word", Input)
             self.set_focus(line)
-            line.insert_text_at_cursor(event.character)
+            line.insert_text_at_cursor(letter)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The other button comes alive with the right word."""
@@ -100,6 +111,10 @@ class Confirm(ModalScreen[bool]):
         """Answer."""
         event.stop()
         self.action_answer(event.button.id == "yes")
+
+    def action_copy(self) -> None:
+        """Copy the whole command line."""
+        cast("ConsoleApp", self.app).copy(self.plan.twin, "command line")
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -215,12 +215,12 @@ class JobScreen(Operates, Screen[None]):
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
         if self.place is Place.DEAD and self.payload is not None:
-            self.console.edit(self.payload)
+            self.console.acting.edit(self.payload)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a dead letter can be edited."""
         if action == "edit":
-            return self.console.runner is not None and self.place is Place.DEAD
+            return not self.console.only_reads and self.place is Place.DEAD
         return super().check_action(action, parameters)
 
     def action_scroll(self, by: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -49,6 +49,10 @@ COLUMNS: Sequence[Column[Cause]] = (
 )
 
 
+ORDERS = ("count", "last", "first")
+"""What the causes can be sorted by: most letters, newest letter, newest cause."""
+
+
 class CauseList(RowList[Cause]):
     """The causes, the most frequent first."""
 
@@ -89,7 +93,13 @@ class Survey:
         """Whether it is time for another walk, if the letters changed."""
         return self.done and time.monotonic() - self._done_at > max(REST, SHARE * self._took)
 
-    @property
-    def ranked(self) -> list[Cause]:
-        """The causes, the most frequent first."""
-        return sorted(self.causes.values(), key=lambda c: (-c.count, c.text))
+    def ranked(self, order: str) -> list[Cause]:
+        """The causes in one of the ``ORDERS``."""
+        return sorted(self.causes.values(), key=_RANKS[order])
+
+
+_RANKS: dict[str, Callable[[Cause], tuple[float, str]]] = {
+    "count": lambda cause: (-cause.count, cause.text),
+    "last": lambda cause: (-(cause.last or 0.0), cause.text),
+    "first": lambda cause: (-(cause.first or 0.0), cause.text),
+}

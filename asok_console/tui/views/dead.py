@@ -16,11 +16,12 @@ from asok_console.tui.figures import ago, span
 from asok_console.tui.plan import Plan
 from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.search import Question
-from asok_console.tui.views.causes import CauseList, Survey
+from asok_console.tui.views.causes import ORDERS, CauseList, Survey
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
+from asok_core.filters import Filter
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 
@@ -43,13 +44,16 @@ class DeadView(JobListView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.GROUPING),
+        *actions.bindings(actions.SORTS),
         *actions.bindings(actions.EDITING),
         *operations.operations_of("dead"),
     ]
 
     grouped = False
+    order = 0
     _survey: Survey | None = None
     _walk: Scan | None = None
+    _drilled: Filter | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,8 +82,11 @@ class DeadView(JobListView):
         if survey is None or (changed and survey.rested):
             self._begin_survey(snapshot)
         elif survey.done:
-            self.causes.show_rows(survey.ranked, snapshot.taken_at)
+            self._show_causes(survey, snapshot)
         self.refresh_heading()
+
+    def _show_causes(self, survey: Survey, snapshot: Snapshot) -> None:
+        self.causes.show_rows(survey.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:
         """The list that is shown."""
@@ -108,6 +115,7 @@ class DeadView(JobListView):
             causes = len(survey.causes)
             parts.append((f"{causes:,} cause{'' if causes == 1 else 's'}", ""))
             parts.append((f"{survey.letters:,} letters", ""))
+            parts.append((f"by {ORDERS[self.order]}", "dim"))
             if walk is not None and not survey.done:
                 parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))
         return parts
@@ -115,7 +123,15 @@ class DeadView(JobListView):
     def action_edit(self) -> None:
         """Change the arguments of the letter under the cursor, then requeue it."""
         if self.rows.row is not None:
-            self.console.edit(self.rows.row.payload)
+            self.console.acting.edit(self.rows.row.payload)
+
+    def action_sort(self) -> None:
+        """Sort the causes by the next order."""
+        self.order = (self.order + 1) % len(ORDERS)
+        snapshot, survey = self.console.snapshot, self._survey
+        if snapshot is not None and survey is not None and survey.done:
+            self._show_causes(survey, snapshot)
+        self.refresh_heading()
 
     def action_group(self) -> None:
         """Group by cause, or list one by one."""
@@ -137,7 +153,7 @@ class DeadView(JobListView):
         if self.grouped:
             self.action_group()
             return True
-        drilled = self.search is not None and bool(self.search.question.cause)
+        drilled = self.search is not None and self.search.question.filter is self._drilled
         closed = super().go_back()
         if drilled:
             self.grouped = True
@@ -150,7 +166,8 @@ class DeadView(JobListView):
         if event.rows is self.causes and cause is not None:
             event.prevent_default()
             self.grouped = False
-            self.narrow(None, cause=cause.text)
+            self._drilled = cause.filter
+            self.narrow(self._drilled)
             self._turn()
 
     def _begin_survey(self, snapshot: Snapshot) -> None:
@@ -174,14 +191,16 @@ class DeadView(JobListView):
         survey, snapshot = self._survey, self.console.snapshot
         # The scanning thread still adds to a survey that is not done.
         if survey is not None and survey.done and snapshot is not None:
-            self.causes.show_rows(survey.ranked, snapshot.taken_at)
+            self._show_causes(survey, snapshot)
         self.refresh_heading()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Causes are neither marked nor copied."""
+        """Causes are neither marked nor copied, and only they are sorted."""
+        if action == "sort":
+            return self.grouped
         if action == "edit":
             row = self.rows.row
-            return not self.grouped and self.console.runner is not None and row is not None
+            return not self.grouped and not self.console.only_reads and row is not None
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)
@@ -190,9 +209,9 @@ class DeadView(JobListView):
         """Also all that are shown, or all of the cause under the cursor."""
         if self.grouped:
             return self._plan_for_cause(action)
-        if action.reach is not Reach.MATCHING or self.search is not None:
-            return super().plan(action)
         snapshot = self.console.snapshot
+        if self.reach_of(action) is not Reach.MATCHING or self.search is not None:
+            return super().plan(action)
         if snapshot is None or not snapshot.dead:
             return None
         scope = Scope(
@@ -207,11 +226,11 @@ class DeadView(JobListView):
 
     def _plan_for_cause(self, action: OperatorAction) -> Plan | None:
         survey, cause, snapshot = self._survey, self.causes.row, self.console.snapshot
-        if action.reach is not Reach.MATCHING or snapshot is None:
+        if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
             return None
         if survey is None or not survey.done or cause is None:
             return None
-        question = Question(None, snapshot.taken_at, cause.text)
+        question = Question(cause.filter, snapshot.taken_at)
         scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at)
         hit = ", ".join(f"{task} ({n:,})" for task, n in cause.tasks.most_common(3))
         return Plan(action, scope, cause.count, (cause.text, f"tasks: {hit}"))

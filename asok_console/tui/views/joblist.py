@@ -127,10 +127,10 @@ class JobListView(View):
         event.stop()
         self.focus_list()
 
-    def narrow(self, wanted: Filter | None, *, cause: str = "") -> None:
+    def narrow(self, wanted: Filter | None) -> None:
         """Show only what matches: at once what is loaded, then what a walk through all finds."""
         self._give_up()
-        if wanted is None and not cause:
+        if wanted is None:
             if self.search is not None:
                 self.search = None
                 self.rows.forget()
@@ -138,7 +138,7 @@ class JobListView(View):
             self.refresh_heading()
             return
         now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
-        question = Question(wanted, now, cause)
+        question = Question(wanted, now)
         self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
         self.search = Search(question, newest_first=self.NEWEST_FIRST)
         self.walk(self.search)
@@ -163,8 +163,7 @@ class JobListView(View):
     def search_again(self) -> None:
         """Ask the same again: something was done to what was found."""
         if self.search is not None:
-            question = self.search.question
-            self.narrow(question.filter, cause=question.cause)
+            self.narrow(self.search.question.filter)
 
     def _give_up(self) -> None:
         if self._scan is not None:
@@ -222,11 +221,18 @@ class JobListView(View):
         marked = list(self.rows.marks.values())
         return marked or ([self.rows.row] if self.rows.row is not None else [])
 
+    def reach_of(self, action: OperatorAction) -> Reach:
+        """What an action is about here: of what is shown, the marked rows, if there are any."""
+        if action.reach is Reach.SHOWN:
+            return Reach.CHOSEN if self.rows.marks else Reach.MATCHING
+        return action.reach
+
     def plan(self, action: OperatorAction) -> Plan | None:
         """A plan for the chosen rows, or for all that a search found."""
-        if action.reach is Reach.MATCHING:
+        reach = self.reach_of(action)
+        if reach is Reach.MATCHING:
             return self._plan_for_found(action)
-        if action.reach is not Reach.CHOSEN:
+        if reach is not Reach.CHOSEN:
             return None
         rows = self.chosen()
         if not rows or (action.name == "requeue_trusted" and not needs_trust(rows)):

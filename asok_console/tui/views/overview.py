@@ -125,6 +125,8 @@ class OverviewView(View):
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.STRETCHES),
+        *actions.bindings(actions.MEASURES),
+        *actions.bindings(actions.SORTS),
         *operations.operations_of("overview"),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -96,7 +97,13 @@ class PendingView(JobListView):
         if action.reach is Reach.QUEUE:
             stats = self._stats()
             return plan_for_queue(action, stats, self.console.snapshot) if stats else None
-        return super().plan(action)
+        plan = super().plan(action)
+        if plan is None or action.name != "move":
+            return plan
+        snapshot = self.console.snapshot
+        served = {name for worker in snapshot.workers for name in worker.queues} if snapshot else ()
+        known = {queue.name for queue in snapshot.queues} if snapshot else ()
+        return replace(plan, choices=tuple(sorted({*served, *known})))
 
     def _stats(self) -> QueueStats | None:
         snapshot = self.console.snapshot

@@ -13,10 +13,13 @@ from textual.binding import BindingType
 from asok_console.present.numbers import size
 from asok_console.present.text import arguments_text
 from asok_console.tui import actions, operations
+from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.figures import ago, gauge, span
+from asok_console.tui.plan import Plan, exact
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
+from asok_core.backends.roles import Scope
 from asok_core.snapshot import Row, RunningJob, Snapshot, WorkerInfo
 from asok_core.states import Place
 
@@ -42,9 +45,15 @@ class Line:
         )  # fmt: skip
 
 
-def _who(line: Line, _now: float) -> Cell:
+def stale(worker: WorkerInfo, now: float) -> bool:
+    """Whether a worker has not beaten for too long. ``now`` is the snapshot's time."""
+    return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
+
+
+def _who(line: Line, now: float) -> Cell:
     if line.job is None:
-        return line.worker.id, "title"
+        mark = _state(line.worker, now)[0].partition(" ")[0]
+        return f"{mark} {line.worker.id}", "title"
     job = line.job.payload.job
     return f"└ {job.task}" if job else "└ (unreadable)"
 
@@ -62,7 +71,7 @@ def _busy(line: Line, now: float) -> Cell:
         if line.job.started_at is None:
             return "claimed", "dim"
         seconds = now - line.job.started_at
-        return span(seconds), "warn" if seconds > LONG else "info"
+        return (f"⚠ {span(seconds)}", "warn") if seconds > LONG else (span(seconds), "info")
     part = worker.running / worker.concurrency if worker.concurrency else 0
     return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
 
@@ -71,8 +80,8 @@ def _beat(line: Line, now: float) -> Cell:
     worker = line.worker
     if line.job is not None or worker.beat_at is None:
         return ""
-    stale = now - worker.beat_at > STALE_AFTER
-    return f"{'⚠ ' if stale else ''}{ago(worker.beat_at, now)}", "bad" if stale else "good"
+    shown = ago(worker.beat_at, now)
+    return (f"⚠ {shown}", "bad") if stale(worker, now) else (shown, "good")
 
 
 def _rss(line: Line, _now: float) -> Cell:
@@ -83,10 +92,24 @@ def _up(line: Line, now: float) -> Cell:
     return "" if line.job is not None else (ago(line.worker.started_at, now), "dim")
 
 
-def _queue_or_state(line: Line, _now: float) -> Cell:
+def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
+    if stale(worker, now):
+        return "⚠ silent", "bad"
+    if worker.wanted == "stop":
+        return "■ stopping", "warn"
+    if worker.quiet:
+        return "❙❙ quiet", "warn"
+    return ("❙ quieting", "warn") if worker.wanted == "quiet" else ("● on", "good")
+
+
+def _queue_or_state(line: Line, now: float) -> Cell:
+    return (line.job.queue, "dim") if line.job is not None else _state(line.worker, now)
+
+
+def _process(line: Line, _now: float) -> Cell:
     if line.job is not None:
-        return line.job.queue, "dim"
-    return ("❙❙ quiet", "warn") if line.worker.quiet else f"pid {line.worker.pid or '–'}"
+        return line.job.process.rpartition(".")[2], "dim"
+    return str(line.worker.pid or "–"), "dim"
 
 
 class WorkersView(View):
@@ -101,7 +124,8 @@ class WorkersView(View):
         Column("Beat", 7, _beat, right=True),
         Column("Memory", 7, _rss, right=True, rank=1),
         Column("Up", 6, _up, right=True, rank=2),
-        Column("State", 9, _queue_or_state, rank=3),
+        Column("State", 10, _queue_or_state, rank=3),
+        Column("Pid", 7, _process, right=True, rank=4),
     )
 
     def compose_body(self) -> ComposeResult:
@@ -127,16 +151,46 @@ class WorkersView(View):
             return (("Workers", "title"),)
         slots = sum(w.concurrency for w in snapshot.workers)
         busy = sum(w.running for w in snapshot.workers)
-        stale = sum(
-            w.beat_at is not None and snapshot.taken_at - w.beat_at > STALE_AFTER
-            for w in snapshot.workers
-        )
+        silent = sum(stale(worker, snapshot.taken_at) for worker in snapshot.workers)
+        quiet = sum(worker.quiet for worker in snapshot.workers)
         return (
             ("Workers", "title"),
             (f"{len(snapshot.workers):,} alive", ""),
             (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
-            (f"⚠ {stale} without a beat" if stale else "", "bad"),
+            (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
+            (f"⚠ {silent} silent" if silent else "", "bad"),
         )
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """An order to the worker under the cursor, or None where it changes nothing."""
+        line = self.query_one(WorkerList).row
+        if action.reach is not Reach.WORKER or line is None:
+            return None
+        worker = line.worker
+        held = worker.quiet or worker.wanted == "quiet"
+        if worker.wanted == "stop" or (action.name == "quiet" and held):
+            return None
+        if action.name == "unquiet" and not held:
+            return None
+        return Plan(
+            action,
+            Scope(action.place, words=f"worker:{worker.id}"),
+            None,
+            self._consequences(worker),
+            worker=worker.id,
+        )
+
+    def _consequences(self, worker: WorkerInfo) -> tuple[str, ...]:
+        snapshot = self.console.snapshot
+        alone = [
+            queue.name
+            for queue in (snapshot.queues if snapshot else ())
+            if queue.name in worker.queues and queue.consumers <= 1
+        ]
+        lines = [f"it runs {exact(worker.running, 'job')} in {worker.concurrency} threads"]
+        if alone:
+            lines.append(f"no other worker serves {', '.join(alone)}")
+        return tuple(lines)
 
     @on(RowList.Opened)
     def _open(self) -> None:

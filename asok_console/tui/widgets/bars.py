@@ -16,6 +16,7 @@ from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.figures import span
 from asok_core.backends.roles import Progress
+from asok_core.canary import CanaryProgress
 from asok_core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ WIDE = 120
 SHORT_TITLES = {"dead": "Dead"}
 RESULT_STAYS = 12.0
 """Seconds that the outcome of an action stays on its line."""
+
+
+BAR = 20
+"""Cells of a progress bar."""
 
 
 class Header(Static):
@@ -47,7 +52,7 @@ class Header(Static):
             "  ",
             *((f" {mode} ", f"bold {color} reverse") for mode, color in app.modes),
             "  " if app.modes else "",
-            (safe(app.target), "$foreground"),
+            (safe(app.session.target), "$foreground"),
         )
         right = self._right(app)
         room = self.size.width - left.cell_length - right.cell_length
@@ -155,20 +160,19 @@ class ActionLine(Static):
 
     def progress(self, title: str, progress: Progress) -> None:
         """Show how far it is."""
-        part = progress.scanned / progress.total if progress.total else 1.0
-        done = round(min(part, 1) * 20)
-        self._show(
-            Content.assemble(
-                (safe(title.rstrip("?")), "bold"),
-                "  ",
-                ("━" * done, "$primary"),
-                ("━" * (20 - done), "$tone-grid"),
-                f"  {progress.scanned:,} of {progress.total:,} looked at, "
-                f"{progress.applied:,} done   ",
-                ("x stops it", "$tone-dim"),
-            ),
-            float("inf"),
-        )
+        done = f"{progress.applied:,} done"
+        pieces: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
+        pieces += _bar(progress)
+        if not isinstance(progress, CanaryProgress):
+            pieces.append(f"  {progress.scanned:,} of {progress.total:,} looked at, {done}   ")
+        elif progress.patience is None:
+            pieces.append(f"  {done}, the first {progress.sent:,} did not fail as before   ")
+        else:
+            pieces.append(
+                f"  {progress.completed:,} of the first {progress.sent:,} went well, "
+                f"{progress.failed:,} failed; waits {span(progress.patience)} more   "
+            )
+        self._show(Content.assemble(*pieces, ("x stops it", "$tone-dim")), float("inf"))
 
     def working(self, title: str) -> None:
         """Say that it has begun."""
@@ -188,6 +192,12 @@ class ActionLine(Static):
     def _expire(self) -> None:
         if self.display and time.monotonic() > self._until:
             self.display = False
+
+
+def _bar(progress: Progress) -> list[tuple[str, str] | str]:
+    part = progress.scanned / progress.total if progress.total else 1.0
+    done = round(min(part, 1) * BAR)
+    return [("━" * done, "$primary"), ("━" * (BAR - done), "$tone-grid")]
 
 
 _OUTCOMES = {

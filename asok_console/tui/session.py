@@ -1,0 +1,27 @@
+"""What a console was opened with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asok_console.tui.theme import THEMES
+from asok_core.backends.roles import Operator, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a console was opened with. Without an ``operator`` it can only look.
+
+    ``target`` names the Redis without its password; ``interval`` are the seconds between two readings.
+    """
+
+    reader: Reader
+    operator: Operator | None
+    target: str
+    protected: bool = False
+    demo: bool = False
+    view: str = "overview"
+    filter: str = ""
+    interval: float = 1.0
+    dead_cap: int = 100_000
+    theme: str = THEMES[0].name

@@ -1,0 +1,122 @@
+"""Dead letters as JSON Lines: byte for byte in a file of their own, from which they are imported."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
+from asok_core.clock import iso
+from asok_core.errors import AsokError, UsageError
+from asok_core.snapshot import Row
+from asok_core.states import Place
+from asok_core.survey import rows_in
+
+TOO_LARGE = "too large, and not found by its id"
+
+
+def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
+    """Write what is in scope to a new file, oldest first. Redis is not changed.
+
+    A file that was stopped half way is not kept. Raises as ``new_file`` does.
+    """
+    left_out: list[Row] = []
+    try:
+        with new_file(path) as stream:
+            written = _write(stream, reader, scope, watch, left_out.append)
+    except _StoppedError:
+        return CommandResult("export", cancelled=True)
+    return CommandResult("export", written, {TOO_LARGE: len(left_out)} if left_out else {})
+
+
+def _write(
+    stream: TextIO, reader: Reader, scope: Scope, watch: Watch, left_out: Callable[[Row], object]
+) -> int:
+    stopped = False
+
+    def watched(progress: Progress) -> bool:
+        nonlocal stopped
+        stopped = not watch(progress)
+        return not stopped
+
+    written = 0
+    rows = whole_rows(reader, rows_in(reader, scope, watched), left_out)
+    for written, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
+        stream.write(line_of(row) + "\n")
+    if stopped:
+        raise _StoppedError
+    return written
+
+
+def line_of(row: Row) -> str:
+    """One line: the letter byte for byte, a digest of it, and what a person wants to see."""
+    job, raw = row.payload.job, row.payload.raw
+    document: dict[str, Any] = {
+        "id": row.payload.id or None,
+        "task": job.task if job else None,
+        "queue": row.queue or None,
+        "failed_at": iso(row.payload.failed_at),
+        "error": _last_line(row.payload.error or row.payload.problem) or None,
+    }
+    try:
+        document["letter"] = raw.decode()
+    except UnicodeDecodeError:
+        document["letter64"] = base64.b64encode(raw).decode()
+    document["sha256"] = hashlib.sha256(raw).hexdigest()
+    return json.dumps(document)
+
+
+def whole_rows(
+    reader: Reader, rows: Iterable[Row], left_out: Callable[[Row], object]
+) -> Iterator[Row]:
+    """The rows with all of their bytes; ``left_out`` is told of those that cannot be had."""
+    for row in rows:
+        if not row.partial:
+            yield row
+            continue
+        whole = reader.job(row.payload.id) if row.payload.id else None
+        if whole is None or whole.payload is None or whole.place is not Place.DEAD:
+            left_out(row)
+        else:
+            yield Row(row.position, whole.payload, row.place, row.queue, row.at)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
+    """A file that only its owner may read, in place when it is whole, and never over another one.
+
+    Raises UsageError where there is one already, and AsokError where none can be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already and is left as it is")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+        # A link fails where the name was taken meanwhile, which a rename would not notice.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already and is left as it is") from None
+    except OSError as error:
+        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _last_line(error: str | None) -> str:
+    lines = (error or "").strip().splitlines()
+    return lines[-1][:2000] if lines else ""
+
+
+class _StoppedError(Exception):
+    pass
