@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asok_core.job import MAX_RETRIES, Job
+from asok_core.setting import is_text
 from asok_core.wire import Keyring, Payload, Trust, peek
 
 _STRING = r'"((?:[^"\\]|\\.){0,200})"'
@@ -55,7 +56,7 @@ def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
     if failed:
         payload = replace(payload, failed_at=float(failed[1]), error=_unescaped(failed[2]))
     name = _NAME.search(head) or _last(_NAME, tail)
-    if name is None:
+    if name is None or not is_text(_unescaped(name[2])):
         return payload
     place = _last(_PLACE, tail) or _PLACE.search(head)
     retries = _last(_RETRIES, tail) or _RETRIES.search(head)

@@ -38,6 +38,12 @@ class ServerInfo(NamedTuple):
     round_trip_ms: float | None = None
 
 
+COUNTERS = (
+    "enqueued", "completed", "failed", "retried", "dead", "dropped", "run_ms", "wait_ms"
+)  # fmt: skip
+"""The fields of a bucket that are plain counters, by the names they have in Redis."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """Counters of one queue over one stretch of time. ``start`` is epoch seconds, ``width`` seconds."""
@@ -50,6 +56,8 @@ class Bucket:
     """Attempts that failed, whether retried or dead."""
     retried: int = 0
     dead: int = 0
+    dropped: int = 0
+    """Dead letters that went for good, for there were too many or they were too old."""
     run_ms: int = 0
     """Total run time of the attempts that finished, milliseconds."""
     wait_ms: int = 0

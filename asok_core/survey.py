@@ -61,7 +61,8 @@ def survey(
 ) -> Survey:
     """Count what is in ``scope`` by going through its place once."""
     found = Survey(scope, scope.limit or 0, 0)
-    matching, sample, trusts, seen = 0, [], Counter[Trust](), set[str]()
+    matching, trusts, seen = 0, Counter[Trust](), set[str]()
+    sample: list[Row] = []
     for row in rows_in(reader, scope, watch):
         matching += 1
         trusts[row.payload.trust] += 1

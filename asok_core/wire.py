@@ -288,11 +288,15 @@ def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> by
 def changed_text(payload: Payload, **changes: Any) -> str:
     """The job text of a readable payload with ``changes`` made; every other key stays as it is.
 
-    A change to None takes the key away.
+    A change to None takes the key away. Raises MalformedEnvelope for what is nested too deeply to
+    be written again.
     """
-    fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
-    fields |= changes
-    return json.dumps({k: v for k, v in fields.items() if v is not None}, sort_keys=True)
+    try:
+        fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
+        fields |= changes
+        return json.dumps({k: v for k, v in fields.items() if v is not None}, sort_keys=True)
+    except RecursionError:
+        raise MalformedEnvelope("it is nested too deeply") from None
 
 
 def _bare_fields(raw: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from asok_core.backends.redis.consumer import Claim, Consumer, Outcome
 from asok_core.backends.redis.delayed import promote_due
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.reader import RedisReader
 from asok_core.backends.redis.registry import Registry
 from asok_core.config import Settings
 from asok_core.errors import Refused
@@ -181,7 +182,7 @@ def test_a_spoiled_crash_counter_does_not_keep_a_job_from_coming_back(
 
 
 def test_dead_letters_of_a_recovery_keep_the_cap_and_are_counted(
-    registry: Registry, redis_client: redis.Redis
+    registry: Registry, redis_client: redis.Redis, endpoint: Endpoint
 ) -> None:
     for number in range(5):
         redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(number), KEYRING))
@@ -191,6 +192,21 @@ def test_dead_letters_of_a_recovery_keep_the_cap_and_are_counted(
     assert (total.dead, total.dropped) == (5, 3)
     assert redis_client.llen(KEYS.dead) == 2
     assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 3)
+    reader = RedisReader(endpoint, KEYS)
+    assert sum(each.dropped for each in reader.history("default", 60, 2)) == 3
+    reader.close()
+
+
+def test_a_large_job_whose_id_is_no_text_is_listed(
+    endpoint: Endpoint, redis_client: redis.Redis
+) -> None:
+    fields = {"args": ["x" * 100_000], "function": "f", "id": "\ud800", "kwargs": {}, "module": "m"}
+    redis_client.zadd(KEYS.delayed, {json.dumps(fields): 1.0})
+    reader = RedisReader(endpoint, KEYS)
+    (row,) = reader.delayed(0, 9).rows
+    assert row.partial
+    assert row.payload.id == ""
+    reader.close()
 
 
 def test_dead_letters_of_a_promotion_keep_the_cap_and_are_counted(

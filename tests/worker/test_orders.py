@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,6 +56,10 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
     child = worker.child()
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     hash_key = desk.keys.worker(name.decode())
+
+    def has_beaten(former: bytes) -> bool:
+        return bool(desk.client.hget(hash_key, "beat_at") != former)
+
     os.kill(child, signal.SIGSTOP)
     try:
         pipeline = desk.client.pipeline(transaction=False)
@@ -62,8 +67,8 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
             pipeline.publish(desk.keys.wake, f"cancel {number:036}")
         pipeline.execute()
         for _ in range(8):
-            beat = desk.client.hget(hash_key, "beat_at")
-            wait_until(lambda beat=beat: desk.client.hget(hash_key, "beat_at") != beat, "a beat")
+            former = desk.client.hget(hash_key, "beat_at")
+            wait_until(partial(has_beaten, former), "a beat")
     finally:
         os.kill(child, signal.SIGCONT)
     job = desk.enqueue("give")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from asok_core.snapshot import Bucket
+from asok_core.snapshot import COUNTERS, Bucket
 
 RECENT = 300
 """Seconds of ten second buckets that a snapshot holds."""
@@ -66,9 +66,7 @@ class BucketMemory:
 
 def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
     """The sum of buckets as one."""
-    counters = dict.fromkeys(
-        ("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms"), 0
-    )
+    counters = dict.fromkeys(COUNTERS, 0)
     runs: dict[int, int] = {}
     waits: dict[int, int] = {}
     for part in parts:

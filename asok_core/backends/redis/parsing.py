@@ -12,7 +12,7 @@ from typing import Any
 from asok_core.backends.redis.records import parse_record
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
-from asok_core.snapshot import Bucket, ServerInfo, WorkerInfo
+from asok_core.snapshot import COUNTERS, Bucket, ServerInfo, WorkerInfo
 
 WORKER_FIELDS = (
     "host",
@@ -34,7 +34,6 @@ RECORD_FIELDS = tuple(
 
 _LARGEST = 2**53
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
-_COUNTERS = frozenset(("enqueued", "completed", "failed", "retried", "dead", "run_ms", "wait_ms"))
 _SCALAR = re.compile(rb'"(status|function|ts)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
 
 
@@ -106,7 +105,7 @@ def bucket(start: int, width: int, fields: Mapping[str, Any]) -> Bucket:
     counters: dict[str, int] = {}
     histograms: dict[str, dict[int, int]] = {"run": {}, "wait": {}}
     for name, value in fields.items():
-        if name in _COUNTERS:
+        if name in COUNTERS:
             counters[name] = count(value)
         elif found := _HISTOGRAM.fullmatch(name):
             histograms[found[1]][int(found[2])] = count(value)

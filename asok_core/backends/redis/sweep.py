@@ -151,7 +151,8 @@ class Sweep:
             else:
                 chosen.append((at, row.key))
                 mark, *rest = verdict
-                args += (mark if stretch.scores else f"{mark}{at}", *rest)
+                # A list's element is known by its digest and place, a sorted set's by its bytes.
+                args += (f"{mark}{at}" if isinstance(mark, str) else mark, *rest)
         gone: set[int] = set()
         if chosen:
             replies = self.link.run(script, (), args)

@@ -7,6 +7,7 @@ from hashlib import sha1
 from typing import Any
 
 from asok_core.backends.redis.connection import Arg
+from asok_core.errors import MalformedEnvelope
 from asok_core.snapshot import Row
 from asok_core.wire import Keyring, Trust, changed_text, seal_text
 
@@ -25,7 +26,10 @@ def requeue_verdict(
         job = row.payload.job
         if job is None or not _trusted(row, trust=trust):
             return row.payload.trust.value
-        envelope = seal_text(changed_text(row.payload, **renewed), keyring)
+        try:
+            envelope = seal_text(changed_text(row.payload, **renewed), keyring)
+        except MalformedEnvelope:
+            return Trust.MALFORMED.value
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
         unique = as_bytes(job.unique or "")
         return sha(row.payload.raw), envelope, *names, job.retries, unique
@@ -63,7 +67,10 @@ def move_verdict(keyring: Keyring, queue: str) -> Judge:
         job = row.payload.job
         if job is None or not _trusted(row, trust=False):
             return row.payload.trust.value
-        envelope = seal_text(changed_text(row.payload, queue=queue), keyring)
+        try:
+            envelope = seal_text(changed_text(row.payload, queue=queue), keyring)
+        except MalformedEnvelope:
+            return Trust.MALFORMED.value
         return sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task)
 
     return judge
