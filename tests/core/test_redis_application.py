@@ -378,3 +378,14 @@ class TestRequest:
                 assert context.current_request.get() == ("loaded", 7)
         finally:
             context.reset_hooks()
+
+
+def test_a_start_in_the_far_future_is_taken_whole(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    future = backend.enqueue(make_call(sample_tasks.add, 1, 2, _at=1e17, _unique="far"))
+    record = backend.record(future.job_id)
+    assert record is not None
+    assert record.status == Status.SCHEDULED
+    assert redis_client.zcard("asok:delayed_tasks") == 1
+    assert 0 < redis_client.ttl(f"asok:job:{future.job_id}") < 400_000_000

@@ -14,7 +14,8 @@ local function enqueue(id, queue, envelope, due, unique, task, retries)
   -- A producer that lost a reply sends again: the record tells that the job is in already.
   if redis.call('EXISTS', record) == 1 then return 1 end
   local delay = due == '' and 0 or math.max(0, tonumber(due) - now)
-  local ttl = math.ceil(RECORD_TTL + delay)
+  -- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
+  local ttl = math.ceil(RECORD_TTL + math.min(delay, 315360000))
   local held = ns .. ':unique:' .. unique
   if unique ~= '' and redis.call('EXISTS', held) == 1 then return 0 end
   if delay > 0 then
