@@ -45,6 +45,7 @@ for n = 1, #marks do
     replies[n], applied = 1, applied + 1
   end
 end
+write_recent(ns)
 if list then sweep(list, applied, op, tonumber(ARGV[6])) end
 if applied > 0 then
   redis.call('EXPIRE', trash, TRASH_TTL)

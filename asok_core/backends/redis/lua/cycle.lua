@@ -26,6 +26,7 @@ for i = 1, count do
   at = at + OUTCOME
 end
 write_tally(ns, tonumber(time[1]))
+write_recent(ns)
 
 local stopped = {}
 for i, queue in ipairs(queues) do

@@ -36,11 +36,20 @@ end
 -- note_queue(ns, queue): keep its name among those ever used, which is worth no job.
 local function note_queue(ns, queue) redis.pcall('SADD', ns .. ':queues', queue) end
 
--- finish(ns, id, unique, status): tell whoever waits, list it as recent, free its unique key. A user who
+-- finish(ns, id, unique, status): tell whoever waits, note it as recent, free its unique key. A user who
 -- may not publish (an ACL; new users of Redis 7 may not) still finishes jobs: whoever waits looks as well.
+-- write_recent(ns): list those that were noted, all at once.
+local recent = {}
+
 local function finish(ns, id, unique, status)
   if id == '' then return end
-  if pushed('LPUSH', ns .. ':recent', id) then redis.call('LTRIM', ns .. ':recent', 0, 999) end
+  recent[#recent + 1] = id
   redis.pcall('PUBLISH', ns .. ':done:' .. id, status)
   if unique ~= '' and holder(ns, unique) == id then redis.call('DEL', ns .. ':unique:' .. unique) end
+end
+
+local function write_recent(ns)
+  if #recent > 0 and pushed('LPUSH', ns .. ':recent', unpack(recent)) then
+    redis.call('LTRIM', ns .. ':recent', 0, 999)
+  end
 end

@@ -51,4 +51,5 @@ for i = 7, #ARGV, 6 do
   end
 end
 write_tally(ns, tonumber(time[1]))
+write_recent(ns)
 return { 0, returned, dead, dropped }

@@ -19,4 +19,5 @@ for n = 1, #marks do
     retired = retired + 1
   end
 end
+write_recent(ns)
 return retired

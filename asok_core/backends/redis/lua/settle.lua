@@ -19,8 +19,12 @@ local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', can
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local active, dropped = active_key(ns, process, queue), 0
-  if not redis.call('LPOS', active, envelope, 'RANK', -1) then return 0, 0 end
-  if verb == 'return' then
+  local moves = verb ~= 'complete' and verb ~= 'cancel'
+  if not moves then
+    if redis.call('LREM', active, -1, envelope) == 0 then return 0, 0 end
+  elseif not redis.call('LPOS', active, envelope, 'RANK', -1) then
+    return 0, 0
+  elseif verb == 'return' then
     if not pushed('RPUSH', pending_key(ns, queue), envelope) then return 3, 0 end
   elseif verb == 'retry' then
     local due = string.format('%.6f', now + tonumber(ARGV[at + 5]))
@@ -34,7 +38,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     tally(queue, 'dead', 1)
     tally(queue, 'dropped', dropped)
   end
-  redis.call('LREM', active, -1, envelope)
+  if moves then redis.call('LREM', active, -1, envelope) end
 
   local status, started_at = STATUS[verb], ARGV[at + 10]
   -- A job that is given back before it was started has a record that says pending already.

@@ -15,9 +15,12 @@ local function tally(queue, field, n)
 end
 
 local function add_to(key, fields, ttl)
-  local fresh = redis.call('EXISTS', key) == 0
-  -- A key of another type costs the counts, never the job.
-  for field, n in pairs(fields) do redis.pcall('HINCRBY', key, field, n) end
+  local fresh = false
+  for field, n in pairs(fields) do
+    -- A key of another type costs the counts, never the job. A field that was not there may mean that
+    -- nothing was.
+    if redis.pcall('HINCRBY', key, field, n) == n then fresh = true end
+  end
   if fresh then redis.call('EXPIRE', key, ttl) end
 end
 
