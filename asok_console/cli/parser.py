@@ -31,9 +31,11 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group("worker", "run jobs, or see what workers and queues are doing", default="run"),
+    Group(
+        "worker", "run jobs, see what workers and queues are doing, and order them", default="run"
+    ),
     Group("queue", "see queues, pause and resume them", default="list"),
-    Group("job", "see jobs, cancel or promote them"),
+    Group("job", "see jobs, cancel, promote or move them"),
     Group("dlq", "see, requeue, purge, export and import dead letters"),
     Group("trash", "see and restore what was removed", default="list"),
 )
@@ -45,6 +47,9 @@ COMMANDS = (
         "asok_console.commands.status",
         "show queues, next jobs, dead letters and workers",
     ),
+    Command("worker quiet", "asok_console.commands.orders.quiet", "let a worker take no more jobs"),
+    Command("worker unquiet", "asok_console.commands.orders.unquiet", "let it take jobs again"),
+    Command("worker stop", "asok_console.commands.orders.stop", "let a worker end"),
     Command("console", "asok_console.commands.console", "open the console"),
     Command("queue list", "asok_console.commands.queue.listing", "show the queues"),
     Command("queue pause", "asok_console.commands.queue.pause", "let no worker take from a queue"),
@@ -54,6 +59,7 @@ COMMANDS = (
     Command("job list", "asok_console.commands.job.listing", "show jobs in one state"),
     Command("job cancel", "asok_console.commands.job.cancel", "stop jobs that have not started"),
     Command("job promote", "asok_console.commands.job.promote", "run delayed jobs now"),
+    Command("job move", "asok_console.commands.job.move", "move pending jobs elsewhere"),
     Command("dlq list", "asok_console.commands.dlq.listing", "show dead letters"),
     Command("dlq groups", "asok_console.commands.dlq.groups", "show dead letters by cause"),
     Command("dlq requeue", "asok_console.commands.dlq.requeue", "put them back into their queues"),

@@ -320,4 +320,3 @@ class ConsoleApp(App[None]):
         line = f"{type(error).__name__}: {error}" if error else "unknown"
         self._exit_renderables.append(Text(f"asok: internal error: {safe(line, 500)}"))
         self._close_messages_no_wait()
-

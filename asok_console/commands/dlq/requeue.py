@@ -24,11 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="send N first, watch how they go, and go on only if none fails as before",
     )
+    parser.add_argument(
+        "--args", metavar="JSON", help="with one --id: these positional arguments instead"
+    )
+    parser.add_argument(
+        "--kwargs", metavar="JSON", help="with one --id: these keyword arguments instead"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Requeue what the words say."""
     rate = positive("--rate", args.rate)
+    if args.args is not None or args.kwargs is not None:
+        from asok_console.commands.dlq.edit import requeue_edited
+
+        return requeue_edited(args, settings)
     if args.canary is not None:
         from asok_console.commands.dlq.canary import requeue_carefully
 

@@ -6,15 +6,20 @@ import argparse
 
 from asok_console.commands import bulk
 from asok_console.commands.dlq.purge import AFTERMATH
-from asok_console.commands.job.chosen import act_on_ids
+from asok_console.commands.job import chosen
 from asok_core.config import Settings
 from asok_core.states import Place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("id", nargs="+", help="ids of pending or delayed jobs")
-    bulk.add_common(parser)
+    chosen.add_arguments(parser, "pending or delayed jobs", queue=True)
+    parser.add_argument(
+        "--state",
+        choices=("pending", "delayed"),
+        default="pending",
+        help="with --filter or --all: where to look [pending]",
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -23,8 +28,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "cancel",
         "cancelled",
         "job",
-        Place.PENDING,
+        Place(args.state),
         lambda operator, scope, watch: operator.cancel(scope, watch=watch),
         aftermath=AFTERMATH,
     )
-    return act_on_ids(args, settings, deed, {Place.PENDING, Place.DELAYED})
+    return chosen.act(args, settings, deed, {Place.PENDING, Place.DELAYED})

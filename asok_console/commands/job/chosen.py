@@ -1,4 +1,4 @@
-"""Jobs that are named by their ids, wherever they are."""
+"""Jobs that are named by their ids, wherever they are, or by a filter on one place."""
 
 from __future__ import annotations
 
@@ -8,13 +8,57 @@ from collections.abc import Collection
 
 from asok_console.commands import bulk
 from asok_console.commands.progress import Meter
+from asok_console.commands.queue.names import known
+from asok_core import filters
 from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.config import Settings
+from asok_core.errors import UsageError
 from asok_core.inspector import on_redis, open_operator, open_reader
 from asok_core.snapshot import JobDetail
 from asok_core.states import Place
+from asok_core.survey import frozen
 
 Home = tuple[Place, str | None]
+
+
+def add_arguments(parser: argparse.ArgumentParser, jobs: str, *, queue: bool) -> None:
+    """Declare how to say which ``jobs`` (such as ``delayed jobs``)."""
+    parser.add_argument("id", nargs="*", help=f"ids of {jobs}")
+    parser.add_argument("--filter", metavar="WORDS", help=f"{jobs} that answer to the filter")
+    parser.add_argument("--all", action="store_true", help=f"all {jobs}")
+    if queue:
+        parser.add_argument("--queue", help="with --filter or --all: the queue to look in")
+    bulk.add_arguments(parser, scoped=False)
+
+
+def act(
+    args: argparse.Namespace, settings: Settings, deed: bulk.Deed, allowed: Collection[Place]
+) -> int:
+    """Carry out a deed on the jobs that the words say, in ``deed.place`` unless they are named.
+
+    Raises UsageError unless there are ids, a filter or ``--all``, and only one of them.
+    """
+    if sum((bool(args.id), args.filter is not None, args.all)) != 1:
+        raise UsageError("say which: ID..., --filter WORDS or --all, and only one of them")
+    if args.id:
+        if args.dry_run:
+            raise UsageError(
+                "--dry-run goes with --filter or --all; see a job by: asok job show ID"
+            )
+        return act_on_ids(args, settings, deed, allowed)
+    wanted = filters.parse(args.filter) if args.filter is not None else None
+    if wanted is not None and not wanted:
+        raise UsageError("--filter is empty; --all means all of them")
+
+    def scope_from(reader: Reader) -> Scope:
+        queue = None
+        if deed.place is Place.PENDING:
+            if not args.queue:
+                raise UsageError("say in which queue: --queue QUEUE")
+            queue = known(reader, args.queue)
+        return frozen(reader, deed.place, queue=queue, chosen=wanted)
+
+    return bulk.act(args, settings, deed, scope_from)
 
 
 def act_on_ids(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands import bulk
-from asok_console.commands.job.chosen import act_on_ids
+from asok_console.commands.job import chosen
 from asok_core.config import Settings
 from asok_core.states import Place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("id", nargs="+", help="ids of delayed jobs")
-    bulk.add_common(parser)
+    chosen.add_arguments(parser, "delayed jobs", queue=False)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -25,4 +24,4 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         Place.DELAYED,
         lambda operator, scope, watch: operator.promote(scope, watch=watch),
     )
-    return act_on_ids(args, settings, deed, {Place.DELAYED})
+    return chosen.act(args, settings, deed, {Place.DELAYED})

@@ -51,9 +51,7 @@ class Ask(ModalScreen[Plan]):
             for field in plan.action.asks:
                 with Horizontal(classes="field"):
                     yield Static(Content(field.label), classes="label")
-                    yield Input(
-                        field.default(), id=field.name, compact=True, suggester=suggester
-                    )
+                    yield Input(field.default(), id=field.name, compact=True, suggester=suggester)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
             yield Static(id="verdict")

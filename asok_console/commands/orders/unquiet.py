@@ -1,0 +1,20 @@
+"""``asok worker unquiet``: a quiet worker takes jobs again."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands.orders import order
+from asok_core.config import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    order.add_arguments(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Let it take jobs again."""
+    return order.give(
+        args, settings, "told to go on", lambda operator, worker: operator.unquiet(worker)
+    )

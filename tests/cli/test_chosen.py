@@ -1,0 +1,102 @@
+"""Commands that do what the console's actions do: move, edit, cancel by filter, order a worker."""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran
+from tests.operator.conftest import Bench, job_id, job_of
+from tests.tui import seed
+
+Asok = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> None:
+    jobs = [bench.job() for _ in range(4)]
+    bench.pend(*jobs)
+    assert asok("job", "move", "--front", jobs[2].id).out == "moved 1 job\n"
+    assert job_id(bench.pending()[0]) == jobs[2].id
+    words = ("job", "move", "--to", "low", "--queue", "default", "--filter", f"id:{jobs[0].id}")
+    assert asok(*words, "--dry-run").out.splitlines()[0] == "would move 1 job"
+    assert asok(*words, "--yes").out == "moved 1 job\n"
+    assert [job_id(raw) for raw in bench.pending("low")] == [jobs[0].id]
+
+
+def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
+    bench.pend(*(bench.job(queue="high") for _ in range(3)))
+    bench.delay(*(bench.job() for _ in range(5)), due=2e9)
+    assert asok("job", "cancel", "--all", "--queue", "high", "--yes").out == "cancelled 3 jobs\n"
+    told = asok("job", "promote", "--filter", "arg:4", "--yes", "--json").document
+    assert told["applied"] == 1
+    assert asok("job", "cancel", "--state", "delayed", "--all", "--yes").out == "cancelled 4 jobs\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("job", "cancel"), "say which"),
+        (("job", "cancel", "x", "--all"), "only one of them"),
+        (("job", "cancel", "--all", "--yes"), "say in which queue"),
+        (("job", "cancel", "--all", "--queue", "default"), "add --yes"),
+        (("job", "promote", "--filter", "", "--yes"), "--all means all"),
+        (("job", "promote", "x", "--dry-run"), "asok job show"),
+        (("job", "move", "x"), "one of the arguments --to --front is required"),
+        (("dlq", "requeue", "--all", "--args", "[]", "--yes"), "one --id"),
+        (("dlq", "requeue", "--id", "x", "--args", "{}", "--yes"), "must be a list"),
+        (("dlq", "requeue", "--id", "x", "--kwargs", "{", "--yes"), "is no JSON"),
+        (("dlq", "export", "--id", "x", "--filter", "y"), "not both"),
+        (("worker", "stop", "nobody"), "there is no worker 'nobody'"),
+    ],
+)
+def test_words_that_make_no_sense(
+    bench: Bench, asok: Asok, words: tuple[str, ...], line: str
+) -> None:
+    ran = asok(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert line in ran.err
+
+
+def test_one_letter_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:
+    job = bench.job(kwargs={"to": "ada"})
+    bench.die(job)
+    ran = asok("dlq", "requeue", "--id", job.id, "--args", '["new"]', "--yes")
+    assert (ran.code, ran.out) == (0, "requeued 1 dead letter\n")
+    (raw,) = bench.pending()
+    assert (job_of(raw)["args"], job_of(raw)["kwargs"]) == (["new"], {"to": "ada"})
+    gone = asok("dlq", "requeue", "--id", job.id, "--kwargs", "{}", "--yes", "--trust")
+    assert gone.out.startswith("requeued 0 dead letters; skipped 1")
+
+
+def test_letters_of_a_cause_are_exported_once_and_to_nobody_else(
+    bench: Bench, asok: Asok, tmp_path: Path
+) -> None:
+    bench.die(*(bench.job() for _ in range(3)))
+    file = tmp_path / "dead.jsonl"
+    assert asok("dlq", "export", str(file), "--filter", 'cause:"ValueError: no"').code == 0
+    assert len(file.read_text().splitlines()) == 3
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    again = asok("dlq", "export", str(file))
+    assert again.code == 2
+    assert "is left as it is" in again.err
+    assert asok("dlq", "export", "--filter", 'cause:"KeyError: no"').out == ""
+
+
+def test_orders_to_a_worker(bench: Bench, asok: Asok) -> None:
+    seed.worker(bench.client, "web-1", queues=("high",), concurrency=2, running=0, first=1)
+    assert asok("worker", "quiet", "web-1").out == "told to be quiet: web-1\n"
+    assert "it is wanted already" in asok("worker", "quiet", "web-1").out
+    assert bench.client.hget("asok:worker:web-1", "wanted") == b"quiet"
+    assert asok("worker", "unquiet", "web-1").out == "told to go on: web-1\n"
+    assert asok("worker", "stop", "web-1", "--json").document["worker"] == "web-1"
+    assert bench.client.hget("asok:worker:web-1", "wanted") == b"stop"
