@@ -14,6 +14,10 @@ from asok_core.job import MAX_RETRIES, Job
 from asok_core.setting import is_text
 from asok_core.wire import Keyring, Payload, Trust, peek
 
+MOST_KEPT = 4000
+LONGEST_KEPT = 4096
+"""Envelopes that are remembered, and bytes of the longest."""
+
 _STRING = r'"((?:[^"\\]|\\.){0,200})"'
 _NAME = re.compile(rf'"function": {_STRING}, (?:"hard_timeout": [^,"]{{1,30}}, )?"id": {_STRING}')
 _PLACE = re.compile(rf'"module": {_STRING}, "queue": {_STRING}')
@@ -38,6 +42,25 @@ class Item(NamedTuple):
     def whole(self) -> bool:
         """Whether ``head`` is all of it."""
         return not self.tail
+
+
+class Glimpses:
+    """What envelopes told, remembered: a list that is read every second shows mostly the same."""
+
+    def __init__(self, keyring: Keyring | None = None) -> None:
+        self._keyring = keyring
+        self._known: dict[Item, Payload] = {}
+
+    def of(self, item: Item) -> Payload:
+        """Like ``glimpse``."""
+        payload = self._known.get(item)
+        if payload is None:
+            payload = glimpse(item, self._keyring)
+            if len(item.head) <= LONGEST_KEPT:
+                if len(self._known) >= MOST_KEPT:
+                    self._known.clear()
+                self._known[item] = payload
+        return payload
 
 
 def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:

@@ -96,7 +96,8 @@ class QueueStats:
     problem: str = ""
     """Why the queue cannot be read (its key is no list), or an empty string."""
     recent: tuple[Bucket, ...] = ()
-    """The last five minutes in 10 s buckets, oldest first; the newest is still filling."""
+    """The last five minutes in 10 s buckets, oldest first. The newest still fills, and what it
+    holds so far is read only when it has closed."""
 
 
 class RunningJob(NamedTuple):

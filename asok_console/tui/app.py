@@ -135,6 +135,7 @@ class ConsoleApp(App[None]):
             for signum in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(signum, self.exit, None, 128 + signum)
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.poller.start()
         self.view.focus_list()
         if self.session.filter and isinstance(self.view, JobListView):
@@ -244,6 +245,7 @@ class ConsoleApp(App[None]):
             self.pop_screen()
         self.view_name = name
         self.query_one(ContentSwitcher).current = name
+        self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
         self._show()
         self._rewrite_bars()

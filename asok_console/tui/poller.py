@@ -22,6 +22,9 @@ SLOWEST = 60.0
 FASTEST = 0.2
 """Limits of the interval, seconds."""
 
+JOBS_EVERY = 5.0
+"""Seconds between two readings of the running jobs while no view shows them."""
+
 PATIENCE = 5.0
 """Longest pause between two attempts to reach Redis again, seconds."""
 
@@ -81,6 +84,8 @@ class Poller(threading.Thread):
         self._wake = threading.Condition()
         self._stopped = False
         self._hurried = True
+        self._wants_jobs = False
+        self._jobs_due = 0.0
 
     @property
     def interval(self) -> float:
@@ -91,6 +96,18 @@ class Poller(threading.Thread):
     def interval(self, seconds: float) -> None:
         with self._wake:
             self._interval = min(max(seconds, FASTEST), SLOWEST)
+            self._wake.notify()
+
+    @property
+    def wants_jobs(self) -> bool:
+        """Whether the running jobs are shown. If not, they are read but now and then."""
+        return self._wants_jobs
+
+    @wants_jobs.setter
+    def wants_jobs(self, wanted: bool) -> None:
+        with self._wake:
+            self._hurried |= wanted and not self._wants_jobs
+            self._wants_jobs = wanted
             self._wake.notify()
 
     def ask(
@@ -130,7 +147,7 @@ class Poller(threading.Thread):
                     self._answer(request)
                 else:
                     self._hurried = False
-                    self._send(SnapshotTaken(self._reader.snapshot()))
+                    self._send(SnapshotTaken(self._reader.snapshot(jobs=self._jobs_wanted())))
                 failures = 0
             except AsokError as error:
                 failures += 1
@@ -153,6 +170,14 @@ class Poller(threading.Thread):
                     break
                 self._wake.wait(wait)
             return None
+
+    def _jobs_wanted(self) -> bool:
+        # There may be thousands: beside them, all else that a snapshot reads is little.
+        now = time.monotonic()
+        wanted = self._wants_jobs or now >= self._jobs_due
+        if wanted:
+            self._jobs_due = now + JOBS_EVERY
+        return wanted
 
     def _answer(self, request: _Request) -> None:
         answer = request.read(self._reader)

@@ -78,8 +78,12 @@ Watch = Callable[[Progress], bool]
 class Reader(Protocol):
     """Looks, and changes nothing. Every call costs the same however long the queues are."""
 
-    def snapshot(self, *, rates: bool = True) -> Snapshot:
-        """The state of everything, in at most three round trips; without ``rates``, no statistics."""
+    def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
+        """The state of everything, in at most three round trips.
+
+        Without ``rates`` no statistics; without ``jobs`` the running jobs are counted, and named as
+        they were when last read.
+        """
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
         """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""

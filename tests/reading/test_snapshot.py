@@ -7,11 +7,12 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.figures import BucketMemory
 from asok_core.backends.redis.reader import RedisReader
 from asok_core.config import Settings
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspector import open_reader
-from asok_core.snapshot import QueueStats
+from asok_core.snapshot import Bucket, QueueStats
 from asok_core.wire import seal
 from tests.conftest import SECRET_KEY
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
@@ -180,18 +181,38 @@ def test_rates_come_from_the_last_closed_minute(
     assert len(stats.recent) == 30
 
 
-def test_a_bucket_that_still_fills_is_read_again(
+def test_counters_are_read_again_when_a_bucket_has_closed() -> None:
+    memory = BucketMemory(10, 3600)
+    assert memory.closed_since("default", 1005.0)
+    memory.absorb("default", [Bucket(1000, 10, enqueued=1)], 700, 1005.0)
+    assert not memory.closed_since("default", 1009.9)
+    assert memory.closed_since("default", 1010.0)
+    assert memory.missing_from("default", 700) <= 1000, "what filled meanwhile is read anew"
+
+
+def test_between_two_closings_no_counters_are_read(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
-    now = int(server_time(redis_client))
-    # The next bucket as well, should the second turn between the two.
-    starts = [now - now % 10, now - now % 10 + 10]
-    for start in starts:
-        tally(redis_client, KEYS.fine("default", start), enqueued=1)
-    first = queue_of(reader, "default").recent[-1].enqueued
-    for start in starts:
-        redis_client.hincrby(KEYS.fine("default", start), "enqueued", 5)
-    assert (first, queue_of(reader, "default").recent[-1].enqueued) == (1, 6)
+    start = int(server_time(redis_client)) // 10 * 10
+    for at in (start - 10, start, start + 10):
+        tally(redis_client, KEYS.fine("default", at), **{f"run_b{n}": 1 for n in range(400)})
+    # A bucket may close between two of them, but not twice.
+    costs = [reader.snapshot().cost.reply_bytes or 0 for _ in range(3)]
+    assert min(costs[1:]) < costs[0] - 4000
+    assert any(bucket.runs for bucket in queue_of(reader, "default").recent)
+
+
+def test_running_jobs_that_are_not_wanted_are_counted_and_stay_as_they_were(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", "default")
+    hold(redis_client, "w1.1", job(1))
+    assert [job.payload.id for job in reader.snapshot().workers[0].jobs] == ["job-1"]
+    hold(redis_client, "w1.1", job(2))
+    snapshot = reader.snapshot(jobs=False)
+    assert [job.payload.id for job in snapshot.workers[0].jobs] == ["job-1"]
+    assert snapshot.active == 2
+    assert len(reader.snapshot().workers[0].jobs) == 2
 
 
 def test_without_rates_no_statistics_are_read(

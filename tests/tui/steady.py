@@ -21,8 +21,8 @@ class Steady:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
-    def snapshot(self, *, rates: bool = True) -> Snapshot:
-        taken = self._reader.snapshot(rates=rates)
+    def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
+        taken = self._reader.snapshot(rates=rates, jobs=jobs)
         server = taken.server._replace(
             url="redis://cache.internal:6379/0",
             version="7.2.4",

@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from asok_console.present.text import safe
 from asok_console.tui import actions
 from asok_console.tui.operates import Operates
+from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import Row, Snapshot
@@ -24,13 +24,15 @@ class View(Operates, Vertical):
     """One of the views. ``NAME`` is its id and the word for ``--view``."""
 
     NAME: ClassVar[str] = ""
+    SHOWS_RUNNING: ClassVar[bool] = False
+    """Whether it names running jobs, so that each snapshot has to read them."""
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME)
 
     def compose(self) -> ComposeResult:
         """A heading over whatever the view shows."""
-        yield Static(classes="heading")
+        yield Caption(classes="heading")
         yield from self.compose_body()
 
     def compose_body(self) -> ComposeResult:
@@ -63,8 +65,8 @@ class View(Operates, Vertical):
             for text, tone in self.describe()
             if text
         ]
-        for heading in self.query(".heading").results(Static):
-            heading.update(Content("   ").join(parts))
+        for heading in self.query(".heading").results(Caption):
+            heading.write(Content("   ").join(parts))
         self.screen.refresh_bindings()
 
     @on(RowList.Moved)

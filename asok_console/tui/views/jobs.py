@@ -70,6 +70,7 @@ class JobsView(JobListView):
     """Running and recently finished jobs."""
 
     NAME = "jobs"
+    SHOWS_RUNNING = True
     PLACE = Place.FINISHED
     EMPTY = "Nothing runs, and nothing has finished lately."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (

@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from asok_console.present.numbers import count, milliseconds, share, size
 from asok_console.present.text import safe
@@ -22,6 +21,7 @@ from asok_console.tui.verdict import verdict
 from asok_console.tui.views.base import View
 from asok_console.tui.views.queues import plan_for_queue
 from asok_console.tui.warnings import warnings
+from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot, Series
 from asok_console.tui.widgets.rowlist import RowList
@@ -135,14 +135,14 @@ class OverviewView(View):
 
     def compose_body(self) -> ComposeResult:
         """Warnings, queues, the plot, then a line about Redis."""
-        yield Static(id="warnings")
+        yield Caption(id="warnings")
         yield QueueList(
             COLUMNS,
             lambda line: line.key,
             empty="No queue yet. The first job makes its queue.",
         )
         yield Plot("Finished per second")
-        yield Static(id="redis")
+        yield Caption(id="redis")
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the snapshot."""
@@ -152,19 +152,19 @@ class OverviewView(View):
         self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
         self._warn(snapshot)
         self._plot()
-        self.query_one("#redis", Static).update(_redis_line(snapshot))
+        self.query_one("#redis", Caption).write(_redis_line(snapshot))
         self.refresh_heading()
 
     def _warn(self, snapshot: Snapshot) -> None:
         found = warnings(snapshot, self.console.session.dead_cap)
         shown = found[: MOST_WARNINGS if self.size.height >= ROOMY else 1]
         more = len(found) - len(shown)
-        strip = self.query_one("#warnings", Static)
+        strip = self.query_one("#warnings", Caption)
         strip.display = bool(found)
         lines = [f"⚠ {safe(line, 200)}" for line in shown]
         if more:
             lines[-1] += f"  (+{more} more)"
-        strip.update(Content("\n".join(lines)))
+        strip.write(Content("\n".join(lines)))
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """The sums by state."""

@@ -116,6 +116,7 @@ class WorkersView(View):
     """A row a worker, and under it a row for each job that it runs."""
 
     NAME = "workers"
+    SHOWS_RUNNING = True
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("Worker and what it runs", 24, _who, grow=2, tail=True),

@@ -15,6 +15,7 @@ from asok_console.present.numbers import count, milliseconds
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.figures import span
+from asok_console.tui.widgets.caption import Caption
 from asok_core.backends.roles import Progress
 from asok_core.canary import CanaryProgress
 from asok_core.snapshot import Snapshot
@@ -32,7 +33,7 @@ BAR = 20
 """Cells of a progress bar."""
 
 
-class Header(Static):
+class Header(Caption):
     """One line: where, in what mode, how old the data is, how often it is read and how fast."""
 
     def on_mount(self) -> None:
@@ -59,7 +60,7 @@ class Header(Static):
         if room < 2:
             left = left.truncate(max(self.size.width - right.cell_length - 2, 0), ellipsis=True)
             room = max(self.size.width - left.cell_length - right.cell_length, 1)
-        self.update(Content.assemble(left, " " * room, right))
+        self.write(Content.assemble(left, " " * room, right))
 
     def _right(self, app: ConsoleApp) -> Content:
         parts: list[tuple[str, str]] = []
@@ -81,7 +82,7 @@ class Header(Static):
         return Content.assemble(*pieces[1:])
 
 
-class Tabs(Static):
+class Tabs(Caption):
     """The views by number, each with how much is in it where there is room. A click turns to one."""
 
     def __init__(self) -> None:
@@ -109,7 +110,7 @@ class Tabs(Static):
             pieces.append((text, style))
             self._spans.append((column, column + cell_len(text), name))
             column += cell_len(text)
-        self.update(Content.assemble(*pieces))
+        self.write(Content.assemble(*pieces))
 
     async def on_click(self, event: events.Click) -> None:
         """Turn to the view under the pointer."""

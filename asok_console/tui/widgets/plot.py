@@ -57,9 +57,11 @@ class Plot(Widget):
 
     def show(self, series: Sequence[Series], *, title: str, since: str) -> None:
         """Draw other values. ``since`` names the moment at the left end of the axis."""
+        drawn = self._series, self._since, self.title
         self._series, self._since, self.title = tuple(series), since, title
-        self._measure()
-        self.refresh()
+        if drawn != (self._series, since, title):
+            self._measure()
+            self.refresh()
 
     def on_resize(self) -> None:
         """Pool the values anew for the width."""
@@ -114,7 +116,7 @@ class Plot(Widget):
         floor = (lines - 1 - line) * 8
         scale = lines * 8 / self._top
         segments += [self._cell(stack, floor, scale, tones, base) for stack in self._stacks]
-        return segments
+        return list(Segment.simplify(segments))
 
     def _cell(
         self, stack: list[float], floor: int, scale: float, tones: Tones, base: Style

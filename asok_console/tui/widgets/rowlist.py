@@ -102,6 +102,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         self._chasing = False
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
+        self._drawn: dict[int, Strip] = {}
 
     @property
     def row(self) -> T | None:
@@ -150,7 +151,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             self.cursor = max(min(self.cursor, total - 1), 0)
             if self._covers(self.cursor) or not total:
                 self._hold()
-        self.refresh()
+        self._refresh_changed()
         self._ask()
 
     def forget(self) -> None:
@@ -278,8 +279,19 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             self.refresh()
             self._ask()
 
+    def _refresh_changed(self) -> None:
+        # Most lines are as they were: what is not drawn again is not sent over SSH either.
+        top = round(self.scroll_y)
+        for y in range(self.size.height):
+            if self._drawn.get(y) != self._line(y):
+                self.refresh_line(y + top)
+
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the heading, a row, a placeholder or nothing."""
+        strip = self._drawn[y] = self._line(y)
+        return strip
+
+    def _line(self, y: int) -> Strip:
         tones: Tones = self.app.tones  # type: ignore[attr-defined]
         width = self.scrollable_content_region.width
         if width != self._width:

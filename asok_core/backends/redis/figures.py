@@ -34,6 +34,11 @@ class BucketMemory:
         since, closed = self._read.get(queue, (first, first))
         return first if first < since else max(first, closed)
 
+    def closed_since(self, queue: str, now: float) -> bool:
+        """Whether a bucket of ``queue`` closed since it was read last, or it never was."""
+        known = self._read.get(queue)
+        return known is None or known[1] != self._still(now)
+
     def absorb(self, queue: str, read: Iterable[Bucket], first: int, now: float) -> None:
         """Keep what was read from ``first`` up to now."""
         known = self._known.setdefault(queue, {})
@@ -45,8 +50,7 @@ class BucketMemory:
         oldest = int(now) - self._keep - self.width
         for start in [start for start in known if start < oldest]:
             del known[start]
-        still = int(now - _LATE)
-        self._read[queue] = (min(since, first), still - still % self.width)
+        self._read[queue] = (min(since, first), self._still(now))
 
     def window(self, queue: str, first: int, last: int) -> tuple[Bucket, ...]:
         """The buckets that start from ``first`` to ``last``, empty ones too, oldest first."""
@@ -55,6 +59,10 @@ class BucketMemory:
             known.get(start) or Bucket(start, self.width)
             for start in range(first, last + 1, self.width)
         )
+
+    def _still(self, now: float) -> int:
+        seconds = int(now - _LATE)
+        return seconds - seconds % self.width
 
     def forget(self, queues: Iterable[str]) -> None:
         """Drop all queues but ``queues``."""
@@ -91,25 +99,8 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     return None
 
 
-class Rates:
-    """The rates of queues, computed anew only when a bucket closes."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Bucket, dict[str, float | None]]] = {}
-
-    def of(self, queue: str, recent: Sequence[Bucket]) -> dict[str, float | None]:
-        """The rates, means and percentiles of ``QueueStats`` from its ``recent`` buckets."""
-        known = self._known.get(queue)
-        if known is None or known[0] != recent[-2]:
-            known = self._known[queue] = (recent[-2], _rates(recent[:-1]))
-        return known[1]
-
-    def forget(self, queues: Iterable[str]) -> None:
-        """Drop all queues but ``queues``."""
-        self._known = {queue: self._known[queue] for queue in queues if queue in self._known}
-
-
-def _rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
+def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
+    """The rates, means and percentiles of ``QueueStats`` from its closed buckets."""
     last = closed[-6:]
     minute, every = total(0, 60, last), total(0, RECENT, closed)
     seconds = sum(bucket.width for bucket in last) or 1

@@ -13,7 +13,6 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.queries import (
-    HELD,
     WHOLE,
     Command,
     Found,
@@ -87,8 +86,9 @@ class PlainQueries:
 
         return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
 
-    def worker(self, worker_id: str) -> Query[WorkerReading]:
+    def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
         """As ScriptQueries.worker, without what it holds: that is ``held``'s to ask."""
+        del most
         key = parsing.raw(self._keys.worker(worker_id))
 
         def read(replies: Sequence[Any]) -> WorkerReading:
@@ -99,7 +99,7 @@ class PlainQueries:
 
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
-    def held(self, worker_id: str, fields: dict[str, Any]) -> Query[tuple[Held, ...]]:
+    def held(self, worker_id: str, fields: dict[str, Any], most: int) -> Query[tuple[Held, ...]]:
         """What the processes of a worker hold, of the fields that ``worker`` read."""
         worker = parsing.worker(worker_id, None, fields)
         lists = [
@@ -114,13 +114,14 @@ class PlainQueries:
             for at, (process, queue) in enumerate(lists):
                 length, parts = replies[2 * at], replies[2 * at + 1]
                 if isinstance(length, int) and length and isinstance(parts, list):
-                    held = tuple(Item(len(each), each) for each in parts)
+                    held = tuple(Item(len(each), each) for each in parts[:most])
                     found.append(Held(process, queue, length, held))
             return tuple(found)
 
         commands: list[Command] = []
         for key in keys:
-            commands += (("LLEN", key), ("LRANGE", key, 0, HELD - 1))
+            # An index of -1 would be the last: where none are wanted, one is asked and dropped.
+            commands += (("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0)))
         return Query(tuple(commands), read)
 
     def records(

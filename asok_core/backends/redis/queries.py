@@ -157,8 +157,8 @@ class ScriptQueries:
             lambda replies: parsing.buckets(required(replies[0]), width),
         )
 
-    def worker(self, worker_id: str) -> Query[WorkerReading]:
-        """A worker and what it holds."""
+    def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
+        """A worker and what it holds, with up to ``most`` jobs of each active list."""
 
         def read(replies: Sequence[Any]) -> WorkerReading:
             values, parts = required(replies[0])
@@ -173,7 +173,7 @@ class ScriptQueries:
             )
             return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=False)), held)
 
-        args: list[Arg] = [self._keys.namespace, parsing.raw(worker_id), BRIEF, HELD]
+        args: list[Arg] = [self._keys.namespace, parsing.raw(worker_id), BRIEF, most]
         return Query((_call("worker", [], [*args, *parsing.WORKER_FIELDS]),), read)
 
     def records(

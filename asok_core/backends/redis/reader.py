@@ -12,7 +12,7 @@ from asok_core.backends.redis.keys import COARSE, FINE, Keys
 from asok_core.backends.redis.queries import Order, ScriptQueries, Window, maybe
 from asok_core.backends.redis.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.trips import Queries, ScriptsForbidden, TripMaker, Trips
-from asok_core.glimpse import Item, glimpse
+from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
 from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
 from asok_core.states import Place
@@ -44,19 +44,21 @@ class RedisReader:
         self.endpoint = endpoint
         self._trips = TripMaker(LinkPool(endpoint))
         self._keyring = keyring
+        self._glimpses = Glimpses(keyring)
         self._queries: Queries = ScriptQueries(keys)
         self._taker = SnapshotTaker(keys, configured, endpoint.shown)
         self._coarse = figures.BucketMemory(COARSE, DAY)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
 
-    def snapshot(self, *, rates: bool = True) -> Snapshot:
+    def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything, in three round trips (four where scripts are forbidden).
 
-        Without ``rates`` no statistics are read, which is all that a single look needs.
+        Without ``rates`` no statistics are read, which is all that a single look needs. Without
+        ``jobs`` the running jobs are counted, and named as they were when last read.
         """
         with self._memory:
-            snapshot = self._asked(lambda trips: self._taker.take(trips, rates=rates))
+            snapshot = self._asked(lambda trips: self._taker.take(trips, rates=rates, jobs=jobs))
             self._names = tuple(queue.name for queue in snapshot.queues)
         return snapshot
 
@@ -265,7 +267,7 @@ class RedisReader:
         return Page(start, window.total or 0, rows)
 
     def _row(self, position: int, item: Item, place: Place, queue: str | None) -> Row:
-        payload = glimpse(item, self._keyring)
+        payload = self._glimpses.of(item)
         return Row(
             position=position,
             payload=payload,

@@ -16,6 +16,7 @@ from asok_core.backends.redis import figures, parsing
 from asok_core.backends.redis.keys import FINE, Keys, worker_of
 from asok_core.backends.redis.queries import (
     BRIEF,
+    HELD,
     Held,
     Query,
     QueueReading,
@@ -27,11 +28,10 @@ from asok_core.backends.redis.queries import (
     wrong_type,
 )
 from asok_core.backends.redis.trips import Queries, Trips
-from asok_core.glimpse import Item, glimpse
+from asok_core.glimpse import Glimpses
 from asok_core.job import Job, JobRecord
 from asok_core.snapshot import Bucket, QueueStats, RunningJob, Snapshot, WorkerInfo, digest
 from asok_core.states import Status
-from asok_core.wire import Payload
 
 MOST_QUEUES = 1000
 MOST_WORKERS = 500
@@ -42,7 +42,6 @@ NEXT_SCANS = 400
 RECORDS = 100
 """Records that one call of a script reads."""
 MOST_RUNNING = 2000
-MOST_GLIMPSES = 4000
 
 
 class SnapshotTaker:
@@ -56,13 +55,15 @@ class SnapshotTaker:
         self._found: dict[str, None] = {}
         self._orphans: dict[bytes, int] = {}
         self.fine = figures.BucketMemory(FINE, 3600)
-        self._rates = figures.Rates()
+        self._recent: dict[str, tuple[tuple[Bucket, ...], dict[str, float | None]]] = {}
         self._with_rates = True
-        self._glimpses: dict[Item, Payload] = {}
+        self._glimpses = Glimpses()
+        self._jobs: dict[str, tuple[RunningJob, ...]] = {}
 
-    def take(self, trips: Trips, *, rates: bool = True) -> Snapshot:
-        """The state of everything; without ``rates`` no statistics are read."""
+    def take(self, trips: Trips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
+        """The state of everything; ``rates`` and ``jobs`` as in ``Reader.snapshot``."""
         self._with_rates = rates
+        most = HELD if jobs else 0
         first = _First(trips, self._keys, self._scan_command())
         self._note_scan(first.scanned)
         now, queries = first.now, trips.queries
@@ -73,7 +74,7 @@ class SnapshotTaker:
             [
                 maybe("ZCOUNT", self._keys.delayed, "-inf", f"{now:.6f}"),
                 *self._queue_queries(queries, names, now),
-                *(queries.worker(worker_id) for worker_id, _ in first.leases),
+                *(queries.worker(worker_id, most) for worker_id, _ in first.leases),
                 *(maybe("LLEN", key) for key in orphans),
             ]
         )
@@ -88,7 +89,7 @@ class SnapshotTaker:
         if not isinstance(queries, ScriptQueries):
             held = trips.ask(
                 [
-                    queries.held(worker.id, reading.fields)
+                    queries.held(worker.id, reading.fields, most)
                     for worker, reading in zip(workers, said, strict=True)
                 ]
             )
@@ -96,10 +97,10 @@ class SnapshotTaker:
             held = [reading.held for reading in said]
 
         late = self._late_names(names, workers)
-        jobs = {
+        running = {
             worker.id: self._running(parts) for worker, parts in zip(workers, held, strict=True)
         }
-        ids = [job.payload.id for each in jobs.values() for job in each if job.payload.id]
+        ids = [job.payload.id for each in running.values() for job in each if job.payload.id]
         # The framework's jobs do not say when they were enqueued; their records do.
         heads = [self._next_job(reading) for reading in readings.values()]
         silent = [job.id for job in heads if job is not None and job.enqueued_at is None]
@@ -115,12 +116,12 @@ class SnapshotTaker:
         for part in answers[len(late) :]:
             records |= part
 
-        workers = [
-            replace(worker, jobs=_with_starts(jobs[worker.id], records)) for worker in workers
-        ]
+        if jobs:
+            self._jobs = {name: _with_starts(each, records) for name, each in running.items()}
+        workers = [replace(worker, jobs=self._jobs.get(worker.id, ())) for worker in workers]
         stats = self._stats(readings, held, workers, records, first)
         self.fine.forget(readings)
-        self._rates.forget(readings)
+        self._recent = {name: self._recent[name] for name in readings if name in self._recent}
         return Snapshot(
             taken_at=now,
             server=parsing.server(self._url, first.info, first.save, first.seconds),
@@ -134,7 +135,7 @@ class SnapshotTaker:
             orphaned=orphaned,
             dead=first.newest.total or 0,
             oldest_dead_at=(
-                self._glimpse(first.oldest.items[0]).failed_at if first.oldest.items else None
+                self._glimpses.of(first.oldest.items[0]).failed_at if first.oldest.items else None
             ),
             dead_head=_head_of(first.newest),
             recent_ids=first.recent,
@@ -171,9 +172,16 @@ class SnapshotTaker:
         self, queries: Queries, names: Iterable[str], now: float
     ) -> list[Query[QueueReading]]:
         first, last = self.fine.span(now, figures.RECENT)
-        if not self._with_rates:
-            return [queries.queue(name, last, last - FINE) for name in names]
-        return [queries.queue(name, self.fine.missing_from(name, first), last) for name in names]
+        return [
+            queries.queue(name, self.fine.missing_from(name, first), last)
+            if self._counted(name, now)
+            else queries.queue(name, last, last - FINE)
+            for name in names
+        ]
+
+    def _counted(self, name: str, now: float) -> bool:
+        # Rates are those of closed buckets, so between two closings there is nothing to read.
+        return self._with_rates and (name not in self._recent or self.fine.closed_since(name, now))
 
     def _note_orphans(self, lengths: dict[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
         served = {worker.id: worker.queues for worker in workers}
@@ -185,22 +193,13 @@ class SnapshotTaker:
 
     def _running(self, held: Sequence[Held]) -> tuple[RunningJob, ...]:
         return tuple(
-            RunningJob(self._glimpse(item), worker_of(each.process), each.process, each.queue)
+            RunningJob(self._glimpses.of(item), worker_of(each.process), each.process, each.queue)
             for each in held
             for item in each.items
         )
 
     def _next_job(self, reading: QueueReading) -> Job | None:
-        return self._glimpse(reading.oldest).job if reading.oldest else None
-
-    def _glimpse(self, item: Item) -> Payload:
-        # The same few jobs stand at the heads of queues and in active lists for many snapshots.
-        payload = self._glimpses.get(item)
-        if payload is None:
-            if len(self._glimpses) >= MOST_GLIMPSES:
-                self._glimpses.clear()
-            payload = self._glimpses[item] = glimpse(item)
-        return payload
+        return self._glimpses.of(reading.oldest).job if reading.oldest else None
 
     def _stats(
         self,
@@ -219,14 +218,9 @@ class SnapshotTaker:
             if not worker.quiet and (worker.lease_until or 0) > first.now:
                 for queue in worker.queues:
                     consumers[queue] = consumers.get(queue, 0) + 1
-        start, last = self.fine.span(first.now, figures.RECENT)
         stats = []
         for name, reading in readings.items():
-            recent: tuple[Bucket, ...] = ()
-            if self._with_rates:
-                since = self.fine.missing_from(name, start)
-                self.fine.absorb(name, reading.buckets, since, first.now)
-                recent = self.fine.window(name, start, last)
+            recent, rates = self._figures(name, reading, first.now)
             stats.append(
                 QueueStats(
                     name=name,
@@ -237,10 +231,23 @@ class SnapshotTaker:
                     consumers=consumers.get(name, 0),
                     problem="" if reading.length is not None else "its key is not a list",
                     recent=recent,
-                    **(self._rates.of(name, recent) if recent else {}),  # type: ignore[arg-type]
+                    **rates,  # type: ignore[arg-type]
                 )
             )
         return stats
+
+    def _figures(
+        self, name: str, reading: QueueReading, now: float
+    ) -> tuple[tuple[Bucket, ...], dict[str, float | None]]:
+        if not self._with_rates:
+            return (), {}
+        if self._counted(name, now):
+            start, last = self.fine.span(now, figures.RECENT)
+            since = self.fine.missing_from(name, start)
+            self.fine.absorb(name, reading.buckets, since, now)
+            recent = self.fine.window(name, start, last)
+            self._recent[name] = recent, figures.rates(recent[:-1])
+        return self._recent[name]
 
 
 class _First:
