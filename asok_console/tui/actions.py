@@ -143,6 +143,8 @@ class OperatorAction(Action):
     """What the confirmation asks; it may name the plan's answers."""
     note: str = ""
     """How it goes about it, where that is not plain; it may name the plan's answers."""
+    outcome: str = "{done} {what}"
+    """What is said when it is done; ``what`` is the count and the noun, or the queue or worker."""
     aftermath: str = ""
     """What the confirmation says about undoing it."""
     asks: tuple[Field, ...] = ()

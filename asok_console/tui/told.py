@@ -17,12 +17,11 @@ def told(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
 
 
 def _line(plan: Plan, result: CommandResult) -> str:
-    done = plan.action.done.format(**plan.answers)
-    if plan.count is None:
-        parts = [f"{done.capitalize()} {plan.noun}"] if result.applied else [plan.noun.capitalize()]
-    else:
-        noun = "dead letter" if plan.action.place is Place.DEAD else "job"
-        parts = [f"{done.capitalize()} {exact(result.applied, noun)}"]
+    noun = "dead letter" if plan.action.place is Place.DEAD else "job"
+    what = plan.noun if plan.count is None else exact(result.applied, noun)
+    done = plan.action.done.capitalize()
+    said = plan.action.outcome.format(done=done, what=what, **plan.answers)
+    parts = [said if result.applied or plan.count is not None else what.capitalize()]
     for word, reasons in (("skipped", result.skipped), ("refused", result.refused)):
         parts += [f"{number:,} {word} ({reason})" for reason, number in reasons.items() if number]
     if result.cancelled:

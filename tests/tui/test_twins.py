@@ -44,7 +44,7 @@ def plan(action: OperatorAction, **scope: Any) -> Plan:
 
 
 def scopes(action: OperatorAction) -> list[dict[str, Any]]:
-    queue = {"queue": "high"} if action.name in ("cancel_matching_pending",) else {}
+    queue = {"queue": "high"} if action.name == "cancel_matching_pending" else {}
     ids = {"ids": frozenset({"a", "b"})}
     if action is EDIT:
         return [{"ids": frozenset({"a"})}]

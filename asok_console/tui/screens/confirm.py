@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -50,12 +51,16 @@ class Confirm(ModalScreen[bool]):
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
             if plan.warning:
                 yield Static(Content(safe(f"! {plan.warning}", WIDEST_LINE)), classes="warning")
-            yield Static(self._facts(), id="facts")
+            with Vertical(id="facts"):
+                for name, value in self._facts():
+                    with Horizontal(classes="fact"):
+                        yield Static(name, classes="name")
+                        yield Static(Content(safe(value)), classes="value")
             if self._word:
                 yield Static(
                     Content.from_markup("Type [b]$word[/b] to go on:", word=self._word), id="ask"
                 )
-                yield Input(id="word", compact=True)
+                yield Input(id="word", compact=True, select_on_focus=False)
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="no", compact=True)
                 yield Button(
@@ -65,21 +70,16 @@ class Confirm(ModalScreen[bool]):
                     disabled=bool(self._word),
                 )
 
-    def _facts(self) -> Content:
-        scope = self.plan.scope
-        facts = [("Redis", self._target + ("  PROTECTED" if self._protected else ""))]
-        if self.plan.count is not None and scope.ids is None:
-            facts.insert(0, ("Filter", scope.words or "none: all of them"))
-        if self.plan.note:
-            facts.append(("How", self.plan.note))
-        if self.plan.action.aftermath:
-            facts.append(("Undo", self.plan.action.aftermath))
-        facts.append(("Same as", f"{twins.abridged(self.plan)}   (y copies it)"))
-        lines = [
-            Content.from_markup("[$tone-dim]$name[/] $value", name=f"{name:<8}", value=safe(value))
-            for name, value in facts
-        ]
-        return Content("\n").join(lines)
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        plan, scope = self.plan, self.plan.scope
+        if plan.count is not None and scope.ids is None:
+            yield "Filter", scope.words or "none: all of them"
+        yield "Redis", self._target + ("  PROTECTED" if self._protected else "")
+        if plan.note:
+            yield "How", plan.note
+        if plan.action.aftermath:
+            yield "Undo", plan.action.aftermath
+        yield "Same as", f"{twins.abridged(plan)}   (y copies it)"
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens, before any key that was typed ahead."""

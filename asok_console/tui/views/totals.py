@@ -1,0 +1,67 @@
+"""All queues as if they were one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asok_core.snapshot import Bucket, QueueStats
+
+ALL = "all queues"
+
+
+def total(queues: Sequence[QueueStats]) -> QueueStats:
+    """All queues as if they were one. Means are weighed by what finished."""
+    failed = sum(q.failed_per_s for q in queues)
+    finished = sum(q.completed_per_s for q in queues) + failed
+    oldest = [q.oldest_at for q in queues if q.oldest_at is not None]
+    waits = [(q.wait_ms, q.completed_per_s + q.failed_per_s) for q in queues]
+    runs = [(q.run_ms, q.completed_per_s + q.failed_per_s) for q in queues]
+    return QueueStats(
+        ALL,
+        pending=sum(q.pending for q in queues),
+        active=sum(q.active for q in queues),
+        oldest_at=min(oldest, default=None),
+        consumers=max(q.consumers for q in queues),
+        enqueued_per_s=sum(q.enqueued_per_s for q in queues),
+        completed_per_s=sum(q.completed_per_s for q in queues),
+        failed_per_s=failed,
+        failure_rate=failed / finished if finished else None,
+        wait_ms=_mean(waits),
+        run_ms=_mean(runs),
+        recent=_sum_buckets([q.recent for q in queues]),
+    )
+
+
+def _mean(weighed: Sequence[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in weighed if value is not None and weight > 0]
+    weight = sum(w for _, w in known)
+    return sum(v * w for v, w in known) / weight if weight else None
+
+
+def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
+    # Plain lists: with hundreds of queues this adds thousands of buckets with every snapshot.
+    sums: dict[int, list[int]] = {}
+    width = histories[0][0].width if histories and histories[0] else 10
+    for b in (b for history in histories for b in history):
+        row = sums.setdefault(b.start, [0] * 7)
+        row[0] += b.enqueued
+        row[1] += b.completed
+        row[2] += b.failed
+        row[3] += b.retried
+        row[4] += b.dead
+        row[5] += b.run_ms
+        row[6] += b.wait_ms
+    return tuple(
+        Bucket(
+            start,
+            width,
+            enqueued=row[0],
+            completed=row[1],
+            failed=row[2],
+            retried=row[3],
+            dead=row[4],
+            run_ms=row[5],
+            wait_ms=row[6],
+        )
+        for start, row in sorted(sums.items())
+    )
