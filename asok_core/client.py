@@ -58,7 +58,7 @@ def make_backend(
     Raises SettingsError when SECRET_KEY is needed and missing.
     """
     if settings.queue_backend == "redis":
-        from asok_core.backends.redis.application import RedisBackend
+        from asok_core.backends.redis.producing.application import RedisBackend
 
         return RedisBackend(settings)
     if settings.queue_backend == "eager":

@@ -11,8 +11,8 @@ from asok_core.redis_url import masked_url, parse_redis_url
 from asok_core.setting import shown
 
 if TYPE_CHECKING:
-    from asok_core.backends.redis.operator import RedisOperator
-    from asok_core.backends.redis.reader import RedisReader
+    from asok_core.backends.redis.operating.operator import RedisOperator
+    from asok_core.backends.redis.reading.reader import RedisReader
     from asok_core.wire import Keyring
 
 
@@ -28,7 +28,7 @@ def open_reader(settings: Settings, url: str | None = None) -> RedisReader:
     settings = on_redis(settings, url)
     from asok_core.backends.redis.connection import Endpoint
     from asok_core.backends.redis.keys import Keys
-    from asok_core.backends.redis.reader import RedisReader
+    from asok_core.backends.redis.reading.reader import RedisReader
 
     return RedisReader(
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-reader"),
@@ -46,7 +46,7 @@ def open_operator(settings: Settings, url: str | None = None) -> RedisOperator:
     settings = on_redis(settings, url)
     from asok_core.backends.redis.connection import Endpoint
     from asok_core.backends.redis.keys import Keys
-    from asok_core.backends.redis.operator import RedisOperator
+    from asok_core.backends.redis.operating.operator import RedisOperator
 
     return RedisOperator(
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-operator"),
@@ -72,9 +72,6 @@ def on_redis(settings: Settings, url: str | None = None) -> Settings:
 
 
 def _keyring(settings: Settings) -> Keyring | None:
-    from asok_core.wire import Keyring
+    from asok_core.wire import keyring_of
 
-    if settings.secret_key is None:
-        return None
-    fallbacks = tuple(key.encode() for key in settings.secret_key_fallbacks)
-    return Keyring(settings.secret_key.encode(), fallbacks)
+    return None if settings.secret_key is None else keyring_of(settings)

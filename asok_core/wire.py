@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeGuard
 
+from asok_core.config import Settings
 from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
 from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
 from asok_core.setting import is_text
@@ -63,6 +64,14 @@ class Keyring:
             hmac.compare_digest(hmac.digest(key, message, "sha256"), given)
             for key in (self.secret, *self.fallbacks)
         )
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """SECRET_KEY and its fallbacks. Raises SettingsError when there is no key."""
+    return Keyring(
+        settings.require_secret_key().encode(),
+        tuple(key.encode() for key in settings.secret_key_fallbacks),
+    )
 
 
 def to_text(job: Job) -> str:

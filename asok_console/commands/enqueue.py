@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Enqueue the job and print its id. Returns 1 where its unique key is taken."""
     settings = on_redis(settings, args.url)
     job = job_of(args)
-    from asok_core.backends.redis.producer import RedisProducer
+    from asok_core.backends.redis.producing.producer import RedisProducer
 
     producer = RedisProducer(settings)
     try:

@@ -10,8 +10,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from asok_core.backends.redis.consumer import Claim, Consumer, Outcome, Start, Turn
-from asok_core.backends.redis.waiters import Waiters
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.wire import peek
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board

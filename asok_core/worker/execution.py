@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asok_core import attempt, cancellation, hooks
-from asok_core.backends.redis.consumer import Claim, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.consumer import Claim, Outcome, Start, Verb
 from asok_core.config import Settings
 from asok_core.context import restored
 from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound

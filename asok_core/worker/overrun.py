@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.backends.redis.consumer import Consumer
-from asok_core.backends.redis.producer import keyring_of
-from asok_core.backends.redis.registry import Registry
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import EnvelopeError
-from asok_core.wire import unseal
+from asok_core.wire import keyring_of, unseal
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
 

@@ -20,11 +20,11 @@ from types import FrameType
 from typing import IO
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consumer import Consumer
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.producer import keyring_of
-from asok_core.backends.redis.waiters import Waiters
 from asok_core.errors import Refused, Unreachable
+from asok_core.wire import keyring_of
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from asok_core.backends.redis.consuming.registry import Recovered, Registry
 from asok_core.backends.redis.keys import worker_of
-from asok_core.backends.redis.registry import Recovered, Registry
 from asok_core.errors import Refused
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from types import FrameType
 
 from asok_core import __version__
-from asok_core.backends.redis.aging import drop_aged
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.consuming.aging import drop_aged
+from asok_core.backends.redis.consuming.promotion import promote_due
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.registry import Registry
-from asok_core.backends.redis.wakes import Wakes
 from asok_core.errors import AsokError, Unreachable
 from asok_core.job import LONGEST_ID
 from asok_core.worker.alarm import Alarm

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NoReturn
 
-from asok_core.backends.redis.consumer import Outcome
+from asok_core.backends.redis.consuming.consumer import Outcome
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
 

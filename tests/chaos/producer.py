@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from asok_core.errors import AsokError
 from asok_core.job import Job

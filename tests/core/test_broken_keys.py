@@ -11,12 +11,12 @@ import pytest
 
 from asok_core.backends.redis.audit import read_activity
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consumer import Claim, Consumer, Outcome
-from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.promotion import promote_due
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.producer import RedisProducer
-from asok_core.backends.redis.reader import RedisReader
-from asok_core.backends.redis.registry import Registry
+from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.config import Settings
 from asok_core.errors import Refused
 from asok_core.job import Job

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asok_core import context, wire
-from asok_core.backends.redis.application import RedisBackend
-from asok_core.backends.redis.producer import keyring_of
+from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.calls import make_call
 from asok_core.config import Settings
 from asok_core.errors import (
@@ -28,6 +27,7 @@ from asok_core.errors import (
 )
 from asok_core.job import Job
 from asok_core.states import Status
+from asok_core.wire import keyring_of
 from tests.core import sample_tasks
 
 if TYPE_CHECKING:

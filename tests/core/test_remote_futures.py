@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asok_core.backends.redis.application import RedisBackend
 from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.calls import make_call
 from asok_core.config import Settings
 from asok_core.context import dump, request_context, reset_hooks

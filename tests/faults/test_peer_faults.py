@@ -19,10 +19,10 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.config import Settings
 from asok_core.job import Job

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from asok_core.backends.redis.connection import Arg, Endpoint
-from asok_core.backends.redis.consumer import Claim, Consumer, Outcome, Start, Turn, Verb
-from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn, Verb
+from asok_core.backends.redis.consuming.promotion import promote_due
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
-from asok_core.backends.redis.producer import RedisProducer
-from asok_core.backends.redis.registry import Registry
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.config import Settings
 from asok_core.errors import UsageError

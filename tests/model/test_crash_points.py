@@ -23,12 +23,12 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consumer import Claim, Consumer
-from asok_core.backends.redis.delayed import promote_due
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer
+from asok_core.backends.redis.consuming.promotion import promote_due
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
-from asok_core.backends.redis.producer import RedisProducer
-from asok_core.backends.redis.registry import Registry
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.config import Settings
 from asok_core.errors import Unreachable, UsageError

@@ -13,7 +13,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Progress
 from asok_core.job import Job
 from asok_core.snapshot import Row

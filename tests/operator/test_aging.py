@@ -6,8 +6,8 @@ import time
 
 import redis
 
-from asok_core.backends.redis.aging import drop_aged
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.aging import drop_aged
 from asok_core.backends.redis.keys import Keys
 from asok_core.job import Job
 from asok_core.wire import Keyring, bury, seal

@@ -6,8 +6,8 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
-from asok_core.backends.redis.reader import RedisReader
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.errors import AsokError
 from asok_core.snapshot import Row

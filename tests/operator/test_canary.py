@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reader import RedisReader
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.canary import Canary, Verdict
 from asok_core.states import Place

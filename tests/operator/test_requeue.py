@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.snapshot import digest

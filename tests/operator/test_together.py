@@ -17,7 +17,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
 from asok_core.states import Place
@@ -119,7 +119,7 @@ VICTIM = """
 import sys
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operator import RedisOperator
+from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.states import Place
 from asok_core.wire import Keyring

@@ -20,7 +20,7 @@ from asok_console.demo.embedded import (
     server_version,
     wheel_redis_server,
 )
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from asok_core.job import Job, new_id
 from tests.conftest import SECRET_KEY

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import AsokError
 from asok_core.job import Job, new_id
 from tests.production.conftest import Application

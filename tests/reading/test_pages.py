@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from asok_core.backends.redis.reader import RedisReader
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from asok_core.snapshot import Page

@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.figures import BucketMemory
-from asok_core.backends.redis.reader import RedisReader
+from asok_core.backends.redis.reading.figures import BucketMemory
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.config import Settings
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspector import open_reader

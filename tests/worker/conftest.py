@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from asok_core.job import Job, JobRecord, new_id
 from asok_core.wire import Keyring, Payload, peek

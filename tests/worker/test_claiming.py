@@ -216,7 +216,7 @@ def test_a_queue_key_of_another_type_is_told_once_and_harms_no_other_queue(
 def test_all_keys_are_under_the_namespace(
     desk: Desk, run_worker: RunWorker, namespace: str
 ) -> None:
-    from asok_core.backends.redis.producer import RedisProducer
+    from asok_core.backends.redis.producing.producer import RedisProducer
     from asok_core.config import Settings
 
     settings = Settings.load(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asok_core import context
-from asok_core.backends.redis.consumer import Claim, Outcome
+from asok_core.backends.redis.consuming.consumer import Claim, Outcome
 from asok_core.config import Settings
 from asok_core.job import Job
 from asok_core.wire import Keyring, peek, seal, unseal

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.producer import RedisProducer
+from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from asok_core.backends.redis import waiters as waiting
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming import waiters as waiting
+from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.waiters import Waiters
 from asok_core.errors import Unreachable
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from asok_core import context, wire
-from asok_core.backends.redis.producer import RedisProducer
-from asok_core.backends.redis.results import ResultWatcher
+from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.roles import Scope
 from asok_core.calls import Call
 from asok_core.clock import now
@@ -19,7 +19,7 @@ from asok_core.states import Place, Status
 from asok_core.tasks import reference
 
 if TYPE_CHECKING:
-    from asok_core.backends.redis.operator import RedisOperator
+    from asok_core.backends.redis.operating.operator import RedisOperator
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -89,7 +89,7 @@ class RedisBackend:
 
     @cached_property
     def _operator(self) -> RedisOperator:
-        from asok_core.backends.redis.operator import RedisOperator
+        from asok_core.backends.redis.operating.operator import RedisOperator
 
         return RedisOperator(
             self._producer.pool.endpoint, self._producer.keys, None, who="application"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.operating.sweep import Sweep
+from asok_core.backends.redis.operating.verdicts import as_bytes, sha
+from asok_core.backends.redis.operating.walks import STRETCH, STRETCH_BYTES
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.sweep import Sweep
-from asok_core.backends.redis.verdicts import as_bytes, sha
-from asok_core.backends.redis.walks import STRETCH, STRETCH_BYTES
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.snapshot import Row
 from asok_core.states import Place

@@ -16,7 +16,7 @@ from contextlib import suppress
 import redis
 
 from asok_core.backends.redis.connection import Endpoint, Link
-from asok_core.backends.redis.consumer import Claim
+from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
 from asok_core.errors import AsokError, Unreachable

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from asok_core import clock
-from asok_core.backends.redis import figures, parsing
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import FINE, Keys, worker_of
-from asok_core.backends.redis.queries import (
+from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading.queries import (
     BRIEF,
     HELD,
     Held,
@@ -27,7 +28,7 @@ from asok_core.backends.redis.queries import (
     required,
     wrong_type,
 )
-from asok_core.backends.redis.trips import Queries, Trips
+from asok_core.backends.redis.reading.trips import Queries, Trips
 from asok_core.glimpse import Glimpses
 from asok_core.job import Job, JobRecord
 from asok_core.snapshot import Bucket, QueueStats, RunningJob, Snapshot, WorkerInfo, digest

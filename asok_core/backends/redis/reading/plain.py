@@ -12,7 +12,7 @@ from typing import Any
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.queries import (
+from asok_core.backends.redis.reading.queries import (
     WHOLE,
     Command,
     Found,

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from asok_core.backends.redis import figures, parsing
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Endpoint, LinkPool
 from asok_core.backends.redis.keys import COARSE, FINE, Keys
-from asok_core.backends.redis.queries import Order, ScriptQueries, Window, maybe
-from asok_core.backends.redis.snapshots import RECORDS, SnapshotTaker
-from asok_core.backends.redis.trips import Queries, ScriptsForbidden, TripMaker, Trips
+from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading.queries import Order, ScriptQueries, Window, maybe
+from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
+from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
 from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
@@ -67,7 +68,7 @@ class RedisReader:
 
         The first call for a stretch reads all of it, later ones only what is new.
         """
-        from asok_core.backends.redis.history import read_history
+        from asok_core.backends.redis.reading.history import read_history
 
         with self._memory:
             memory = self._taker.fine if width == FINE else self._coarse
@@ -156,7 +157,7 @@ class RedisReader:
         A job whose place the record does not tell is looked for in bounded steps, not through
         millions: then ``place`` is None.
         """
-        from asok_core.backends.redis.search import find_job
+        from asok_core.backends.redis.reading.search import find_job
 
         return self._asked(
             lambda trips: find_job(trips, self.keys, self._names, self._keyring, job_id)
@@ -230,7 +231,7 @@ class RedisReader:
             with self._trips.begin(self._queries) as trips:
                 return read(trips)
         except ScriptsForbidden:
-            from asok_core.backends.redis.plain import PlainQueries
+            from asok_core.backends.redis.reading.plain import PlainQueries
 
             self._queries = PlainQueries(self.keys)
         with self._trips.begin(self._queries) as trips:

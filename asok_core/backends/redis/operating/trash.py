@@ -5,12 +5,12 @@ from __future__ import annotations
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operating.scopes import freeze
+from asok_core.backends.redis.operating.sweep import REASONS, Sweep
+from asok_core.backends.redis.operating.verdicts import cancel_verdict, sha
+from asok_core.backends.redis.operating.walks import STRETCH, STRETCH_BYTES, ListWalk
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import freeze
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.sweep import REASONS, Sweep
-from asok_core.backends.redis.verdicts import cancel_verdict, sha
-from asok_core.backends.redis.walks import STRETCH, STRETCH_BYTES, ListWalk
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import UsageError
 from asok_core.snapshot import Row

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from asok_core.backends.redis.operating.sweep import Sweep
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.sweep import Sweep
 from asok_core.backends.roles import CommandResult
 
 FRONT_AT_MOST = 200

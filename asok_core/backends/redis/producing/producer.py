@@ -15,20 +15,12 @@ from asok_core.config import Settings
 from asok_core.errors import PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
 from asok_core.setting import is_text
-from asok_core.wire import Keyring, seal
+from asok_core.wire import keyring_of, seal
 
 T = TypeVar("T")
 
 BATCH = 500
 """Jobs of one round trip: more would hold up other clients of the server."""
-
-
-def keyring_of(settings: Settings) -> Keyring:
-    """SECRET_KEY and its fallbacks. Raises SettingsError when there is no key."""
-    return Keyring(
-        settings.require_secret_key().encode(),
-        tuple(key.encode() for key in settings.secret_key_fallbacks),
-    )
 
 
 class RedisProducer:

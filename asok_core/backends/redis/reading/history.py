@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asok_core.backends.redis import figures
-from asok_core.backends.redis.queries import Query, one
-from asok_core.backends.redis.trips import Trips
+from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading.queries import Query, one
+from asok_core.backends.redis.reading.trips import Trips
 from asok_core.snapshot import Bucket
 
 

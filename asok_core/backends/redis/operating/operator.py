@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from asok_core.backends.redis.burial import bury
-from asok_core.backends.redis.moving import FRONT_AT_MOST, move_front
-from asok_core.backends.redis.operator_session import OperatorSession
-from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import (
+from asok_core.backends.redis.operating.burial import bury
+from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
+from asok_core.backends.redis.operating.scopes import (
     expect_place,
     expect_queue,
 )
-from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.trash import purge_whole, restore
-from asok_core.backends.redis.verdicts import (
+from asok_core.backends.redis.operating.session import OperatorSession
+from asok_core.backends.redis.operating.trash import purge_whole, restore
+from asok_core.backends.redis.operating.verdicts import (
     cancel_delayed_verdict,
     cancel_verdict,
     move_verdict,
@@ -23,6 +21,8 @@ from asok_core.backends.redis.verdicts import (
     purge_verdict,
     requeue_verdict,
 )
+from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.states import Place

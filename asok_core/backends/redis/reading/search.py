@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import Keys, worker_of
-from asok_core.backends.redis.queries import Found, Order, maybe
-from asok_core.backends.redis.trips import Trips
+from asok_core.backends.redis.reading.queries import Found, Order, maybe
+from asok_core.backends.redis.reading.trips import Trips
 from asok_core.job import JobRecord
 from asok_core.snapshot import JobDetail
 from asok_core.states import Place, Status

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Self
 
-from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link, told
+from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
+from asok_core.backends.redis.explanations import told
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_records
 from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, Refused, Unreachable

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import redis
 
-from asok_core.backends.redis.connection import Link, LinkPool, told
-from asok_core.backends.redis.queries import Command, Query, ScriptQueries, load_commands
+from asok_core.backends.redis.connection import Link, LinkPool
+from asok_core.backends.redis.explanations import told
+from asok_core.backends.redis.reading.queries import Command, Query, ScriptQueries, load_commands
 from asok_core.errors import Refused, Unreachable
 from asok_core.snapshot import Cost
 
 if TYPE_CHECKING:
-    from asok_core.backends.redis.plain import PlainQueries
+    from asok_core.backends.redis.reading.plain import PlainQueries
 
 Queries: TypeAlias = "ScriptQueries | PlainQueries"
 

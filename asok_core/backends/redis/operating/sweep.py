@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
+from asok_core.backends.redis.operating.verdicts import Judge
+from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk
 from asok_core.backends.redis.records import read_records
-from asok_core.backends.redis.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.scripts import Script
-from asok_core.backends.redis.verdicts import Judge
-from asok_core.backends.redis.walks import STRETCH, Stretch, Walk
 from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.job import JobRecord

@@ -11,10 +11,10 @@ import redis
 from asok_core.backends.redis.audit import Operation, operator_name
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operating.scopes import among_newest, freeze, spelled
+from asok_core.backends.redis.operating.sweep import Sweep
+from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scopes import among_newest, freeze, spelled
-from asok_core.backends.redis.sweep import Sweep
-from asok_core.backends.redis.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
 from asok_core.states import Place

@@ -1,0 +1,1 @@
+"""What a worker asks of Redis: claims and outcomes, leases, promotion, recovery."""

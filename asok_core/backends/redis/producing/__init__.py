@@ -1,0 +1,1 @@
+"""What an application asks of Redis: jobs in, results out."""
