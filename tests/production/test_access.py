@@ -21,7 +21,7 @@ PASSWORD = "s3cret/pass:word@1"
 DOCUMENTED = {
     line.split()[2]: line.split()[3:]
     for line in re.findall(
-        r"^ACL SETUSER .*$", (ROOT / "docs" / "redis.md").read_text(), re.MULTILINE
+        r"^ACL SETUSER .*$", (ROOT / "asok_core/backends/redis/README.md").read_text(), re.MULTILINE
     )
 }
 
