@@ -97,6 +97,12 @@ class Reader(Protocol):
     def delayed(self, start: int, count: int) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
+    def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
+        """How many delayed jobs fall due in each of ``count`` stretches of ``width`` seconds.
+
+        The first stretch begins ``now`` (epoch seconds); what is due already is in none.
+        """
+
     def dead(self, start: int, count: int) -> Page:
         """Dead letters, newest first."""
 

@@ -9,6 +9,7 @@ import redis
 from asok_console.tui.app import VIEWS
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.widgets.plot import Plot
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
@@ -368,3 +369,22 @@ async def test_freeze_holds_the_picture(redis_client: redis.Redis, open_console:
         assert "12 pending" not in hand.screen()
         await hand.press("p")
         await hand.sees("12 pending")
+
+
+async def test_the_load_to_come_is_drawn_for_an_hour_and_a_day(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    due = {f"{n}".encode(): now + at for n, at in enumerate((90, 95, 3000, 7200, 200_000))}
+    redis_client.zadd(KEYS.delayed, due)
+    async with open_console(size=(100, 34)) as hand:
+        await hand.press("3")
+        await hand.sees("Due per minute: 3 in the next hour, 2 later")
+        await hand.sees("in 1 h")
+        plot = hand.app.view.query_one(Plot)
+        assert [sum(column) for column in plot._stacks].count(2.0) in (1, 2)
+        await hand.press("w")
+        await hand.sees("Due per quarter of an hour: 4 in the next 24 hours, 1 later")
+        await hand.sees("in 24 h")
+        redis_client.delete(KEYS.delayed)
+        await hand.loses("Due per")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, cast
 
+from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.tui import actions, operations
@@ -14,9 +15,33 @@ from asok_console.tui.figures import until
 from asok_console.tui.plan import Plan
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.plot import Plot, Series
 from asok_core.backends.roles import Reader, Scope
-from asok_core.snapshot import Page, Row
+from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
+
+EVERY = 5.0
+"""Seconds between two looks at the load to come."""
+
+
+class Stretch(NamedTuple):
+    """How far the plot looks ahead: ``columns`` of ``width`` seconds each."""
+
+    name: str
+    end: str
+    unit: str
+    width: float
+    columns: int
+
+
+STRETCHES = (
+    Stretch("next hour", "1 h", "minute", 60.0, 60),
+    Stretch("next 24 hours", "24 h", "quarter of an hour", 900.0, 96),
+)
+
+
+def _whole(figure: float) -> str:
+    return f"{figure:,.0f}" if figure == int(figure) else ""
 
 
 def _due_cell(row: Row, now: float) -> Cell:
@@ -44,8 +69,51 @@ class DelayedView(JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.STRETCHES),
         *operations.operations_of("delayed"),
     ]
+
+    stretch = 0
+    _read_at = 0.0
+
+    def compose_body(self) -> ComposeResult:
+        """The load to come, then the list."""
+        yield Plot("")
+        yield from super().compose_body()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Read the window, and now and then the load to come."""
+        super().show(snapshot)
+        if snapshot.taken_at - self._read_at >= EVERY:
+            self._look_ahead(snapshot)
+
+    def _look_ahead(self, snapshot: Snapshot) -> None:
+        self._read_at = now = snapshot.taken_at
+        stretch = STRETCHES[self.stretch]
+        self.console.poller.ask(
+            "due",
+            lambda reader: reader.due(now, stretch.width, stretch.columns),
+            lambda answer: self._draw(stretch, cast("tuple[int, ...]", answer), snapshot),
+        )
+
+    def _draw(self, stretch: Stretch, counts: Sequence[int], snapshot: Snapshot) -> None:
+        later = max(snapshot.delayed - snapshot.due - sum(counts), 0)
+        after = f", {later:,} later" if later else ""
+        for plot in self.query(Plot):
+            plot.display = bool(snapshot.delayed)
+            plot.show(
+                [Series("due", "calm", tuple(map(float, counts)))],
+                title=f"Due per {stretch.unit}: {sum(counts):,} in the {stretch.name}{after}",
+                since="now",
+                until=f"in {stretch.end}",
+                figure=_whole,
+            )
+
+    def action_stretch(self) -> None:
+        """Let the plot look further ahead, or less far."""
+        self.stretch = (self.stretch + 1) % len(STRETCHES)
+        if self.console.snapshot is not None:
+            self._look_ahead(self.console.snapshot)
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window of the delayed jobs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -51,14 +51,27 @@ class Plot(Widget):
         super().__init__(id=id)
         self.title = title
         self._series: tuple[Series, ...] = ()
-        self._since = ""
+        self._since, self._until = "", "now"
+        self._figure: Callable[[float], str] = rate
         self._stacks: list[list[float]] = []
         self._top = 1.0
 
-    def show(self, series: Sequence[Series], *, title: str, since: str) -> None:
-        """Draw other values. ``since`` names the moment at the left end of the axis."""
+    def show(
+        self,
+        series: Sequence[Series],
+        *,
+        title: str,
+        since: str,
+        until: str = "now",
+        figure: Callable[[float], str] = rate,
+    ) -> None:
+        """Draw other values. ``since`` and ``until`` name the ends of the axis of time.
+
+        ``figure`` writes the figures of the other axis.
+        """
         drawn = self._series, self._since, self.title
         self._series, self._since, self.title = tuple(series), since, title
+        self._until, self._figure = until, figure
         if drawn != (self._series, since, title):
             self._measure()
             self.refresh()
@@ -98,17 +111,17 @@ class Plot(Widget):
 
     def _time_axis(self, tones: Tones) -> list[Segment]:
         width = len(self._stacks)
-        left = fit(self._since, max(width - 3, 0))
-        return [Segment(" " * (AXIS + 1)), Segment(f"{left}now", tones("dim"))]
+        left = fit(self._since, max(width - len(self._until), 0))
+        return [Segment(" " * (AXIS + 1)), Segment(f"{left}{self._until}", tones("dim"))]
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         label = ""
         if line == 0:
-            label = rate(self._top)
+            label = self._figure(self._top)
         elif line == lines - 1:
             label = "0"
         elif lines >= 5 and line == lines // 2 and lines % 2:
-            label = rate(self._top / 2)
+            label = self._figure(self._top / 2)
         segments = [
             Segment(f"{label:>{AXIS - 1}} ", tones("dim")),
             Segment("┤" if label else "│", tones("grid")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from asok_core.backends.redis import parsing
@@ -107,6 +108,18 @@ class RedisReader:
             )
 
         return self._asked(read)
+
+    def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
+        """How many delayed jobs fall due in each of ``count`` stretches of ``width`` seconds.
+
+        The first stretch begins ``now`` (epoch seconds); what is due already is in none.
+        """
+        edges = [now + width * at for at in range(count + 1)]
+        asked = [
+            maybe("ZCOUNT", self.keys.delayed, f"({start:.6f}", f"{end:.6f}")
+            for start, end in pairwise(edges)
+        ]
+        return tuple(each or 0 for each in self._asked(lambda trips: trips.ask(asked)))
 
     def dead(self, start: int, count: int) -> Page:
         """Dead letters, newest first."""
