@@ -43,9 +43,9 @@ class Cause:
         """Letters per slot over the last ``span`` seconds, the oldest first."""
         counts = [0.0] * slots
         for at in self.times:
-            slot = int((at - now + span) * slots / span)
-            if 0 <= slot < slots:
-                counts[slot] += 1
+            since = at - now + span
+            if 0 <= since < span:
+                counts[int(since * slots / span)] += 1
             elif at >= now:
                 counts[-1] += 1
         return tuple(counts)

@@ -43,7 +43,7 @@ class Hand:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         while not true():
-            if loop.time() > deadline:
+            if loop.time() > deadline or self.app._exception is not None:
                 raise AssertionError(f"never came true: {what or true}\n{self.screen()}")
             await asyncio.sleep(0.02)
             await self.pilot.pause()

@@ -13,13 +13,14 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from asok_console.present.numbers import age, duration
-from asok_console.present.text import plain_json, safe, safe_block
+from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import STATUS, job_id, last_line
+from asok_console.tui.cells import STATUS, job_id
 from asok_console.tui.figures import until
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
+from asok_console.tui.screens.texts import rendered
 from asok_console.tui.views.joblist import examples, needs_trust
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
 from asok_core.backends.roles import Scope
@@ -28,11 +29,6 @@ from asok_core.job import JobRecord
 from asok_core.snapshot import JobDetail, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
-
-HIGHLIGHTED = 64_000
-"""Characters up to which a text is coloured; beyond that it takes too long."""
-SHOWN = 200_000
-"""Characters of a text that are shown at all; the rest is for ``copy JSON``."""
 
 
 class JobScreen(Operates, Screen[None]):
@@ -126,7 +122,7 @@ class JobScreen(Operates, Screen[None]):
             self._sections[name] = source
             section = self.query_one(f"#{name}", Static)
             section.display = bool(source)
-            section.update(_rendered(name, source))
+            section.update(rendered(name, source))
         self.refresh_bindings()
 
     def _headline(self) -> Content:
@@ -281,62 +277,3 @@ def _table(facts: Iterator[tuple[str, str]]) -> Content:
         if value
     ]
     return Content("\n").join(lines)
-
-
-def _rendered(name: str, source: object) -> Content:
-    if not source:
-        return Content("")
-    if name == "error":
-        return _traceback(str(source))
-    if name == "attempts":
-        return Content(plain_json([dict(each) for each in cast("tuple[dict[str, str]]", source)],
-                                  indent=2, limit=SHOWN))  # fmt: skip
-    if isinstance(source, str):
-        return _json(_pretty(source))
-    return _json(plain_json(source, indent=2, limit=SHOWN))
-
-
-def _pretty(text: str) -> str:
-    import json
-
-    try:
-        return plain_json(json.loads(text), indent=2, limit=SHOWN)
-    except (ValueError, RecursionError):
-        return safe_block(text, SHOWN)
-
-
-def _json(text: str) -> Content:
-    if len(text) > HIGHLIGHTED:
-        return Content(text)
-    from textual.highlight import highlight
-
-    return highlight(text, language="json")
-
-
-def _traceback(text: str) -> Content:
-    headline = Content.styled(safe(last_line(text), 400), "bold $tone-bad")
-    block = safe_block(text, SHOWN).rstrip()
-    if "\n" not in block:
-        return headline
-    frame = _failing_frame(block)
-    parts = [headline, *([_highlighted(frame)] if frame else []), _highlighted(block)]
-    return Content("\n\n").join(parts)
-
-
-def _failing_frame(traceback: str) -> str:
-    """The innermost frame: the last ``File`` line and the code under it."""
-    lines = traceback.splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith('  File "')]
-    if len(starts) < 2:
-        return ""
-    last = starts[-1]
-    end = next((i for i in range(last + 1, len(lines)) if not lines[i].startswith("    ")), None)
-    return "\n".join(lines[last:end])
-
-
-def _highlighted(text: str) -> Content:
-    if len(text) > HIGHLIGHTED:
-        return Content(text)
-    from textual.highlight import highlight
-
-    return highlight(text, language="pytb")

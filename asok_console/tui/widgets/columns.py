@@ -73,8 +73,9 @@ def fit(text: str, width: int, *, right: bool = False, tail: bool = False) -> st
         return ""
     size = len(text) if text.isascii() else cell_len(text)
     if size > width and tail:
-        while cell_len(text) > width - 1:
-            text = text[1:]
+        # No character takes more than two cells, so this never cuts off too many.
+        while (over := cell_len(text) - width + 1) > 0:
+            text = text[max(over // 2, 1) :]
         return fit("…" + text, width)
     if size > width:
         return set_cell_size(text, width - 1) + "…"
