@@ -203,6 +203,17 @@ class Page(NamedTuple):
     rows: tuple[Row, ...] = ()
 
 
+class Attempt(NamedTuple):
+    """One run of a job that is over. ``verb`` is how: complete, retry, fail, cancel or return."""
+
+    started_at: float | None
+    seconds: float | None
+    verb: str
+    worker: str = ""
+    error: str = ""
+    """The last line of what was raised."""
+
+
 class JobDetail(NamedTuple):
     """All that Redis knows of one job. ``place`` is None when only the record is left."""
 
@@ -213,7 +224,8 @@ class JobDetail(NamedTuple):
     due_at: float | None = None
     worker: str | None = None
     crashes: int = 0
-    attempts: tuple[Mapping[str, str], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""
 
 
 def digest(raw: bytes) -> str:

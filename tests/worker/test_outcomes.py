@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from asok_core.inspector import open_reader
 from asok_core.job import Job
 from asok_core.wire import Keyring, Trust, bury, seal
 from tests.programs import wait_until
@@ -305,3 +307,28 @@ def test_a_dead_letter_list_of_another_type_keeps_the_job(desk: Desk) -> None:
     wait_until(desk.dead, "the dead letter at last")
     assert [letter.id for letter in desk.dead()] == [job.id]
     assert desk.counted("dead") == 1
+
+
+def test_the_attempts_of_a_job_that_failed_are_told_the_last_ten(
+    desk: Desk, worker: Worker
+) -> None:
+    job = desk.enqueue("fail", retries=12, backoff=0)
+    record = desk.reaches(job, "failed")
+    with closing(open_reader(desk.settings)) as reader:
+        detail = reader.job(job.id)
+    assert detail is not None
+    assert [attempt.verb for attempt in detail.attempts] == ["retry"] * 9 + ["fail"]
+    last = detail.attempts[-1]
+    assert last.started_at == record.started_at
+    assert last.seconds is not None
+    assert last.error == (record.error or "").splitlines()[-1]
+    started = [attempt.started_at or 0.0 for attempt in detail.attempts]
+    assert started == sorted(started)
+
+
+def test_a_job_that_goes_well_at_once_carries_no_list_of_attempts(
+    desk: Desk, worker: Worker
+) -> None:
+    job = desk.enqueue("give", 1)
+    desk.reaches(job, "completed")
+    assert not desk.client.hexists(f"asok:job:{job.id}", "attempts")

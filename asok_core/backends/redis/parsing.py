@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from asok_core.backends.redis.records import parse_record
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
-from asok_core.snapshot import COUNTERS, Bucket, ServerInfo, WorkerInfo
+from asok_core.snapshot import COUNTERS, Attempt, Bucket, ServerInfo, WorkerInfo
 
 WORKER_FIELDS = (
     "host",
@@ -33,6 +34,8 @@ RECORD_FIELDS = tuple(
 )
 
 _LARGEST = 2**53
+_LONGEST_HISTORY = 65_536
+"""Bytes of a record's attempts: ten of them take a few thousand."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
 _SCALAR = re.compile(rb'"(status|function|ts)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
 
@@ -45,6 +48,25 @@ def text(raw: object) -> str:
 def raw(name: str) -> bytes:
     """The bytes of a name that ``text`` made, as a command must carry them."""
     return name.encode("utf-8", "surrogateescape")
+
+
+def attempts(reply: object) -> tuple[Attempt, ...]:
+    """The attempts that a record tells of; a line that makes no sense is left out."""
+    if not isinstance(reply, bytes) or len(reply) > _LONGEST_HISTORY:
+        return ()
+    read = (_attempt(line) for line in reply.decode("utf-8", "replace").split("\n"))
+    return tuple(each for each in read if each is not None)
+
+
+def _attempt(line: str) -> Attempt | None:
+    try:
+        started_at, run_ms, verb, worker, error = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(each, str) for each in (verb, worker, error)):
+        return None
+    ran = number(run_ms)
+    return Attempt(number(started_at), None if ran is None else ran / 1000, verb, worker, error)
 
 
 def number(value: object) -> float | None:

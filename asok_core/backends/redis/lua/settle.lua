@@ -43,10 +43,19 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   local status, started_at = STATUS[verb], ARGV[at + 10]
   -- A job that is given back before it was started has a record that says pending already.
   if verb ~= 'return' or started_at ~= '' then
-    write_record(ns, id, { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
+    local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
       'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
       'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
-      'error', ARGV[at + 13], 'worker', process })
+      'error', ARGV[at + 13], 'worker', process }
+    -- Of a job that goes well at once, the record tells it all.
+    if started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0) then
+      local attempts = attempts_with(ns, id, started_at, ARGV[at + 14], verb, process, ARGV[at + 13])
+      if attempts then
+        fields[#fields + 1] = 'attempts'
+        fields[#fields + 1] = attempts
+      end
+    end
+    write_record(ns, id, fields)
   end
   if verb == 'return' then return 1, 0 end
   local run, wait = tonumber(ARGV[at + 14]), tonumber(ARGV[at + 15])

@@ -37,9 +37,14 @@ def find_job(
     job_id: str,
 ) -> JobDetail | None:
     """All there is of a job, or None."""
-    records, crashes = trips.ask(
-        [trips.queries.records([job_id]), maybe("GET", parsing.raw(keys.crashes(job_id)))]
+    records, crashes, history = trips.ask(
+        [
+            trips.queries.records([job_id]),
+            maybe("GET", parsing.raw(keys.crashes(job_id))),
+            maybe("HGET", parsing.raw(keys.job(job_id)), "attempts"),
+        ]
     )
+    attempts = parsing.attempts(history)
     record: JobRecord | None = records.get(job_id)
     until = time.monotonic() + LONGEST
     for place, key, order in _lists(keys, queues, record):
@@ -55,6 +60,7 @@ def find_job(
                     due_at=found.score,
                     worker=worker_of(parts[0]) if parts else None,
                     crashes=parsing.count(crashes),
+                    attempts=attempts,
                 )
     if record is None:
         return None
@@ -64,6 +70,7 @@ def find_job(
         record=record,
         place=Place.FINISHED if finished else None,
         crashes=parsing.count(crashes),
+        attempts=attempts,
     )
 
 
