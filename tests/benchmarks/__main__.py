@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
+from tests.benchmarks.calm import await_calm
 from tests.benchmarks.cases import CASES, Recovery, Size, chosen
 from tests.benchmarks.catalogue import PEERS, Peer
 from tests.benchmarks.stage import Failed, Stage
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             for peer in peers:
                 _say(f"round {number} of {options.rounds}: {peer.name}")
                 for case in timed:
+                    await_calm(options.patience)
                     _perform(peer, case, size, server.tcp_url, results)
     if RECOVER in cases:
         _recover(peers, size, results)
@@ -53,6 +55,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.2, help="for each enqueue case [1.2]")
     parser.add_argument("--stamps", type=int, default=110, help="jobs timed for latency [110]")
     parser.add_argument("--naps", type=int, default=10, help="jobs of a recovery [10]")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        help="seconds to wait, before each case, for a machine that does nothing else [0]",
+    )
     parser.add_argument("--output", type=Path, help="a file to write the table to as well")
     return parser.parse_args(arguments)
 

@@ -198,6 +198,10 @@ class Worker:
         """Resident bytes of all its processes together; shared pages count for each."""
         return sum(_rss(pid) for each in self._processes for pid in _session(each.pid))
 
+    def cpu(self) -> float:
+        """Seconds of processor time that its living processes have used so far."""
+        return sum(_cpu(pid) for each in self._processes for pid in _session(each.pid))
+
     @staticmethod
     def _end_session(process: subprocess.Popen[bytes]) -> None:
         # Some workers put their children into process groups of their own, none into another session.
@@ -228,3 +232,11 @@ def _rss(pid: int) -> int:
         statm = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
         return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
+
+
+def _cpu(pid: int) -> float:
+    with suppress(OSError, IndexError, ValueError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0

@@ -59,6 +59,7 @@ _COSTS = (
     Column("reads per job", "reads", 1, 2),
     Column("commands per job", "commands", 1, 1),
     Column("Redis CPU per job, µs", "cpu", 1e6),
+    Column("worker CPU per job, µs", "worker_cpu", 1e6, ratio=True),
     Column("worker RSS, MiB", "rss", 1 / 2**20),
 )
 
