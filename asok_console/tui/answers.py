@@ -51,9 +51,9 @@ def _file_name() -> str:
 
 
 CANARY = (
-    Field("first", "First", lambda answer, _: _number(answer, MOST_BIRDS, whole=True),
+    Field("first", "Send first", lambda answer, _: _number(answer, MOST_BIRDS, whole=True),
           lambda: str(FIRST)),
-    Field("rate", "Then a second", lambda answer, _: _number(answer, FASTEST, whole=False),
+    Field("rate", "Then, a second", lambda answer, _: _number(answer, FASTEST, whole=False),
           lambda: f"{RATE:g}"),
 )  # fmt: skip
 FILE = (Field("file", "File", _new_file, _file_name),)

@@ -112,6 +112,19 @@ def record(client: redis.Redis, n: int, status: str, now: float, **fields: objec
     client.expire(KEYS.job(this.id), 86_400)
 
 
+def history(client: redis.Redis, n: int, failed_at: float, retries: int = 3) -> None:
+    """The record of a dead letter, with how each of its attempts went."""
+    error, trace = traceback(n)
+    lines = []
+    for attempt in range(retries + 1):
+        at = failed_at - 0.4 - sum(2**k for k in range(attempt + 1, retries + 1)) * 1.02
+        verb = "retry" if attempt < retries else "fail"
+        lines.append(json.dumps([f"{at:.6f}", "312.5", verb, "web-1.1", error]))
+    record(client, n, "failed", failed_at, error=trace, retry_count=retries,
+           started_at=at, finished_at=failed_at, worker="web-1.1",
+           enqueued_at=failed_at - 17.2, attempts="\n".join(lines))  # fmt: skip
+
+
 def recent(client: redis.Redis, count: int) -> None:
     """Jobs that finished lately."""
     now = server_time(client)
@@ -211,6 +224,7 @@ def shop(client: redis.Redis) -> None:
     client.sadd(KEYS.paused, "low")
     delayed(client, 14)
     client.rpush(KEYS.dead, *letters(now, 46))
+    history(client, 5000, now - 40)
     recent(client, 60)
     workers(client)
     traffic(client, "high", 42, failing=0.02, growth=1.0)

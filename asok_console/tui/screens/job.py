@@ -12,23 +12,25 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.present.numbers import age, duration
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import STATUS, job_id
-from asok_console.tui.figures import until
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
+from asok_console.tui.screens.facts import facts, table
+from asok_console.tui.screens.offers import offers
 from asok_console.tui.screens.texts import rendered
+from asok_console.tui.screens.timeline import timeline
 from asok_console.tui.views.joblist import examples, needs_trust
+from asok_console.tui.views.queues import queue_names
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
+from asok_console.tui.widgets.caption import Caption
 from asok_core.backends.roles import Scope
-from asok_core.clock import iso
 from asok_core.job import JobRecord
 from asok_core.snapshot import JobDetail, Row, Snapshot
 from asok_core.states import Place
-from asok_core.wire import Payload, Trust
+from asok_core.wire import Payload
 
 
 class JobScreen(Operates, Screen[None]):
@@ -62,11 +64,10 @@ class JobScreen(Operates, Screen[None]):
         yield Banner()
         yield Static(id="headline")
         with VerticalScroll():
-            yield Static(id="facts")
             for name, title in _SECTIONS:
-                section = Static(id=name, classes="section")
+                section = Caption(id=name, classes="section" if title else "")
                 section.border_title = title
-                section.display = False
+                section.display = not title
                 yield section
         yield ActionLine()
         yield KeyBar()
@@ -114,13 +115,13 @@ class JobScreen(Operates, Screen[None]):
 
     def _rewrite(self) -> None:
         self.query_one("#headline", Static).update(self._headline())
-        self.query_one("#facts", Static).update(_table(self._facts()))
+        self._live()
         for name, source in self._texts().items():
             # A text of kilobytes is coloured once, not with every snapshot.
             if self._sections.get(name) == source:
                 continue
             self._sections[name] = source
-            section = self.query_one(f"#{name}", Static)
+            section = self.query_one(f"#{name}", Caption)
             section.display = bool(source)
             section.update(rendered(name, source))
         self.refresh_bindings()
@@ -148,35 +149,30 @@ class JobScreen(Operates, Screen[None]):
         return str(record.status) if record else str(place or "")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
-        payload, record = self.payload, self.record
-        job = payload.job if payload else None
-        queue = (job.queue if job else None) or (record.queue if record else None)
         if self._unknown and self.row.place is Place.FINISHED:
-            yield "Place", "nothing is known of this id; a record lives for 24 hours"
-            return
-        yield "Place", str(self.place or "only the record is left")
-        yield "Queue", queue or ""
-        if job:
-            yield "Attempt", f"{job.attempt} of {job.attempts}, backoff {job.backoff:g}"
-        elif record and record.retries is not None:
-            yield "Attempts", f"{(record.retry_count or 0) + 1} of {record.retries + 1}"
-        enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
-        yield "Enqueued", _moment(enqueued, now)
-        if self.detail and self.detail.due_at is not None:
-            yield "Due", until(self.detail.due_at, now)
-        yield from _run_of(record, now)
-        if payload and payload.failed_at:
-            yield "Failed", _moment(payload.failed_at, now)
-        yield "Worker", (self.detail.worker if self.detail else None) or (
-            record.worker if record else None
-        ) or ""  # fmt: skip
-        if self.detail and self.detail.crashes:
-            yield "Crashes", f"a process died {self.detail.crashes} times while running it"
-        if payload:
-            yield "Signature", _TRUST.get(payload.trust, str(payload.trust))
-        if payload and payload.problem:
-            yield "Problem", payload.problem
+            return iter((("Place", "nothing is known of this id; a record lives for 24 hours"),))
+        return facts(self.payload, self.record, self.place, self.detail, self._now)
+
+    @property
+    def _now(self) -> float:
+        return self.console.snapshot.taken_at if self.console.snapshot else 0.0
+
+    def _live(self) -> None:
+        """Write what changes by the second, too."""
+        self.query_one("#facts", Caption).write(table(self._facts()))
+        way = self.query_one("#way", Caption)
+        job = self.payload.job if self.payload else None
+        way.display = self.detail is not None
+        if self.detail is not None:
+            way.write(timeline(self.detail, job, self._now))
+        can = self.query_one("#offers", Caption)
+        can.display = not self._unknown
+        can.write(offers(self._possible, self.place, only_reads=self.console.only_reads))
+
+    def _possible(self, action: OperatorAction) -> bool:
+        if action is operations.EDIT:
+            return self.place is Place.DEAD and bool(self.payload and self.payload.job)
+        return self.plan(action) is not None
 
     def _texts(self) -> dict[str, object]:
         payload, record = self.payload, self.record
@@ -186,9 +182,9 @@ class JobScreen(Operates, Screen[None]):
         )
         return {
             "error": error,
+            "traceback": error if error and "\n" in error.strip() else None,
             "arguments": {"args": list(job.args), "kwargs": dict(job.kwargs)} if job else None,
             "result": record.result if record and record.result not in (None, "null") else None,
-            "attempts": self.detail.attempts if self.detail else None,
             "raw": payload.raw.decode(errors="replace") if payload and not job else None,
         }
 
@@ -206,7 +202,8 @@ class JobScreen(Operates, Screen[None]):
             queue=queue if action.place is Place.PENDING else None,
             ids=frozenset((key,)),
         )
-        return Plan(action, scope, 1, examples([self.row]))
+        choices = queue_names(self.console.snapshot) if action.name == "move" else ()
+        return Plan(action, scope, 1, examples([self.row]), choices=choices)
 
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
@@ -241,39 +238,12 @@ class JobScreen(Operates, Screen[None]):
 
 _SECTIONS = (
     ("error", "Error"),
+    ("facts", ""),
+    ("way", "Its way so far"),
+    ("offers", "What can be done"),
     ("arguments", "Arguments"),
     ("result", "Result"),
-    ("attempts", "Attempts"),
+    ("traceback", "Traceback"),
     ("raw", "As it stands in Redis"),
 )
-
-_TRUST = {
-    Trust.SIGNED: "✓ signed with our key",
-    Trust.UNVERIFIED: "not checked",
-    Trust.UNSIGNED: "⚠ unsigned: it never runs until an operator says so",
-    Trust.BAD: "✗ does not match our key",
-    Trust.MALFORMED: "✗ not a job",
-}
-
-
-def _run_of(record: JobRecord | None, now: float) -> Iterator[tuple[str, str]]:
-    if record is None:
-        return
-    yield "Started", _moment(record.started_at, now)
-    yield "Finished", _moment(record.finished_at, now)
-    if record.started_at and record.finished_at:
-        yield "Took", duration(record.finished_at - record.started_at)
-
-
-def _moment(epoch: float | None, now: float) -> str:
-    shown = iso(epoch)
-    return f"{shown}  {age(epoch, now)} ago" if shown else ""
-
-
-def _table(facts: Iterator[tuple[str, str]]) -> Content:
-    lines = [
-        Content.assemble((f"  {name:<10} ", "$tone-dim"), safe(value, 300))
-        for name, value in facts
-        if value
-    ]
-    return Content("\n").join(lines)
+"""From the top: what an operator at three in the morning wants first."""

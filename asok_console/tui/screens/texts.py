@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import cast
 
 from textual.content import Content
 
@@ -25,9 +23,9 @@ def rendered(name: str, source: object) -> Content:
     if not source:
         return Content("")
     if name == "error":
-        return _traceback(str(source))
-    if name == "attempts":
-        source = [dict(each) for each in cast("Sequence[Mapping[str, str]]", source)]
+        return _failure(str(source))
+    if name == "traceback":
+        return _coloured(_bounded(safe_block(str(source), SHOWN).rstrip()), "pytb")
     if isinstance(source, str):
         return _coloured(_bounded(_pretty(source)), "json")
     return _coloured(_bounded(plain_json(source, indent=2, limit=SHOWN)), "json")
@@ -47,21 +45,18 @@ def _bounded(text: str) -> str:
     return "\n".join(lines)
 
 
-def _traceback(text: str) -> Content:
+def _failure(text: str) -> Content:
+    """What was raised, and the frame that raised it."""
     headline = Content.styled(safe(last_line(text), 400), "bold $tone-bad")
     frame = _failing_frame(safe_block(text[-SHOWN:]))
-    block = _bounded(safe_block(text, SHOWN).rstrip())
-    if "\n" not in block:
-        return headline
-    parts = [headline, *([_coloured(frame, "pytb")] if frame else []), _coloured(block, "pytb")]
-    return Content("\n\n").join(parts)
+    return Content("\n").join([headline, *([_coloured(frame, "pytb")] if frame else [])])
 
 
 def _failing_frame(traceback: str) -> str:
     """The innermost frame: the last ``File`` line and the code under it."""
     lines = traceback.splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith('  File "')]
-    if len(starts) < 2:
+    if not starts:
         return ""
     last = starts[-1]
     end = next((i for i in range(last + 1, len(lines)) if not lines[i].startswith("    ")), None)

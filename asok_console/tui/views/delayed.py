@@ -40,10 +40,6 @@ STRETCHES = (
 )
 
 
-def _whole(figure: float) -> str:
-    return f"{figure:,.0f}" if figure == int(figure) else ""
-
-
 def _due_cell(row: Row, now: float) -> Cell:
     shown = until(row.at, now)
     return shown, "warn" if shown == "due" else ""
@@ -106,7 +102,7 @@ class DelayedView(JobListView):
                 title=f"Due per {stretch.unit}: {sum(counts):,} in the {stretch.name}{after}",
                 since="now",
                 until=f"in {stretch.end}",
-                figure=_whole,
+                whole=True,
             )
 
     def action_stretch(self) -> None:

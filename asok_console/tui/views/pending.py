@@ -15,7 +15,7 @@ from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan
 from asok_console.tui.verdict import verdict
 from asok_console.tui.views.joblist import JobListView
-from asok_console.tui.views.queues import plan_for_queue
+from asok_console.tui.views.queues import plan_for_queue, queue_names
 from asok_console.tui.widgets.columns import Column
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
@@ -100,10 +100,7 @@ class PendingView(JobListView):
         plan = super().plan(action)
         if plan is None or action.name != "move":
             return plan
-        snapshot = self.console.snapshot
-        served = {name for worker in snapshot.workers for name in worker.queues} if snapshot else ()
-        known = {queue.name for queue in snapshot.queues} if snapshot else ()
-        return replace(plan, choices=tuple(sorted({*served, *known})))
+        return replace(plan, choices=queue_names(self.console.snapshot))
 
     def _stats(self) -> QueueStats | None:
         snapshot = self.console.snapshot

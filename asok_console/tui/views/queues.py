@@ -24,3 +24,11 @@ def plan_for_queue(
         return None
     scope = Scope(action.place, queue=queue.name, before=before, limit=queue.pending)
     return Plan(action, scope, queue.pending)
+
+
+def queue_names(snapshot: Snapshot | None) -> tuple[str, ...]:
+    """The queues that there are, and those that a worker serves."""
+    if snapshot is None:
+        return ()
+    served = {name for worker in snapshot.workers for name in worker.queues}
+    return tuple(sorted({*served, *(queue.name for queue in snapshot.queues)}))

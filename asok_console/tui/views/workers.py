@@ -106,10 +106,8 @@ def _queue_or_state(line: Line, now: float) -> Cell:
     return (line.job.queue, "dim") if line.job is not None else _state(line.worker, now)
 
 
-def _process(line: Line, _now: float) -> Cell:
-    if line.job is not None:
-        return line.job.process.rpartition(".")[2], "dim"
-    return str(line.worker.pid or "–"), "dim"
+def _pid(line: Line, _now: float) -> Cell:
+    return "" if line.job is not None else (str(line.worker.pid or "–"), "dim")
 
 
 class WorkersView(View):
@@ -126,7 +124,7 @@ class WorkersView(View):
         Column("Memory", 7, _rss, right=True, rank=1),
         Column("Up", 6, _up, right=True, rank=2),
         Column("State", 10, _queue_or_state, rank=3),
-        Column("Pid", 7, _process, right=True, rank=4),
+        Column("Pid", 7, _pid, right=True, rank=4),
     )
 
     def compose_body(self) -> ComposeResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -31,12 +31,19 @@ class Series:
     values: tuple[float, ...]
 
 
-def nice_top(highest: float) -> float:
-    """The end of an axis: the least round number that is high enough."""
+def nice_top(highest: float, *, whole: bool = False) -> float:
+    """The end of an axis: the least round number (``whole``: integer) that is high enough."""
     if highest <= 0 or not math.isfinite(highest):
         return 1.0
+    if whole:
+        highest = max(highest, 1.0)
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(power * step for step in ROUND if power * step >= highest * 0.999)
+    tops = (power * step for step in ROUND)
+    return next(
+        top
+        for top in tops
+        if top >= highest * 0.999 and not (whole and abs(top - round(top)) > 1e-9)
+    )
 
 
 class Plot(Widget):
@@ -52,7 +59,7 @@ class Plot(Widget):
         self.title = title
         self._series: tuple[Series, ...] = ()
         self._since, self._until = "", "now"
-        self._figure: Callable[[float], str] = rate
+        self._whole = False
         self._stacks: list[list[float]] = []
         self._top = 1.0
 
@@ -63,15 +70,15 @@ class Plot(Widget):
         title: str,
         since: str,
         until: str = "now",
-        figure: Callable[[float], str] = rate,
+        whole: bool = False,
     ) -> None:
         """Draw other values. ``since`` and ``until`` name the ends of the axis of time.
 
-        ``figure`` writes the figures of the other axis.
+        ``whole`` says that they are counts, so that the other axis has no fractions.
         """
         drawn = self._series, self._since, self.title
         self._series, self._since, self.title = tuple(series), since, title
-        self._until, self._figure = until, figure
+        self._until, self._whole = until, whole
         if drawn != (self._series, since, title):
             self._measure()
             self.refresh()
@@ -79,6 +86,7 @@ class Plot(Widget):
     def on_resize(self) -> None:
         """Pool the values anew for the width."""
         self._measure()
+        self.refresh()
 
     def _measure(self) -> None:
         width = max(self.size.width - AXIS - 1 - MARGIN, 1)
@@ -87,7 +95,8 @@ class Plot(Widget):
         # Buckets share the width as evenly as whole cells allow.
         places = range(width if length else 0)
         self._stacks = [[band[x * length // width] for band in bands] for x in places]
-        self._top = nice_top(max((sum(stack) for stack in self._stacks), default=0))
+        highest = max((sum(stack) for stack in self._stacks), default=0)
+        self._top = nice_top(highest, whole=self._whole)
 
     def render_line(self, y: int) -> Strip:
         """One line: the heading, a row of the plot, or the axis."""
@@ -113,6 +122,11 @@ class Plot(Widget):
         width = len(self._stacks)
         left = fit(self._since, max(width - len(self._until), 0))
         return [Segment(" " * (AXIS + 1)), Segment(f"{left}{self._until}", tones("dim"))]
+
+    def _figure(self, value: float) -> str:
+        if not self._whole:
+            return rate(value)
+        return f"{value:,.0f}" if value == round(value) else ""
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         label = ""

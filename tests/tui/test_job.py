@@ -1,0 +1,104 @@
+"""The screen of one job: its way so far, and what can be done with it."""
+
+from __future__ import annotations
+
+import json
+
+import redis
+
+from asok_console.tui.screens.timeline import known_attempts
+from asok_core.job import JobRecord
+from asok_core.snapshot import Attempt
+from asok_core.states import Status
+from tests.tui import seed
+from tests.tui.conftest import Open
+from tests.tui.seed import KEYS
+
+
+async def test_every_attempt_is_told_with_its_wait_and_its_end(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 1))
+    seed.history(redis_client, 5000, now - 40)
+    async with open_console(size=(130, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        await hand.sees("↻ failed, to be retried")
+        await hand.sees("✗ failed for good")
+        lines = [line for line in hand.screen().splitlines() if "ran 312 ms" in line]
+        assert len(lines) == 4
+        assert all("waited" in line and "on web-1.1" in line for line in lines)
+        assert "TimeoutError: gateway took longer" in lines[0]
+        assert "no times of them" not in hand.screen()
+
+
+async def test_attempts_that_redis_does_not_know_are_not_made_up(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 1))
+    async with open_console(size=(100, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        await hand.sees("3 earlier attempts: Redis keeps no times of them")
+        await hand.sees("✗ became a dead letter")
+
+
+async def test_what_can_be_done_is_said_and_why_the_rest_cannot(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 1))
+    seed.pending(redis_client, "default", 2, first=1, age=5)
+    async with open_console(size=(110, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        await hand.sees("put the dead letter back into its queue")
+        await hand.sees("cancel: only of what waits in its queue or waits for its time")
+        await hand.sees("trust and requeue: its signature is good as it is")
+        await hand.press("escape", "2")
+        await hand.sees("1 of 2")
+        await hand.press("j", "enter")
+        await hand.sees("let the job be the next that a worker takes")
+        await hand.sees("edit, requeue, purge, trust and requeue: only of what is a dead letter")
+        await hand.press("f")
+        await hand.sees("Move 1 job to the front?")
+        await hand.press("tab", "enter")
+        await hand.sees("Moved 1 job")
+        (front,) = redis_client.lrange(KEYS.queue("default"), -1, -1)
+        assert seed.job_id(2).encode() in front
+    async with open_console(size=(110, 50), read_only=True) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        await hand.sees("this session only reads")
+
+
+async def test_a_history_that_was_tampered_with_is_passed_over(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 1))
+    lines = ["[1]", '{"a": 1}', json.dumps(["x", "y", "z\x1b", "", ""])]
+    seed.record(redis_client, 5000, "failed", now, attempts="\n".join(lines))
+    async with open_console(size=(100, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        await hand.sees("? z␛")
+
+
+def test_a_run_that_the_list_does_not_tell_of_is_taken_from_the_record() -> None:
+    kept = [Attempt(10.0, 1.0, "retry", "w.1", "E: x")]
+
+    def record(status: Status, started: float, finished: float | None = None) -> JobRecord:
+        return JobRecord("a", status, started_at=started, finished_at=finished, worker="w.2")
+
+    running = known_attempts(kept, record(Status.RUNNING, 20.0))
+    assert running == [*kept, Attempt(20.0, None, "run", "w.2")]
+    done = known_attempts((), record(Status.COMPLETED, 20.0, 22.5))
+    assert done == [Attempt(20.0, 2.5, "complete", "w.2")]
+    assert known_attempts(kept, record(Status.RETRYING, 10.0)) == kept
+    assert known_attempts((), None) == []
