@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions
+from asok_console.tui import actions, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
@@ -133,13 +133,18 @@ class ConsoleApp(App[None]):
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for signum in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(signum, self.exit, None, 128 + signum)
+                loop.add_signal_handler(signum, self._leave, 128 + signum)
+            terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.poller.start()
         self.view.focus_list()
         if self.session.filter and isinstance(self.view, JobListView):
             self.view.begin_with(self.session.filter)
+
+    def _leave(self, code: int) -> None:
+        terminal.leave_within(terminal.PATIENCE, code)
+        self.exit(None, code)
 
     def on_unmount(self) -> None:
         """Stop reading. The threads end by themselves."""
