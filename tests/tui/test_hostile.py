@@ -28,9 +28,9 @@ def looks_whole(hand: Hand) -> None:
     strips = hand.app.screen._compositor.render_strips()
     assert [strip.cell_length for strip in strips] == [SIZE[0]] * SIZE[1]
     lines = hand.screen().split("\n")
-    assert "◆ Asok" in lines[0], hand.screen()
+    assert "◆ Asok" in lines[0], ascii(hand.screen())
     bad = {hex(ord(c)) for c in "".join(lines) if unicodedata.category(c) in HIDDEN}
-    assert not bad, hand.screen()
+    assert not bad, ascii(hand.screen())
 
 
 async def look_everywhere(hand: Hand, letters: int = 1) -> None:
@@ -67,7 +67,7 @@ async def look_everywhere(hand: Hand, letters: int = 1) -> None:
     assert app.snapshot is not None
     before = app.snapshot.taken_at
     await hand.until(lambda: app.snapshot and app.snapshot.taken_at > before, "another snapshot")
-    assert not failures, hand.screen()
+    assert not failures, ascii(hand.screen())
 
 
 PLACES = ("pending", "delayed", "jobs", "workers")

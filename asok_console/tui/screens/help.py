@@ -47,18 +47,23 @@ def help_text(view: str, *, read_only: bool) -> Content:
     """What can be done in a view, grouped."""
     groups: dict[str, list[actions.Action]] = {}
     for action in operations.ALL:
-        operates = isinstance(action, actions.OperatorAction)
-        if (action.views and view not in action.views) or (operates and read_only):
+        if (action.views and view not in action.views) or (read_only and _changes(action)):
             continue
         groups.setdefault(action.group, []).append(action)
     lines = [Content.styled(f"Keys in {actions.VIEW_TITLES[view]}", "bold $primary")]
+    if read_only:
+        lines += [Content(""), Content.styled("This session only reads.", "$warning")]
     for group in ("Act", "Mark", "Move", "Show", "Get around"):
         if group in groups:
             lines += [Content(""), Content.styled(group, "bold $tone-title")]
             lines += [_line(action) for action in groups[group]]
-    if read_only:
-        lines += [Content(""), Content.styled("This session only reads.", "$warning")]
     return Content("\n").join(lines)
+
+
+def _changes(action: actions.Action) -> bool:
+    if isinstance(action, actions.OperatorAction):
+        return action.changes
+    return action in actions.EDITING
 
 
 def _line(action: actions.Action) -> Content:
