@@ -34,9 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view",
         metavar="VIEW",
-        default="overview",
         type=_view,
-        help=f"the view to begin with: {', '.join(VIEWS)}",
+        help=f"the view to begin with: {', '.join(VIEWS)} [the last one]",
     )
     parser.add_argument(
         "--filter",
@@ -48,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         metavar="TIME",
         type=_interval,
-        default=1.0,
-        help="time between two readings, as 500ms or 2s (default 1s)",
+        help="time between two readings, as 500ms or 2s [the last one, at first 1s]",
     )
 
 
@@ -80,9 +78,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         # Before the screen is taken: a wrong URL is told in one line, with exit code 3.
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
+        from asok_console.tui import remembered
         from asok_console.tui.app import ConsoleApp
         from asok_console.tui.session import Session
 
+        last = remembered.recall()
         app = ConsoleApp(
             Session(
                 reader=reader,
@@ -90,13 +90,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 target="embedded Redis" if args.demo else first.server.url,
                 protected=args.protected or settings.console_protected,
                 demo=args.demo,
-                view=args.view,
+                view=args.view or last.view,
                 filter=args.filter,
                 dead_cap=settings.dlq_max,
-                interval=args.interval,
+                interval=args.interval or last.interval,
+                theme=last.theme,
             )
         )
         app.run()
+        if not args.demo:
+            kept = remembered.Remembered(app.interval, app.theme, app.view_name)
+            remembered.remember(kept)
         return app.return_code or 0
 
 
