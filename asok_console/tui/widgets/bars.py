@@ -216,11 +216,12 @@ class KeyBar(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._spans: list[tuple[int, int, str]] = []
+        self._following = False
         self._content = Content("")
 
     def on_mount(self) -> None:
         """Follow what is valid."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._follow())
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._follow_soon())
 
     def on_resize(self) -> None:
         """Show as many as fit."""
@@ -230,7 +231,14 @@ class KeyBar(Widget):
         """The line."""
         return self._content
 
+    def _follow_soon(self) -> None:
+        # Turning to another view tells several times that the keys changed.
+        if not self._following:
+            self._following = True
+            self.call_later(self._follow)
+
     def _follow(self) -> None:
+        self._following = False
         content = self._compose_keys()
         if content != self._content:
             self._content = content

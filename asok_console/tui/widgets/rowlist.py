@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -103,6 +103,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
         self._drawn: dict[int, Strip] = {}
+        self._brushed: tuple[Tones, Style, int]
 
     @property
     def row(self) -> T | None:
@@ -282,22 +283,29 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     def _refresh_changed(self) -> None:
         # Most lines are as they were: what is not drawn again is not sent over SSH either.
         top = round(self.scroll_y)
+        brush = self._brush()
         for y in range(self.size.height):
-            if self._drawn.get(y) != self._line(y):
+            if self._drawn.get(y) != self._line(y, *brush):
                 self.refresh_line(y + top)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a part of the screen. What they have in common is found out once."""
+        self._brushed = self._brush()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the heading, a row, a placeholder or nothing."""
-        strip = self._drawn[y] = self._line(y)
+        strip = self._drawn[y] = self._line(y, *self._brushed)
         return strip
 
-    def _line(self, y: int) -> Strip:
-        tones: Tones = self.app.tones  # type: ignore[attr-defined]
+    def _brush(self) -> tuple[Tones, Style, int]:
         width = self.scrollable_content_region.width
         if width != self._width:
             # The scrollbar came or went.
             self._place()
-        base = self.rich_style
+        return self.app.tones, self.rich_style, width  # type: ignore[attr-defined]
+
+    def _line(self, y: int, tones: Tones, base: Style, width: int) -> Strip:
         if y == 0:
             return self._strip(self._heading(tones), width, base)
         position = round(self.scroll_y) + y - 1
@@ -334,8 +342,7 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             cell = placed.column.cell(row, self.now)
             text, tone = cell if isinstance(cell, tuple) else (cell, "")
             text = placed.fitted(safe(text, CELL_LIMIT))
-            segments.append(Segment(text, tones(tone)))
-            segments.append(Segment(" " * GAP))
+            segments.append(Segment(text + " " * GAP, tones(tone)))
         return segments
 
     @property
