@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions, terminal
+from asok_console.tui import actions, palette, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
@@ -304,16 +304,7 @@ class ConsoleApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, for the command palette."""
-        for active in screen.active_bindings.values():
-            binding, node = active.binding, active.node
-            if binding.description and active.enabled:
-                yield SystemCommand(
-                    f"{binding.description[0].upper()}{binding.description[1:]}",
-                    binding.tooltip or "",
-                    lambda binding=binding, node=node: self.call_next(
-                        self.run_action, binding.action, node
-                    ),
-                )
+        return palette.commands(self, screen)
 
     async def _shutdown(self) -> None:
         # Threads may still answer while the screens are taken down one by one.

@@ -293,3 +293,23 @@ async def test_causes_and_queues_are_sorted_otherwise(
         assert newest.text.startswith("TimeoutError")
         await hand.press("s")
         await hand.sees("by first")
+
+
+async def test_the_palette_knows_every_action_that_is_possible_now(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    async with open_console(size=(100, 40)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 3")
+
+        def titles() -> set[str]:
+            return {each.title for each in hand.app.get_system_commands(hand.app.screen)}
+
+        assert {"Canary", "Export", "Requeue", "Purge all", "Edit", "By cause"} <= titles()
+        assert not {"Move", "Quiet", "Sort", "Trust and requeue"} & titles()
+        await hand.press("ctrl+p")
+        await hand.press(*"canary")
+        await hand.sees("requeue a few first")
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, Ask))

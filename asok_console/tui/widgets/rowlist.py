@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,28 +14,20 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from asok_console.present.text import safe
 from asok_console.tui.theme import Tones
-from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
-
-T = TypeVar("T")
+from asok_console.tui.widgets.columns import Column, Placed, lay_out
+from asok_console.tui.widgets.rowdrawing import GUTTER, heading, line
+from asok_console.tui.widgets.window import T, Window
 
 MARGIN = 80
 """Rows loaded above and below the visible ones, so that scrolling and a shifting list stay covered."""
 
-CELL_LIMIT = 400
-"""Characters of a cell that are looked at: no terminal is wider in one column."""
 
-GUTTER = 2
-"""Cells at the left for the glyphs of cursor and mark."""
-
-
-class RowList(ScrollView, Generic[T], can_focus=True):
+class RowList(Window[T], ScrollView, can_focus=True):
     """Rows under a fixed heading line, with a cursor and marks that hold to each row's key.
 
     Feed it whole (``show_rows``) or in windows (``show_page``, as it asks by ``WindowNeeded``). When
-    rows shift, the cursor's row stays on its line of the screen; when it is gone, the cursor stays
-    at its place in the list. The cursor never wraps around.
+    rows shift, the cursor's row stays on its line of the screen. The cursor never wraps around.
     """
 
     DEFAULT_CSS = """
@@ -85,18 +77,11 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         empty: str = "Nothing here.",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(id=id)
-        self.key_of = key_of
+        Window.__init__(self, key_of)
+        ScrollView.__init__(self, id=id)
         self.empty = empty
-        self.total = 0
-        self.cursor = 0
-        self.cursor_key: str | None = None
-        self.marks: dict[str, T] = {}
         self.now = 0.0
         self._columns = tuple(columns)
-        self._start = 0
-        self._rows: list[T] = []
-        self._known = False
         self._whole = False
         self._asked: tuple[int, int] | None = None
         self._chasing = False
@@ -106,25 +91,10 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         self._brushed: tuple[Tones, Style, int]
 
     @property
-    def row(self) -> T | None:
-        """The row under the cursor, or None where there is none or it is not loaded yet."""
-        return self.row_at(self.cursor)
-
-    @property
-    def loaded(self) -> Sequence[T]:
-        """The rows in memory, in order."""
-        return self._rows
-
-    @property
     def visible_rows(self) -> list[T]:
         """The rows on the screen now."""
         first = round(self.scroll_y)
         return [r for r in (self.row_at(first + i) for i in range(self._page)) if r is not None]
-
-    def row_at(self, position: int) -> T | None:
-        """The row at a position, if it is loaded."""
-        index = position - self._start
-        return self._rows[index] if 0 <= index < len(self._rows) else None
 
     def show_rows(self, rows: Sequence[T], now: float) -> None:
         """Show the whole of a short list."""
@@ -133,9 +103,8 @@ class RowList(ScrollView, Generic[T], can_focus=True):
 
     def show_page(self, start: int, total: int, rows: Sequence[T], now: float) -> None:
         """Show a window of a long list: ``rows`` from position ``start`` out of ``total``."""
-        found = self._find(start, rows)
         grown = total - self.total
-        gone = found is None and not self._whole and self._lost(start, rows)
+        gone = not self._whole and self.lost_in(start, rows)
         if gone and grown > 0 and not self._chasing:
             # New rows at the top pushed ours out of the window: look for it where it went.
             self._chasing = True
@@ -143,23 +112,20 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             return
         self._chasing = False
         self._asked = None
-        self._start, self._rows, self.total, self.now = start, list(rows), total, now
-        self._known = True
+        self.now = now
+        shifted = self.take(start, total, rows)
         self._resize()
-        if found is not None:
-            self._shift_to(found)
-        else:
-            self.cursor = max(min(self.cursor, total - 1), 0)
-            if self._covers(self.cursor) or not total:
-                self._hold()
+        if shifted:
+            top = max(min(round(self.scroll_y) + shifted, total - self._page), 0)
+            self.scroll_to(y=top, animate=False, force=True)
         self._refresh_changed()
         self._ask()
 
     def forget(self) -> None:
         """Empty the list until it is fed again: another queue or filter is to be shown."""
-        self._rows, self._start, self.total, self.cursor = [], 0, 0, 0
-        self.cursor_key, self._asked = None, None
-        self._known = self._whole = self._chasing = False
+        self.drop()
+        self._asked = None
+        self._whole = self._chasing = False
         self._resize()
         self.scroll_to(y=0, animate=False)
         self.refresh()
@@ -169,19 +135,13 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         self._asked = None
         self._ask(again=True)
 
-    def set_columns(self, columns: Sequence[Column[T]]) -> None:
-        """Show other columns."""
-        self._columns = tuple(columns)
-        self._place()
-        self.refresh()
-
     def move_to(self, position: int) -> None:
         """Put the cursor on a position and bring it into view."""
         position = max(min(position, self.total - 1), 0)
         before = self.cursor
         if position != before:
             self.cursor = position
-            self._hold()
+            self.hold()
         top = round(self.scroll_y)
         if position < top:
             self.scroll_to(y=position, animate=False)
@@ -192,13 +152,6 @@ class RowList(ScrollView, Generic[T], can_focus=True):
             self.refresh_line(changed + 1)
         self._ask()
         self.post_message(self.Moved(self))
-
-    def find_key(self, key: str) -> int | None:
-        """The position of a key among the loaded rows."""
-        for index, row in enumerate(self._rows):
-            if self.key_of(row) == key:
-                return self._start + index
-        return None
 
     def toggle_mark(self) -> None:
         """Mark or unmark the cursor's row and go on to the next."""
@@ -307,43 +260,24 @@ class RowList(ScrollView, Generic[T], can_focus=True):
 
     def _line(self, y: int, tones: Tones, base: Style, width: int) -> Strip:
         if y == 0:
-            return self._strip(self._heading(tones), width, base)
+            return self._strip(heading(self._placed, tones), width, base)
         position = round(self.scroll_y) + y - 1
         if not self.total:
-            line = f"  {self.empty if self._known else 'Reading …'}" if y == 2 else ""
-            return self._strip([Segment(line, tones("dim"))], width, base)
+            said = f"  {self.empty if self._known else 'Reading …'}" if y == 2 else ""
+            return self._strip([Segment(said, tones("dim"))], width, base)
         if position >= self.total:
             return Strip.blank(width, base)
         row = self.row_at(position)
         if row is None:
             return self._strip([Segment("  ·", tones("grid"))], width, base)
-        if position == self.cursor:
+        current, marked = position == self.cursor, self.key_of(row) in self.marks
+        if current:
             base += tones.cursor if self.has_focus else tones.cursor_blurred
-        return self._strip(self._cells(row, position, tones), width, base)
+        cells = line(self._placed, row, self.now, tones, current=current, marked=marked)
+        return self._strip(cells, width, base)
 
-    def _strip(self, segments: list[Segment], width: int, base: Style) -> Strip:
+    def _strip(self, segments: Iterable[Segment], width: int, base: Style) -> Strip:
         return Strip(segments).adjust_cell_length(width, base).apply_style(base)
-
-    def _heading(self, tones: Tones) -> list[Segment]:
-        style = tones("title")
-        segments = [Segment(" " * GUTTER, style)]
-        for placed in self._placed:
-            title = placed.fitted(placed.column.title)
-            segments.append(Segment(title + " " * GAP, style))
-        return segments
-
-    def _cells(self, row: T, position: int, tones: Tones) -> list[Segment]:
-        marked = self.key_of(row) in self.marks
-        segments = [
-            Segment("▸" if position == self.cursor else " ", tones("info")),
-            Segment("●" if marked else " ", tones("mark")),
-        ]
-        for placed in self._placed:
-            cell = placed.column.cell(row, self.now)
-            text, tone = cell if isinstance(cell, tuple) else (cell, "")
-            text = placed.fitted(safe(text, CELL_LIMIT))
-            segments.append(Segment(text + " " * GAP, tones(tone)))
-        return segments
 
     @property
     def _page(self) -> int:
@@ -356,42 +290,12 @@ class RowList(ScrollView, Generic[T], can_focus=True):
     def _resize(self) -> None:
         self.virtual_size = Size(self.size.width, self.total + 1)
 
-    def _covers(self, position: int) -> bool:
-        return self._start <= position < self._start + len(self._rows)
-
-    def _hold(self) -> None:
-        row = self.row
-        self.cursor_key = None if row is None else self.key_of(row)
-
-    def _find(self, start: int, rows: Sequence[T]) -> int | None:
-        if self.cursor_key is None:
-            return None
-        for index, row in enumerate(rows):
-            if self.key_of(row) == self.cursor_key:
-                return start + index
-        return None
-
-    def _lost(self, start: int, rows: Sequence[T]) -> bool:
-        return self.cursor_key is not None and start <= self.cursor < start + len(rows)
-
-    def _shift_to(self, position: int) -> None:
-        by = position - self.cursor
-        self.cursor = position
-        if by:
-            top = max(min(round(self.scroll_y) + by, self.total - self._page), 0)
-            self.scroll_to(y=top, animate=False, force=True)
-
     def _ask(self, *, again: bool = False) -> None:
         if self._whole or not self.size.height:
             return
         first = round(self.scroll_y)
         last = first + self._page
-        loaded = (
-            self._known
-            and self._start <= first
-            and (min(last, self.total) <= self._start + len(self._rows))
-        )
-        if loaded and not again:
+        if self.holds_all(first, last) and not again:
             return
         start = max(first - MARGIN, 0)
         wanted = (start, last + MARGIN - start)
