@@ -22,6 +22,8 @@ SCENES: dict[str, tuple[str, ...]] = {
     "job": ("6", "enter"),
     "requeue": ("6", "space", "space", "space", "r"),
     "purge": ("6", "D"),
+    "canary": ("6", "v", "C", "enter"),
+    "move": ("2", "j", "space", "space", "M"),
     "help": ("6", "question_mark"),
 }
 """Keys that lead to each picture."""

@@ -217,7 +217,7 @@ async def test_pending_jobs_go_to_the_front_and_to_another_queue(
         await hand.press("j", "space", "space", "M")
         await fill(hand, queue="lwo")
         await hand.sees("there is no queue 'lwo'")
-        await hand.sees("there are high, low")
+        await hand.sees("one of high, low")
         await fill(hand, queue="low")
         await hand.press("enter")
         await hand.sees("Move 2 jobs to queue 'low'?")

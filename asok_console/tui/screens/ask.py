@@ -100,8 +100,10 @@ class Ask(ModalScreen[Plan]):
 
     def _check(self) -> None:
         problem = self._problem()
+        # Nothing is wrong yet where nothing was typed yet.
+        told = problem and all(self._answered().answers.values())
         self.query_one("#verdict", Static).update(
-            Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if problem else ""
+            Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if told else ""
         )
         twin = "" if problem else f"Same as  {twins.abridged(self._answered())}"
         self.query_one("#twin", Static).update(Content.styled(safe(twin), "$tone-dim"))
@@ -111,4 +113,4 @@ class Ask(ModalScreen[Plan]):
 def _choices(plan: Plan) -> str:
     others = [name for name in plan.choices if name != plan.scope.queue]
     more = f" and {len(others) - MOST_CHOICES} more" if len(others) > MOST_CHOICES else ""
-    return "there are " + ", ".join(others[:MOST_CHOICES]) + more if others else "there is no other"
+    return "one of " + ", ".join(others[:MOST_CHOICES]) + more if others else "there is no other"

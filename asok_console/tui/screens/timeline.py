@@ -19,6 +19,9 @@ from asok_core.states import Place, Status
 KEPT = 10
 """Attempts that a record tells of at most."""
 
+CLOCK = 10
+"""Cells for the time of day."""
+
 VERBS = {
     "complete": ("✓ completed", "good"),
     "retry": ("↻ failed, to be retried", "warn"),
@@ -51,7 +54,7 @@ def timeline(detail: JobDetail, job: Job | None, now: float) -> Content:
     """The lines of a job's way, oldest first."""
     record = detail.record
     attempts = known_attempts(detail.attempts, record)
-    lines = [_line(moment, now) for moment in _moments(detail, job, attempts, now)]
+    lines = [_line(moment) for moment in _moments(detail, job, attempts, now)]
     untold = (job.retry_count if job else (record.retry_count or 0) if record else 0) - sum(
         attempt.verb == "retry" for attempt in attempts
     )
@@ -59,10 +62,10 @@ def timeline(detail: JobDetail, job: Job | None, now: float) -> Content:
         who = "its record was written by the framework" if record and record.foreign else (
             "Redis keeps no times of them"
         )  # fmt: skip
-        more = f"{'':<24}{untold} earlier attempt{'' if untold == 1 else 's'}: {who}"
+        more = f"{'':<{CLOCK}}{untold} earlier attempt{'' if untold == 1 else 's'}: {who}"
         lines.insert(1 if lines else 0, Content.styled(more, "$tone-dim"))
     elif len(attempts) == KEPT:
-        lines.insert(1, Content.styled(f"{'':<24}the last {KEPT} attempts", "$tone-dim"))
+        lines.insert(1, Content.styled(f"{'':<{CLOCK}}the last {KEPT} attempts", "$tone-dim"))
     return Content("\n").join(lines)
 
 
@@ -95,8 +98,8 @@ def _moments(
         if attempt.verb == "run" and attempt.started_at is not None:
             ran = max(now - attempt.started_at, 0.0)
         beside = (
-            f"waited {duration(waited)}" if waited is not None and waited >= 0 else "",
-            f"ran {duration(ran)}" if ran is not None else "",
+            f"waited {duration(waited):<7}" if waited is not None and waited >= 0 else "",
+            f"ran {duration(ran):<7}" if ran is not None else "",
             f"on {attempt.worker}" if attempt.worker else "",
             attempt.error,
         )
@@ -121,11 +124,10 @@ def _standing(
         yield Moment(at, "✗ became a dead letter", "bad")
 
 
-def _line(moment: Moment, now: float) -> Content:
+def _line(moment: Moment) -> Content:
     shown = (iso(moment.at) or "")[11:19] if moment.at is not None else ""
-    ago = f"{age(moment.at, now)} ago" if moment.at is not None and moment.at <= now else ""
     return Content.assemble(
-        (f"{shown:<8}  {ago:>12}  ", "$tone-dim"),
-        (f"{safe(moment.what, 40):<25}", f"$tone-{moment.tone}" if moment.tone else ""),
+        (f"{shown:<{CLOCK}}", "$tone-dim"),
+        (f"{safe(moment.what, 40):<26}", f"$tone-{moment.tone}" if moment.tone else ""),
         (safe("  ".join(moment.beside), 300), "$tone-dim"),
     )
