@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
@@ -28,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         version = ".".join(map(str, server_version(server.binary) or ()))
         told = f"Redis {version} on this machine, TCP over loopback for all, nothing saved to disk"
         timed = [case for case in cases if case in CASES]
-        for number in range(1, options.rounds + 1 if timed else 1):
+        rounds = _rounds(options.rounds, options.minutes * 60) if timed else ()
+        number = 0
+        for number in rounds:
             for peer in peers:
                 _say(f"round {number} of {options.rounds}: {peer.name}")
                 for case in timed:
@@ -36,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
                     _perform(peer, case, size, server.tcp_url, results)
     if RECOVER in cases:
         _recover(peers, size, results)
-    text = markdown(results, peers, told, options.rounds)
+    text = markdown(results, peers, told, max(1, number))
     sys.stdout.write(text)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
@@ -49,10 +52,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="*", default=[], metavar="PEER", choices=[*names, []])
     parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES, RECOVER, []])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=13, help="for the rounds; fewer then [13]")
     parser.add_argument(
         "--share", type=float, default=1.0, help="of each peer's jobs of a drain [1]"
     )
-    parser.add_argument("--seconds", type=float, default=1.2, help="for each enqueue case [1.2]")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each enqueue case [1]")
     parser.add_argument("--stamps", type=int, default=110, help="jobs timed for latency [110]")
     parser.add_argument("--naps", type=int, default=10, help="jobs of a recovery [10]")
     parser.add_argument(
@@ -63,6 +67,15 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, help="a file to write the table to as well")
     return parser.parse_args(arguments)
+
+
+def _rounds(most: int, seconds: float) -> Iterator[int]:
+    """Numbers of rounds, as long as there is time for another like those before."""
+    begun = time.monotonic()
+    for number in range(1, most + 1):
+        yield number
+        if (time.monotonic() - begun) * (number + 1) / number > seconds:
+            return
 
 
 def _perform(peer: Peer, case: str, size: Size, url: str, results: Results) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import struct
 import time
 
 MARKS = "BENCH_MARKS"
@@ -17,7 +16,6 @@ MARKS = "BENCH_MARKS"
 NAP = 1.0
 """Seconds a ``nap`` takes."""
 
-STAMP = struct.Struct("d")
 _file = os.open(os.environ[MARKS], os.O_WRONLY | os.O_APPEND) if MARKS in os.environ else -1
 
 
@@ -29,7 +27,7 @@ def mark() -> bool:
 
 def stamp(sent: float) -> bool:
     """Tell how many seconds after ``sent`` (epoch) it began."""
-    os.write(_file, STAMP.pack(time.time() - sent))
+    os.write(_file, f"stamp {time.time() - sent:.6f}\n".encode())
     return True
 
 
