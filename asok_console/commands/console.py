@@ -95,6 +95,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 dead_cap=settings.dlq_max,
                 interval=args.interval or last.interval,
                 theme=last.theme,
+                first=first,
             )
         )
         app.run()

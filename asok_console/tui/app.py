@@ -70,7 +70,12 @@ class ConsoleApp(App[None]):
         self.failing = ""
         self.frozen = False
         self.view_name = session.view
-        self.poller = Poller(session.reader, self.post_message, interval=session.interval)
+        self.poller = Poller(
+            session.reader,
+            self.post_message,
+            interval=session.interval,
+            at_once=session.first is None,
+        )
         self.acting = Acting(self, Access(session.reader, session.operator))
         self.views = {view.NAME: view() for view in VIEWS}
         self._closing_down = False
@@ -137,6 +142,8 @@ class ConsoleApp(App[None]):
             terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
+        if self.session.first is not None:
+            self.post_message(SnapshotTaken(self.session.first))
         self.poller.start()
         self.view.focus_list()
         if self.session.filter and isinstance(self.view, JobListView):

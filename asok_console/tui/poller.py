@@ -71,10 +71,16 @@ class Poller(threading.Thread):
         reader: Where to read from.
         post: Takes a message from any thread, such as ``App.post_message``.
         interval: Time between two snapshots, seconds.
+        at_once: Whether the first is taken at once, and not after the interval.
     """
 
     def __init__(
-        self, reader: Reader, post: Callable[[Message], object], *, interval: float
+        self,
+        reader: Reader,
+        post: Callable[[Message], object],
+        *,
+        interval: float,
+        at_once: bool = True,
     ) -> None:
         super().__init__(name="asok-poller", daemon=True)
         self._reader = reader
@@ -83,7 +89,7 @@ class Poller(threading.Thread):
         self._requests: dict[str, _Request] = {}
         self._wake = threading.Condition()
         self._stopped = False
-        self._hurried = True
+        self._hurried = at_once
         self._wants_jobs = False
         self._jobs_due = 0.0
 
@@ -137,7 +143,7 @@ class Poller(threading.Thread):
     def run(self) -> None:
         """Read until stopped."""
         failures = 0
-        due = 0.0
+        due = time.monotonic() + self._interval
         while True:
             request = self._next(due)
             if self._stopped:

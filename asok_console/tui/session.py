@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from asok_console.tui.theme import THEMES
 from asok_core.backends.roles import Operator, Reader
+from asok_core.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,5 @@ class Session:
     interval: float = 1.0
     dead_cap: int = 100_000
     theme: str = THEMES[0].name
+    first: Snapshot | None = None
+    """What was read already, to be shown at once."""

@@ -80,7 +80,7 @@ def test_hostile_text_changes_nothing_of_the_terminal(
     terminal.press("Escape")
     terminal.sees("6 Dead")
     terminal.press("2")
-    terminal.sees("1 of 1")
+    terminal.sees("it is not UTF-8")
     assert terminal.format("#{pane_title}") != "owned"
     assert "owned" not in terminal.tmux("list-buffers")
     terminal.press("q")

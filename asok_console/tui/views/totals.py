@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 from asok_core.snapshot import Bucket, QueueStats
 
@@ -28,7 +29,7 @@ def total(queues: Sequence[QueueStats]) -> QueueStats:
         failure_rate=failed / finished if finished else None,
         wait_ms=_mean(waits),
         run_ms=_mean(runs),
-        recent=_sum_buckets([q.recent for q in queues]),
+        recent=_history.of([q.recent for q in queues]),
     )
 
 
@@ -38,8 +39,28 @@ def _mean(weighed: Sequence[tuple[float | None, float]]) -> float | None:
     return sum(v * w for v, w in known) / weight if weight else None
 
 
+class _History:
+    """The sum of histories, added up anew only when one of them is another one than before.
+
+    Snapshots share the histories of queues until a bucket closes, and there are thousands of them.
+    """
+
+    def __init__(self) -> None:
+        self._parts: Sequence[tuple[Bucket, ...]] = ()
+        self._sum: tuple[Bucket, ...] = ()
+
+    def of(self, parts: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
+        """The sum of ``parts``."""
+        same = len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
+        if not same:
+            self._parts, self._sum = parts, _sum_buckets(parts)
+        return self._sum
+
+
+_history = _History()
+
+
 def _sum_buckets(histories: Sequence[tuple[Bucket, ...]]) -> tuple[Bucket, ...]:
-    # Plain lists: with hundreds of queues this adds thousands of buckets with every snapshot.
     sums: dict[int, list[int]] = {}
     width = histories[0][0].width if histories and histories[0] else 10
     for b in (b for history in histories for b in history):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from asok_core.backends.redis.records import parse_record
@@ -88,6 +89,8 @@ def whole(value: object) -> int | None:
 
 def count(value: object) -> int:
     """A whole number that is not negative; anything else counts as 0."""
+    if isinstance(value, bytes) and len(value) < 16 and value.isdigit():
+        return int(value)
     return whole(value) or 0
 
 
@@ -105,39 +108,36 @@ def items(parts: object, *, scored: bool = False) -> list[Item]:
     return found
 
 
-def pairs(flat: object) -> dict[str, Any]:
-    """A flat reply of names and values as a mapping."""
-    if not isinstance(flat, list):
-        return {}
-    return {text(name): value for name, value in zip(flat[::2], flat[1::2], strict=False)}
-
-
 def buckets(parts: object, width: int) -> list[Bucket]:
     """The buckets of ``read_buckets``, oldest first."""
     if not isinstance(parts, list):
         return []
     return [
-        bucket(int(start), width, pairs(flat))
+        bucket(int(start), width, flat)
         for start, flat in zip(parts[::2], parts[1::2], strict=False)
     ]
 
 
-def bucket(start: int, width: int, fields: Mapping[str, Any]) -> Bucket:
-    """One bucket of its hash."""
-    counters: dict[str, int] = {}
-    histograms: dict[str, dict[int, int]] = {"run": {}, "wait": {}}
-    for name, value in fields.items():
-        if name in COUNTERS:
-            counters[name] = count(value)
-        elif found := _HISTOGRAM.fullmatch(name):
-            histograms[found[1]][int(found[2])] = count(value)
-    return Bucket(
-        start=start,
-        width=width,
-        runs=histograms["run"],
-        waits=histograms["wait"],
-        **counters,
-    )
+def bucket(start: int, width: int, flat: object) -> Bucket:
+    """One bucket of the flat reply with its fields."""
+    found: dict[str, dict[int, int]] = {"": {}, "run": {}, "wait": {}}
+    if isinstance(flat, list):
+        for name, value in zip(flat[::2], flat[1::2], strict=False):
+            kind, key = _field(name)
+            if kind is not None:
+                found[kind][key] = count(value)
+    counters = {COUNTERS[key]: value for key, value in found[""].items()}
+    return Bucket(start=start, width=width, runs=found["run"], waits=found["wait"], **counters)
+
+
+@lru_cache(maxsize=1024)
+def _field(name: object) -> tuple[str | None, int]:
+    # Thousands of buckets have the same few fields.
+    word = text(name)
+    if word in COUNTERS:
+        return "", COUNTERS.index(word)
+    histogram = _HISTOGRAM.fullmatch(word)
+    return (histogram[1], int(histogram[2])) if histogram else (None, 0)
 
 
 def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) -> WorkerInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from asok_core.snapshot import COUNTERS, Bucket
 
@@ -74,16 +75,19 @@ class BucketMemory:
 
 def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
     """The sum of buckets as one."""
-    counters = dict.fromkeys(COUNTERS, 0)
-    runs: dict[int, int] = {}
-    waits: dict[int, int] = {}
-    for part in parts:
-        for name in counters:
-            counters[name] += getattr(part, name)
-        for into, histogram in ((runs, part.runs), (waits, part.waits)):
-            for key, n in histogram.items():
-                into[key] = into.get(key, 0) + n
+    added = tuple(parts)
+    counters = {name: sum(map(attrgetter(name), added)) for name in COUNTERS}
+    runs = _histogram(bucket.runs for bucket in added)
+    waits = _histogram(bucket.waits for bucket in added)
     return Bucket(start=start, width=width, runs=runs, waits=waits, **counters)
+
+
+def _histogram(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    added: dict[int, int] = {}
+    for part in parts:
+        for key, n in part.items():
+            added[key] = added.get(key, 0) + n
+    return added
 
 
 def percentile(histogram: Mapping[int, int], share: float) -> float | None:
@@ -102,7 +106,9 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
 def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
     """The rates, means and percentiles of ``QueueStats`` from its closed buckets."""
     last = closed[-6:]
-    minute, every = total(0, 60, last), total(0, RECENT, closed)
+    minute = total(0, 60, last)
+    runs = _histogram(bucket.runs for bucket in closed)
+    waits = _histogram(bucket.waits for bucket in closed)
     seconds = sum(bucket.width for bucket in last) or 1
     finished = minute.completed + minute.failed
     return {
@@ -112,8 +118,8 @@ def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
         "failure_rate": minute.failed / finished if finished else None,
         "wait_ms": minute.wait_ms / finished if finished else None,
         "run_ms": minute.run_ms / finished if finished else None,
-        "wait_p50_ms": percentile(every.waits, 0.5),
-        "wait_p95_ms": percentile(every.waits, 0.95),
-        "run_p50_ms": percentile(every.runs, 0.5),
-        "run_p95_ms": percentile(every.runs, 0.95),
+        "wait_p50_ms": percentile(waits, 0.5),
+        "wait_p95_ms": percentile(waits, 0.95),
+        "run_p50_ms": percentile(runs, 0.5),
+        "run_p95_ms": percentile(runs, 0.95),
     }

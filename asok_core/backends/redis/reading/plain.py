@@ -79,7 +79,7 @@ class PlainQueries:
 
         def read(replies: Sequence[Any]) -> list[Bucket]:
             return [
-                parsing.bucket(start, width, parsing.pairs(reply))
+                parsing.bucket(start, width, reply)
                 for start, reply in zip(starts, replies, strict=True)
                 if isinstance(reply, list) and reply
             ]
