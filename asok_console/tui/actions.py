@@ -193,7 +193,8 @@ MOVES = (
     Action("pageup", "pageup,ctrl+b", "page up", "one screen up", "Move", LISTS, call="page(-1)"),
     Action("first", "g,home", "top", "to the first row", "Move", LISTS),
     Action("last", "G,end", "end", "to the last row", "Move", LISTS),
-    Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS, footer=True),
+    Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS - {"activity"},
+           footer=True),
 )  # fmt: skip
 """What every list understands."""
 

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from asok_console.tui.app import ConsoleApp
 from asok_console.tui.session import Session
 from asok_console.tui.views.base import JobList
+from asok_core.backends.roles import Reader
 from asok_core.config import Settings
 from asok_core.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
@@ -70,6 +71,14 @@ class Hand:
         return "\n".join(strip.text[:width].rstrip() for strip in strips)
 
 
+async def settled(hand: Hand) -> None:
+    """Let arrive what the screen has asked for."""
+    for _ in range(2):
+        answered: list[object] = []
+        hand.app.poller.ask("settled", lambda _: None, answered.append)
+        await hand.until(lambda: answered, "an answer")  # noqa: B023 - waited for within the loop
+
+
 Open = Callable[..., AbstractAsyncContextManager[Hand]]
 
 
@@ -83,10 +92,13 @@ def open_console(make_settings: Callable[..., Settings]) -> Open:
         size: tuple[int, int] = (80, 24),
         read_only: bool = False,
         settings: Settings | None = None,
+        reading: Callable[[Reader], Any] | None = None,
         **session: Any,
     ) -> AsyncIterator[Hand]:
         settings = settings or make_settings()
-        reader = open_reader(settings)
+        reader: Reader = open_reader(settings)
+        if reading is not None:
+            reader = reading(reader)
         operator = None if read_only else open_operator(settings)
         app = ConsoleApp(
             Session(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import redis
 
@@ -212,6 +213,27 @@ def workers(client: redis.Redis) -> None:
     client.delete(*client.keys(f"{KEYS.namespace}:active:*") or ("none",))
     worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
     worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)
+
+
+def audit(client: redis.Redis) -> None:
+    """What operators did this night; one purge can still be undone."""
+    now = server_time(client)
+    actions: tuple[tuple[float, dict[str, object]], ...] = (
+        (5400, {"action": "pause", "queue": "low", "words": "everything"}),
+        (2460, {"action": "requeue", "place": "dead", "words": "error:Timeout",
+                "applied": 1180, "skipped:no longer there": 3, "refused:unsigned": 2}),
+        (900, {"action": "requeue", "place": "dead", "words": "everything",
+               "applied": 4200, "state": "cancelled"}),
+        (250, {"action": "purge", "place": "dead", "words": "task:reports",
+               "applied": 6}),
+    )  # fmt: skip
+    for age, fields in actions:
+        operation = f"20260301-{int(age):06d}-5a1e00"
+        entry: Any = {"operation": operation, "at": now - age, "who": "ada@ops-1"}
+        entry |= {"where": "cache.internal", "state": "done", "applied": 0}
+        client.xadd(KEYS.audit, entry | fields)
+    client.rpush(KEYS.trash(operation), *letters(now, 6, first=600))
+    client.expire(KEYS.trash(operation), 86_400)
 
 
 def shop(client: redis.Redis) -> None:

@@ -28,6 +28,8 @@ class Steady:
             version="7.2.4",
             used_memory=48_400_000,
             max_memory=2_000_000_000,
+            eviction_policy="noeviction",
+            persistence="aof",
             ops_per_second=1240.0,
             clients=12,
             round_trip_ms=0.4,

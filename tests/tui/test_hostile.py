@@ -15,7 +15,7 @@ from asok_console.tui.poller import ReadFailed
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from tests.tui import hostile
-from tests.tui.conftest import Hand, Open, OpenTerminal
+from tests.tui.conftest import Hand, Open, OpenTerminal, settled
 
 SIZE = (100, 30)
 
@@ -51,18 +51,18 @@ async def look_everywhere(hand: Hand, letters: int = 1) -> None:
         looks_whole(hand)
         for _ in range(letters if view.NAME == "dead" else view.NAME in PLACES):
             await hand.press("enter")
-            await settle(hand)
+            await settled(hand)
             looks_whole(hand)
             if isinstance(app.screen, JobScreen):
                 await hand.press("escape")
             await hand.press("j", "j")
     await hand.press("6", "c", "y", "space", "r")
-    await settle(hand)
+    await settled(hand)
     looks_whole(hand)
     if isinstance(app.screen, Confirm):
         await hand.press("escape")
     await hand.press("v")
-    await settle(hand)
+    await settled(hand)
     looks_whole(hand)
     assert app.snapshot is not None
     before = app.snapshot.taken_at
@@ -71,13 +71,6 @@ async def look_everywhere(hand: Hand, letters: int = 1) -> None:
 
 
 PLACES = ("pending", "delayed", "jobs", "workers")
-
-
-async def settle(hand: Hand) -> None:
-    """Let what was asked for arrive."""
-    done: list[object] = []
-    hand.app.poller.ask("settle", lambda _: None, done.append)
-    await hand.until(lambda: done, "an answer")
 
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,6 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from asok_console.tui import actions, operations
+
+KEYS = 15
+PAGE = 68
+"""Cells for the keys of a line, and for all of it, so that the page fits 80 columns."""
 
 
 class Help(ModalScreen[None]):
@@ -46,7 +51,7 @@ class Help(ModalScreen[None]):
 def help_text(view: str, *, read_only: bool) -> Content:
     """What can be done in a view, grouped."""
     groups: dict[str, list[actions.Action]] = {}
-    for action in operations.ALL:
+    for action in dict.fromkeys((*operations.OPERATIONS, *operations.ALL)):
         if (action.views and view not in action.views) or (read_only and _changes(action)):
             continue
         groups.setdefault(action.group, []).append(action)
@@ -67,4 +72,6 @@ def _changes(action: actions.Action) -> bool:
 
 
 def _line(action: actions.Action) -> Content:
-    return Content.assemble((f"  {action.all_keys:<16}", "$primary"), f" {action.help}")
+    blank = " " * KEYS
+    told = textwrap.fill(action.help, PAGE, initial_indent=blank, subsequent_indent=blank)
+    return Content.assemble((f"  {action.all_keys}".ljust(KEYS), "$primary"), told[KEYS:])

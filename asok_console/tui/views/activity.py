@@ -56,7 +56,9 @@ _STATES = {
 class ActivityList(RowList[Activity]):
     """The list of actions."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(move for move in actions.MOVES if move.name != "open")
+    ]
 
 
 class ActivityView(View):
@@ -67,7 +69,9 @@ class ActivityView(View):
     COLUMNS: ClassVar[Sequence[Column[Activity]]] = (
         Column("Ago", 7, lambda a, now: ago(a.at, now), right=True),
         Column("Action", 9, lambda a, _: a.action),
-        Column("Jobs", 7, lambda a, _: count(a.applied), right=True),
+        Column(
+            "Jobs", 7, lambda a, _: count(a.applied) if a.applied or a.place else "", right=True
+        ),
         Column("State", 12, _state),
         Column("Undo", 9, _undo),
         Column("What", 12, _what, grow=2),

@@ -118,7 +118,7 @@ class WorkersView(View):
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("Worker and what it runs", 24, _who, grow=2, tail=True),
-        Column("Queues, arguments", 14, _what, grow=2, rank=1),
+        Column("Queues, args", 14, _what, grow=2, rank=1),
         Column("Busy", 9, _busy, right=True),
         Column("Beat", 7, _beat, right=True),
         Column("Memory", 7, _rss, right=True, rank=1),
@@ -203,3 +203,9 @@ class WorkerList(RowList[Line]):
     """The list of workers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a job can be opened."""
+        if action == "open":
+            return self.row is not None and self.row.job is not None
+        return super().check_action(action, parameters)

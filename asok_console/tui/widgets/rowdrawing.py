@@ -15,6 +15,8 @@ CELL_LIMIT = 400
 """Characters of a cell that are looked at: no terminal is wider in one column."""
 GUTTER = 2
 """Cells at the left for the glyphs of cursor and mark."""
+EDGE = 1
+"""Blank cells at the right, between the last column and the border or scrollbar."""
 
 
 def heading(columns: Sequence[Placed[T]], tones: Tones) -> Iterator[Segment]:

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import Column, Placed, lay_out
-from asok_console.tui.widgets.rowdrawing import GUTTER, heading, line
+from asok_console.tui.widgets.rowdrawing import EDGE, GUTTER, heading, line
 from asok_console.tui.widgets.window import T, Window
 
 MARGIN = 80
@@ -285,7 +285,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
 
     def _place(self) -> None:
         self._width = self.scrollable_content_region.width
-        self._placed = lay_out(self._columns, max(self._width - GUTTER, 1))
+        self._placed = lay_out(self._columns, max(self._width - GUTTER - EDGE, 1))
 
     def _resize(self) -> None:
         self.virtual_size = Size(self.size.width, self.total + 1)

@@ -1,0 +1,111 @@
+"""Every view as a picture, at the smallest, an ordinary and a large screen.
+
+The clock stands still, so the pictures are the same wherever and whenever they are drawn. After a
+change that is meant: ``pytest tests/tui/test_pictures.py --snapshot-update``, and look at them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
+from syrupy.assertion import SnapshotAssertion
+
+from asok_console.tui.app import ConsoleApp
+from asok_core.backends.redis.reading import snapshots
+from tests.tui import seed
+from tests.tui.conftest import Hand, Open, settled
+from tests.tui.steady import Steady
+
+NOW = 1_772_333_820.0
+"""2026-03-01 02:57 UTC."""
+
+SCENES: dict[str, tuple[tuple[str, ...], str]] = {
+    "overview": (("1",), "1,335 pending"),
+    "pending": (("2",), "1 of 1,204"),
+    "delayed": (("3",), "1 of 14"),
+    "jobs": (("4",), "1 of 67"),
+    "workers": (("5",), "7 of 8 threads busy"),
+    "dead": (("6", "j", "space", "j", "space"), "● 2 marked"),
+    "causes": (("escape", "v"), "4 causes"),
+    "activity": (("v", "7"), "1 can be undone"),
+}
+"""Keys that lead from one to the next, and a text by which it is known to be there."""
+
+OVER: dict[str, tuple[tuple[str, ...], str]] = {
+    "job": (("6", "enter"), "signed with our key"),
+    "requeue": (("escape", "R"), "Requeue 46 dead letters?"),
+    "purge": (("escape", "space", "space", "space", "d"), "Type purge to go on:"),
+    "help": (("escape", "question_mark"), "Keys in Dead letters"),
+}
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds, readings and the age of the picture know one moment only."""
+
+    class First(snapshots._First):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)  # type: ignore[arg-type]
+            self.now = NOW
+
+    monkeypatch.setattr(seed, "server_time", lambda _: NOW)
+    monkeypatch.setattr(snapshots, "_First", First)
+    monkeypatch.setattr(ConsoleApp, "age", 0.0)
+
+
+@pytest.fixture
+def shop(frozen: None, redis_client: redis.Redis) -> None:
+    """The shop at three in the morning."""
+    seed.shop(redis_client)
+    seed.audit(redis_client)
+
+
+async def draw(
+    hand: Hand, scenes: dict[str, tuple[tuple[str, ...], str]], pictures: SnapshotAssertion,
+    folder: Path,
+) -> None:  # fmt: skip
+    """Go through the scenes and compare each with its picture."""
+    different = []
+    for name, (keys, known_by) in scenes.items():
+        for key in keys:
+            await hand.press(key)
+            await settled(hand)
+        await hand.sees(known_by)
+        await settled(hand)
+        drawn = hand.app.export_screenshot(title="asok console")
+        if drawn != pictures(name=name):
+            (folder / f"{name}.svg").write_text(drawn)
+            different.append(str(folder / f"{name}.svg"))
+    assert not different, "look at these, and at their like in tests/tui/__snapshots__"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_every_view(
+    shop: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    pictures = snapshot.use_extension(SVGImageExtension)
+    async with open_console(size=size, reading=Steady, interval=1.0) as hand:
+        await draw(hand, SCENES, pictures, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_what_stands_over_a_view(
+    shop: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    pictures = snapshot.use_extension(SVGImageExtension)
+    async with open_console(size=size, reading=Steady, interval=1.0) as hand:
+        await draw(hand, OVER, pictures, tmp_path)
+
+
+@pytest.mark.parametrize("theme", ["asok-light", "asok-contrast"])
+async def test_the_overview_in_other_themes(
+    shop: None, open_console: Open, snapshot: SnapshotAssertion, theme: str, tmp_path: Path
+) -> None:
+    pictures = snapshot.use_extension(SVGImageExtension)
+    async with open_console(size=(120, 40), reading=Steady, interval=1.0, theme=theme) as hand:
+        await draw(hand, {"overview": SCENES["overview"]}, pictures, tmp_path)
