@@ -1,0 +1,1 @@
+"""What the console costs, in front of it and for Redis: ``python -m tests.benchmarks.console``."""

@@ -1,0 +1,76 @@
+"""What a refresh costs: for Redis, and until it is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from statistics import mean
+
+import redis
+
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from tests.benchmarks.console.data import Amounts
+from tests.benchmarks.console.report import Figures, p95
+
+REFRESHES = 60
+PAUSE = 0.25
+"""Between two refreshes, seconds: together they last longer than a bucket of counters."""
+NAMED_EVERY = 5
+"""One of so many refreshes names the running jobs: the console's way at an interval of a second."""
+PAGES = 20
+WINDOW = 200
+
+
+def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figures:
+    """Refresh and turn pages beside Redis, as the console's reading thread does."""
+    reader = open_reader(settings)
+    pages: tuple[Callable[[], object], ...] = (
+        lambda: reader.pending("default", amounts.in_default // 2, WINDOW),
+        lambda: reader.delayed(amounts.delayed // 2, WINDOW),
+        lambda: reader.dead(amounts.dead // 2, WINDOW),
+        lambda: reader.recent(0, WINDOW),
+        lambda: reader.activity(WINDOW),
+    )
+    reader.snapshot()
+    took, turned, costs = [], [], []
+    with slow_log(client) as slowest:
+        for n in range(REFRESHES):
+            began = time.perf_counter()
+            costs.append(reader.snapshot(jobs=n % NAMED_EVERY == 0).cost)
+            took.append(time.perf_counter() - began)
+            time.sleep(PAUSE)
+        for page in pages * PAGES:
+            began = time.perf_counter()
+            page()
+            turned.append(time.perf_counter() - began)
+    durations = slowest()
+    reader.close()
+    return {
+        "trips": max(cost.round_trips for cost in costs),
+        "commands": max(cost.commands for cost in costs),
+        "bytes": mean(cost.reply_bytes or 0 for cost in costs),
+        "slowest": max(durations),
+        "refresh": p95(took),
+        "page": p95(turned),
+    }
+
+
+@contextmanager
+def slow_log(client: redis.Redis, name: str = "asok-reader") -> Iterator[Callable[[], list[float]]]:
+    """Seconds that Redis spent on each command of one kind of client during the body."""
+    client.config_set("slowlog-max-len", 100_000)
+    client.slowlog_reset()
+    client.config_set("slowlog-log-slower-than", 0)
+    found: list[float] = []
+    try:
+        yield lambda: found
+    finally:
+        client.config_set("slowlog-log-slower-than", -1)
+        with suppress(redis.RedisError):
+            found += [
+                entry["duration"] / 1e6
+                for entry in client.slowlog_get(100_000)
+                if entry["client_name"] == name.encode()
+            ]
