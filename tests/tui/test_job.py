@@ -31,6 +31,7 @@ async def test_every_attempt_is_told_with_its_wait_and_its_end(
         assert len(lines) == 4
         assert all("waited" in line and "on web-1.1" in line for line in lines)
         assert "TimeoutError: gateway took longer" in lines[0]
+        assert hand.screen().count("failed for good") == 1
         assert "no times of them" not in hand.screen()
 
 

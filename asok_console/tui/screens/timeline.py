@@ -22,6 +22,9 @@ KEPT = 10
 CLOCK = 10
 """Cells for the time of day."""
 
+SAME = 0.001
+"""Seconds within which two starts are one and the same."""
+
 VERBS = {
     "complete": ("✓ completed", "good"),
     "retry": ("↻ failed, to be retried", "warn"),
@@ -75,7 +78,8 @@ def known_attempts(kept: Sequence[Attempt], record: JobRecord | None) -> list[At
     if record is None or record.started_at is None or not isinstance(record.status, Status):
         return attempts
     verb = _VERB_OF.get(record.status, "")
-    if not verb or (attempts and attempts[-1].started_at == record.started_at):
+    last = attempts[-1].started_at if attempts else None
+    if not verb or (last is not None and abs(last - record.started_at) < SAME):
         return attempts
     end = record.finished_at if verb != "run" else None
     seconds = end - record.started_at if end and end >= record.started_at else None
