@@ -144,7 +144,8 @@ class Banner(Static):
         self.display = bool(app.failing)
         if app.failing:
             what = f"This picture is {span(app.age)} old." if app.snapshot else "Nothing read yet."
-            self.update(Content(safe(f"⚠ {app.failing}. {what} Trying again …")))
+            # The reason comes last: it may be longer than there is room.
+            self.update(Content(safe(f"⚠ {what} Trying again: {app.failing}")))
 
 
 class ActionLine(Static):
