@@ -14,7 +14,7 @@ from asok_core.job import MAX_RETRIES, Job
 from asok_core.setting import is_text
 from asok_core.wire import Keyring, Payload, Trust, peek
 
-MOST_KEPT = 4000
+MOST_KEPT = 2000
 LONGEST_KEPT = 4096
 """Envelopes that are remembered, and bytes of the longest."""
 

@@ -42,6 +42,9 @@ class Terminal:
             *(part for name, value in env.items() for part in ("-e", f"{name}={value}")),
             script,
         )
+        # A session without a client may take tmux's default size a moment later.
+        self.tmux("set-option", "-g", "window-size", "manual")
+        self.tmux("resize-window", "-x", str(size[0]), "-y", str(size[1]))
         if recording is not None:
             recording.touch()
             self.tmux("pipe-pane", f"cat > {shlex.quote(str(recording))}")
@@ -65,6 +68,18 @@ class Terminal:
     def type(self, text: str) -> None:
         """Type a text letter by letter."""
         self.tmux("send-keys", "-l", text)
+
+    def type_word(self, word: str) -> None:
+        """Type the word that a question wants, and press its button."""
+        asked = f"Type {word} to go on"
+        self.type(word)
+        self.sees(asked, f"│  {word}  ")
+        deadline = time.monotonic() + PATIENCE
+        while asked in self.screen():
+            assert time.monotonic() < deadline, self.screen()
+            # The first leads from the line to the button, and may be on its way still.
+            self.press("Enter")
+            time.sleep(0.5)
 
     def screen(self) -> str:
         """What is on the screen, as text."""

@@ -18,7 +18,7 @@ async def test_a_cause_is_opened_and_left_again(
         await hand.sees("1 of 41")
         await hand.press("v")
         await hand.sees("4 causes")
-        await hand.sees("TimeoutError: gateway took longer than N s")
+        await hand.sees("TimeoutError: gateway took longer than N")
         await hand.sees("KeyError: '…'")
         await hand.press("enter")
         await hand.sees("11 found")

@@ -38,9 +38,7 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.sees("of 4   going back")
     terminal.press("D")
     terminal.sees("Purge 4 dead letters?")
-    terminal.type("purge")
-    terminal.sees("│  purge  ")
-    terminal.press("Tab", "Tab", "Enter")
+    terminal.type_word("purge")
     terminal.sees("Purged 4 dead letters")
     assert redis_client.llen(KEYS.dead) == 0
     terminal.press("q")

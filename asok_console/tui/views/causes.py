@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -82,6 +83,11 @@ class Survey:
     def finish(self, took: float) -> None:
         """The walk is through."""
         self._done_at, self._took = time.monotonic(), took
+
+    def expire(self) -> None:
+        """Let it be taken again as soon as the letters changed: something was done to them."""
+        if self.done:
+            self._done_at = -math.inf
 
     @property
     def done(self) -> bool:

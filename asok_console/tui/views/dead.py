@@ -170,6 +170,12 @@ class DeadView(JobListView):
             self.narrow(self._drilled)
             self._turn()
 
+    def search_again(self) -> None:
+        """Ask the same again, and count the causes anew."""
+        super().search_again()
+        if self._survey is not None:
+            self._survey.expire()
+
     def _begin_survey(self, snapshot: Snapshot) -> None:
         if self._walk is not None:
             self._walk.give_up()
