@@ -49,6 +49,8 @@ for i = 1, count do
       and pushed('RPUSH', pending_key(ns, queue), envelope) then
     redis.call('LREM', active, -1, envelope)
     started[i] = 2
+    write_record(ns, ARGV[at + 2], { 'status', 'pending', 'ts', string.format('%.6f', now),
+      'queue', queue, 'function', ARGV[at + 3] })
   else
     started[i] = 1
     write_record(ns, ARGV[at + 2], { 'status', 'running', 'ts', string.format('%.6f', now),
