@@ -124,6 +124,8 @@ class Traffic:
             pipeline.hset(
                 KEYS.worker(passing), mapping={"host": passing, "queues": passing, "beat_at": now}
             )
+            # As a worker's own beat does: the run may end while this one is here.
+            pipeline.expire(KEYS.worker(passing), 60)
         elif self.steps % 10 == 5:
             pipeline.srem(KEYS.queues, passing)
             pipeline.delete(KEYS.queue(passing), KEYS.worker(passing))
