@@ -1,4 +1,4 @@
-"""Dead letters by cause: errors that differ only in numbers, ids, paths or quoted values are one.
+"""Dead letters by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
 
 ``Causes`` takes in letters one after another, so a hundred thousand of them are read in windows and
 only the groups are kept.
@@ -73,6 +73,7 @@ class Cause:
 
 @dataclass(slots=True)
 class _Group:
+    cause: str
     count: int = 0
     first_seen: float | None = None
     last_seen: float | None = None
@@ -104,15 +105,16 @@ class Causes:
         for row in rows:
             self.letters += 1
             cause = row_cause(row)
-            if cause not in self._groups and len(self._groups) >= MOST_CAUSES:
+            if cause.casefold() not in self._groups and len(self._groups) >= MOST_CAUSES:
                 cause = OTHER
-            self._groups.setdefault(cause, _Group()).add(row)
+            # A filter asks without regard to case: what it finds is one group, never two that look alike.
+            self._groups.setdefault(cause.casefold(), _Group(cause)).add(row)
 
     def groups(self) -> tuple[Cause, ...]:
         """The groups, the largest first."""
         found = [
             Cause(
-                cause=cause,
+                cause=group.cause,
                 count=group.count,
                 first_seen=group.first_seen,
                 last_seen=group.last_seen,
@@ -120,7 +122,7 @@ class Causes:
                 queues=dict(group.queues),
                 sample=group.sample,
             )
-            for cause, group in self._groups.items()
+            for group in self._groups.values()
         ]
         return tuple(sorted(found, key=lambda each: (-each.count, each.cause)))
 

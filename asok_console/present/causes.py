@@ -52,11 +52,13 @@ class Cause:
 
 
 def by_cause(rows: Iterable[Row], causes: dict[str, Cause] | None = None) -> dict[str, Cause]:
-    """Group dead letters, adding to ``causes`` when given."""
+    """Group dead letters, adding to ``causes`` when given; its keys are the causes in lower case."""
     causes = {} if causes is None else causes
     for row in rows:
         text = row_cause(row)
-        if text not in causes:
-            causes[text] = Cause(text)
-        causes[text].add(row)
+        # The filter of a cause asks without regard to case, and has to find exactly its letters.
+        key = text.casefold()
+        if key not in causes:
+            causes[key] = Cause(text)
+        causes[key].add(row)
     return causes

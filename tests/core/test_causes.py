@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.causes import MOST_CAUSES, OTHER, UNREADABLE, Causes, cause_of, row_cause
+from asok_core.causes import MOST_CAUSES, OTHER, UNREADABLE, Causes, cause_of
+from asok_core.filters import parse, word
 from asok_core.job import Job
 from asok_core.snapshot import Row
 from asok_core.states import Place
@@ -81,12 +82,19 @@ def test_groups_count_and_say_when_what_and_where() -> None:
     assert causes.letters == 7
 
 
-def test_a_group_matches_the_rows_it_counted() -> None:
-    rows = [letter(n, f"KeyError: {n}" if n % 2 else "OSError") for n in range(6)]
+def test_the_filter_of_a_group_finds_the_rows_it_counted() -> None:
+    errors = ("KeyError: 7", "OSError: no route", "OSError: No Route")
+    rows = [letter(n, errors[n % 3]) for n in range(6)]
     causes = Causes()
     causes.add(rows)
-    for group in causes.groups():
-        assert sum(row_cause(row) == group.cause for row in rows) == group.count
+    groups = causes.groups()
+    assert [(group.cause, group.count) for group in groups] == [
+        ("OSError: no route", 4),
+        ("KeyError: N", 2),
+    ]
+    for group in groups:
+        found = parse(word("cause", group.cause))
+        assert sum(found.matches(row, 0.0) for row in rows) == group.count
 
 
 def test_malformed_letters_are_grouped_by_their_problem() -> None:

@@ -12,12 +12,13 @@ def test_letters_of_one_cause_are_counted_together() -> None:
     causes = by_cause(
         [
             letter(1, "TimeoutError: 5 s", 100.0),
-            letter(2, "TimeoutError: 31 s", 160.0),
+            letter(2, "TIMEOUTERROR: 31 s", 160.0),
             letter(3, "KeyError: 'a'", None),
         ]
     )
-    timeouts = causes["TimeoutError: N s"]
+    timeouts = causes["timeouterror: n s"]
     assert (timeouts.count, timeouts.first, timeouts.last) == (2, 100.0, 160.0)
+    assert timeouts.text == "TimeoutError: N s"
     assert timeouts.queues == {"high": 1, "low": 1}
     assert timeouts.trend(now=170.0, span=100.0, slots=10) == (0, 0, 0, 1, 0, 0, 0, 0, 0, 1)
-    assert causes["KeyError: '…'"].first is None
+    assert causes["keyerror: '…'"].first is None
