@@ -18,6 +18,7 @@ _CUT = "... (cut)"
 _EVENT_LOOP = str(Path(asyncio.__file__).parent)
 # json.dumps makes an encoder anew for each call that names an option.
 _encode = json.JSONEncoder(allow_nan=False).encode
+_CONSTANTS = {None: "null", False: "false", True: "true"}
 
 
 def run(
@@ -96,8 +97,8 @@ def result_text(result: object, limit: int) -> str:
     What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than
     ``limit`` as a string that holds the beginning of its JSON text.
     """
-    if result is None:
-        return "null"
+    if result is None or isinstance(result, bool):
+        return _CONSTANTS[result]
     try:
         text = _encode(result)
     except Exception:  # noqa: BLE001 - a result of any type must not fail a job that is done

@@ -33,9 +33,9 @@ def task_name(fn: Callable[..., Any]) -> str:
     return f"{fn.__module__}.{getattr(fn, '__qualname__', type(fn).__name__)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Frozen, it would take twice as long to make: each job of a worker is one.
 class Job:
-    """What travels in an envelope.
+    """What travels in an envelope. It is not changed once it is made.
 
     ``retry_count`` is the number of retries spent so far (0 on the first attempt). ``backoff`` is the
     base of the delay in seconds. ``extra`` holds every key that we do not know, so that none is lost.

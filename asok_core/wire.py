@@ -1,4 +1,4 @@
-"""The signed envelope: job to text and back, dead letters, and what can be said of a broken one.
+"""The signed envelope: sealed and unsealed; dead letters, and what can be said of a broken one.
 
 An envelope is ``{"v": 1, "job": JSON text, "sig": hex HMAC-SHA256 of that text under SECRET_KEY}``.
 The framework ``asok`` 0.8.0 writes and reads the same bytes.
@@ -9,26 +9,17 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeGuard
+from typing import Any
 
 from asok_core.config import Settings
 from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
-from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
-from asok_core.setting import is_text
+from asok_core.job import Job
+from asok_core.job_text import finite, from_text, job_of, load_object, to_text
 
 VERSION = 1
-_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
-_KNOWN = frozenset(
-    ("id", "module", "function", "args", "kwargs", "queue", "retries", "retry_count", "backoff")
-) | frozenset(_OPTIONAL)
-
-# Made once: json.dumps and json.loads make theirs anew for each call that names an option.
-_encode = json.JSONEncoder(sort_keys=True).encode
-_raw_decode = json.JSONDecoder().raw_decode
 _quoted = json.encoder.encode_basestring_ascii
 
 
@@ -74,28 +65,6 @@ def keyring_of(settings: Settings) -> Keyring:
     )
 
 
-def to_text(job: Job) -> str:
-    """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
-    fields: dict[str, Any] = {
-        "id": job.id,
-        "module": job.module,
-        "function": job.function,
-        "args": job.args,
-        "kwargs": job.kwargs,
-        "queue": job.queue,
-        "retries": job.retries,
-        "retry_count": job.retry_count,
-        "backoff": job.backoff,
-    }
-    for name in _OPTIONAL:
-        value = getattr(job, name)
-        if value is not None:
-            fields[name] = value
-    if job.extra:
-        fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
-    return _encode(fields)
-
-
 def seal(job: Job, keyring: Keyring) -> bytes:
     """The signed envelope of a job, as it is pushed to Redis."""
     return seal_text(to_text(job), keyring)
@@ -116,7 +85,7 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
 
     Raises MalformedEnvelope, UnsignedEnvelope or BadSignature; no other error, whatever the bytes.
     """
-    envelope = _load_object(raw)
+    envelope = load_object(raw)
     text, signature = envelope.get("job"), envelope.get("sig")
     if not isinstance(text, str) or not isinstance(signature, str):
         if "module" in envelope or (isinstance(text, str) and signature is None):
@@ -125,87 +94,6 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
     if not keyring.verifies(text, signature):
         raise BadSignature("the signature does not match SECRET_KEY; was the key changed?")
     return from_text(text)
-
-
-def from_text(text: str) -> Job:
-    """The job of a JSON text. Raises MalformedEnvelope that names the field at fault."""
-    return _job_of(_load_object(text))
-
-
-def _load_object(raw: bytes | str) -> dict[str, Any]:
-    try:
-        value = _loads(raw)
-    except UnicodeDecodeError:
-        raise MalformedEnvelope("it is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise MalformedEnvelope(f"it is not JSON: {error}"[:200]) from None
-    if not isinstance(value, dict):
-        raise MalformedEnvelope(f"it is a JSON {type(value).__name__}, not an object")
-    return value
-
-
-def _loads(raw: bytes | str) -> Any:
-    # What we write is plain JSON in UTF-8 with nothing around it: no guess at its encoding is needed.
-    try:
-        text = raw if isinstance(raw, str) else raw.decode()
-        value, end = _raw_decode(text)
-        if end == len(text):
-            return value
-    except ValueError:
-        pass
-    return json.loads(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
-
-
-def _job_of(fields: Mapping[str, Any]) -> Job:
-    job_id = _name(fields, "id")
-    if not 0 < len(job_id.encode()) <= LONGEST_ID:
-        raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
-    backoff = _need(fields, "backoff", (int, float), 2)
-    unique, request = fields.get("unique"), fields.get("request")
-    return Job(
-        id=job_id,
-        module=_name(fields, "module"),
-        function=_name(fields, "function"),
-        args=tuple(_need(fields, "args", list)),
-        kwargs=_need(fields, "kwargs", dict),
-        queue=_name(fields, "queue", "default") or "default",
-        retries=min(max(_need(fields, "retries", int, 0), 0), MAX_RETRIES),
-        retry_count=min(max(_need(fields, "retry_count", int, 0), 0), MAX_RETRIES),
-        backoff=backoff,
-        enqueued_at=_number(fields.get("enqueued_at")),
-        due_at=_number(fields.get("due_at")),
-        timeout=_number(fields.get("timeout")),
-        hard_timeout=_number(fields.get("hard_timeout")),
-        unique=unique if isinstance(unique, str) and is_text(unique) else None,
-        request=request if isinstance(request, dict) else None,
-        extra={} if _KNOWN.issuperset(fields) else _extra(fields),
-    )
-
-
-def _need(
-    fields: Mapping[str, Any], key: str, kind: type | tuple[type, ...], default: Any = ...
-) -> Any:
-    value = fields.get(key, default)
-    if value is ...:
-        raise MalformedEnvelope(f"the job has no '{key}'")
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise MalformedEnvelope(f"the job's '{key}' is a {type(value).__name__}")
-    return value
-
-
-def _name(fields: Mapping[str, Any], key: str, default: Any = ...) -> str:
-    value: str = _need(fields, key, str, default)
-    if not is_text(value):
-        raise MalformedEnvelope(f"the job's '{key}' is no text that UTF-8 can carry")
-    return value
-
-
-def _number(value: object) -> float | None:
-    return float(value) if value is not None and _finite(value) else None
-
-
-def _extra(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key not in _KNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +128,12 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     With a keyring the signature is checked; without one ``trust`` is at best ``unverified``.
     """
     try:
-        fields = _load_object(raw)
+        fields = load_object(raw)
     except MalformedEnvelope as error:
         return Payload(raw, None, Trust.MALFORMED, str(error))
     failed_at = fields.get("failed_at")
     letter: dict[str, Any] = {
-        "failed_at": float(failed_at) if _finite(failed_at) else None,
+        "failed_at": float(failed_at) if finite(failed_at) else None,
         "error": _optional_text(fields.get("error")),
         "traceback": _optional_text(fields.get("traceback")),
     }
@@ -259,7 +147,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
         if isinstance(text, str):
             job = from_text(text)
         else:
-            job = _job_of({k: v for k, v in fields.items() if k not in letter})
+            job = job_of({k: v for k, v in fields.items() if k not in letter})
     except MalformedEnvelope as error:
         return Payload(raw, None, Trust.MALFORMED, str(error), None, **letter)
     if not isinstance(text, str) or not isinstance(signature, str):
@@ -279,7 +167,7 @@ def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> by
     """
     letter: dict[str, Any]
     try:
-        fields = _load_object(raw)
+        fields = load_object(raw)
         signed = isinstance(fields.get("job"), str) and isinstance(fields.get("sig"), str)
     except EnvelopeError:
         signed = False
@@ -309,12 +197,12 @@ def changed_text(payload: Payload, **changes: Any) -> str:
 
 
 def _bare_fields(raw: bytes) -> dict[str, Any]:
-    fields = _load_object(raw)
+    fields = load_object(raw)
     original = _quarantined(fields)
     if original is not None:
         return _bare_fields(original)
     if isinstance(fields.get("job"), str):
-        return _load_object(fields["job"].encode("utf-8", "surrogatepass"))
+        return load_object(fields["job"].encode("utf-8", "surrogatepass"))
     return {k: v for k, v in fields.items() if k not in ("failed_at", "error", "traceback")}
 
 
@@ -331,27 +219,5 @@ def _quarantined(fields: Mapping[str, Any]) -> bytes | None:
     return None
 
 
-def _finite(value: object) -> TypeGuard[float]:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 def _optional_text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise TypeError that names the first argument which JSON cannot carry."""
-    for name, value in [*((f"argument {i}", v) for i, v in enumerate(args, 1)), *kwargs.items()]:
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            label = name if name.startswith("argument ") else f"argument {name!r}"
-            raise TypeError(
-                f"{label} ({type(value).__name__}) cannot be sent to Redis: {error}; "
-                "pass numbers, strings, lists and dicts, or an id that the task looks up"
-            ) from None

@@ -15,8 +15,8 @@ from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, Job, new_id
+from asok_core.job_text import check_arguments
 from asok_core.setting import parse_queue_name, shown
-from asok_core.wire import check_arguments
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
 _KEYWORD = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)

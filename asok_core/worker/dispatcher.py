@@ -18,7 +18,7 @@ from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import warn_of_dropped
-from asok_core.worker.prefetch import PATIENCE, Prefetch
+from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
 from asok_core.worker.threads import Threads
 
 logger = logging.getLogger("asok.worker")
@@ -127,7 +127,7 @@ class Dispatcher:
         known += [held.claim for held, _ in self._unsettled]
         for held in self._threads.take_back():
             if held.claim in in_redis:
-                self._threads.put(held)
+                self._threads.put((held,))
             else:
                 self._held.pop(id(held), None)
         for held in [each for each in self._suspended if each.claim not in in_redis]:
@@ -199,15 +199,17 @@ class Dispatcher:
             ids = [peek(held.claim.envelope).id for held in batch]
             for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
                 held.suspect = crashes >= self._last_chance
+        ready: list[Held] = []
         for held in batch:
             # One at a time of those whose next crash is the last: then only the guilty has it.
             alone = not held.suspect or not any(h.suspect for h in self._held.values())
             self._held[id(held)] = held
             if alone:
-                self._threads.put(held)
+                ready.append(held)
             else:
                 self._suspended.append(held)
                 self._next_suspect_at = time.monotonic() + ALONE
+        self._threads.put(ready, few=self._prefetch.few)
 
     def _collect(self) -> None:
         finished = self._threads.finished
@@ -224,7 +226,7 @@ class Dispatcher:
             self._admit_suspect()
 
     def _admit_suspect(self) -> None:
-        self._threads.put(self._suspended.pop(0))
+        self._threads.put((self._suspended.pop(0),))
         self._next_suspect_at = time.monotonic() + ALONE
 
     def _to_note(self) -> list[Held]:
@@ -304,7 +306,7 @@ class Dispatcher:
             seconds = min(seconds, PATIENCE)
         elif any(not held.noted for held in self._held.values() if held not in self._suspended):
             seconds = min(seconds, NOTE_AFTER)
-        ready = self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
+        ready = self._wait(seconds, waiting)
         self.obey()
         claims = [claim for claim in map(self._waiters.read, ready) if claim is not None]
         if claims and self._free() - len(claims) <= 0:
@@ -312,6 +314,20 @@ class Dispatcher:
         self._admit(claims)
         if waiting:
             self._judge(waiting)
+
+    def _wait(self, seconds: float, waiting: int) -> list[int]:
+        """The files of the waits that have come; sees to it that enough threads are awake."""
+        until = time.monotonic() + seconds
+        while waiting and self._prefetch.few:
+            ready = self._alarm.sleep(LOOK, self._waiters.files(), self._has_news)
+            if ready or self._has_news() or time.monotonic() >= until:
+                return ready
+            if waiting - self._threads.waiting < ENOUGH:
+                self._prefetch.crawled()
+                self._threads.wake_all()
+            waiting = self._threads.waiting
+        seconds = max(until - time.monotonic(), 0.0)
+        return self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
 
     def _has_news(self) -> bool:
         return bool(self._threads.finished) and self._threads.waiting <= self._wake_at

@@ -1,11 +1,23 @@
-"""How many jobs to hold beyond the free threads: many of the fast, none of the slow."""
+"""How many jobs to hold beyond the free threads, and how many threads to wake for them.
+
+Many jobs of the fast, none of the slow. And one thread for those that are over at once: ten would pass
+the interpreter's lock to each other more often than they do anything else.
+"""
 
 from __future__ import annotations
+
+import time
 
 MOST = 64
 """Jobs; larger batches gain little, and hold more that another worker could run."""
 PATIENCE = 0.02
 """Seconds a claimed job may wait for a thread before it is given back."""
+LOOK = 0.002
+"""Seconds after which it is looked whether one thread is enough."""
+ENOUGH = 10
+"""Jobs that one thread has to begin in that time; else every thread is woken."""
+DOUBT = 1.0
+"""Seconds until one thread is tried again."""
 
 
 class Prefetch:
@@ -16,6 +28,16 @@ class Prefetch:
 
     def __init__(self) -> None:
         self.size = 0
+        self._many_until = 0.0
+
+    @property
+    def few(self) -> bool:
+        """Whether one thread is enough, as far as is known."""
+        return self.size > 0 and time.monotonic() >= self._many_until
+
+    def crawled(self) -> None:
+        """One thread was not enough."""
+        self._many_until = time.monotonic() + DOUBT
 
     def flowed(self, seconds: float) -> None:
         """All claimed jobs had begun within ``seconds`` of being claimed."""

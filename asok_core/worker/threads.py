@@ -7,8 +7,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import NoReturn
 
 from asok_core.backends.redis.consuming.consumer import Outcome
@@ -31,8 +32,9 @@ def end_broken(error: BaseException) -> NoReturn:
 class Threads:
     """Takes claimed jobs in order, runs them, and hands the outcomes back to the dispatcher.
 
-    ``finished`` and ``started`` grow at the right while the dispatcher takes from the left.
-    ``runs_until`` is the monotonic time at which the lease may be over: no job begins after it.
+    ``finished`` grows at the right while the dispatcher takes from the left. ``runs_until`` is the
+    monotonic time at which the lease may be over: no job begins after it. A thread that has begun
+    goes on while jobs wait, so one is enough for many short ones.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Threads:
         self.runs_until = 0.0
         self._board = board
         self._tell = tell
-        self._ready: SimpleQueue[Held | None] = SimpleQueue()
+        self._ready: deque[Held] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()
+        self._awake: set[int] = set()
         self._running: dict[int, Held] = {}
         self._threads = [
             threading.Thread(target=self._work, args=(slot,), name=f"asok-{slot}", daemon=True)
@@ -52,14 +56,35 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    def put(self, held: Held) -> None:
-        """Queue a job behind those that wait for a free thread."""
-        self._ready.put(held)
+    def put(self, batch: Iterable[Held], *, few: bool = False) -> None:
+        """Queue jobs behind those that wait for a free thread, and wake a thread for each.
+
+        ``few`` wakes one at most: for jobs so short that threads would hinder each other.
+        """
+        before = len(self._ready)
+        self._ready.extend(batch)
+        if not few:
+            self._call(len(self._ready) - before)
+        elif not self._awake:
+            self._call(1)
+
+    def wake_all(self) -> None:
+        """Wake a thread for each job that waits."""
+        self._call(len(self._ready))
+
+    def end(self) -> None:
+        """Let every thread end when it has nothing to do."""
+        for _ in self._threads:
+            self._calls.put(False)
+
+    def _call(self, count: int) -> None:
+        for _ in range(min(count, len(self._threads))):
+            self._calls.put(True)
 
     @property
     def waiting(self) -> int:
         """Jobs that wait for a free thread."""
-        return self._ready.qsize()
+        return len(self._ready)
 
     def running(self) -> list[Held]:
         """Jobs that run at this moment."""
@@ -68,13 +93,10 @@ class Threads:
     def take_back(self) -> list[Held]:
         """Every job that has not begun, in order."""
         back: list[Held] = []
-        while True:
-            try:
-                held = self._ready.get_nowait()
-            except Empty:
-                return back
-            if held is not None:
-                back.append(held)
+        with suppress(IndexError):
+            while True:
+                back.append(self._ready.popleft())
+        return back
 
     def _work(self, slot: int) -> None:
         try:
@@ -85,27 +107,37 @@ class Threads:
             end_broken(error)
 
     def _run_jobs(self, slot: int) -> None:
-        ready, finished, running = self._ready, self.finished, self._running
-        execution, board = self.execution, self._board
-        while True:
-            held = ready.get()
-            if held is None:
-                return
-            now = time.monotonic()
-            if now >= self.runs_until:
-                held.gone = True
-                finished.append((held, None))
-                self._tell()
-                continue
-            outcome = execution.open(held) if held.job is None else None
-            if outcome is None:
-                job = held.job
-                assert job is not None, "open() sets it or returns an outcome"
-                deadline = now + job.hard_limit if job.hard_limit else 0.0
-                board.begin(slot, job.id, now, deadline)
-                running[slot] = held
-                outcome = execution.run(held)
-                del running[slot]
-                board.end(slot)
-            finished.append((held, outcome))
+        ready, calls, awake = self._ready, self._calls, self._awake
+        while calls.get():
+            awake.add(slot)
+            while True:
+                try:
+                    held = ready.popleft()
+                except IndexError:
+                    awake.discard(slot)
+                    # What came before that was not called for, as this thread seemed to be awake.
+                    if not ready:
+                        break
+                    awake.add(slot)
+                else:
+                    self._run_job(slot, held)
+
+    def _run_job(self, slot: int, held: Held) -> None:
+        now = time.monotonic()
+        if now >= self.runs_until:
+            held.gone = True
+            self.finished.append((held, None))
             self._tell()
+            return
+        outcome = self.execution.open(held) if held.job is None else None
+        if outcome is None:
+            job = held.job
+            assert job is not None, "open() sets it or returns an outcome"
+            deadline = now + job.hard_limit if job.hard_limit else 0.0
+            self._board.begin(slot, job.id, now, deadline)
+            self._running[slot] = held
+            outcome = self.execution.run(held)
+            del self._running[slot]
+            self._board.end(slot)
+        self.finished.append((held, outcome))
+        self._tell()

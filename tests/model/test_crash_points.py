@@ -197,8 +197,7 @@ def test_a_process_at_work(bench: Bench) -> None:
                 process._persist(process._dispatcher.turn)
             process._drain()
             ended.join()
-            for _ in range(2):
-                process._dispatcher._threads._ready.put(None)
+            process._dispatcher._threads.end()
             process._consumer.close()
             process._waiters.close()
         cutter.deliver()

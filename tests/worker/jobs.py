@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -37,8 +38,22 @@ def hold(word: str) -> None:
     tell(f"end {word}")
 
 
+def wait_for(path: str) -> None:
+    """Run until there is a file ``path``."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
 def fail(words: str = "no luck") -> None:
     raise ValueError(words)
+
+
+def leave_a_program_and_hold(word: str) -> None:
+    """Start a program that inherits what it may, and leave it alone."""
+    # Longer than the test; which ends it, by the process id that it is told.
+    program = subprocess.Popen(["sleep", "300"], close_fds=False, start_new_session=True)
+    tell(f"{program.pid}")
+    hold(word)
 
 
 def hold_and_fail(word: str) -> None:

@@ -68,6 +68,18 @@ def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
     wait_until(lambda: desk.counted("completed") == 321, "321 completed jobs")
 
 
+def test_slow_jobs_after_many_fast_ones_run_side_by_side(desk: Desk, run_worker: RunWorker) -> None:
+    # Of the fast ones a single thread runs most.
+    words = [f"job {number}" for number in range(4)]
+    desk.producer.enqueue([desk.job("note", "fast") for _ in range(500)])
+    desk.producer.enqueue([desk.job("hold", word) for word in words])
+    run_worker("--concurrency", "4")
+    desk.hears(*(f"begin {word}" for word in words))
+    for word in words:
+        desk.let(word)
+    desk.hears(*(f"end {word}" for word in words))
+
+
 def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWorker) -> None:
     words = [f"job {number}" for number in range(6)]
     run_worker("--concurrency", "3", "--processes", "2")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming import waiters as waiting
+from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
+from asok_core.config import Settings
 from asok_core.errors import Unreachable
+from asok_core.job import Job, new_id
+from asok_core.wire import seal
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
+from asok_core.worker.execution import Execution, Held
 from asok_core.worker.prefetch import MOST, PATIENCE, Prefetch
+from asok_core.worker.threads import Threads
+from tests.programs import wait_until
+from tests.worker.conftest import KEYRING
 
 
 class TestPrefetch:
@@ -45,6 +55,61 @@ class TestPrefetch:
             prefetch.flowed(0.0)
         prefetch.flowed(PATIENCE * 2)
         assert prefetch.size == MOST // 2
+
+    def test_one_thread_is_enough_only_while_jobs_flow_and_it_does_not_crawl(self) -> None:
+        prefetch = Prefetch()
+        few = [prefetch.few]
+        prefetch.flowed(0.0)
+        few.append(prefetch.few)
+        prefetch.crawled()
+        assert [*few, prefetch.few] == [False, True, False]
+
+
+class TestThreads:
+    @pytest.fixture
+    def threads(self) -> Iterator[Threads]:
+        with tempfile.TemporaryFile() as file:
+            execution = Execution(Settings(), KEYRING)
+            threads = Threads(3, execution, Board(file, 3), lambda: None)
+            threads.runs_until = math.inf
+            yield threads
+            threads.end()
+
+    def test_no_job_waits_though_only_one_thread_is_woken_for_many(self, threads: Threads) -> None:
+        done = 0
+        for number in range(2000):
+            # Now and then a pause: what comes while a thread falls asleep must wake one.
+            if number % 7 == 0:
+                time.sleep(0)
+            threads.put([_held("give", number)], few=True)
+            if number % 50 == 0:
+                done = number + 1
+                wait_until(lambda: len(threads.finished) == done, "every job so far")  # noqa: B023
+        wait_until(lambda: len(threads.finished) == 2000, "every job")
+        results = [outcome.result for _, outcome in threads.finished if outcome]
+        assert sorted(map(int, results)) == list(range(2000))
+
+    def test_few_runs_them_in_order_one_after_the_other(self, threads: Threads) -> None:
+        threads.put([_held("give", number) for number in range(100)], few=True)
+        wait_until(lambda: len(threads.finished) == 100, "every job")
+        assert [outcome.result for _, outcome in threads.finished if outcome] == [
+            str(number) for number in range(100)
+        ]
+
+    def test_all_are_woken_when_one_is_not_enough(self, threads: Threads, tmp_path: Path) -> None:
+        release = str(tmp_path / "release")
+        threads.put([_held("wait_for", release) for _ in range(3)], few=True)
+        wait_until(threads.running, "a running job")
+        assert threads.waiting == 2
+        threads.wake_all()
+        wait_until(lambda: len(threads.running()) == 3, "all running")
+        Path(release).touch()
+        wait_until(lambda: len(threads.finished) == 3, "every job")
+
+
+def _held(function: str, *args: object) -> Held:
+    job = Job(new_id(), "tests.worker.jobs", function, args)
+    return Held(Claim("default", seal(job, KEYRING)))
 
 
 class TestBoard:

@@ -25,8 +25,8 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
+from asok_core.job_text import check_arguments
 from asok_core.states import Place
-from asok_core.wire import check_arguments
 
 
 class RedisOperator(OperatorSession):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from asok_core import context, wire
+from asok_core import context
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.roles import Scope
@@ -15,6 +15,7 @@ from asok_core.clock import now
 from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id
+from asok_core.job_text import check_arguments
 from asok_core.states import Place, Status
 from asok_core.tasks import reference
 
@@ -111,5 +112,5 @@ def _job(call: Call, moment: float, request: dict[str, Any] | None) -> Job:
 def _check(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     for value in (*args, *kwargs.values()):
         if type(value) not in _PLAIN:
-            wire.check_arguments(args, kwargs)
+            check_arguments(args, kwargs)
             return

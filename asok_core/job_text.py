@@ -1,0 +1,170 @@
+"""The text of a job: JSON that the framework ``asok`` 0.8.0 writes and reads as well."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+from asok_core.errors import MalformedEnvelope
+from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
+from asok_core.setting import is_text
+
+_STANDING = (
+    *("id", "module", "function", "args", "kwargs"),
+    *("queue", "retries", "retry_count", "backoff"),
+)
+_KINDS = {(str, str, str, list, dict, str, int, int, backoff) for backoff in (int, float)}
+_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
+_KNOWN = frozenset(_STANDING) | frozenset(_OPTIONAL)
+
+# Made once: json.dumps and json.loads make theirs anew for each call that names an option.
+_encode = json.JSONEncoder(sort_keys=True).encode
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+def to_text(job: Job) -> str:
+    """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
+    fields: dict[str, Any] = {
+        "id": job.id,
+        "module": job.module,
+        "function": job.function,
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "queue": job.queue,
+        "retries": job.retries,
+        "retry_count": job.retry_count,
+        "backoff": job.backoff,
+    }
+    for name in _OPTIONAL:
+        value = getattr(job, name)
+        if value is not None:
+            fields[name] = value
+    if job.extra:
+        fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
+    return _encode(fields)
+
+
+def from_text(text: str) -> Job:
+    """The job of a JSON text. Raises MalformedEnvelope that names the field at fault."""
+    return job_of(load_object(text), clean="\\u" not in text and is_text(text))
+
+
+def load_object(raw: bytes | str) -> dict[str, Any]:
+    """The JSON object that a text is. Raises MalformedEnvelope, whatever the text."""
+    # What we write is plain JSON in UTF-8 with nothing around it: no guess at its encoding is needed.
+    try:
+        text = raw if isinstance(raw, str) else raw.decode()
+        value, end = _raw_decode(text)
+        if end == len(text) and type(value) is dict:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    return _load_any(raw)
+
+
+def _load_any(raw: bytes | str) -> dict[str, Any]:
+    try:
+        value = json.loads(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
+    except UnicodeDecodeError:
+        raise MalformedEnvelope("it is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise MalformedEnvelope(f"it is not JSON: {error}"[:200]) from None
+    if not isinstance(value, dict):
+        raise MalformedEnvelope(f"it is a JSON {type(value).__name__}, not an object")
+    return value
+
+
+def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
+    """The job of the fields of a JSON text; ``clean`` when UTF-8 can carry all that is in them.
+
+    Raises MalformedEnvelope that names the field at fault.
+    """
+    values: tuple[Any, ...] = tuple(map(fields.get, _STANDING))
+    if not clean or tuple(map(type, values)) not in _KINDS:
+        values = _checked(fields)
+    job_id, module, function, args, kwargs, queue, retries, retry_count, backoff = values
+    if not 0 < len(job_id.encode()) <= LONGEST_ID:
+        raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
+    unique, request = fields.get("unique"), fields.get("request")
+    return Job(
+        job_id,
+        module,
+        function,
+        tuple(args),
+        kwargs,
+        queue or "default",
+        min(max(retries, 0), MAX_RETRIES),
+        min(max(retry_count, 0), MAX_RETRIES),
+        backoff,
+        _number(fields.get("enqueued_at")),
+        _number(fields.get("due_at")),
+        _number(fields.get("timeout")),
+        _number(fields.get("hard_timeout")),
+        unique if isinstance(unique, str) and is_text(unique) else None,
+        request if isinstance(request, dict) else None,
+        {} if _KNOWN.issuperset(fields) else _extra(fields),
+    )
+
+
+def _checked(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of ``_STANDING`` one by one, where a glance at their types was not enough."""
+    return (
+        *(_name(fields, key) for key in ("id", "module", "function")),
+        _need(fields, "args", list),
+        _need(fields, "kwargs", dict),
+        _name(fields, "queue", "default"),
+        _need(fields, "retries", int, 0),
+        _need(fields, "retry_count", int, 0),
+        _need(fields, "backoff", (int, float), 2),
+    )
+
+
+def _need(
+    fields: Mapping[str, Any], key: str, kind: type | tuple[type, ...], default: Any = ...
+) -> Any:
+    value = fields.get(key, default)
+    if value is ...:
+        raise MalformedEnvelope(f"the job has no '{key}'")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise MalformedEnvelope(f"the job's '{key}' is a {type(value).__name__}")
+    return value
+
+
+def _name(fields: Mapping[str, Any], key: str, default: Any = ...) -> str:
+    value: str = _need(fields, key, str, default)
+    if not is_text(value):
+        raise MalformedEnvelope(f"the job's '{key}' is no text that UTF-8 can carry")
+    return value
+
+
+def _number(value: object) -> float | None:
+    return float(value) if value is not None and finite(value) else None
+
+
+def _extra(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in _KNOWN}
+
+
+def finite(value: object) -> TypeGuard[float]:
+    """Whether it is a number that is neither infinite nor NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise TypeError that names the first argument which JSON cannot carry."""
+    for name, value in [*((f"argument {i}", v) for i, v in enumerate(args, 1)), *kwargs.items()]:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            label = name if name.startswith("argument ") else f"argument {name!r}"
+            raise TypeError(
+                f"{label} ({type(value).__name__}) cannot be sent to Redis: {error}; "
+                "pass numbers, strings, lists and dicts, or an id that the task looks up"
+            ) from None
