@@ -16,34 +16,39 @@ _STANDING = (
     *("queue", "retries", "retry_count", "backoff"),
 )
 _KINDS = {(str, str, str, list, dict, str, int, int, backoff) for backoff in (int, float)}
-_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
+_RARE = ("due_at", "timeout", "hard_timeout", "unique", "request")
+_OPTIONAL = ("enqueued_at", *_RARE)
 _KNOWN = frozenset(_STANDING) | frozenset(_OPTIONAL)
 
 # Made once: json.dumps and json.loads make theirs anew for each call that names an option.
 _encode = json.JSONEncoder(sort_keys=True).encode
 _raw_decode = json.JSONDecoder().raw_decode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def to_text(job: Job) -> str:
     """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
-    fields: dict[str, Any] = {
-        "id": job.id,
-        "module": job.module,
-        "function": job.function,
-        "args": job.args,
-        "kwargs": job.kwargs,
-        "queue": job.queue,
-        "retries": job.retries,
-        "retry_count": job.retry_count,
-        "backoff": job.backoff,
-    }
+    plain = type(job.enqueued_at) is float and type(job.backoff) is int and not job.extra
+    if not plain or any(getattr(job, name) is not None for name in _RARE):
+        return _encode(_fields(job))
+    # What most jobs have, put together by hand: half the time of the general way.
+    return (
+        f'{{"args": {_encode(job.args) if job.args else "[]"}, "backoff": {job.backoff}, '
+        f'"enqueued_at": {job.enqueued_at!r}, "function": {_quoted(job.function)}, '
+        f'"id": {_quoted(job.id)}, "kwargs": {_encode(job.kwargs) if job.kwargs else "{}"}, '
+        f'"module": {_quoted(job.module)}, "queue": {_quoted(job.queue)}, '
+        f'"retries": {job.retries}, "retry_count": {job.retry_count}}}'
+    )
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(job, name) for name in _STANDING}
     for name in _OPTIONAL:
         value = getattr(job, name)
         if value is not None:
             fields[name] = value
-    if job.extra:
-        fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
-    return _encode(fields)
+    fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
+    return fields
 
 
 def from_text(text: str) -> Job:

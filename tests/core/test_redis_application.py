@@ -140,6 +140,28 @@ def test_too_large_arguments_are_refused(
     assert redis_client.keys("*") == []
 
 
+def test_one_of_many_that_is_too_large_keeps_all_from_being_sent(
+    make_settings: Callable[..., Settings], redis_client: redis.Redis
+) -> None:
+    backend = RedisBackend(make_settings(ASOK_MAX_PAYLOAD="1KiB"))
+    calls = [make_call(sample_tasks.add, n) for n in range(1200)]
+    with pytest.raises(PayloadTooLarge):
+        backend.enqueue_many([*calls, make_call(sample_tasks.fail, "x" * 2000)])
+    assert redis_client.keys("*") == []
+
+
+def test_many_calls_reach_a_server_that_has_forgotten_the_script(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    backend.enqueue(make_call(sample_tasks.add, 1))
+    redis_client.script_flush()
+    futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(1200)])
+    assert redis_client.llen("asok:queue") == 1201
+    envelopes: Any = redis_client.lrange("asok:queue", 0, -1)
+    waiting = [wire.peek(raw).id for raw in reversed(envelopes)]
+    assert waiting[1:] == [future.job_id for future in futures]
+
+
 def test_without_redis_the_error_names_the_server_without_its_password() -> None:
     settings = Settings(
         queue_backend="redis", redis_url="redis://me:hush@127.0.0.1:1/0", secret_key="k"

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
+import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
@@ -155,6 +158,8 @@ class Link:
         self._connection: Any = endpoint.connection(reply_timeout, name)
         self._socket: Any = self._connection._sock  # noqa: SLF001 - see send()
         self._parser = self._connection._parser  # noqa: SLF001
+        if reply_timeout is not None and not isinstance(self._socket, ssl.SSLSocket):
+            _let_the_kernel_time(self._socket, reply_timeout)
         self.open = True
 
     def call(self, *command: Arg) -> Any:
@@ -192,6 +197,23 @@ class Link:
             return self.call("EVALSHA", script.sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:
             return self.call("EVAL", script.text, len(keys), *keys, *args)
+
+    def run_each(self, script: Script, lists: Iterable[Sequence[Arg]]) -> Iterator[Any]:
+        """Run a script for each list of arguments: the next is made while Redis works on the last."""
+        sent: Sequence[Arg] | None = None
+        for args in lists:
+            if sent is not None:
+                yield self._reply(script, sent)
+            self.send("EVALSHA", script.sha, 0, *args)
+            sent = args
+        if sent is not None:
+            yield self._reply(script, sent)
+
+    def _reply(self, script: Script, args: Sequence[Arg]) -> Any:
+        try:
+            return self.read()
+        except redis.exceptions.NoScriptError:
+            return self.call("EVAL", script.text, 0, *args)
 
     def send(self, *command: Arg) -> None:
         """Send one command without waiting for the reply."""
@@ -238,6 +260,14 @@ class Link:
         if ours is error:
             raise ours
         raise ours from error
+
+
+def _let_the_kernel_time(connected: Any, seconds: float) -> None:
+    """Let sends and replies time out in the kernel: Python's own way polls before each of them."""
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    connected.settimeout(None)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _packed(command: tuple[Arg, ...]) -> bytes:

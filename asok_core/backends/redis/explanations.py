@@ -52,7 +52,9 @@ def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
     if isinstance(error, redis.AuthenticationError):
         why = f"refuses the user or password ({_first_line(error)}); check REDIS_URL"
         return Unreachable(f"Redis at {shown} {why}")
-    if isinstance(error, redis.TimeoutError | TimeoutError):
+    if isinstance(error, redis.TimeoutError | TimeoutError | BlockingIOError) or isinstance(
+        error.__context__, BlockingIOError
+    ):
         return Unreachable(f"Redis at {shown} does not answer in time")
     if isinstance(error, redis.ConnectionError | OSError):
         return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")

@@ -40,8 +40,9 @@ local function expect(kind, key)
   end
 end
 
+-- The first write of a single job is the push itself, which fails by itself.
 local expected = {}
-for i = 2, #ARGV, 7 do
+for i = 2, #ARGV > 8 and #ARGV or 1, 7 do
   local queue = ARGV[i + 1]
   if not expected[queue] then expect('list', pending_key(ns, queue)) end
   expected[queue] = true

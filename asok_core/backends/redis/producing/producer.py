@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
@@ -14,8 +12,9 @@ from asok_core.backends.redis.scripts import script
 from asok_core.config import Settings
 from asok_core.errors import PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
+from asok_core.job_text import to_text
 from asok_core.setting import is_text
-from asok_core.wire import keyring_of, seal
+from asok_core.wire import envelope_size, keyring_of, seal_text
 
 T = TypeVar("T")
 
@@ -38,27 +37,36 @@ class RedisProducer:
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
         PayloadTooLarge before anything is sent, Unreachable or Refused.
         """
-        rows = [self._row(job) for job in jobs]
-        flags: list[bool] = []
-        for start in range(0, len(rows), BATCH):
-            args = [self.keys.namespace, *chain.from_iterable(rows[start : start + BATCH])]
-            # The script knows by its record a job that it has: a lost reply may be asked for again.
-            flags += (reply == 1 for reply in self._twice(partial(_enqueue, args=args)))
-        return flags
+        texts = [self._text(job) for job in jobs]
+        # The script knows by its record a job that it has: a lost reply may be asked for again.
+        return self._twice(lambda link: self._enqueue(link, jobs, texts))
 
-    def _row(self, job: Job) -> tuple[Arg, ...]:
+    def _enqueue(self, link: Link, jobs: Sequence[Job], texts: Sequence[str]) -> list[bool]:
+        replies = link.run_each(script("enqueue"), self._batches(jobs, texts))
+        return [flag == 1 for flags in replies for flag in flags]
+
+    def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[list[Arg]]:
+        for start in range(0, len(jobs), BATCH):
+            args: list[Arg] = [self.keys.namespace]
+            for at in range(start, min(start + BATCH, len(jobs))):
+                job, envelope = jobs[at], seal_text(texts[at], self._keyring)
+                due = "" if job.due_at is None else repr(job.due_at)
+                args += (job.id, job.queue, envelope, due, job.unique or "", job.task, job.retries)
+            yield args
+
+    def _text(self, job: Job) -> str:
         try:
-            envelope = seal(job, self._keyring)
+            text = to_text(job)
         except (TypeError, ValueError, RecursionError) as error:
             # The arguments were looked at before.
             raise TypeError(f"what a dump hook adds cannot be sent to Redis: {error}") from None
-        if len(envelope) > self._max_payload:
+        size = envelope_size(text)
+        if size > self._max_payload:
             raise PayloadTooLarge(
-                f"the arguments of {job.task} make {len(envelope):,} bytes, more than "
+                f"the arguments of {job.task} make {size:,} bytes, more than "
                 f"ASOK_MAX_PAYLOAD ({self._max_payload:,}); pass an id that the task looks up"
             )
-        due = "" if job.due_at is None else repr(job.due_at)
-        return job.id, job.queue, envelope, due, job.unique or "", job.task, job.retries
+        return text
 
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""
@@ -84,8 +92,3 @@ class RedisProducer:
     def close(self) -> None:
         """Give the connections back."""
         self.pool.close()
-
-
-def _enqueue(link: Link, args: list[Arg]) -> list[int]:
-    flags: list[int] = link.run(script("enqueue"), (), args)
-    return flags
