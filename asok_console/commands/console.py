@@ -14,6 +14,9 @@ from asok_core.errors import SettingsError, UsageError
 VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
 FILTERED = ("pending", "delayed", "jobs", "dead")
 OTHER_NAMES = {"dlq": "dead"}
+PICTURES = "120"
+"""Pictures a second at most. A key that leads where nothing is loaded takes two of them, and the second
+has to wait its turn."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +81,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         # Before the screen is taken: a wrong URL is told in one line, with exit code 3.
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
+        os.environ.setdefault("TEXTUAL_FPS", PICTURES)
         from asok_console.tui import remembered
         from asok_console.tui.app import ConsoleApp
         from asok_console.tui.session import Session

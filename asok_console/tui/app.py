@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions, palette, terminal
+from asok_console.tui import actions, palette, reflexes, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
@@ -36,6 +36,7 @@ from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
+from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
@@ -53,6 +54,14 @@ VIEWS: tuple[type[View], ...] = (
 
 COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
+
+
+class Ground(Backdrop, Screen[None]):
+    """The screen that holds the views."""
+
+
+class Views(Backdrop, ContentSwitcher):
+    """The views, of which one is shown."""
 
 
 class ConsoleApp(App[None]):
@@ -122,12 +131,16 @@ class ConsoleApp(App[None]):
         """Our own variables have a value under every theme of the palette."""
         return dict(THEMES[0].variables)
 
+    def get_default_screen(self) -> Screen[None]:
+        """The screen that holds the views."""
+        return Ground(id="_default")
+
     def compose(self) -> ComposeResult:
         """Header, tabs, banner, the views, action line, footer."""
         yield Header()
         yield Tabs()
         yield Banner()
-        with ContentSwitcher(initial=self.session.view):
+        with Views(initial=self.session.view):
             yield from self.views.values()
         yield ActionLine()
         yield KeyBar()
@@ -140,6 +153,7 @@ class ConsoleApp(App[None]):
             for signum in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(signum, self._leave, 128 + signum)
             terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
+            self.call_after_refresh(reflexes.sharpen)
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         if self.session.first is not None:
@@ -205,7 +219,7 @@ class ConsoleApp(App[None]):
 
     def _rewrite_bars(self) -> None:
         for screen in self.screen_stack:
-            for bar in screen.query("Header, Tabs, Banner"):
+            for bar in screen.children:
                 if isinstance(bar, Header | Tabs | Banner):
                     bar.rewrite()
 
@@ -256,7 +270,7 @@ class ConsoleApp(App[None]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.view_name = name
-        self.query_one(ContentSwitcher).current = name
+        self.query_one(Views).current = name
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
         self._show()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -14,13 +13,14 @@ from textual.content import Content
 from asok_console.present.text import safe
 from asok_console.tui import actions
 from asok_console.tui.operates import Operates
+from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import Row, Snapshot
 
 
-class View(Operates, Vertical):
+class View(Operates, Backdrop, Vertical):
     """One of the views. ``NAME`` is its id and the word for ``--view``."""
 
     NAME: ClassVar[str] = ""
@@ -34,6 +34,11 @@ class View(Operates, Vertical):
         """A heading over whatever the view shows."""
         yield Caption(classes="heading")
         yield from self.compose_body()
+
+    def on_mount(self) -> None:
+        """Let the heading follow the cursor."""
+        for rows in self.query(RowList):
+            rows.follow(self.refresh_heading)
 
     def compose_body(self) -> ComposeResult:
         """What stands under the heading."""
@@ -68,10 +73,6 @@ class View(Operates, Vertical):
         for heading in self.query(".heading").results(Caption):
             heading.write(Content("   ").join(parts))
         self.screen.refresh_bindings()
-
-    @on(RowList.Moved)
-    def _moved(self) -> None:
-        self.refresh_heading()
 
 
 class JobList(RowList[Row]):

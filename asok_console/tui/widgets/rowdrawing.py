@@ -1,10 +1,13 @@
-"""A line of a list as segments: cursor and mark, then a cell for each column."""
+"""The lines of a list: cursor and mark, then a cell for each column. What was drawn is remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
 
 from asok_console.present.text import safe
 from asok_console.tui.theme import Tones
@@ -38,3 +41,42 @@ def line(
         text, tone = cell if isinstance(cell, tuple) else (cell, "")
         yield Segment(placed.fitted(safe(text, CELL_LIMIT)), tones(tone))
         yield Segment(" " * GAP)
+
+
+class Brush(NamedTuple):
+    """What all lines of a picture have in common. ``width`` is in cells."""
+
+    tones: Tones
+    base: Style
+    width: int
+
+    def strip(self, segments: Iterable[Segment], over: Style | None = None) -> Strip:
+        """Segments as a line of the whole width, in the style ``over`` the common one."""
+        base = self.base + over if over else self.base
+        return Strip(segments).adjust_cell_length(self.width, base).apply_style(base)
+
+
+class Lines:
+    """Lines by their position in the list, as they were drawn last.
+
+    A strip remembers how it was cut and written, so one that looks the same is given out again.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[object, Strip]] = {}
+
+    def of(self, position: int, facts: object, draw: Callable[[], Strip]) -> Strip:
+        """The line at a position: ``draw`` is called only for other ``facts`` than last time."""
+        before, made = self._made.get(position, (None, None))
+        if made is not None and facts == before:
+            return made
+        strip = draw()
+        if made is None or strip != made:
+            made = strip
+        self._made[position] = facts, made
+        return made
+
+    def keep(self, positions: range, most: int) -> None:
+        """Let all other positions go when there are more than ``most``."""
+        if len(self._made) > most:
+            self._made = {at: made for at, made in self._made.items() if at in positions}

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import Column, Placed, lay_out
-from asok_console.tui.widgets.rowdrawing import EDGE, GUTTER, heading, line
+from asok_console.tui.widgets.rowdrawing import EDGE, GUTTER, Brush, Lines, heading, line
 from asok_console.tui.widgets.window import T, Window
+
+HEADING = -1
+KEPT = 3
+"""Heights of the list of which the lines are kept as they were made."""
 
 MARGIN = 80
 """Rows loaded above and below the visible ones, so that scrolling and a shifting list stay covered."""
@@ -87,14 +89,23 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._chasing = False
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
+        self._sized: Size | None = None
         self._drawn: dict[int, Strip] = {}
-        self._brushed: tuple[Tones, Style, int]
+        self._lines = Lines()
+        self._follower: Callable[[], object] | None = None
 
     @property
     def visible_rows(self) -> list[T]:
         """The rows on the screen now."""
         first = round(self.scroll_y)
         return [r for r in (self.row_at(first + i) for i in range(self._page)) if r is not None]
+
+    def follow(self, tell: Callable[[], object]) -> None:
+        """Let ``tell`` be called whenever the cursor or the marks changed, before that is drawn.
+
+        ``Moved`` says the same a little later: what only follows it is drawn a picture behind.
+        """
+        self._follower = tell
 
     def show_rows(self, rows: Sequence[T], now: float) -> None:
         """Show the whole of a short list."""
@@ -151,7 +162,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
             # The heading is line 0.
             self.refresh_line(changed + 1)
         self._ask()
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def toggle_mark(self) -> None:
         """Mark or unmark the cursor's row and go on to the next."""
@@ -163,7 +174,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
             self.marks[key] = row
         self.move_to(self.cursor + 1)
         self.refresh()
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def mark(self, rows: Sequence[T]) -> None:
         """Mark all of ``rows``; when all are marked already, unmark them."""
@@ -174,13 +185,13 @@ class RowList(Window[T], ScrollView, can_focus=True):
         else:
             self.marks |= keyed
         self.refresh()
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def clear_marks(self) -> None:
         """Unmark everything."""
         self.marks.clear()
         self.refresh()
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows; it stops at the ends."""
@@ -213,18 +224,17 @@ class RowList(Window[T], ScrollView, can_focus=True):
             self.action_open()
 
     def on_resize(self) -> None:
-        """Lay out for the new width; the cursor stays in view."""
+        """Lay out for the new size; the cursor stays in view."""
+        if self.size == self._sized:
+            # It was hidden, and is shown again.
+            return
+        self._sized = self.size
         self._place()
         self._resize()
         self.move_to(self.cursor)
 
-    def on_focus(self) -> None:
-        """Show the cursor as active."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """Show the cursor as passive."""
-        self.refresh()
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Find no styles anew: only the cursor's line tells the focus, and any change of it draws."""
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Ask for what scrolled into view."""
@@ -233,51 +243,71 @@ class RowList(Window[T], ScrollView, can_focus=True):
             self.refresh()
             self._ask()
 
+    def _tell_moved(self) -> None:
+        if self._follower is not None:
+            self._follower()
+        self.post_message(self.Moved(self))
+
     def _refresh_changed(self) -> None:
         # Most lines are as they were: what is not drawn again is not sent over SSH either.
-        top = round(self.scroll_y)
-        brush = self._brush()
-        for y in range(self.size.height):
-            if self._drawn.get(y) != self._line(y, *brush):
-                self.refresh_line(y + top)
+        top, brush, height = round(self.scroll_y), self._brush(), self.size.height
+        changed = [y for y in range(height) if self._drawn.get(y) is not self._line(y, brush)]
+        if len(changed) > height / 2:
+            self.refresh()
+            return
+        for y in changed:
+            self.refresh_line(y + top)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines of a part of the screen. What they have in common is found out once."""
-        self._brushed = self._brush()
-        return super().render_lines(crop)
+        """The lines of a part of the screen; a line that is as it was is not made anew."""
+        brush = self._brush()
+        lines = [self._line(y, brush) for y in crop.line_range]
+        self._drawn.update(zip(crop.line_range, lines, strict=True))
+        top, height, width = round(self.scroll_y), self.size.height, self.outer_size.width
+        self._lines.keep(range(top, top + height), KEPT * height)
+        lines = [strip.adjust_cell_length(width, brush.base) for strip in lines]
+        background = self.background_colors[1]
+        for each in self.get_line_filters():
+            lines = [strip.apply_filter(each, background) for strip in lines]
+        if crop.column_span != (0, width):
+            lines = [strip.crop(*crop.column_span) for strip in lines]
+        return lines
 
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen: the heading, a row, a placeholder or nothing."""
-        strip = self._drawn[y] = self._line(y, *self._brushed)
-        return strip
-
-    def _brush(self) -> tuple[Tones, Style, int]:
+    def _brush(self) -> Brush:
         width = self.scrollable_content_region.width
         if width != self._width:
             # The scrollbar came or went.
             self._place()
-        return self.app.tones, self.rich_style, width  # type: ignore[attr-defined]
+        return Brush(self.app.tones, self.rich_style, width)  # type: ignore[attr-defined]
 
-    def _line(self, y: int, tones: Tones, base: Style, width: int) -> Strip:
+    def _line(self, y: int, brush: Brush) -> Strip:
         if y == 0:
-            return self._strip(heading(self._placed, tones), width, base)
+            return self._lines.of(
+                HEADING, brush, lambda: brush.strip(heading(self._placed, brush.tones))
+            )
         position = round(self.scroll_y) + y - 1
-        if not self.total:
-            said = f"  {self.empty if self._known else 'Reading …'}" if y == 2 else ""
-            return self._strip([Segment(said, tones("dim"))], width, base)
-        if position >= self.total:
-            return Strip.blank(width, base)
         row = self.row_at(position)
         if row is None:
-            return self._strip([Segment("  ·", tones("grid"))], width, base)
+            facts = (brush, self.total, self._known)
+            return self._lines.of(position, facts, lambda: self._without_row(y, position, brush))
         current, marked = position == self.cursor, self.key_of(row) in self.marks
-        if current:
-            base += tones.cursor if self.has_focus else tones.cursor_blurred
-        cells = line(self._placed, row, self.now, tones, current=current, marked=marked)
-        return self._strip(cells, width, base)
+        tones = brush.tones
+        over = (tones.cursor if self.has_focus else tones.cursor_blurred) if current else None
+        return self._lines.of(
+            position,
+            (brush, row, self.now, marked, over),
+            lambda: brush.strip(
+                line(self._placed, row, self.now, tones, current=current, marked=marked), over
+            ),
+        )
 
-    def _strip(self, segments: Iterable[Segment], width: int, base: Style) -> Strip:
-        return Strip(segments).adjust_cell_length(width, base).apply_style(base)
+    def _without_row(self, y: int, position: int, brush: Brush) -> Strip:
+        if not self.total and y == 2:
+            said = self.empty if self._known else "Reading …"
+            return brush.strip([Segment(f"  {said}", brush.tones("dim"))])
+        if position >= self.total:
+            return Strip.blank(brush.width, brush.base)
+        return brush.strip([Segment("  ·", brush.tones("grid"))])
 
     @property
     def _page(self) -> int:
@@ -295,10 +325,12 @@ class RowList(Window[T], ScrollView, can_focus=True):
             return
         first = round(self.scroll_y)
         last = first + self._page
-        if self.holds_all(first, last) and not again:
+        if not again and self.holds_all(max(first - self._page, 0), last + self._page):
             return
-        start = max(first - MARGIN, 0)
-        wanted = (start, last + MARGIN - start)
+        # What is to be seen is read before what may be seen next.
+        margin = MARGIN if self.holds_all(first, last) else 0
+        start = max(first - margin, 0)
+        wanted = (start, last + margin - start)
         if wanted != self._asked:
             self._asked = wanted
             self.post_message(self.WindowNeeded(self, *wanted))
