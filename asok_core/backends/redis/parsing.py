@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -166,22 +165,19 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
     """A job's record of its part of the reply of ``records.lua``."""
     if not isinstance(reply, list) or len(reply) != 3:
         return None
-    kind, ttl, parts = reply
+    kind, left, parts = reply
+    ttl = float(left) if isinstance(left, int) and left >= 0 else None
     # A field that is not there has the size -1.
     values = [None if each.size < 0 else _joined(each) for each in items(parts)]
     if kind == b"string" and values and values[0] is not None:
-        found = parse_record(job_id, ([], _whole_json(values[0])))
-    else:
-        flat = [
-            part
-            for name, value in zip(fields, values, strict=False)
-            if value is not None
-            for part in (name.encode(), value)
-        ]
-        found = parse_record(job_id, (flat, None))
-    if found is None:
-        return None
-    return replace(found, ttl=float(ttl) if isinstance(ttl, int) and ttl >= 0 else None)
+        return parse_record(job_id, ([], _whole_json(values[0])), ttl=ttl)
+    flat = [
+        part
+        for name, value in zip(fields, values, strict=False)
+        if value is not None
+        for part in (name.encode(), value)
+    ]
+    return parse_record(job_id, (flat, None), ttl=ttl)
 
 
 def _joined(item: Item) -> bytes:

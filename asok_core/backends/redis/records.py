@@ -26,19 +26,24 @@ def record_commands(keys: Keys, job_id: str) -> tuple[tuple[str, str], tuple[str
     return ("HGETALL", key), ("GET", key)
 
 
-def parse_record(job_id: str, replies: Sequence[Any]) -> JobRecord | None:
-    """The record in the replies of ``record_commands``; None when there is none, or it is neither."""
+def parse_record(
+    job_id: str, replies: Sequence[Any], *, ttl: float | None = None
+) -> JobRecord | None:
+    """The record in the replies of ``record_commands``; None when there is none, or it is neither.
+
+    ``ttl`` (seconds) is what Redis said beside it.
+    """
     as_hash, as_text = replies
     if isinstance(as_hash, list) and as_hash:
         pairs = zip(as_hash[::2], as_hash[1::2], strict=False)
-        return _record(job_id, {_text(k): _text(v) for k, v in pairs}, foreign=False)
+        return _record(job_id, {_text(k): _text(v) for k, v in pairs}, ttl, foreign=False)
     if isinstance(as_text, bytes):
         try:
             fields = json.loads(as_text)
             if isinstance(fields, dict):
                 if fields.get("result") is not None:
                     fields["result"] = json.dumps(fields["result"])
-                return _record(job_id, fields, foreign=True)
+                return _record(job_id, fields, ttl, foreign=True)
         except (ValueError, RecursionError):
             return None
     return None
@@ -66,7 +71,9 @@ def read_records(link: Link, keys: Keys, job_ids: Iterable[str]) -> dict[str, Jo
     return found
 
 
-def _record(job_id: str, fields: Mapping[str, Any], *, foreign: bool) -> JobRecord:
+def _record(
+    job_id: str, fields: Mapping[str, Any], ttl: float | None, *, foreign: bool
+) -> JobRecord:
     status = str(fields.get("status") or "")
     return JobRecord(
         id=job_id,
@@ -82,6 +89,7 @@ def _record(job_id: str, fields: Mapping[str, Any], *, foreign: bool) -> JobReco
         started_at=_number(fields.get("started_at")),
         finished_at=_number(fields.get("finished_at")),
         worker=_optional(fields.get("worker")),
+        ttl=ttl,
         foreign=foreign,
     )
 
@@ -95,6 +103,8 @@ def _optional(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
+    if value is None:
+        return None
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -43,6 +43,8 @@ NEXT_SCANS = 400
 RECORDS = 100
 """Records that one call of a script reads."""
 MOST_RUNNING = 2000
+STARTS_KEPT = 5.0
+"""Seconds for which it is remembered when a job that still runs began."""
 
 
 class SnapshotTaker:
@@ -60,6 +62,8 @@ class SnapshotTaker:
         self._with_rates = True
         self._glimpses = Glimpses()
         self._jobs: dict[str, tuple[RunningJob, ...]] = {}
+        self._starts: dict[tuple[str, bytes], float] = {}
+        self._starts_asked = 0.0
 
     def take(self, trips: Trips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything; ``rates`` and ``jobs`` as in ``Reader.snapshot``."""
@@ -101,7 +105,7 @@ class SnapshotTaker:
         running = {
             worker.id: self._running(parts) for worker, parts in zip(workers, held, strict=True)
         }
-        ids = [job.payload.id for each in running.values() for job in each if job.payload.id]
+        ids = self._without_start(running.values(), now)
         # The framework's jobs do not say when they were enqueued; their records do.
         heads = [self._next_job(reading) for reading in readings.values()]
         silent = [job.id for job in heads if job is not None and job.enqueued_at is None]
@@ -118,7 +122,7 @@ class SnapshotTaker:
             records |= part
 
         if jobs:
-            self._jobs = {name: _with_starts(each, records) for name, each in running.items()}
+            self._jobs = self._started(running, records)
         workers = [replace(worker, jobs=self._jobs.get(worker.id, ())) for worker in workers]
         stats = self._stats(readings, held, workers, records, first)
         self.fine.forget(readings)
@@ -198,6 +202,33 @@ class SnapshotTaker:
             for each in held
             for item in each.items
         )
+
+    def _without_start(self, running: Iterable[Iterable[RunningJob]], now: float) -> list[str]:
+        # What began has begun, unless its process died and took up the same job again.
+        if not self._starts_asked <= now < self._starts_asked + STARTS_KEPT:
+            self._starts, self._starts_asked = {}, now
+        return [
+            job.payload.id
+            for each in running
+            for job in each
+            if job.payload.id and (job.process, job.payload.raw) not in self._starts
+        ]
+
+    def _started(
+        self, running: dict[str, tuple[RunningJob, ...]], records: dict[str, JobRecord]
+    ) -> dict[str, tuple[RunningJob, ...]]:
+        known, self._starts = self._starts, {}
+        found = {}
+        for name, jobs in running.items():
+            started = []
+            for job in jobs:
+                key = job.process, job.payload.raw
+                start = known.get(key) or _start(records.get(job.payload.id))
+                if start is not None:
+                    self._starts[key] = start
+                started.append(job if start is None else job._replace(started_at=start))
+            found[name] = tuple(started)
+        return found
 
     def _next_job(self, reading: QueueReading) -> Job | None:
         return self._glimpses.of(reading.oldest).job if reading.oldest else None
@@ -300,17 +331,11 @@ def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
     return [] if wrong_type(replies[0]) else required(replies[0])
 
 
-def _with_starts(
-    jobs: Iterable[RunningJob], records: dict[str, JobRecord]
-) -> tuple[RunningJob, ...]:
-    started = []
-    for job in jobs:
-        record = records.get(job.payload.id)
-        if record is not None and record.status == Status.RUNNING:
-            # The framework's records have no started_at; their ts is that of the last transition.
-            job = job._replace(started_at=record.started_at or record.ts)  # noqa: PLW2901
-        started.append(job)
-    return tuple(started)
+def _start(record: JobRecord | None) -> float | None:
+    if record is None or record.status != Status.RUNNING:
+        return None
+    # The framework's records have no started_at; their ts is that of the last transition.
+    return record.started_at or record.ts
 
 
 def _enqueued_at(job: Job | None, records: dict[str, JobRecord]) -> float | None:
