@@ -15,6 +15,7 @@ from typing import IO
 
 from asok_core.worker.board import Board, Running
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 
 logger = logging.getLogger("asok.worker")
@@ -26,10 +27,11 @@ MOST_UNTOLD = 1000
 class Child:
     """Starts, orders and outlives one process; its board tells what ran when it died."""
 
-    def __init__(self, config: WorkerConfig, number: int) -> None:
+    def __init__(self, config: WorkerConfig, number: int, presence: Presence) -> None:
         self.number = number
         self.process_id = f"{config.worker}.{number}"
         self._config = config
+        self._presence = presence
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="asok-board-")  # noqa: SIM115
         self._board = Board(self._file, config.concurrency)
         self._popen: subprocess.Popen[bytes] | None = None
@@ -60,9 +62,10 @@ class Child:
                 str(board),
                 str(self._config.concurrency),
                 self.process_id,
+                *(str(file) for file in self._presence.files),
             ],
             stdin=subprocess.PIPE,
-            pass_fds=(board,),
+            pass_fds=(board, *self._presence.files),
         )
         assert self._popen.stdin is not None, "asked for above"
         with suppress(BrokenPipeError):  # it died at once: the exit code tells

@@ -31,6 +31,7 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
 from asok_core.worker.execution import Execution
 from asok_core.worker.log import set_up_logging
+from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.threads import end_broken
 
 logger = logging.getLogger("asok.worker")
@@ -135,8 +136,9 @@ class Process:
 
 
 def main() -> int:
-    """Entry of a child: ``process.py BOARD_FD SLOTS PROCESS_ID``."""
+    """Entry of a child: ``process.py BOARD_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    keep_from_tasks([int(each) for each in sys.argv[4:]])
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders

@@ -1,4 +1,7 @@
-"""What dead processes held goes back: a child's at once, another worker's when its lease has run out."""
+"""What dead processes held goes back: a child's at once, another worker's when it is known to be dead.
+
+That is when its lease has run out, or as soon as the kernel and Redis agree that nothing of it is left.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
+from asok_core.worker.presence import is_gone
 
 logger = logging.getLogger("asok.worker")
 
@@ -21,6 +25,8 @@ class Recovery:
     def __init__(self, config: WorkerConfig, registry: Registry) -> None:
         self._config = config
         self._registry = registry
+        self.neighbours: list[str] = []
+        """Workers of this place that had a lease at the last beat."""
 
     def others(self) -> None:
         """Take over workers whose lease has run out, and lists that no lease covers."""
@@ -38,7 +44,18 @@ class Recovery:
         if refusals:
             raise refusals[0]
 
-    def _worker(self, worker: str) -> None:
+    def dead_neighbours(self) -> None:
+        """Take over workers beside this one of which no process is left, before their leases end."""
+        for worker in [each for each in self.neighbours if is_gone(each)]:
+            # A last command may be under way; and copies of a running virtual machine are one place.
+            if self._registry.connected(worker):
+                continue
+            ended = self._registry.end_lease(worker)
+            self.neighbours.remove(worker)
+            if ended:
+                self._worker(worker, "of which no process is left")
+
+    def _worker(self, worker: str, why: str = "whose lease ran out") -> None:
         registry = self._registry
         total, lists = Recovered(), registry.active_lists(worker)
         for process in {process for process, _ in lists}:
@@ -47,7 +64,7 @@ class Recovery:
             total += registry.recover(process, queue, guard=worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
-            _tell(f"worker {worker}, whose lease ran out", total)
+            _tell(f"worker {worker}, {why}", total)
 
     def child(self, child: Child) -> None:
         """Return what a dead child held; what ran when it died is charged with a crash."""

@@ -30,6 +30,7 @@ from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
+from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
 
 logger = logging.getLogger("asok.worker")
@@ -44,6 +45,8 @@ AGE = 60.0
 """Seconds between two looks for dead letters that are too old."""
 LOOK = 0.25
 """Seconds between two looks at hard time limits."""
+LOOK_BESIDE = 1.0
+"""Seconds between two looks whether the workers beside this one live. Redis hears of none that do."""
 MARGIN = 5.0
 """Seconds beyond the children's deadline before they are killed."""
 
@@ -74,7 +77,8 @@ class Supervisor:
         self._beat_every = settings.worker_lease / BEATS
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
-        self._children = [Child(config, n) for n in range(1, config.processes + 1)]
+        self._presence = Presence(config.worker)
+        self._children = [Child(config, n, self._presence) for n in range(1, config.processes + 1)]
         self._unrecovered: set[int] = set()
         self._respawn_at: dict[int, float] = {}
         self._quick_deaths: dict[int, int] = {}
@@ -125,6 +129,7 @@ class Supervisor:
         self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
         self._every("recover", self._beat_every, self._recovery.others)
+        self._every("neighbours", LOOK_BESIDE, self._recovery.dead_neighbours)
         self._every("wakes", self._beat_every, self._wakes.connect)
         self._every("age", AGE, self._drop_aged)
 
@@ -194,7 +199,9 @@ class Supervisor:
                 "rss": sum(size for size in memory if size),
                 "quiet": int(self._quiet),
             },
+            place=self._presence.place,
         )
+        self._recovery.neighbours = beat.neighbours
         if self._leased and not beat.whole:
             self._spare_others()
         self._leased = True
@@ -322,6 +329,7 @@ class Supervisor:
             child.close()
         self._registry.close()
         self._wakes.close()
+        self._presence.close()
         logger.info("Worker %s has left", self._config.worker)
 
 

@@ -38,6 +38,7 @@ from asok_core.wire import Keyring, bury, peek, seal
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.process import Process
+from asok_core.worker.recovery import Recovery
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter
 
@@ -322,6 +323,38 @@ def test_recover(bench: Bench) -> None:
         assert bench.client.get("asok:crashes:work-1") == b"1"
         assert not bench.client.exists("asok:crashes:work-0")
         assert bench.counters() == {"dead": 1, "failed": 1}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
+    jobs = bench.jobs(4)
+    dead, queues = "dead-1-abcd", ("high", "default")
+
+    def prepare() -> None:
+        bench.client.zadd("asok:workers", {dead: (time.time() + 600) * 1000})
+        said = {"queues": ",".join(queues), "processes": 2}
+        bench.client.hset(f"asok:worker:{dead}", mapping=said)
+        for at, job in enumerate(jobs):
+            active = f"asok:active:{dead}.{at % 2 + 1}:default"
+            bench.client.lpush(active, seal(job, KEYRING))
+        bench.client.hset("asok:job:work-0", mapping={"status": "running", "worker": f"{dead}.1"})
+
+    def story(cutter: Cutter) -> None:
+        settings = bench.settings(cutter.url)
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        recovery = Recovery(WorkerConfig(settings, "beside-2-abcd", queues), registry)
+        recovery.neighbours = [dead]
+        # As a supervisor does: the one every second, the other every beat.
+        until_done(recovery.dead_neighbours, cutter)
+        until_done(recovery.others, cutter)
+        registry.close()
+        assert {place: sorted(ids) for place, ids in bench.places().items()} == {
+            "queue": [job.id for job in jobs]
+        }
+        assert bench.client.mget(*(f"asok:crashes:{job.id}" for job in jobs)) == [b"1"] + [None] * 3
+        assert not bench.client.exists("asok:workers", f"asok:worker:{dead}")
+        assert bench.counters() == {}
 
     told_with_every_cut(bench, prepare, story)
 

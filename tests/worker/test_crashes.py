@@ -140,7 +140,7 @@ def test_a_worker_that_died_whole_is_recovered_by_another(
     dying.kill()
     assert len(desk.active()) == 4
     other = run_worker("--concurrency", "4", ASOK_WORKER_LEASE=SHORT)
-    other.says("whose lease ran out")
+    other.says("Recovered 4 jobs of worker")
     for n in range(4):
         desk.let(f"job {n}")
     for job in jobs:

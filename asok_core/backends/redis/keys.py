@@ -86,6 +86,10 @@ class Keys(NamedTuple):
         """Hash: what a worker said of itself at its last beat."""
         return f"{self.namespace}:worker:{worker_id}"
 
+    def place(self, place: str) -> str:
+        """Set: ids of the workers at a place where each can prove the death of the others."""
+        return f"{self.namespace}:place:{place}"
+
     def crashes(self, job_id: str) -> str:
         """Counter: times that a process died while running the job."""
         return f"{self.namespace}:crashes:{job_id}"

@@ -25,11 +25,15 @@ CRASHED = "WorkerCrashed: the process died {times} times while running this job"
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Reply to a beat. ``whole``: the lease had not run out since the last one."""
+    """Reply to a beat. ``whole``: the lease had not run out since the last one.
+
+    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
+    """
 
     whole: bool
     server_time: float
     wanted: str
+    neighbours: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +86,36 @@ class Registry:
         """The connection, opened when first needed. Raises Unreachable."""
         return self._standing.link
 
-    def beat(self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg]) -> Beat:
-        """Take or renew the lease of ``worker`` and publish ``fields`` about it."""
+    def beat(
+        self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg], *, place: str = ""
+    ) -> Beat:
+        """Take or renew the lease of ``worker`` and publish ``fields`` about it.
+
+        ``place`` is where others can prove its death, '' where they cannot.
+        """
         args: list[Arg] = [
             self.keys.namespace,
             worker,
             int(self._lease * 1000),
             HASH_TTL,
+            place,
             len(queues),
         ]
         args += queues
         for name, value in fields.items():
             args += (name, value)
-        whole, now, wanted = self.link.run(script("beat"), (), args)
-        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"))
+        whole, now, wanted, beside = self.link.run(script("beat"), (), args)
+        neighbours = [each.decode() for each in beside if each.isascii()]
+        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), neighbours)
 
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
         args = [self.keys.namespace, worker, 1 if only_if_expired else 0, *lists]
         return bool(self.link.run(script("leave"), (), args) == 1)
+
+    def end_lease(self, worker: str) -> bool:
+        """End the lease of a worker that is dead: whether this call did it, and not another's."""
+        return bool(self.link.call("ZADD", self.keys.workers, "XX", "CH", 0, worker) == 1)
 
     def expired(self) -> list[str]:
         """Workers whose lease has run out."""
@@ -172,16 +187,25 @@ class Registry:
 
     def kill_waiters(self, process: str) -> None:
         """Cut the connections of a dead process: a blocked claim of it could still take a job."""
-        clients = self.link.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
-        if not isinstance(clients, bytes):
-            return  # not allowed to list: the slow scan finds what a late claim took
         mark = f"name=asok:{process}:".encode()
-        ids = [line.split(b" ", 1)[0][3:] for line in clients.splitlines() if mark in line]
+        # Not allowed to list: the slow scan finds what a late claim took.
+        lines = [line for line in self._clients() or () if mark in line]
+        ids = [line.split(b" ", 1)[0][3:] for line in lines]
         self.link.pipeline([("CLIENT", "KILL", "ID", client) for client in ids])
+
+    def connected(self, worker: str) -> bool:
+        """Whether Redis has a connection of a worker, or may not tell."""
+        marks = [f"name=asok:{worker}{end}".encode() for end in ":."]
+        clients = self._clients()
+        return clients is None or any(mark in line for mark in marks for line in clients)
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
         self._standing.close()
+
+    def _clients(self) -> list[bytes] | None:
+        clients = self.link.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
+        return clients.splitlines() if isinstance(clients, bytes) else None
 
     def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
         job = payload.job

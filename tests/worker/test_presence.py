@@ -1,0 +1,283 @@
+"""Workers that die whole, supervisor and all: those beside them prove it long before the lease ends.
+
+Leases are longer than any test waits, so a job that comes back has come by proof. Whether another is
+left alone is seen beside a worker that truly died: once that one is recovered, both were looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+import redis
+
+from asok_core.job import Job
+from asok_core.worker.presence import Presence, is_gone
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker, Worker
+
+LONG = "600s"
+"""A lease that ends in no test."""
+PROVED = "of which no process is left"
+LEASED = "whose lease ran out"
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture
+def start(run_worker: RunWorker) -> Start:
+    """Start a worker with a long lease. It gives its running jobs time if its supervisor is killed."""
+
+    def started(*options: str, **settings: object) -> Worker:
+        given = {"ASOK_WORKER_LEASE": LONG, "ASOK_WORKER_SHUTDOWN_TIMEOUT": LONG} | settings
+        return run_worker(*options, **given)
+
+    return started
+
+
+def busy(desk: Desk, start: Start, word: str) -> tuple[Worker, Job]:
+    """A worker that holds a job, which ends when the test lets ``word``."""
+    queue = f"of-{word}"
+    worker = start("--queues", queue)
+    job = desk.enqueue("hold", word, queue=queue)
+    desk.hears(f"begin {word}")
+    desk.reaches(job, "running")
+    return worker, job
+
+
+def everything(*words: str) -> tuple[str, str]:
+    return "--queues", ",".join(["default", *(f"of-{word}" for word in words)])
+
+
+def id_of(desk: Desk, worker: Worker) -> str:
+    """The id under which a worker has its lease."""
+    mark = f"-{worker.process.pid}-".encode()
+    (found,) = [each for each in desk.client.zrange("asok:workers", 0, -1) if mark in each]
+    return str(found.decode())
+
+
+def waiting(desk: Desk) -> int:
+    """How many processes sleep until there is a job."""
+    return len({each["name"] for each in desk.client.client_list() if each["cmd"] == "blmove"})
+
+
+def charges(desk: Desk, job: Job) -> int:
+    return int(desk.client.get(desk.keys.crashes(job.id)) or 0)
+
+
+def test_a_killed_worker_that_is_started_again_has_its_jobs_at_once(
+    desk: Desk, start: Start
+) -> None:
+    options = ("--concurrency", "2", "--processes", "2")
+    killed = start(*options)
+    desk.idle(2)
+    jobs = [desk.enqueue("hold", f"job {n}") for n in range(4)]
+    waiting = [desk.enqueue("note", f"{n}") for n in range(6)]
+    desk.hears(*(f"begin job {n}" for n in range(4)))
+    for job in jobs:
+        desk.reaches(job, "running")
+    killed.kill()
+    again = start(*options)
+    desk.hears(*[f"begin job {n}" for n in range(4)] * 2)
+    again.says(PROVED)
+    assert [charges(desk, job) for job in jobs] == [1] * 4
+    for n in range(4):
+        desk.let(f"job {n}")
+    for job in jobs + waiting:
+        desk.reaches(job, "completed")
+    assert desk.counted("completed") == 10
+    assert sorted(desk.journal()) == sorted(
+        [f"begin job {n}" for n in range(4)] * 2
+        + [f"end job {n}" for n in range(4)]
+        + [f"{n}" for n in range(6)]
+    )
+    wait_until(lambda: desk.client.zcard("asok:workers") == 1, "the dead worker's lease given up")
+    assert again.stop() == 0
+
+
+def test_a_worker_beside_it_takes_over_at_once(desk: Desk, start: Start) -> None:
+    killed, job = busy(desk, start, "job")
+    other = start(*everything("job"))
+    wait_until(lambda: desk.client.zcard("asok:workers") == 2, "two workers")
+    killed.kill()
+    other.says(PROVED)
+    desk.let("job")
+    desk.reaches(job, "completed")
+    assert desk.journal() == ["begin job", "begin job", "end job"]
+
+
+def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> None:
+    frozen, job = busy(desk, start, "frozen")
+    dead, lost = busy(desk, start, "dead")
+    frozen.signal(signal.SIGSTOP, to_all=True)
+    dead.kill()
+    other = start(*everything("frozen", "dead"))
+    desk.hears(*["begin dead"] * 2)
+    other.says(PROVED)
+    assert other.log.count(PROVED) == 1
+    frozen.signal(signal.SIGCONT, to_all=True)
+    for word in ("frozen", "dead"):
+        desk.let(word)
+    for each in (job, lost):
+        desk.reaches(each, "completed")
+    assert desk.journal().count("begin frozen") == 1
+    assert charges(desk, job) == 0
+    assert frozen.stop() == 0
+
+
+def test_what_a_child_without_supervisor_still_runs_is_left_to_it_until_it_is_gone(
+    desk: Desk, start: Start
+) -> None:
+    orphaned, job = busy(desk, start, "orphaned")
+    dead, lost = busy(desk, start, "dead")
+    child = orphaned.child()
+    orphaned.process.kill()
+    orphaned.process.wait()
+    dead.kill()
+    other = start(*everything("orphaned", "dead"))
+    desk.hears(*["begin dead"] * 2)
+    other.says(PROVED)
+    assert other.log.count(PROVED) == 1
+    assert desk.journal().count("begin orphaned") == 1
+    desk.let("dead")
+    desk.reaches(lost, "completed")
+    os.kill(child, signal.SIGKILL)
+    other.says(PROVED, times=2)
+    desk.let("orphaned")
+    desk.reaches(job, "completed")
+    assert desk.journal().count("begin orphaned") == 2
+
+
+@pytest.mark.parametrize("place", ["a1b2c3d4-5e6f-4a1b-8c2d-3e4f5a6b7c8d:4026531840", None])
+def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
+    desk: Desk, start: Start, place: str | None
+) -> None:
+    foreign, job = busy(desk, start, "foreign")
+    dead, lost = busy(desk, start, "dead")
+    name = id_of(desk, foreign)
+    (here,) = desk.client.keys("asok:place:*")
+    for each in (foreign, dead):
+        each.kill()
+    desk.client.srem(here, name)
+    if place is not None:
+        desk.client.sadd(desk.keys.place(place), name)
+        desk.client.expire(desk.keys.place(place), 60)
+    other = start(*everything("foreign", "dead"))
+    desk.hears(*["begin dead"] * 2)
+    desk.let("dead")
+    desk.reaches(lost, "completed")
+    assert other.log.count("Recovered") == 1
+    assert desk.journal().count("begin foreign") == 1
+    desk.client.zadd("asok:workers", {name: 1})
+    last = start(*everything("foreign"))
+    desk.let("foreign")
+    desk.reaches(job, "completed")
+    wait_until(lambda: LEASED in other.log + last.log, "a recovery by the lease")
+    assert charges(desk, job) == 0, "it came to its end"
+
+
+def test_one_that_redis_still_has_a_connection_of_is_left_alone(desk: Desk, start: Start) -> None:
+    """Two copies of one virtual machine have one boot id, and see each other's names free."""
+    copied, job = busy(desk, start, "copied")
+    dead, _ = busy(desk, start, "dead")
+    name = id_of(desk, copied)
+    with redis.Redis.from_url(
+        desk.settings.redis_url, client_name=f"asok:{name}:supervisor"
+    ) as connection:
+        connection.ping()
+        for each in (copied, dead):
+            each.kill()
+        other = start(*everything("copied", "dead"))
+        desk.hears(*["begin dead"] * 2)
+        other.says(PROVED)
+        assert other.log.count(PROVED) == 1
+        assert desk.client.zscore("asok:workers", name) > 0
+    desk.let("dead")
+    desk.let("copied")
+    desk.reaches(job, "completed")
+    other.says(PROVED, times=2)
+
+
+def test_many_who_prove_it_at_once_recover_each_job_once(desk: Desk, start: Start) -> None:
+    killed = start("--concurrency", "6", "--processes", "2")
+    jobs = [desk.enqueue("hold", f"job {n}") for n in range(12)]
+    desk.hears(*(f"begin job {n}" for n in range(12)))
+    for job in jobs:
+        desk.reaches(job, "running")
+    others = [start("--concurrency", "4") for _ in range(3)]
+    wait_until(lambda: waiting(desk) == 3, "three that wait for jobs")
+    for each in others:
+        each.signal(signal.SIGSTOP, to_all=True)
+    killed.kill()
+    for each in others:
+        each.signal(signal.SIGCONT, to_all=True)
+    desk.hears(*[f"begin job {n}" for n in range(12)] * 2)
+    assert [charges(desk, job) for job in jobs] == [1] * 12
+    for n in range(12):
+        desk.let(f"job {n}")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert desk.counted("completed") == 12
+    assert len(desk.journal()) == 36
+    wait_until(lambda: desk.client.zcard("asok:workers") == 3, "the dead worker's lease given up")
+
+
+def test_a_program_that_a_task_started_and_left_is_no_process_of_the_worker(
+    desk: Desk, start: Start
+) -> None:
+    killed = start()
+    job = desk.enqueue("leave_a_program_and_hold", "job")
+    desk.hears("begin job")
+    desk.reaches(job, "running")
+    killed.kill()
+    try:
+        start().says(PROVED)
+        desk.let("job")
+        desk.reaches(job, "completed")
+    finally:
+        for line in desk.journal():
+            with suppress(ValueError, ProcessLookupError):
+                os.kill(int(line), signal.SIGKILL)
+
+
+def test_a_key_of_another_type_costs_no_beat(desk: Desk, start: Start) -> None:
+    first = start()
+    desk.idle()
+    (here,) = desk.client.keys("asok:place:*")
+    first.stop()
+    desk.client.set(here, "not a set", ex=60)
+    worker = start()
+    desk.enqueue("note", "job")
+    desk.hears("job")
+    assert worker.stop() == 0
+    assert desk.client.zcard("asok:workers") == 0
+
+
+def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
+    presence = Presence("host-1-abcd")
+    assert presence.place
+    (file,) = presence.files
+    assert not os.get_inheritable(file)
+    inherited = os.dup(file)
+    assert not is_gone("host-1-abcd")
+    assert is_gone("host-1-abce")
+    presence.close()
+    assert not is_gone("host-1-abcd")
+    os.close(inherited)
+    assert is_gone("host-1-abcd")
+
+
+def test_a_name_that_cannot_be_tried_proves_nothing() -> None:
+    assert not is_gone("x" * 200)
+    assert Presence("x" * 200).place == ""
+
+
+def test_a_worker_whose_name_is_taken_by_somebody_makes_no_promise() -> None:
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind("\0asok:host-2-abcd")
+        presence = Presence("host-2-abcd")
+        assert (presence.place, presence.files) == ("", ())
