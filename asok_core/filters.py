@@ -152,9 +152,7 @@ def _age_test(value: str, word: str) -> Test:
     except ValueError:
         seconds = -1
     if seconds < 0 or sign not in {"", ">", "<", ">=", "<="}:
-        raise UsageError(
-            f"filter word {word!r}: age is > or < and a length of time, as in age:>1h or age:<5m"
-        )
+        raise UsageError(f"filter word {word!r}: age wants a length of time, as in age:>1h")
     younger = sign.startswith("<")
 
     def test(row: Row, now: float) -> bool:

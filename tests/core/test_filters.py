@@ -106,10 +106,10 @@ def test_a_dead_letter_answers(text: str, matches: bool) -> None:
         ('""', "it holds nothing"),
         ("error:'timed out", "quote ' is not closed"),
         ("status:broken", "'status:broken': status is one of pending, scheduled"),
-        ("age:>soon", "'age:>soon': age is > or < and a length of time"),
-        ("age:<", "age is > or <"),
-        ("age:=5m", "age is > or <"),
-        ("age:>-5m", "age is > or <"),
+        ("age:>soon", "'age:>soon': age wants a length of time"),
+        ("age:<", "age wants a length of time"),
+        ("age:=5m", "age wants a length of time"),
+        ("age:>-5m", "age wants a length of time"),
     ],
 )
 def test_a_word_that_makes_no_sense_is_named(text: str, says: str) -> None:
