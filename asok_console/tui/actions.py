@@ -85,12 +85,12 @@ class Action:
     @property
     def shown_key(self) -> str:
         """The first key as it is printed on a keyboard."""
-        return _printed(self.keys.split(",")[0])
+        return printed(self.keys.split(",")[0])
 
     @property
     def all_keys(self) -> str:
         """All its keys, as printed."""
-        return " ".join(_printed(key) for key in self.keys.split(","))
+        return " ".join(printed(key) for key in self.keys.split(","))
 
 
 class Access:
@@ -179,7 +179,8 @@ _PRINTED = {
 }
 
 
-def _printed(key: str) -> str:
+def printed(key: str) -> str:
+    """A key as it is printed on a keyboard, by Textual's name of it."""
     if key.startswith("ctrl+") and key not in _PRINTED:
         return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
     return _PRINTED.get(key, key.upper() if key == "f1" else key)
@@ -212,8 +213,14 @@ NARROWING = (
            frozenset({"pending", "delayed", "dead"})),
 )  # fmt: skip
 
+TYPING = (
+    Action("keep", "enter", "keep the filter", "go on to what it found", "Show"),
+    Action("clear", "escape", "clear it", "show everything again", "Show"),
+)
+"""What the footer says while a filter is typed; the line for it has the keys itself."""
+
 GROUPING = (
-    Action("group", "v", "by cause", "group the dead letters by cause, or list them one by one",
+    Action("group", "v", "causes", "group the dead letters by cause, or list them one by one",
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 

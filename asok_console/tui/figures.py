@@ -8,16 +8,17 @@ from asok_console.present.numbers import UNKNOWN
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = " ▁▂▃▄▅▆▇"
+"""The highest leaves an eighth of its line free, so that the bars of two rows never touch."""
 
 
 def rate(per_second: float | None) -> str:
-    """Per second: ``0``, ``0.25``, ``12.3``, ``140``, ``1.2k``."""
+    """Per second: ``0``, ``0.05``, ``0.3``, ``12.3``, ``140``, ``1.2k``."""
     if per_second is None:
         return UNKNOWN
     if per_second <= 0:
         return "0"
-    if per_second < 1:
+    if per_second < 0.095:
         return f"{max(per_second, 0.01):.2f}"
     if per_second < 100:
         return f"{per_second:.1f}"
@@ -60,7 +61,8 @@ def spark(values: list[float] | tuple[float, ...], width: int) -> str:
     top = max(pooled)
     if top <= 0:
         return "▁" * len(pooled)
-    return "".join(BARS[max(2, min(8, round(v / top * 8)))] if v else BARS[1] for v in pooled)
+    highest = len(BARS) - 1
+    return "".join(BARS[max(2, round(v / top * highest))] if v else BARS[1] for v in pooled)
 
 
 def pool(values: list[float] | tuple[float, ...], width: int) -> list[float]:

@@ -8,15 +8,20 @@ from typing import Any
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
+from asok_console.tui import actions
+
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[SystemCommand]:
     """The commands for what has a key on this screen and is offered."""
+    offered: set[str] = set()
     for active in screen.active_bindings.values():
         binding, node = active.binding, active.node
-        if binding.description and active.enabled:
+        # An action has several keys; what has no explanation is Textual's own.
+        if binding.tooltip and active.enabled and binding.action not in offered:
+            offered.add(binding.action)
             yield SystemCommand(
                 f"{binding.description[0].upper()}{binding.description[1:]}",
-                binding.tooltip or "",
+                f"{binding.tooltip}  ({actions.printed(binding.key)})",
                 lambda binding=binding, node=node: app.call_next(
                     app.run_action, binding.action, node
                 ),

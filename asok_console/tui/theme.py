@@ -1,6 +1,7 @@
 """The console's own colours, and the styles that custom-drawn widgets take from them.
 
-Colour never carries a meaning alone: every tone goes with a word or a glyph.
+Colour never carries a meaning alone: every tone goes with a word or a glyph. Where two bands of a plot
+meet, ``done`` and ``failed`` differ in lightness too, so that they stay apart in grey.
 """
 
 from __future__ import annotations
@@ -25,21 +26,23 @@ DARK = Theme(
     warning="#e3ac4c",
     error="#ef7070",
     variables={
-        "tone-dim": "#7f8b98",
-        "tone-title": "#93a1b0",
+        "tone-dim": "#8f9ba8",
+        "tone-title": "#a3b0be",
         "tone-good": "#69c084",
         "tone-warn": "#e3ac4c",
         "tone-bad": "#ef7070",
         "tone-info": "#6cb2f5",
         "tone-calm": "#4fc4b7",
-        "tone-done": "#3b9289",
-        "tone-failed": "#cf6464",
+        "tone-done": "#33827a",
+        "tone-failed": "#ef8f8f",
         "tone-mark": "#c9a6f5",
         "tone-grid": "#2a343f",
         "cursor": "#22364a",
         "cursor-blurred": "#1b242d",
         "border-blurred": "#2a343f",
         "footer-background": "#151b22",
+        "scrollbar": "#33414f",
+        "scrollbar-background": "#0f1419",
         "input-selection-background": "#2f5478",
     },
 )
@@ -58,21 +61,23 @@ LIGHT = Theme(
     warning="#8f5b00",
     error="#b5302c",
     variables={
-        "tone-dim": "#66717d",
-        "tone-title": "#53606d",
+        "tone-dim": "#5b6570",
+        "tone-title": "#4a5662",
         "tone-good": "#257a3c",
         "tone-warn": "#8f5b00",
         "tone-bad": "#b5302c",
         "tone-info": "#1c62b3",
         "tone-calm": "#0b7a70",
-        "tone-done": "#4aa79d",
-        "tone-failed": "#d0655f",
+        "tone-done": "#57a89d",
+        "tone-failed": "#a3312d",
         "tone-mark": "#7a3fb5",
         "tone-grid": "#d5d9d4",
         "cursor": "#d3e4f5",
         "cursor-blurred": "#e9edf0",
         "border-blurred": "#d5d9d4",
         "footer-background": "#f3f4f1",
+        "scrollbar": "#b9c4c4",
+        "scrollbar-background": "#f3f4f1",
         "input-selection-background": "#b9d3ee",
     },
 )
@@ -98,14 +103,16 @@ CONTRAST = Theme(
         "tone-bad": "#ff8a8a",
         "tone-info": "#7fd0ff",
         "tone-calm": "#5fffe8",
-        "tone-done": "#5fffe8",
-        "tone-failed": "#ff8a8a",
+        "tone-done": "#1f9e8e",
+        "tone-failed": "#ffb3b3",
         "tone-mark": "#d6b3ff",
         "tone-grid": "#8a8a8a",
         "cursor": "#003a66",
         "cursor-blurred": "#303030",
         "border-blurred": "#8a8a8a",
         "footer-background": "#000000",
+        "scrollbar": "#8a8a8a",
+        "scrollbar-background": "#262626",
         "input-selection-background": "#005f9e",
     },
 )

@@ -140,7 +140,7 @@ def recent(client: redis.Redis, count: int) -> None:
             finished,
             started_at=finished - 0.18 * (1 + i % 6),
             finished_at=finished,
-            worker="web-1:4121.1",
+            worker="web-1.1",
             result=None if failed else json.dumps({"sent": True, "id": n}),
             error=traceback(n)[1] if failed else None,
         )
@@ -180,7 +180,9 @@ def worker(
         n = first + i
         queue = queues[i % len(queues)]
         client.lpush(KEYS.active(f"{worker_id}.1", queue), seal(job(n, queue), KEYRING))
-        record(client, n, "running", now, started_at=now - 3.4 - i * 21, worker=worker_id)
+        process = f"{worker_id}.1"
+        record(client, n, "running", now, queue=queue, worker=process,
+               started_at=now - 3.4 - i * 21)  # fmt: skip
 
 
 def traffic(
@@ -219,7 +221,8 @@ def audit(client: redis.Redis) -> None:
     """What operators did this night; one purge can still be undone."""
     now = server_time(client)
     actions: tuple[tuple[float, dict[str, object]], ...] = (
-        (5400, {"action": "pause", "queue": "low", "words": "everything"}),
+        (5400, {"action": "pause", "place": "pending", "queue": "low", "words": "everything",
+                "applied": 1}),
         (2460, {"action": "requeue", "place": "dead", "words": "error:Timeout",
                 "applied": 1180, "skipped:no longer there": 3, "refused:unsigned": 2}),
         (900, {"action": "requeue", "place": "dead", "words": "everything",

@@ -48,7 +48,7 @@ async def test_a_worker_is_told_to_be_quiet_and_to_go_on(
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=2, first=200)
     async with open_console(size=(110, 30)) as hand:
         await hand.press("5")
-        await hand.sees("● web-1")
+        await hand.sees("●  web-1")
         await hand.press("P")
         await hand.sees("Let worker web-1 take no more jobs?")
         await hand.sees("it runs 2 jobs in 4 threads")
@@ -72,7 +72,7 @@ async def test_a_worker_is_stopped_by_a_typed_word_only(
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=1, first=200)
     async with open_console() as hand:
         await hand.press("5")
-        await hand.sees("● web-1")
+        await hand.sees("●  web-1")
         # On a job that it runs, the order goes to its worker as well.
         await hand.press("j", "S")
         await hand.sees("Stop worker web-1?")
@@ -92,7 +92,7 @@ async def test_a_worker_that_left_meanwhile_is_told_of(
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=0, first=200)
     async with open_console() as hand:
         await hand.press("5")
-        await hand.sees("● web-1")
+        await hand.sees("●  web-1")
         await hand.press("P")
         await hand.sees("take no more jobs?")
         redis_client.zrem(KEYS.workers, "web-1")
@@ -306,7 +306,7 @@ async def test_the_palette_knows_every_action_that_is_possible_now(
         def titles() -> set[str]:
             return {each.title for each in hand.app.get_system_commands(hand.app.screen)}
 
-        assert {"Canary", "Export", "Requeue", "Purge all", "Edit", "By cause"} <= titles()
+        assert {"Canary", "Export", "Requeue", "Purge all", "Edit", "Causes"} <= titles()
         assert not {"Move", "Quiet", "Sort", "Trust and requeue"} & titles()
         await hand.press("ctrl+p")
         await hand.press(*"canary")

@@ -20,7 +20,7 @@ async def test_every_view_shows_its_part_of_the_shop(
 ) -> None:
     seed.shop(redis_client)
     expected = {
-        "1": ("1,335 pending", "7 running", "14 delayed", "46 dead", "❙❙ low", "no worker"),
+        "1": ("1,335 pending", "7 running", "14 delayed", "46 dead", "❙❙ paused", "no worker"),
         "2": ("Queue default", "1 of 1,204", "mail.send_receipt", "1 of 4"),
         "3": ("Delayed", "1 of 14", "in 4", "TimeoutError"),
         "4": ("7 running", "▶ running", "✓ completed", "✗ failed"),
@@ -118,7 +118,7 @@ async def test_a_long_queue_is_read_in_windows(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 20_000, first=1, age=600)
-    async with open_console() as hand:
+    async with open_console(size=(100, 30)) as hand:
         await hand.press("2")
         await hand.sees("1 of 20,000")
         await hand.press("G")

@@ -25,7 +25,7 @@ async def test_every_attempt_is_told_with_its_wait_and_its_end(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("↻ failed, to be retried")
+        await hand.sees("↻ failed, will retry")
         await hand.sees("✗ failed for good")
         lines = [line for line in hand.screen().splitlines() if "ran 312 ms" in line]
         assert len(lines) == 4

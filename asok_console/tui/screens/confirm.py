@@ -45,7 +45,8 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Lay out title, facts, typed word and buttons."""
         plan = self.plan
-        with Vertical(id="question", classes=plan.action.danger.value):
+        with Vertical(id="question", classes=plan.action.danger.value) as question:
+            question.border_subtitle = "y copies the command line"
             yield Static(Content(safe(plan.title, WIDEST_LINE)), id="title")
             for line in plan.examples:
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
@@ -79,7 +80,7 @@ class Confirm(ModalScreen[bool]):
             yield "How", plan.note
         if plan.action.aftermath:
             yield "Undo", plan.action.aftermath
-        yield "Same as", f"{twins.abridged(plan)}   (y copies it)"
+        yield "Same as", twins.abridged(plan)
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens, before any key that was typed ahead."""

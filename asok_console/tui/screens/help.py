@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from asok_console.tui import actions, operations
 
-KEYS = 15
+KEYS = 14
 PAGE = 68
 """Cells for the keys of a line, and for all of it, so that the page fits 80 columns."""
 
@@ -73,5 +73,11 @@ def _changes(action: actions.Action) -> bool:
 
 def _line(action: actions.Action) -> Content:
     blank = " " * KEYS
-    told = textwrap.fill(action.help, PAGE, initial_indent=blank, subsequent_indent=blank)
-    return Content.assemble((f"  {action.all_keys}".ljust(KEYS), "$primary"), told[KEYS:])
+    # What changes something is named as the footer and the palette name it.
+    name = f"{action.label}: " if action.group == "Act" else ""
+    told = textwrap.fill(name + action.help, PAGE, initial_indent=blank, subsequent_indent=blank)
+    return Content.assemble(
+        (f"  {action.all_keys}".ljust(KEYS), "$primary"),
+        (name, "bold"),
+        told[KEYS + len(name) :],
+    )

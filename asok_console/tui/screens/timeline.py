@@ -27,10 +27,10 @@ SAME = 0.001
 
 VERBS = {
     "complete": ("✓ completed", "good"),
-    "retry": ("↻ failed, to be retried", "warn"),
+    "retry": ("↻ failed, will retry", "warn"),
     "fail": ("✗ failed for good", "bad"),
     "cancel": ("⊘ cancelled", "dim"),
-    "return": ("↩ interrupted, uncharged", "dim"),
+    "return": ("↩ stopped, uncounted", "dim"),
     "run": ("▶ running", "info"),
 }
 """How an attempt ended, and the tone."""
@@ -132,6 +132,6 @@ def _line(moment: Moment) -> Content:
     shown = (iso(moment.at) or "")[11:19] if moment.at is not None else ""
     return Content.assemble(
         (f"{shown:<{CLOCK}}", "$tone-dim"),
-        (f"{safe(moment.what, 40):<26}", f"$tone-{moment.tone}" if moment.tone else ""),
+        (f"{safe(moment.what, 40):<22}", f"$tone-{moment.tone}" if moment.tone else ""),
         (safe("  ".join(moment.beside), 300), "$tone-dim"),
     )

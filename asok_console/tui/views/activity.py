@@ -22,8 +22,15 @@ SHOWN = 200
 
 
 def _what(activity: Activity, _now: float) -> Cell:
+    if activity.action in _SWITCHES:
+        return f"queue {activity.queue}", "dim"
     where = " ".join(part for part in (activity.place, activity.queue) if part)
     return f"{where}: {activity.words}" if activity.words else where, "dim"
+
+
+def _jobs(activity: Activity, _now: float) -> Cell:
+    of_jobs = activity.place and activity.action not in _SWITCHES
+    return count(activity.applied) if of_jobs else ""
 
 
 def _left_out(activity: Activity, _now: float) -> Cell:
@@ -44,6 +51,9 @@ def _undo(activity: Activity, now: float) -> Cell:
         return f"z, {span(left)}", "info"
     return ("in trash", "dim") if activity.in_trash else ("", "dim")
 
+
+_SWITCHES = ("pause", "resume")
+"""What concerns a queue and none of its jobs."""
 
 _STATES = {
     "done": ("✓ done", "good"),
@@ -69,14 +79,12 @@ class ActivityView(View):
     COLUMNS: ClassVar[Sequence[Column[Activity]]] = (
         Column("Ago", 7, lambda a, now: ago(a.at, now), right=True),
         Column("Action", 9, lambda a, _: a.action),
-        Column(
-            "Jobs", 7, lambda a, _: count(a.applied) if a.applied or a.place else "", right=True
-        ),
+        Column("Jobs", 7, _jobs, right=True),
         Column("State", 12, _state),
         Column("Undo", 9, _undo),
-        Column("What", 12, _what, grow=2),
-        Column("Who", 12, lambda a, _: (a.who, "dim"), grow=1, rank=2),
-        Column("Left out", 12, _left_out, grow=1, rank=1),
+        Column("What", 18, _what, grow=2, most=60),
+        Column("Left out", 18, _left_out, grow=3, most=60, rank=1),
+        Column("Who", 12, lambda a, _: (a.who, "dim"), grow=1, most=30, rank=2),
     )
 
     def compose_body(self) -> ComposeResult:

@@ -36,7 +36,7 @@ def _names(counter: Counter[str]) -> str:
 
 
 def _trend(cause: Cause, now: float) -> Cell:
-    return spark(cause.trend(now, TREND, SLOTS), SLOTS), "failed"
+    return spark(cause.trend(now, TREND, SLOTS), SLOTS), "dim"
 
 
 COLUMNS: Sequence[Column[Cause]] = (
@@ -44,9 +44,9 @@ COLUMNS: Sequence[Column[Cause]] = (
     Column("Last", 6, lambda c, now: ago(c.last, now), right=True),
     Column("First", 6, lambda c, now: (ago(c.first, now), "dim"), right=True),
     Column("Last hour", SLOTS, _trend, rank=2),
-    Column("Cause", 24, lambda c, _: (c.text, "bad"), grow=4),
-    Column("Tasks", 18, lambda c, _: _names(c.tasks), grow=1, tail=True),
-    Column("Queues", 10, lambda c, _: (_names(c.queues), "dim"), rank=1),
+    Column("Cause", 44, lambda c, _: (c.text, "bad"), grow=4),
+    Column("Tasks", 26, lambda c, _: _names(c.tasks), grow=1, most=40, rank=1, tail=True),
+    Column("Queues", 10, lambda c, _: (_names(c.queues), "dim"), rank=3),
 )
 
 

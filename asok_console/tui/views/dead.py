@@ -35,8 +35,8 @@ class DeadView(JobListView):
     EMPTY = "No dead letters. Good."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Failed", 7, lambda row, now: ago(row.payload.failed_at, now), right=True),
-        Column("Task", 20, task_cell, grow=2, tail=True),
-        Column("Error", 20, error_cell, grow=4),
+        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
+        Column("Error", 30, error_cell, grow=4),
         Column("Queue", 9, queue_cell, rank=1),
         Column("Attempts", 8, attempts_spent_cell, rank=2),
         Column("Id", 8, id_cell, rank=3),

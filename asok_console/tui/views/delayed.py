@@ -57,9 +57,9 @@ class DelayedView(JobListView):
     EMPTY = "Nothing is waiting for its time."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Due", 9, _due_cell, right=True),
-        Column("Task", 20, task_cell, grow=2, tail=True),
+        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Attempt", 8, attempt_cell),
-        Column("Last error", 14, _error_cell, grow=3, rank=1),
+        Column("Last error", 24, _error_cell, grow=3, rank=1),
         Column("Queue", 9, queue_cell, rank=2),
         Column("Id", 8, id_cell, rank=3),
     )

@@ -50,7 +50,7 @@ def _took_cell(row: Row, now: float) -> Cell:
 
 
 def _when_cell(row: Row, now: float) -> Cell:
-    return ("now", "info") if row.place is Place.ACTIVE else ago(row.at, now)
+    return "" if row.place is Place.ACTIVE else ago(row.at, now)
 
 
 def _outcome_cell(row: Row, _now: float) -> Cell:
@@ -75,10 +75,10 @@ class JobsView(JobListView):
     EMPTY = "Nothing runs, and nothing has finished lately."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Status", 11, _status_cell),
-        Column("Task", 20, task_cell, grow=2, tail=True),
+        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Took", 7, _took_cell, right=True),
         Column("Ended", 7, _when_cell, right=True),
-        Column("Outcome", 12, _outcome_cell, grow=2, rank=1),
+        Column("Outcome", 18, _outcome_cell, grow=4, most=80, rank=1),
         Column("Queue", 9, queue_cell, rank=2),
         Column("Worker", 14, _worker_cell, rank=4),
         Column("Id", 8, id_cell, rank=3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, cast
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -60,7 +61,7 @@ class OverviewView(View):
         self._list(snapshot)
         self._warn(snapshot)
         self._plot()
-        self.query_one("#redis", Caption).write(_redis_line(snapshot))
+        self.query_one("#redis", Caption).write(_redis_line(snapshot, self.app.size.width - 4))
         self.refresh_heading()
 
     def _list(self, snapshot: Snapshot) -> None:
@@ -164,7 +165,8 @@ class OverviewView(View):
         return plan_for_queue(action, line.queue, self.console.snapshot)
 
 
-def _redis_line(snapshot: Snapshot) -> Content:
+def _redis_line(snapshot: Snapshot, room: int) -> Content:
+    """What is worth knowing of the server, the most important first, as much as fits whole."""
     server, cost = snapshot.server, snapshot.cost
     memory = size(server.used_memory)
     if server.max_memory:
@@ -174,9 +176,15 @@ def _redis_line(snapshot: Snapshot) -> Content:
         memory if server.used_memory is not None else "",
         f"{server.ops_per_second:,.0f} ops/s" if server.ops_per_second is not None else "",
         f"persistence {server.persistence}" if server.persistence else "",
-        f"eviction {server.eviction_policy}" if server.eviction_policy else "",
+        server.eviction_policy or "",
         f"{server.clients:,} clients" if server.clients is not None else "",
-        f"a reading costs {cost.commands:,} commands in {cost.round_trips} round trips",
+        f"a reading: {cost.commands:,} commands",
+        f"{cost.round_trips} round trips",
         size(cost.reply_bytes) if cost.reply_bytes is not None else "",
     ]
-    return Content.styled(safe(" · ".join(p for p in parts if p)), "$tone-dim")
+    line, *rest = (safe(part) for part in parts if part)
+    for part in rest:
+        if cell_len(line) + cell_len(part) + 3 > room:
+            break
+        line += f" · {part}"
+    return Content.styled(line, "$tone-dim")

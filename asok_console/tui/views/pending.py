@@ -30,8 +30,8 @@ class PendingView(JobListView):
     EMPTY = "The queue is empty."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
-        Column("Task", 20, task_cell, grow=2, tail=True),
-        Column("Arguments", 14, arguments_cell, grow=3, rank=1),
+        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
+        Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
         Column("Waits", 6, lambda row, now: ago(_enqueued_at(row), now), right=True),
         Column("Attempt", 8, attempt_cell, rank=2),
         Column("Id", 8, id_cell, rank=3),

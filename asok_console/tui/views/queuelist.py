@@ -37,9 +37,7 @@ class Line:
 
 
 def _name(line: Line, _now: float) -> Cell:
-    if line.whole:
-        return ALL, "title"
-    return f"❙❙ {line.queue.name}" if line.queue.paused else line.queue.name
+    return (ALL, "title") if line.whole else line.queue.name
 
 
 def _pending(line: Line, _now: float) -> Cell:
@@ -76,8 +74,8 @@ def _verdict(line: Line, _now: float) -> Cell:
 
 
 COLUMNS: Sequence[Column[Line]] = (
-    Column("Queue", 11, _name, grow=1),
-    Column("Pending", 8, _pending, right=True),
+    Column("Queue", 12, _name, grow=1, most=30),
+    Column("Pending", 7, _pending, right=True),
     Column("Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True),
     Column("In/s", 5, lambda line, _: _rate(line.queue.enqueued_per_s), right=True),
     Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True),
@@ -91,7 +89,7 @@ COLUMNS: Sequence[Column[Line]] = (
     Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=5),
     Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=5),
     Column("Last 5 min", 15, _spark, rank=3),
-    Column("Outlook", 23, _verdict, grow=1),
+    Column("Outlook", 23, _verdict),
 )
 
 

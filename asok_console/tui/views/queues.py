@@ -17,7 +17,8 @@ def plan_for_queue(
     if action.name in ("pause", "resume"):
         if queue.paused == (action.name == "pause"):
             return None
-        served = f"{queue.consumers} live worker{'' if queue.consumers == 1 else 's'} serve it"
+        one = queue.consumers == 1
+        served = f"{queue.consumers} live worker{' serves' if one else 's serve'} it"
         waiting = f"{queue.pending:,} pending, {queue.active:,} running; {served}"
         return Plan(action, scope, None, (waiting,))
     if not queue.pending:

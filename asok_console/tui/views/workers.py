@@ -50,12 +50,15 @@ def stale(worker: WorkerInfo, now: float) -> bool:
     return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
 
 
-def _who(line: Line, now: float) -> Cell:
+def _mark(line: Line, now: float) -> Cell:
+    return "└" if line.job is not None else _state(line.worker, now)[0][0]
+
+
+def _who(line: Line, _now: float) -> Cell:
     if line.job is None:
-        mark = _state(line.worker, now)[0].partition(" ")[0]
-        return f"{mark} {line.worker.id}", "title"
+        return line.worker.id, "title"
     job = line.job.payload.job
-    return f"└ {job.task}" if job else "└ (unreadable)"
+    return job.task if job else "(unreadable)"
 
 
 def _what(line: Line, _now: float) -> Cell:
@@ -117,13 +120,14 @@ class WorkersView(View):
     SHOWS_RUNNING = True
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
-        Column("Worker and what it runs", 24, _who, grow=2, tail=True),
-        Column("Queues, args", 14, _what, grow=2, rank=1),
-        Column("Busy", 9, _busy, right=True),
-        Column("Beat", 7, _beat, right=True),
-        Column("Memory", 7, _rss, right=True, rank=1),
-        Column("Up", 6, _up, right=True, rank=2),
-        Column("State", 10, _queue_or_state, rank=3),
+        Column("", 1, _mark),
+        Column("Worker and what it runs", 24, _who, grow=1, most=40, tail=True),
+        Column("Queues, args", 13, _what, grow=2, most=60, rank=1),
+        Column("Busy", 10, _busy, right=True),
+        Column("Beat", 8, _beat, right=True),
+        Column("State", 10, _queue_or_state, rank=1),
+        Column("Memory", 7, _rss, right=True, rank=2),
+        Column("Up", 6, _up, right=True, rank=3),
         Column("Pid", 7, _pid, right=True, rank=4),
     )
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from asok_console.present.numbers import count, milliseconds
+from asok_console.present.numbers import count, milliseconds, share
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.figures import span
@@ -29,7 +30,7 @@ RESULT_STAYS = 12.0
 """Seconds that the outcome of an action stays on its line."""
 
 
-BAR = 20
+BAR = 12
 """Cells of a progress bar."""
 
 
@@ -166,7 +167,7 @@ class ActionLine(Static):
         pieces: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
         pieces += _bar(progress)
         if not isinstance(progress, CanaryProgress):
-            pieces.append(f"  {progress.scanned:,} of {progress.total:,} looked at, {done}   ")
+            pieces.append(f" {share(_part(progress)):>5}  {done}   ")
         elif progress.patience is None:
             pieces.append(f"  {done}, the first {progress.sent:,} did not fail as before   ")
         else:
@@ -196,9 +197,12 @@ class ActionLine(Static):
             self.display = False
 
 
+def _part(progress: Progress) -> float:
+    return min(progress.scanned / progress.total, 1.0) if progress.total else 1.0
+
+
 def _bar(progress: Progress) -> list[tuple[str, str] | str]:
-    part = progress.scanned / progress.total if progress.total else 1.0
-    done = round(min(part, 1) * BAR)
+    done = round(_part(progress) * BAR)
     return [("━" * done, "$primary"), ("━" * (BAR - done), "$tone-grid")]
 
 
@@ -246,37 +250,47 @@ class KeyBar(Widget):
             self.refresh()
 
     def _compose_keys(self) -> Content:
+        if isinstance(self.screen.focused, Input):
+            return self._lay_out(actions.TYPING, ())
         by_binding = {
             active.binding.action: active.binding
             for active in self.screen.active_bindings.values()
             if active.enabled
         }
         shown: list[actions.Action] = []
-        for action in (*operations.OPERATIONS, *operations.ALL):
+        for action in _ORDER:
             call = action.call or action.name
             if isinstance(action, actions.OperatorAction):
                 call = f"operate('{action.name}')"
             if action.footer and call in by_binding and action not in shown:
                 shown.append(action)
-        first = [a for a in shown if a.name not in self.LAST]
-        last = [a for a in shown if a.name in self.LAST]
-        room = self.size.width - sum(_key_width(a) for a in last) - _key_width(_VIEWS)
+        return self._lay_out(
+            [a for a in shown if a.name not in self.LAST],
+            [a for a in shown if a.name in self.LAST],
+        )
+
+    def _lay_out(self, first: Sequence[actions.Action], last: Sequence[actions.Action]) -> Content:
+        room = self.size.width - sum(_key_width(a, self._label(a)) for a in last)
         pieces: list[tuple[str, str] | str] = []
-        self._spans, column = [], 0
-        for action in (*first, _VIEWS, *last):
-            width = _key_width(action)
+        self._spans, column, before = [], 0, ""
+        for action in (*first, *last):
+            # After "r requeue" the key "R" says only what it does beyond that: "all".
+            label = self._label(action)
+            shown = label.removeprefix(f"{before} ") if before else label
+            width = _key_width(action, shown)
             if action in first:
                 if width > room:
                     continue
                 room -= width
-            pieces += [
-                (f" {action.shown_key}", "bold $primary"),
-                (f" {action.label} ", "$tone-title"),
-            ]
-            key = action.keys.split(",")[0]
-            self._spans.append((column, column + width, key))
-            column += width
+            pieces += [(f" {action.shown_key}", "bold $primary"), (f" {shown} ", "$tone-title")]
+            self._spans.append((column, column + width, action.keys.split(",")[0]))
+            column, before = column + width, label
         return Content.assemble(*pieces)
+
+    def _label(self, action: actions.Action) -> str:
+        if action.name == "leave" and self.screen is not self.app.screen_stack[0]:
+            return "back"
+        return action.label
 
     def on_click(self, event: events.Click) -> None:
         """A click on a key presses it."""
@@ -285,8 +299,9 @@ class KeyBar(Widget):
                 self.app.simulate_key(key)
 
 
-_VIEWS = actions.Action("views", "", "views", "", "Show")
+_ORDER = (*(action for action in operations.OPERATIONS if action.changes), *operations.ALL)
+"""From the left: what changes something comes first, since it is what one looks for in a hurry."""
 
 
-def _key_width(action: actions.Action) -> int:
-    return cell_len(f" {action.shown_key} {action.label} ")
+def _key_width(action: actions.Action, label: str) -> int:
+    return cell_len(f" {action.shown_key} {label} ")

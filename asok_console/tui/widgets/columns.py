@@ -19,8 +19,9 @@ Cell = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """One column. ``width`` is its least width in cells; ``grow`` its share of what is left over.
+    """One column, ``width`` cells wide or more: ``grow`` is its share of what is left over.
 
+    It takes at ``most`` so many, since on a wide screen the eye has to find its way to the next.
     Where the screen is too narrow, the column with the highest ``rank`` goes first; rank 0 stays.
     ``cell`` gets a row and the time of the snapshot (epoch seconds), from which ages are told.
     """
@@ -29,6 +30,7 @@ class Column(Generic[T]):
     width: int
     cell: Callable[[T, float], Cell]
     grow: int = 0
+    most: int = 100
     right: bool = False
     rank: int = 0
     tail: bool = False
@@ -60,7 +62,8 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
     shares = sum(c.grow for c in kept)
     placed: list[Placed[T]] = []
     for column in kept:
-        extra = spare * column.grow // shares if column.grow else 0
+        share = spare * column.grow // shares if column.grow else 0
+        extra = min(share, max(column.most - column.width, 0))
         shares -= column.grow
         spare -= extra
         placed.append(Placed(column, column.width + extra))

@@ -62,6 +62,7 @@ class Plot(Widget):
         self._whole = False
         self._stacks: list[list[float]] = []
         self._top = 1.0
+        self._empty = True
 
     def show(
         self,
@@ -97,6 +98,7 @@ class Plot(Widget):
         self._stacks = [[band[x * length // width] for band in bands] for x in places]
         highest = max((sum(stack) for stack in self._stacks), default=0)
         self._top = nice_top(highest, whole=self._whole)
+        self._empty = highest <= 0
 
     def render_line(self, y: int) -> Strip:
         """One line: the heading, a row of the plot, or the axis."""
@@ -129,6 +131,13 @@ class Plot(Widget):
         return f"{value:,.0f}" if value == round(value) else ""
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
+        if self._empty:
+            said = "  nothing in this time" if line == (lines - 1) // 2 and self._series else ""
+            return [
+                Segment(" " * AXIS),
+                Segment("│", tones("grid")),
+                Segment(said, tones("dim")),
+            ]
         label = ""
         if line == 0:
             label = self._figure(self._top)
