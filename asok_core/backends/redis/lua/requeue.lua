@@ -15,6 +15,8 @@ local marks = {}
 for i = 8, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 
+local queues, crashes = {}, {}
+
 local function requeue(letter, index, envelope, id, queue, task, retries, unique)
   local held_by = unique ~= '' and holder(ns, unique)
   if held_by and held_by ~= id then return 3 end
@@ -27,9 +29,9 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
     'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
   if id ~= '' then
     redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result')
-    redis.call('DEL', ns .. ':crashes:' .. id)
+    crashes[#crashes + 1] = ns .. ':crashes:' .. id
   end
-  note_queue(ns, queue)
+  queues[queue] = true
   tally(queue, 'enqueued', 1)
   return 1
 end
@@ -46,6 +48,8 @@ for n = 1, #marks do
   if reply == 1 then applied = applied + 1 end
   if REASONS[reply] then refused[REASONS[reply]] = (refused[REASONS[reply]] or 0) + 1 end
 end
+for queue in pairs(queues) do note_queue(ns, queue) end
+if #crashes > 0 then redis.call('DEL', unpack(crashes)) end
 sweep(dead, applied, op, tonumber(ARGV[5]))
 if keep and applied > 0 then redis.call('EXPIRE', trash, TRASH_TTL) end
 note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.operating.verdicts import Judge
-from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk
+from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
@@ -142,28 +142,65 @@ class Sweep:
         if stretch is None:
             return False
         rows, more = self._in_scope(stretch)
-        chosen: list[tuple[int, str]] = []
-        args: list[Arg] = [*self.operation.header(), *frame(stretch)]
-        for at, row in rows:
-            verdict = judge(row, self.walk.left + at - len(chosen))
-            if isinstance(verdict, str):
-                self.tally.refused[verdict] += 1
-            else:
-                chosen.append((at, row.key))
-                mark, *rest = verdict
-                # A list's element is known by its digest and place, a sorted set's by its bytes.
-                args += (f"{mark}{at}" if isinstance(mark, str) else mark, *rest)
-        gone: set[int] = set()
-        if chosen:
-            replies = self.link.run(script, (), args)
-            left = self.tally.count([key for _, key in chosen], replies)
-            gone = {at for (at, _), is_gone in zip(chosen, left, strict=True) if is_gone}
+        moved, gone = self._move(stretch, rows, script, frame, judge)
         self.walk.leave([raw for at, raw in enumerate(stretch.elements) if at not in gone])
         if not self._watched():
             return False
-        if more and self.rate and chosen:
-            time.sleep(max(0.0, len(chosen) / self.rate - (time.monotonic() - started)))
+        if more and self.rate and moved:
+            time.sleep(max(0.0, moved / self.rate - (time.monotonic() - started)))
         return more
+
+    def _move(
+        self,
+        stretch: Stretch,
+        rows: Sequence[tuple[int, Row]],
+        script: Script,
+        frame: Frame,
+        judge: Judge,
+    ) -> tuple[int, set[int]]:
+        """Run the script for what is chosen of ``rows``.
+
+        Returns how many those are, and the places of the stretch that are left empty.
+        """
+        asked: list[list[tuple[int, str]]] = []
+        calls = self._calls(asked, stretch, rows, frame, judge)
+        gone: set[int] = set()
+        for n, replies in enumerate(self.link.run_each(script, calls)):
+            left = self.tally.count([key for _, key in asked[n]], replies)
+            gone |= {at for (at, _), is_gone in zip(asked[n], left, strict=True) if is_gone}
+        return sum(map(len, asked)), gone
+
+    def _calls(
+        self,
+        asked: list[list[tuple[int, str]]],
+        stretch: Stretch,
+        rows: Sequence[tuple[int, Row]],
+        frame: Frame,
+        judge: Judge,
+    ) -> Iterator[list[Arg]]:
+        # Made while Redis works on the one before: that takes all it was asked to, as a rule, and
+        # where it does not, the script looks around.
+        taken = 0
+        for batch in batches(rows):
+            first, last = batch[0][0], batch[-1][0]
+            args: list[Arg] = [
+                *self.operation.header(),
+                *frame(stretch.part(first, last, taken)),
+            ]
+            chosen: list[tuple[int, str]] = []
+            for at, row in batch:
+                verdict = judge(row, self.walk.left + at - taken - len(chosen))
+                if isinstance(verdict, str):
+                    self.tally.refused[verdict] += 1
+                    continue
+                chosen.append((at, row.key))
+                mark, *rest = verdict
+                # A list's element is known by its digest and place, a sorted set's by its bytes.
+                args += (f"{mark}{at - first}" if isinstance(mark, str) else mark, *rest)
+            if chosen:
+                asked.append(chosen)
+                taken += len(chosen)
+                yield args
 
     def _next(self) -> Stretch | None:
         count = min(STRETCH, self.frozen.limit - self.walk.left - self.tally.applied)

@@ -8,7 +8,13 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.scopes import freeze
 from asok_core.backends.redis.operating.sweep import REASONS, Sweep
 from asok_core.backends.redis.operating.verdicts import cancel_verdict, sha
-from asok_core.backends.redis.operating.walks import STRETCH, STRETCH_BYTES, ListWalk
+from asok_core.backends.redis.operating.walks import (
+    BATCH,
+    BATCH_BYTES,
+    STRETCH,
+    ListWalk,
+    batches,
+)
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress, Watch
@@ -22,8 +28,8 @@ NEWER_AT_ONCE = 2_000
 COMPARISONS = 50_000_000
 """How much looking for neighbours a restore may cost Redis (three seconds); above, the letters go to
 the oldest end."""
-COMPARISONS_AT_ONCE = 100_000
-"""The same for one script (ten milliseconds)."""
+COMPARISONS_AT_ONCE = 30_000
+"""The same for one script (three milliseconds)."""
 
 
 def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
@@ -54,10 +60,16 @@ def _retire(sweep: Sweep, queue: str) -> None:
     keys, operation = sweep.operation.keys, sweep.operation.id
     walk = ListWalk(name_bytes(keys.trash(operation)))
     while (stretch := walk.stretch(sweep.link, STRETCH)).elements:
-        args: list[Arg] = [keys.namespace, operation, stretch.lo, stretch.hi]
-        for raw in stretch.elements:
-            args += cancel_verdict(Row(0, peek(raw), Place.TRASH, queue), 0)
-        sweep.link.run(script("retire"), (), args)
+        rows = [
+            (at, Row(0, peek(raw), Place.TRASH, queue)) for at, raw in enumerate(stretch.elements)
+        ]
+        for batch in batches(rows):
+            part = stretch.part(batch[0][0], batch[-1][0])
+            args: list[Arg] = [keys.namespace, operation, part.lo, part.hi]
+            for at, row in batch:
+                mark, *facts = tuple(cancel_verdict(row, 0))
+                args += (f"{mark!s}{at - batch[0][0]}", *facts)
+            sweep.link.run(script("retire"), (), args)
         walk.leave(stretch.elements)
 
 
@@ -107,7 +119,7 @@ def _restore_each(
     trash = undoing.keys.trash(operation)
     applied, seen, stopped = 0, 0, False
     refused: dict[str, int] = {}
-    batch = STRETCH
+    batch = BATCH
     if undoing.place == "dead":
         # Beside a neighbour means that Redis looks for the neighbour, from the newest on.
         batch = max(
@@ -135,7 +147,7 @@ def _restore_each(
 def _newest(link: Link, trash: str, count: int, queue: str) -> list[Row]:
     rows: list[Row] = []
     size = 0
-    while len(rows) < count and size < STRETCH_BYTES:
+    while len(rows) < count and size < BATCH_BYTES:
         start = len(rows)
         batch = link.call("LRANGE", trash, start, min(count, start + max(4, start)) - 1)
         for raw in batch:

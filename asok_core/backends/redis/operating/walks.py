@@ -6,17 +6,20 @@ by the last element it passed over and left: its *anchor*.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.scripts import script
+from asok_core.snapshot import Row
 
 STRETCH = 300
-"""Elements of a stretch at most: a script that moves them takes a few milliseconds."""
 STRETCH_BYTES = 1_048_576
-"""Bytes of a stretch at most, but for one element that is larger by itself."""
+"""Elements and bytes of a stretch at most, but for one element that is larger by itself."""
+BATCH = 75
+BATCH_BYTES = 262_144
+"""The same of what one script moves: it takes two milliseconds, and nobody else is served meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,27 @@ class Stretch:
     hi: int = 0
     scores: Sequence[float] = ()
     restarted: bool = False
+
+    def part(self, first: int, last: int, taken: int = 0) -> Stretch:
+        """The elements ``first`` to ``last``, where they are once ``taken`` older ones are gone."""
+        if self.scores:
+            return self
+        hi = self.hi + taken - first
+        return Stretch(self.elements[first : last + 1], self.length, hi - (last - first), hi)
+
+
+def batches(rows: Sequence[tuple[int, Row]]) -> Iterator[Sequence[tuple[int, Row]]]:
+    """Rows, each with its place in the stretch, in the portions that one script moves."""
+    batch: list[tuple[int, Row]] = []
+    size = 0
+    for at, row in rows:
+        batch.append((at, row))
+        size += len(row.payload.raw)
+        if len(batch) == BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class Walk(Protocol):
