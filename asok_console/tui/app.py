@@ -37,7 +37,8 @@ from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
-from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar, Tabs
+from asok_console.tui.widgets.bars import ActionLine, Banner, Header, Tabs
+from asok_console.tui.widgets.keybar import KeyBar
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust

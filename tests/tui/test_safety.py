@@ -18,7 +18,7 @@ from asok_console.tui.operations import OPERATIONS
 from asok_console.tui.runner import Progressed
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.widgets.bars import KeyBar
+from asok_console.tui.widgets.keybar import KeyBar
 from asok_core.config import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed

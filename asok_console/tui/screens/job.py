@@ -24,8 +24,9 @@ from asok_console.tui.screens.texts import rendered
 from asok_console.tui.screens.timeline import timeline
 from asok_console.tui.views.joblist import examples, needs_trust
 from asok_console.tui.views.queues import queue_names
-from asok_console.tui.widgets.bars import ActionLine, Banner, Header, KeyBar
+from asok_console.tui.widgets.bars import ActionLine, Banner, Header
 from asok_console.tui.widgets.caption import Caption
+from asok_console.tui.widgets.keybar import KeyBar
 from asok_core.backends.roles import Scope
 from asok_core.job import JobRecord
 from asok_core.snapshot import JobDetail, Row, Snapshot
