@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from textual.pilot import Pilot
 
 from asok_console.tui.app import ConsoleApp
@@ -18,6 +19,8 @@ from asok_core.backends.roles import Reader
 from asok_core.config import Settings
 from asok_core.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
+from tests.tui import seed
+from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, Terminal
 
 PATIENCE = 30.0
@@ -111,6 +114,21 @@ def open_console(make_settings: Callable[..., Settings]) -> Open:
             yield hand
         if operator is not None:
             operator.close()
+
+    return opened
+
+
+@pytest.fixture
+def open_dead(redis_client: redis.Redis, open_console: Open) -> Open:
+    """Open the console on so many dead letters: ``async with open_dead(6) as hand``."""
+
+    @asynccontextmanager
+    async def opened(count: int, **session: Any) -> AsyncIterator[Hand]:
+        redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), count))
+        async with open_console(**session) as hand:
+            await hand.press("6")
+            await hand.sees(f"1 of {count:,}")
+            yield hand
 
     return opened
 

@@ -103,11 +103,8 @@ async def test_the_cursor_is_found_again_after_a_flood(
         assert hand.rows.cursor_key == held
 
 
-async def test_the_cursor_never_wraps(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 5))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 5")
+async def test_the_cursor_never_wraps(open_dead: Open) -> None:
+    async with open_dead(5) as hand:
         await hand.press("k", "up")
         assert hand.rows.cursor == 0
         await hand.press("G", "j", "down", "pagedown")
@@ -128,13 +125,10 @@ async def test_a_long_queue_is_read_in_windows(
 
 
 async def test_marks_hold_to_their_jobs_and_escape_clears_them(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 9))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 9")
+    async with open_dead(9) as hand:
         await hand.press("space", "space")
         await hand.sees("● 2 marked")
         marked = set(hand.rows.marks)
@@ -163,12 +157,9 @@ async def test_a_job_shows_record_arguments_and_traceback(
 
 
 async def test_requeue_asks_first_and_puts_one_letter_back(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+    async with open_dead(6) as hand:
         await hand.press("j", "r")
         await hand.sees("Requeue 1 dead letter?")
         await hand.sees("redis://cache.internal:6379/0")
@@ -186,12 +177,9 @@ async def test_requeue_asks_first_and_puts_one_letter_back(
 
 
 async def test_marked_letters_are_requeued_together(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+    async with open_dead(6) as hand:
         await hand.press("space", "space", "space", "r")
         await hand.sees("Requeue 3 dead letters?")
         await hand.press("tab", "enter")
@@ -200,11 +188,8 @@ async def test_marked_letters_are_requeued_together(
         assert redis_client.llen(KEYS.dead) == 3
 
 
-async def test_purge_wants_the_typed_word(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+async def test_purge_wants_the_typed_word(redis_client: redis.Redis, open_dead: Open) -> None:
+    async with open_dead(6) as hand:
         await hand.press("D")
         await hand.sees("Purge 6 dead letters?")
         await hand.sees("none: all of them")
@@ -218,13 +203,10 @@ async def test_purge_wants_the_typed_word(redis_client: redis.Redis, open_consol
 
 
 async def test_what_dies_after_the_question_is_left_out(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 6))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+    async with open_dead(6) as hand:
         await hand.press("R")
         await hand.sees("Requeue 6 dead letters?")
         redis_client.lpush(KEYS.dead, *seed.letters(now + 100, 2, first=800))
@@ -234,12 +216,9 @@ async def test_what_dies_after_the_question_is_left_out(
 
 
 async def test_what_went_meanwhile_is_skipped_and_counted(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 2")
+    async with open_dead(2) as hand:
         await hand.press("space", "space", "r")
         await hand.sees("Requeue 2 dead letters?")
         redis_client.lpop(KEYS.dead)
@@ -337,11 +316,8 @@ async def test_help_names_every_key_of_the_view(
         await hand.loses("Keys in Dead letters")
 
 
-async def test_q_goes_back_and_then_quits(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 3")
+async def test_q_goes_back_and_then_quits(open_dead: Open) -> None:
+    async with open_dead(3) as hand:
         await hand.press("enter", "q")
         assert not isinstance(hand.app.screen, JobScreen)
         await hand.press("q")
@@ -349,12 +325,9 @@ async def test_q_goes_back_and_then_quits(redis_client: redis.Redis, open_consol
 
 
 async def test_ctrl_c_quits_even_while_a_word_is_typed(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 3")
+    async with open_dead(3) as hand:
         await hand.press("D", "shift+tab", "p", "ctrl+c")
         assert hand.app._exit
         assert redis_client.llen(KEYS.dead) == 3

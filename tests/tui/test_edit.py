@@ -16,13 +16,8 @@ from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 
-async def test_a_letter_is_edited_and_requeued(
-    redis_client: redis.Redis, open_console: Open
-) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 2")
+async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_dead: Open) -> None:
+    async with open_dead(2) as hand:
         await hand.press("e")
         await hand.sees("✓ the same as before")
         assert isinstance(hand.app.screen, EditArguments)

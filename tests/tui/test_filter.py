@@ -26,13 +26,8 @@ async def test_a_filter_finds_what_is_far_away_and_escape_shows_all(
         await hand.sees("of 5,000")
 
 
-async def test_a_filter_that_makes_no_sense_says_why(
-    redis_client: redis.Redis, open_console: Open
-) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 8))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 8")
+async def test_a_filter_that_makes_no_sense_says_why(open_dead: Open) -> None:
+    async with open_dead(8) as hand:
         await hand.press("slash", *"colour:red", "enter")
         await hand.sees("there is no field")
         await hand.press("escape")
@@ -41,13 +36,10 @@ async def test_a_filter_that_makes_no_sense_says_why(
 
 
 async def test_what_the_filter_found_is_requeued_and_nothing_else(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 40))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 40")
+    async with open_dead(40) as hand:
         await hand.press("slash", *"error:Timeout", "enter")
         await hand.sees("10 found")
         await hand.press("R")
@@ -60,13 +52,8 @@ async def test_what_the_filter_found_is_requeued_and_nothing_else(
         await hand.sees("1 found")
 
 
-async def test_marks_that_the_filter_hides_are_counted_aloud(
-    redis_client: redis.Redis, open_console: Open
-) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 8))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 8")
+async def test_marks_that_the_filter_hides_are_counted_aloud(open_dead: Open) -> None:
+    async with open_dead(8) as hand:
         await hand.press("space", "space")
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("2 found")
@@ -76,11 +63,8 @@ async def test_marks_that_the_filter_hides_are_counted_aloud(
         await hand.sees("The filter hides 2 of them.")
 
 
-async def test_all_that_was_found_is_marked(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 100))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 100")
+async def test_all_that_was_found_is_marked(open_dead: Open) -> None:
+    async with open_dead(100) as hand:
         await hand.press("A")
         assert not hand.rows.marks
         await hand.press("slash", *"error:KeyError", "enter")
@@ -90,13 +74,10 @@ async def test_all_that_was_found_is_marked(redis_client: redis.Redis, open_cons
 
 
 async def test_a_search_is_not_run_again_by_the_refresh(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 8))
-    async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 8")
+    async with open_dead(8) as hand:
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("2 found")
         redis_client.lpush(KEYS.dead, *seed.letters(now, 8, first=600))
