@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -115,3 +116,6 @@ class Terminal:
         subprocess.run(
             ["tmux", "-L", self._socket, "kill-server"], capture_output=True, check=False
         )
+        # The server leaves its socket behind.
+        folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp")) / f"tmux-{os.getuid()}"
+        (folder / self._socket).unlink(missing_ok=True)
