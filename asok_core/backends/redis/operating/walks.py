@@ -19,7 +19,7 @@ STRETCH_BYTES = 1_048_576
 """Elements and bytes of a stretch at most, but for one element that is larger by itself."""
 BATCH = 50
 BATCH_BYTES = 262_144
-"""The same of what one script moves: it takes one or two milliseconds, and nobody else is served meanwhile."""
+"""The same of what one script moves: it takes a millisecond or two, and nobody else is served then."""
 
 
 @dataclass(frozen=True, slots=True)
