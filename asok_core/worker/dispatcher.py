@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -102,9 +102,7 @@ class Dispatcher:
             self._begin([Held(claim) for claim in turn.claims], turn)
             if self._estranged:
                 self.reconcile()
-            if slots > 0 and not turn.claims and self._free() > 0:
-                closed = turn.paused | set(turn.broken)
-                self._waiters.arm(q for q in self._consumer.queues if q not in closed)
+            self._arm(slots, turn)
         if self._waiters.armed and (not claiming or self._free() <= 0):
             self._admit(self._waiters.disarm(self._consumer.link))
         self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
@@ -117,7 +115,7 @@ class Dispatcher:
         know and have not begun, and Redis gave to another, is dropped.
         """
         # A wait that has just taken a job would make it look like a stray.
-        self._admit(self._waiters.disarm(self._consumer.link))
+        self._admit(self._waiters.disarm(self._consumer.link), wait_on=False)
         self._collect()
         self._waiters.end_former(self._consumer.link)
         in_redis = self._consumer.held()
@@ -250,22 +248,29 @@ class Dispatcher:
 
     # Talking to Redis
 
-    def _cycle(self, slots: int, asking: Sequence[Held] = ()) -> Turn:
+    def _cycle(
+        self,
+        slots: int,
+        asking: Sequence[Held] = (),
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Turn:
         settling, noting = list(self._unsettled), self._to_note()
         starts: list[Start] = [self._execution.start(held) for held in noting]
-        starts += [self._execution.start(held, returnable=True) for held in asking]
+        starts += [Start(held.claim, returnable=True) for held in asking]
+        outcomes = [outcome for _, outcome in settling]
         sent = time.monotonic()
-        turn = self._consumer.cycle([outcome for _, outcome in settling], starts, slots)
+        turn = self._consumer.cycle(outcomes, starts, slots, meanwhile)
         self._execution.offset = turn.server_time - time.time()
         # Counted from before the request was sent: never later than the server's own end of it.
         self._threads.runs_until = sent + turn.lease_left
-        self._unsettled = [
+        # What came meanwhile is behind what was sent.
+        self._unsettled[: len(settling)] = [
             pair for pair, flag in zip(settling, turn.settled, strict=True) if _unmoved(pair, flag)
         ]
         for held in noting:
             held.noted = True
         for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
-            held.noted, held.gone = flag == 1, flag != 1
+            held.gone = flag != 1
         warn_of_dropped(turn.dropped)
         for queue in set(turn.broken) - self._broken:
             logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
@@ -273,25 +278,38 @@ class Dispatcher:
         self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
         return turn
 
-    def _admit(self, claims: list[Claim]) -> None:
+    def _admit(self, claims: list[Claim], *, wait_on: bool = True) -> None:
         """Ask whether jobs that came by the idle wait may begin, and claim more in the same trip."""
         if not claims:
             return
         claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
-        asking: list[Held] = []
-        for held in map(Held, claims):
-            rejected = self._execution.open(held)
-            if rejected is None:
-                asking.append(held)
-            else:
-                self._unsettled.append((held, rejected))
+        asking = [Held(claim) for claim in claims]
+        rejected: dict[int, Outcome] = {}
         claiming = self.open and not self.quiet
         if not claiming:
             self._unsettled += [(h, self._execution.give_back(h)) for h in reversed(asking)]
             asking = []
-        turn = self._cycle(self._free() - len(asking) if claiming else 0, asking)
+
+        def open_all() -> None:
+            for held in asking:
+                outcome = self._execution.open(held)
+                if outcome is not None:
+                    rejected[id(held)] = outcome
+
+        slots = self._free() - len(asking) if claiming else 0
+        turn = self._cycle(slots, asking, open_all)
         admitted = [held for held in asking if not held.gone]
+        self._unsettled += [(h, rejected[id(h)]) for h in admitted if id(h) in rejected]
+        admitted = [held for held in admitted if id(held) not in rejected]
         self._begin([*admitted, *map(Held, turn.claims)], turn)
+        if wait_on:
+            self._arm(slots, turn)
+
+    def _arm(self, slots: int, turn: Turn) -> None:
+        """Wait for jobs where there was room for more than came, and there still is."""
+        if slots > 0 and not turn.claims and self._free() > 0 and turn.lease_left > 0:
+            closed = turn.paused | set(turn.broken)
+            self._waiters.arm(q for q in self._consumer.queues if q not in closed)
 
     # Sleeping
 

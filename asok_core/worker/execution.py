@@ -106,15 +106,13 @@ class Execution:
         self._log(logging.DEBUG, "completed", job, ran)
         return self._outcome("complete", held, job, ran, result=text)
 
-    def start(self, held: Held, *, returnable: bool = False) -> Start:
-        """What Redis is told of a job that begins."""
+    def start(self, held: Held) -> Start:
+        """What Redis is told of a job that has begun."""
         job = held.job
-        started = held.started_at or self.now()
+        started = f"{held.started_at or self.now():.6f}"
         if job is None:
-            return Start(held.claim, started_at=f"{started:.6f}", returnable=returnable)
-        return Start(
-            held.claim, job.id, job.task, job.retries, job.retry_count, f"{started:.6f}", returnable
-        )
+            return Start(held.claim, started_at=started)
+        return Start(held.claim, job.id, job.task, job.retries, job.retry_count, started)
 
     def give_back(self, held: Held) -> Outcome:
         """Return a job that did not run, or did not finish; it costs no retry."""

@@ -164,18 +164,24 @@ class Conservation(RuleBasedStateMachine):
         """As jobs that came by the idle wait: given back from a paused queue or without a lease."""
         memory = self.memories[process]
         held = set(self._active(process))
-        starts = [self._start(claim, returnable=True) for claim in memory.claims]
+        asking = {
+            job_id: claim
+            for claim in memory.claims
+            if (job_id := peek(claim.envelope).id) not in memory.running
+        }
+        starts = [Start(claim, returnable=True) for claim in asking.values()]
         turn = self._cycle(process, [], starts, 0)
         paused = {name.decode() for name in self.client.smembers("asok:paused")}
         closed = not self._has_lease(process)
         expected = [
-            (2 if closed or start.claim.queue in paused else 1) if start.id in held else 0
-            for start in starts
+            (2 if closed or claim.queue in paused else 1) if job_id in held else 0
+            for job_id, claim in asking.items()
         ]
         assert turn.admitted == expected
-        memory.claims = [
-            claim for claim, flag in zip(memory.claims, turn.admitted, strict=True) if flag == 1
+        refused = [
+            claim for claim, flag in zip(asking.values(), turn.admitted, strict=True) if flag != 1
         ]
+        memory.claims = [claim for claim in memory.claims if claim not in refused]
         self._moved("return", expected.count(2))
 
     @rule(
@@ -441,12 +447,10 @@ class Conservation(RuleBasedStateMachine):
             pipeline.hgetall(f"asok:job:{job_id}")
         return dict(zip(job_ids, pipeline.execute(), strict=True))
 
-    def _start(self, claim: Claim, *, returnable: bool = False) -> Start:
+    def _start(self, claim: Claim) -> Start:
         job = peek(claim.envelope).job
         assert job is not None
-        return Start(
-            claim, job.id, job.task, job.retries, job.retry_count, "1.0", returnable=returnable
-        )
+        return Start(claim, job.id, job.task, job.retries, job.retry_count, "1.0")
 
     def _outcome(self, verb: Verb, claim: Claim) -> Outcome:
         job = peek(claim.envelope).job

@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
@@ -191,12 +191,26 @@ class Link:
             self._explain(reply)
         return reply
 
-    def run(self, script: Script, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
-        """Run a script by its digest; Redis gets the text when it does not have it yet."""
-        try:
-            return self.call("EVALSHA", script.sha, len(keys), *keys, *args)
-        except redis.exceptions.NoScriptError:
-            return self.call("EVAL", script.text, len(keys), *keys, *args)
+    def run(
+        self,
+        script: Script,
+        keys: Sequence[Arg],
+        args: Sequence[Arg],
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Any:
+        """Run a script by its digest; Redis gets the text when it does not have it yet.
+
+        ``meanwhile`` is called while Redis works.
+        """
+        rest = (len(keys), *keys, *args)
+        self.send("EVALSHA", script.sha, *rest)
+        if meanwhile is not None:
+            try:
+                meanwhile()
+            except BaseException:
+                self.close()  # the reply is still to come
+                raise
+        return self._reply(script, rest)
 
     def run_each(self, script: Script, lists: Iterable[Sequence[Arg]]) -> Iterator[Any]:
         """Run a script for each list of arguments: the next is made while Redis works on the last."""
@@ -204,16 +218,16 @@ class Link:
         for args in lists:
             if sent is not None:
                 yield self._reply(script, sent)
-            self.send("EVALSHA", script.sha, 0, *args)
-            sent = args
+            sent = (0, *args)
+            self.send("EVALSHA", script.sha, *sent)
         if sent is not None:
             yield self._reply(script, sent)
 
-    def _reply(self, script: Script, args: Sequence[Arg]) -> Any:
+    def _reply(self, script: Script, rest: Sequence[Arg]) -> Any:
         try:
             return self.read()
         except redis.exceptions.NoScriptError:
-            return self.call("EVAL", script.text, 0, *args)
+            return self.call("EVAL", script.text, *rest)
 
     def send(self, *command: Arg) -> None:
         """Send one command without waiting for the reply."""

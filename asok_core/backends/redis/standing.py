@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Endpoint, Link
@@ -37,9 +37,14 @@ class StandingLink:
         """Send one command and read its reply. Raises Unreachable or Refused."""
         return self.link.call(*command)
 
-    def run(self, script: Script, args: Sequence[Arg]) -> Any:
-        """Run a script. Raises Unreachable or Refused."""
-        return self.link.run(script, (), args)
+    def run(
+        self,
+        script: Script,
+        args: Sequence[Arg],
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Any:
+        """Run a script; ``meanwhile`` is called while Redis works. Raises Unreachable or Refused."""
+        return self.link.run(script, (), args, meanwhile)
 
     def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
         """Send many commands at once; replies in order, an error reply as an exception object."""

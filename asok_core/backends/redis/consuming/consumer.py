@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,7 +49,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Start:
-    """A job that begins. ``returnable``: it came by the idle wait and runs only if admitted."""
+    """A job that has begun; or, ``returnable``, one that came by the idle wait and asks to begin.
+
+    Of the latter nothing but the claim is needed: its record is not written yet.
+    """
 
     claim: Claim
     id: str = ""
@@ -103,8 +106,17 @@ class Consumer:
         """The connection, opened when first needed. Raises Unreachable."""
         return self._standing.link
 
-    def cycle(self, outcomes: Sequence[Outcome], starts: Sequence[Start], slots: int) -> Turn:
-        """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply."""
+    def cycle(
+        self,
+        outcomes: Sequence[Outcome],
+        starts: Sequence[Start],
+        slots: int,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Turn:
+        """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
+
+        ``meanwhile`` is called while Redis works.
+        """
         args: list[Arg] = [*self._head, max(slots, 0), *self._tail, len(outcomes)]
         for o in outcomes:
             args += (
@@ -138,7 +150,7 @@ class Consumer:
                 1 if s.returnable else 0,
             )
         left, now, settled, admitted, claimed, paused, suspects, dropped, broken = (
-            self._standing.run(self._script, args)
+            self._standing.run(self._script, args, meanwhile)
         )
         names = self.queues
         return Turn(

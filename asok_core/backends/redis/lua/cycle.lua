@@ -6,8 +6,9 @@
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
 --   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists }
--- Flags of the started: 1 noted; 0 not in the active list; 2 given back, for its queue is paused or the
---   lease is lost (asked for by `returnable`, of a job that came by the idle wait and has not begun).
+-- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
+--   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
+--   not begun; nothing is written in its record, which says pending.
 local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
@@ -45,12 +46,14 @@ for i = 1, count do
   local active = active_key(ns, process, queue)
   if not redis.call('LPOS', active, envelope) then
     started[i] = 0
-  elseif ARGV[at + 7] == '1' and (stopped[queue] or left <= 0)
-      and pushed('RPUSH', pending_key(ns, queue), envelope) then
-    redis.call('LREM', active, -1, envelope)
-    started[i] = 2
-    write_record(ns, ARGV[at + 2], { 'status', 'pending', 'ts', string.format('%.6f', now),
-      'queue', queue, 'function', ARGV[at + 3] })
+  elseif ARGV[at + 7] == '1' then
+    local closed = stopped[queue] or left <= 0
+    if closed and pushed('RPUSH', pending_key(ns, queue), envelope) then
+      redis.call('LREM', active, -1, envelope)
+      started[i] = 2
+    else
+      started[i] = 1
+    end
   else
     started[i] = 1
     write_record(ns, ARGV[at + 2], { 'status', 'running', 'ts', string.format('%.6f', now),
