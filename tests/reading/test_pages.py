@@ -112,6 +112,14 @@ def test_recent_has_records_and_survives_those_that_expired(
     assert (known.record.status, known.at) == (Status.COMPLETED, 9.5)
 
 
+def test_no_recent_jobs_are_none_and_not_all(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(KEYS.recent, "job-1", "job-2")
+    page = reader.recent(0, 0)
+    assert (page.total, page.rows) == (2, ())
+
+
 @pytest.mark.parametrize("where", ["pending", "high", "delayed", "dead", "active"])
 def test_a_job_is_found_wherever_it_is(
     reader: RedisReader, redis_client: redis.Redis, where: str

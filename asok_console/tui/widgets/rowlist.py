@@ -295,7 +295,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         over = (tones.cursor if self.has_focus else tones.cursor_blurred) if current else None
         return self._lines.of(
             position,
-            (brush, row, self.now, marked, over),
+            (self.now, marked, over, brush, row),
             lambda: brush.strip(
                 line(self._placed, row, self.now, tones, current=current, marked=marked), over
             ),
@@ -325,7 +325,8 @@ class RowList(Window[T], ScrollView, can_focus=True):
             return
         first = round(self.scroll_y)
         last = first + self._page
-        if not again and self.holds_all(max(first - self._page, 0), last + self._page):
+        near = min(self._page, MARGIN // 2)
+        if not again and self.holds_all(max(first - near, 0), last + near):
             return
         # What is to be seen is read before what may be seen next.
         margin = MARGIN if self.holds_all(first, last) else 0

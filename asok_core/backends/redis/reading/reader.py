@@ -147,13 +147,12 @@ class RedisReader:
         """
 
         def read(trips: Trips) -> Page:
-            total, ids = trips.ask(
-                [
-                    maybe("LLEN", self.keys.recent),
-                    maybe("LRANGE", self.keys.recent, start, start + count - 1),
-                ]
-            )
-            names = [parsing.text(each) for each in ids or ()]
+            asked = [maybe("LLEN", self.keys.recent)]
+            if count > 0:
+                # Up to the index before 0 would be everything.
+                asked.append(maybe("LRANGE", self.keys.recent, start, start + count - 1))
+            total, *found = trips.ask(asked)
+            names = [parsing.text(each) for ids in found for each in ids or ()]
             records = self._records(trips, names)
             rows = [_finished_row(start + at, name, records) for at, name in enumerate(names)]
             return Page(start, total or 0, tuple(rows))
