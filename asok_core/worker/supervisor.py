@@ -155,6 +155,7 @@ class Supervisor:
                 logger.warning("%s; waiting for it", error)
             # When Redis is back, the lease comes first.
             self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
+            self._spare_others()
             return False
         except AsokError as error:
             if name not in self._refused:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from asok_core.inspector import open_operator
 from asok_core.wire import seal
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
@@ -147,6 +148,28 @@ def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
     desk.client.publish("asok:wake", "resume default")
     desk.hears("first", "second")
     assert desk.journal() == ["low", "first", "second"]
+
+
+def test_jobs_that_come_while_a_queue_is_paused_and_resumed_run_once_each(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    operator = open_operator(desk.settings)
+    for _ in range(2):
+        run_worker("--concurrency", "2")
+    desk.idle(2)
+    jobs = []
+    for n in range(60):
+        # Waits that are armed take a job of a paused queue and give it back; others end just then.
+        assert operator.pause("default").applied == 1
+        jobs.append(desk.enqueue("note", f"{n}"))
+        assert operator.resume("default").applied == 1
+        jobs.append(desk.enqueue("note", f"{n} again"))
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert sorted(desk.journal()) == sorted(str(job.args[0]) for job in jobs)
+    assert desk.counted("completed") == 120
+    wait_until(lambda: not desk.active(), "nothing in hand")
+    operator.close()
 
 
 def test_a_resumed_queue_is_found_without_the_channel_as_well(

@@ -62,7 +62,7 @@ def id_of(desk: Desk, worker: Worker) -> str:
 
 def waiting(desk: Desk) -> int:
     """How many processes sleep until there is a job."""
-    return len({each["name"] for each in desk.client.client_list() if each["cmd"] == "blmove"})
+    return len({each["name"] for each in desk.client.client_list() if "b" in each["flags"]})
 
 
 def charges(desk: Desk, job: Job) -> int:

@@ -1,0 +1,198 @@
+"""Workers without Redis, or without their lease, for a while: what they hold is handled once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.config import Settings
+from asok_core.inspector import open_operator
+from tests.conftest import SECRET_KEY
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker, Worker
+
+
+class Line:
+    """A worker's own way to Redis, which a test can cut while the server stays."""
+
+    def __init__(self, server: EmbeddedRedis, client: redis.Redis) -> None:
+        self._server = server
+        self._client = client
+        self._link = server.folder / "line"
+        self.url = f"unix://{self._link}"
+        self.mend()
+
+    def cut(self) -> None:
+        self._link.unlink()
+        for kind in ("normal", "pubsub"):
+            self._client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def mend(self) -> None:
+        self._link.symlink_to(self._server.socket)
+
+
+@pytest.fixture
+def server(embedded_redis: Callable[..., EmbeddedRedis]) -> EmbeddedRedis:
+    """A Redis that keeps its data over a restart."""
+    return embedded_redis("--appendonly", "yes", "--appendfsync", "always")
+
+
+@pytest.fixture
+def desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    client = redis.Redis.from_url(server.url)
+    return Desk(settings, client, RedisProducer(settings), tmp_path)
+
+
+def pass_time(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end, "the end of a while")
+
+
+def beats_on(desk: Desk, name: str, times: int) -> None:
+    """Wait for so many more beats of a worker."""
+    seen: set[bytes] = set()
+
+    def beaten() -> bool:
+        seen.add(desk.client.hget(desk.keys.worker(name), "beat_at"))
+        return len(seen) > times
+
+    wait_until(beaten, f"{times} beats")
+
+
+def names(desk: Desk) -> list[str]:
+    return [name.decode() for name in desk.client.zrange(desk.keys.workers, 0, -1)]
+
+
+def processor_time(worker: Worker) -> float:
+    """Seconds that a supervisor has computed."""
+    stat = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_once(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    given = {"ASOK_REDIS_URL": server.url, "ASOK_WORKER_LEASE": "3s"}
+    losing = run_worker("--concurrency", "3", **given)
+    desk.idle()
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    desk.hears("begin one", "begin two")
+    # Nobody renews the lease. The process itself, which has a thread to spare, goes on.
+    losing.signal(signal.SIGSTOP)
+    other = run_worker("--concurrency", "3", **given)
+    other.says("whose lease ran out")
+    desk.hears(*["begin one", "begin two"] * 2)
+    short = [desk.enqueue("pid") for _ in range(20)]
+    for job in short:
+        assert desk.reaches(job, "completed").result == str(other.child())
+    desk.let("one")
+    desk.let("two")
+    desk.hears(*["end one", "end two"] * 2)
+    for job in jobs:
+        desk.reaches(job, "completed")
+    losing.signal(signal.SIGCONT)
+    wait_until(lambda: len(names(desk)) == 2, "a new lease")
+    assert other.stop() == 0
+    later = desk.enqueue("note", "later")
+    desk.reaches(later, "completed")
+    assert desk.counted("completed") == 23
+    assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
+    recent = desk.client.lrange(desk.keys.recent, 0, -1)
+    assert sorted(recent) == sorted(job.id.encode() for job in (*jobs, *short, later))
+    assert desk.active() == []
+
+
+def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    worker = run_worker(ASOK_REDIS_URL=server.url)
+    desk.idle()
+    job = desk.enqueue("hold", "job")
+    desk.hears("begin job")
+    desk.reaches(job, "running")
+    child = worker.child()
+    server.stop()
+    worker.says("waiting for it")
+    os.kill(child, signal.SIGKILL)
+    worker.says("died (killed by SIGKILL)")
+    before = processor_time(worker)
+    pass_time(4)
+    # It sleeps between its attempts; one that did not would have taken a processor for itself.
+    assert processor_time(worker) - before < 1
+    assert worker.children() == [], "what the dead one held comes first"
+    server.start()
+    desk.hears(*["begin job"] * 2)
+    desk.let("job")
+    desk.reaches(job, "completed")
+    assert desk.counted("completed") == 1
+    assert worker.stop() == 0
+
+
+def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    line = Line(server, desk.client)
+    worker = run_worker(ASOK_REDIS_URL=line.url, ASOK_WORKER_LEASE="2s")
+    desk.idle()
+    (name,) = names(desk)
+    line.cut()
+    worker.says("waiting for it", times=2)
+    operator = open_operator(desk.settings)
+    assert operator.quiet(name).applied == 1
+    line.mend()
+    worker.says("Redis is back", times=2)
+    worker.says("Ordered to be quiet")
+
+    def deaf() -> bool:
+        return not any("b" in each["flags"] for each in desk.client.client_list())
+
+    wait_until(deaf, "the end of its waits for jobs")
+    job = desk.enqueue("note", "job")
+    beats_on(desk, name, 2)
+    assert [payload.id for payload in desk.pending()] == [job.id]
+    assert desk.journal() == []
+    operator.unquiet(name)
+    desk.reaches(job, "completed")
+    operator.close()
+    assert worker.stop() == 0
+
+
+def test_those_who_had_the_same_outage_are_not_taken_for_dead(
+    desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    given = {"ASOK_REDIS_URL": server.url, "ASOK_WORKER_LEASE": "9s"}
+    workers = [run_worker("--queues", queue, **given) for queue in ("one", "two")]
+    desk.idle(2)
+    jobs = [desk.enqueue("hold", queue, queue=queue) for queue in ("one", "two")]
+    desk.hears("begin one", "begin two")
+    for job in jobs:
+        desk.reaches(job, "running")
+    here = names(desk)
+    leases = [desk.client.zscore(desk.keys.workers, name) for name in here]
+    server.stop()
+    for worker in workers:
+        worker.says("waiting for it")
+    wait_until(lambda: time.time() * 1000 > max(leases) + 500, "the end of both leases")
+    server.start()
+    for name in here:
+        beats_on(desk, name, 4)
+    for job in jobs:
+        assert desk.record(job).status == "running"
+        desk.let(str(job.args[0]))
+        desk.reaches(job, "completed")
+    assert desk.journal().count("begin one") == desk.journal().count("begin two") == 1
+    for worker in workers:
+        assert "Recovered" not in worker.log
+        assert worker.stop() == 0
+    assert not desk.client.keys("asok:crashes:*")
