@@ -10,15 +10,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
 from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.wire import peek
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
-from asok_core.worker.log import warn_of_dropped
+from asok_core.worker.ledger import Ledger
 from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
+from asok_core.worker.suspects import Suspects
 from asok_core.worker.threads import Threads
 
 logger = logging.getLogger("asok.worker")
@@ -27,8 +28,6 @@ IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
 POLL = 0.1
 """Seconds between two looks for jobs where the idle wait is not allowed (an ACL without CLIENT)."""
-ALONE = 30.0
-"""Seconds that a job whose process died often runs before the next such job may join it."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 
@@ -61,11 +60,9 @@ class Dispatcher:
         self._threads = Threads(config.concurrency, execution, board, self._tell)
         self._prefetch = Prefetch()
         self._held: dict[int, Held] = {}
-        self._unsettled: list[tuple[Held, Outcome]] = []
-        self._suspended: list[Held] = []
-        self._next_suspect_at = 0.0
+        self._ledger = Ledger(consumer, execution)
+        self._suspects = Suspects()
         self._last_chance = max(1, config.settings.crash_limit - 1)
-        self._broken: frozenset[str] = frozenset()
         self._estranged = False
         self._wake_at = 0
         self._claimed_at = 0.0
@@ -83,7 +80,7 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Whether nothing is in hand: no job, no outcome that Redis has not heard."""
-        return not (self._held or self._unsettled or self._threads.finished)
+        return not (self._held or self._ledger or self._threads.finished)
 
     def turn(self, patience: float = IDLE) -> None:
         """Settle, claim, arm the idle wait when nothing is pending, sleep ``patience`` at most."""
@@ -93,8 +90,8 @@ class Dispatcher:
             self.reconcile()
         claiming = self.open and not self.quiet
         slots = self._room() if claiming else 0
-        if self._unsettled or self._to_note() or (slots > 0 and not self._waiters.armed):
-            turn = self._cycle(slots)
+        if self._ledger or self._to_note() or (slots > 0 and not self._waiters.armed):
+            turn = self._trip(slots)
             if turn.lease_left <= 0:
                 self._lose_lease()
                 self._sleep(0.2)
@@ -119,32 +116,28 @@ class Dispatcher:
         self._collect()
         self._waiters.end_former(self._consumer.link)
         in_redis = self._consumer.held()
-        # An outcome whose job is active no more had arrived: only its reply was lost.
-        self._unsettled = [pair for pair in self._unsettled if pair[0].claim in in_redis]
+        self._ledger.forget_all_but(in_redis)
         known = [held.claim for held in self._held.values()]
-        known += [held.claim for held, _ in self._unsettled]
+        known += self._ledger.claims()
         for held in self._threads.take_back():
             if held.claim in in_redis:
                 self._threads.put((held,))
             else:
                 self._held.pop(id(held), None)
-        for held in [each for each in self._suspended if each.claim not in in_redis]:
-            self._suspended.remove(held)
+        for held in self._suspects.take_lost(in_redis):
             self._held.pop(id(held), None)
         for claim in in_redis:
             if claim in known:
                 known.remove(claim)
                 continue
             stray = Held(claim, job=peek(claim.envelope).job, noted=True)
-            self._unsettled.append((stray, self._execution.give_back(stray)))
+            self._ledger.add(stray, self._execution.give_back(stray))
         self._estranged = False
         self._reconcile_at = time.monotonic() + self._lease
 
     def give_back_waiting(self) -> None:
         """Return every job that has not begun, in order; the next turn tells Redis."""
-        back = self._threads.take_back() + self._suspended
-        self._suspended = []
-        self._return(back)
+        self._return(self._threads.take_back() + self._suspects.take_back())
 
     def give_back_running(self) -> list[str]:
         """Return what still runs without charging it, as the process is about to end: the tasks."""
@@ -156,8 +149,8 @@ class Dispatcher:
     def settle(self) -> None:
         """Tell Redis every outcome in hand, without sleeping."""
         self._collect()
-        if self._unsettled:
-            self._cycle(0)
+        if self._ledger:
+            self._trip(0)
 
     def obey(self) -> None:
         """Do what the supervisor has ordered meanwhile."""
@@ -199,14 +192,11 @@ class Dispatcher:
                 held.suspect = crashes >= self._last_chance
         ready: list[Held] = []
         for held in batch:
-            # One at a time of those whose next crash is the last: then only the guilty has it.
-            alone = not held.suspect or not any(h.suspect for h in self._held.values())
-            self._held[id(held)] = held
-            if alone:
-                ready.append(held)
+            if held.suspect and any(other.suspect for other in self._held.values()):
+                self._suspects.put(held)
             else:
-                self._suspended.append(held)
-                self._next_suspect_at = time.monotonic() + ALONE
+                ready.append(held)
+            self._held[id(held)] = held
         self._threads.put(ready, few=self._prefetch.few)
 
     def _collect(self) -> None:
@@ -215,17 +205,13 @@ class Dispatcher:
             held, outcome = finished.popleft()
             known = self._held.pop(id(held), None)
             if outcome is not None and known is not None:
-                self._unsettled.append((held, outcome))
+                self._ledger.add(held, outcome)
                 self._done += 1
             self._estranged = self._estranged or held.gone
-            if held.suspect and self._suspended:
-                self._admit_suspect()
-        if self._suspended and time.monotonic() >= self._next_suspect_at:
-            self._admit_suspect()
-
-    def _admit_suspect(self) -> None:
-        self._threads.put((self._suspended.pop(0),))
-        self._next_suspect_at = time.monotonic() + ALONE
+            if held.suspect and self._suspects:
+                self._threads.put((self._suspects.take(),))
+        if self._suspects.due:
+            self._threads.put((self._suspects.take(),))
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER
@@ -239,7 +225,7 @@ class Dispatcher:
         # The oldest goes back last: it ends nearest to the consuming end.
         for held in reversed(back):
             if self._held.pop(id(held), None) is not None:
-                self._unsettled.append((held, self._execution.give_back(held)))
+                self._ledger.add(held, self._execution.give_back(held))
 
     def _lose_lease(self) -> None:
         if not self._estranged:
@@ -248,34 +234,14 @@ class Dispatcher:
 
     # Talking to Redis
 
-    def _cycle(
+    def _trip(
         self,
         slots: int,
         asking: Sequence[Held] = (),
         meanwhile: Callable[[], object] | None = None,
     ) -> Turn:
-        settling, noting = list(self._unsettled), self._to_note()
-        starts: list[Start] = [self._execution.start(held) for held in noting]
-        starts += [Start(held.claim, returnable=True) for held in asking]
-        outcomes = [outcome for _, outcome in settling]
-        sent = time.monotonic()
-        turn = self._consumer.cycle(outcomes, starts, slots, meanwhile)
-        self._execution.offset = turn.server_time - time.time()
-        # Counted from before the request was sent: never later than the server's own end of it.
-        self._threads.runs_until = sent + turn.lease_left
-        # What came meanwhile is behind what was sent.
-        self._unsettled[: len(settling)] = [
-            pair for pair, flag in zip(settling, turn.settled, strict=True) if _unmoved(pair, flag)
-        ]
-        for held in noting:
-            held.noted = True
-        for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
-            held.gone = flag != 1
-        warn_of_dropped(turn.dropped)
-        for queue in set(turn.broken) - self._broken:
-            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
-        # Told once, until jobs come from it again: not every cycle gets as far as to each queue.
-        self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
+        turn = self._ledger.trip(slots, self._to_note(), asking, meanwhile)
+        self._threads.runs_until = self._ledger.leased_until
         return turn
 
     def _admit(self, claims: list[Claim], *, wait_on: bool = True) -> None:
@@ -287,7 +253,8 @@ class Dispatcher:
         rejected: dict[int, Outcome] = {}
         claiming = self.open and not self.quiet
         if not claiming:
-            self._unsettled += [(h, self._execution.give_back(h)) for h in reversed(asking)]
+            for held in reversed(asking):
+                self._ledger.add(held, self._execution.give_back(held))
             asking = []
 
         def open_all() -> None:
@@ -297,11 +264,13 @@ class Dispatcher:
                     rejected[id(held)] = outcome
 
         slots = self._free() - len(asking) if claiming else 0
-        turn = self._cycle(slots, asking, open_all)
+        turn = self._trip(slots, asking, open_all)
         admitted = [held for held in asking if not held.gone]
-        self._unsettled += [(h, rejected[id(h)]) for h in admitted if id(h) in rejected]
-        admitted = [held for held in admitted if id(held) not in rejected]
-        self._begin([*admitted, *map(Held, turn.claims)], turn)
+        for held in admitted:
+            if id(held) in rejected:
+                self._ledger.add(held, rejected[id(held)])
+        sound = [held for held in admitted if id(held) not in rejected]
+        self._begin([*sound, *map(Held, turn.claims)], turn)
         if wait_on:
             self._arm(slots, turn)
 
@@ -322,7 +291,7 @@ class Dispatcher:
         self._wake_at = self._prefetch.size // 2
         if waiting:
             seconds = min(seconds, PATIENCE)
-        elif any(not held.noted for held in self._held.values() if held not in self._suspended):
+        elif any(not held.noted for held in self._held.values() if held not in self._suspects):
             seconds = min(seconds, NOTE_AFTER)
         ready = self._wait(seconds, waiting)
         self.obey()
@@ -358,17 +327,3 @@ class Dispatcher:
             self.give_back_waiting()
         elif left <= self._wake_at:
             self._prefetch.flowed(time.monotonic() - self._claimed_at)
-
-
-def _unmoved(pair: tuple[Held, Outcome], flag: int) -> bool:
-    """Whether an outcome must be sent again; says in the log what became of an odd one."""
-    outcome = pair[1]
-    if flag == 0:
-        logger.warning(
-            "Job %s was taken over before its outcome (%s) arrived; the outcome is dropped",
-            outcome.id,
-            outcome.verb,
-        )
-    elif flag != 1:
-        logger.error("Job %s stays active: the place it goes to is no list in Redis", outcome.id)
-    return flag not in (0, 1)

@@ -1,0 +1,95 @@
+"""What Redis has yet to hear from a process: outcomes, until a trip has told it of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.worker.execution import Execution, Held
+from asok_core.worker.log import warn_of_dropped
+
+logger = logging.getLogger("asok.worker")
+
+
+class Ledger:
+    """Outcomes in hand, and the trips that settle them. ``len`` is how many Redis has not heard.
+
+    ``leased_until`` is the monotonic time at which the lease may be over, by what the last trip said.
+    """
+
+    def __init__(self, consumer: Consumer, execution: Execution) -> None:
+        self.leased_until = 0.0
+        self._consumer = consumer
+        self._execution = execution
+        self._open: list[tuple[Held, Outcome]] = []
+        self._broken: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, held: Held, outcome: Outcome) -> None:
+        """Take an outcome that Redis is to hear with the next trip."""
+        self._open.append((held, outcome))
+
+    def claims(self) -> Iterator[Claim]:
+        """What the outcomes in hand are of."""
+        return (held.claim for held, _ in self._open)
+
+    def forget_all_but(self, active: Sequence[Claim]) -> None:
+        """Drop outcomes that had arrived: their jobs are active no more, only a reply was lost."""
+        self._open = [pair for pair in self._open if pair[0].claim in active]
+
+    def trip(
+        self,
+        slots: int,
+        noting: Sequence[Held] = (),
+        asking: Sequence[Held] = (),
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Turn:
+        """Tell Redis every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
+
+        ``asking`` are jobs that came by the idle wait: those that may not begin are ``gone`` after it.
+        ``meanwhile`` is called while Redis works. Raises Unreachable or Refused; every outcome is in
+        hand still.
+        """
+        settling = list(self._open)
+        starts = [self._execution.start(held) for held in noting]
+        starts += [Start(held.claim, returnable=True) for held in asking]
+        sent = time.monotonic()
+        turn = self._consumer.cycle([o for _, o in settling], starts, slots, meanwhile)
+        self._execution.offset = turn.server_time - time.time()
+        # Counted from before the request was sent: never later than the server's own end of it.
+        self.leased_until = sent + turn.lease_left
+        # What came meanwhile stands behind what was sent.
+        self._open[: len(settling)] = [
+            pair for pair, flag in zip(settling, turn.settled, strict=True) if _unmoved(pair, flag)
+        ]
+        for held in noting:
+            held.noted = True
+        for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
+            held.gone = flag != 1
+        warn_of_dropped(turn.dropped)
+        self._tell_of_broken(turn)
+        return turn
+
+    def _tell_of_broken(self, turn: Turn) -> None:
+        for queue in set(turn.broken) - self._broken:
+            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
+        # Told once, until jobs come from it again: not every trip gets as far as to each queue.
+        self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
+
+
+def _unmoved(pair: tuple[Held, Outcome], flag: int) -> bool:
+    """Whether an outcome must be sent again; says in the log what became of an odd one."""
+    outcome = pair[1]
+    if flag == 0:
+        logger.warning(
+            "Job %s was taken over before its outcome (%s) arrived; the outcome is dropped",
+            outcome.id,
+            outcome.verb,
+        )
+    elif flag != 1:
+        logger.error("Job %s stays active: the place it goes to is no list in Redis", outcome.id)
+    return flag not in (0, 1)
