@@ -9,7 +9,7 @@ TURN = 0.0005
 """Seconds that a thread holds Python while another waits, instead of five milliseconds: from a key to
 the paint it changes hands several times, and the poller may be reading."""
 
-RARELY = (20_000, 20, 20)
+RARELY = (5_000, 10, 10)
 """Thresholds of the garbage collector. A picture is drawn of thousands of small objects, and nearly
 none of them is in a cycle."""
 

@@ -53,7 +53,12 @@ class Brush(NamedTuple):
     def strip(self, segments: Iterable[Segment], over: Style | None = None) -> Strip:
         """Segments as a line of the whole width, in the style ``over`` the common one."""
         base = self.base + over if over else self.base
-        return Strip(segments).adjust_cell_length(self.width, base).apply_style(base)
+        # A Strip for each step (fill up, then colour) would cost more than all that is in it.
+        styled = [Segment(text, base + style if style else base) for text, style, _ in segments]
+        short = self.width - Segment.get_line_length(styled)
+        if short < 0:
+            return Strip(styled).adjust_cell_length(self.width)
+        return Strip([*styled, Segment(" " * short, base)] if short else styled, self.width)
 
 
 class Lines:

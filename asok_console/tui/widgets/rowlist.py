@@ -263,13 +263,12 @@ class RowList(Window[T], ScrollView, can_focus=True):
         brush = self._brush()
         lines = [self._line(y, brush) for y in crop.line_range]
         self._drawn.update(zip(crop.line_range, lines, strict=True))
-        top, height, width = round(self.scroll_y), self.size.height, self.outer_size.width
+        top, height = round(self.scroll_y), self.size.height
         self._lines.keep(range(top, top + height), KEPT * height)
-        lines = [strip.adjust_cell_length(width, brush.base) for strip in lines]
         background = self.background_colors[1]
         for each in self.get_line_filters():
             lines = [strip.apply_filter(each, background) for strip in lines]
-        if crop.column_span != (0, width):
+        if crop.column_span != (0, brush.width):
             lines = [strip.crop(*crop.column_span) for strip in lines]
         return lines
 
@@ -278,12 +277,16 @@ class RowList(Window[T], ScrollView, can_focus=True):
         if width != self._width:
             # The scrollbar came or went.
             self._place()
-        return Brush(self.app.tones, self.rich_style, width)  # type: ignore[attr-defined]
+        # The scrollbar lies over the end of each line.
+        whole = self.outer_size.width
+        return Brush(self.app.tones, self.rich_style, whole)  # type: ignore[attr-defined]
 
     def _line(self, y: int, brush: Brush) -> Strip:
         if y == 0:
             return self._lines.of(
-                HEADING, brush, lambda: brush.strip(heading(self._placed, brush.tones))
+                HEADING,
+                (brush, self._width),
+                lambda: brush.strip(heading(self._placed, brush.tones)),
             )
         position = round(self.scroll_y) + y - 1
         row = self.row_at(position)
@@ -295,7 +298,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         over = (tones.cursor if self.has_focus else tones.cursor_blurred) if current else None
         return self._lines.of(
             position,
-            (self.now, marked, over, brush, row),
+            (self.now, marked, over, brush, self._width, row),
             lambda: brush.strip(
                 line(self._placed, row, self.now, tones, current=current, marked=marked), over
             ),

@@ -84,7 +84,7 @@ def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
 
 def _histogram(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:
     added: dict[int, int] = {}
-    for part in parts:
+    for part in filter(None, parts):
         for key, n in part.items():
             added[key] = added.get(key, 0) + n
     return added

@@ -7,7 +7,7 @@ active lists of workers long dead) is found by a SCAN that goes on a little with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,10 @@ STARTS_KEPT = 5.0
 """Seconds for which it is remembered when a job that still runs began."""
 
 
+_Facts = tuple[int | None, int, float | None, bool, int, tuple[Bucket, ...]]
+"""Of a queue: length, running, age of the next job, paused, consumers, history."""
+
+
 class SnapshotTaker:
     """Takes snapshots, and remembers from one to the next what does not change any more."""
 
@@ -62,6 +66,7 @@ class SnapshotTaker:
         self._with_rates = True
         self._glimpses = Glimpses()
         self._jobs: dict[str, tuple[RunningJob, ...]] = {}
+        self._known: dict[str, tuple[_Facts, QueueStats]] = {}
         self._starts: dict[tuple[str, bytes], float] = {}
         self._starts_asked = 0.0
 
@@ -250,23 +255,23 @@ class SnapshotTaker:
             if not worker.quiet and (worker.lease_until or 0) > first.now:
                 for queue in worker.queues:
                     consumers[queue] = consumers.get(queue, 0) + 1
-        stats = []
+        known, self._known = self._known, {}
         for name, reading in readings.items():
             recent, rates = self._figures(name, reading, first.now)
-            stats.append(
-                QueueStats(
-                    name=name,
-                    pending=reading.length or 0,
-                    active=active.get(name, 0),
-                    oldest_at=_enqueued_at(self._next_job(reading), records),
-                    paused=name in first.paused,
-                    consumers=consumers.get(name, 0),
-                    problem="" if reading.length is not None else "its key is not a list",
-                    recent=recent,
-                    **rates,  # type: ignore[arg-type]
-                )
+            facts = (
+                reading.length,
+                active.get(name, 0),
+                _enqueued_at(self._next_job(reading), records),
+                name in first.paused,
+                consumers.get(name, 0),
+                recent,
             )
-        return stats
+            # Most queues stand as they stood a second ago.
+            before = known.get(name)
+            if before is None or before[0] != facts:
+                before = facts, _queue_stats(name, facts, rates)
+            self._known[name] = before
+        return [stats for _, stats in self._known.values()]
 
     def _figures(
         self, name: str, reading: QueueReading, now: float
@@ -329,6 +334,21 @@ def _tolerant(*command: str | int) -> Query[Any]:
 
 def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
     return [] if wrong_type(replies[0]) else required(replies[0])
+
+
+def _queue_stats(name: str, facts: _Facts, rates: Mapping[str, float | None]) -> QueueStats:
+    length, active, oldest_at, paused, consumers, recent = facts
+    return QueueStats(
+        name=name,
+        pending=length or 0,
+        active=active,
+        oldest_at=oldest_at,
+        paused=paused,
+        consumers=consumers,
+        problem="" if length is not None else "its key is not a list",
+        recent=recent,
+        **rates,  # type: ignore[arg-type]
+    )
 
 
 def _start(record: JobRecord | None) -> float | None:
