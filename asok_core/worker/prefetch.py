@@ -16,19 +16,21 @@ LOOK = 0.002
 """Seconds after which it is looked whether one thread is enough."""
 ENOUGH = 10
 """Jobs that one thread has to begin in that time; else every thread is woken."""
-DOUBT = 1.0
-"""Seconds until one thread is tried again."""
+SHORTEST_DOUBT, LONGEST_DOUBT = 0.05, 5.0
+"""Seconds until one thread is tried again: twice as many after each trial that failed."""
 
 
 class Prefetch:
     """A window that doubles while claimed jobs begin at once, and closes when one has to wait.
 
     With a slow task nothing is held back: the window starts closed, and one stall closes it again.
+    ``size`` is in jobs; ``doubt`` how many seconds a trial with one thread that fails costs next.
     """
 
     def __init__(self) -> None:
         self.size = 0
         self._many_until = 0.0
+        self.doubt = SHORTEST_DOUBT
 
     @property
     def few(self) -> bool:
@@ -37,10 +39,14 @@ class Prefetch:
 
     def crawled(self) -> None:
         """One thread was not enough."""
-        self._many_until = time.monotonic() + DOUBT
+        self._many_until = time.monotonic() + self.doubt
+        self.doubt = min(2 * self.doubt, LONGEST_DOUBT)
 
     def flowed(self, seconds: float) -> None:
         """All claimed jobs had begun within ``seconds`` of being claimed."""
+        if time.monotonic() - seconds >= self._many_until:
+            # One thread ran them.
+            self.doubt = SHORTEST_DOUBT
         if seconds < PATIENCE / 2:
             self.size = min(MOST, max(4, self.size * 2))
         elif seconds > PATIENCE:

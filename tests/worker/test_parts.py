@@ -25,7 +25,7 @@ from asok_core.wire import seal
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
-from asok_core.worker.prefetch import MOST, PATIENCE, Prefetch
+from asok_core.worker.prefetch import LONGEST_DOUBT, MOST, PATIENCE, SHORTEST_DOUBT, Prefetch
 from asok_core.worker.threads import Threads
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING
@@ -63,6 +63,26 @@ class TestPrefetch:
         few.append(prefetch.few)
         prefetch.crawled()
         assert [*few, prefetch.few] == [False, True, False]
+
+    def test_one_thread_is_tried_again_and_less_often_each_time_that_it_crawls(self) -> None:
+        prefetch = Prefetch()
+        prefetch.flowed(0.0)
+        doubts = [prefetch.doubt]
+        for _ in range(9):
+            prefetch.crawled()
+            doubts.append(prefetch.doubt)
+        assert doubts[:3] == [SHORTEST_DOUBT, 2 * SHORTEST_DOUBT, 4 * SHORTEST_DOUBT]
+        assert doubts[-1] == LONGEST_DOUBT
+        prefetch.flowed(0.0)
+        assert prefetch.doubt == LONGEST_DOUBT, "many threads ran those"
+
+    def test_it_doubts_no_more_when_one_thread_was_enough(self) -> None:
+        prefetch = Prefetch()
+        prefetch.flowed(0.0)
+        prefetch.crawled()
+        wait_until(lambda: prefetch.few, "another trial")
+        prefetch.flowed(0.0)
+        assert prefetch.doubt == SHORTEST_DOUBT
 
 
 class TestThreads:
