@@ -39,8 +39,9 @@ class Hand:
         return self.app.view.query_one(JobList)
 
     async def press(self, *keys: str) -> None:
+        # It waits after each key until the program is idle, so that once more would only cost time.
         await self.pilot.press(*keys)
-        await self.pilot.pause()
+        await self.pilot.pause(0)
 
     async def until(self, true: Callable[[], Any], what: str = "") -> None:
         """Wait until something is true; fail with what was on the screen if it never is."""
@@ -50,7 +51,6 @@ class Hand:
             if loop.time() > deadline or self.app._exception is not None:
                 raise AssertionError(f"never came true: {what or true}\n{self.screen()}")
             await asyncio.sleep(0.02)
-            await self.pilot.pause()
         await self.pilot.pause()
 
     async def sees(self, text: str) -> None:

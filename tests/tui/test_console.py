@@ -72,12 +72,11 @@ async def test_enter_on_a_queue_shows_its_pending_jobs(
 
 
 async def test_the_cursor_stays_on_its_job_when_new_ones_arrive(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 300))
-    async with open_console() as hand:
-        await hand.press("6", "j", "j", "j")
+    async with open_dead(300) as hand:
+        await hand.press("j", "j", "j")
         await hand.sees("4 of 300")
         rows = hand.rows
         held, line = rows.cursor_key, rows.cursor - rows.scroll_y
@@ -90,12 +89,11 @@ async def test_the_cursor_stays_on_its_job_when_new_ones_arrive(
 
 
 async def test_the_cursor_is_found_again_after_a_flood(
-    redis_client: redis.Redis, open_console: Open
+    redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 50))
-    async with open_console() as hand:
-        await hand.press("6", "j", "j")
+    async with open_dead(50) as hand:
+        await hand.press("j", "j")
         await hand.sees("3 of 50")
         held = hand.rows.cursor_key
         redis_client.lpush(KEYS.dead, *seed.letters(now + 30, 2000, first=20_000, every=0.001))
