@@ -14,9 +14,9 @@ from asok_core.errors import SettingsError, UsageError
 VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
 FILTERED = ("pending", "delayed", "jobs", "dead")
 OTHER_NAMES = {"dlq": "dead"}
-PICTURES = "120"
-"""Pictures a second at most. A key that leads where nothing is loaded takes two of them, and the second
-has to wait its turn."""
+PICTURES = "240"
+"""Pictures a second at most: how finely their moments lie. A key that leads where nothing is loaded takes
+two pictures, and at Textual's sixty the second may wait for a thirtieth of a second."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,9 @@ FASTEST = 0.2
 JOBS_EVERY = 5.0
 """Seconds between two readings of the running jobs while no view shows them."""
 
+SHOWN_EVERY = 1.5
+"""The same while a view does: of snapshots a second apart every other. Each tells how long they run."""
+
 PATIENCE = 5.0
 """Longest pause between two attempts to reach Redis again, seconds."""
 
@@ -112,7 +115,8 @@ class Poller(threading.Thread):
     @wants_jobs.setter
     def wants_jobs(self, wanted: bool) -> None:
         with self._wake:
-            self._hurried |= wanted and not self._wants_jobs
+            if wanted and not self._wants_jobs:
+                self._hurried, self._jobs_due = True, 0.0
             self._wants_jobs = wanted
             self._wake.notify()
 
@@ -131,7 +135,7 @@ class Poller(threading.Thread):
     def hurry(self) -> None:
         """Take a snapshot now: something was just changed."""
         with self._wake:
-            self._hurried = True
+            self._hurried, self._jobs_due = True, 0.0
             self._wake.notify()
 
     def stop(self) -> None:
@@ -180,9 +184,9 @@ class Poller(threading.Thread):
     def _jobs_wanted(self) -> bool:
         # There may be thousands: beside them, all else that a snapshot reads is little.
         now = time.monotonic()
-        wanted = self._wants_jobs or now >= self._jobs_due
+        wanted = now >= self._jobs_due
         if wanted:
-            self._jobs_due = now + JOBS_EVERY
+            self._jobs_due = now + (SHOWN_EVERY if self._wants_jobs else JOBS_EVERY)
         return wanted
 
     def _answer(self, request: _Request) -> None:
