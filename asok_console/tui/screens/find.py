@@ -19,7 +19,8 @@ class FindJob(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         """One line."""
-        with Vertical(id="question"):
+        with Vertical(id="question") as question:
+            question.border_subtitle = "Enter opens it, Esc goes back"
             yield Static("Id of the job", id="title")
             yield Input(id="wanted", compact=True)
 

@@ -36,7 +36,8 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One column of groups."""
-        with VerticalScroll(id="page"):
+        with VerticalScroll(id="page") as page:
+            page.border_subtitle = "Esc closes it"
             yield Static(help_text(self._view, read_only=self._read_only))
 
     def on_mount(self) -> None:
