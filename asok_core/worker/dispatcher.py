@@ -90,7 +90,7 @@ class Dispatcher:
             self.reconcile()
         claiming = self.open and not self.quiet
         slots = self._room() if claiming else 0
-        if self._ledger or self._to_note() or (slots > 0 and not self._waiters.armed):
+        if self._ledger or self._to_note() or (slots > 0 and not self._waiters.whole):
             turn = self._trip(slots)
             if turn.lease_left <= 0:
                 self._lose_lease()

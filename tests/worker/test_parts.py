@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import tempfile
 import threading
 import time
@@ -257,6 +258,25 @@ class TestWaiters:
         monkeypatch.setattr("time.monotonic", lambda: later)
         with pytest.raises(Unreachable, match="does not answer in time"):
             waiters.check()
+
+    def test_a_wait_that_is_over_is_missed_while_others_go_on(
+        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+    ) -> None:
+        """Of two that began at different times one ends alone: its queue would go unheard."""
+        whole = [waiters.whole]
+        waiters.arm(["high", "default"])
+        whole.append(waiters.whole)
+        redis_client.lpush("asok:queue", "job")
+        control = Endpoint(redis_url).link()
+        (file,) = select.select(list(waiters.files()), [], [], 30)[0]
+        assert waiters.read(file) == Claim("default", b"job")
+        assert waiters.armed
+        whole.append(waiters.whole)
+        waiters.arm(["high", "default"])
+        whole.append(waiters.whole)
+        assert waiters.disarm(control) == []
+        assert whole == [False, True, False, True]
+        control.close()
 
     def test_waits_that_were_closed_take_nothing(
         self, waiters: Waiters, redis_url: str, redis_client: redis.Redis

@@ -44,6 +44,7 @@ class Waiters:
         self._links: dict[str, Link] = {}
         self._client_ids: dict[str, int] = {}
         self._armed: dict[int, str] = {}
+        self._wanted: tuple[str, ...] = ()
         self._over_at: dict[int, float] = {}
         self._former: set[int] = set()
 
@@ -52,6 +53,11 @@ class Waiters:
         """Whether any claim is outstanding."""
         return bool(self._armed)
 
+    @property
+    def whole(self) -> bool:
+        """Whether each queue that was last to be waited on still is, so that no push goes unheard."""
+        return bool(self._armed) and {*self._wanted} <= {*self._armed.values()}
+
     def files(self) -> Iterator[int]:
         """File descriptors of the outstanding claims."""
         return iter(self._armed)
@@ -59,7 +65,8 @@ class Waiters:
     def arm(self, queues: Iterable[str]) -> None:
         """Wait on each of ``queues`` that is not waited on yet."""
         waiting = set(self._armed.values())
-        for queue in queues:
+        self._wanted = tuple(queues)
+        for queue in self._wanted:
             if queue in waiting or self.refused:
                 continue
             link = self._link(queue)
