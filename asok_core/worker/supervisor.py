@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 from asok_core import __version__
@@ -26,7 +27,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Unreachable
 from asok_core.job import LONGEST_ID
 from asok_core.worker.alarm import Alarm
-from asok_core.worker.child import Child
+from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
@@ -78,13 +79,9 @@ class Supervisor:
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._presence = Presence(config.worker)
-        self._children = [Child(config, n, self._presence) for n in range(1, config.processes + 1)]
-        self._unrecovered: set[int] = set()
-        self._respawn_at: dict[int, float] = {}
-        self._quick_deaths: dict[int, int] = {}
+        self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
         self._stops = 0
-        self._quiet = False
         self._started_at = time.time()
         self._outage: float | None = None
         self._leased = False
@@ -97,8 +94,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: self._alarm.ring())
         self._wait_for_redis()
         if not self._stops:
-            for child in self._children:
-                self._start(child)
+            self._children.start()
             config = self._config
             logger.info(
                 "Worker %s: %d x %d threads on queues %s of %s",
@@ -124,8 +120,8 @@ class Supervisor:
     def _round(self) -> None:
         for order in self._wakes.read():
             self._hear(order)
-        self._bury_the_dead()
-        self._every("look", LOOK, self._end_overruns)
+        self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
+        self._every("look", LOOK, self._children.end_overruns)
         self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
         self._every("recover", self._beat_every, self._recovery.others)
@@ -141,8 +137,8 @@ class Supervisor:
         self._try(duty)
 
     def _next_timer(self) -> float:
-        due = [*self._timers.values(), *self._respawn_at.values()]
-        return max(0.0, min(due, default=0.0) - time.monotonic())
+        due = min([*self._timers.values(), self._children.next_start])
+        return max(0.0, due - time.monotonic())
 
     def _try(self, duty: Callable[[], None]) -> bool:
         """Do a duty that needs Redis: whether it was done. Trouble is told once, until it is over."""
@@ -198,7 +194,7 @@ class Supervisor:
                 "started_at": f"{self._started_at:.3f}",
                 "running": sum(len(child.running()) for child in self._children),
                 "rss": sum(size for size in memory if size),
-                "quiet": int(self._quiet),
+                "quiet": int(self._children.quiet),
             },
             place=self._presence.place,
         )
@@ -216,11 +212,10 @@ class Supervisor:
             if not self._stops:
                 logger.info("Ordered to stop through Redis")
                 self._stops = 1
-        elif (wanted == "quiet") != self._quiet:
-            self._quiet = wanted == "quiet"
-            logger.info("Ordered to %s through Redis", "be quiet" if self._quiet else "go on")
-            for child in self._children:
-                child.order("quiet" if self._quiet else "loud")
+        elif (wanted == "quiet") != self._children.quiet:
+            self._children.quiet = quiet = wanted == "quiet"
+            logger.info("Ordered to %s through Redis", "be quiet" if quiet else "go on")
+            self._children.order("quiet" if quiet else "loud")
 
     def _hear(self, words: str) -> None:
         verb, _, rest = words.partition(" ")
@@ -234,11 +229,9 @@ class Supervisor:
             self._timers["beat"] = 0.0
         elif verb == "cancel" and rest.isprintable() and len(rest) <= LONGEST_ID:
             # Orders are lines: an id must not be another order.
-            for child in self._children:
-                child.order(f"cancel {rest}")
+            self._children.order(f"cancel {rest}")
         elif verb in ("pause", "resume"):
-            for child in self._children:
-                child.order("wake")
+            self._children.order("wake")
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age
@@ -251,63 +244,12 @@ class Supervisor:
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 
-    def _end_overruns(self) -> None:
-        for child in self._children:
-            child.tell()
-            over = child.end_overruns()
-            if over:
-                logger.error(
-                    "Process %s is ended: %d jobs ran past their hard limit",
-                    child.process_id,
-                    over,
-                )
-
-    # Children
-
-    def _start(self, child: Child) -> None:
-        child.start()
-        child.started_at = time.monotonic()
-        if self._quiet:
-            child.order("quiet")
-
-    def _bury_the_dead(self) -> None:
-        for child in self._children:
-            code = child.exit_code()
-            if code is not None and child.number not in self._respawn_at:
-                self._note_death(child, code)
-            if child.number in self._unrecovered:
-                self._try(lambda child=child: self._recover_child(child))  # type: ignore[misc]
-            due = self._respawn_at.get(child.number)
-            if due is None or due > time.monotonic():
-                continue
-            if child.number in self._unrecovered:
-                self._respawn_at[child.number] = time.monotonic() + RETRY
-            else:
-                del self._respawn_at[child.number]
-                self._start(child)
-
-    def _note_death(self, child: Child, code: int) -> None:
-        wait = 0.0
-        if code != 0:
-            logger.error("Process %s died (%s)", child.process_id, _exit_words(code))
-            quick = time.monotonic() - child.started_at < 2.0
-            deaths = self._quick_deaths.get(child.number, 0) + 1 if quick else 0
-            self._quick_deaths[child.number] = deaths
-            wait = min(0.1 * 2 ** min(deaths, 7), 10.0) if deaths > 1 else 0.0
-        self._unrecovered.add(child.number)
-        self._respawn_at[child.number] = time.monotonic() + wait
-
-    def _recover_child(self, child: Child) -> None:
-        self._recovery.child(child)
-        self._unrecovered.discard(child.number)
-
     # The end
 
     def _shut_down(self) -> None:
         """Drain the children, recover what they could not return, give up the lease last."""
         notify(STOPPING)
-        for child in self._children:
-            child.order("drain")
+        self._children.order("drain")
         deadline = time.monotonic() + self._config.settings.worker_shutdown_timeout + MARGIN
         while any(child.alive for child in self._children):
             self._every("beat", self._beat_every, self._beat)
@@ -319,7 +261,7 @@ class Supervisor:
             self._alarm.sleep(0.5, ())
         for child in self._children:
             child.wait()
-            self._try(lambda child=child: self._recovery.rest_of(child))  # type: ignore[misc]
+            self._try(partial(self._recovery.rest_of, child))
         lists = [
             self._keys.active(child.process_id, queue)
             for child in self._children
@@ -336,12 +278,3 @@ class Supervisor:
 
 def _ignore(_value: object) -> None:
     return None
-
-
-def _exit_words(code: int) -> str:
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"

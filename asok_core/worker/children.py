@@ -1,0 +1,104 @@
+"""All processes of a worker: who dies is replaced, once what it held has gone back."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+from asok_core.worker.child import Child
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.presence import Presence
+
+logger = logging.getLogger("asok.worker")
+
+RETRY = 1.0
+"""Seconds between two attempts to give back what a dead process held."""
+QUICK = 2.0
+"""Seconds: a process that lives no longer is replaced later each time."""
+LONGEST_WAIT = 10.0
+
+
+class Children:
+    """Iterates over every process, dead or alive. ``quiet`` is what those are told that start."""
+
+    def __init__(self, config: WorkerConfig, presence: Presence) -> None:
+        self.quiet = False
+        self._all = [Child(config, n, presence) for n in range(1, config.processes + 1)]
+        self._unrecovered: set[int] = set()
+        self._start_at: dict[int, float] = {}
+        self._quick_deaths: dict[int, int] = {}
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(self._all)
+
+    def start(self) -> None:
+        """Start each of them."""
+        for child in self._all:
+            self._start(child)
+
+    def order(self, order: str) -> None:
+        """Give an order to each of them; see ``Child.order``."""
+        for child in self._all:
+            child.order(order)
+
+    @property
+    def next_start(self) -> float:
+        """Monotonic time at which one is to be replaced; infinite when none is."""
+        return min(self._start_at.values(), default=float("inf"))
+
+    def replace_the_dead(self, recover: Callable[[Child], bool]) -> None:
+        """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
+        for child in self._all:
+            code = child.exit_code()
+            if code is not None and child.number not in self._start_at:
+                self._note_death(child, code)
+            if child.number in self._unrecovered and recover(child):
+                self._unrecovered.discard(child.number)
+            due = self._start_at.get(child.number)
+            if due is None or due > time.monotonic():
+                continue
+            if child.number in self._unrecovered:
+                self._start_at[child.number] = time.monotonic() + RETRY
+            else:
+                del self._start_at[child.number]
+                self._start(child)
+
+    def end_overruns(self) -> None:
+        """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
+        for child in self._all:
+            child.tell()
+            over = child.end_overruns()
+            if over:
+                logger.error(
+                    "Process %s is ended: %d jobs ran past their hard limit",
+                    child.process_id,
+                    over,
+                )
+
+    def _start(self, child: Child) -> None:
+        child.start()
+        child.started_at = time.monotonic()
+        if self.quiet:
+            child.order("quiet")
+
+    def _note_death(self, child: Child, code: int) -> None:
+        wait = 0.0
+        if code != 0:
+            logger.error("Process %s died (%s)", child.process_id, _exit_words(code))
+            quick = time.monotonic() - child.started_at < QUICK
+            deaths = self._quick_deaths.get(child.number, 0) + 1 if quick else 0
+            self._quick_deaths[child.number] = deaths
+            wait = min(0.1 * 2 ** min(deaths, 7), LONGEST_WAIT) if deaths > 1 else 0.0
+        self._unrecovered.add(child.number)
+        self._start_at[child.number] = time.monotonic() + wait
+
+
+def _exit_words(code: int) -> str:
+    if code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    return f"exit code {code}"
