@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import redis
 
 from asok_console.tui.app import VIEWS
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot
+from asok_console.tui.widgets.rowlist import RowList
 from tests.tui import seed
-from tests.tui.conftest import Open
+from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYS
 
 
@@ -99,6 +101,20 @@ async def test_the_cursor_is_found_again_after_a_flood(
         redis_client.lpush(KEYS.dead, *seed.letters(now + 30, 2000, first=20_000, every=0.001))
         await hand.sees("2,003 of 2,050")
         assert hand.rows.cursor_key == held
+
+
+async def test_a_refresh_leaves_the_search_for_the_cursors_row_its_turn(
+    open_dead: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_dead(5) as hand:
+        await settled(hand)
+        hand.app.poller.stop()
+        rows, asked = hand.rows, list[RowList.WindowNeeded]()
+        with monkeypatch.context() as patched:
+            patched.setattr(rows, "post_message", asked.append)
+            rows.show_page(0, 10, rows.loaded[1:], rows.now)
+            rows.reload()
+        assert [(each.start, each.count) for each in asked] == [(5, 4), (5, 4)]
 
 
 async def test_the_cursor_never_wraps(open_dead: Open) -> None:

@@ -86,7 +86,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._columns = tuple(columns)
         self._whole = False
         self._asked: tuple[int, int] | None = None
-        self._chasing = False
+        self._chase: tuple[int, int] | None = None
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
         self._sized: Size | None = None
@@ -116,12 +116,12 @@ class RowList(Window[T], ScrollView, can_focus=True):
         """Show a window of a long list: ``rows`` from position ``start`` out of ``total``."""
         grown = total - self.total
         gone = not self._whole and self.lost_in(start, rows)
-        if gone and grown > 0 and not self._chasing:
+        if gone and grown > 0 and self._chase is None:
             # New rows at the top pushed ours out of the window: look for it where it went.
-            self._chasing = True
-            self.post_message(self.WindowNeeded(self, start + grown, len(rows)))
+            self._chase = (start + grown, len(rows))
+            self.post_message(self.WindowNeeded(self, *self._chase))
             return
-        self._chasing = False
+        self._chase = None
         self._asked = None
         self.now = now
         shifted = self.take(start, total, rows)
@@ -136,13 +136,17 @@ class RowList(Window[T], ScrollView, can_focus=True):
         """Empty the list until it is fed again: another queue or filter is to be shown."""
         self.drop()
         self._asked = None
-        self._whole = self._chasing = False
+        self._whole, self._chase = False, None
         self._resize()
         self.scroll_to(y=0, animate=False)
         self.refresh()
 
     def reload(self) -> None:
         """Ask anew for the window that is shown."""
+        if self._chase is not None:
+            # Only the last that was asked for is read, and the cursor's row would be lost.
+            self.post_message(self.WindowNeeded(self, *self._chase))
+            return
         self._asked = None
         self._ask(again=True)
 
