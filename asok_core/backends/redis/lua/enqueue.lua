@@ -6,7 +6,7 @@
 local ns = ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local stamp = string.format('%.6f', now)
+local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 local replies = {}
 
 local function enqueue(id, queue, envelope, due, unique, task, retries)

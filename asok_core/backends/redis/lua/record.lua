@@ -4,10 +4,10 @@
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are.
 local RECORD_TTL = 86400
-local NUMERIC = { ts = true, retry_count = true, retries = true,
-                  enqueued_at = true, started_at = true, finished_at = true }
 
 local function json_record(old, fields)
+  local NUMERIC = { ts = true, retry_count = true, retries = true,
+                    enqueued_at = true, started_at = true, finished_at = true }
   local ok, known = pcall(cjson.decode, old)
   local texts = { result = 'null', error = 'null' }
   if ok and type(known) == 'table' then

@@ -27,7 +27,7 @@ end
 local function write_tally(ns, seconds)
   for queue, fields in pairs(tallies) do
     local base = ns .. ':stats:' .. queue
-    add_to(string.format('%s:s%d', base, seconds - seconds % 10), fields, 3600)
-    add_to(string.format('%s:m%d', base, seconds - seconds % 60), fields, 86400)
+    add_to(base .. ':s' .. seconds - seconds % 10, fields, 3600)
+    add_to(base .. ':m' .. seconds - seconds % 60, fields, 86400)
   end
 end
