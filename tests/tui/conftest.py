@@ -47,10 +47,13 @@ class Hand:
         """Wait until something is true; fail with what was on the screen if it never is."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
+        # A screen that was just opened has no lines before it is laid out.
+        await self.pilot.pause(0)
         while not true():
             if loop.time() > deadline or self.app._exception is not None:
                 raise AssertionError(f"never came true: {what or true}\n{self.screen()}")
             await asyncio.sleep(0.02)
+            await self.pilot.pause()
         await self.pilot.pause()
 
     async def sees(self, text: str) -> None:
