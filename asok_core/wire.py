@@ -39,10 +39,18 @@ class Keyring:
 
     secret: bytes = field(repr=False)
     fallbacks: tuple[bytes, ...] = field(default=(), repr=False)
+    _begun: tuple[hmac.HMAC, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # With the key taken in: a copy costs less than beginning anew for each job.
+        begun = tuple(hmac.new(key, digestmod="sha256") for key in (self.secret, *self.fallbacks))
+        object.__setattr__(self, "_begun", begun)
 
     def sign(self, text: str) -> str:
         """Hex HMAC-SHA256 of ``text`` (RFC 2104)."""
-        return hmac.digest(self.secret, text.encode(), "sha256").hex()
+        mac = self._begun[0].copy()
+        mac.update(text.encode())
+        return mac.hexdigest()
 
     def verifies(self, text: str, signature: str) -> bool:
         """Whether any of the keys made ``signature``; compared in constant time."""
@@ -51,10 +59,12 @@ class Keyring:
             message = text.encode()
         except ValueError:
             return False
-        return any(
-            hmac.compare_digest(hmac.digest(key, message, "sha256"), given)
-            for key in (self.secret, *self.fallbacks)
-        )
+        for begun in self._begun:
+            mac = begun.copy()
+            mac.update(message)
+            if hmac.compare_digest(mac.digest(), given):
+                return True
+        return False
 
 
 def keyring_of(settings: Settings) -> Keyring:

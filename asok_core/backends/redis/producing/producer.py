@@ -18,7 +18,7 @@ from asok_core.wire import envelope_size, keyring_of, seal_text
 
 T = TypeVar("T")
 
-BATCH = 500
+BATCH = 250
 """Jobs of one round trip: more would hold up other clients of the server."""
 
 
