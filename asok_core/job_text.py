@@ -28,7 +28,8 @@ _quoted = json.encoder.encode_basestring_ascii
 
 def to_text(job: Job) -> str:
     """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
-    plain = type(job.enqueued_at) is float and type(job.backoff) is int and not job.extra
+    plain = type(job.enqueued_at) is float and not job.extra
+    plain = plain and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
     if not plain or any(getattr(job, name) is not None for name in _RARE):
         return _encode(_fields(job))
     # What most jobs have, put together by hand: half the time of the general way.

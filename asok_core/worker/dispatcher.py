@@ -102,6 +102,8 @@ class Dispatcher:
             self._arm(slots, turn)
         if self._waiters.armed and (not claiming or self._free() <= 0):
             self._admit(self._waiters.disarm(self._consumer.link))
+            if self._ledger:
+                patience = 0.0
         self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
 
     def reconcile(self) -> None:
@@ -263,7 +265,7 @@ class Dispatcher:
                 if outcome is not None:
                     rejected[id(held)] = outcome
 
-        slots = self._free() - len(asking) if claiming else 0
+        slots = min(self._free(), self._room()) - len(asking) if claiming else 0
         turn = self._trip(slots, asking, open_all)
         admitted = [held for held in asking if not held.gone]
         for held in admitted:

@@ -145,16 +145,11 @@ class Supervisor:
         name = getattr(duty, "__name__", "")
         try:
             duty()
-        except Unreachable as error:
-            if self._outage is None:
-                self._outage = time.monotonic()
-                logger.warning("%s; waiting for it", error)
-            # When Redis is back, the lease comes first.
-            self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
-            self._spare_others()
-            return False
         except AsokError as error:
-            if name not in self._refused:
+            # Where there is but no room for one connection more, everything else goes on.
+            if isinstance(error, Unreachable) and duty != self._wakes.connect:
+                self._note_outage(error)
+            elif name not in self._refused and self._outage is None:
                 self._refused.add(name)
                 logger.error("%s; trying again until it is allowed", error)
             return False
@@ -165,9 +160,18 @@ class Supervisor:
             self._spare_others()
         return True
 
+    def _note_outage(self, error: Unreachable) -> None:
+        if self._outage is None:
+            self._outage = time.monotonic()
+            logger.warning("%s; waiting for it", error)
+        # When Redis is back, the lease comes first.
+        self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
+        self._spare_others()
+
     def _spare_others(self) -> None:
         # They had the same outage: their leases ran out too, and they need a moment to renew them.
-        self._timers["recover"] = time.monotonic() + 2 * self._beat_every
+        for duty in ("recover", "neighbours"):
+            self._timers[duty] = time.monotonic() + 2 * self._beat_every
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2

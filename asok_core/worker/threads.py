@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import NoReturn
@@ -56,15 +56,14 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    def put(self, batch: Iterable[Held], *, few: bool = False) -> None:
+    def put(self, batch: Sequence[Held], *, few: bool = False) -> None:
         """Queue jobs behind those that wait for a free thread, and wake a thread for each.
 
         ``few`` wakes one at most: for jobs so short that threads would hinder each other.
         """
-        before = len(self._ready)
         self._ready.extend(batch)
         if not few:
-            self._call(len(self._ready) - before)
+            self._call(len(batch))
         elif not self._awake:
             self._call(1)
 
@@ -78,7 +77,8 @@ class Threads:
             self._calls.put(False)
 
     def _call(self, count: int) -> None:
-        for _ in range(min(count, len(self._threads))):
+        # Who is awake looks for more by itself: calls that nobody needs would pile up.
+        for _ in range(min(count, len(self._threads) - len(self._awake))):
             self._calls.put(True)
 
     @property

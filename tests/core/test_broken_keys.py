@@ -270,3 +270,16 @@ def test_a_worker_hash_that_names_a_million_lists_is_not_believed(
     redis_client.expire(KEYS.worker(WORKER), 60)
     redis_client.lpush(KEYS.active(PROCESS, "q7"), bury(b"x", failed_at=0.0, error=""))
     assert registry.active_lists(WORKER) == [(PROCESS, "q7")]
+
+
+@pytest.mark.parametrize("delay", [None, 60.0])
+def test_a_queue_that_is_no_list_is_named_and_nothing_is_written(
+    delay: float | None, make_settings: Callable[..., Settings], redis_client: redis.Redis
+) -> None:
+    redis_client.set(KEYS.queue("default"), "spoiled", ex=60)
+    producer = RedisProducer(make_settings())
+    due = None if delay is None else time.time() + delay
+    with pytest.raises(Refused, match="asok:queue is a string and should be a list"):
+        producer.enqueue([job(due_at=due)])
+    producer.close()
+    assert redis_client.keys("*") == [b"asok:queue"]

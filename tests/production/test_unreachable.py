@@ -8,10 +8,13 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.connection import Endpoint, _let_the_kernel_time
+from asok_core.errors import Unreachable
 from tests.production.conftest import Application
 from tests.programs import wait_until
 
@@ -118,3 +121,53 @@ def test_a_worker_goes_on_after_an_outage(
         wait_until(lambda: app.told().count("Redis is back") == 2, "the word that it is back")
     app.assert_completed(ids)
     assert app.told().count("waiting for it") == 2, "once by the supervisor, once by its process"
+
+
+class Cooperative(socket.socket):
+    """As gevent makes them: never blocking for the kernel, and timed by itself."""
+
+    limit: float | None = None
+
+    def settimeout(self, value: float | None) -> None:
+        self.limit = value
+
+
+def test_a_socket_that_times_itself_keeps_its_limit() -> None:
+    with socket.socket() as plain:
+        plain.settimeout(2.0)
+        _let_the_kernel_time(plain, 2.0)
+        assert plain.gettimeout() is None
+    with Cooperative() as connected:
+        os.set_blocking(connected.fileno(), False)
+        _let_the_kernel_time(connected, 2.0)
+        assert connected.limit == 2.0
+
+
+def test_a_server_that_does_not_answer_is_told_apart_from_one_that_is_not_there(
+    tmp_path: Path,
+) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        answers = threading.Thread(target=_answer_the_greeting_only, args=(silent,))
+        answers.start()
+        link = Endpoint(f"unix://{tmp_path}/silent.sock").link(reply_timeout=0.3)
+        with pytest.raises(Unreachable, match="does not answer in time"):
+            link.call("PING")
+        assert not link.open
+        answers.join()
+
+
+def _answer_the_greeting_only(server: socket.socket) -> None:
+    connected, _ = server.accept()
+    with connected:
+        greeting = b""
+        while b"PING" not in greeting:
+            part = connected.recv(4096)
+            if not part:
+                return
+            greeting += part
+            if b"PING" not in greeting:
+                connected.sendall(b"+OK\r\n")
+        while connected.recv(4096):
+            pass

@@ -117,6 +117,14 @@ class TestThreads:
             str(number) for number in range(100)
         ]
 
+    def test_calls_for_threads_that_are_awake_do_not_pile_up(self, threads: Threads) -> None:
+        for number in range(200):
+            threads.put([_held("give", number) for _ in range(4)])
+            while threads.waiting > 2:
+                time.sleep(0)
+        assert threads._calls.qsize() < 20
+        wait_until(lambda: len(threads.finished) == 800, "every job")
+
     def test_all_are_woken_when_one_is_not_enough(self, threads: Threads, tmp_path: Path) -> None:
         release = str(tmp_path / "release")
         threads.put([_held("wait_for", release) for _ in range(3)], few=True)

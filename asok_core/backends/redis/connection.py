@@ -277,11 +277,17 @@ class Link:
 
 
 def _let_the_kernel_time(connected: Any, seconds: float) -> None:
-    """Let sends and replies time out in the kernel: Python's own way polls before each of them."""
+    """Let sends and replies time out in the kernel: Python's own way polls before each of them.
+
+    Each signal that comes meanwhile begins the time anew.
+    """
     limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
     connected.settimeout(None)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    if not os.get_blocking(connected.fileno()):
+        # Not one of Python's own (gevent, eventlet): only its own timeout ends a wait.
+        connected.settimeout(seconds)
 
 
 def _packed(command: tuple[Arg, ...]) -> bytes:

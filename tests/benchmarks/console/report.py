@@ -47,13 +47,8 @@ ROWS = (
     Row("trips", "Round trips a refresh, most", _count, 3),
     Row("commands", "Commands a refresh, most", _count),
     Row("bytes", "Reply bytes a refresh, mean", _size),
-    Row(
-        "slowest",
-        "Slowest kind of command of them and of pages in Redis, p95",
-        _milliseconds,
-        0.005,
-    ),
-    Row("longest", "Longest single one, whatever else the machine did", _milliseconds),
+    Row("longest", "Slowest command of refreshes and pages, Redis's time", _milliseconds, 0.005),
+    Row("slowest", "The same of 19 in 20 of its kind (Redis times by the clock)", _milliseconds),
     Row("refresh", "Refresh, p95", _milliseconds, 0.1),
     Row("page", "Page of 200 rows from the middle, p95", _milliseconds),
     Row("first_paint", "Process start to first table row, median", _milliseconds, 1.0),
@@ -69,10 +64,8 @@ ROWS = (
     Row("purge", "Purge of all dead letters", duration),
     Row("undo", "Undo of that purge", duration),
     Row("requeue", "Requeue of all dead letters", duration),
-    Row(
-        "bulk_slowest", "Slowest kind of command of these three in Redis, p95", _milliseconds, 0.005
-    ),
-    Row("bulk_longest", "Longest single one, whatever else the machine did", _milliseconds),
+    Row("bulk_longest", "Slowest command of these three, Redis's time", _milliseconds),
+    Row("bulk_slowest", "The same of 19 in 20 of its kind", _milliseconds, 0.005),
     Row("growth", "Memory gained over the churn", _size, 8 * 2**20),
     Row("gap", "Longest time without a refresh in the churn", _milliseconds, 2.0),
 )

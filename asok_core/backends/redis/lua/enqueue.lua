@@ -9,6 +9,13 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 local replies = {}
 
+local function expect(kind, key)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
+  end
+end
+
 local function enqueue(id, queue, envelope, due, unique, task, retries)
   local record = ns .. ':job:' .. id
   -- A producer that lost a reply sends again: the record tells that the job is in already.
@@ -22,7 +29,8 @@ local function enqueue(id, queue, envelope, due, unique, task, retries)
     redis.call('ZADD', ns .. ':delayed_tasks', due, envelope)
     redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due)
   else
-    redis.call('LPUSH', pending_key(ns, queue), envelope)
+    local list = pending_key(ns, queue)
+    if not pushed('LPUSH', list, envelope) then expect('list', list) end
   end
   if unique ~= '' then redis.call('SET', held, id, 'EX', ttl) end
   write_record(ns, id, { 'status', delay > 0 and 'scheduled' or 'pending', 'function', task,
@@ -33,16 +41,10 @@ local function enqueue(id, queue, envelope, due, unique, task, retries)
   return 1
 end
 
-local function expect(kind, key)
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then
-    error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
-  end
-end
-
--- The first write of a single job is the push itself, which fails by itself.
+-- A single job that is not delayed is pushed before anything else is written.
+local alone = #ARGV == 8 and ARGV[5] == ''
 local expected = {}
-for i = 2, #ARGV > 8 and #ARGV or 1, 7 do
+for i = 2, alone and 1 or #ARGV, 7 do
   local queue = ARGV[i + 1]
   if not expected[queue] then expect('list', pending_key(ns, queue)) end
   expected[queue] = true
