@@ -132,7 +132,7 @@ PEERS = (
         "`asok worker -p P -c 10 --log-level warning`; every job has a signed envelope, a record with "
         "its result, and counters",
         20_000,
-        bulk="`background_many`, 500 a round trip",
+        bulk="`background_many`, 250 a round trip",
     ),
     Peer(
         "asok",
