@@ -16,8 +16,7 @@ _STANDING = (
     *("queue", "retries", "retry_count", "backoff"),
 )
 _KINDS = {(str, str, str, list, dict, str, int, int, backoff) for backoff in (int, float)}
-_RARE = ("due_at", "timeout", "hard_timeout", "unique", "request")
-_OPTIONAL = ("enqueued_at", *_RARE)
+_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
 _KNOWN = frozenset(_STANDING) | frozenset(_OPTIONAL)
 
 # Made once: json.dumps and json.loads make theirs anew for each call that names an option.
@@ -28,9 +27,7 @@ _quoted = json.encoder.encode_basestring_ascii
 
 def to_text(job: Job) -> str:
     """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
-    plain = type(job.enqueued_at) is float and not job.extra
-    plain = plain and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
-    if not plain or any(getattr(job, name) is not None for name in _RARE):
+    if not _plain(job):
         return _encode(_fields(job))
     # What most jobs have, put together by hand: half the time of the general way.
     return (
@@ -39,6 +36,18 @@ def to_text(job: Job) -> str:
         f'"id": {_quoted(job.id)}, "kwargs": {_encode(job.kwargs) if job.kwargs else "{}"}, '
         f'"module": {_quoted(job.module)}, "queue": {_quoted(job.queue)}, '
         f'"retries": {job.retries}, "retry_count": {job.retry_count}}}'
+    )
+
+
+def _plain(job: Job) -> bool:
+    """Whether it has nothing but what most jobs have."""
+    return (
+        job.due_at is job.timeout is job.hard_timeout is None
+        and job.unique is None
+        and job.request is None
+        and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
+        and type(job.enqueued_at) is float
+        and not job.extra
     )
 
 

@@ -48,6 +48,7 @@ class Threads:
         self._ready: deque[Held] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
         self._awake: set[int] = set()
+        self._few = False
         self._running: dict[int, Held] = {}
         self._threads = [
             threading.Thread(target=self._work, args=(slot,), name=f"asok-{slot}", daemon=True)
@@ -59,8 +60,9 @@ class Threads:
     def put(self, batch: Sequence[Held], *, few: bool = False) -> None:
         """Queue jobs behind those that wait for a free thread, and wake a thread for each.
 
-        ``few`` wakes one at most: for jobs so short that threads would hinder each other.
+        With ``few`` one is to be awake: for jobs so short that threads would hinder each other.
         """
+        self._few = few
         self._ready.extend(batch)
         if not few:
             self._call(len(batch))
@@ -69,6 +71,7 @@ class Threads:
 
     def wake_all(self) -> None:
         """Wake a thread for each job that waits."""
+        self._few = False
         self._call(len(self._ready))
 
     def end(self) -> None:
@@ -119,8 +122,14 @@ class Threads:
                     if not ready:
                         break
                     awake.add(slot)
-                else:
-                    self._run_job(slot, held)
+                    continue
+                self._run_job(slot, held)
+                if self._few and len(awake) > 1:
+                    awake.discard(slot)
+                    # Two may do that at once: one of them sees that nobody else is left.
+                    if awake:
+                        break
+                    awake.add(slot)
 
     def _run_job(self, slot: int, held: Held) -> None:
         now = time.monotonic()

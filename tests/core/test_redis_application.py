@@ -56,8 +56,7 @@ def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job
 
 
 def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: str) -> None:
-    for name, value in fields.items():
-        client.hset(f"asok:job:{job_id}", name, value)
+    client.hset(f"asok:job:{job_id}", mapping=dict(fields))
     if tell:
         client.publish(f"asok:done:{job_id}", fields["status"])
 

@@ -18,7 +18,7 @@ from asok_core.inspector import open_operator, open_reader
 from asok_core.states import Place
 from asok_core.survey import frozen
 from tests.benchmarks.console.data import Amounts
-from tests.benchmarks.console.reading import longest, slow_log, usual
+from tests.benchmarks.console.reading import slow_log
 from tests.benchmarks.console.report import Figures
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
@@ -44,8 +44,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
         began = time.perf_counter()
         _check(operator.requeue(scope), amounts.dead)
         figures["requeue"] = time.perf_counter() - began
-    figures["bulk_slowest"] = usual(slowest())
-    figures["bulk_longest"] = longest(slowest())
+    figures["bulk_slowest"] = max(slowest())
     operator.close()
     reader.close()
     return figures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from statistics import mean
@@ -14,9 +13,6 @@ from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from tests.benchmarks.console.data import Amounts
 from tests.benchmarks.console.report import Figures, p95
-
-Times = dict[bytes, list[float]]
-"""Seconds of each call, by kind of command."""
 
 REFRESHES = 60
 PAUSE = 0.25
@@ -55,47 +51,26 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
         "trips": max(cost.round_trips for cost in costs),
         "commands": max(cost.commands for cost in costs),
         "bytes": mean(cost.reply_bytes or 0 for cost in costs),
-        "slowest": usual(durations),
-        "longest": longest(durations),
+        "slowest": max(durations),
         "refresh": p95(took),
         "page": p95(turned),
     }
 
 
 @contextmanager
-def slow_log(client: redis.Redis, name: str = "asok-reader") -> Iterator[Callable[[], Times]]:
+def slow_log(client: redis.Redis, name: str = "asok-reader") -> Iterator[Callable[[], list[float]]]:
     """Seconds that Redis spent on each command of one kind of client during the body."""
     client.config_set("slowlog-max-len", 100_000)
     client.slowlog_reset()
     client.config_set("slowlog-log-slower-than", 0)
-    found: Times = defaultdict(list)
+    found: list[float] = []
     try:
         yield lambda: found
     finally:
         client.config_set("slowlog-log-slower-than", -1)
         with suppress(redis.RedisError):
-            for entry in client.slowlog_get(100_000):
-                if entry["client_name"] == name.encode():
-                    found[_kind(entry["command"])].append(entry["duration"] / 1e6)
-
-
-def usual(times: Times) -> float:
-    """What 19 of 20 calls of the slowest kind of command stay under.
-
-    Redis times by the clock: among ten thousand calls of some microseconds there are always a few
-    during which the machine ran another program.
-    """
-    return max(p95(each) if len(each) > 1 else each[0] for each in times.values())
-
-
-def longest(times: Times) -> float:
-    """The longest of all calls, with whatever the machine did meanwhile."""
-    return max(map(max, times.values()))
-
-
-def _kind(command: bytes) -> bytes:
-    # Of a script its digest, and the list or set that it looks at.
-    words = command.split(maxsplit=4)
-    if words[0] != b"EVALSHA":
-        return words[0]
-    return b" ".join(words[1:4] if words[2] == b"1" else words[1:2])
+            found += [
+                entry["duration"] / 1e6
+                for entry in client.slowlog_get(100_000)
+                if entry["client_name"] == name.encode()
+            ]

@@ -7,7 +7,7 @@ local ns = ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-local replies = {}
+local replies, coming, lists, taken, earliest = {}, {}, {}, {}, nil
 
 local function expect(kind, key)
   local found = redis.call('TYPE', key).ok
@@ -16,46 +16,58 @@ local function expect(kind, key)
   end
 end
 
-local function enqueue(id, queue, envelope, due, unique, task, retries)
-  local record = ns .. ':job:' .. id
-  -- A producer that lost a reply sends again: the record tells that the job is in already.
-  if redis.call('EXISTS', record) == 1 then return 1 end
-  local delay = due == '' and 0 or math.max(0, tonumber(due) - now)
-  -- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
-  local ttl = math.ceil(RECORD_TTL + math.min(delay, 315360000))
-  local held = ns .. ':unique:' .. unique
-  if unique ~= '' and redis.call('EXISTS', held) == 1 then return 0 end
-  if delay > 0 then
-    redis.call('ZADD', ns .. ':delayed_tasks', due, envelope)
-    redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due)
-  else
-    local list = pending_key(ns, queue)
-    if not pushed('LPUSH', list, envelope) then expect('list', list) end
+-- Whether a job is to go in: a producer that lost a reply sends again, and the record tells that it is in.
+local function reply_for(id, unique)
+  if taken[id] or redis.call('EXISTS', ns .. ':job:' .. id) == 1 then return 1 end
+  if unique ~= '' then
+    local held = ns .. ':unique:' .. unique
+    if taken[held] or redis.call('EXISTS', held) == 1 then return 0 end
+    taken[held] = true
   end
-  if unique ~= '' then redis.call('SET', held, id, 'EX', ttl) end
-  write_record(ns, id, { 'status', delay > 0 and 'scheduled' or 'pending', 'function', task,
-    'queue', queue, 'ts', stamp, 'enqueued_at', stamp, 'retry_count', '0', 'retries', retries })
-  if delay > 0 then redis.call('EXPIRE', record, ttl) end
-  note_queue(ns, queue)
-  tally(queue, 'enqueued', 1)
-  return 1
-end
-
--- A single job that is not delayed is pushed before anything else is written.
-local alone = #ARGV == 8 and ARGV[5] == ''
-local expected = {}
-for i = 2, alone and 1 or #ARGV, 7 do
-  local queue = ARGV[i + 1]
-  if not expected[queue] then expect('list', pending_key(ns, queue)) end
-  expected[queue] = true
-  if ARGV[i + 3] ~= '' and not expected[true] then
-    expect('zset', ns .. ':delayed_tasks')
-    expected[true] = true
-  end
+  taken[id] = true
 end
 
 for i = 2, #ARGV, 7 do
-  replies[#replies + 1] = enqueue(unpack(ARGV, i, i + 6))
+  local reply = reply_for(ARGV[i], ARGV[i + 4])
+  replies[#replies + 1] = reply or 1
+  if not reply then
+    local queue, due = ARGV[i + 1], ARGV[i + 3]
+    local delayed = due ~= '' and tonumber(due) > now
+    coming[#coming + 1] = i
+    lists[queue] = lists[queue] or {}
+    if delayed then
+      earliest = math.min(earliest or tonumber(due), tonumber(due))
+    else
+      table.insert(lists[queue], ARGV[i + 2])
+    end
+  end
 end
+
+-- A single push that fails has written nothing before it.
+if #coming > 1 or earliest then
+  for queue in pairs(lists) do expect('list', pending_key(ns, queue)) end
+  if earliest then expect('zset', ns .. ':delayed_tasks') end
+end
+for queue, envelopes in pairs(lists) do
+  local list = pending_key(ns, queue)
+  if #envelopes > 0 and not pushed('LPUSH', list, unpack(envelopes)) then expect('list', list) end
+  note_queue(ns, queue)
+end
+
+for _, i in ipairs(coming) do
+  local id, queue, due, unique = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
+  local status, ttl = 'pending', RECORD_TTL
+  if due ~= '' and tonumber(due) > now then
+    redis.call('ZADD', ns .. ':delayed_tasks', due, ARGV[i + 2])
+    -- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
+    status, ttl = 'scheduled', math.ceil(RECORD_TTL + math.min(tonumber(due) - now, 315360000))
+  end
+  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', ttl) end
+  write_record(ns, id, { 'status', status, 'function', ARGV[i + 5], 'queue', queue, 'ts', stamp,
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] })
+  if ttl ~= RECORD_TTL then redis.call('EXPIRE', ns .. ':job:' .. id, ttl) end
+  tally(queue, 'enqueued', 1)
+end
+if earliest then redis.pcall('PUBLISH', ns .. ':wake', string.format('due %.6f', earliest)) end
 write_tally(ns, tonumber(time[1]))
 return replies

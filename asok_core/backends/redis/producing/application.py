@@ -14,7 +14,7 @@ from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
-from asok_core.job import Job, JobRecord, new_id
+from asok_core.job import Job, JobRecord, new_id, new_ids
 from asok_core.job_text import check_arguments
 from asok_core.states import Place, Status
 from asok_core.tasks import reference
@@ -41,18 +41,26 @@ class RedisBackend:
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        job = _job(call, now(), context.snapshot())
+        job = _job(call, new_id(), now(), context.snapshot())
         [new] = self._producer.enqueue((job,))
         return self._future(job.id if new else self._holder(job))
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
         moment, request = now(), context.snapshot()
-        jobs = [_job(call, moment, request) for call in calls]
-        flags = self._producer.enqueue(jobs)
+        ids = new_ids(len(calls))
+        jobs = [
+            _job(call, job_id, moment, request) for call, job_id in zip(calls, ids, strict=True)
+        ]
+        futures: list[JobFuture[Any]] = []
+
+        def make_futures() -> None:
+            futures[:] = (self._future(job.id) for job in jobs)
+
+        flags = self._producer.enqueue(jobs, make_futures)
         return [
-            self._future(job.id if new else self._holder(job))
-            for job, new in zip(jobs, flags, strict=True)
+            future if new else self._future(self._holder(job))
+            for future, job, new in zip(futures, jobs, flags, strict=True)
         ]
 
     def _future(self, job_id: str) -> RemoteFuture[Any]:
@@ -103,10 +111,10 @@ class RedisBackend:
         return True
 
 
-def _job(call: Call, moment: float, request: dict[str, Any] | None) -> Job:
+def _job(call: Call, job_id: str, moment: float, request: dict[str, Any] | None) -> Job:
     names = reference(call.function)
     _check(call.args, call.kwargs)
-    return call.job(new_id(), names, moment, request)
+    return call.job(job_id, names, moment, request)
 
 
 def _check(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -31,18 +31,33 @@ class RedisProducer:
         self._keyring = keyring_of(settings)
         self._max_payload = settings.max_payload
 
-    def enqueue(self, jobs: Sequence[Job]) -> list[bool]:
+    def enqueue(
+        self, jobs: Sequence[Job], meanwhile: Callable[[], object] | None = None
+    ) -> list[bool]:
         """Record and push ``jobs``, each batch of some hundred in one atomic script.
+
+        ``meanwhile`` is called while Redis works on the last of them; again if that is sent again.
 
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
         PayloadTooLarge before anything is sent, Unreachable or Refused.
         """
         texts = [self._text(job) for job in jobs]
         # The script knows by its record a job that it has: a lost reply may be asked for again.
-        return self._twice(lambda link: self._enqueue(link, jobs, texts))
+        return self._twice(lambda link: self._enqueue(link, jobs, texts, meanwhile))
 
-    def _enqueue(self, link: Link, jobs: Sequence[Job], texts: Sequence[str]) -> list[bool]:
-        replies = link.run_each(script("enqueue"), self._batches(jobs, texts))
+    def _enqueue(
+        self,
+        link: Link,
+        jobs: Sequence[Job],
+        texts: Sequence[str],
+        meanwhile: Callable[[], object] | None,
+    ) -> list[bool]:
+        def batches() -> Iterator[list[Arg]]:
+            yield from self._batches(jobs, texts)
+            if meanwhile is not None:
+                meanwhile()
+
+        replies = link.run_each(script("enqueue"), batches())
         return [flag == 1 for flags in replies for flag in flags]
 
     def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[list[Arg]]:
