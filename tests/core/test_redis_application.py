@@ -55,8 +55,8 @@ def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job
     return wire.unseal(raw, keyring_of(settings))
 
 
-def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: str) -> None:
-    client.hset(f"asok:job:{job_id}", mapping=dict(fields))
+def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: Any) -> None:
+    client.hset(f"asok:job:{job_id}", mapping=fields)
     if tell:
         client.publish(f"asok:done:{job_id}", fields["status"])
 
