@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import json
 import os
 import threading
@@ -55,8 +56,9 @@ def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job
     return wire.unseal(raw, keyring_of(settings))
 
 
-def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: Any) -> None:
-    client.hset(f"asok:job:{job_id}", mapping=fields)
+def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: str) -> None:
+    # In one step, as a worker does: somebody may read between two.
+    client.hset(f"asok:job:{job_id}", items=[*itertools.chain.from_iterable(fields.items())])
     if tell:
         client.publish(f"asok:done:{job_id}", fields["status"])
 
