@@ -42,8 +42,9 @@ class RedisBackend:
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
         job = _job(call, new_id(), now(), context.snapshot())
-        [new] = self._producer.enqueue((job,))
-        return self._future(job.id if new else self._holder(job))
+        made: list[JobFuture[Any]] = []
+        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job.id)))
+        return made[-1] if new else self._future(self._holder(job))
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
