@@ -155,6 +155,7 @@ class ConsoleApp(App[None]):
                 loop.add_signal_handler(signum, self._leave, 128 + signum)
             terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
             self.call_after_refresh(reflexes.sharpen)
+            self.set_interval(reflexes.NOW_AND_THEN, reflexes.let_go)
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         if self.session.first is not None:

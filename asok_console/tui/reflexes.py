@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
+from textual import _styles_cache
+
 TURN = 0.0005
 """Seconds that a thread holds Python while another waits, instead of five milliseconds: from a key to
 the paint it changes hands several times, and the poller may be reading."""
@@ -12,6 +14,21 @@ the paint it changes hands several times, and the poller may be reading."""
 RARELY = (5_000, 10, 10)
 """Thresholds of the garbage collector. A picture is drawn of thousands of small objects, and nearly
 none of them is in a cycle."""
+
+NOW_AND_THEN = 30.0
+"""Seconds between two times of ``let_go``."""
+
+
+def let_go() -> None:
+    """Let Textual forget the lines of widgets that are gone.
+
+    It remembers the results of a method by the object, a thousand of them: every screen that was opened
+    would stay in memory with all that it drew.
+    """
+    remembered = getattr(_styles_cache.StylesCache, "get_inner_outer", None)
+    forget = getattr(remembered, "cache_clear", None)
+    if forget is not None:
+        forget()
 
 
 def sharpen() -> None:
