@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import pytest
+import redis
 
+from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
@@ -22,9 +24,6 @@ from asok_core.job import Job, JobRecord, new_id
 from asok_core.wire import Keyring, Payload, peek
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, wait_until
-
-if TYPE_CHECKING:
-    import redis
 
 KEYRING = Keyring(SECRET_KEY.encode())
 TASKS = "tests.worker.jobs"
@@ -196,6 +195,22 @@ def desk(
     producer = RedisProducer(settings)
     yield Desk(settings, redis_client, producer, tmp_path)
     producer.close()
+
+
+@pytest.fixture
+def server(embedded_redis: Callable[..., EmbeddedRedis]) -> EmbeddedRedis:
+    """A Redis of the test's own that keeps its data over a restart."""
+    return embedded_redis("--appendonly", "yes", "--appendfsync", "always")
+
+
+@pytest.fixture
+def own_desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
+    """A desk on that server."""
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    client = redis.Redis.from_url(server.url)
+    return Desk(settings, client, RedisProducer(settings), tmp_path)
 
 
 @pytest.fixture

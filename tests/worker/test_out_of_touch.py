@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
 from asok_core.inspector import open_operator
-from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker
 
@@ -40,18 +36,8 @@ class Line:
 
 
 @pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis]) -> EmbeddedRedis:
-    """A Redis that keeps its data over a restart."""
-    return embedded_redis("--appendonly", "yes", "--appendfsync", "always")
-
-
-@pytest.fixture
-def desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
-    settings = Settings.load(
-        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
-    )
-    client = redis.Redis.from_url(server.url)
-    return Desk(settings, client, RedisProducer(settings), tmp_path)
+def desk(own_desk: Desk) -> Desk:
+    return own_desk
 
 
 def pass_time(seconds: float) -> None:

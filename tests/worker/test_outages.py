@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
-from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 
@@ -21,18 +16,8 @@ MakeRedis = Callable[..., EmbeddedRedis]
 
 
 @pytest.fixture
-def server(embedded_redis: MakeRedis) -> EmbeddedRedis:
-    """A Redis that keeps its data over a restart."""
-    return embedded_redis("--appendonly", "yes", "--appendfsync", "always")
-
-
-@pytest.fixture
-def desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
-    settings = Settings.load(
-        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
-    )
-    client = redis.Redis.from_url(server.url)
-    return Desk(settings, client, RedisProducer(settings), tmp_path)
+def desk(own_desk: Desk) -> Desk:
+    return own_desk
 
 
 def test_a_restart_of_redis_loses_nothing_and_is_told_once(
