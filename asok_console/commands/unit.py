@@ -103,7 +103,7 @@ class WorkerUnit:
             user=self.user,
             directory=whole_path(self.directory),
             env_file=whole_path(self.env_file),
-            command=command(self.python, "-m", "asok_console", "worker", "run"),
+            command=command(self.python, "-P", "-m", "asok_console", "worker", "run"),
             lease=self.lease,
             watchdog=max(LEAST_WATCHDOG, self.lease),
             shutdown=self.shutdown_timeout,

@@ -52,6 +52,7 @@ def session() -> Iterator[Settings]:
             ("traffic",),
             *(("asok_console", "worker", "run", *options) for options in WORKERS),
         ):
-            command = (sys.executable, "-m", *program)
+            # Not from the working directory, which may be anything: see asok_core/import_path.py.
+            command = (sys.executable, "-P", "-m", *program)
             stack.enter_context(Tether(command, environment={**inherited, **demo}))
         yield Settings.load(demo)

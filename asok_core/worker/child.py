@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from asok_core.worker import start
 from asok_core.worker.board import Board, Running
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
@@ -57,8 +58,9 @@ class Child:
         self._popen = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "asok_core.worker.process",
+                # Tasks' own programs do not inherit this, as they would the variable PYTHONSAFEPATH.
+                "-P",
+                start.__file__,
                 str(board),
                 str(self._config.concurrency),
                 self.process_id,

@@ -1,7 +1,7 @@
 """A child of the supervisor: the only process that imports and runs the application's code.
 
-It is started as ``python -m asok_core.worker.process`` with its board as a file descriptor and its
-configuration, then orders, on standard input. When that closes, the supervisor is gone and it drains.
+``start.py`` calls ``main`` with its board as a file descriptor and its configuration, then orders, on
+standard input. When that closes, the supervisor is gone and it drains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -24,6 +23,7 @@ from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import Refused, Unreachable
+from asok_core.import_path import add_application_folder
 from asok_core.wire import keyring_of
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
@@ -136,7 +136,7 @@ class Process:
 
 
 def main() -> int:
-    """Entry of a child: ``process.py BOARD_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    """Entry of a child: ``start.py BOARD_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     keep_from_tasks([int(each) for each in sys.argv[4:]])
     control = os.dup(0)
@@ -144,9 +144,9 @@ def main() -> int:
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
     config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
     set_up_logging(config.log_level, config.log_format)
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _import_what_tasks_may_use()
+    if add_application_folder() is None:
+        logger.warning("Working directory does not exist: only installed modules can be imported")
     with os.fdopen(board_file, "r+b", closefd=False) as file:
         board = Board(file, slots)
     try:
@@ -157,6 +157,12 @@ def main() -> int:
     sys.stdout.flush()
     # Threads that still run belong to jobs that were returned: nothing may wait for them.
     os._exit(code)
+
+
+def _import_what_tasks_may_use() -> None:
+    # A task that enqueues reads the settings. Once the application's folder is on the path, a module
+    # of its own could be found in place of the one that this takes.
+    import dotenv  # noqa: F401
 
 
 def send(pipe: IO[bytes], config: WorkerConfig) -> None:
@@ -181,7 +187,3 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
             raise EOFError("the supervisor went away before it said what to do")
         text += part
     return text
-
-
-if __name__ == "__main__":
-    sys.exit(main())

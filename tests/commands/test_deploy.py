@@ -71,7 +71,7 @@ def test_it_writes_the_unit_and_prints_what_installs_it(
     assert service["User"] == "worker"
     assert service["WorkingDirectory"] == str(project)
     assert service["EnvironmentFile"] == f"{project}/.env"
-    assert service["ExecStart"] == f":{sys.executable} -m asok_console worker run"
+    assert service["ExecStart"] == f":{sys.executable} -P -m asok_console worker run"
 
 
 def test_systemd_kills_no_worker_that_is_still_leaving(
@@ -126,7 +126,7 @@ class TestVirtualEnvironment:
         python = make_venv(project / ".venv")
         assert main(["deploy"]) == 0
         service = read_unit(project / "deployment/shop-worker.service")["Service"]
-        assert service["ExecStart"] == f":{python} -m asok_console worker run"
+        assert service["ExecStart"] == f":{python} -P -m asok_console worker run"
 
     def test_one_without_this_package_is_passed_over(self, project: Path) -> None:
         (project / ".venv" / "bin").mkdir(parents=True)

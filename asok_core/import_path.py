@@ -1,0 +1,37 @@
+"""Where the application's modules are imported from, and in which order."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def add_application_folder() -> str | None:
+    """Let modules be imported from the working directory; return it, or None if it was removed.
+
+    It stands after the standard library and before the installed packages: a file of the application
+    that is named ``queue.py`` or ``logging.py`` must not take the place of Python's own module, and
+    its other modules must not lose theirs to an installed package. A folder that PYTHONPATH names
+    keeps the place that Python gives it.
+
+    What this program itself imports and does not belong to the standard library must be imported
+    before this call: a ``redis.py`` of the application would be found instead.
+    """
+    try:
+        folder = os.getcwd()  # noqa: PTH109 - pathlib is one more import of every start
+    except OSError:
+        return None
+    position = _end_of_standard_library()
+    if folder not in sys.path[: position + 1]:
+        sys.path.insert(position, folder)
+    return folder
+
+
+def _end_of_standard_library() -> int:
+    library = os.path.dirname(os.__file__)  # noqa: PTH120
+    ours = [
+        number
+        for number, folder in enumerate(sys.path, 1)
+        if folder == library or os.path.basename(folder) == "lib-dynload"  # noqa: PTH119
+    ]
+    return max(ours, default=0)

@@ -1,0 +1,30 @@
+"""The file that a process of a worker starts from: ``python -P start.py BOARD_FD SLOTS ...``.
+
+A start with ``python -m`` puts the working directory, which is the application's folder, before the
+standard library: a ``queue.py`` in it would be imported instead of Python's own, and no process
+would live. The folder gets its place on the path after our own imports instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from pathlib import Path
+
+
+def load_packages_of_supervisor() -> None:
+    """Import ``asok_core`` from where this file is, also if another or none is installed."""
+    spec = PathFinder.find_spec("asok_core", [str(Path(__file__).parents[2])])
+    assert spec is not None, "this file is in the package"
+    assert spec.loader is not None, "it is not a namespace package"
+    package = module_from_spec(spec)
+    sys.modules["asok_core"] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    load_packages_of_supervisor()
+    from asok_core.worker.process import main
+
+    sys.exit(main())
