@@ -119,7 +119,9 @@ class Background:
         """The record of a job. Raises JobNotFound when there is none (any more)."""
         record = (self._backend or self._open()).record(job_id)
         if record is None:
-            raise JobNotFound(f"there is no record of job {job_id!r}; records are kept for 24 h")
+            raise JobNotFound(
+                f"there is no record of job {job_id!r}; a record is kept for 24 h after its job has ended"
+            )
         return record
 
     def cancel(self, job_id: str) -> bool:

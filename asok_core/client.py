@@ -138,12 +138,14 @@ def get_job(job_id: str) -> JobRecord:
     """The record of a job: its status, times, result and error.
 
     Raises:
-        JobNotFound: There is none: the id is wrong, or 24 h have passed since it finished. On the
+        JobNotFound: There is none: the id is wrong, or the job ended more than 24 h ago. On the
             local backend only the process that enqueued a job knows it.
     """
     record = _process.backend().record(job_id)
     if record is None:
-        raise JobNotFound(f"there is no record of job {job_id!r}; records are kept for 24 h")
+        raise JobNotFound(
+            f"there is no record of job {job_id!r}; a record is kept for 24 h after its job has ended"
+        )
     return record
 
 

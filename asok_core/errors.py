@@ -56,7 +56,7 @@ class PayloadTooLarge(AsokError, ValueError):
 
 
 class JobNotFound(AsokError, LookupError):
-    """No record of that job: it never existed or its 24 h have passed."""
+    """No record of that job: it never existed, or it ended more than 24 h ago."""
 
 
 class JobFailed(AsokError):

@@ -10,7 +10,10 @@ from typing import Any
 from asok_core.states import FINAL, Status
 
 RECORD_TTL = 86_400
-"""Seconds a job record lives after its last transition."""
+"""Seconds that the record of a job is kept after the job has ended."""
+
+UNFINISHED_TTL = 30 * 86_400
+"""Seconds that the record of an unfinished job is kept when no worker renews it, beyond its due time."""
 
 MAX_RETRIES = 1_000_000
 

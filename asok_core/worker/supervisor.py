@@ -22,6 +22,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.aging import drop_aged
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renewal, renew_held
 from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Unreachable
@@ -76,6 +77,7 @@ class Supervisor:
         )
         self._recovery = Recovery(config, self._registry)
         self._beat_every = settings.worker_lease / BEATS
+        self._renewal = Renewal(self._keys, config.worker)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._presence = Presence(config.worker)
@@ -128,6 +130,8 @@ class Supervisor:
         self._every("neighbours", LOOK_BESIDE, self._recovery.dead_neighbours)
         self._every("wakes", self._beat_every, self._wakes.connect)
         self._every("age", AGE, self._drop_aged)
+        self._every("renew", LONGEST_WAIT, self._renew)
+        self._every("renew held", HELD, self._renew_held)
 
     def _every(self, name: str, seconds: float, duty: Callable[[], None]) -> None:
         now = time.monotonic()
@@ -248,6 +252,24 @@ class Supervisor:
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 
+    def _renew(self) -> None:
+        done = self._renewal.step(self._registry.link)
+        self._timers["renew"] = time.monotonic() + done.wait
+        if done.lost:
+            logger.warning(
+                "Found %d unfinished jobs that are in no queue and in no worker's hands: their list "
+                "was deleted, or another program's worker took them and keeps no records of them. "
+                "Their records expire in 24 h",
+                done.lost,
+            )
+
+    def _renew_held(self) -> None:
+        renew_held(self._registry.link, self._keys, self._active_lists())
+
+    def _active_lists(self) -> list[tuple[str, str]]:
+        queues = self._config.queues
+        return [(child.process_id, queue) for child in self._children for queue in queues]
+
     # The end
 
     def _shut_down(self) -> None:
@@ -266,11 +288,7 @@ class Supervisor:
         for child in self._children:
             child.wait()
             self._try(partial(self._recovery.rest_of, child))
-        lists = [
-            self._keys.active(child.process_id, queue)
-            for child in self._children
-            for queue in self._config.queues
-        ]
+        lists = [self._keys.active(*each) for each in self._active_lists()]
         self._try(lambda: _ignore(self._registry.leave(self._config.worker, lists)))
         for child in self._children:
             child.close()

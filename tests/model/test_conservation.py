@@ -2,7 +2,8 @@
 
 Hypothesis calls every verb on a real Redis, as workers, producers and operators do, while leases and
 records expire under them. After each step the whole of Redis is read: each job has made no move but
-one that the verb may make, as many have moved as the verb says, and counters and records agree.
+one that the verb may make, as many have moved as the verb says, counters and records agree, and
+unfinished jobs have a record and hold their unique keys.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from asok_core.backends.redis.connection import Arg, Endpoint
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.job import Job
+from asok_core.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, bury, peek, seal
 from tests.conftest import SECRET_KEY
@@ -67,6 +69,8 @@ STATUSES = {
     "trash": {"failed", "cancelled"},
     "finished": {"completed"},
 }
+UNFINISHED = ("pending", "active", "delayed")
+WEEKS = 20 * 86_400
 
 
 @dataclass
@@ -102,6 +106,7 @@ class Conservation(RuleBasedStateMachine):
         }
         self.memories = {process: Memory() for process in PROCESSES}
         self.places: dict[str, str] = {}
+        self.uniques: dict[str, str] = {}
         self.counters: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
         self.forgotten: set[str] = set()
@@ -350,6 +355,20 @@ class Conservation(RuleBasedStateMachine):
         self.forgotten.add(job_id)
         self._moved("expiry", 0)
 
+    @precondition(lambda self: self.places)
+    @rule()
+    def weeks_pass_in_which_supervisors_renew(self) -> None:
+        """Two whole rounds, after which what neither has met would be taken for lost."""
+        for key in (*self.client.keys("asok:job:*"), *self.client.keys("asok:unique:*")):
+            left = self.client.ttl(key)
+            if left > RECORD_TTL:
+                self.client.expire(key, left - WEEKS)
+        link = self.registry.link
+        renew_held(link, Keys(), [(process, queue) for process in PROCESSES for queue in QUEUES])
+        for _ in range(2):
+            self._go_round()
+        self._moved("expiry", 0)
+
     # What must hold
 
     def _moved(self, verb: str, count: int) -> list[str]:
@@ -370,10 +389,11 @@ class Conservation(RuleBasedStateMachine):
         found: dict[str, str] = {}
 
         def see(raw: bytes, place: str) -> None:
-            job_id = peek(raw).id
-            assert job_id, (place, raw)
-            assert job_id not in found, f"{job_id} is in {found[job_id]} and in {place}"
-            found[job_id] = place
+            job = peek(raw).job
+            assert job is not None, (place, raw)
+            assert job.id not in found, f"{job.id} is in {found[job.id]} and in {place}"
+            found[job.id] = place
+            self.uniques[job.id] = job.unique or ""
 
         for key in self.client.scan_iter(count=1000, _type="list"):
             name = key.decode()
@@ -393,6 +413,17 @@ class Conservation(RuleBasedStateMachine):
             place, status = self.places[job_id], record[b"status"].decode()
             if job_id in moved or job_id not in self.forgotten:
                 assert status in STATUSES[place], (job_id, place, status)
+        for job_id, place in self.places.items():
+            key, unique = f"asok:job:{job_id}", f"asok:unique:{self.uniques[job_id]}"
+            long = UNFINISHED_TTL - WEEKS
+            if place not in UNFINISHED:
+                # What has finished is kept for 24 h from its end.
+                assert self.client.ttl(key) <= RECORD_TTL, (job_id, place)
+                continue
+            assert job_id in self.forgotten or self.client.ttl(key) > long, (job_id, place)
+            if self.uniques[job_id]:
+                assert self.client.get(unique) == job_id.encode(), (job_id, place)
+                assert self.client.ttl(unique) > long, (job_id, place)
 
     def _check_counters(self) -> None:
         counted: Counter[str] = Counter()
@@ -412,6 +443,13 @@ class Conservation(RuleBasedStateMachine):
         processes = sum(process.startswith(f"{worker}.") for process in PROCESSES)
         fields: dict[str, Arg] = {"queues": ",".join(QUEUES), "processes": processes}
         return self.registry.beat(worker, QUEUES, fields).whole
+
+    def _go_round(self) -> None:
+        while True:
+            self.client.delete("asok:renewing")
+            Renewal(Keys(), "one").step(self.registry.link)
+            if self.client.hget("asok:renewal", "began") == b"0.0":
+                return
 
     def _has_lease(self, process: str) -> bool:
         lease = self.client.zscore("asok:workers", process.partition(".")[0])
@@ -518,6 +556,7 @@ def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) 
         lambda: redis_client.lpush("asok:dlq", envelope),
         lambda: redis_client.lrem("asok:queue", 1, envelope),
         lambda: redis_client.hset("asok:job:job-001", "status", "failed"),
+        lambda: redis_client.expire("asok:job:job-001", RECORD_TTL),
     ]
     for spoil in spoils:
         spoil()
@@ -528,6 +567,7 @@ def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) 
             redis_client.lrem("asok:queue", 0, envelope)
             redis_client.lpush("asok:queue", envelope)
             redis_client.hset("asok:job:job-001", "status", "pending")
+            redis_client.expire("asok:job:job-001", UNFINISHED_TTL)
         else:
             raise AssertionError("a spoilt Redis was not noticed")
     machine.teardown()

@@ -33,7 +33,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     finally:
         reader.close()
     if detail is None:
-        raise JobNotFound(f"there is no job {args.id!r}: it never was, or its 24 h have passed")
+        raise JobNotFound(
+            f"there is no job {args.id!r}: the id is wrong, or it ended more than 24 h ago"
+        )
     if args.json:
         write_json(_document(detail))
     else:

@@ -151,7 +151,9 @@ class JobScreen(Operates, Screen[None]):
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         if self._unknown and self.row.place is Place.FINISHED:
-            return iter((("Place", "nothing is known of this id; a record lives for 24 hours"),))
+            return iter(
+                (("Place", "unknown id; a record is kept for 24 h after its job has ended"),)
+            )
         return facts(self.payload, self.record, self.place, self.detail, self._now)
 
     @property

@@ -118,9 +118,24 @@ class Keys(NamedTuple):
         """String: id of the unfinished job that holds a ``_unique`` key."""
         return f"{self.namespace}:unique:{key}"
 
+    @property
+    def renewal(self) -> str:
+        """Hash: how far the supervisors' round over all that waits is."""
+        return f"{self.namespace}:renewal"
+
+    @property
+    def renewing(self) -> str:
+        """String with a TTL: no supervisor takes the next step of that round before it is gone."""
+        return f"{self.namespace}:renewing"
+
     def done(self, job_id: str) -> str:
         """Channel on which the end of a job is told."""
         return f"{self.namespace}:done:{job_id}"
+
+
+def glob_escaped(text: str) -> str:
+    """A text as a pattern of SCAN that matches nothing else."""
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)
 
 
 def worker_of(process: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
-from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.keys import Keys, glob_escaped, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
@@ -146,7 +146,7 @@ class Registry:
 
     def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
-        found = self._scan_step(f"{_escaped(self.keys.namespace)}:active:*", keys_at_most)
+        found = self._scan_step(f"{glob_escaped(self.keys.namespace)}:active:*", keys_at_most)
         owners = {worker_of(process) for process, _ in found}
         scores = self.link.pipeline([("ZSCORE", self.keys.workers, each) for each in owners])
         leased = {each for each, score in zip(owners, scores, strict=True) if score is not None}
@@ -234,7 +234,7 @@ class Registry:
         # A worker without a hash: a whole SCAN, but only for a worker that is dead.
         found: list[tuple[str, str]] = []
         self._cursor = 0
-        pattern = f"{_escaped(self.keys.namespace)}:active:{_escaped(worker)}.*"
+        pattern = f"{glob_escaped(self.keys.namespace)}:active:{glob_escaped(worker)}.*"
         while True:
             found += self._scan_step(pattern, 1000)
             if int(self._cursor) == 0:
@@ -244,7 +244,3 @@ class Registry:
         self._cursor, names = self.link.call("SCAN", self._cursor, "MATCH", pattern, "COUNT", count)
         parts = (self.keys.active_parts(name.decode("utf-8", "replace")) for name in names)
         return [each for each in parts if each is not None]
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

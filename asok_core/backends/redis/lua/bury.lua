@@ -1,4 +1,4 @@
--- needs: audit
+-- needs: status audit
 -- bury: dead letters of an export -> dead letters, newest end, byte for byte. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, oldest first: letter, id
 -- Reply: per letter 1 buried; 5 its job is on its way again
@@ -8,16 +8,9 @@ local UNDER_WAY = { pending = true, scheduled = true, running = true, retrying =
 expect_audit(ns, op)
 expect('list', dead)
 
-local function status(id)
-  local record = id ~= '' and redis.pcall('HGET', ns .. ':job:' .. id, 'status')
-  if type(record) ~= 'table' then return record end
-  local text = redis.pcall('GET', ns .. ':job:' .. id)
-  return type(text) == 'string' and string.match(text, '"status": *"(%a+)"')
-end
-
 local replies, applied, refused = {}, 0, {}
 for i = 5, #ARGV, 2 do
-  if UNDER_WAY[status(ARGV[i + 1]) or ''] then
+  if UNDER_WAY[ARGV[i + 1] ~= '' and status_of(ns, ARGV[i + 1]) or ''] then
     replies[#replies + 1] = 5
     refused['its job is on its way again'] = (refused['its job is on its way again'] or 0) + 1
   else

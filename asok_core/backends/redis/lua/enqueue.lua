@@ -56,16 +56,14 @@ end
 
 for _, i in ipairs(coming) do
   local id, queue, due, unique = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
-  local status, ttl = 'pending', RECORD_TTL
+  local status, wait = 'pending', nil
   if due ~= '' and tonumber(due) > now then
     redis.call('ZADD', ns .. ':delayed_tasks', due, ARGV[i + 2])
-    -- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
-    status, ttl = 'scheduled', math.ceil(RECORD_TTL + math.min(tonumber(due) - now, 315360000))
+    status, wait = 'scheduled', tonumber(due) - now
   end
-  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', ttl) end
+  hold_unique(ns, unique, id, wait)
   write_record(ns, id, { 'status', status, 'function', ARGV[i + 5], 'queue', queue, 'ts', stamp,
-    'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] })
-  if ttl ~= RECORD_TTL then redis.call('EXPIRE', ns .. ':job:' .. id, ttl) end
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] }, wait)
   tally(queue, 'enqueued', 1)
 end
 if earliest then redis.pcall('PUBLISH', ns .. ':wake', string.format('due %.6f', earliest)) end

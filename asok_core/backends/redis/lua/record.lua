@@ -1,9 +1,24 @@
--- Fragment (put before a script that says `needs: record`).
--- write_record(ns, id, fields): write a job record's fields and renew its 24 h.
--- fields: flat list name, value, ... ; `result` is JSON text, every other value plain text.
+-- Fragment (put before a script that says `needs: record`): records and unique keys of jobs.
+-- write_record(ns, id, fields, wait): write a job record's fields and its TTL, which the status decides.
+-- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
+--   plain text. wait: seconds until the job is due, nil for now.
+-- hold_unique(ns, unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are.
-local RECORD_TTL = 86400
+--
+-- The record of a finished job is kept for 24 h. That of an unfinished one must outlive any wait and must
+-- not stay for ever when its job disappears (a deleted list, a worker that keeps no records). So it
+-- has a long TTL, which the workers renew while the job waits or runs (see consuming/renewal.py).
+local RECORD_TTL, UNFINISHED_TTL = 86400, 2592000
+
+-- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
+local function unfinished_ttl(wait)
+  return math.ceil(UNFINISHED_TTL + math.min(math.max(wait or 0, 0), 315360000))
+end
+
+local function hold_unique(ns, unique, id, wait)
+  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', unfinished_ttl(wait)) end
+end
 
 local function json_record(old, fields)
   local NUMERIC = { ts = true, retry_count = true, retries = true,
@@ -34,17 +49,20 @@ local function json_record(old, fields)
   return '{' .. table.concat(parts, ', ') .. '}'
 end
 
-local function write_record(ns, id, fields)
+local function write_record(ns, id, fields, wait)
   if id == '' then return end
-  local key = ns .. ':job:' .. id
+  local key, status, ttl = ns .. ':job:' .. id, fields[2], RECORD_TTL
+  if status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled' then
+    ttl = wait and unfinished_ttl(wait) or UNFINISHED_TTL
+  end
   local reply = redis.pcall('HSET', key, unpack(fields))
   if type(reply) == 'table' and reply.err then
     if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
     -- Some other type is nobody's record: it is left alone.
     if redis.call('TYPE', key).ok == 'string' then
-      redis.call('SET', key, json_record(redis.call('GET', key), fields), 'EX', RECORD_TTL)
+      redis.call('SET', key, json_record(redis.call('GET', key), fields), 'EX', ttl)
     end
     return
   end
-  redis.call('EXPIRE', key, RECORD_TTL)
+  redis.call('EXPIRE', key, ttl)
 end

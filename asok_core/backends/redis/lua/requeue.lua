@@ -24,7 +24,7 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
   local undo = swap_back(dead, index, letter)
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
   if keep then redis.call('LPUSH', trash, letter) end
-  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', RECORD_TTL) end
+  hold_unique(ns, unique, id)
   write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
     'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
   if id ~= '' then

@@ -10,7 +10,8 @@ local trash = ns .. ':trash:' .. ARGV[5]
 local ats, dead = trash .. ':at', ns .. ':dlq'
 expect_audit(ns, op)
 local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local now = tonumber(time[1])
+local stamp = string.format('%d.%06d', now, tonumber(time[2]))
 
 local function bury_again(letter, older)
   local pivot = older and older > 0 and redis.call('LINDEX', dead, -older)
@@ -29,8 +30,9 @@ local function put_back(element, at, id, queue, task, unique)
   elseif not pushed('RPUSH', pending_key(ns, queue), element) then
     return 2
   end
-  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', RECORD_TTL) end
-  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task })
+  local wait = place == 'delayed' and tonumber(at) - now or nil
+  hold_unique(ns, unique, id, wait)
+  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task }, wait)
   if id ~= '' then redis.pcall('HDEL', ns .. ':job:' .. id, 'finished_at') end
   return 1
 end

@@ -18,7 +18,7 @@ local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', can
 
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local active, dropped = active_key(ns, process, queue), 0
+  local active, dropped, wait = active_key(ns, process, queue), 0, nil
   local moves = verb ~= 'complete' and verb ~= 'cancel'
   if not moves then
     if redis.call('LREM', active, -1, envelope) == 0 then return 0, 0 end
@@ -27,10 +27,13 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   elseif verb == 'return' then
     if not pushed('RPUSH', pending_key(ns, queue), envelope) then return 3, 0 end
   elseif verb == 'retry' then
-    local due = string.format('%.6f', now + tonumber(ARGV[at + 5]))
+    wait = tonumber(ARGV[at + 5])
+    local due = string.format('%.6f', now + wait)
     if not pushed('ZADD', ns .. ':delayed_tasks', due, moved) then return 3, 0 end
     -- Workers look for what is due once a second.
-    if tonumber(ARGV[at + 5]) < 1 then redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due) end
+    if wait < 1 then redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due) end
+    local unique = ARGV[at + 6]
+    if unique ~= '' and (holder(ns, unique) or id) == id then hold_unique(ns, unique, id, wait) end
     tally(queue, 'retried', 1)
   elseif verb == 'fail' then
     dropped = push_dead(ns, moved, dlq_max)
@@ -55,7 +58,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
         fields[#fields + 1] = attempts
       end
     end
-    write_record(ns, id, fields)
+    write_record(ns, id, fields, wait)
   end
   if verb == 'return' then return 1, 0 end
   local run, wait = tonumber(ARGV[at + 14]), tonumber(ARGV[at + 15])

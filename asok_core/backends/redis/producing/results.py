@@ -164,7 +164,10 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
     """Give a future the outcome that a final record tells; None says that the record is gone."""
     if record is None:
         future.set_exception(
-            JobNotFound(f"job {future.job_id} has no record: 24 h have passed, or it was deleted")
+            JobNotFound(
+                f"job {future.job_id} has no record: it ended more than 24 h ago, or its record or "
+                "its queue was deleted"
+            )
         )
     elif record.status == Status.COMPLETED:
         try:

@@ -1,0 +1,189 @@
+"""Renewal: the records and unique keys of unfinished jobs live as long as the jobs do.
+
+They have a TTL of 30 days, so that none stays for ever when its job disappears without an end: somebody
+deletes a list, a foreign worker takes the job and keeps no record. While a job waits, its TTL is renewed:
+the supervisors share one slow walk over all that waits, a bounded stretch a second, at most one round an
+hour. After its walk a round looks at all keys. What neither this walk nor the one before has met, nor
+any move has written since, belongs to a job that is in no place: it gets the 24 h of a finished one.
+A job that both walks missed, for it moved at a bad moment, is met by the next, hours before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.keys import Keys, glob_escaped
+from asok_core.backends.redis.scripts import script
+from asok_core.job import UNFINISHED_TTL
+from asok_core.wire import peek
+
+JOBS_AT_ONCE = 300
+"""Jobs of one step: a few milliseconds for a supervisor, one for Redis."""
+KEYS_AT_ONCE = 1000
+"""The same for the look at all keys."""
+PAUSE = 1.0
+"""Seconds between two steps, of whichever supervisors."""
+ROUND = 3600.0
+"""Seconds between the starts of two rounds, at least."""
+LONGEST_WAIT = 60.0
+"""Seconds after which a supervisor looks again whether a step is due."""
+STEP_LOCK = 10.0
+"""Seconds for which a step keeps others from the next. Two at once do no harm."""
+HELD = 600.0
+"""Seconds between two renewals of what a worker itself holds."""
+
+_WHOLE = 1 << 30
+_SCAN = b"*"
+"""The place of a round that is past its walk. No key has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step did. ``wait`` is seconds until the next; ``lost`` is told once a round, at its end."""
+
+    wait: float
+    renewed: int = 0
+    lost: int = 0
+
+
+@dataclass(slots=True)
+class Round:
+    """How far a round is. Times are epoch seconds of Redis; 0 where there is none."""
+
+    began: float = 0.0
+    last: float = 0.0
+    """When the round before began."""
+    place: bytes = b""
+    """The key that the walk is at."""
+    at: int = 0
+    """Jobs of that key that are behind it, or the cursor of the SCAN."""
+    lost: int = 0
+
+
+class Renewal:
+    """The shared walk. For one thread of a supervisor; raises Unreachable or Refused."""
+
+    def __init__(self, keys: Keys, worker: str) -> None:
+        self._keys = keys
+        self._worker = worker
+
+    def step(self, link: Link) -> Step:
+        """Do the next step of the round, if one is due and no other supervisor does it."""
+        keys = self._keys
+        lock: tuple[Arg, ...] = ("SET", keys.renewing, self._worker, "NX", "PX", _ms(STEP_LOCK))
+        free, left, state, time = link.pipeline(
+            [lock, ("PTTL", keys.renewing), ("HGETALL", keys.renewal), ("TIME",)]
+        )
+        if link.checked(free) is None:
+            return Step(min(max(int(link.checked(left) or 0) / 1000, PAUSE), LONGEST_WAIT))
+        seconds, micros = link.checked(time)
+        now = int(seconds) + int(micros) / 1e6
+        this = _read(link.checked(state))
+        if not this.began:
+            this = Round(began=now, last=this.last)
+        renewed, budget = self._walk(link, this) if this.place != _SCAN else (0, JOBS_AT_ONCE)
+        ended = budget > 0 and self._scan(link, this, now)
+        wait, lost = PAUSE, 0
+        if ended:
+            wait, lost = max(PAUSE, this.began + ROUND - now), this.lost
+            this = Round(last=this.began)
+        self._save(link, this, wait)
+        return Step(min(wait, LONGEST_WAIT), renewed, lost)
+
+    def _walk(self, link: Link, this: Round) -> tuple[int, int]:
+        """Renew up to a step's number of jobs: how many keys, and what is left of that number.
+
+        By index from the end where jobs are taken: what others take meanwhile moves the rest past
+        the walk. The next round meets it; the TTL has room for hundreds of them.
+        """
+        renewed, budget = 0, JOBS_AT_ONCE
+        for key in self._places(link, this.place):
+            if key != this.place:
+                this.place, this.at = key, 0
+            order = "score" if key == parsing.raw(self._keys.delayed) else "right"
+            while budget > 0:
+                args: list[Arg] = [order, this.at, budget, _WHOLE, ""]
+                total, taken, *parts = link.run(script("window"), [key], args)
+                found = parsing.items(parts, scored=order == "score")
+                renewed += renew(link, self._keys, [item.head for item in found])
+                this.at += taken
+                budget -= taken
+                if not taken or this.at >= total:
+                    break
+            if budget <= 0:
+                return renewed, 0
+        this.place, this.at = _SCAN, 0
+        return renewed, budget
+
+    def _places(self, link: Link, start: bytes) -> list[bytes]:
+        """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""
+        names = {parsing.text(name) for name in link.call("SMEMBERS", self._keys.queues)}
+        lists = {parsing.raw(self._keys.queue(name)) for name in names | {"default"}}
+        delayed = parsing.raw(self._keys.delayed)
+        places = sorted(key for key in lists | {delayed} if key >= start)
+        lengths = link.pipeline([("ZCARD" if key == delayed else "LLEN", key) for key in places])
+        # A key of another type holds no jobs.
+        return [key for key, n in zip(places, lengths, strict=True) if link.checked(n)]
+
+    def _scan(self, link: Link, this: Round, now: float) -> bool:
+        """One step over all keys; whether it was the last."""
+        age = now - this.last if this.last else UNFINISHED_TTL
+        pattern = f"{glob_escaped(self._keys.namespace)}:*"
+        args: list[Arg] = [self._keys.namespace, pattern, this.at, KEYS_AT_ONCE, int(age) + 1]
+        cursor, lost = link.run(script("expire_lost"), (), args)
+        this.at = int(cursor)
+        this.lost += lost
+        return this.at == 0
+
+    def _save(self, link: Link, this: Round, wait: float) -> None:
+        key = self._keys.renewal
+        fields: list[Arg] = ["began", repr(this.began), "last", repr(this.last)]
+        fields += ["place", this.place, "at", this.at, "lost", this.lost]
+        replies = link.pipeline(
+            [
+                ("HSET", key, *fields),
+                ("EXPIRE", key, UNFINISHED_TTL),
+                ("SET", self._keys.renewing, self._worker, "PX", _ms(wait)),
+            ]
+        )
+        for reply in replies:
+            link.checked(reply)
+
+
+def renew(link: Link, keys: Keys, envelopes: Iterable[bytes]) -> int:
+    """Renew the records and unique keys of the jobs in ``envelopes``; returns how many keys."""
+    args: list[Arg] = [keys.namespace]
+    for raw in envelopes:
+        job = peek(raw).job
+        if job is not None:
+            args += (job.id, job.unique or "")
+    renewed: int = link.run(script("renew"), (), args) if len(args) > 1 else 0
+    return renewed
+
+
+def renew_held(link: Link, keys: Keys, lists: Sequence[tuple[str, str]]) -> None:
+    """Renew what is in some active lists (process, queue), however long it runs already."""
+    replies = link.pipeline([("LRANGE", keys.active(*each), 0, -1) for each in lists])
+    held = [raw for reply in replies for raw in link.checked(reply) or ()]
+    for start in range(0, len(held), JOBS_AT_ONCE):
+        renew(link, keys, held[start : start + JOBS_AT_ONCE])
+
+
+def _read(flat: Any) -> Round:
+    # Whatever another program wrote there: a round that begins again loses nothing.
+    fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+    return Round(
+        began=parsing.number(fields.get(b"began")) or 0.0,
+        last=parsing.number(fields.get(b"last")) or 0.0,
+        place=fields.get(b"place", b""),
+        at=parsing.count(fields.get(b"at")),
+        lost=parsing.count(fields.get(b"lost")),
+    )
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
