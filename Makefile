@@ -19,7 +19,7 @@ help:
 	@echo "make screenshots    draw screenshots/ anew from the real console"
 	@echo "make bench          measure the queue beside others"
 	@echo "make bench-console  measure the console"
-	@echo "make chaos          kill workers at random and count what was lost"
+	@echo "make chaos          inject faults at random and count what was lost (SCENARIO=kills, SEED=1)"
 	@echo "make clean          remove the virtual environments and caches"
 
 # $(call make_venv,DIR): a virtual environment from the first interpreter that is new enough.
@@ -95,7 +95,7 @@ bench-console: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.console
 
 chaos: $(VENV)/.dev
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos --scenario "$(or $(SCENARIO),kills)" $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

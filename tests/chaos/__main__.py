@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.chaos.run import Chaos, Plan
+from tests.chaos.scenarios import SCENARIOS
 
 
 def main() -> int:
@@ -21,6 +22,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=270, help="how long producers take")
     parser.add_argument("--shared", type=int, default=600, help="jobs shared with the framework")
     parser.add_argument("--seed", type=int, default=None, help="of the order of the blows")
+    parser.add_argument(
+        "--scenario", choices=sorted(SCENARIOS), default="kills", help="which faults [kills]"
+    )
     parser.add_argument("--keep", action="store_true", help="keep journals and logs")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.randrange(10**6)
@@ -32,7 +36,7 @@ def main() -> int:
         sys.stderr.write(f"{time.monotonic() - began:5.0f} s  {words}\n")
 
     say(f"seed {seed}; journals and logs are in {folder}")
-    plan = Plan(args.jobs, args.kills, args.seconds, args.shared)
+    plan = Plan(args.jobs, args.kills, args.seconds, args.shared, scenario=args.scenario)
     found = Chaos(plan, folder, say).run()
     sys.stdout.write(found.table() + "\n")
     if found.passed and not args.keep:

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,12 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.demo.tether import Tether
+from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report, Run, report
-from tests.chaos.workers import KILLS, LEASE, Blow, Worker, parent_of
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.workers import KILLS, LEASE, Worker
 
 SECRET_KEY = "c4a05" * 10
 ROOT = Path(__file__).parents[2]
@@ -29,22 +30,6 @@ QUEUES = "high,default,low,shared"
 SHARED = "shared"
 """The queue that the framework's worker serves as well, until somebody begins to harm Redis: when it or
 Redis goes down it loses what it holds by design, and this is about ours."""
-FREEZE = LEASE + 1.5
-"""Seconds for which processes or Redis are stopped: longer than a lease."""
-
-BLOWS = {
-    "process": 40,
-    "supervisor": 12,
-    "worker": 12,
-    "redis": 9,
-    "terminate": 5,
-    "freeze worker": 6,
-    "freeze supervisor": 4,
-    "freeze redis": 4,
-    "cut": 8,
-    "hold": 3,
-}
-"""How often each comes, in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +41,9 @@ class Plan:
     seconds: float
     shared: int
     finish: float = 120.0
-    """Seconds that the workers have for what is left when the beating is over."""
+    """Seconds that the workers have for what is left when no more faults are injected."""
+    scenario: str = "kills"
+    """Which faults are injected: a name of ``SCENARIOS``."""
 
 
 class Chaos:
@@ -67,21 +54,6 @@ class Chaos:
         self._folder = folder
         self._say = say
         self._journal = Journal(folder / "journal")
-        self._blows: list[Blow] = []
-        self._counts: Counter[str] = Counter()
-        self._later: list[tuple[float, Callable[[], None]]] = []
-        self._hand: dict[str, Callable[[Worker], Collection[int] | None]] = {
-            "process": self._kill_process,
-            "supervisor": self._kill_supervisor,
-            "worker": self._kill_worker,
-            "redis": self._kill_redis,
-            "terminate": self._terminate,
-            "freeze worker": self._freeze_worker,
-            "freeze supervisor": self._freeze_supervisor,
-            "freeze redis": self._freeze_redis,
-            "cut": self._cut,
-            "hold": self._hold,
-        }
 
     def run(self) -> Report:
         """Run to the end. Whatever happens, no process is left behind."""
@@ -94,6 +66,9 @@ class Chaos:
             path = self._server.folder / "proxy.sock"
             self._proxy = stack.enter_context(Proxy(path, self._server.socket))
             self._workers = list(self._make_workers())
+            self._faults = Faults(
+                self._server, self._proxy, self._journal, self._workers, self._folder / "faults"
+            )
             for worker in self._workers:
                 stack.callback(worker.close)
             jobs = self._share(stack)
@@ -101,7 +76,8 @@ class Chaos:
             complaints = self._finish() + self._stop()
             self._journal.read()
             seconds = time.monotonic() - began
-            run = Run(jobs, self._journal, self._blows, self._counts, complaints, seconds)
+            faults = self._faults
+            run = Run(jobs, self._journal, faults.blows, faults.counts, complaints, seconds)
             return report(self._client, run)
 
     def _environment(self, url: str) -> dict[str, str]:
@@ -182,117 +158,40 @@ class Chaos:
                     )
                     stack.callback(tether.close)
                     running[name] = tether
-            if len(arrived) >= share * len(producers) and self._kills() >= plan.kills:
+            if len(arrived) >= share * len(producers) and self._injected() >= plan.kills:
                 break
-            blow = random.choices(list(BLOWS), list(BLOWS.values()))[0]
+            weights = SCENARIOS[plan.scenario]
+            fault = random.choices(list(weights), list(weights.values()))[0]
             if random.random() < 0.03:
                 self._kill_producer(random.choice(list(running.values())))
-            self._step(blow, plan.seconds / plan.kills * 0.6)
+            self._step(fault, plan.seconds / plan.kills * 0.6)
             if time.monotonic() - spoken > 20:
                 spoken = time.monotonic()
-                self._say(f"{len(arrived)} enqueued, {self._kills()} kills")
-        for _, undo in self._later:
-            undo()
-        self._later.clear()
+                self._say(f"{len(arrived)} enqueued, {self._injected()} faults")
+        self._faults.undo_all()
         for tether in running.values():
             if tether is not None:
                 tether.close()
         return arrived
 
-    def _kills(self) -> int:
-        return sum(self._counts[kind] for kind in KILLS)
+    def _injected(self) -> int:
+        """Faults that count: kills, or all of a scenario that is not about kills."""
+        kinds = KILLS if self._plan.scenario == "kills" else self._faults.counts
+        return sum(self._faults.counts[kind] for kind in kinds)
 
     def _kill_producer(self, tether: Tether | None) -> None:
         if tether is not None and not tether.wait(0):
             tether.send(signal.SIGKILL)
-            self._counts["producer"] += 1
+            self._faults.counts["producer"] += 1
 
-    def _step(self, blow: str, seconds: float) -> None:
+    def _step(self, fault: str, seconds: float) -> None:
         for worker in self._workers:
             if not worker.frozen:
                 worker.ensure()
-        now = time.monotonic()
-        for item in [item for item in self._later if item[0] <= now]:
-            self._later.remove(item)
-            item[1]()
+        self._faults.due()
         self._journal.read()
-        self._deal(blow, random.choice(self._workers))
+        self._faults.inject(fault, random.choice(self._workers))
         time.sleep(seconds * random.uniform(0.5, 1.5))
-
-    def _deal(self, blow: str, worker: Worker) -> None:
-        if worker.frozen and blow not in ("redis", "freeze redis", "cut", "hold"):
-            return
-        now = time.monotonic()
-        hurt = self._hand[blow](worker)
-        if hurt is not None:
-            self._counts[blow] += 1
-            self._blows.append(Blow(blow, frozenset(hurt), now))
-            with (self._folder / "blows").open("a") as file:
-                file.write(f"{now:.4f} {blow} {worker.name} {worker.pid}\n")
-
-    # Each returns the processes that can run no job for now, or None when there was nothing to harm.
-
-    def _processes(self, worker: Worker) -> list[int]:
-        pids = self._journal.children.get(worker.pid, [])
-        return [pid for pid in pids if parent_of(pid) == worker.pid]
-
-    def _kill_process(self, worker: Worker) -> Collection[int] | None:
-        pids = self._processes(worker)
-        if not pids:
-            return None
-        pid = random.choice(pids)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        return [pid]
-
-    def _kill_supervisor(self, worker: Worker) -> Collection[int]:
-        worker.kill_supervisor()
-        return ()
-
-    def _kill_worker(self, worker: Worker) -> Collection[int]:
-        pids = self._processes(worker)
-        worker.kill_all()
-        return pids
-
-    def _kill_redis(self, _worker: Worker) -> Collection[int]:
-        self._server.stop(kill=True)
-        time.sleep(random.uniform(0.1, 2.0))
-        self._server.start()
-        return ()
-
-    def _terminate(self, worker: Worker) -> Collection[int]:
-        worker.terminate()
-        return ()
-
-    def _freeze_worker(self, worker: Worker) -> Collection[int]:
-        worker.freeze(whole=True)
-        self._undo_later(lambda: worker.thaw(whole=True))
-        return self._processes(worker)
-
-    def _freeze_supervisor(self, worker: Worker) -> Collection[int]:
-        worker.freeze(whole=False)
-        self._undo_later(lambda: worker.thaw(whole=False))
-        return ()
-
-    def _freeze_redis(self, _worker: Worker) -> Collection[int]:
-        pid = self._server.pid
-        assert pid is not None, "it is started again before this is reached"
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(FREEZE)
-        os.kill(pid, signal.SIGCONT)
-        return ()
-
-    def _cut(self, _worker: Worker) -> Collection[int]:
-        self._proxy.cut()
-        return ()
-
-    def _hold(self, _worker: Worker) -> Collection[int]:
-        self._proxy.hold()
-        self._undo_later(self._proxy.release)
-        return ()
-
-    def _undo_later(self, undo: Callable[[], None]) -> None:
-        self._later.append((time.monotonic() + FREEZE, undo))
 
     # The end
 

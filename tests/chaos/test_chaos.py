@@ -1,4 +1,4 @@
-"""The short form of ``make chaos``; the long one has 20,000 jobs and more than 100 kills."""
+"""The short form of ``make chaos``; the long one has 20,000 jobs and more than 100 faults."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from tests.chaos.run import Chaos, Plan
 
 @pytest.mark.slow
 @pytest.mark.timeout(150)
-def test_nothing_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(jobs=1200, kills=12, seconds=18, shared=60, finish=60),
+        Plan(jobs=800, kills=15, seconds=15, shared=0, finish=60, scenario="everything"),
+    ],
+    ids=["kills", "everything"],
+)
+def test_nothing_is_lost(tmp_path: Path, plan: Plan) -> None:
     seed = random.randrange(10**6)
     random.seed(seed)
-    plan = Plan(jobs=1200, kills=12, seconds=18, shared=60, finish=60)
     report = Chaos(plan, tmp_path, print).run()
     assert report.passed, f"seed {seed}\n{report.table()}"
     assert report.enqueued == plan.jobs + plan.shared

@@ -1,0 +1,267 @@
+"""Faults that a run injects: into workers, into Redis, and into the network between them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from tests.chaos.journal import Journal
+from tests.chaos.proxy import Proxy
+from tests.chaos.workers import LEASE, Blow, Worker, parent_of
+
+FREEZE = LEASE + 1.5
+"""Seconds for which processes or Redis are stopped: longer than a lease."""
+FULL = 6.0
+"""Seconds for which Redis has no memory left, or is a replica without a master."""
+HOUR = 3_600_000
+"""Milliseconds that the clock of Redis steps."""
+_MOVE_LEASES = """
+for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  redis.call('ZINCRBY', KEYS[1], ARGV[1], worker)
+end
+"""
+WHOLE_SERVER = frozenset(
+    {"redis", "freeze redis", "cut", "hold", "full", "replica", "client kill", "script flush"}
+    | {"clock forward", "clock back", "suspend all", "rename"}
+)
+"""Faults that do not need a worker which runs."""
+
+Pids = Collection[int]
+
+
+class Faults:
+    """Injects faults by name. ``counts`` and ``blows`` say what was done.
+
+    Each fault returns the processes that can run no job for now, or None when there was nothing to
+    harm. What has an end is undone by ``due``, or by ``undo_all`` at the end of the run.
+    """
+
+    def __init__(
+        self,
+        server: EmbeddedRedis,
+        proxy: Proxy,
+        journal: Journal,
+        workers: Sequence[Worker],
+        log: Path,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.blows: list[Blow] = []
+        self._server = server
+        self._proxy = proxy
+        self._journal = journal
+        self._workers = workers
+        self._log = log
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._in_force: set[str] = set()
+        self._by_name: dict[str, Callable[[Worker], Pids | None]] = {
+            "process": self._kill_process,
+            "supervisor": self._kill_supervisor,
+            "worker": self._kill_worker,
+            "redis": self._kill_redis,
+            "terminate": self._terminate,
+            "freeze worker": self._freeze_worker,
+            "freeze supervisor": self._freeze_supervisor,
+            "freeze redis": self._freeze_redis,
+            "suspend all": self._suspend_all,
+            "cut": self._cut,
+            "hold": self._hold,
+            "full": self._fill,
+            "replica": self._make_replica,
+            "client kill": self._kill_clients,
+            "script flush": self._flush_scripts,
+            "clock forward": lambda _worker: self._step_clock(HOUR),
+            "clock back": lambda _worker: self._step_clock(-HOUR),
+            "rename": self._rename,
+        }
+
+    def inject(self, name: str, worker: Worker) -> None:
+        """Inject one fault, unless what it harms is out of reach at the moment."""
+        if (worker.frozen and name not in WHOLE_SERVER) or name in self._in_force:
+            return
+        now = time.monotonic()
+        with suppress(redis.RedisError):  # an operator's command meets the other faults as well
+            hurt = self._by_name[name](worker)
+            if hurt is not None:
+                self.counts[name] += 1
+                self.blows.append(Blow(name, frozenset(hurt), now))
+                with self._log.open("a") as file:
+                    file.write(f"{now:.4f} {name} {worker.name} {worker.pid}\n")
+
+    def due(self) -> None:
+        """Undo what has lasted its time."""
+        now = time.monotonic()
+        for item in [item for item in self._later if item[0] <= now]:
+            with suppress(redis.RedisError):  # Redis itself is down: tried again at the next call
+                item[1]()
+                self._later.remove(item)
+
+    def undo_all(self) -> None:
+        """Undo everything that is in force. Redis must be up."""
+        for _, undo in self._later:
+            undo()
+        self._later.clear()
+
+    def _undo_later(self, undo: Callable[[], None], seconds: float = FREEZE) -> None:
+        self._later.append((time.monotonic() + seconds, undo))
+
+    def _until(self, name: str, seconds: float, undo: Callable[[], object]) -> None:
+        """Keep a fault in force for ``seconds``, and do not inject it a second time meanwhile."""
+        self._in_force.add(name)
+
+        def end() -> None:
+            undo()
+            self._in_force.discard(name)
+
+        self._undo_later(end, seconds)
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(self._server.url, socket_timeout=10)
+
+    # Workers
+
+    def processes(self, worker: Worker) -> list[int]:
+        """Processes of a worker that have run a job and live."""
+        pids = self._journal.children.get(worker.pid, [])
+        return [pid for pid in pids if parent_of(pid) == worker.pid]
+
+    def _kill_process(self, worker: Worker) -> Pids | None:
+        pids = self.processes(worker)
+        if not pids:
+            return None
+        pid = random.choice(pids)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return [pid]
+
+    def _kill_supervisor(self, worker: Worker) -> Pids:
+        worker.kill_supervisor()
+        return ()
+
+    def _kill_worker(self, worker: Worker) -> Pids:
+        pids = self.processes(worker)
+        worker.kill_all()
+        return pids
+
+    def _terminate(self, worker: Worker) -> Pids:
+        worker.terminate()
+        return ()
+
+    def _freeze_worker(self, worker: Worker) -> Pids:
+        worker.freeze(whole=True)
+        self._undo_later(lambda: worker.thaw(whole=True))
+        return self.processes(worker)
+
+    def _freeze_supervisor(self, worker: Worker) -> Pids:
+        worker.freeze(whole=False)
+        self._undo_later(lambda: worker.thaw(whole=False))
+        return ()
+
+    # Redis
+
+    def _kill_redis(self, _worker: Worker) -> Pids:
+        self._server.stop(kill=True)
+        time.sleep(random.uniform(0.1, 2.0))
+        self._server.start()
+        return ()
+
+    def _freeze_redis(self, _worker: Worker) -> Pids:
+        with self._stopped_redis():
+            time.sleep(FREEZE)
+        return ()
+
+    def _suspend_all(self, _worker: Worker) -> Pids:
+        """Stop everything at once and resume it, as a virtual machine does that is suspended."""
+        awake = [worker for worker in self._workers if not worker.frozen]
+        with self._stopped_redis():
+            for worker in awake:
+                worker.freeze(whole=True)
+            time.sleep(FREEZE)
+            for worker in awake:
+                worker.thaw(whole=True)
+        return [pid for worker in awake for pid in self.processes(worker)]
+
+    def _stopped_redis(self) -> _Stopped:
+        pid = self._server.pid
+        assert pid is not None, "it is started again before this is reached"
+        return _Stopped(pid)
+
+    def _fill(self, _worker: Worker) -> Pids:
+        """Leave Redis no memory: it refuses what would need more."""
+        self._client().config_set("maxmemory", "1mb")
+        self._until("full", FULL, lambda: self._client().config_set("maxmemory", "0"))
+        return ()
+
+    def _make_replica(self, _worker: Worker) -> Pids:
+        """Demote Redis: as a replica whose master is away it keeps its data and refuses writes."""
+        self._client().replicaof("127.0.0.1", "1")
+        self._until("replica", FULL, lambda: self._client().replicaof("NO", "ONE"))
+        return ()
+
+    def _kill_clients(self, _worker: Worker) -> Pids:
+        self._client().execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        self._client().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        return ()
+
+    def _flush_scripts(self, _worker: Worker) -> Pids:
+        self._client().script_flush()
+        return ()
+
+    def _step_clock(self, milliseconds: int) -> Pids:
+        """Step the clock of Redis, as the leases show it: all of them move by the same amount.
+
+        To workers a clock that steps forward and leases that move back are the same.
+        """
+        client = self._client()
+        client.eval(_MOVE_LEASES, 1, "asok:workers", -milliseconds)
+        return ()
+
+    def _rename(self, _worker: Worker) -> Pids | None:
+        """Rename a queue, as a person does who makes room for something, and give its jobs back."""
+        client = self._client()
+        aside = "asok:set-aside-by-hand"
+        queues = ("asok:queue:low", "asok:queue", "asok:queue:high")
+        queue = next((key for key in queues if client.exists(key)), None)
+        if queue is None or client.exists(aside):
+            return None
+        client.rename(queue, aside)
+
+        def give_back() -> None:
+            connection = self._client()
+            while connection.lmove(aside, queue, "LEFT", "RIGHT") is not None:
+                pass
+
+        self._until("rename", 2.0, give_back)
+        return ()
+
+    # The network
+
+    def _cut(self, _worker: Worker) -> Pids:
+        self._proxy.cut()
+        return ()
+
+    def _hold(self, _worker: Worker) -> Pids:
+        self._proxy.hold()
+        self._undo_later(self._proxy.release)
+        return ()
+
+
+class _Stopped:
+    """Stops a process for the body of a ``with``."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def __enter__(self) -> None:
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGCONT)
