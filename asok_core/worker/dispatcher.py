@@ -27,7 +27,7 @@ logger = logging.getLogger("asok.worker")
 IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
 POLL = 0.1
-"""Seconds between two looks for jobs where the idle wait is not allowed (an ACL without CLIENT)."""
+"""Seconds between two looks for jobs where the idle wait is not allowed (a full Redis, some ACLs)."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.config import Settings
-from asok_core.errors import UsageError
+from asok_core.errors import Refused, UsageError
 from asok_core.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, bury, peek, seal
@@ -112,10 +114,12 @@ class Conservation(RuleBasedStateMachine):
         self.forgotten: set[str] = set()
         self.operations: list[str] = []
         self.number = 0
+        self.full = False
         for worker in ("one", "two"):
             self._beat(worker)
 
     def teardown(self) -> None:
+        self.client.config_set("maxmemory", 0)
         for consumer in self.consumers.values():
             consumer.close()
         for each in (self.producer, self.operator, self.registry, self.client):
@@ -132,17 +136,31 @@ class Conservation(RuleBasedStateMachine):
     def enqueue(self, queue: str, count: int, delayed: bool, unique: str) -> None:
         due = float(self.client.time()[0]) + 3600 if delayed else None
         jobs = [self._job(queue, due_at=due, unique=unique or None) for _ in range(count)]
+        if self.full:
+            self._is_refused_for_memory(jobs)
+            return
         flags = self.producer.enqueue(jobs)
         again = self.producer.enqueue(jobs)
         assert again >= flags, "what is in already is not refused when it is sent again"
         self._count("enqueued", sum(flags))
         self._moved("enqueue", sum(flags))
 
+    def _is_refused_for_memory(self, jobs: list[Job]) -> None:
+        """What brings new data is refused by a full Redis, and nothing of it is written."""
+        taken = [self.producer.holder(job.unique or "") is not None for job in jobs]
+        if all(taken):
+            assert not any(self.producer.enqueue(jobs))
+        else:
+            with pytest.raises(Refused, match="out of memory"):
+                self.producer.enqueue(jobs)
+        self._moved("enqueue", 0)
+
     @rule(queue=st.sampled_from(QUEUES))
     def a_foreign_producer_pushes(self, queue: str) -> None:
         job = self._job(queue)
         self.forgotten.add(job.id)
-        self.client.lpush(Keys().queue(queue), seal(job, KEYRING))
+        with self._room():
+            self.client.lpush(Keys().queue(queue), seal(job, KEYRING))
         self._moved("enqueue", 1)
 
     # Workers
@@ -216,8 +234,9 @@ class Conservation(RuleBasedStateMachine):
 
     @rule()
     def everything_delayed_comes_due(self) -> None:
-        for envelope in self.client.zrange("asok:delayed_tasks", 0, -1):
-            self.client.zadd("asok:delayed_tasks", {envelope: 1.0}, xx=True)
+        with self._room():
+            for envelope in self.client.zrange("asok:delayed_tasks", 0, -1):
+                self.client.zadd("asok:delayed_tasks", {envelope: 1.0}, xx=True)
         self._moved("expiry", 0)
 
     @rule()
@@ -242,7 +261,14 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_lease_runs_out(self, worker: str) -> None:
-        self.client.zadd("asok:workers", {worker: 1})
+        with self._room():
+            self.client.zadd("asok:workers", {worker: 1})
+        self._moved("expiry", 0)
+
+    @rule(worker=st.sampled_from(["one", "two"]))
+    def a_neighbour_ends_the_lease_of_a_dead_worker(self, worker: str) -> None:
+        lease = self.client.zscore("asok:workers", worker)
+        assert self.registry.end_lease(worker) == bool(lease)
         self._moved("expiry", 0)
 
     @rule(worker=st.sampled_from(["one", "two"]))
@@ -368,6 +394,20 @@ class Conservation(RuleBasedStateMachine):
         for _ in range(2):
             self._go_round()
         self._moved("expiry", 0)
+
+    @rule(full=st.booleans())
+    def memory_runs_out_or_is_there_again(self, full: bool) -> None:
+        """Every move that brings no new data must work on a full Redis as on any other."""
+        self.full = full
+        self.client.config_set("maxmemory", 1 if full else 0)
+        self._moved("expiry", 0)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """What the test itself writes is not under test."""
+        self.client.config_set("maxmemory", 0)
+        yield
+        self.client.config_set("maxmemory", 1 if self.full else 0)
 
     # What must hold
 

@@ -115,7 +115,8 @@ class Registry:
 
     def end_lease(self, worker: str) -> bool:
         """End the lease of a worker that is dead: whether this call did it, and not another's."""
-        return bool(self.link.call("ZADD", self.keys.workers, "XX", "CH", 0, worker) == 1)
+        args = (self.keys.namespace, worker)
+        return bool(self.link.run(script("end_lease"), (), args) == 1)
 
     def expired(self) -> list[str]:
         """Workers whose lease has run out."""

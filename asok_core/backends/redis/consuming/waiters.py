@@ -19,7 +19,7 @@ from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
-from asok_core.errors import AsokError, Unreachable
+from asok_core.errors import AsokError, Refused, Unreachable
 
 logger = logging.getLogger("asok.worker")
 
@@ -35,8 +35,9 @@ class Waiters:
     """Blocked claims for one process. For one thread; replies are read when ``files`` are readable."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys, process: str) -> None:
-        self.refused = False
-        """Whether this user may not use CLIENT, without which no wait can be ended; none is begun."""
+        self._without_client = False
+        self._refused_until = 0.0
+        self._refusal_logged = False
         self._endpoint = endpoint
         self._keys = keys
         self._process = process
@@ -52,6 +53,15 @@ class Waiters:
     def armed(self) -> bool:
         """Whether any claim is outstanding."""
         return bool(self._armed)
+
+    @property
+    def refused(self) -> bool:
+        """Whether Redis allows no wait at present, so that jobs must be polled for.
+
+        For good where this user may not use CLIENT, without which no wait can be ended; for a moment
+        where Redis refuses BLMOVE itself (it is full, or an ACL). A cycle still claims there.
+        """
+        return self._without_client or time.monotonic() < self._refused_until
 
     @property
     def whole(self) -> bool:
@@ -93,6 +103,14 @@ class Waiters:
         except redis.ResponseError:
             # Unblocked with an error (a failover), or the queue is no list: the next cycle tells.
             return None
+        except Refused as error:
+            self._refused_until = time.monotonic() + BLOCK
+            if not self._refusal_logged:
+                self._refusal_logged = True
+                logger.warning("%s; polling for jobs ten times a second", error)
+            return None
+        if not self.refused:
+            self._refusal_logged = False
         return None if envelope is None else Claim(queue, envelope)
 
     def disarm(self, control: Link) -> list[Claim]:
@@ -136,7 +154,7 @@ class Waiters:
             replies = link.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
             if any(isinstance(reply, redis.ResponseError) for reply in replies):
                 link.close()
-                self.refused = True
+                self._without_client = True
                 logger.warning(
                     "This user may not use CLIENT (ACL): jobs are looked for ten times a second"
                 )

@@ -1,3 +1,4 @@
+-- needs: full
 -- beat: a worker takes or renews its lease and says how it is. Moves no job.
 -- ARGV: ns, worker, lease (ms), ttl of the hash (s), place ('': none), #queues, queues...,
 --   then field, value, ... of its hash

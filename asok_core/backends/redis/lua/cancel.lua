@@ -1,4 +1,4 @@
--- needs: record places take audit
+-- needs: full record places take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where

@@ -1,4 +1,4 @@
--- needs: record stats places attempts settle
+-- needs: full record stats places attempts settle
 -- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, #queues, queues..., #finished, outcomes (16 each),

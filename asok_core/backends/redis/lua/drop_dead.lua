@@ -1,4 +1,4 @@
--- needs: stats
+-- needs: full stats
 -- drop: dead letters -> gone, for they are older than ASOK_DLQ_MAX_AGE. Counted as `dropped`.
 -- ARGV: ns, then each, oldest first: letter, queue
 -- Reply: how many were dropped by this call

@@ -1,3 +1,4 @@
+-- needs: full
 -- leave: a worker that has nothing active any more, or whose lease has run out and was recovered, goes.
 -- ARGV: ns, worker, only_if_expired (0/1), then its active lists
 -- Reply: 1 gone; 0 something is still active, or the lease is alive after all: nothing changed

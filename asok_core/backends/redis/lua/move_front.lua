@@ -1,4 +1,4 @@
--- needs: places audit
+-- needs: full places audit
 -- move: pending jobs -> the consuming end of their queue, so that they run next. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, then the envelopes, youngest first
 -- Reply: per job 1 moved; 0 no longer there

@@ -1,4 +1,4 @@
--- needs: record stats places
+-- needs: full record stats places
 -- promote: delayed -> pending when due; what cannot be read -> dead letters, with the reason.
 -- ARGV: ns, dlq_max, then each: envelope, queue, id, letter or '', function
 -- Reply: { how many were moved by this call, how many could not be: their place is of another type,

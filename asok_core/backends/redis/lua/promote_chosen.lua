@@ -1,4 +1,4 @@
--- needs: record places audit
+-- needs: full record places audit
 -- promote: chosen delayed jobs -> pending (queue list, left), before they are due. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, soonest first: envelope, id, queue, function
 -- Reply: per job 1 promoted; 0 no longer there; 2 its queue's key is of another type

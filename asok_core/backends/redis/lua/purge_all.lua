@@ -1,4 +1,4 @@
--- needs: places audit
+-- needs: full places audit
 -- purge: all dead letters, or all pending jobs of a queue, -> trash, by one RENAME: its time does not
 --   grow with the list. What came after the confirmation is left where it is.
 -- ARGV: ns, op, about, counts (audit), queue ('' for the dead letters), SHA-1 of the newest element

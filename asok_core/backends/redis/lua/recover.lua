@@ -1,4 +1,4 @@
--- needs: record stats places
+-- needs: full record stats places
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), crash limit, dlq_max,
 --   then each, newest first: envelope, id, charge (0/1: its process died while running it), letter,

@@ -1,4 +1,4 @@
--- needs: record stats places take audit
+-- needs: full record stats places take audit
 -- requeue: dead letters -> pending (queue list, left) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), 'keep' (the letter itself goes to
 --   the trash) or '', then each, oldest first: mark, envelope, id, queue, function, retries, unique

@@ -1,4 +1,4 @@
--- needs: record places audit
+-- needs: full record places audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
 -- ARGV: ns, op, about, counts (audit), undone operation, place ('dead', 'pending' or 'delayed'), then

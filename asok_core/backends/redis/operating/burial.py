@@ -21,7 +21,6 @@ def bury(sweep: Sweep, letters: Iterable[bytes], *, trust: bool) -> CommandResul
     """Add ``letters``, the oldest first, to the dead letters as the action of ``sweep``."""
     link, tally = sweep.link, sweep.tally
     known = {sha(row.payload.raw) for row in sweep.gather()}
-    sweep.operation.begin(link)
     rows, there = [], 0
     for raw in letters:
         row = Row(0, peek(raw, sweep.keyring), Place.DEAD, "")
@@ -32,15 +31,16 @@ def bury(sweep: Sweep, letters: Iterable[bytes], *, trust: bool) -> CommandResul
         else:
             known.add(sha(raw))
             rows.append(row)
-    for batch in _batches(rows):
-        args: list[Arg] = [*sweep.operation.header()]
-        for row in batch:
-            args += (row.payload.raw, as_bytes(row.payload.id))
-        tally.count([row.key for row in batch], link.run(script("bury"), (), args))
-        progress = Progress(tally.applied, len(rows), tally.applied)
-        if sweep.watch and not sweep.watch(progress):
-            sweep.cancelled = True
-            break
+    with sweep.audited():
+        for batch in _batches(rows):
+            args: list[Arg] = [*sweep.operation.header()]
+            for row in batch:
+                args += (row.payload.raw, as_bytes(row.payload.id))
+            tally.count([row.key for row in batch], link.run(script("bury"), (), args))
+            progress = Progress(tally.applied, len(rows), tally.applied)
+            if sweep.watch and not sweep.watch(progress):
+                sweep.cancelled = True
+                break
     skipped = {THERE: there} if there else {}
     return sweep.finish("cancelled" if sweep.cancelled else "done", skipped)
 

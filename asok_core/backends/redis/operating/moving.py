@@ -15,11 +15,11 @@ def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
     """Move what is in scope to where workers take from, in the order it has."""
     # Youngest first, each before all that were moved already: so they keep their order.
     rows = sweep.gather()[::-1]
-    sweep.operation.begin(sweep.link)
-    for start in range(0, len(rows), FRONT_BATCH):
-        batch = rows[start : start + FRONT_BATCH]
-        envelopes = [row.payload.raw for row in batch]
-        args = [*sweep.operation.header(), queue, *envelopes]
-        replies = sweep.link.run(script("move_front"), (), args)
-        sweep.tally.count([row.key for row in batch], replies)
+    with sweep.audited():
+        for start in range(0, len(rows), FRONT_BATCH):
+            batch = rows[start : start + FRONT_BATCH]
+            envelopes = [row.payload.raw for row in batch]
+            args = [*sweep.operation.header(), queue, *envelopes]
+            replies = sweep.link.run(script("move_front"), (), args)
+            sweep.tally.count([row.key for row in batch], replies)
     return sweep.finish("done")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import redis
-
 from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.snapshot import Row, digest
@@ -107,18 +106,8 @@ def _was_confirmed(raw: bytes, scope: Scope, place: int, before: float) -> bool:
 
 
 def _heads(link: Link, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
-    *_, reply = link.pipeline(
-        [
-            ("MULTI",),
-            ("LLEN", key),
-            ("LRANGE", key, start, start + count - 1),
-            ("EXEC",),
-        ]
-    )
-    for each in (reply, *reply) if isinstance(reply, list) else (reply,):
-        if isinstance(each, redis.RedisError):
-            raise each
-    length, elements = reply
+    # A full Redis refuses even reads inside MULTI, but not inside a script.
+    length, elements = link.run(script("heads"), (), (key, start, start + count - 1))
     return length, elements
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
@@ -93,10 +93,17 @@ class Sweep:
 
     def run(self, script: Script, frame: Frame, judge: Judge) -> CommandResult:
         """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done."""
-        self.operation.begin(self.link)
-        try:
+        with self.audited():
             while self._step(script, frame, judge):
                 pass
+        return self.finish("cancelled" if self.cancelled else "done")
+
+    @contextmanager
+    def audited(self) -> Iterator[None]:
+        """Begin the audit entry; where the body of the ``with`` fails, the entry and the error say so."""
+        self.operation.begin(self.link)
+        try:
+            yield
         except AsokError as error:
             with suppress(AsokError):
                 self.finish("failed")
@@ -107,7 +114,6 @@ class Sweep:
                 f"{error}; at least {self.tally.applied:,} were done before that: "
                 f"see {self.operation.id} in the audit"
             ) from error
-        return self.finish("cancelled" if self.cancelled else "done")
 
     def gather(self) -> list[Row]:
         """The rows in scope, oldest first. Moves nothing."""

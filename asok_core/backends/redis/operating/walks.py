@@ -111,9 +111,8 @@ class ListWalk:
 
     def newest(self, link: Link, element: bytes) -> int | None:
         """The negative index of the newest element with these bytes, or None."""
-        *_, (index, length) = link.pipeline(
-            [("MULTI",), ("LPOS", self._key, element), ("LLEN", self._key), ("EXEC",)]
-        )
+        # A full Redis refuses even reads inside MULTI, but not inside a script.
+        index, length = link.run(script("newest"), (), (self._key, element))
         return None if index is None else index - length
 
 
