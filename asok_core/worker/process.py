@@ -49,6 +49,7 @@ class Process:
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._grace = settings.worker_shutdown_timeout
         self._outage: float | None = None
+        self._refused = False
         self._backoff = SHORTEST_BACKOFF
         self._alarm = Alarm(control)
         self._consumer = Consumer(
@@ -84,7 +85,7 @@ class Process:
         self._alarm.order("drain")
 
     def _persist(self, step: Callable[[], None]) -> None:
-        """Do a step; when Redis is away or refuses, say so once and wait with backoff.
+        """Do a step; when Redis is away or refuses, log each of these once and wait with backoff.
 
         What it holds of ours may have changed meanwhile: ``reconcile`` is the first step after that.
         """
@@ -94,8 +95,10 @@ class Process:
             back_at = time.monotonic()
             step()
         except (Unreachable, Refused) as error:
-            if self._outage is None:
+            refused = isinstance(error, Refused)
+            if self._outage is None or refused != self._refused:
                 self._outage, self._backoff = time.monotonic(), SHORTEST_BACKOFF
+                self._refused = refused
                 logger.warning("%s; waiting for it", error)
             self._consumer.close()
             self._waiters.close()
@@ -104,7 +107,8 @@ class Process:
             self._dispatcher.obey()
         else:
             if self._outage is not None:
-                logger.info("Redis is back after %.1f s", back_at - self._outage)
+                what = "no longer refuses" if self._refused else "is back"
+                logger.info("Redis %s after %.1f s", what, back_at - self._outage)
                 self._outage = None
 
     def _drain(self) -> None:

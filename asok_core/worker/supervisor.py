@@ -145,23 +145,30 @@ class Supervisor:
         return max(0.0, due - time.monotonic())
 
     def _try(self, duty: Callable[[], None]) -> bool:
-        """Do a duty that needs Redis: whether it was done. Trouble is told once, until it is over."""
-        name = getattr(duty, "__name__", "")
+        """Do a duty that needs Redis: whether it was done. Trouble is logged once, until it is over."""
+        name = getattr(duty, "__name__", repr(duty))
         try:
             duty()
         except AsokError as error:
             # Where there is but no room for one connection more, everything else goes on.
             if isinstance(error, Unreachable) and duty != self._wakes.connect:
                 self._note_outage(error)
-            elif name not in self._refused and self._outage is None:
+            elif name not in self._refused and (self._outage is None or duty == self._beat):
+                # It answers: the outage is over, and what is logged from now on is this refusal.
+                self._outage = None
                 self._refused.add(name)
                 logger.error("%s; trying again until it is allowed", error)
             return False
-        self._refused.discard(name)
+        if name in self._refused:
+            self._refused.remove(name)
+            if not self._refused:
+                logger.info("Redis no longer refuses what this worker needs")
         if self._outage is not None and duty == self._beat:
             logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
             self._outage = None
             self._spare_others()
+            # The processes may be in a long pause between two attempts.
+            self._children.order("wake")
         return True
 
     def _note_outage(self, error: Unreachable) -> None:

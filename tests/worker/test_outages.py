@@ -117,6 +117,39 @@ def test_a_full_redis_is_waited_for(
 
 
 @pytest.mark.parametrize(
+    ("command", "over"),
+    [
+        ("REPLICAOF {127.0.0.1 1|NO ONE}", "Redis is back"),
+        ("CONFIG SET min-replicas-to-write {1|0}", "Redis no longer refuses"),
+    ],
+)
+def test_the_end_of_a_refusal_is_not_logged_before_it_has_come(
+    desk: Desk,
+    server: EmbeddedRedis,
+    run_worker: RunWorker,
+    command: str,
+    over: str,
+) -> None:
+    """Also when the lease runs out meanwhile, so that a cycle has nothing to write."""
+    verb, _, both = command.partition("{")
+    begin, _, end = both.removesuffix("}").partition("|")
+    worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="1s")
+    desk.idle()
+    desk.enqueue("note", "before")
+    desk.hears("before")
+    desk.client.execute_command(*verb.split(), *begin.split())
+    worker.says("waiting for it")
+    began = float(desk.client.time()[0])
+    wait_until(lambda: float(desk.client.time()[0]) > began + 6, "six seconds")
+    assert "Redis is back" not in worker.log
+    assert "no longer refuses" not in worker.log
+    desk.client.execute_command(*verb.split(), *end.split())
+    worker.says(over, times=2)
+    desk.enqueue("note", "after")
+    desk.hears("after")
+
+
+@pytest.mark.parametrize(
     "key", ["asok:paused", "asok:workers", "asok:queues", "asok:delayed_tasks", "asok:recent"]
 )
 def test_a_key_of_another_type_ends_neither_the_worker_nor_a_job(

@@ -16,23 +16,51 @@ class ErrorReply(Refused, redis.ResponseError):
 
 
 _REFUSALS = {
+    "OOM": "it is out of memory (maxmemory) and accepts no new data; purge jobs, empty the trash "
+    "(asok trash empty) or raise maxmemory",
+    "EXECABORT": "it discarded a transaction, most often because it is out of memory (maxmemory) "
+    "or this user may not run one of its commands",
+    "MISCONF": "it cannot save its data to disk and accepts no writes; its log says why",
+    "NOREPLICAS": "too few replicas are connected (min-replicas-to-write), so it accepts no writes",
     "NOPERM": "this user may not do that (ACL)",
+    "CROSSSLOT": "in a cluster all keys must be in one slot: set ASOK_NAMESPACE={asok} and use a "
+    "redis+cluster:// URL",
     "READONLY": "this is a read-only replica",
-    "OOM": "Redis is out of memory (maxmemory) and takes no writes",
-    "MISCONF": "Redis cannot save to disk and takes no writes",
-    "LOADING": "Redis is loading its data",
-    "MASTERDOWN": "the replica has lost its master",
+    "LOADING": "it is loading its data",
+    "BUSY": "a script has blocked it for a long time",
+    "MASTERDOWN": "this is a replica that has lost its master",
     "CLUSTERDOWN": "the cluster is down",
-    "MOVED": "the cluster has moved the slot",
+    "MOVED": "the slot is on another node (a cluster needs a redis+cluster:// URL)",
 }
-_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN")
-"""Errors that end by connecting anew: a failover or a restart under way."""
+"""Error codes of Redis in words. What stays so until somebody changes it comes first."""
+_PASSING = {"READONLY", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN"}
+"""Codes that end by connecting again: a failover, a restart or a long script under way."""
+_CODES = {
+    redis.exceptions.AskError: "ASK",
+    redis.exceptions.ClusterCrossSlotError: "CROSSSLOT",
+    redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+    redis.exceptions.ExecAbortError: "EXECABORT",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.MovedError: "MOVED",
+    redis.exceptions.NoPermissionError: "NOPERM",
+    redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.ReadOnlyError: "READONLY",
+    redis.exceptions.TryAgainError: "TRYAGAIN",
+}
+"""redis-py strips the code from the message of the errors that it has a class for."""
 _IN_SCRIPTS = {
-    **{word: re.compile(rf"\b{word}\b") for word in (*_REFUSALS, "NOAUTH", "WRONGPASS")},
+    # Names of queues stand in errors too, so a code counts only where Redis writes it.
+    **{code: re.compile(rf"(?:^|\s-?){code}\b") for code in (*_REFUSALS, "NOAUTH", "WRONGPASS")},
     "NOPERM": re.compile("user executing the script can't|ACL failure in script"),
     "MOVED": re.compile("non local key"),
+    "CROSSSLOT": re.compile("do not hash to the same slot"),
 }
 """How errors read that a command met inside a script."""
+_SCRIPT_NOISE = re.compile(
+    r"^Error running script \(call to f_\w+\): |@?user_script: ?\d+: ?-?|"
+    r"\.? ?script: [0-9a-f]{40}, on @user_script:\d+\.?$"
+)
+_UNKNOWN_COMMAND = re.compile(r"unknown command ['`]?([\w|]+)")
 
 
 @contextmanager
@@ -57,7 +85,11 @@ def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
     ):
         return Unreachable(f"Redis at {shown} does not answer in time")
     if isinstance(error, redis.ConnectionError | OSError):
-        return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")
+        if isinstance(error, redis.exceptions.BusyLoadingError):
+            why = f"Redis at {shown}: {_REFUSALS['LOADING']}"
+        else:
+            why = f"cannot reach Redis at {shown}: {_first_line(error)}"
+        return Unreachable(why)
     if isinstance(error, redis.ResponseError):
         return _explained_reply(error, shown)
     if isinstance(error, redis.exceptions.InvalidResponse):
@@ -67,38 +99,33 @@ def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
 
 def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:
     text = _first_line(error)
-    word = _word_of(error, text)
-    if word in _PASSING:
-        return Unreachable(f"Redis at {shown}: {_REFUSALS.get(word, text)}")
-    if word in _REFUSALS:
-        return Refused(f"Redis at {shown} refuses: {_REFUSALS[word]} ({text})")
-    if word in ("NOAUTH", "WRONGPASS"):
-        return Unreachable(f"Redis at {shown} wants a password; check REDIS_URL")
+    code = _code_of(error, text)
+    if code in _PASSING:
+        return Unreachable(f"Redis at {shown}: {_REFUSALS.get(code, text)}")
+    if code in _REFUSALS:
+        detail = _SCRIPT_NOISE.sub("", text)
+        return Refused(f"Redis at {shown} refuses: {_REFUSALS[code]} ({detail})")
+    if code in ("NOAUTH", "WRONGPASS"):
+        return Unreachable(f"Redis at {shown} requires a password; check REDIS_URL")
+    if command := _UNKNOWN_COMMAND.search(text):
+        # The rest of the message repeats arguments, which may be anybody's data.
+        return Refused(
+            f"Redis at {shown} does not know the command {command[1]}: it is older than 6.2, or the "
+            "command is renamed or disabled"
+        )
     if isinstance(error, redis.exceptions.NoScriptError | ErrorReply):
         return error
     return ErrorReply(f"Redis at {shown} answers: {text}")
 
 
-def _word_of(error: redis.ResponseError, text: str) -> str:
-    # redis-py strips the code from the message of the errors it has classes for.
-    by_class = {
-        redis.exceptions.ReadOnlyError: "READONLY",
-        redis.exceptions.NoPermissionError: "NOPERM",
-        redis.exceptions.OutOfMemoryError: "OOM",
-        redis.exceptions.BusyLoadingError: "LOADING",
-        redis.exceptions.ClusterDownError: "CLUSTERDOWN",
-        redis.exceptions.MasterDownError: "MASTERDOWN",
-        redis.exceptions.MovedError: "MOVED",
-        redis.exceptions.AskError: "ASK",
-        redis.exceptions.TryAgainError: "TRYAGAIN",
-    }
-    for kind, word in by_class.items():
-        if isinstance(error, kind):
-            return word
-    for word, pattern in _IN_SCRIPTS.items():
-        if pattern.search(text):
-            return word
-    return text.split(" ", 1)[0]
+def _code_of(error: redis.ResponseError, text: str) -> str:
+    for kind in type(error).__mro__:
+        if kind in _CODES:
+            return _CODES[kind]
+    first = text.split(" ", 1)[0]
+    if first in _REFUSALS or "WRONGTYPE" in text:
+        return first
+    return next((code for code, found in _IN_SCRIPTS.items() if found.search(text)), first)
 
 
 def _first_line(error: BaseException) -> str:
