@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 import redis
 
+import asok_core.backends.redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.calls import make_call
 from asok_core.config import Settings
@@ -219,6 +222,28 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
     last = next(iter(desk.client.xrevrange("asok:audit", count=1)))[1]
     assert (last[b"action"], last[b"state"], last[b"applied"]) == (b"bury", b"failed", b"0")
     operator.close()
+
+
+def test_no_command_but_those_that_bring_new_data_needs_memory(desk: Desk) -> None:
+    """Each script that writes is prepared for a full Redis, and no plain command needs to be."""
+    replies = desk.client.execute_command("COMMAND")
+    refused = {name.upper() for name, info in replies.items() if "denyoom" in info["flags"]}
+    assert {"SET", "LMOVE", "XADD"} <= refused
+    root = Path(asok_core.backends.redis.__file__).parent
+    plain = {
+        command
+        for path in root.parent.parent.rglob("*.py")
+        for command in re.findall(r"""[(]\s*["']([A-Z]+)["'],""", path.read_text())
+    }
+    assert plain & refused == {"BLMOVE"}, "use a script; the idle wait alone has another way"
+    unprepared = {
+        path.stem
+        for path in (root / "lua").glob("*.lua")
+        if not path.read_text().startswith("-- Fragment")
+        and refused.intersection(re.findall("'([A-Z]+)'", script(path.stem).text))
+        and not script(path.stem).text.startswith(script("full").text)
+    }
+    assert unprepared == {"enqueue", "bury"}
 
 
 def test_an_application_can_cancel_and_ask_on_a_full_redis(desk: Desk) -> None:

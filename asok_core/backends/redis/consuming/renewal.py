@@ -74,15 +74,12 @@ class Renewal:
     def step(self, link: Link) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""
         keys = self._keys
-        lock: tuple[Arg, ...] = ("SET", keys.renewing, self._worker, "NX", "PX", _ms(STEP_LOCK))
-        free, left, state, time = link.pipeline(
-            [lock, ("PTTL", keys.renewing), ("HGETALL", keys.renewal), ("TIME",)]
-        )
-        if link.checked(free) is None:
-            return Step(min(max(int(link.checked(left) or 0) / 1000, PAUSE), LONGEST_WAIT))
-        seconds, micros = link.checked(time)
+        args: tuple[Arg, ...] = (keys.namespace, self._worker, _ms(STEP_LOCK))
+        taken, left, state, (seconds, micros) = link.run(script("begin_renewal"), (), args)
+        if not taken:
+            return Step(min(max(left / 1000, PAUSE), LONGEST_WAIT))
         now = int(seconds) + int(micros) / 1e6
-        this = _read(link.checked(state))
+        this = _read(state)
         if not this.began:
             this = Round(began=now, last=this.last)
         renewed, budget = self._walk(link, this) if this.place != _SCAN else (0, JOBS_AT_ONCE)
@@ -140,18 +137,10 @@ class Renewal:
         return this.at == 0
 
     def _save(self, link: Link, this: Round, wait: float) -> None:
-        key = self._keys.renewal
-        fields: list[Arg] = ["began", repr(this.began), "last", repr(this.last)]
-        fields += ["place", this.place, "at", this.at, "lost", this.lost]
-        replies = link.pipeline(
-            [
-                ("HSET", key, *fields),
-                ("EXPIRE", key, UNFINISHED_TTL),
-                ("SET", self._keys.renewing, self._worker, "PX", _ms(wait)),
-            ]
-        )
-        for reply in replies:
-            link.checked(reply)
+        args: list[Arg] = [self._keys.namespace, self._worker, _ms(wait), UNFINISHED_TTL]
+        args += ["began", repr(this.began), "last", repr(this.last)]
+        args += ["place", this.place, "at", this.at, "lost", this.lost]
+        link.run(script("end_renewal"), (), args)
 
 
 def renew(link: Link, keys: Keys, envelopes: Iterable[bytes]) -> int:

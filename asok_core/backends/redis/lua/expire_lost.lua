@@ -1,4 +1,4 @@
--- needs: record status places
+-- needs: full record status places
 -- One step of a SCAN over all keys: unfinished records and unique keys that no walk has renewed (see
 -- consuming/renewal.py) get the 24 h of what has finished, for their jobs are in no place. Moves nothing.
 -- ARGV: ns, pattern of its keys, cursor, how many keys, age (s) of the start of the proof: what was neither

@@ -1,4 +1,4 @@
--- needs: record status places
+-- needs: full record status places
 -- renew: records and unique keys of unfinished jobs, which were seen where jobs wait or run, get their
 -- whole TTL again. Moves nothing.
 -- ARGV: ns, then per job: id, its unique key or ''
