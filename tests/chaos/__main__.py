@@ -25,6 +25,12 @@ def main() -> int:
     parser.add_argument(
         "--scenario", choices=sorted(SCENARIOS), default="kills", help="which faults [kills]"
     )
+    parser.add_argument(
+        "--soak",
+        metavar="MINUTES",
+        type=float,
+        help="inject all faults for so long, and watch what a worker uses meanwhile",
+    )
     parser.add_argument("--keep", action="store_true", help="keep journals and logs")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.randrange(10**6)
@@ -37,6 +43,17 @@ def main() -> int:
 
     say(f"seed {seed}; journals and logs are in {folder}")
     plan = Plan(args.jobs, args.kills, args.seconds, args.shared, scenario=args.scenario)
+    if args.soak:
+        seconds = args.soak * 60
+        plan = Plan(
+            jobs=int(seconds * 25),
+            kills=int(seconds / 2.5),
+            seconds=seconds,
+            shared=args.shared,
+            finish=300,
+            scenario="everything",
+            watched=True,
+        )
     found = Chaos(plan, folder, say).run()
     sys.stdout.write(found.table() + "\n")
     if found.passed and not args.keep:

@@ -21,12 +21,15 @@ from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report, Run, report
+from tests.chaos.resources import Resources
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.workers import KILLS, LEASE, Worker
 
 SECRET_KEY = "c4a05" * 10
 ROOT = Path(__file__).parents[2]
 QUEUES = "high,default,low,shared"
+UNHARMED = "unharmed"
+"""Name of the worker that no fault is aimed at; what is injected into Redis reaches it as well."""
 SHARED = "shared"
 """The queue that the framework's worker serves as well, until somebody begins to harm Redis: when it or
 Redis goes down it loses what it holds by design, and this is about ours."""
@@ -44,6 +47,8 @@ class Plan:
     """Seconds that the workers have for what is left when no more faults are injected."""
     scenario: str = "kills"
     """Which faults are injected: a name of ``SCENARIOS``."""
+    watched: bool = False
+    """Whether one more worker runs that is not harmed, and what it uses is watched."""
 
 
 class Chaos:
@@ -54,6 +59,7 @@ class Chaos:
         self._folder = folder
         self._say = say
         self._journal = Journal(folder / "journal")
+        self._resources = Resources()
 
     def run(self) -> Report:
         """Run to the end. Whatever happens, no process is left behind."""
@@ -66,6 +72,7 @@ class Chaos:
             path = self._server.folder / "proxy.sock"
             self._proxy = stack.enter_context(Proxy(path, self._server.socket))
             self._workers = list(self._make_workers())
+            self._targets = [worker for worker in self._workers if worker.name != UNHARMED]
             self._faults = Faults(
                 self._server, self._proxy, self._journal, self._workers, self._folder / "faults"
             )
@@ -73,7 +80,10 @@ class Chaos:
                 stack.callback(worker.close)
             jobs = self._share(stack)
             jobs |= self._beat(stack)
-            complaints = self._finish() + self._stop()
+            complaints = [*self._finish(), *self._stop()]
+            if self._plan.watched:
+                complaints += self._resources.complaints()
+                self._say(f"the supervisor that was not harmed: {self._resources.summary()}")
             self._journal.read()
             seconds = time.monotonic() - began
             faults = self._faults
@@ -100,6 +110,9 @@ class Chaos:
             ("far", ("-p", "1", "-c", "3"), self._proxy.url),
         ):
             yield Worker(name, options, self._environment(url), self._folder / f"{name}.log")
+        if self._plan.watched:
+            env = self._environment(self._server.url)
+            yield Worker(UNHARMED, ("-p", "1", "-c", "2"), env, self._folder / f"{UNHARMED}.log")
 
     # The first part: beside the framework's worker
 
@@ -190,7 +203,9 @@ class Chaos:
                 worker.ensure()
         self._faults.due()
         self._journal.read()
-        self._faults.inject(fault, random.choice(self._workers))
+        self._faults.inject(fault, random.choice(self._targets))
+        if self._plan.watched:
+            self._resources.look(self._workers[-1].pid)
         time.sleep(seconds * random.uniform(0.5, 1.5))
 
     # The end
