@@ -206,7 +206,8 @@ def _nearest_dotenv() -> Path | None:
     except OSError:
         return None
     candidates = (folder / ".env" for folder in (here, *here.parents))
-    return next((path for path in candidates if path.is_file()), None)
+    # Path.is_file raises for a folder that may not be searched; there is no file to be read there.
+    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

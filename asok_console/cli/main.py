@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from asok_console.cli.parser import build_parser, with_default_words
+from asok_core import streams
 from asok_core.errors import AsokError, SettingsError, Unreachable, UsageError
 
 FAILED = 1
@@ -23,15 +24,34 @@ PIPE_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line (without the program's name) and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run one command line (without the program's name) and return its exit code.
+
+    Without ``argv`` it is that of this program, whose standard streams are made usable first.
+    """
+    if argv is None:
+        streams.prepare()
+        argv = sys.argv[1:]
+    words = list(argv)
+    code = None
     try:
-        code = _run(words)
-        # What is still buffered may meet a closed pipe, and should do so here.
+        code = _framed(words)
+        # What is still buffered may meet a closed pipe or a full disk, and should do so here.
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
         return PIPE_CLOSED
+    except streams.OutputError as error:
+        _drop_output()
+        done = " (the command itself succeeded)" if code == 0 else ""
+        return _report(f"standard output cannot be written: {error.strerror}{done}", FAILED, words)
+    return code
+
+
+def _framed(words: list[str]) -> int:
+    try:
+        return _run(words)
+    except (BrokenPipeError, streams.OutputError):
+        raise
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as leaving:
@@ -42,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"internal error: {type(error).__name__}: {error}"
         hint = "" if _debugging(words) else " (run with --debug for the traceback)"
         return _report(what + hint, INTERNAL, words)
-    return code
 
 
 def _run(words: list[str]) -> int:

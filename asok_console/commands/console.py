@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import sys
 from contextlib import ExitStack
@@ -119,6 +120,12 @@ def _need_terminal() -> None:
         raise UsageError(
             f"the terminal (TERM={os.environ.get('TERM', '')}) cannot draw a screen; "
             "use asok worker status --watch, or set TERM"
+        )
+    encoding = sys.stderr.encoding
+    if codecs.lookup(encoding).name != "utf-8":
+        raise UsageError(
+            f"the terminal's encoding is {encoding}, and the console draws in UTF-8; set "
+            "LC_ALL=C.UTF-8 if the terminal can show it, or use asok worker status --watch"
         )
 
 

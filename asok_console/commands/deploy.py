@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the unit, and print the commands that install it. Returns 0."""
-    here = Path.cwd()
+    here = _working_directory()
     unit = WorkerUnit(
         project=args.project or re.sub(r"[^A-Za-z0-9_.-]+", "-", here.name).strip("-.") or "asok",
         user=args.user or _user(here),
@@ -79,6 +79,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for command in _commands(unit, path):
         print(command)
     return 0
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working directory cannot be used: {error.strerror}") from None
 
 
 def _say(line: str) -> None:

@@ -183,7 +183,13 @@ def _candidates() -> Iterator[Path]:
 
 
 def _private_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="asok-redis-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="asok-redis-"))
+    except OSError as error:
+        raise Unreachable(
+            f"a Redis of its own needs a temporary folder, and none can be made: {error.strerror}; "
+            "set TMPDIR to a folder that can be written"
+        ) from None
     if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
         # A socket's path has room for about 104 characters, and some TMPDIRs are longer than that.
         folder.rmdir()

@@ -29,12 +29,12 @@ def _number(answer: str, most: float, *, whole: bool) -> str:
 def _new_file(answer: str, _plan: Plan) -> str:
     if not answer or answer == "-":
         return "a file needs a name"
-    path = Path(answer).expanduser()
     try:
+        path = Path(answer).expanduser()
         if path.exists() or path.is_symlink():
             return "it exists already, and is never overwritten"
         return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         return str(error)
 
 

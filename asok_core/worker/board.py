@@ -7,10 +7,14 @@ child that died, and knows which jobs were running and which had only been claim
 from __future__ import annotations
 
 import mmap
+import os
 import struct
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from asok_core.errors import AsokError
 from asok_core.job import LONGEST_ID
 
 _SLOT = struct.Struct("<BddH")
@@ -24,6 +28,24 @@ class Running:
     job_id: str
     started: float
     deadline: float
+
+
+def board_file() -> IO[bytes]:
+    """An unnamed file for a board, which processes inherit.
+
+    It is in memory where the system can do that, so that a worker needs no folder to write to.
+    Raises AsokError when there is neither.
+    """
+    if hasattr(os, "memfd_create"):
+        with suppress(OSError):
+            return os.fdopen(os.memfd_create("asok-board"), "r+b")
+    try:
+        return tempfile.TemporaryFile(prefix="asok-board-")
+    except OSError as error:
+        raise AsokError(
+            f"a worker needs a temporary file, and none can be made: {error.strerror}; "
+            "set TMPDIR to a folder that can be written"
+        ) from None
 
 
 class Board:

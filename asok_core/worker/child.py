@@ -6,15 +6,13 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from asok_core.worker import start
-from asok_core.worker.board import Board, Running
+from asok_core.worker.board import Board, Running, board_file
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
@@ -33,7 +31,7 @@ class Child:
         self.process_id = f"{config.worker}.{number}"
         self._config = config
         self._presence = presence
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="asok-board-")  # noqa: SIM115
+        self._file = board_file()
         self._board = Board(self._file, config.concurrency)
         self._popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0

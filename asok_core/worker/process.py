@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
+from asok_core import streams
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -141,6 +142,8 @@ class Process:
 
 def main() -> int:
     """Entry of a child: ``start.py BOARD_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    # A task's print() must not fail because nobody reads the worker's output.
+    streams.prepare(drop_output=True)
     board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     keep_from_tasks([int(each) for each in sys.argv[4:]])
     control = os.dup(0)

@@ -265,6 +265,8 @@ async def test_dead_letters_are_exported_to_a_new_file(
         await hand.press("E")
         await fill(hand, file=str(file))
         await hand.sees("never overwritten")
+        await fill(hand, file="~nobody-has-this-name/file")
+        await hand.sees("home directory")
 
 
 async def test_causes_and_queues_are_sorted_otherwise(

@@ -137,3 +137,17 @@ def test_a_dumb_terminal_is_told_so(redis_url: str, tmp_path: Path) -> None:
         assert "TERM=dumb" in script.screen()
     finally:
         script.close()
+
+
+def test_a_terminal_of_another_encoding_is_one_line(redis_url: str, tmp_path: Path) -> None:
+    script = Terminal(
+        f"PYTHONIOENCODING=latin-1 {CONSOLE} --url {redis_url}",
+        tmp_path,
+        (120, 24),
+        {"HOME": str(tmp_path)},
+    )
+    try:
+        assert script.exit_status() == 2
+        assert "encoding is iso8859-1, and the console draws in UTF-8" in script.screen()
+    finally:
+        script.close()

@@ -83,6 +83,8 @@ def _cell(value: object) -> str:
 def _opened(name: str) -> Iterator[TextIO]:
     if name == "-":
         yield sys.stdout
+        # What was exported is counted only once it is written.
+        sys.stdout.flush()
         return
     with new_file(Path(name)) as stream:
         yield stream

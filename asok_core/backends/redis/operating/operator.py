@@ -207,7 +207,9 @@ class RedisOperator(OperatorSession):
         scope = Scope(Place.ACTIVE, words=f"worker:{worker}")
         operation = self._operation(verb, scope)
         with self._link() as link:
-            changed = link.run(script("order"), (), [*operation.header(), worker, wanted])
+            changed = link.run(
+                script("order"), (), [*operation.header(), name_bytes(worker), wanted]
+            )
         if changed < 0:
             raise UsageError(f"there is no worker {worker!r} (any more)")
         skipped = {} if changed else {"it is wanted already": 1}
