@@ -215,7 +215,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        values = dotenv_values(path)
+        # Nothing in a value is replaced: a key may hold ${...}, and systemd replaces nothing either.
+        values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{path} cannot be read: {reason}") from None
