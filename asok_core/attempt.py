@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-import json
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,6 @@ from asok_core.errors import JobTimeout
 
 _CUT = "... (cut)"
 _EVENT_LOOP = str(Path(asyncio.__file__).parent)
-# json.dumps makes an encoder anew for each call that names an option.
-_encode = json.JSONEncoder(allow_nan=False).encode
-_CONSTANTS = {None: "null", False: "false", True: "true"}
 
 
 def run(
@@ -89,23 +85,3 @@ def _leave_out_ours(told: traceback.TracebackException) -> None:
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
     return frame.filename == __file__ or frame.filename.startswith(_EVENT_LOOP)
-
-
-def result_text(result: object, limit: int) -> str:
-    """The JSON text that a record keeps of a result: always valid JSON of about ``limit`` bytes.
-
-    What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than
-    ``limit`` as a string that holds the beginning of its JSON text.
-    """
-    if result is None or isinstance(result, bool):
-        return _CONSTANTS[result]
-    try:
-        text = _encode(result)
-    except Exception:  # noqa: BLE001 - a result of any type must not fail a job that is done
-        try:
-            text = json.dumps(repr(result))
-        except Exception:  # noqa: BLE001
-            text = json.dumps(f"<{type(result).__name__}>")
-    if len(text) <= limit:
-        return text
-    return json.dumps(text[: max(limit - len(_CUT) - 2, 0)] + _CUT)

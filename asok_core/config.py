@@ -144,7 +144,7 @@ class Settings:
         "ASOK_MAX_RESULT",
         kinds.SIZE,
         default="64KiB",
-        description="How much of a job's result its record keeps",
+        description="The largest result that a record keeps; a larger one is not stored",
     )
     max_traceback: int = setting(
         "ASOK_MAX_TRACEBACK",

@@ -67,5 +67,9 @@ class JobCancelled(AsokError):
     """Raised by ``future.result()`` when the job was cancelled before it finished."""
 
 
+class ResultNotStored(AsokError):
+    """Raised by ``future.result()`` of a job that completed: its result could not be kept as it was."""
+
+
 class JobTimeout(Exception):
     """Raised inside a task that runs longer than its ``_timeout``."""

@@ -41,6 +41,13 @@ def reference(task: Callable[..., Any]) -> tuple[str, str]:
     return names
 
 
+def known_task(name: str) -> Callable[..., Any] | None:
+    """The function that a record names, if its module is imported already."""
+    module, _, function = name.rpartition(".")
+    found = getattr(sys.modules.get(module), function, None)
+    return function_of(found) if callable(found) else None
+
+
 def _shown(function: Callable[..., Any]) -> str:
     return task_name(function) if hasattr(function, "__module__") else repr(function)
 

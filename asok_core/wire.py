@@ -209,7 +209,8 @@ def changed_text(payload: Payload, **changes: Any) -> str:
     try:
         fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
         fields |= changes
-        return json.dumps({k: v for k, v in fields.items() if v is not None}, sort_keys=True)
+        # Its own keys are sorted, as in every job text; what is in arguments keeps its order.
+        return json.dumps({k: fields[k] for k in sorted(fields) if fields[k] is not None})
     except RecursionError:
         raise MalformedEnvelope("it is nested too deeply") from None
 

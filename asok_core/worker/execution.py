@@ -11,6 +11,7 @@ from typing import Any
 
 from asok_core import attempt, cancellation, hooks
 from asok_core.backends.redis.consuming.consumer import Claim, Outcome, Start, Verb
+from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
 from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound
@@ -93,7 +94,8 @@ class Execution:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
-            result = attempt.run(function, job.args, job.kwargs, job.timeout)
+            args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
+            result = attempt.run(function, args, kwargs, job.timeout)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
             if isinstance(error, JobCancelled) and held.stop.asked:
@@ -102,9 +104,14 @@ class Execution:
             return self._failed(held, job, error, ran)
         ran = time.perf_counter() - before
         hooks.call_after(job, result)
-        text = attempt.result_text(result, self.settings.max_result)
-        self._log(logging.DEBUG, "completed", job, ran)
-        return self._outcome("complete", held, job, ran, result=text)
+        kept = encode_result(function, result, self.settings.max_result)
+        if kept.problem:
+            self._log(logging.WARNING, f"completed, {kept.problem}", job, ran)
+        else:
+            self._log(logging.DEBUG, "completed", job, ran)
+        outcome = self._outcome("complete", held, job, ran, result=kept.text)
+        outcome.result_type, outcome.result_error = kept.type, kept.problem
+        return outcome
 
     def start(self, held: Held) -> Start:
         """What Redis is told of a job that has begun."""

@@ -42,6 +42,8 @@ class Outcome:
     started_at: str = ""
     finished_at: str = ""
     result: str = ""
+    result_type: str = ""
+    result_error: str = ""
     error: str = ""
     run_ms: float = 0.0
     wait_ms: float = 0.0
@@ -133,6 +135,8 @@ class Consumer:
                 o.started_at,
                 o.finished_at,
                 o.result,
+                o.result_type,
+                o.result_error,
                 o.error,
                 repr(o.run_ms),
                 repr(o.wait_ms),

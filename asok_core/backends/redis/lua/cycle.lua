@@ -1,7 +1,7 @@
 -- needs: full record stats places attempts settle
 -- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
--- ARGV: ns, worker, process, slots, dlq_max, #queues, queues..., #finished, outcomes (16 each),
+-- ARGV: ns, worker, process, slots, dlq_max, #queues, queues..., #finished, outcomes (18 each),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,

@@ -4,8 +4,8 @@
 --   return:   active -> pending, at the consuming end
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
-local OUTCOME = 16 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
-                   -- started_at, finished_at, result, error, run_ms, wait_ms
+local OUTCOME = 18 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
+                   -- started_at, finished_at, result, result_type, result_error, error, run_ms, wait_ms
 
 -- Quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
 local function octave(ms)
@@ -49,10 +49,16 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
       'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
       'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
-      'error', ARGV[at + 13], 'worker', process }
+      'error', ARGV[at + 15], 'worker', process }
+    for i, name in ipairs({ 'result_type', 'result_error' }) do
+      if ARGV[at + 12 + i] ~= '' then
+        fields[#fields + 1] = name
+        fields[#fields + 1] = ARGV[at + 12 + i]
+      end
+    end
     -- Of a job that goes well at once, the record tells it all.
     if started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0) then
-      local attempts = attempts_with(ns, id, started_at, ARGV[at + 14], verb, process, ARGV[at + 13])
+      local attempts = attempts_with(ns, id, started_at, ARGV[at + 16], verb, process, ARGV[at + 15])
       if attempts then
         fields[#fields + 1] = 'attempts'
         fields[#fields + 1] = attempts
@@ -61,7 +67,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     write_record(ns, id, fields, wait)
   end
   if verb == 'return' then return 1, 0 end
-  local run, wait = tonumber(ARGV[at + 14]), tonumber(ARGV[at + 15])
+  local run, wait = tonumber(ARGV[at + 16]), tonumber(ARGV[at + 17])
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(wait + 0.5))

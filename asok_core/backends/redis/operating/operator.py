@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_core.backends.redis.operating.burial import bury
-from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_place,
@@ -25,8 +24,8 @@ from asok_core.backends.redis.operating.verdicts import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.codec import check_arguments
 from asok_core.errors import UsageError
-from asok_core.job_text import check_arguments
 from asok_core.states import Place
 
 
@@ -167,18 +166,6 @@ class RedisOperator(OperatorSession):
         with self._link() as link:
             undoing = self._operation("restore", Scope(Place.TRASH, words=operation))
             return restore(link, undoing, operation, watch)
-
-    def empty_trash(
-        self, operations: Sequence[str], *, watch: Watch | None = None
-    ) -> CommandResult:
-        """Delete for good what some operations moved to the trash, one operation in one step.
-
-        This works on a full Redis and frees memory. Raises UsageError for what is no operation.
-        """
-        words = " ".join(operations)
-        with self._link() as link:
-            emptying = self._operation("empty", Scope(Place.TRASH, words=words or "everything"))
-            return empty_trash(link, emptying, operations, watch)
 
     def bury(
         self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
