@@ -76,7 +76,9 @@ def flaw_in(value: object) -> Flaw | None:
     except _TooDeepError:
         return _too_deep(value)
     except RecursionError:
-        return Flaw((), "is nested too deeply for what is left of the stack here", "a flatter value")
+        return Flaw(
+            (), "is nested too deeply for what is left of the stack here", "a flatter value"
+        )
 
 
 def _flaw(value: Any, levels: int) -> Flaw | None:

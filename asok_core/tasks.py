@@ -33,7 +33,7 @@ def reference(task: Callable[..., Any]) -> tuple[str, str]:
     except (KeyError, TypeError):
         pass
     function = function_of(task)
-    problem = _problem(function)
+    problem = runs_nothing(function) or _problem(function)
     if problem:
         raise ValueError(f"{_shown(function)} cannot be queued on Redis: {problem}")
     names = (function.__module__, function.__name__)
@@ -68,6 +68,33 @@ def _problem(function: Callable[..., Any]) -> str | None:
             "move it to a module that both can import"
         )
     return _missing(function)
+
+
+def runs_nothing(function: Callable[..., Any]) -> str:
+    """Why a call of this function would not run it, and what to do; empty when it would."""
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & _GENERATOR_FLAGS not in _GENERATORS:
+        return ""
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004 - an object's method
+        if inspect.isasyncgenfunction(each):
+            return f"it is an async generator function, {_NOT_RUN}"
+        if inspect.isgeneratorfunction(each):
+            return f"it is a generator function, {_NOT_RUN}"
+    return ""
+
+
+# What types.coroutine makes of a generator function can be awaited, and is.
+_GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_GENERATORS = (inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR)
+_NOT_RUN = "of which a call runs nothing; loop over it in a function that returns a list or nothing"
+
+
+def check_runs(task: Callable[..., Any]) -> None:
+    """Raise ValueError when a job of this task would run nothing of it."""
+    function = function_of(task)
+    problem = runs_nothing(function)
+    if problem:
+        raise ValueError(f"{_shown(function)} cannot be a task: {problem}")
 
 
 def _missing(function: Callable[..., Any]) -> str | None:

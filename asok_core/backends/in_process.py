@@ -19,7 +19,7 @@ from asok_core.futures import JobFuture
 from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
-from asok_core.tasks import function_of
+from asok_core.tasks import check_runs, function_of
 
 logger = logging.getLogger("asok.background")
 
@@ -93,7 +93,11 @@ class JobStore:
         self._unique: dict[str, LocalJob] = {}
 
     def add(self, call: Call) -> tuple[LocalJob, bool]:
-        """The job of a call, and whether it is new: a ``unique`` key may name one that is there."""
+        """The job of a call, and whether it is new: a ``unique`` key may name one that is there.
+
+        Raises ValueError for a function of which a call would run nothing.
+        """
+        check_runs(call.function)
         with self.lock:
             key = call.options.unique
             if key is not None and key in self._unique:
