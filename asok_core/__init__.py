@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         JobTimeout,
         PayloadTooLarge,
         Refused,
-        ResultNotStored,
         SettingsError,
         Unreachable,
     )
@@ -65,7 +64,6 @@ _HOMES = {
         "JobTimeout",
         "PayloadTooLarge",
         "Refused",
-        "ResultNotStored",
         "SettingsError",
         "Unreachable",
     ),
@@ -87,7 +85,6 @@ __all__ = [
     "JobTimeout",
     "PayloadTooLarge",
     "Refused",
-    "ResultNotStored",
     "Settings",
     "SettingsError",
     "Status",
