@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         JobTimeout,
         PayloadTooLarge,
         Refused,
+        ResultNotStored,
         SettingsError,
         Unreachable,
     )
@@ -64,6 +65,7 @@ _HOMES = {
         "JobTimeout",
         "PayloadTooLarge",
         "Refused",
+        "ResultNotStored",
         "SettingsError",
         "Unreachable",
     ),
@@ -85,6 +87,7 @@ __all__ = [
     "JobTimeout",
     "PayloadTooLarge",
     "Refused",
+    "ResultNotStored",
     "Settings",
     "SettingsError",
     "Status",

@@ -27,6 +27,7 @@ from asok_core.errors import JobNotFound
 from asok_core.futures import JobFuture
 from asok_core.job import JobRecord
 from asok_core.signatures import AppBackground
+from asok_core.tasks import check_runs
 
 if TYPE_CHECKING:
     from asok_core.middleware import (
@@ -89,6 +90,8 @@ class Background:
             return self._open().enqueue(make_call(fn, *args, **kwargs))
 
         def decorate(function: Callable[..., Any]) -> Callable[..., JobFuture[Any]]:
+            check_runs(function)
+
             @functools.wraps(function)
             def enqueue(*its_args: Any, **its_kwargs: Any) -> JobFuture[Any]:
                 call = make_call(function, *its_args, **its_kwargs, **kwargs)

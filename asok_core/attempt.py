@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-import json
 import traceback
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 from asok_core.deadline import soft_deadline
 from asok_core.errors import JobTimeout
+from asok_core.futures import JobFuture
 
 _CUT = "... (cut)"
 _EVENT_LOOP = str(Path(asyncio.__file__).parent)
-# json.dumps makes an encoder anew for each call that names an option.
-_encode = json.JSONEncoder(allow_nan=False).encode
-_CONSTANTS = {None: "null", False: "false", True: "true"}
 
 
 def run(
@@ -29,28 +28,76 @@ def run(
 ) -> Any:
     """Call the task in this thread and return its result.
 
-    A coroutine runs to its end on an event loop of its own, in this thread and context.
+    A coroutine, or anything else that can be awaited, runs to its end on an event loop of its own, in
+    this thread and context; the Future of an executor is waited for there.
 
     Raises:
         JobTimeout: It ran longer than ``timeout`` seconds.
+        TypeError: The task returned something that has not run, and that nothing here can run.
         BaseException: Whatever the task raises.
     """
     with soft_deadline(timeout):
         result = function(*args, **kwargs)
-        if not inspect.iscoroutine(result):
+        if type(result) in _FINAL or not _continues(result):
             return result
     return asyncio.run(_awaited(result, timeout))
 
 
-async def _awaited(coroutine: Coroutine[Any, Any, Any], seconds: float | None) -> Any:
+_FINAL = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})
+"""Types of most results, none of which can hold work that is left to do."""
+
+
+def _continues(result: object) -> bool:
+    """Whether what a task returned must be waited for. Raises TypeError where that is impossible."""
+    # By its type alone: a lazy object would be evaluated by isinstance(), and may raise.
+    kind = type(result)
+    if issubclass(kind, JobFuture):
+        # A slot that waits for a job holds up a worker, in the end for ever.
+        raise TypeError(
+            "the task returned the future of another job, which is not waited for: "
+            "return its job_id, or what its result() returns"
+        )
+    if hasattr(kind, "__await__") or issubclass(kind, Future):
+        return True
+    if issubclass(kind, GeneratorType) and inspect.isawaitable(result):
+        return True
+    if issubclass(kind, Generator | AsyncGenerator):
+        what = "a generator" if issubclass(kind, Generator) else "an async generator"
+        raise TypeError(
+            f"the task returned {what}, which nothing runs: "
+            "loop over it inside the task, and return a list or nothing"
+        )
+    return False
+
+
+async def _awaited(result: Any, seconds: float | None) -> Any:
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            return await coroutine
+            while _continues(result):
+                result = await _own(result)
+            return result
     except TimeoutError as error:
         if limit.expired():
             raise JobTimeout(f"it ran longer than its timeout of {seconds:g} s") from error
         raise
+
+
+def _own(result: Any) -> Any:
+    """What was returned, as this event loop can await it."""
+    if issubclass(type(result), Future):
+        return asyncio.wrap_future(result)
+    loop = asyncio.get_running_loop()
+    if (
+        issubclass(type(result), asyncio.Future)
+        and not result.done()
+        and result.get_loop() is not loop
+    ):
+        raise TypeError(
+            f"the task returned {type(result).__name__} of another event loop, which is not waited "
+            "for: return its result, or make the task an async function"
+        )
+    return result
 
 
 def describe(error: BaseException) -> str:
@@ -89,23 +136,3 @@ def _leave_out_ours(told: traceback.TracebackException) -> None:
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
     return frame.filename == __file__ or frame.filename.startswith(_EVENT_LOOP)
-
-
-def result_text(result: object, limit: int) -> str:
-    """The JSON text that a record keeps of a result: always valid JSON of about ``limit`` bytes.
-
-    What JSON cannot carry is kept as a string that holds its ``repr``; what is larger than
-    ``limit`` as a string that holds the beginning of its JSON text.
-    """
-    if result is None or isinstance(result, bool):
-        return _CONSTANTS[result]
-    try:
-        text = _encode(result)
-    except Exception:  # noqa: BLE001 - a result of any type must not fail a job that is done
-        try:
-            text = json.dumps(repr(result))
-        except Exception:  # noqa: BLE001
-            text = json.dumps(f"<{type(result).__name__}>")
-    if len(text) <= limit:
-        return text
-    return json.dumps(text[: max(limit - len(_CUT) - 2, 0)] + _CUT)

@@ -126,7 +126,7 @@ class Settings:
         "ASOK_DLQ_MAX",
         whole_number(1, 100_000_000),
         default="100000",
-        description="Dead jobs beyond which each job that fails drops the oldest one that failed",
+        description="How many dead letters are kept; the oldest go first",
     )
     dlq_max_age: float | None = setting(
         "ASOK_DLQ_MAX_AGE",
@@ -144,7 +144,7 @@ class Settings:
         "ASOK_MAX_RESULT",
         kinds.SIZE,
         default="64KiB",
-        description="How much of a job's result its record keeps",
+        description="The largest result that a record keeps; a larger one is not stored",
     )
     max_traceback: int = setting(
         "ASOK_MAX_TRACEBACK",
@@ -215,7 +215,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        values = dotenv_values(path)
+        # Nothing in a value is replaced: a key may hold ${...}, and systemd replaces nothing either.
+        values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{path} cannot be read: {reason}") from None

@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options
 from asok_core.client import enqueue
 from asok_core.futures import JobFuture
+from asok_core.tasks import check_runs
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +26,7 @@ class Task(Generic[P, C, R]):
     """
 
     def __init__(self, function: Callable[P, C], options: Options) -> None:
+        check_runs(function)
         functools.update_wrapper(self, function)
         self.__asok_function__ = function
         self.__asok_options__ = options
@@ -117,7 +119,7 @@ def task(
     """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
 
     ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
-    for an option that makes no sense.
+    for an invalid option, and ValueError for a generator function, of which a call runs nothing.
     """
     if function is not None:
         return Task(function, NO_OPTIONS)

@@ -48,15 +48,7 @@ class UnsignedEnvelope(EnvelopeError):
 
 
 class TaskNotFound(AsokError):
-    """There is no module or no function of the name that a job gives."""
-
-
-class InvalidTaskName(TaskNotFound):
-    """No worker has a task of the name that a job gives: it cannot name one."""
-
-
-class TaskImportFailed(AsokError):
-    """The module of a task is there, and raised an error while it was imported: its ``__cause__``."""
+    """The module or function named by a job cannot be imported here."""
 
 
 class PayloadTooLarge(AsokError, ValueError):
@@ -73,6 +65,10 @@ class JobFailed(AsokError):
 
 class JobCancelled(AsokError):
     """Raised by ``future.result()`` when the job was cancelled before it finished."""
+
+
+class ResultNotStored(AsokError):
+    """Raised by ``future.result()`` of a job that completed: its result could not be kept as it was."""
 
 
 class JobTimeout(Exception):

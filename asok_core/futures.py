@@ -18,8 +18,8 @@ class JobFuture(Future[R], Generic[R]):
 
     ``result(timeout)`` returns what the task returned. When the job failed for good it raises
     JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
-    ran in this process; JobCancelled when it was cancelled before it started; TimeoutError when it
-    is not finished in time.
+    ran in this process; JobCancelled when it was cancelled before it started; ResultNotStored
+    when it completed and its result could not be kept; TimeoutError when it is not finished in time.
     """
 
     def __init__(self, job_id: str, cancel: Callable[[str], bool]) -> None:
@@ -51,15 +51,20 @@ class JobFuture(Future[R], Generic[R]):
 
 
 class RemoteFuture(JobFuture[R]):
-    """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is."""
+    """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is.
+
+    ``function`` is the task that was enqueued: its annotations bring the result back.
+    """
 
     def __init__(
         self,
         job_id: str,
         cancel: Callable[[str], bool],
         watch: Callable[[RemoteFuture[Any]], None],
+        function: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__(job_id, cancel)
+        self.function = function
         self._watch = watch
         self._watched_in: int | None = None
         # concurrent.futures.wait() and as_completed() call no method of a future: they add

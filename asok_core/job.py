@@ -49,9 +49,10 @@ def task_name(fn: Callable[..., Any]) -> str:
 class Job:
     """What travels in an envelope. It is not changed once it is made.
 
-    ``retry_count`` is the number of retries spent so far (0 on the first attempt). ``backoff`` is the
-    base of the delay in seconds. ``postponements`` counts how often a worker could not run it and was to
-    blame for that, None for never. ``extra`` holds every key that we do not know, so that none is lost.
+    Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
+    converted back by their annotations before the task is called. ``retry_count`` is the number of
+    retries spent so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
+    ``extra`` holds every key that we do not know, so that none is lost.
     """
 
     id: str
@@ -69,7 +70,7 @@ class Job:
     hard_timeout: float | None = None
     unique: str | None = None
     request: Mapping[str, Any] | None = None
-    postponements: int | None = None
+    typed: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,21 +101,19 @@ class Job:
 
     def retried(self) -> Job:
         """The same job with one more retry spent."""
-        return replace(self, retry_count=self.retry_count + 1, postponements=None)
-
-    def postponed(self) -> Job:
-        """The same job with one more postponement, which costs no retry."""
-        return replace(self, postponements=(self.postponements or 0) + 1)
+        return replace(self, retry_count=self.retry_count + 1)
 
     def renewed(self) -> Job:
         """The same job with all its retries back, as a requeue puts it."""
-        return replace(self, retry_count=0, due_at=None, postponements=None)
+        return replace(self, retry_count=0, due_at=None)
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """The status record of a job. Times are epoch seconds; ``result`` is JSON text, ``error`` a traceback.
 
+    ``result_type`` is the annotation of the task by which ``result`` converts back, where JSON alone
+    does not carry it. ``result_error`` says why the result of a completed job is not stored.
     ``foreign`` tells that the framework wrote it as a JSON string, which holds fewer fields.
     """
 
@@ -123,6 +122,8 @@ class JobRecord:
     function: str = ""
     queue: str | None = None
     result: str | None = None
+    result_type: str | None = None
+    result_error: str | None = None
     error: str | None = None
     ts: float | None = None
     retry_count: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from asok_core.errors import MalformedEnvelope
@@ -16,25 +16,21 @@ _STANDING = (
     *("queue", "retries", "retry_count", "backoff"),
 )
 _KINDS = {(str, str, str, list, dict, str, int, int, backoff) for backoff in (int, float)}
-_OPTIONAL = (
-    "enqueued_at",
-    "due_at",
-    "timeout",
-    "hard_timeout",
-    "unique",
-    "request",
-    "postponements",
-)
-_KNOWN = frozenset(_STANDING) | frozenset(_OPTIONAL)
+_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
+_KNOWN = frozenset((*_STANDING, *_OPTIONAL, "typed"))
 
-# Made once: json.dumps and json.loads make theirs anew for each call that names an option.
-_encode = json.JSONEncoder(sort_keys=True).encode
+# Made once: json.dumps and json.loads make theirs for each call that names an option. Keys are not
+# sorted: arguments keep their order, and that of a job's own fields is set below.
+_encode = json.JSONEncoder().encode
 _raw_decode = json.JSONDecoder().raw_decode
 _quoted = json.encoder.encode_basestring_ascii
 
 
 def to_text(job: Job) -> str:
-    """The JSON text of a job: the nine keys that always stand, then ours that have a value."""
+    """The JSON text of a job: the nine keys that are always there, and ours that have a value.
+
+    These are sorted, as the framework sorts them; what is in arguments keeps its order.
+    """
     if not _plain(job):
         return _encode(_fields(job))
     # What most jobs have, put together by hand: half the time of the general way.
@@ -53,7 +49,7 @@ def _plain(job: Job) -> bool:
         job.due_at is job.timeout is job.hard_timeout is None
         and job.unique is None
         and job.request is None
-        and job.postponements is None
+        and not job.typed
         and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
         and type(job.enqueued_at) is float
         and not job.extra
@@ -66,8 +62,10 @@ def _fields(job: Job) -> dict[str, Any]:
         value = getattr(job, name)
         if value is not None:
             fields[name] = value
+    if job.typed:
+        fields["typed"] = job.typed
     fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
-    return fields
+    return dict(sorted(fields.items()))
 
 
 def from_text(text: str) -> Job:
@@ -112,7 +110,6 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
     if not 0 < len(job_id.encode()) <= LONGEST_ID:
         raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
     unique, request = fields.get("unique"), fields.get("request")
-    postponements = fields.get("postponements")
     return Job(
         job_id,
         module,
@@ -129,7 +126,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
         _number(fields.get("hard_timeout")),
         unique if isinstance(unique, str) and is_text(unique) else None,
         request if isinstance(request, dict) else None,
-        postponements if type(postponements) is int and 0 < postponements <= MAX_RETRIES else None,
+        _typed(fields["typed"]) if "typed" in fields else (),
         {} if _KNOWN.issuperset(fields) else _extra(fields),
     )
 
@@ -165,6 +162,13 @@ def _name(fields: Mapping[str, Any], key: str, default: Any = ...) -> str:
     return value
 
 
+def _typed(names: object) -> tuple[str, ...]:
+    # Without it the task would get other types than were sent.
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise MalformedEnvelope("the job's 'typed' is not a list of names")
+    return tuple(names)
+
+
 def _number(value: object) -> float | None:
     return float(value) if value is not None and finite(value) else None
 
@@ -181,16 +185,3 @@ def finite(value: object) -> TypeGuard[float]:
         return math.isfinite(value)
     except OverflowError:
         return False
-
-
-def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise TypeError that names the first argument which JSON cannot carry."""
-    for name, value in [*((f"argument {i}", v) for i, v in enumerate(args, 1)), *kwargs.items()]:
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            label = name if name.startswith("argument ") else f"argument {name!r}"
-            raise TypeError(
-                f"{label} ({type(value).__name__}) cannot be sent to Redis: {error}; "
-                "pass numbers, strings, lists and dicts, or an id that the task looks up"
-            ) from None

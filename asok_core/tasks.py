@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
+from asok_core.errors import TaskNotFound
 from asok_core.job import task_name
 
 FUNCTION_ATTRIBUTE = "__asok_function__"
@@ -34,12 +33,19 @@ def reference(task: Callable[..., Any]) -> tuple[str, str]:
     except (KeyError, TypeError):
         pass
     function = function_of(task)
-    problem = _problem(function)
+    problem = runs_nothing(function) or _problem(function)
     if problem:
         raise ValueError(f"{_shown(function)} cannot be queued on Redis: {problem}")
     names = (function.__module__, function.__name__)
     _known[task] = names
     return names
+
+
+def known_task(name: str) -> Callable[..., Any] | None:
+    """The function that a record names, if its module is imported already."""
+    module, _, function = name.rpartition(".")
+    found = getattr(sys.modules.get(module), function, None)
+    return function_of(found) if callable(found) else None
 
 
 def _shown(function: Callable[..., Any]) -> str:
@@ -64,6 +70,33 @@ def _problem(function: Callable[..., Any]) -> str | None:
     return _missing(function)
 
 
+def runs_nothing(function: Callable[..., Any]) -> str:
+    """Why a call of this function would not run it, and what to do; empty when it would."""
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & _GENERATOR_FLAGS not in _GENERATORS:
+        return ""
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004 - an object's method
+        if inspect.isasyncgenfunction(each):
+            return f"it is an async generator function, {_NOT_RUN}"
+        if inspect.isgeneratorfunction(each):
+            return f"it is a generator function, {_NOT_RUN}"
+    return ""
+
+
+# What types.coroutine makes of a generator function can be awaited, and is.
+_GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_GENERATORS = (inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR)
+_NOT_RUN = "of which a call runs nothing; loop over it in a function that returns a list or nothing"
+
+
+def check_runs(task: Callable[..., Any]) -> None:
+    """Raise ValueError when a job of this task would run nothing of it."""
+    function = function_of(task)
+    problem = runs_nothing(function)
+    if problem:
+        raise ValueError(f"{_shown(function)} cannot be a task: {problem}")
+
+
 def _missing(function: Callable[..., Any]) -> str | None:
     if "." in function.__qualname__:
         return "it belongs to a class; move it to a module-level function"
@@ -84,35 +117,25 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
     """Import the task that a job names. An object made by ``@task`` yields its function.
 
     Raises:
-        TaskNotFound: There is no such module or no such function. The message says which.
-        InvalidTaskName: Neither of them can ever be a task.
-        TaskImportFailed: The module raised an error while it was imported. The next attempt imports
-            it again.
+        TaskNotFound: The module does not import, or holds no such function. The message says which.
     """
     if function.startswith("__") or not function.isidentifier():
-        raise InvalidTaskName(f"{function!r} in module {module!r} cannot name a task")
-    if not module or module.startswith(".") or not module.isprintable():
-        raise InvalidTaskName(f"{module!r} cannot name a module")
+        raise TaskNotFound(f"{function!r} in module {module!r} cannot name a task")
+    if not module or module.startswith("."):
+        raise TaskNotFound(f"{module!r} cannot name a module")
     try:
         # Not import_module: of a module that is there already this is ten times faster.
         __import__(module)
-        found = getattr(sys.modules[module], function, None)
-    except KeyboardInterrupt:
-        raise
+        home = sys.modules[module]
     except BaseException as error:
         # A module that calls sys.exit() while it is imported must not take the worker along.
-        raise _import_error(module, error) from error
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise TaskNotFound(f"module {module!r} cannot be imported: {reason}") from error
+    found = getattr(home, function, None)
     if found is None:
         raise TaskNotFound(f"module {module!r} has no function {function!r}")
     if not callable(found):
         raise TaskNotFound(f"{module}.{function} is a {type(found).__name__}, not a function")
     return function_of(found)
-
-
-def _import_error(module: str, error: BaseException) -> TaskNotFound | TaskImportFailed:
-    """Whether the module itself is missing, or there is trouble inside it."""
-    if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
-        # A file that is written right now must be seen at the next attempt.
-        importlib.invalidate_caches()
-        return TaskNotFound(f"module {module!r} cannot be imported: {error}")
-    return TaskImportFailed(f"module {module!r} cannot be imported")

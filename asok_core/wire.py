@@ -177,12 +177,8 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     return Payload(raw, job, trust, None, _envelope(text, signature), **letter, text=text)
 
 
-def bury(
-    raw: bytes, *, failed_at: float, error: str, traceback: str = "", rejected: bool = False
-) -> bytes:
+def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> bytes:
     """The dead letter of an envelope: job text and signature as they were, and why it failed.
-
-    ``rejected`` is for a job that never began. It stays when the dead-letter queue is full.
 
     Bytes that are no envelope are kept whole under ``raw`` (``raw64`` where they are not UTF-8), so
     that nothing an operator may need is lost.
@@ -201,9 +197,6 @@ def bury(
         except UnicodeDecodeError:
             letter = {"v": VERSION, "raw64": base64.b64encode(raw).decode()}
     letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
-    if rejected:
-        # Last: push_dead in places.lua knows it by the end of the text.
-        letter["rejected"] = True
     return json.dumps(letter).encode()
 
 
@@ -216,7 +209,8 @@ def changed_text(payload: Payload, **changes: Any) -> str:
     try:
         fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
         fields |= changes
-        return json.dumps({k: v for k, v in fields.items() if v is not None}, sort_keys=True)
+        # Its own keys are sorted, as in every job text; what is in arguments keeps its order.
+        return json.dumps({k: fields[k] for k in sorted(fields) if fields[k] is not None})
     except RecursionError:
         raise MalformedEnvelope("it is nested too deeply") from None
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from asok_console.commands.env_file import read_otherwise
 from asok_console.commands.new_file import write_new
 from asok_console.commands.unit import WorkerUnit
 from asok_core.config import Settings
@@ -19,15 +20,6 @@ from asok_core.errors import UsageError
 
 FOLDER = Path("deployment")
 ENVIRONMENTS = (".venv", "venv", "env")
-
-_READ_OTHERWISE = re.compile(
-    r"""\s* (?:
-        export \s
-        | [^#;\s=][^=]* = \s* (?: [^"'\s].*\s\# | [^']*\$\{ | [^"'\s]*\\ )
-    )""",
-    re.VERBOSE,
-)
-"""A line of a ``.env`` file that systemd and python-dotenv read in two ways."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,16 +156,15 @@ def _notes(unit: WorkerUnit) -> Iterator[str]:
     if unit.user == "root":
         yield "The worker would run as root; name another user with --user."
     try:
-        lines = unit.env_file.read_text(encoding="utf-8").splitlines()
+        text = unit.env_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         yield f"{unit.env_file} is not there yet: `asok init` makes one."
         return
     except (OSError, UnicodeDecodeError) as error:
         yield f"{unit.env_file} cannot be read: {error}"
         return
-    for number, line in enumerate(lines, 1):
-        if _READ_OTHERWISE.match(line):
-            yield (
-                f"{unit.env_file}, line {number}: systemd reads this otherwise; it knows no "
-                "`export`, no comment behind a value and no ${...}, and takes \\ for an escape."
-            )
+    if names := read_otherwise(text):
+        yield (
+            f"{unit.env_file}: systemd reads {', '.join(names)} otherwise than asok; put the value in "
+            "single quotes, with no `export` before and no comment behind it, and no \\ or ' in it."
+        )

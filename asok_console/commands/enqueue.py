@@ -10,12 +10,12 @@ import time
 from typing import Any
 
 from asok_console.commands.documents import write_json
+from asok_core.codec import check_arguments
 from asok_core.config import Settings
 from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, Job, new_id
-from asok_core.job_text import check_arguments
 from asok_core.setting import parse_queue_name, shown
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
@@ -97,8 +97,12 @@ def job_of(args: argparse.Namespace) -> Job:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except json.JSONDecodeError:
         return text
+    except RecursionError:
+        raise UsageError(f"an argument is nested too deeply: {shown(text)}") from None
+    except ValueError as error:
+        raise UsageError(f"{shown(text)} cannot be read as JSON: {error}") from None
 
 
 def _queue(name: str) -> str:

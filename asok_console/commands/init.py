@@ -17,8 +17,9 @@ FILE = Path(".env")
 GIVEN = {"ASOK_QUEUE_BACKEND": "redis"}
 """What a project with workers sets; everything else stands there as a comment."""
 HEAD = """\
-# Settings of the background jobs. The environment stands over this file. systemd reads it too:
-# no `export`, and no comment behind a value."""
+# Settings of the background jobs. Environment variables take precedence. Nothing in a value is
+# replaced, ${...} neither. systemd reads the same if there is no `export`, no comment behind a
+# value, and single quotes around a value that holds spaces, quotes, # or $."""
 WIDTH = 100
 
 

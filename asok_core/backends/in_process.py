@@ -12,13 +12,14 @@ from typing import Any
 from asok_core import attempt, cancellation, hooks
 from asok_core.calls import Call
 from asok_core.clock import now
+from asok_core.codec import Result, encode_result
 from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.futures import JobFuture
 from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
-from asok_core.tasks import function_of
+from asok_core.tasks import check_runs, function_of
 
 logger = logging.getLogger("asok.background")
 
@@ -50,7 +51,7 @@ class LocalJob:
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.stop = cancellation.Stop()
-        self.result: str | None = None
+        self.result = Result()
         self.error: str | None = None
 
     def record(self) -> JobRecord:
@@ -60,7 +61,9 @@ class LocalJob:
             status=self.status,
             function=self.job.task,
             queue=self.job.queue,
-            result=self.result,
+            result=self.result.text or None,
+            result_type=self.result.type or None,
+            result_error=self.result.problem or None,
             error=self.error,
             ts=self.ts,
             retry_count=self.job.retry_count,
@@ -90,7 +93,11 @@ class JobStore:
         self._unique: dict[str, LocalJob] = {}
 
     def add(self, call: Call) -> tuple[LocalJob, bool]:
-        """The job of a call, and whether it is new: a ``unique`` key may name one that is there."""
+        """The job of a call, and whether it is new: a ``unique`` key may name one that is there.
+
+        Raises ValueError for a function of which a call would run nothing.
+        """
+        check_runs(call.function)
         with self.lock:
             key = call.options.unique
             if key is not None and key in self._unique:
@@ -153,7 +160,7 @@ class JobStore:
                 self._stopped(job, error)
                 return None
             return self._failed(job, context, error)
-        self._completed(job, context, result)
+        self._completed(job, call, context, result)
         return None
 
     def _stopped(self, job: LocalJob, error: JobCancelled) -> None:
@@ -166,10 +173,11 @@ class JobStore:
         hooks.call_before(job)
         return attempt.run(function_of(call.function), call.args, call.kwargs, job.timeout)
 
-    def _completed(self, job: LocalJob, context: Context, result: object) -> None:
-        text = attempt.result_text(result, self._settings.max_result)
+    def _completed(self, job: LocalJob, call: Call, context: Context, result: object) -> None:
+        # The record is as it would be on Redis; the future has the object itself.
+        kept = encode_result(function_of(call.function), result, self._settings.max_result)
         with self.lock:
-            job.result = text
+            job.result = kept
             self._finish(job, Status.COMPLETED)
         context.run(hooks.call_after, job.job, result)
         job.future.set_result(result)

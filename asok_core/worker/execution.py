@@ -11,29 +11,14 @@ from typing import Any
 
 from asok_core import attempt, cancellation, hooks
 from asok_core.backends.redis.consuming.consumer import Claim, Outcome, Start, Verb
+from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
-from asok_core.errors import (
-    AsokError,
-    BadSignature,
-    EnvelopeError,
-    InvalidTaskName,
-    JobCancelled,
-    TaskImportFailed,
-    TaskNotFound,
-)
+from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound
 from asok_core.job import Job
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
 from asok_core.wire import Keyring, bury, peek, seal, unseal
-from asok_core.worker.breaker import (
-    LIMIT,
-    Breaker,
-    Check,
-    exhausted,
-    is_exhausted_still,
-    postponement,
-)
 
 logger = logging.getLogger("asok.worker")
 
@@ -59,15 +44,13 @@ class Held:
 class Execution:
     """Runs claimed jobs and says how they ended. Shared by all threads of a process.
 
-    Its state is ``offset``, the seconds that the server's clock is ahead of ours, and ``breaker``,
-    which knows whether a fault is the job's own.
+    It holds no state but ``offset``, the seconds that the server's clock is ahead of ours.
     """
 
     settings: Settings
     keyring: Keyring
     log_arguments: bool = False
     offset: float = 0.0
-    breaker: Breaker = field(default_factory=Breaker)
     policy: RetryPolicy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,8 +64,6 @@ class Execution:
         """Verify and read the envelope; an outcome at once when it must not run."""
         try:
             held.job = unseal(held.claim.envelope, self.keyring)
-        except BadSignature as error:
-            return self._bad_signature(held, error)
         except EnvelopeError as error:
             logger.error("Rejected a job on %s: %s", held.claim.queue, error)
             return self._rejected(held, f"{type(error).__name__}: {error}")
@@ -102,18 +83,10 @@ class Execution:
             function = resolve(job.module, job.function)
             request = restored(job.request)
         except TaskNotFound as error:
-            self.breaker.passes(Check.SIGNATURE)
-            invalid = isinstance(error, InvalidTaskName)
-            if invalid or self.breaker.fails(Check.IMPORT, str(error)):
-                return self._failed(held, job, error, 0.0)
-            line = _one_line(error)
-            return self._postponed(held, job, 0.0, line=line, trace=line)
-        except TaskImportFailed as error:
-            return self._import_failed(held, job, error)
+            logger.error("Job %s cannot run: %s", job.id, error)
+            return self._dead(held, job, f"{type(error).__name__}: {error}", "", 0.0)
         except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
-            return self._raised(held, job, error, 0.0)
-        if not self.breaker.clean:
-            self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
+            return self._failed(held, job, error, 0.0)
         with request:
             return self._attempt(held, job, function)
 
@@ -121,20 +94,24 @@ class Execution:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
-            result = attempt.run(function, job.args, job.kwargs, job.timeout)
+            args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
+            result = attempt.run(function, args, kwargs, job.timeout)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
             if isinstance(error, JobCancelled) and held.stop.asked:
                 self._log(logging.INFO, "cancelled", job, ran, str(error))
                 return self._outcome("cancel", held, job, ran)
-            return self._raised(held, job, error, ran)
+            return self._failed(held, job, error, ran)
         ran = time.perf_counter() - before
-        if not self.breaker.clean:
-            self.breaker.passes(Check.RESOURCES)
         hooks.call_after(job, result)
-        text = attempt.result_text(result, self.settings.max_result)
-        self._log(logging.DEBUG, "completed", job, ran)
-        return self._outcome("complete", held, job, ran, result=text)
+        kept = encode_result(function, result, self.settings.max_result)
+        if kept.problem:
+            self._log(logging.WARNING, f"completed, {kept.problem}", job, ran)
+        else:
+            self._log(logging.DEBUG, "completed", job, ran)
+        outcome = self._outcome("complete", held, job, ran, result=kept.text)
+        outcome.result_type, outcome.result_error = kept.type, kept.problem
+        return outcome
 
     def start(self, held: Held) -> Start:
         """What Redis is told of a job that has begun."""
@@ -164,105 +141,36 @@ class Execution:
         retrying = job.retry_count < job.retries
         hooks.call_failure(job, error, retrying)
         line = _one_line(error)
-        missing = isinstance(error, TaskNotFound)
-        trace = line if missing else attempt.traceback_text(error, self.settings.max_traceback)
+        trace = attempt.traceback_text(error, self.settings.max_traceback)
         if not retrying:
             self._log(logging.ERROR, "failed", job, ran, line)
-            verb: Verb = "reject" if missing else "fail"
-            return self._dead(held, job, ran, verb=verb, line=line, trace=trace)
+            return self._dead(held, job, line, trace, ran)
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
         again = replace(job.retried(), due_at=round(self.now() + delay, 6))
         self._log(logging.WARNING, f"retries in {delay:g} s", job, ran, line)
         try:
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
-            line = f"{line} (and cannot be retried: {problem})"
-            return self._dead(held, job, ran, line=line, trace=trace)
+            return self._dead(held, job, f"{line} (and cannot be retried: {problem})", trace, ran)
         outcome = self._outcome("retry", held, again, ran, error=trace)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
         return outcome
 
-    def _raised(self, held: Held, job: Job, error: BaseException, ran: float) -> Outcome:
-        found = exhausted(error)
-        if found is None:
-            return self._failed(held, job, error, ran)
-        certain = is_exhausted_still(found)
-        if self.breaker.fails(Check.RESOURCES, _one_line(found), certain=certain):
-            return self._failed(held, job, error, ran)
-        trace = attempt.traceback_text(error, self.settings.max_traceback)
-        return self._postponed(held, job, ran, line=_one_line(error), trace=trace)
-
-    def _import_failed(self, held: Held, job: Job, error: TaskImportFailed) -> Outcome:
-        self.breaker.passes(Check.SIGNATURE)
-        cause = error.__cause__ or error
-        line = f"{error}: {_one_line(cause)}"
-        found = exhausted(cause)
-        if found is not None and is_exhausted_still(found):
-            self.breaker.fails(Check.RESOURCES, _one_line(found), certain=True)
-        else:
-            self.breaker.fails(Check.IMPORT, line)
-        trace = attempt.traceback_text(cause, self.settings.max_traceback)
-        return self._postponed(held, job, 0.0, line=line, trace=trace)
-
-    def _bad_signature(self, held: Held, error: BadSignature) -> Outcome:
-        line = f"{type(error).__name__}: {error}"
-        job = peek(held.claim.envelope).job
-        if job is None:
-            # Whatever key it was signed with.
-            return self._rejected(held, line)
-        count = self.breaker.faults(Check.SIGNATURE) + 1
-        reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
-        if self.breaker.fails(Check.SIGNATURE, reason):
-            logger.error("Rejected a job on %s: %s", held.claim.queue, error)
-            return self._rejected(held, line)
-        # Signed by somebody else: not a byte of it may change.
-        moved, delay = held.claim.envelope, postponement(min(count, LIMIT))
-        self._log(logging.WARNING, f"postponed for {delay:g} s", job, 0.0, line)
-        outcome = self._delayed(held, job, 0.0, moved=moved, delay=delay, trace=line)
-        # Nor may it take a unique key of another job.
-        outcome.started_at = outcome.unique = ""
-        return outcome
-
-    def _postponed(self, held: Held, job: Job, ran: float, *, line: str, trace: str) -> Outcome:
-        """The outcome of a job that is not to blame for what happened: later, at no charge."""
-        again = job.postponed()
-        delay = postponement(again.postponements or 1)
-        again = replace(again, due_at=round(self.now() + delay, 6))
-        try:
-            moved = seal(again, self.keyring)
-        except (AsokError, TypeError, ValueError, RecursionError):
-            moved = held.claim.envelope
-        self._log(logging.WARNING, f"postponed for {delay:g} s", job, ran, line)
-        return self._delayed(held, job, ran, moved=moved, delay=delay, trace=trace)
-
-    def _delayed(
-        self, held: Held, job: Job, ran: float, *, moved: bytes, delay: float, trace: str
-    ) -> Outcome:
-        outcome = self._outcome("postpone", held, job, ran, error=trace)
-        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
-        return outcome
-
-    def _dead(
-        self, held: Held, job: Job, ran: float, *, line: str, trace: str, verb: Verb = "fail"
-    ) -> Outcome:
-        outcome = self._outcome(verb, held, job, ran, error=trace)
+    def _dead(self, held: Held, job: Job, line: str, trace: str, ran: float) -> Outcome:
+        outcome = self._outcome("fail", held, job, ran, error=trace or line)
         outcome.moved = bury(
-            held.claim.envelope,
-            failed_at=self.now(),
-            error=line,
-            traceback=trace,
-            rejected=verb == "reject",
+            held.claim.envelope, failed_at=self.now(), error=line, traceback=trace or line
         )
         return outcome
 
     def _rejected(self, held: Held, line: str) -> Outcome:
         job = peek(held.claim.envelope).job
-        if job is not None:
-            return self._dead(held, job, 0.0, verb="reject", line=line, trace=line)
-        dead = bury(
-            held.claim.envelope, failed_at=self.now(), error=line, traceback=line, rejected=True
-        )
-        return Outcome("reject", held.claim, moved=dead, error=line)
+        letter = bury(held.claim.envelope, failed_at=self.now(), error=line, traceback=line)
+        if job is None:
+            return Outcome("fail", held.claim, moved=letter, error=line)
+        outcome = self._outcome("fail", held, job, 0.0, error=line)
+        outcome.moved = letter
+        return outcome
 
     def _outcome(
         self, verb: Verb, held: Held, job: Job, ran: float, *, result: str = "", error: str = ""

@@ -39,8 +39,6 @@ logger = logging.getLogger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
-WORN = 75
-"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 class Process:
@@ -79,11 +77,10 @@ class Process:
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
-        while dispatcher.open and not dispatcher.worn:
+        while dispatcher.open:
             self._persist(dispatcher.turn)
-        worn = dispatcher.worn
         self._drain()
-        return WORN if worn else 0
+        return 0
 
     def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._alarm.order("drain")

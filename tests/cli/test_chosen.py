@@ -55,6 +55,10 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
         (("dlq", "requeue", "--all", "--args", "[]", "--yes"), "one --id"),
         (("dlq", "requeue", "--id", "x", "--args", "{}", "--yes"), "must be a list"),
         (("dlq", "requeue", "--id", "x", "--kwargs", "{", "--yes"), "is no JSON"),
+        (
+            ("dlq", "requeue", "--id", "x", "--args", "[[NaN]]", "--kwargs", "{}", "--yes"),
+            "argument 1: [0] is nan, which JSON cannot carry",
+        ),
         (("dlq", "export", "--id", "x", "--filter", "y"), "not both"),
         (("worker", "stop", "nobody"), "there is no worker 'nobody'"),
     ],

@@ -250,6 +250,23 @@ class TestQueues:
 
 
 class TestJobs:
+    def test_a_result_is_shown_as_it_is_stored(self, bench: Bench, asok: Asok) -> None:
+        lost, kept = bench.job(), bench.job()
+        why = "result not stored: it is a set, which JSON cannot carry; return a list"
+        for job, fields in (
+            (lost, {"result": "", "result_error": why}),
+            (kept, {"result": '{"z": 1, "a": 2}', "result_type": "tuple[int, str]"}),
+        ):
+            key = "asok:job:" + job.id
+            bench.client.hset(key, mapping={"status": "completed", **fields})
+            bench.client.expire(key, 60)
+        told = asok("job", "show", lost.id, "--json").document
+        assert (told["result"], told["result_error"]) == (None, why)
+        assert f"result      {why}" in asok("job", "show", lost.id).out
+        told = asok("job", "show", kept.id, "--json").document
+        assert (told["result_type"], list(told["result"])) == ("tuple[int, str]", ["z", "a"])
+        assert 'result      {"z": 1, "a": 2}' in asok("job", "show", kept.id).out
+
     def test_show_a_job(self, bench: Bench, asok: Asok) -> None:
         job = bench.job(kwargs={"to": "a\x1b[31m"})
         bench.die(job)
@@ -264,6 +281,7 @@ class TestJobs:
         page = asok("job", "show", job.id).out
         assert "shop.mail" in page
         assert "\x1b" not in page
+        assert (told["result"], told["result_type"], told["result_error"]) == (None, None, None)
         ran = asok("job", "show", "nobody")
         assert ran.code == 1
         assert "there is no job 'nobody'" in ran.err
@@ -329,7 +347,11 @@ class TestEnqueue:
         [
             (("shop.mail",), "not MODULE:FUNCTION"),
             (("a:b", "x=1", "2"), "behind a NAME=VALUE"),
-            (("a:b", "NaN"), "cannot be sent"),
+            (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
+            (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
+            (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 200 levels deep"),
+            (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
+            (("a:b", "n=" + "1" * 5000), "cannot be read as JSON: Exceeds the limit"),
             (("a:b", "--retries", "-1"), "--retries"),
             (("a:b", "--delay", "soon"), "--delay"),
             (("a:b", "--queue", "x,y"), "--queue"),

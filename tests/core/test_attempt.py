@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,11 +10,6 @@ import pytest
 from asok_core import attempt
 from asok_core.errors import JobTimeout
 from tests.core import sample_tasks
-
-
-class Stubborn:
-    def __repr__(self) -> str:
-        raise RuntimeError("no repr for you")
 
 
 class StubbornError(Exception):
@@ -95,28 +89,6 @@ def test_a_timeout_never_strikes_after_its_task() -> None:
     for thread in threads:
         thread.join()
     assert stray == []
-
-
-@pytest.mark.parametrize(
-    ("result", "text"),
-    [
-        (None, "null"),
-        ({"a": [1, "é"]}, '{"a": [1, "\\u00e9"]}'),
-        (float("nan"), '"nan"'),
-        ({1, 2}, '"{1, 2}"'),
-        (Stubborn(), '"<Stubborn>"'),
-    ],
-)
-def test_any_result_is_kept_as_json(result: object, text: str) -> None:
-    assert attempt.result_text(result, 1000) == text
-
-
-def test_a_large_result_is_cut_and_stays_json() -> None:
-    text = attempt.result_text(["x" * 1000], 100)
-    kept = json.loads(text)
-    assert kept.startswith('["xxx')
-    assert kept.endswith("(cut)")
-    assert len(text) <= 110
 
 
 def test_a_long_traceback_keeps_its_end() -> None:

@@ -45,7 +45,7 @@ def test_importing_the_package_loads_neither_redis_nor_textual_nor_asyncio() -> 
         """
         import sys
         import asok_core
-        loaded = {"redis", "textual", "rich", "asyncio", "concurrent.futures", "logging"}
+        loaded = {"redis", "textual", "rich", "asyncio", "concurrent.futures", "logging", "msgspec"}
         assert not loaded & set(sys.modules), loaded & set(sys.modules)
         """
     )
@@ -60,7 +60,8 @@ def test_a_local_job_loads_neither_redis_nor_textual() -> None:
         future = background(max, 3, 4)
         assert future.result(30) == 4
         assert get_job(future.job_id).status == "completed"
-        assert not {"redis", "textual", "rich"} & set(sys.modules)
+        assert background(sorted, [2, 1]).result(30) == [1, 2]
+        assert not {"redis", "textual", "rich", "msgspec"} & set(sys.modules)
         """
     )
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,8 @@ async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_d
         await hand.sees("✓ the same as before")
         assert isinstance(hand.app.screen, EditArguments)
         editor = hand.app.screen.query_one(TextArea)
+        editor.text = editor.text.replace("4711", "4711.0")
+        await hand.sees("✓ valid, changed")
         editor.text = '{"args": ["grace@example.org"'
         await hand.sees("✗ line 1")
         await hand.press("ctrl+s")
@@ -46,6 +48,8 @@ async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_d
         ('{"kwargs": []}', '"kwargs" must be an object'),
         ('{"arg": []}', "it must be"),
         ("{", "line 1, column 2"),
+        ('{"args": [{"a": [NaN]}]}', "argument 1: a[0] is nan, which JSON cannot carry"),
+        ('{"kwargs": {"n": ' + "1" * 5000 + "}}", "Exceeds the limit"),
     ],
 )
 def test_what_is_no_argument_list_is_told(text: str, told: str) -> None:

@@ -35,6 +35,20 @@ async def test_every_attempt_is_told_with_its_wait_and_its_end(
         assert "no times of them" not in hand.screen()
 
 
+async def test_a_result_that_is_not_stored_is_shown_as_such(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.recent(redis_client, 1)
+    why = "result not stored: it is a set, which JSON cannot carry; return a list"
+    redis_client.hset(KEYS.job(seed.job_id(7000)), mapping={"result": "", "result_error": why})
+    async with open_console(size=(130, 40)) as hand:
+        await hand.press("4")
+        await hand.sees("result not stored: it is a set")
+        await hand.press("enter")
+        await hand.sees(f"│ {why}")
+        assert hand.screen().count("Result") == 1
+
+
 async def test_attempts_that_redis_does_not_know_are_not_made_up(
     redis_client: redis.Redis, open_console: Open
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from asok_console.commands import bulk
 from asok_console.commands.dlq.purge import AFTERMATH
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.codec import check_arguments
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound, UsageError
 from asok_core.inspector import on_redis, open_reader
@@ -26,6 +27,10 @@ def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
     (key,) = args.id
     given = _given(args.args, "--args", list), _given(args.kwargs, "--kwargs", dict)
     positional, named = given if None not in given else _filled(args, settings, key, *given)
+    try:
+        check_arguments(positional, named)
+    except TypeError as error:
+        raise UsageError(str(error)) from None
 
     def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
         return operator.edit(key, positional, named, trust=args.trust)

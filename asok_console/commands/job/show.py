@@ -64,6 +64,8 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "crashes": detail.crashes,
         "trust": str(detail.payload.trust) if detail.payload else None,
         "result": _result(record.result if record else None),
+        "result_type": record.result_type if record else None,
+        "result_error": record.result_error if record else None,
         "error": (detail.payload.traceback or detail.payload.error if detail.payload else None)
         or (record.error if record else None),
     }
@@ -94,6 +96,8 @@ def _lines(detail: JobDetail) -> list[str]:
         lines.append(f"{'crashes':<12}{detail.crashes}")
     if document["result"] is not None:
         lines.append(f"{'result':<12}{plain_json(document['result'], limit=LONGEST)}")
+    if document["result_error"]:
+        lines.append(f"{'result':<12}{safe(document['result_error'], LONGEST)}")
     if document["error"]:
         lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
     return lines

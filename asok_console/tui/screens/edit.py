@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static, TextArea
 
 from asok_console.present.text import safe
+from asok_core.codec import check_arguments
 from asok_core.job import Job
 
 Arguments = tuple[list[Any], dict[str, Any]]
@@ -68,7 +69,8 @@ class EditArguments(ModalScreen[Arguments]):
 
     def _check(self) -> None:
         self._changed, problem = read_arguments(self.query_one(TextArea).text)
-        same = self._changed == (list(self._job.args), dict(self._job.kwargs))
+        # As text: in Python 1, 1.0 and true are equal, and so are keys in any order.
+        same = json.dumps(self._changed) == json.dumps((self._job.args, dict(self._job.kwargs)))
         good = "✓ the same as before" if same else "✓ valid, changed"
         line = f"✗ {problem}" if problem else good
         self.query_one("#verdict", Static).update(Content(safe(line, 200)))
@@ -85,9 +87,16 @@ def read_arguments(text: str) -> tuple[Arguments | None, str]:
         return None, str(error)
     if not isinstance(value, dict) or value.keys() - {"args", "kwargs"}:
         return None, 'it must be {"args": [...], "kwargs": {...}}'
-    args, kwargs = value.get("args", []), value.get("kwargs", {})
+    return _checked(value.get("args", []), value.get("kwargs", {}))
+
+
+def _checked(args: Any, kwargs: Any) -> tuple[Arguments | None, str]:
     if not isinstance(args, list):
         return None, '"args" must be a list'
     if not isinstance(kwargs, dict):
         return None, '"kwargs" must be an object'
+    try:
+        check_arguments(args, kwargs)
+    except TypeError as error:
+        return None, str(error)
     return (args, kwargs), ""

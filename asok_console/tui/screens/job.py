@@ -187,7 +187,8 @@ class JobScreen(Operates, Screen[None]):
             "error": error,
             "traceback": error if error and "\n" in error.strip() else None,
             "arguments": {"args": list(job.args), "kwargs": dict(job.kwargs)} if job else None,
-            "result": record.result if record and record.result not in (None, "null") else None,
+            "result": _result(record),
+            "result_error": record.result_error if record else None,
             "raw": payload.raw.decode(errors="replace") if payload and not job else None,
         }
 
@@ -239,6 +240,10 @@ class JobScreen(Operates, Screen[None]):
             self.console.copy(payload.raw.decode(errors="replace"), "raw JSON")
 
 
+def _result(record: JobRecord | None) -> str | None:
+    return record.result if record and record.result not in (None, "null") else None
+
+
 _SECTIONS = (
     ("error", "Error"),
     ("facts", ""),
@@ -246,6 +251,7 @@ _SECTIONS = (
     ("offers", "What can be done"),
     ("arguments", "Arguments"),
     ("result", "Result"),
+    ("result_error", "Result"),
     ("traceback", "Traceback"),
     ("raw", "As it stands in Redis"),
 )

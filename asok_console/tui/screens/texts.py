@@ -24,6 +24,8 @@ def rendered(name: str, source: object) -> Content:
         return Content("")
     if name == "error":
         return _failure(str(source))
+    if name == "result_error":
+        return Content.styled(safe(str(source), SHOWN), "$tone-warn")
     if name == "traceback":
         return _coloured(_bounded(safe_block(str(source), SHOWN).rstrip()), "pytb")
     if isinstance(source, str):

@@ -59,6 +59,8 @@ def _outcome_cell(row: Row, _now: float) -> Cell:
         return ""
     if record.error:
         return last_line(record.error), "bad"
+    if record.result_error:
+        return record.result_error, "warn"
     return (record.result or "", "dim") if record.result not in (None, "null") else ""
 
 

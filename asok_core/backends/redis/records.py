@@ -81,6 +81,8 @@ def _record(
         function=str(fields.get("function") or ""),
         queue=_optional(fields.get("queue")),
         result=_optional(fields.get("result")),
+        result_type=_optional(fields.get("result_type")),
+        result_error=_optional(fields.get("result_error")),
         error=_optional(fields.get("error")),
         ts=_number(fields.get("ts")),
         retry_count=_whole(fields.get("retry_count")),

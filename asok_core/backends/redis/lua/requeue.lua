@@ -28,7 +28,8 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
   write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
     'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
   if id ~= '' then
-    redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result')
+    redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result',
+      'result_type', 'result_error')
     crashes[#crashes + 1] = ns .. ':crashes:' .. id
   end
   queues[queue] = true

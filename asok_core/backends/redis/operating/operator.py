@@ -24,8 +24,8 @@ from asok_core.backends.redis.operating.verdicts import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.codec import check_arguments
 from asok_core.errors import UsageError
-from asok_core.job_text import check_arguments
 from asok_core.states import Place
 
 

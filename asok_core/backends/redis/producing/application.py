@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,16 @@ from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.roles import Scope
 from asok_core.calls import Call
 from asok_core.clock import now
+from asok_core.codec import check_values, encode_arguments
 from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id, new_ids
-from asok_core.job_text import check_arguments
+from asok_core.plain import is_plain
 from asok_core.states import Place, Status
-from asok_core.tasks import reference
+from asok_core.tasks import function_of, reference
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.operating.operator import RedisOperator
-
-_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 class RedisBackend:
@@ -37,18 +36,19 @@ class RedisBackend:
 
         Raises:
             ValueError: The function is none that a worker can import.
-            TypeError: An argument cannot be sent; the message names it.
+            TypeError: An argument would not arrive as it is; the message names it.
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        job = _job(call, new_id(), now(), context.snapshot())
+        job = _job(call, new_id(), now(), _request())
         made: list[JobFuture[Any]] = []
-        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job.id)))
-        return made[-1] if new else self._future(self._holder(job))
+        function = function_of(call.function)
+        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job.id, function)))
+        return made[-1] if new else self._future(self._holder(job), function)
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
-        moment, request = now(), context.snapshot()
+        moment, request = now(), _request()
         ids = new_ids(len(calls))
         jobs = [
             _job(call, job_id, moment, request) for call, job_id in zip(calls, ids, strict=True)
@@ -56,16 +56,19 @@ class RedisBackend:
         futures: list[JobFuture[Any]] = []
 
         def make_futures() -> None:
-            futures[:] = (self._future(job.id) for job in jobs)
+            futures[:] = (
+                self._future(job.id, function_of(call.function))
+                for job, call in zip(jobs, calls, strict=True)
+            )
 
         flags = self._producer.enqueue(jobs, make_futures)
         return [
-            future if new else self._future(self._holder(job))
-            for future, job, new in zip(futures, jobs, flags, strict=True)
+            future if new else self._future(self._holder(job), function_of(call.function))
+            for future, job, call, new in zip(futures, jobs, calls, flags, strict=True)
         ]
 
-    def _future(self, job_id: str) -> RemoteFuture[Any]:
-        return RemoteFuture(job_id, self.cancel, self._watcher.watch)
+    def _future(self, job_id: str, function: Callable[..., Any]) -> RemoteFuture[Any]:
+        return RemoteFuture(job_id, self.cancel, self._watcher.watch, function)
 
     def _holder(self, job: Job) -> str:
         # When it has finished this very moment, nobody runs the call: its record says so.
@@ -112,14 +115,19 @@ class RedisBackend:
         return True
 
 
+def _request() -> dict[str, Any] | None:
+    request = context.snapshot()
+    if request is not None:
+        check_values("what a dump hook adds:", request)
+    return request
+
+
 def _job(call: Call, job_id: str, moment: float, request: dict[str, Any] | None) -> Job:
     names = reference(call.function)
-    _check(call.args, call.kwargs)
-    return call.job(job_id, names, moment, request)
-
-
-def _check(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    for value in (*args, *kwargs.values()):
-        if type(value) not in _PLAIN:
-            check_arguments(args, kwargs)
-            return
+    job = call.job(job_id, names, moment, request)
+    for value in (*job.args, *job.kwargs.values()):
+        if not is_plain(value):
+            sent = encode_arguments(function_of(call.function), job.args, job.kwargs)
+            job.args, job.kwargs, job.typed = sent
+            break
+    return job

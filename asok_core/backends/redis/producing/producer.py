@@ -73,8 +73,8 @@ class RedisProducer:
         try:
             text = to_text(job)
         except (TypeError, ValueError, RecursionError) as error:
-            # The arguments were looked at before.
-            raise TypeError(f"what a dump hook adds cannot be sent to Redis: {error}") from None
+            # Arguments were looked at before; what is left is a call from too deep inside the program.
+            raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
         size = envelope_size(text)
         if size > self._max_payload:
             raise PayloadTooLarge(

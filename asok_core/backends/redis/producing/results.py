@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import json
 import logging
 import os
 import select
@@ -23,10 +22,20 @@ from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
 from asok_core.backends.redis.explanations import told
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_records
-from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, Refused, Unreachable
+from asok_core.codec import decode_result
+from asok_core.errors import (
+    AsokError,
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    Refused,
+    ResultNotStored,
+    Unreachable,
+)
 from asok_core.futures import RemoteFuture
-from asok_core.job import JobRecord
+from asok_core.job import JobRecord, task_name
 from asok_core.states import FINAL, Status
+from asok_core.tasks import known_task
 
 logger = logging.getLogger("asok.background")
 
@@ -170,15 +179,27 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
             )
         )
     elif record.status == Status.COMPLETED:
-        try:
-            future.set_result(json.loads(record.result or "null"))
-        except (ValueError, RecursionError):
-            # Another program's record; its text is all there is.
-            future.set_result(record.result)
+        _settle_result(future, record)
     elif record.status == Status.CANCELLED:
         future.set_exception(JobCancelled(f"job {future.job_id} was cancelled before it started"))
     else:
         future.set_exception(JobFailed((record.error or "the job failed").strip()))
+
+
+def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
+    if record.result_error:
+        told = f"job {future.job_id} ({record.function}) completed; {record.result_error}"
+        future.set_exception(ResultNotStored(told))
+        return
+    # Of a unique job that was there before, the task may be another one.
+    named = record.function == task_name(future.function) if future.function else False
+    function = future.function if named else known_task(record.function)
+    try:
+        result = decode_result(function, record.result or "null", record.result_type or "")
+    except AsokError as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 def _ready(sources: Iterable[Any], timeout: float) -> set[int]:

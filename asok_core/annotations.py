@@ -1,0 +1,126 @@
+"""The annotations of a task, each evaluated by itself and only when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+NOTHING = inspect.Parameter.empty
+"""Stands for an annotation that is not there."""
+
+_AWAITED = (Awaitable, Coroutine, asyncio.Future, asyncio.Task, concurrent.futures.Future)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """An evaluated annotation; ``problem`` says why it could not be evaluated."""
+
+    type: Any = NOTHING
+    problem: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is an annotation, and it could be evaluated."""
+        return self.type is not NOTHING
+
+    def needed(self) -> Hint:
+        """This hint, if it is usable. Raises TypeError that says why it is not."""
+        if not self.usable:
+            raise TypeError(self.problem or "there is no annotation")
+        return self
+
+    def __str__(self) -> str:
+        if not self.usable:
+            return "(none)"
+        if isinstance(self.type, type) and not typing.get_args(self.type):
+            return self.type.__qualname__
+        return str(self.type).replace("typing.", "")[:200]
+
+
+class Annotations:
+    """Parameters and result of a function, as its author annotated them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            signature = inspect.Signature()  # a function in C that says nothing about itself
+        # Not the function itself: the cache below would keep it alive.
+        owner = inspect.unwrap(function)
+        self._scope: dict[str, Any] = getattr(owner, "__globals__", {})
+        self._type_params = getattr(owner, "__type_params__", ())
+        self._parameters = signature.parameters
+        self._returns = signature.return_annotation
+        self._positional = [
+            each
+            for each in self._parameters.values()
+            if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        ]
+        self._hints: dict[str, Hint] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of all parameters."""
+        return self._parameters.keys()
+
+    def parameter(self, place: int | str) -> inspect.Parameter | None:
+        """The parameter that takes the positional argument at an index, or a keyword argument."""
+        if isinstance(place, int):
+            if place < len(self._positional):
+                return self._positional[place]
+            return self._variable(inspect.Parameter.VAR_POSITIONAL)
+        found = self._parameters.get(place)
+        if found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY):
+            return found
+        return self._variable(inspect.Parameter.VAR_KEYWORD)
+
+    def _variable(self, kind: Any) -> inspect.Parameter | None:
+        return next((each for each in self._parameters.values() if each.kind is kind), None)
+
+    def hint(self, parameter: inspect.Parameter) -> Hint:
+        """The annotation of a parameter."""
+        if parameter.name not in self._hints:
+            self._hints[parameter.name] = self._evaluated(parameter.annotation)
+        return self._hints[parameter.name]
+
+    @cached_property
+    def result(self) -> Hint:
+        """The annotation of what the task returns, or of what that is awaited to."""
+        hint = self._evaluated(self._returns)
+        while typing.get_origin(hint.type) in _AWAITED:
+            hint = Hint(typing.get_args(hint.type)[-1])
+        return hint
+
+    def _evaluated(self, annotation: Any) -> Hint:
+        if annotation is NOTHING:
+            return Hint()
+        # One at a time: one that names what only type checkers import must not spoil the others.
+        holder = SimpleNamespace(
+            __annotations__={"it": annotation}, __type_params__=self._type_params
+        )
+        try:
+            return Hint(typing.get_type_hints(holder, self._scope, include_extras=True)["it"])
+        except Exception as error:  # noqa: BLE001 - any expression can stand in an annotation
+            return Hint(problem=f"{type(error).__name__}: {error}"[:200])
+
+
+_known: WeakKeyDictionary[Callable[..., Any], Annotations] = WeakKeyDictionary()
+
+
+def annotations_of(function: Callable[..., Any]) -> Annotations:
+    """The annotations of a function, read once."""
+    try:
+        found = _known.get(function)
+        if found is None:
+            found = _known[function] = Annotations(function)
+    except TypeError:  # an object that can be called, and neither hashed nor referred to weakly
+        return Annotations(function)
+    return found

@@ -1,0 +1,309 @@
+"""The codec by itself: what it encodes comes back equal and of the same type, whatever it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import gc
+import json
+import re
+import weakref
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asok_core import Settings, background, configure, get_job, shutdown
+from asok_core.codec import (
+    check_arguments,
+    decode_arguments,
+    decode_result,
+    encode_arguments,
+    encode_result,
+)
+from asok_core.errors import AsokError
+from asok_core.job import Job
+from asok_core.job_text import from_text, to_text
+from asok_core.plain import DEEPEST, flaw_in
+
+T = TypeVar("T")
+Day = NewType("Day", dt.date)
+LIMIT = 1 << 20
+
+
+@dataclasses.dataclass
+class Leaf:
+    price: Decimal
+    weight: float = 1.0
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    inside: T
+
+
+@dataclasses.dataclass
+class Nothing:
+    """No field, and no __eq__ of its own."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class Tree(msgspec.Struct):
+    leaf: Leaf
+    children: list[Tree] = []
+
+
+class Row(NamedTuple):
+    id: int
+    day: dt.date
+
+
+def over_the_wire(task: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    sent = encode_arguments(task, args, kwargs)
+    text = to_text(Job("j", "m", "f", sent.args, sent.kwargs, typed=sent.typed))
+    job = from_text(text)
+    return decode_arguments(task, job.args, job.kwargs, job.typed)
+
+
+def task_of(hint: Any) -> Callable[..., Any]:
+    def task(value):  # type: ignore[no-untyped-def]
+        return value
+
+    task.__annotations__ = {"value": hint, "return": hint}
+    return task
+
+
+def exact(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
+    """A value with the types at every depth, and what == does not tell apart."""
+    if isinstance(value, dict):
+        return [(exact(k), exact(v)) for k, v in value.items()]
+    if isinstance(value, set | frozenset):
+        return type(value), sorted(map(repr, map(exact, value)))
+    if isinstance(value, list | tuple):
+        return type(value), [exact(each) for each in value]
+    if isinstance(value, dt.datetime | dt.time):
+        return type(value), value.replace(tzinfo=None, fold=0), value.utcoffset()
+    if dataclasses.is_dataclass(value):
+        return type(value), [exact(v) for v in vars(value).values()]
+    if isinstance(value, msgspec.Struct):
+        return type(value), [exact(getattr(value, name)) for name in value.__struct_fields__]
+    return type(value), repr(value)
+
+
+leaves = st.builds(Leaf, st.decimals(), st.floats())
+trees: st.SearchStrategy[Tree] = st.deferred(
+    lambda: st.builds(Tree, leaves, st.lists(trees, max_size=2))
+)
+words = st.text(max_size=4)
+moments = st.datetimes(timezones=st.none() | st.timezones(), allow_imaginary=False)
+hints: dict[Any, st.SearchStrategy[Any]] = {
+    dt.datetime: moments,
+    dt.date: st.dates(),
+    dt.time: st.times(timezones=st.none() | st.just(dt.UTC)),
+    dt.timedelta: st.timedeltas(),
+    Decimal: st.decimals(),
+    bytes: st.binary(max_size=9),
+    set[int]: st.sets(st.integers(), max_size=4),
+    frozenset[Decimal]: st.frozensets(st.decimals(allow_nan=False), max_size=4),
+    tuple[int, ...]: st.lists(st.integers(), max_size=4).map(tuple),
+    tuple[str, float, bool | None]: st.tuples(words, st.floats(), st.none() | st.booleans()),
+    dict[int, str]: st.dictionaries(st.integers(), words, max_size=4),
+    dict[dt.date, list[Decimal]]: st.dictionaries(
+        st.dates(), st.lists(st.decimals(), max_size=2), max_size=3
+    ),
+    dict[str, Any]: st.dictionaries(words, st.integers() | st.tuples(words), max_size=3),
+    list[dt.datetime | None]: st.lists(st.none() | moments, max_size=3),
+    Leaf: leaves,
+    Box[dt.date]: st.builds(Box, st.dates()),
+    Tree: trees,
+    list[Row]: st.lists(st.builds(Row, st.integers(), st.dates()), max_size=3),
+    Annotated[Day, "by its date"]: st.dates(),
+    Path: st.builds(Path, words.filter(lambda each: "\0" not in each)),
+    Any: st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner)
+            | st.dictionaries(words | st.integers(), inner, max_size=3)
+        ),
+        max_leaves=6,
+    ),
+}
+
+
+@given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
+def test_an_argument_arrives_exactly_or_is_refused(case: tuple[Any, Any]) -> None:
+    hint, value = case
+    task = task_of(hint)
+    try:
+        args, kwargs = over_the_wire(task, value)
+    except TypeError as error:
+        refused = str(error)
+        # Not "cannot be converted": what was sent is what can be read.
+        assert re.match("argument 'value'(?! cannot be converted)", refused)
+        return
+    assert exact(args) == exact((value,))
+    assert kwargs == {}
+    assert exact(over_the_wire(task, value=value)[1]) == exact({"value": value})
+
+
+@given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
+def test_a_result_arrives_exactly_or_is_not_stored(case: tuple[Any, Any]) -> None:
+    hint, value = case
+    task = task_of(hint)
+    kept = encode_result(task, value, LIMIT)
+    if kept.problem:
+        assert kept.problem.startswith("result not stored: ")
+        assert kept.text == ""
+    else:
+        assert exact(decode_result(task, kept.text, kept.type)) == exact(value)
+
+
+@pytest.mark.parametrize("hint", [dt.date, Decimal, Leaf, tuple[int, ...], set[int]])
+def test_most_values_are_not_refused(hint: Any) -> None:
+    accepted = []
+
+    @given(hints[hint])
+    def check(value: Any) -> None:
+        accepted.append(not encode_result(task_of(hint), value, LIMIT).problem)
+
+    check()
+    assert accepted.count(True) > len(accepted) / 2
+
+
+plain_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(plain_values, st.sampled_from([int, dt.date, set[int], dict[int, str], "NoSuchName"]))
+def test_a_plain_value_is_sent_as_it_is_whatever_the_annotation(value: Any, hint: Any) -> None:
+    task = task_of(hint)
+    assert encode_arguments(task, (value,), {}) == ((value,), {}, ())
+    kept = encode_result(task, value, LIMIT)
+    assert (kept.type, kept.problem) == ("", "")
+    assert exact(json.loads(kept.text)) == exact(value)
+
+
+@given(plain_values)
+def test_what_is_plain_is_what_json_carries_exactly(value: Any) -> None:
+    assert flaw_in(value) is None
+    assert exact(json.loads(json.dumps(value))) == exact(value)
+
+
+def test_an_integer_may_stand_where_a_float_is_annotated() -> None:
+    ((arrived,), _) = over_the_wire(task_of(tuple[float, float]), (1, 2.5))
+    assert arrived == (1, 2.5)
+    assert type(arrived[0]) is float
+
+
+def test_an_object_without_fields_arrives() -> None:
+    assert type(over_the_wire(task_of(Nothing), Nothing())[0][0]) is Nothing
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "words"),
+    [
+        (str | Path, Path("a"), "its annotation str | pathlib.Path cannot bring it back"),
+        (list[Leaf], [Leaf("1.5")], "[0].price is a str and would arrive as a Decimal; pass a Dec"),  # type: ignore[arg-type]
+        (Leaf, Box(1), "does not fit the annotation Leaf"),
+        (dict, {"a": [dt.date.min]}, "a[0] is a date and would arrive as a str; name its type in"),
+        (Literal["a"], dt.date.min, "does not fit the annotation"),
+        ("NoSuchName", dt.date.min, "its annotation cannot be evaluated (NameError: name 'NoSuch"),
+        (list[Leaf], [Leaf(object())], "[0].price is an object, which JSON cannot carry"),  # type: ignore[arg-type]
+        (list[Leaf], [Leaf(Decimal(1), float("inf"))], "[0].weight is inf, which JSON cannot"),
+        (Box[dt.date], Box(Box(1)), "does not fit the annotation"),
+        (set[Any], {dt.date.min}, "{...} is a date and would not arrive"),
+        (dict[Any, Any], {1: 2}, "has the key 1 (int), which would arrive as '1' (str)"),
+    ],
+)
+def test_the_argument_and_the_place_inside_it_are_named(hint: Any, value: Any, words: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        encode_arguments(task_of(hint), (value,), {})
+    assert str(caught.value).startswith("argument 'value'")
+    assert words in str(caught.value)
+
+
+def test_an_argument_is_named_without_its_task_too() -> None:
+    with pytest.raises(TypeError, match=r"^argument 2: \[0\]\['b c'\] is a tuple"):
+        check_arguments([1, [{"b c": ()}]], {})
+    with pytest.raises(TypeError, match=r"^argument 'x' is an object"):
+        check_arguments([], {"x": object()})
+
+
+def test_nesting_has_one_bound_and_it_can_be_read() -> None:
+    value: Any = "bottom"
+    for _ in range(DEEPEST):
+        value = [value]
+    assert over_the_wire(task_of(Any), value)[0] == (value,)
+    with pytest.raises(TypeError, match="nested more than 200 levels deep"):
+        over_the_wire(task_of(Any), [[1, value]])
+
+
+def test_what_was_sent_for_a_parameter_that_is_gone_is_told() -> None:
+    def now(moment: dt.date) -> None: ...
+
+    with pytest.raises(
+        TypeError, match=r"argument 'value' was sent to be converted.* no parameter"
+    ):
+        decode_arguments(now, ("2026-01-01",), {}, ("value",))
+
+
+def test_a_result_that_cannot_be_converted_back_here_is_told() -> None:
+    kept = encode_result(task_of(dt.date), dt.date.min, LIMIT)
+    assert kept == ('"0001-01-01"', "date", "")
+    for task in (None, task_of(int), task_of("NoSuchName"), task_of(set[int])):
+        with pytest.raises(AsokError, match="the result was kept as date, and"):
+            decode_result(task, kept.text, kept.type)
+    with pytest.raises(AsokError, match="cannot be read"):
+        decode_result(None, "[")
+
+
+def test_a_task_is_not_kept_alive_by_its_annotations() -> None:
+    task = task_of(dt.date)
+    encode_result(task, dt.date.min, LIMIT)
+    gone = weakref.ref(task)
+    del task
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.fixture(params=["local", "eager"])
+def in_process(request: pytest.FixtureRequest) -> Iterator[None]:
+    configure(Settings.load({"ASOK_QUEUE_BACKEND": request.param}))
+    yield
+    shutdown(timeout=30)
+    configure()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_in_this_process_the_future_has_the_object_and_the_record_its_text() -> None:
+    value = object()
+    future = background(task_of(Any), value)
+    assert future.result(30) is value
+    record = get_job(future.job_id)
+    assert (record.status, record.result) == ("completed", None)
+    assert record.result_error == (
+        "result not stored: it is an object, which JSON cannot carry; "
+        "return numbers, strings, lists and dicts, or an id"
+    )
+    pair = background(task_of(tuple[int, str]), (1, "a"))
+    assert pair.result(30) == (1, "a")
+    record = get_job(pair.job_id)
+    assert (record.result, record.result_type, record.result_error) == (
+        *('[1, "a"]', "tuple[int, str]"),
+        None,
+    )
+    large = background(task_of(list), list(range(20_000)))
+    assert len(large.result(30)) == 20_000
+    assert "more than ASOK_MAX_RESULT" in (get_job(large.job_id).result_error or "")
