@@ -6,62 +6,105 @@ That is when its lease has run out, or as soon as the kernel and Redis agree tha
 from __future__ import annotations
 
 import logging
+import math
+import time
 
+from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.consuming.registry import Recovered, Registry
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.expiry import Expiry, pause
 from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import is_gone
 
 logger = logging.getLogger("asok.worker")
 
+LEASED = "whose lease ran out"
+PROVED = "of which no process is left"
+
 
 class Recovery:
     """The supervisor's side of ``recover``. Every step raises Unreachable or Refused."""
 
-    def __init__(self, config: WorkerConfig, registry: Registry) -> None:
+    def __init__(self, config: WorkerConfig, registry: Registry, place: str) -> None:
         self._config = config
         self._registry = registry
-        self.neighbours: list[str] = []
-        """Workers of this place that had a lease at the last beat."""
+        self._place = place
+        self._pause = pause(config.settings.worker_lease)
+        self._expiry = Expiry()
+        self._connection: Link | None = None
+        self._gone: dict[str, float] = {}
+        self._orphans: dict[tuple[str, str], float] = {}
 
-    def others(self) -> None:
-        """Take over workers whose lease has run out, and lists that no lease covers."""
+    def spare_others(self) -> None:
+        """Give other workers time to renew their leases: that of this one had run out as well."""
+        self._expiry.forget()
+        self._gone.clear()
+        self._orphans.clear()
+
+    def others(self) -> bool:
+        """Take over workers that are dead. False: the lease of this one is not alive now."""
+        at = time.monotonic()
+        look = self._registry.look(self._config.worker, place=self._place)
+        dead = self._expiry.dead(look, at)
+        reconnected = self._connection not in (None, self._registry.link)
+        self._connection = self._registry.link
+        if not look.leased:
+            return False
         refusals = []
-        for worker in self._registry.expired():
-            if worker != self._config.worker:
-                try:
-                    self._worker(worker)
-                except Refused as error:
-                    # One worker's broken keys must not keep the jobs of the next from coming back.
-                    refusals.append(error)
-        for process, queue in self._registry.orphans():
-            total = self._registry.recover(process, queue, guard=worker_of(process))
-            _tell(f"process {process}, which no lease covers", total)
+        for each in dead:
+            try:
+                self._worker(each.worker, PROVED if each.proved else LEASED)
+            except Refused as error:
+                # One worker's broken keys must not keep the jobs of the next from coming back.
+                refusals.append(error)
+        self._neighbours(look.neighbours, at, reconnected=reconnected)
         if refusals:
             raise refusals[0]
+        return True
 
-    def dead_neighbours(self) -> None:
-        """Take over workers beside this one of which no process is left, before their leases end."""
-        for worker in [each for each in self.neighbours if is_gone(each)]:
-            # A last command may be under way; and copies of a running virtual machine are one place.
-            if self._registry.connected(worker):
+    def orphans(self) -> None:
+        """Take over lists that no lease covers, when they are found and none has come in a while.
+
+        A live worker whose lease was removed by hand takes another with its next heartbeat.
+        """
+        at = time.monotonic()
+        for (process, queue), since in list(self._orphans.items()):
+            if at - since >= self._pause:
+                del self._orphans[process, queue]
+                guard, by = worker_of(process), self._config.worker
+                total = self._registry.recover(process, queue, guard=guard, by=by)
+                _tell(f"process {process}, which no lease covers", total)
+        for each in self._registry.orphans():
+            self._orphans.setdefault(each, at)
+
+    def _neighbours(self, names: list[str], at: float, *, reconnected: bool) -> None:
+        """Take over workers beside this one of which no process is left, before their leases end.
+
+        Just ``reconnected`` means that Redis may have lost all its connections, and live workers need
+        time to connect again: copies of a running virtual machine are one place.
+        """
+        former, self._gone = self._gone, {}
+        for worker in names:
+            # A last command may be under way.
+            if not is_gone(worker) or self._registry.connected(worker):
                 continue
-            ended = self._registry.end_lease(worker)
-            self.neighbours.remove(worker)
-            if ended:
-                self._worker(worker, "of which no process is left")
+            since = former.get(worker, at if reconnected else -math.inf)
+            if at - since < self._pause:
+                self._gone[worker] = since
+            elif self._registry.end_lease(worker):
+                self._worker(worker, PROVED)
 
-    def _worker(self, worker: str, why: str = "whose lease ran out") -> None:
+    def _worker(self, worker: str, why: str) -> None:
         registry = self._registry
         total, lists = Recovered(), registry.active_lists(worker)
         for process in {process for process, _ in lists}:
             registry.kill_waiters(process)
         for process, queue in lists:
-            total += registry.recover(process, queue, guard=worker)
+            total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
             _tell(f"worker {worker}, {why}", total)

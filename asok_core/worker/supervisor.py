@@ -47,8 +47,8 @@ AGE = 60.0
 """Seconds between two looks for dead letters that are too old."""
 LOOK = 0.25
 """Seconds between two looks at hard time limits."""
-LOOK_BESIDE = 1.0
-"""Seconds between two looks whether the workers beside this one live. Redis hears of none that do."""
+LOOK_AT_OTHERS = 0.4
+"""Seconds between two looks at the leases of all workers, and whether those beside this one live."""
 MARGIN = 5.0
 """Seconds beyond the children's deadline before they are killed."""
 
@@ -75,18 +75,17 @@ class Supervisor:
             lease=settings.worker_lease,
             name=f"asok:{config.worker}:supervisor",
         )
-        self._recovery = Recovery(config, self._registry)
         self._beat_every = settings.worker_lease / BEATS
         self._renewal = Renewal(self._keys, config.worker)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._presence = Presence(config.worker)
+        self._recovery = Recovery(config, self._registry, self._presence.place)
         self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
         self._stops = 0
         self._started_at = time.time()
         self._outage: float | None = None
-        self._leased = False
         self._refused: set[str] = set()
 
     def run(self) -> int:
@@ -126,8 +125,8 @@ class Supervisor:
         self._every("look", LOOK, self._children.end_overruns)
         self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
-        self._every("recover", self._beat_every, self._recovery.others)
-        self._every("neighbours", LOOK_BESIDE, self._recovery.dead_neighbours)
+        self._every("others", LOOK_AT_OTHERS, self._look_at_others)
+        self._every("orphans", self._beat_every, self._recovery.orphans)
         self._every("wakes", self._beat_every, self._wakes.connect)
         self._every("age", AGE, self._drop_aged)
         self._every("renew", LONGEST_WAIT, self._renew)
@@ -166,7 +165,6 @@ class Supervisor:
         if self._outage is not None and duty == self._beat:
             logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
             self._outage = None
-            self._spare_others()
             # The processes may be in a long pause between two attempts.
             self._children.order("wake")
         return True
@@ -177,12 +175,6 @@ class Supervisor:
             logger.warning("%s; waiting for it", error)
         # When Redis is back, the lease comes first.
         self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
-        self._spare_others()
-
-    def _spare_others(self) -> None:
-        # They had the same outage: their leases ran out too, and they need a moment to renew them.
-        for duty in ("recover", "neighbours"):
-            self._timers[duty] = time.monotonic() + 2 * self._beat_every
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
@@ -213,14 +205,17 @@ class Supervisor:
             },
             place=self._presence.place,
         )
-        self._recovery.neighbours = beat.neighbours
-        if self._leased and not beat.whole:
-            self._spare_others()
-        self._leased = True
+        if not beat.whole:
+            self._recovery.spare_others()
         self._obey(beat.wanted)
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
                 child.retire(f"has grown to {size} bytes")
+
+    def _look_at_others(self) -> None:
+        if not self._recovery.others():
+            # The clock of Redis was set forward, or somebody took the lease away.
+            self._timers["beat"] = 0.0
 
     def _obey(self, wanted: str) -> None:
         if wanted == "stop":

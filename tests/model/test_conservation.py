@@ -282,7 +282,8 @@ class Conservation(RuleBasedStateMachine):
         """Their processes live on and believe to hold what they held."""
         moved = 0
         charged: set[str] = set()
-        for worker in self.registry.expired():
+        by = next((worker for worker in ("one", "two") if self._has_lease(worker)), "")
+        for worker in [each.worker for each in self.registry.look(by).expired] if by else ():
             lists = self.registry.active_lists(worker)
             for process, queue in lists:
                 on = self._records(self._active(process, queue))
@@ -292,7 +293,7 @@ class Conservation(RuleBasedStateMachine):
                     if record.get(b"status") == b"running"
                     and record.get(b"worker") in (None, process.encode())
                 }
-                total = self.registry.recover(process, queue, guard=worker)
+                total = self.registry.recover(process, queue, guard=worker, by=by)
                 assert not total.refused
                 moved += total.returned + total.dead
             keys = [Keys().active(process, queue) for process, queue in lists]
@@ -303,10 +304,26 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(process=st.sampled_from(PROCESSES), queue=st.sampled_from(QUEUES))
     def recover_is_refused_while_the_lease_is_whole(self, process: str, queue: str) -> None:
+        """Or while the one that recovers has no lease either: the clock may have been set."""
         worker = process.partition(".")[0]
-        if self._has_lease(process) and self._active(process, queue):
-            assert self.registry.recover(process, queue, guard=worker).refused
+        by = "two" if worker == "one" else "one"
+        if self._active(process, queue) and (self._has_lease(process) or not self._has_lease(by)):
+            assert self.registry.recover(process, queue, guard=worker, by=by).refused
         self._moved("recover", 0)
+
+    @rule(hours=st.sampled_from([-1, 1]))
+    def the_clock_of_redis_is_set(self, hours: int) -> None:
+        """As the leases see it, which all end an hour earlier or later by that clock."""
+        for worker, until in self.client.zrange("asok:workers", 0, -1, withscores=True):
+            if until > 1:
+                moved = max(1.0, until - hours * 3_600_000)
+                self.client.zadd("asok:workers", {worker: moved})
+        for worker in ("one", "two"):
+            self.registry.look(worker)
+        now = self._now()
+        for _, until in self.client.zrange("asok:workers", 0, -1, withscores=True):
+            assert until <= now + 30_000, "a lease that is longer than it can be was cut"
+        self._moved("expiry", 0)
 
     # Operators
 
@@ -493,7 +510,11 @@ class Conservation(RuleBasedStateMachine):
 
     def _has_lease(self, process: str) -> bool:
         lease = self.client.zscore("asok:workers", process.partition(".")[0])
-        return lease is not None and lease > 1
+        return lease is not None and lease > self._now()
+
+    def _now(self) -> float:
+        seconds, micros = self.client.time()
+        return float(seconds * 1000 + micros / 1000)
 
     def _next_in_order(self, slots: int) -> list[str]:
         waiting = [

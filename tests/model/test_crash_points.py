@@ -329,10 +329,12 @@ def test_recover(bench: Bench) -> None:
 
 def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
     jobs = bench.jobs(4)
-    dead, queues = "dead-1-abcd", ("high", "default")
+    dead, beside, queues = "dead-1-abcd", "beside-2-abcd", ("high", "default")
 
     def prepare() -> None:
-        bench.client.zadd("asok:workers", {dead: (time.time() + 600) * 1000})
+        bench.client.zadd("asok:workers", dict.fromkeys((dead, beside), (time.time() + 600) * 1000))
+        bench.client.sadd("asok:place:here", dead, beside)
+        bench.client.expire("asok:place:here", 60)
         said = {"queues": ",".join(queues), "processes": 2}
         bench.client.hset(f"asok:worker:{dead}", mapping=said)
         for at, job in enumerate(jobs):
@@ -343,17 +345,16 @@ def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
         settings = bench.settings(cutter.url)
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        recovery = Recovery(WorkerConfig(settings, "beside-2-abcd", queues), registry)
-        recovery.neighbours = [dead]
-        # As a supervisor does: the one every second, the other every beat.
-        until_done(recovery.dead_neighbours, cutter)
-        until_done(recovery.others, cutter)
+        config = WorkerConfig(settings, beside, queues)
+        # One that has just reconnected would wait for others to do so as well: each is a new one.
+        until_done(lambda: Recovery(config, registry, "here").others(), cutter)
         registry.close()
         assert {place: sorted(ids) for place, ids in bench.places().items()} == {
             "queue": [job.id for job in jobs]
         }
         assert bench.client.mget(*(f"asok:crashes:{job.id}" for job in jobs)) == [b"1"] + [None] * 3
-        assert not bench.client.exists("asok:workers", f"asok:worker:{dead}")
+        assert bench.client.zrange("asok:workers", 0, -1) == [beside.encode()]
+        assert not bench.client.exists(f"asok:worker:{dead}")
         assert bench.counters() == {}
 
     told_with_every_cut(bench, prepare, story)

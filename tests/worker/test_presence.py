@@ -110,6 +110,15 @@ def test_a_worker_beside_it_takes_over_at_once(desk: Desk, start: Start) -> None
     assert desk.journal() == ["begin job", "begin job", "end job"]
 
 
+def test_one_that_started_last_is_known_to_those_beside_it(desk: Desk, start: Start) -> None:
+    other = start("--queues", "default")
+    desk.idle()
+    killed, job = busy(desk, start, "job")
+    killed.kill()
+    other.says(PROVED)
+    assert [payload.id for payload in desk.pending("of-job")] == [job.id]
+
+
 def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> None:
     frozen, job = busy(desk, start, "frozen")
     dead, lost = busy(desk, start, "dead")

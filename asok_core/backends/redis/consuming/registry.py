@@ -17,6 +17,8 @@ from asok_core.wire import Payload, bury, peek
 HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
+LONGEST_LEASE = 86_400.0
+"""Seconds: the longest that ASOK_WORKER_LEASE may be, for workers that do not say theirs."""
 MOST_LISTS = 4096
 """Active lists that a worker's hash is believed to name; beyond that they are looked for."""
 
@@ -25,20 +27,46 @@ CRASHED = "WorkerCrashed: the process died {times} times while running this job"
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Reply to a beat. ``whole``: the lease had not run out since the last one.
-
-    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
-    """
+    """Reply to a beat. ``whole``: the lease had not run out since the last one."""
 
     whole: bool
     server_time: float
     wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A lease that has run out. ``until`` is its end (epoch seconds of the server's clock).
+
+    ``length`` is how many seconds its worker has it for after each heartbeat.
+    """
+
+    worker: str
+    until: float
+    length: float
+
+    @property
+    def proved(self) -> bool:
+        """Whether a worker that had proved the death ended it; see ``end_lease``."""
+        return self.until <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The leases of all workers at one instant. ``leased``: that of the worker that looks is alive.
+
+    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
+    """
+
+    server_time: float
+    leased: bool
+    expired: list[Expired]
     neighbours: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a recovery moved. ``refused``: the worker was alive after all.
+    """What a recovery moved. ``refused``: the worker was alive after all, or the other has no lease.
 
     ``dropped`` of the oldest dead letters made room for new ones.
     """
@@ -104,9 +132,28 @@ class Registry:
         args += queues
         for name, value in fields.items():
             args += (name, value)
-        whole, now, wanted, beside = self.link.run(script("beat"), (), args)
+        whole, now, wanted = self.link.run(script("beat"), (), args)
+        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"))
+
+    def look(self, worker: str, *, place: str = "") -> Look:
+        """Look at the leases of all workers for ``worker``, which is at ``place``."""
+        args: list[Arg] = [
+            self.keys.namespace,
+            worker,
+            int(self._lease * 1000),
+            int(LONGEST_LEASE * 1000),
+            place,
+        ]
+        now, leased, expired, beside = self.link.run(script("look"), (), args)
+        found = []
+        for name, until, length in zip(*(expired[n::3] for n in range(3)), strict=True):
+            try:
+                found.append(Expired(name.decode(), float(until) / 1000, length / 1000))
+            except UnicodeDecodeError:
+                # No worker has such a name, and leases that nobody can end would hide the real ones.
+                self.link.call("ZREM", self.keys.workers, name)
         neighbours = [each.decode() for each in beside if each.isascii()]
-        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), neighbours)
+        return Look(now / 1000, leased == 1, found, neighbours)
 
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
@@ -117,20 +164,6 @@ class Registry:
         """End the lease of a worker that is dead: whether this call did it, and not another's."""
         args = (self.keys.namespace, worker)
         return bool(self.link.run(script("end_lease"), (), args) == 1)
-
-    def expired(self) -> list[str]:
-        """Workers whose lease has run out."""
-        seconds, micros = self.link.call("TIME")
-        now = int(seconds) * 1000 + int(micros) // 1000
-        found = self.link.call("ZRANGEBYSCORE", self.keys.workers, "-inf", now, "LIMIT", 0, 100)
-        names = []
-        for name in found:
-            try:
-                names.append(name.decode())
-            except UnicodeDecodeError:
-                # No worker has such a name, and leases that nobody can end would hide the real ones.
-                self.link.call("ZREM", self.keys.workers, name)
-        return names
 
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
@@ -159,11 +192,13 @@ class Registry:
         queue: str,
         *,
         guard: str = "",
+        by: str = "",
         charged: Collection[str] | None = None,
     ) -> Recovered:
         """Return what ``process`` held of ``queue``, each job atomically and in its order.
 
-        ``guard`` names the worker whose lease must have run out, '' when its process is known dead.
+        ``guard`` names the worker whose lease must have run out, '' when its process is known dead;
+        ``by`` is the worker that recovers it, whose own lease must be alive at the same instant.
         ``charged`` are the ids that were running when it died (None: whatever its record says ran).
         """
         key, total = self.keys.active(process, queue), Recovered()
@@ -172,7 +207,7 @@ class Registry:
             payloads = [peek(raw) for raw in batch]
             guilty = self._running(payloads, process) if charged is None else charged
             args: list[Arg] = [
-                self.keys.namespace, process, queue, guard, self._limit, self._dlq_max
+                self.keys.namespace, process, queue, guard, by, self._limit, self._dlq_max
             ]  # fmt: skip
             for payload in payloads:
                 args += self._item(payload, payload.id in guilty)

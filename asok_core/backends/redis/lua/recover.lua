@@ -1,18 +1,22 @@
 -- needs: full record stats places
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
--- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), crash limit, dlq_max,
+-- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
+--   whose own lease must be alive at the same instant; of no account without guard), crash limit, dlq_max,
 --   then each, newest first: envelope, id, charge (0/1: its process died while running it), letter,
 --   function, unique
--- Reply: { refused (1: the lease is alive), returned, dead, dropped dead letters }
+-- Reply: { refused (1: the one lease is alive, or the other is not), returned, dead, dropped dead letters }
 local ns, process, queue, guard = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local limit, dlq_max = tonumber(ARGV[5]), tonumber(ARGV[6])
+local limit, dlq_max = tonumber(ARGV[6]), tonumber(ARGV[7])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%.6f', now)
-if guard ~= '' then
-  local lease = redis.call('ZSCORE', ns .. ':workers', guard)
-  if lease and tonumber(lease) > now * 1000 then return { 1, 0, 0, 0 } end
+
+local function leased(worker)
+  local lease = redis.call('ZSCORE', ns .. ':workers', worker)
+  return lease and tonumber(lease) > now * 1000
 end
+-- When the clock is set forward all leases run out at once: who has none itself may not judge others.
+if guard ~= '' and (leased(guard) or not leased(ARGV[5])) then return { 1, 0, 0, 0 } end
 local active, returned, dead, dropped = active_key(ns, process, queue), 0, 0, 0
 
 local function crashes_of(id)
@@ -26,7 +30,7 @@ local function charge_with(id, crashes)
   redis.call('SET', ns .. ':crashes:' .. id, string.format('%d', crashes), 'EX', 86400)
 end
 
-for i = 7, #ARGV, 6 do
+for i = 8, #ARGV, 6 do
   local envelope, id, charge, letter, task, unique = unpack(ARGV, i, i + 5)
   if redis.call('LPOS', active, envelope) then
     local crashes = charge == '1' and id ~= '' and crashes_of(id) + 1 or 0

@@ -1,0 +1,60 @@
+"""Which expired leases belong to dead workers: time alone does not tell.
+
+All leases seem to run out at once when the clock of Redis is set forward, when Redis was away for longer
+than a lease, or when it refused all writes; every live worker renews its lease as soon as it can. So a
+lease counts as that of a dead worker when it was seen to run out while Redis answered and its clock
+went at an ordinary pace, or when it has not been renewed for a while since it was first found expired.
+"""
+
+from __future__ import annotations
+
+import math
+
+from asok_core.backends.redis.consuming.registry import Expired, Look
+
+STEADY = 1.0
+"""Seconds between two looks by the clock of Redis: it answered in between, and was not set."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 10.0
+"""Seconds that a live worker has to renew a lease that was found expired: it looks at its own as well."""
+AGAIN = 5.0
+"""Seconds after which a recovery that did not succeed is tried again."""
+
+
+def pause(lease: float) -> float:
+    """Seconds within which a live worker renews a lease of that length, once it can again."""
+    return min(max(lease / 3, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+class Expiry:
+    """Judges one look after the other; ``at`` is the monotonic time of a look."""
+
+    def __init__(self) -> None:
+        self._looked_at: float | None = None
+        self._since: dict[str, tuple[float, float]] = {}
+
+    def forget(self) -> None:
+        """Judge nothing by former looks: the lease of the worker that looks had run out as well."""
+        self._looked_at = None
+        self._since.clear()
+
+    def dead(self, look: Look, at: float) -> list[Expired]:
+        """The leases of workers that are dead. None while the worker that looks has no lease itself."""
+        if not look.leased:
+            self.forget()
+            return []
+        before, self._looked_at = self._looked_at, look.server_time
+        gap = math.inf if before is None else look.server_time - before
+        former, self._since = self._since, {}
+        found = []
+        for each in look.expired:
+            until, since = former.get(each.worker, (None, at))
+            steady = 0 <= gap <= max(each.length / 2, STEADY)
+            if until != each.until or not steady:
+                ran_out = steady and before is not None and before < each.until
+                since = -math.inf if ran_out or each.proved else at
+            wait = pause(each.length)
+            if at - since >= wait:
+                found.append(each)
+                since = at - wait + AGAIN
+            self._since[each.worker] = each.until, since
+        return found
