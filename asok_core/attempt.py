@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import itertools
-import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
 from asok_core.deadline import soft_deadline
 from asok_core.errors import JobTimeout
 from asok_core.futures import JobFuture
-
-_CUT = "... (cut)"
-_EVENT_LOOP = str(Path(asyncio.__file__).parent)
 
 
 def run(
@@ -98,41 +92,3 @@ def _own(result: Any) -> Any:
             "for: return its result, or make the task an async function"
         )
     return result
-
-
-def describe(error: BaseException) -> str:
-    """``repr`` of an error, as log lines show it, whatever its ``__repr__`` does."""
-    try:
-        return repr(error)
-    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide that the task failed
-        return f"{type(error).__name__}(...)"
-
-
-def traceback_text(error: BaseException, limit: int) -> str:
-    """The traceback of an error as text of at most ``limit`` bytes; its end is what is kept.
-
-    It begins with the task's own first frame: how we called it tells nobody anything.
-    """
-    try:
-        told = traceback.TracebackException.from_exception(error, compact=True)
-        _leave_out_ours(told)
-        text = "".join(told.format())
-    except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the task failed
-        text = describe(error)
-    encoded = text.encode("utf-8", "backslashreplace")
-    if len(encoded) > limit:
-        encoded = _CUT.encode() + b"\n" + encoded[-max(limit - len(_CUT) - 1, 0) :]
-    return encoded.decode("utf-8", "replace")
-
-
-def _leave_out_ours(told: traceback.TracebackException) -> None:
-    each: traceback.TracebackException | None = told
-    while each is not None:
-        frames = iter(list(each.stack))
-        if any(frame.filename == __file__ for frame in frames):
-            each.stack[:] = list(itertools.dropwhile(_is_ours, frames))
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
-
-
-def _is_ours(frame: traceback.FrameSummary) -> bool:
-    return frame.filename == __file__ or frame.filename.startswith(_EVENT_LOOP)

@@ -181,7 +181,7 @@ def encode_result(function: Function, value: object, limit: int) -> Result:
         return _CONSTANTS[value]
     try:
         return _encoded_result(function, value, limit)
-    except Exception as error:  # noqa: BLE001 - objects of the application may raise whatever they like
+    except BaseException as error:  # noqa: BLE001 - the application's objects may raise anything
         return _not_stored(f"it cannot be encoded: {type(error).__name__}")
 
 

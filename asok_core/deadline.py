@@ -72,14 +72,15 @@ class _Guard:
             self._armed = False
         if self.fired:
             # It may be on its way still, and would strike whatever the thread does next.
-            _raise_in(self._thread, None)
+            raise_in(self._thread, None)
 
     def _strike(self) -> None:
         self.fired = True
-        _raise_in(self._thread, JobTimeout)
+        raise_in(self._thread, JobTimeout)
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+def raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Raise ``kind`` in a thread at its next Python instruction; None takes back what is to come."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread), None if kind is None else ctypes.py_object(kind)
     )

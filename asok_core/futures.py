@@ -6,9 +6,14 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from asok_core.errors import JobCancelled, JobFailed
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.logs import is_ctrl_c, safe_logger
+
+logger = safe_logger("asok.background")
 
 R = TypeVar("R")
 
@@ -34,6 +39,10 @@ class JobFuture(Future[R], Generic[R]):
     def cancelled(self) -> bool:
         """Whether the job was cancelled before it started."""
         return self.done() and isinstance(super().exception(), JobCancelled)
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Call ``fn`` with this future when the job is finished. What it raises is logged."""
+        super().add_done_callback(partial(_call, fn))
 
     def orphan(self, reason: str) -> None:
         """In a forked child: fail at once, because nothing in this process will finish the job."""
@@ -82,7 +91,12 @@ class RemoteFuture(JobFuture[R]):
         with _starting:
             first, self._watched_in = self._watched_in != process, process
         if first:
-            self._watch(self)
+            try:
+                self._watch(self)
+            except BaseException:
+                # Such as a thread that cannot be started: the next caller tries again.
+                self._watched_in = None
+                raise
 
     def done(self) -> bool:
         """Whether the job is known to be finished. The first call begins to watch it."""
@@ -103,6 +117,17 @@ class RemoteFuture(JobFuture[R]):
         """Call ``fn`` with this future when the job is finished, in the watching thread."""
         self._start()
         super().add_done_callback(fn)
+
+
+def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:
+    """Call a callback of a future; those after it are called whatever it does."""
+    try:
+        callback(future)
+    except BaseException as error:  # one that calls sys.exit() is logged as well
+        if is_ctrl_c(error):
+            raise
+        text = failure_of(error, LONGEST_TRACEBACK).traceback
+        logger.error("Callback of %r failed", future, exc_info=error, exc_text=text)
 
 
 _starting = threading.Lock()

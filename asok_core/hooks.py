@@ -1,6 +1,7 @@
 """What an application hangs around its tasks: tracing, metrics, error reporting.
 
-Each hook is called in the thread and context that runs the task, on every backend::
+Each hook is called in the thread and context that runs the task, on every backend. ``after`` and
+``failure`` are called once the job has its outcome: one that hangs keeps its thread, not the job::
 
     @hooks.failure
     def report(job: Job, error: BaseException, will_retry: bool) -> None:
@@ -11,13 +12,14 @@ A hook that raises is logged, and changes nothing for the job.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.job import Job
+from asok_core.logs import safe_logger
 
-logger = logging.getLogger("asok.background")
+logger = safe_logger("asok.background")
 
 Before = Callable[[Job], object]
 """Called with the job right before each attempt."""
@@ -81,5 +83,17 @@ def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:
 def _call(hook: Callable[..., object], *args: object) -> None:
     try:
         hook(*args)
-    except BaseException:  # a hook that calls sys.exit() must not end the thread either
-        logger.exception("Hook %s failed", getattr(hook, "__qualname__", repr(hook)))
+    except BaseException as error:  # a hook that calls sys.exit() must not end the thread either
+        logger.error(
+            "Hook %s failed",
+            _name(hook),
+            exc_info=error,
+            exc_text=failure_of(error, LONGEST_TRACEBACK).traceback,
+        )
+
+
+def _name(hook: Callable[..., object]) -> str:
+    try:
+        return str(getattr(hook, "__qualname__", None) or type(hook).__qualname__)
+    except BaseException:  # noqa: BLE001 - attributes are the application's code as well
+        return "(without a name)"

@@ -7,17 +7,17 @@ During a request ``environ["asok.app"]`` (``scope["asok.app"]``) is the applicat
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from asok_core.context import request_context
+from asok_core.logs import safe_logger
 from asok_core.request import ASGIRequest, WSGIRequest
 
 if TYPE_CHECKING:
     from asok_core.app import Background
 
-logger = logging.getLogger("asok.background")
+logger = safe_logger("asok.background")
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Scope = MutableMapping[str, Any]
@@ -109,12 +109,12 @@ class _Lifespan:
     async def run(self, application: ASGIApplication, scope: Scope) -> None:
         try:
             await application(scope, self.receive, self.send)
-        except Exception:
+        except Exception as error:
             if self._answered:
                 await self._shut_down()
                 raise
             # Which is how an application says that it knows no lifespan.
-            logger.debug("The application does not take part in the lifespan", exc_info=True)
+            logger.debug("The application does not take part in the lifespan", exc_info=error)
         await self._finish()
 
     async def _finish(self) -> None:

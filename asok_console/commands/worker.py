@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TypeVar
 
 from asok_core.config import Settings
@@ -46,13 +47,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run a worker. Returns 0 once it has stopped as asked."""
     settings = on_redis(settings, args.url)
     settings.require_secret_key()
+    from asok_core.logs import flush
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging
     from asok_core.worker.supervisor import Supervisor, worker_id
 
     set_up_logging(args.log_level, args.log_format)
     several, many = whole_number(1, 1000), whole_number(1, 10**9)
-    return Supervisor(
+    code = Supervisor(
         WorkerConfig(
             settings=settings,
             worker=worker_id(),
@@ -67,6 +69,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             log_arguments=args.log_arguments,
         )
     ).run()
+    if not flush():
+        # Nobody reads standard error, and the interpreter's own end would wait for that.
+        os._exit(code)
+    return code
 
 
 def _option(flag: str, kind: Kind[T], text: str | None) -> T | None:

@@ -70,5 +70,7 @@ def _inside_event_loop() -> bool:
 def _pass_on_interrupt(job: LocalJob) -> None:
     # Ctrl+C is meant for the program, which happens to be inside a task.
     failure = job.future.exception()
-    if failure is not None and isinstance(failure.__cause__, KeyboardInterrupt):
-        raise failure.__cause__
+    cause = None if failure is None else failure.__cause__
+    # Not isinstance(): an exception may say of itself that it is of any class.
+    if cause is not None and issubclass(type(cause), KeyboardInterrupt):
+        raise cause

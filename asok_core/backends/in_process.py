@@ -6,6 +6,8 @@ import logging
 import os
 import threading
 from collections import OrderedDict, deque
+from concurrent.futures import InvalidStateError
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -15,13 +17,15 @@ from asok_core.clock import now
 from asok_core.codec import Result, encode_result
 from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
+from asok_core.failures import Failure, failure_of, shown
 from asok_core.futures import JobFuture
 from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
+from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
 
-logger = logging.getLogger("asok.background")
+logger = safe_logger("asok.background")
 
 RECORDS_KEPT = 10_000
 DEAD_LETTERS_KEPT = 1_000
@@ -73,6 +77,12 @@ class LocalJob:
             finished_at=self.finished_at,
             worker=f"local.{os.getpid()}" if self.started_at else None,
         )
+
+
+def _failed_with(failure: Failure, error: BaseException) -> JobFailed:
+    failed = JobFailed(failure.line)
+    failed.__cause__ = error
+    return failed
 
 
 def _name(function: object) -> str:
@@ -144,8 +154,18 @@ class JobStore:
     def run(self, job: LocalJob) -> float | None:
         """Run one attempt in this thread. Returns the seconds until its retry, or None.
 
-        Never raises: whatever the task raises, SystemExit among it, is the job's failure.
+        Whatever the task raises, SystemExit among it, is the job's failure. Its future has the outcome
+        before anything is logged or a hook is called. Raises nothing but Ctrl+C.
         """
+        try:
+            return self._run(job)
+        except BaseException as error:
+            self._end_broken(job, error)
+            if is_ctrl_c(error):
+                raise
+            return None
+
+    def _run(self, job: LocalJob) -> float | None:
         with self.lock:
             if job.status in FINAL or job.call is None or job.context is None:
                 return None
@@ -156,14 +176,15 @@ class JobStore:
         try:
             result = context.run(self._attempt, job.job, call)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
-            if isinstance(error, JobCancelled) and job.stop.asked:
+            # Not isinstance(): an exception may say of itself that it is of any class.
+            if job.stop.asked and issubclass(type(error), JobCancelled):
                 self._stopped(job, error)
                 return None
             return self._failed(job, context, error)
         self._completed(job, call, context, result)
         return None
 
-    def _stopped(self, job: LocalJob, error: JobCancelled) -> None:
+    def _stopped(self, job: LocalJob, error: BaseException) -> None:
         with self.lock:
             self._finish(job, Status.CANCELLED)
         job.future.set_exception(error)
@@ -179,51 +200,60 @@ class JobStore:
         with self.lock:
             job.result = kept
             self._finish(job, Status.COMPLETED)
-        context.run(hooks.call_after, job.job, result)
         job.future.set_result(result)
+        context.run(hooks.call_after, job.job, result)
 
     def _failed(self, job: LocalJob, context: Context, error: BaseException) -> float | None:
         spent = job.job
         delay = None
         if spent.retry_count < spent.retries:
             delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
-        described = attempt.describe(error)
-        text = attempt.traceback_text(error, self._settings.max_traceback)
+        failure = failure_of(error, self._settings.max_traceback)
         with self.lock:
-            job.error = text
+            job.error = failure.traceback
             if delay is None:
                 self.dead.appendleft(job)
                 self._finish(job, Status.FAILED)
             else:
                 job.job = spent.retried()
                 self._mark(job, Status.RETRYING)
-        self._log_failure(job, described, error, delay)
-        context.run(hooks.call_failure, spent, error, delay is not None)
         if delay is None:
-            failure = JobFailed(described)
-            failure.__cause__ = error
-            job.future.set_exception(failure)
+            job.future.set_exception(_failed_with(failure, error))
+        self._log_failure(job.name, spent, error, failure, delay)
+        context.run(hooks.call_failure, spent, error, delay is not None)
         return delay
+
+    def _end_broken(self, job: LocalJob, error: BaseException) -> None:
+        """After a fault of ours, or an exception that struck between two steps: fail the job."""
+        failure = failure_of(error, self._settings.max_traceback)
+        with self.lock:
+            if job.status not in FINAL:
+                job.error = failure.traceback
+                self.dead.appendleft(job)
+                self._finish(job, Status.FAILED)
+        with suppress(InvalidStateError):
+            job.future.set_exception(_failed_with(failure, error))
+        self._log_failure(job.name, job.job, error, failure, None)
 
     @staticmethod
     def _log_failure(
-        job: LocalJob, described: str, error: BaseException, delay: float | None
+        name: str, job: Job, error: BaseException, failure: Failure, delay: float | None
     ) -> None:
-        extra = {"job_id": job.job.id, "queue": job.job.queue, "attempt": job.job.attempt}
-        if delay is None:
-            logger.error(
-                "Background task %s failed: %s", job.name, described, exc_info=error, extra=extra
-            )
-        else:
-            logger.warning(
-                "Background task %s failed: %s; retry %d of %d in %g s",
-                job.name,
-                described,
-                job.job.retry_count,
-                job.job.retries,
-                delay,
-                extra=extra,
-            )
+        event = "Background task %s failed: %s"
+        args: tuple[object, ...] = (name, shown(error))
+        extra = {
+            "job_id": job.id,
+            "task": job.task,
+            "queue": job.queue,
+            "attempt": f"{job.attempt}/{job.attempts}",
+            "error": failure.line,
+        }
+        level = logging.ERROR
+        if delay is not None:
+            level = logging.WARNING
+            event += "; retry %d of %d in %g s"
+            args += (job.attempt, job.retries, delay)
+        logger.log(level, event, *args, exc_info=error, exc_text=failure.traceback, extra=extra)
 
     @staticmethod
     def _mark(job: LocalJob, status: Status) -> None:

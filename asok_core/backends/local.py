@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import heapq
 import itertools
-import logging
 import os
 import threading
 import time
@@ -23,11 +22,13 @@ from asok_core.backends.in_process import JobStore, LocalJob
 from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.config import Settings
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import JobFuture
 from asok_core.job import JobRecord
+from asok_core.logs import safe_logger
 from asok_core.states import FINAL, Status
 
-logger = logging.getLogger("asok.background")
+logger = safe_logger("asok.background")
 
 EXIT_TIMEOUT = 20.0
 """Seconds that a process which ends waits for its tasks: below the 30 s after which gunicorn and
@@ -178,17 +179,26 @@ class LocalBackend:
                 raise
 
     def _work(self) -> None:
-        while (job := self._take()) is not None:
-            self._run(job)
-            del job
+        try:
+            while (job := self._take()) is not None:
+                self._run(job)
+                del job
+        except BaseException as error:  # such as one that another thread raised in this one
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+                if self._ready or self._later:
+                    self._grow()
+            text = failure_of(error, LONGEST_TRACEBACK).traceback
+            logger.error("A fault ended a background thread", exc_info=error, exc_text=text)
 
     def _run(self, job: LocalJob) -> None:
+        delay = None
         try:
             delay = self.store.run(job)
-        except BaseException:
-            # A future's callback raised something that is no Exception.
-            logger.exception("A callback of background task %s failed", job.name)
-            delay = None
+        finally:
+            self._ran(job, delay)
+
+    def _ran(self, job: LocalJob, delay: float | None) -> None:
         with self._changed:
             self._busy -= 1
             if delay is not None and self._ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
@@ -11,13 +10,14 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from asok_core.logs import safe_logger
 from asok_core.worker import start
 from asok_core.worker.board import Board, Running, board_file
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 MOST_UNTOLD = 1000
 """Orders that are kept for a child that does not read."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
 
+from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 RETRY = 1.0
 """Seconds between two attempts to give back what a dead process held."""

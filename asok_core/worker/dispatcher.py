@@ -6,12 +6,12 @@ sleeps on the waiters' sockets, the threads' wake pipe and the supervisor's cont
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
 from asok_core.backends.redis.consuming.waiters import Waiters
+from asok_core.logs import safe_logger
 from asok_core.wire import peek
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
@@ -22,7 +22,7 @@ from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
 from asok_core.worker.suspects import Suspects
 from asok_core.worker.threads import Threads
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
@@ -79,11 +79,17 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in hand: no job, no outcome that Redis has not heard."""
-        return not (self._held or self._ledger or self._threads.finished)
+        """Whether nothing is in hand: no job, no outcome to settle, no hook that is called."""
+        return not (self._held or self._ledger or self._threads.finished or self._threads.closing)
+
+    @property
+    def closing(self) -> bool:
+        """Whether all that is left are hooks and log lines of jobs whose outcomes are settled."""
+        return self._threads.closing and not (self._held or self._ledger or self._threads.finished)
 
     def turn(self, patience: float = IDLE) -> None:
         """Settle, claim, arm the idle wait when nothing is pending, sleep ``patience`` at most."""
+        self._threads.check()
         self._collect()
         self._waiters.check()
         if time.monotonic() >= self._reconcile_at:
@@ -139,6 +145,7 @@ class Dispatcher:
 
     def give_back_waiting(self) -> None:
         """Return every job that has not begun, in order; the next turn tells Redis."""
+        self._threads.tell_all = not self.open
         self._return(self._threads.take_back() + self._suspects.take_back())
 
     def give_back_running(self) -> list[str]:
@@ -176,7 +183,7 @@ class Dispatcher:
     # What is in hand
 
     def _free(self) -> int:
-        return self._concurrency - len(self._held)
+        return self._concurrency - len(self._held) - self._threads.late
 
     def _room(self) -> int:
         room = self._free() + self._prefetch.size
@@ -271,6 +278,7 @@ class Dispatcher:
         for held in admitted:
             if id(held) in rejected:
                 self._ledger.add(held, rejected[id(held)])
+                self._execution.log_rejected(held)
         sound = [held for held in admitted if id(held) not in rejected]
         self._begin([*sound, *map(Held, turn.claims)], turn)
         if wait_on:

@@ -15,12 +15,17 @@ from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
 from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound
+from asok_core.failures import Failure, failure_of
 from asok_core.job import Job
+from asok_core.logs import safe_logger
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
 from asok_core.wire import Keyring, bury, peek, seal, unseal
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
+
+HandOver = Callable[["Held", Outcome], None]
+"""Takes the outcome of a job, to be settled. Returns at once."""
 
 
 @dataclass(slots=True)
@@ -28,7 +33,8 @@ class Held:
     """A claim in this process's hands, from the moment it is claimed until it is settled.
 
     ``gone`` is set when its lease was lost before it began: it belongs to another by now. ``noted``
-    tells that Redis knows it runs.
+    tells that Redis knows it runs. ``rejected`` is why it must not run. ``slot`` is the number of the
+    thread that runs it.
     """
 
     claim: Claim
@@ -37,6 +43,8 @@ class Held:
     noted: bool = False
     gone: bool = False
     suspect: bool = False
+    rejected: EnvelopeError | None = None
+    slot: int = -1
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
 
 
@@ -65,32 +73,38 @@ class Execution:
         try:
             held.job = unseal(held.claim.envelope, self.keyring)
         except EnvelopeError as error:
-            logger.error("Rejected a job on %s: %s", held.claim.queue, error)
+            held.rejected = error
             return self._rejected(held, f"{type(error).__name__}: {error}")
         return None
 
-    def run(self, held: Held) -> Outcome:
-        """Run an opened job to its end. Never raises."""
+    def run(self, held: Held, hand_over: HandOver) -> None:
+        """Run an opened job to its end. Never raises, unless ``hand_over`` does.
+
+        ``hand_over`` is called once, as soon as the outcome is known. Log lines and hooks come after
+        that: they run code of the application, which may raise, exit or never return.
+        """
         job = held.job
         assert job is not None, "open() comes first"
         held.started_at = self.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
-        return Context().run(self._run, held, job)
+        Context().run(self._run, held, job, hand_over)
 
-    def _run(self, held: Held, job: Job) -> Outcome:
+    def _run(self, held: Held, job: Job, hand_over: HandOver) -> None:
         cancellation.running.set(held.stop)
         try:
             function = resolve(job.module, job.function)
             request = restored(job.request)
         except TaskNotFound as error:
-            logger.error("Job %s cannot run: %s", job.id, error)
-            return self._dead(held, job, f"{type(error).__name__}: {error}", "", 0.0)
+            self._not_found(held, job, error, hand_over)
         except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
-            return self._failed(held, job, error, 0.0)
-        with request:
-            return self._attempt(held, job, function)
+            self._failed(held, job, error, 0.0, hand_over)
+        else:
+            with request:
+                self._attempt(held, job, function, hand_over)
 
-    def _attempt(self, held: Held, job: Job, function: Callable[..., Any]) -> Outcome:
+    def _attempt(
+        self, held: Held, job: Job, function: Callable[..., Any], hand_over: HandOver
+    ) -> None:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
@@ -98,20 +112,24 @@ class Execution:
             result = attempt.run(function, args, kwargs, job.timeout)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
-            if isinstance(error, JobCancelled) and held.stop.asked:
-                self._log(logging.INFO, "cancelled", job, ran, str(error))
-                return self._outcome("cancel", held, job, ran)
-            return self._failed(held, job, error, ran)
+            # Not isinstance(): an exception may say of itself that it is of any class.
+            if held.stop.asked and issubclass(type(error), JobCancelled):
+                self._cancelled(held, job, error, ran, hand_over)
+            else:
+                self._failed(held, job, error, ran, hand_over)
+            return
         ran = time.perf_counter() - before
-        hooks.call_after(job, result)
         kept = encode_result(function, result, self.settings.max_result)
-        if kept.problem:
-            self._log(logging.WARNING, f"completed, {kept.problem}", job, ran)
-        else:
-            self._log(logging.DEBUG, "completed", job, ran)
         outcome = self._outcome("complete", held, job, ran, result=kept.text)
         outcome.result_type, outcome.result_error = kept.type, kept.problem
-        return outcome
+        hand_over(held, outcome)
+        if kept.problem:
+            self._log(
+                logging.WARNING, "Job completed, result not stored", job, ran, error=kept.problem
+            )
+        else:
+            self._log(logging.DEBUG, "Job completed", job, ran)
+        hooks.call_after(job, result)
 
     def start(self, held: Held) -> Start:
         """What Redis is told of a job that has begun."""
@@ -130,24 +148,42 @@ class Execution:
         outcome.finished_at = ""
         return outcome
 
-    def timed_out(self, held: Held, seconds: float) -> Outcome:
+    def timed_out(self, held: Held, seconds: float) -> tuple[Outcome, Failure]:
         """The outcome of a job whose process had to be ended because it ran past its hard limit."""
         job = held.job
         assert job is not None, "a job that ran was opened"
-        error = TimeoutError(f"it ran longer than its hard limit of {seconds:g} s")
-        return self._failed(held, job, error, seconds)
+        failure = failure_of(hard_limit_error(seconds), self.settings.max_traceback)
+        return self._outcome_of(failure, held, job, seconds), failure
 
-    def _failed(self, held: Held, job: Job, error: BaseException, ran: float) -> Outcome:
-        retrying = job.retry_count < job.retries
-        hooks.call_failure(job, error, retrying)
-        line = _one_line(error)
-        trace = attempt.traceback_text(error, self.settings.max_traceback)
-        if not retrying:
-            self._log(logging.ERROR, "failed", job, ran, line)
+    def _cancelled(
+        self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
+    ) -> None:
+        hand_over(held, self._outcome("cancel", held, job, ran))
+        why = failure_of(error, self.settings.max_traceback)
+        self._log(logging.INFO, "Job cancelled", job, ran, error=why.line)
+
+    def _not_found(self, held: Held, job: Job, error: TaskNotFound, hand_over: HandOver) -> None:
+        line = f"{type(error).__name__}: {error}"
+        hand_over(held, self._dead(held, job, line, "", 0.0))
+        self.log_failure(job, error, Failure(line, line), 0.0)
+        hooks.call_failure(job, error, False)
+
+    def _failed(
+        self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
+    ) -> None:
+        failure = failure_of(error, self.settings.max_traceback)
+        outcome = self._outcome_of(failure, held, job, ran)
+        hand_over(held, outcome)
+        retry_in = outcome.delay if outcome.verb == "retry" else None
+        self.log_failure(job, error, failure, ran, retry_in)
+        hooks.call_failure(job, error, retry_in is not None)
+
+    def _outcome_of(self, failure: Failure, held: Held, job: Job, ran: float) -> Outcome:
+        line, trace = failure
+        if job.retry_count >= job.retries:
             return self._dead(held, job, line, trace, ran)
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
         again = replace(job.retried(), due_at=round(self.now() + delay, 6))
-        self._log(logging.WARNING, f"retries in {delay:g} s", job, ran, line)
         try:
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
@@ -194,28 +230,68 @@ class Execution:
             wait_ms=min(max(started - ready, 0.0), 1e9) * 1000,
         )
 
-    def _log(self, level: int, word: str, job: Job, ran: float, why: str = "") -> None:
-        if logger.isEnabledFor(level):
-            logger.log(
-                level,
-                "%s %s%s",
-                job.task,
-                word,
-                f": {why}" if why else "",
-                extra={
-                    "job_id": job.id,
-                    "queue": job.queue,
-                    "attempt": f"{job.attempt}/{job.attempts}",
-                    "duration": ran,
-                    "arguments": (job.args, dict(job.kwargs)) if self.log_arguments else None,
-                },
-            )
+    def log_rejected(self, held: Held) -> None:
+        """Log that a job must not run, once its outcome was handed over."""
+        error = held.rejected
+        assert error is not None, "open() has set it"
+        line = f"{type(error).__name__}: {error}"
+        job = peek(held.claim.envelope).job
+        extra = {"queue": held.claim.queue, "error": line}
+        if job is not None:
+            extra |= {"job_id": job.id, "task": job.task}
+        logger.error("Job rejected", exc_info=error, exc_text=line, extra=extra)
+
+    def log_failure(
+        self,
+        job: Job,
+        error: BaseException,
+        failure: Failure,
+        ran: float,
+        retry_in: float | None = None,
+    ) -> None:
+        """Log a failed attempt, once its outcome was handed over."""
+        level, event = logging.ERROR, "Job failed"
+        if retry_in is not None:
+            level, event = logging.WARNING, "Job will be retried"
+        self._log(
+            level,
+            event,
+            job,
+            ran,
+            error=failure.line,
+            retry_in=retry_in,
+            raised=(error, failure.traceback),
+        )
+
+    def _log(
+        self,
+        level: int,
+        event: str,
+        job: Job,
+        ran: float,
+        *,
+        error: str | None = None,
+        retry_in: float | None = None,
+        raised: tuple[BaseException | None, str | None] = (None, None),
+    ) -> None:
+        if not logger.isEnabledFor(level):
+            return
+        extra: dict[str, object] = {
+            "job_id": job.id,
+            "task": job.task,
+            "queue": job.queue,
+            "attempt": f"{job.attempt}/{job.attempts}",
+            "duration": ran,
+        }
+        if error is not None:
+            extra["error"] = error
+        if retry_in is not None:
+            extra["retry_in"] = retry_in
+        if self.log_arguments:
+            extra["arguments"] = (job.args, dict(job.kwargs))
+        logger.log(level, event, exc_info=raised[0], exc_text=raised[1], extra=extra)
 
 
-def _one_line(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the failure
-        text = ""
-    line = " ".join(text.split())[:500]
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+def hard_limit_error(seconds: float) -> TimeoutError:
+    """What is wrong with a job that ran past its hard limit."""
+    return TimeoutError(f"it ran longer than its hard limit of {seconds:g} s")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.logs import safe_logger
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import warn_of_dropped
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 
 class Ledger:

@@ -6,17 +6,28 @@ import json
 import logging
 import sys
 import time
+from contextlib import suppress
 
-logger = logging.getLogger("asok.worker")
+from asok_core.logs import safe_logger
 
-FIELDS = ("job_id", "queue", "attempt", "duration", "arguments")
+logger = safe_logger("asok.worker")
+
+FIELDS = ("task", "error", "retry_in", "queue", "attempt", "duration", "job_id", "arguments")
+"""Attributes of our records that a line for people shows, in that order."""
+_SHOWN_AS = {"job_id": "job"}
+
+_OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+}
 
 
 class TextFormatter(logging.Formatter):
-    """``12:00:01 WARNING mail.send failed: ...  queue=high attempt=1/4 duration=35ms job=...``."""
+    """``12:00:01 WARNING Job failed  task=mail.send error='...' queue=high attempt=1/4 job=...``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """The line of a record, and a traceback below it."""
         message = record.getMessage()
         if record.name.startswith("asok."):
             message = _printable(message)
@@ -25,13 +36,20 @@ class TextFormatter(logging.Formatter):
         for name in FIELDS:
             value = getattr(record, name, None)
             if value is not None:
-                shown = f"{value * 1000:.0f}ms" if name == "duration" else value
-                extras.append(f"{'job' if name == 'job_id' else name}={_printable(str(shown))}")
+                extras.append(f"{_SHOWN_AS.get(name, name)}={_shown(name, value)}")
         if extras:
             line = f"{line}  {' '.join(extras)}"
-        if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
+        for text in _below(self, record):
+            line = f"{line}\n{text}"
         return line
+
+
+def _shown(name: str, value: object) -> str:
+    if name == "duration" and isinstance(value, int | float):
+        return f"{value * 1000:.0f}ms"
+    if name == "retry_in":
+        return f"{value:g}s"
+    return _printable(repr(value) if name == "error" else str(value))
 
 
 def _printable(text: str) -> str:
@@ -42,7 +60,7 @@ def _printable(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time level logger message`` and the fields of a job."""
+    """One JSON object a line: ``time level logger message`` and every attribute given as ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The JSON text of a record."""
@@ -53,12 +71,55 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        fields |= {
-            name: value for name in FIELDS if (value := getattr(record, name, None)) is not None
-        }
-        if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str)
+        below = list(_below(self, record))
+        if below:
+            fields["traceback"] = "\n".join(below)
+        for name, value in record.__dict__.items():
+            if name not in _OF_EVERY_RECORD and value is not None:
+                # Ours keep their names: a reader of the log relies on them.
+                fields[f"{name}_" if name in fields else name] = value
+        return _json(fields)
+
+
+def _below(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    texts = []
+    if record.exc_text:
+        texts.append(record.exc_text.rstrip())
+    elif record.exc_info:
+        texts.append(formatter.formatException(record.exc_info))
+    if record.stack_info:
+        texts.append(formatter.formatStack(record.stack_info))
+    return texts
+
+
+def _json(fields: dict[str, object]) -> str:
+    with suppress(Exception):
+        return json.dumps(fields, default=_text, allow_nan=False)
+    # One value that JSON cannot hold must not cost the others.
+    return json.dumps({name: _plain(value) for name, value in fields.items()})
+
+
+def _plain(value: object) -> object:
+    try:
+        return json.loads(json.dumps(value, default=_text, allow_nan=False))
+    except Exception:  # noqa: BLE001 - keys of another type, a circle, NaN
+        return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except BaseException:  # noqa: BLE001 - its __str__ is the application's code
+        return f"<{type(value).__name__}>"
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to standard error. Where that is closed, a task that logs is not disturbed by it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        """Drop a line that cannot be written."""
+        with suppress(Exception):
+            super().handleError(record)
 
 
 def warn_of_dropped(letters: int) -> None:
@@ -69,6 +130,6 @@ def warn_of_dropped(letters: int) -> None:
 
 def set_up_logging(level: str = "info", form: str = "text") -> None:
     """Send the worker's log lines to standard error, in the form asked for."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

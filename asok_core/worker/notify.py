@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 
-logger = logging.getLogger("asok.worker")
+from asok_core.logs import safe_logger
+
+logger = safe_logger("asok.worker")
 
 READY = "READY=1"
 ALIVE = "WATCHDOG=1"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import EnvelopeError
+from asok_core.failures import Failure
+from asok_core.job import Job
 from asok_core.wire import keyring_of, unseal
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.execution import Execution, Held
+from asok_core.worker.execution import Execution, Held, hard_limit_error
 
 
 def settle_overrun(
@@ -26,7 +28,8 @@ def settle_overrun(
         queues=[queue],
         dlq_max=config.settings.dlq_max,
     )
-    outcomes = []
+    outcomes: list[Outcome] = []
+    failed: list[tuple[Job, Failure, float]] = []
     try:
         for claim in consumer.held():
             try:
@@ -35,8 +38,14 @@ def settle_overrun(
                 continue
             if job.id in over:
                 held = Held(claim, job, started_at=execution.now() - over[job.id])
-                outcomes.append(execution.timed_out(held, job.hard_limit or over[job.id]))
-        if outcomes:
-            consumer.cycle(outcomes, (), 0)
+                limit = job.hard_limit or over[job.id]
+                outcome, failure = execution.timed_out(held, limit)
+                outcomes.append(outcome)
+                failed.append((job, failure, limit))
+        settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
         consumer.close()
+    for (job, failure, limit), outcome, flag in zip(failed, outcomes, settled, strict=True):
+        if flag == 1:
+            retry_in = outcome.delay if outcome.verb == "retry" else None
+            execution.log_failure(job, hard_limit_error(limit), failure, over[job.id], retry_in)

@@ -6,7 +6,6 @@ standard input. When that closes, the supervisor is gone and it drains.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import pickle
@@ -23,8 +22,10 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
+from asok_core.bounded import call_within
 from asok_core.errors import Refused, Unreachable
 from asok_core.import_path import add_application_folder
+from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
 from asok_core.wire import keyring_of
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
@@ -35,7 +36,7 @@ from asok_core.worker.log import set_up_logging
 from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.threads import end_broken
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
@@ -73,6 +74,10 @@ class Process:
 
     def run(self) -> int:
         """Work until ordered to end, or until ``max_jobs`` are done. Returns the exit code."""
+        with written_elsewhere():
+            return self._run()
+
+    def _run(self) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the supervisor, who orders
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
@@ -118,7 +123,7 @@ class Process:
         dispatcher.retiring = True
         dispatcher.give_back_waiting()
         while not dispatcher.idle and time.monotonic() < deadline:
-            if dispatcher.draining and deadline == math.inf:
+            if (dispatcher.draining or dispatcher.closing) and deadline == math.inf:
                 deadline = time.monotonic() + self._grace
             try:
                 dispatcher.turn(deadline - time.monotonic())
@@ -160,8 +165,8 @@ def main() -> int:
         code = Process(config, process, board, control).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error)
-    logging.shutdown()
-    sys.stdout.flush()
+    end_logging()
+    call_within(EXIT_PATIENCE, sys.stdout.flush, None)
     # Threads that still run belong to jobs that were returned: nothing may wait for them.
     os._exit(code)
 

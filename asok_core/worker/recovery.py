@@ -5,7 +5,6 @@ That is when its lease has run out, or as soon as the kernel and Redis agree tha
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 
@@ -13,6 +12,7 @@ from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.consuming.registry import Recovered, Registry
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
+from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.expiry import Expiry, pause
@@ -20,7 +20,7 @@ from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import is_gone
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 LEASED = "whose lease ran out"
 PROVED = "of which no process is left"

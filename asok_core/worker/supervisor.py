@@ -6,7 +6,6 @@ costs its own process, and not the lease.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
@@ -27,6 +26,7 @@ from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Unreachable
 from asok_core.job import LONGEST_ID
+from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
@@ -35,7 +35,7 @@ from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 PROMOTE_AT_LEAST = 1.0
 """Seconds: a foreign worker's retries are not announced, so the delayed set is looked at this often."""
@@ -90,6 +90,11 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; a second one leaves at once."""
+        # Whoever reads standard error may have stopped reading: that must not cost the lease.
+        with written_elsewhere():
+            return self._run()
+
+    def _run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: self._alarm.ring())

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
 from asok_core.backends.redis.consuming.consumer import Outcome
+from asok_core.bounded import call_within
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.logs import end_logging, safe_logger
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 BROKEN = 70
 """Exit code of a process that met a fault of ours."""
+LAST_WORDS = 5.0
+"""Seconds that such a process has to log why it ends."""
+LATE = 0.01
+"""Seconds that hooks and log handlers may take after a job before their thread counts as busy."""
+CHECK = 1.0
+"""Seconds between two looks whether every thread lives."""
 
 
 def end_broken(error: BaseException) -> NoReturn:
-    """Log a fault of ours and end this process at once, whatever its threads do."""
-    logger.critical("A fault in the worker ends this process", exc_info=error)
-    logging.shutdown()
-    os._exit(BROKEN)
+    """Log a fault of ours and end this process at once, whatever its threads and log handlers do."""
+    try:
+        call_within(LAST_WORDS, partial(_log_fault, error), None)
+    finally:
+        os._exit(BROKEN)
+
+
+def _log_fault(error: BaseException) -> None:
+    text = failure_of(error, LONGEST_TRACEBACK).traceback
+    logger.critical("A fault in the worker ends this process", exc_info=error, exc_text=text)
+    end_logging()
+
+
+class ThreadDied(Exception):
+    """A thread ended that runs jobs, and took a slot of the process along."""
 
 
 class Threads:
@@ -34,7 +54,8 @@ class Threads:
 
     ``finished`` grows at the right while the dispatcher takes from the left. ``runs_until`` is the
     monotonic time at which the lease may be over: no job begins after it. A thread that has begun
-    goes on while jobs wait, so one is enough for many short ones.
+    goes on while jobs wait, so one is enough for many short ones. ``tell`` is called when something
+    has happened; with ``tell_all`` also when a thread has quickly come to the end of hooks.
     """
 
     def __init__(
@@ -43,6 +64,7 @@ class Threads:
         self.execution = execution
         self.finished: deque[tuple[Held, Outcome | None]] = deque()
         self.runs_until = 0.0
+        self.tell_all = False
         self._board = board
         self._tell = tell
         self._ready: deque[Held] = deque()
@@ -50,6 +72,9 @@ class Threads:
         self._awake: set[int] = set()
         self._few = False
         self._running: dict[int, Held] = {}
+        self._closing: dict[int, float] = {}
+        self._check_at = 0.0
+        self._ended = False
         self._threads = [
             threading.Thread(target=self._work, args=(slot,), name=f"asok-{slot}", daemon=True)
             for slot in range(count)
@@ -76,6 +101,7 @@ class Threads:
 
     def end(self) -> None:
         """Let every thread end when it has nothing to do."""
+        self._ended = True
         for _ in self._threads:
             self._calls.put(False)
 
@@ -92,6 +118,29 @@ class Threads:
     def running(self) -> list[Held]:
         """Jobs that run at this moment."""
         return list(self._running.values())
+
+    @property
+    def closing(self) -> bool:
+        """Whether threads still log or call hooks for jobs whose outcomes are handed over."""
+        return bool(self._closing)
+
+    @property
+    def late(self) -> int:
+        """Threads that have been at that for so long that they count as busy."""
+        if not self._closing:
+            return 0
+        began = time.monotonic() - LATE
+        return sum(at < began for at in list(self._closing.values()))
+
+    def check(self) -> None:
+        """Raise ThreadDied when a thread has ended that should run jobs."""
+        now = time.monotonic()
+        if now < self._check_at or self._ended:
+            return
+        self._check_at = now + CHECK
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if dead:
+            raise ThreadDied(f"{', '.join(dead)} ended")
 
     def take_back(self) -> list[Held]:
         """Every job that has not begun, in order."""
@@ -138,15 +187,26 @@ class Threads:
             self.finished.append((held, None))
             self._tell()
             return
-        outcome = self.execution.open(held) if held.job is None else None
-        if outcome is None:
+        held.slot = slot
+        rejected = self.execution.open(held) if held.job is None else None
+        if rejected is not None:
+            self._hand_over(held, rejected)
+            self.execution.log_rejected(held)
+        else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
             deadline = now + job.hard_limit if job.hard_limit else 0.0
             self._board.begin(slot, job.id, now, deadline)
             self._running[slot] = held
-            outcome = self.execution.run(held)
-            del self._running[slot]
+            self.execution.run(held, self._hand_over)
+        since = self._closing.pop(slot)
+        if self.tell_all or time.monotonic() - since > LATE:
+            self._tell()
+
+    def _hand_over(self, held: Held, outcome: Outcome) -> None:
+        slot = held.slot
+        if self._running.pop(slot, None) is not None:
             self._board.end(slot)
+        self._closing[slot] = time.monotonic()
         self.finished.append((held, outcome))
         self._tell()

@@ -44,7 +44,10 @@ def run(function: str, *args: Any, **fields: Any) -> Outcome:
     execution = Execution(Settings(), KEYRING)
     held = Held(Claim("default", seal(job, KEYRING)))
     assert execution.open(held) is None
-    return execution.run(held)
+    outcomes: list[Outcome] = []
+    execution.run(held, lambda _held, outcome: outcomes.append(outcome))
+    (outcome,) = outcomes
+    return outcome
 
 
 @pytest.fixture(autouse=True)

@@ -76,14 +76,16 @@ def test_log_lines_for_machines(desk: Desk, run_worker: RunWorker) -> None:
     job = desk.enqueue("fail", "the words", retries=1, backoff=0.1)
     worker = run_worker("--log-format", "json", "--log-level", "debug")
     desk.reaches(job, "failed")
-    worker.says("failed: ")
+    worker.says("Job failed")
     lines = [json.loads(line) for line in worker.log.splitlines()]
     told = [line for line in lines if line.get("job_id") == job.id]
     assert [line["attempt"] for line in told] == ["1/2", "2/2"]
     assert {line["queue"] for line in told} == {"default"}
     assert all(line["duration"] >= 0 for line in told)
     assert told[0]["level"] == "warning"
-    assert told[1]["message"] == "tests.worker.jobs.fail failed: ValueError: the words"
+    assert [line["message"] for line in told] == ["Job will be retried", "Job failed"]
+    assert {line["task"] for line in told} == {"tests.worker.jobs.fail"}
+    assert {line["error"] for line in told} == {"ValueError: the words"}
     assert not any("arguments" in line for line in lines)
 
 
@@ -93,7 +95,7 @@ def test_arguments_are_logged_only_when_asked_for(desk: Desk, run_worker: RunWor
     for queue in ("quiet", "open"):
         desk.enqueue("note", "a-secret-word", queue=queue)
     open_.says("a-secret-word")
-    quiet.says("completed")
+    quiet.says("Job completed")
     assert "a-secret-word" not in quiet.log
 
 

@@ -6,7 +6,6 @@ it does. Nothing polls, and a push wakes one worker, not all.
 
 from __future__ import annotations
 
-import logging
 import math
 import select
 import time
@@ -20,8 +19,9 @@ from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
 from asok_core.errors import AsokError, Refused, Unreachable
+from asok_core.logs import safe_logger
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 BLOCK = 5
 """Seconds a BLMOVE waits on the server before it is sent anew."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Refused
+from asok_core.logs import safe_logger
 
-logger = logging.getLogger("asok.worker")
+logger = safe_logger("asok.worker")
 
 
 class Wakes:

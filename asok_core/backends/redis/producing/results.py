@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import logging
 import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, InvalidStateError
 from itertools import chain
 from typing import Any, Self
 
@@ -32,12 +32,14 @@ from asok_core.errors import (
     ResultNotStored,
     Unreachable,
 )
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import RemoteFuture
 from asok_core.job import JobRecord, task_name
+from asok_core.logs import safe_logger
 from asok_core.states import FINAL, Status
 from asok_core.tasks import known_task
 
-logger = logging.getLogger("asok.background")
+logger = safe_logger("asok.background")
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at records of which no channel spoke."""
@@ -95,23 +97,41 @@ class ResultWatcher:
 
     def _run(self, ear: socket.socket) -> None:
         futures: Futures = {}
+        try:
+            with ear:
+                self._watch_all(ear, futures)
+        except BaseException as error:  # noqa: BLE001 - whoever waits must not wait for ever
+            self._give_up(futures, error)
+
+    def _watch_all(self, ear: socket.socket, futures: Futures) -> None:
         failures = 0
-        with ear:
-            while True:
-                try:
-                    with _Listener(self._endpoint, self._keys, ear) as listener:
-                        listener.follow(futures)
-                        failures = 0
-                        self._listen(listener, futures)
-                except (Unreachable, Refused) as error:
-                    if not failures:
-                        logger.warning("Results of jobs will be late: %s", error)
-                    failures += 1
-                    pause = min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE)
-                    if not self._closed and _ready([ear], pause):
-                        ear.recv(4096)
-                if self._retire(futures):
-                    return
+        while True:
+            try:
+                with _Listener(self._endpoint, self._keys, ear) as listener:
+                    listener.follow(futures)
+                    failures = 0
+                    self._listen(listener, futures)
+            except (Unreachable, Refused) as error:
+                if not failures:
+                    logger.warning("Results of jobs will be late: %s", error)
+                failures += 1
+                pause = min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE)
+                if not self._closed and _ready([ear], pause):
+                    ear.recv(4096)
+            if self._retire(futures):
+                return
+
+    def _give_up(self, futures: Futures, error: BaseException) -> None:
+        """After a fault of ours: fail what was watched. The next future starts another thread."""
+        with self._lock:
+            if self._bell is not None:
+                self._bell.close()
+                self._bell = None
+            left, self._new = self._new, []
+        for each in chain(left, *futures.values()):
+            _resolve(each, Future.set_exception, error)
+        text = failure_of(error, LONGEST_TRACEBACK).traceback
+        logger.error("A fault ended the watch for results", exc_info=error, exc_text=text)
 
     def _listen(self, listener: _Listener, futures: Futures) -> None:
         turns = collections.deque(futures)
@@ -159,8 +179,10 @@ class ResultWatcher:
 def _resolve(future: RemoteFuture[Any], how: Callable[..., None], *args: object) -> None:
     try:
         how(future, *args)
-    except BaseException:  # a callback that calls sys.exit() must not end the watching
-        logger.exception("A callback of job %s failed", future.job_id)
+    except BaseException as error:  # noqa: BLE001 - nothing must end the watching
+        # Whoever waits for the future must not wait for ever.
+        with contextlib.suppress(InvalidStateError):
+            future.set_exception(error)
 
 
 def _abandon(future: RemoteFuture[Any]) -> None:

@@ -1,0 +1,69 @@
+"""Calls of code that may never return: they get a thread of their own and a time limit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from asok_core.deadline import raise_in
+
+T = TypeVar("T")
+
+MOST_ABANDONED = 8
+"""Threads that may be left behind in calls that did not return. Then no more are started."""
+
+_abandoned: list[threading.Thread] = []
+
+
+def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
+    """The result of ``function``; ``otherwise`` when it raises, or takes longer than ``seconds``.
+
+    It runs in a copy of the caller's context. A call that takes longer is ended by SystemExit at its
+    next Python instruction. Where no thread can be started it runs in the calling thread.
+    """
+    _abandoned[:] = [thread for thread in _abandoned if thread.is_alive()]
+    if len(_abandoned) >= MOST_ABANDONED:
+        return otherwise
+    call = _Call(function, otherwise)
+    thread = threading.Thread(
+        target=copy_context().run, args=(call.run,), name="asok-bounded", daemon=True
+    )
+    try:
+        thread.start()
+    except RuntimeError:
+        # The interpreter is on its way out, or the system has no thread to give.
+        call.run()
+    try:
+        return call.results.get(timeout=seconds)
+    except Empty:
+        _abandoned.append(thread)
+        call.end(thread)
+        return otherwise
+
+
+class _Call(Generic[T]):
+    """One call. ``end`` never reaches a thread that is past it: the system reuses thread numbers."""
+
+    def __init__(self, function: Callable[[], T], otherwise: T) -> None:
+        self.results: SimpleQueue[T] = SimpleQueue()
+        self._function = function
+        self._otherwise = otherwise
+        self._lock = threading.Lock()
+        self._over = False
+
+    def run(self) -> None:
+        try:
+            result = self._function()
+        except BaseException:  # noqa: BLE001 - whatever it raises must not end the calling thread
+            result = self._otherwise
+        with self._lock:
+            self._over = True
+        self.results.put(result)
+
+    def end(self, thread: threading.Thread) -> None:
+        with self._lock:
+            if not self._over and thread.ident is not None:
+                raise_in(thread.ident, SystemExit)

@@ -1,0 +1,106 @@
+"""The text of an exception, whatever its class does when it is asked for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from asok_core import attempt
+from asok_core.errors import JobTimeout
+from asok_core.failures import LONGEST_LINE, Failure, failure_of, shown
+from tests.core import sample_tasks
+from tests.core.hostile_errors import KINDS, throw, throw_from
+
+LIMIT = 20_000
+
+
+def caught(task: Callable[..., object], *args: object) -> BaseException:
+    try:
+        attempt.run(task, args, {})
+    except BaseException as error:  # noqa: BLE001 - whatever the task raises
+        return error
+    raise AssertionError("it raised nothing")
+
+
+def failure(task: Callable[..., object], *args: object) -> Failure:
+    return failure_of(caught(task, *args), LIMIT)
+
+
+def test_an_ordinary_error_is_its_type_and_text() -> None:
+    found = failure(sample_tasks.fail, "no\n  route")
+    assert found.line == "ConnectionError: no route"
+    assert found.traceback.startswith("Traceback (most recent call last):\n  File ")
+    assert found.traceback.endswith("ConnectionError: no\n  route\n")
+    assert shown(ConnectionError("no")) == "ConnectionError('no')"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_that_cannot_be_shown_is_named_and_bounded(kind: str) -> None:
+    found = failure(throw, kind)
+    assert found.line.startswith(kind)
+    assert len(found.line) <= LONGEST_LINE + len(kind) + 2
+    assert kind in found.traceback or found.traceback.startswith("... (cut)")
+    assert len(found.traceback) <= LIMIT
+    assert len(shown(caught(throw, kind))) <= 2_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_is_one_whose_cause_cannot_be_shown(kind: str) -> None:
+    found = failure(throw_from, kind)
+    assert found.line.startswith("ValueError: ")
+    assert len(found.traceback) <= LIMIT
+
+
+def test_what_takes_for_ever_still_has_its_frames() -> None:
+    assert "in throw\n" in failure(throw, "HangsInC").traceback
+
+
+def test_a_long_traceback_keeps_its_end() -> None:
+    text = failure_of(caught(sample_tasks.fail, "y" * 5000 + "the end"), 200).traceback
+    assert len(text) <= 200
+    assert text.endswith("the end\n")
+    assert text.startswith("... (cut)")
+
+
+async def falls() -> None:
+    raise LookupError("nothing here")
+
+
+def needs(one: int) -> None:
+    """Called without its argument, none of its lines ever runs."""
+
+
+@pytest.mark.parametrize("task", [falls, sample_tasks.fail, needs])
+def test_a_traceback_begins_with_the_task(task: Callable[..., object]) -> None:
+    args = ("no",) if task is sample_tasks.fail else ()
+    error = caught(task, *args)
+    text = failure_of(error, LIMIT).traceback
+    assert f"{type(error).__name__}: " in text
+    frames = [line for line in text.splitlines() if line.startswith("  File ")]
+    assert len(frames) == (0 if task is needs else 1)
+    assert all(f" in {task.__name__}" in frame for frame in frames)
+
+
+async def nap() -> None:
+    await asyncio.sleep(60)
+
+
+def test_a_cause_is_told_without_our_frames_too() -> None:
+    with pytest.raises(JobTimeout) as timeout:
+        attempt.run(nap, (), {}, timeout=0.01)
+    text = failure_of(timeout.value, LIMIT).traceback
+    assert "in nap" in text
+    assert "asok_core/" not in text
+
+
+def test_a_chain_of_any_length_is_bounded() -> None:
+    error: BaseException = ValueError("first")
+    for number in range(3000):
+        following = ValueError(f"number {number}")
+        following.__cause__ = error
+        error = following
+    found = failure_of(error, LIMIT)
+    assert found.line == "ValueError: number 2999"
+    assert len(found.traceback) <= LIMIT
