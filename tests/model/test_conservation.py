@@ -314,10 +314,11 @@ class Conservation(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([-1, 1]))
     def the_clock_of_redis_is_set(self, hours: int) -> None:
         """As the leases see it, which all end an hour earlier or later by that clock."""
-        for worker, until in self.client.zrange("asok:workers", 0, -1, withscores=True):
-            if until > 1:
-                moved = max(1.0, until - hours * 3_600_000)
-                self.client.zadd("asok:workers", {worker: moved})
+        with self._room():
+            for worker, until in self.client.zrange("asok:workers", 0, -1, withscores=True):
+                if until > 1:
+                    moved = max(1.0, until - hours * 3_600_000)
+                    self.client.zadd("asok:workers", {worker: moved})
         for worker in ("one", "two"):
             self.registry.look(worker)
         now = self._now()

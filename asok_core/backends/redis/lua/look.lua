@@ -1,3 +1,4 @@
+-- needs: full
 -- look: which leases have run out, and which other workers of this place have one. Moves no job.
 --   A lease that ends later than its worker can have asked for (the server's clock was set back) is cut to
 --   what it can be, so that a dead worker keeps its jobs no longer than its lease.
@@ -19,8 +20,7 @@ end
 local late = redis.call('ZREVRANGEBYSCORE', leases, '+inf', '(' .. now + mine, 'WITHSCORES', 'LIMIT', 0, 100)
 for i = 1, #late, 2 do
   local most = now + length_of(late[i])
-  -- A server without memory refuses this, and nothing else here needs it.
-  if tonumber(late[i + 1]) > most then redis.pcall('ZADD', leases, 'XX', most, late[i]) end
+  if tonumber(late[i + 1]) > most then redis.call('ZADD', leases, 'XX', most, late[i]) end
 end
 
 local expired = {}
