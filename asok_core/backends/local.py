@@ -6,8 +6,6 @@ thread sleeps no longer than until the first of them is due.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import heapq
 import itertools
 import os
@@ -15,7 +13,6 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from asok_core.backends.in_process import JobStore, LocalJob
@@ -26,6 +23,7 @@ from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import JobFuture
 from asok_core.job import JobRecord
 from asok_core.logs import safe_logger
+from asok_core.process_exit import before_exit
 from asok_core.states import FINAL, Status
 
 logger = safe_logger("asok.background")
@@ -270,15 +268,9 @@ _watched = False
 
 def _watch_exit() -> None:
     global _watched  # noqa: PLW0603 - once a process
-    if _watched:
-        return
-    _watched = True
-    # A task may itself use executors (asyncio.to_thread, name look-ups), so it must end before they
-    # do: atexit comes too late, and of these calls the one registered last comes first.
-    import_module("concurrent.futures.thread")
-    register = getattr(threading, "_register_atexit", atexit.register)
-    with contextlib.suppress(RuntimeError):
-        register(_finish_at_exit)
+    if not _watched:
+        _watched = True
+        before_exit(_finish_at_exit)
 
 
 def _finish_at_exit() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,27 @@ def note(text, seconds=0.0):
 async def note_by_thread(text):
     await asyncio.to_thread(note, text)
 """
+
+
+STARTERS = """
+import concurrent.futures, socket, subprocess, threading
+
+def start_threads(word):
+    time.sleep(0.3)  # the main thread has ended
+    thread = threading.Thread(target=note, args=(f"{word}: thread",))
+    thread.start()
+    thread.join()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(note, f"{word}: executor").result()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+
+async def start_threads_from_a_loop(word):
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(note, f"{word}: to_thread")
+    await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    note(f"{word}: looked up")
+"""
+STARTED = ["executor", "looked up", "thread", "to_thread"]
 
 
 def start(code: str) -> subprocess.Popen[str]:
@@ -53,6 +75,66 @@ def test_a_process_that_ends_finishes_its_tasks_first() -> None:
     )
     assert code == 0, err
     assert sorted(out.splitlines()) == ["by thread", *(f"task {n}" for n in range(6))]
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("raise ValueError('the end')", 1),
+        ("def end(): sys.exit(4)\nend()", 4),
+        ("threading.Thread(target=time.sleep, args=(0.6,)).start()", 0),
+    ],
+    ids=["falls off", "exits", "raises", "exits deep down", "leaves a thread"],
+)
+def test_tasks_may_start_threads_while_the_process_ends(end: str, code: int) -> None:
+    """On every Python: it takes a private function, or on 3.12.0 to 3.12.2 a watch on the main module."""
+    ended, out, err = run(
+        f"{STARTERS}\nbackground(start_threads, 1)\n"
+        f"background(start_threads_from_a_loop, 1)\n{end}\n"
+    )
+    assert ended == code, err
+    assert sorted(out.splitlines()) == [f"1: {each}" for each in STARTED], err
+    assert "ERROR" not in err
+    assert ("ValueError: the end" in err) is ("raise" in end)
+
+
+@pytest.mark.parametrize("how", ["file", "module", "standard input"])
+def test_it_does_not_matter_how_the_program_was_started(tmp_path: Path, how: str) -> None:
+    program = tmp_path / "program.py"
+    text = f"{PREAMBLE}{STARTERS}\nbackground(start_threads_from_a_loop, 1)\n"
+    program.write_text(text)
+    arguments = {"file": [str(program)], "module": ["-m", "program"], "standard input": ["-"]}[how]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input=text if how == "standard input" else "",
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["1: looked up", "1: to_thread"], done.stderr
+
+
+def test_a_line_of_an_interactive_session_is_not_the_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-i", "-c", f"{PREAMBLE}\nbackground(note, 'first').result()"],
+        input="background(note, 'second').result()\nbackground(note_by_thread, 'third').result()\n",
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["first", "second", "third"], done.stderr
+
+
+def test_this_python_has_the_private_function_that_the_end_is_known_by() -> None:
+    """If it is gone, tasks can start no thread at the end: process_exit.py needs another way."""
+    assert callable(getattr(threading, "_register_atexit", None))
 
 
 def test_what_cannot_finish_before_the_end_is_logged_by_name() -> None:

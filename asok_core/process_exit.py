@@ -1,0 +1,78 @@
+"""The last moment of a process at which Python still starts threads.
+
+``atexit`` is too late for code that may use executors (``asyncio.to_thread``, name look-ups): those
+take no work any more. What :func:`before_exit` registers runs before that.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from types import CodeType, FrameType
+
+_REFUSES_THREADS = (3, 12) <= sys.version_info[:2] < (3, 13) and sys.version_info < (3, 12, 3)
+"""Python 3.12.0 to 3.12.2 start no thread once the main module has ended (gh-113964)."""
+
+
+def before_exit(finish: Callable[[], None]) -> None:
+    """Call ``finish`` when this process ends by itself, while threads can still be started.
+
+    It may be called twice, and must do nothing the second time. Where Python has no such moment to offer
+    (it is private, and may change), ``finish`` is called by ``atexit``, when tasks can start no
+    thread any more.
+    """
+    # Executors end by the same means; of these calls the one registered last comes first.
+    import_module("concurrent.futures.thread")
+    register = getattr(threading, "_register_atexit", atexit.register)
+    with contextlib.suppress(RuntimeError):  # the process is ending already
+        register(finish)
+    if _REFUSES_THREADS:
+        _call_when_main_ends(finish)
+
+
+def _call_when_main_ends(finish: Callable[[], None]) -> None:
+    """Call ``finish`` as the last thing in the main module, by ``sys.monitoring`` (Python 3.12)."""
+    code = _main_code()
+    monitoring = getattr(sys, "monitoring", None)
+    if code is None or monitoring is None:
+        return
+    # The other numbers are those of debuggers, of coverage and of profilers.
+    tool = next((n for n in (4, 3) if monitoring.get_tool(n) is None), None)
+    if tool is None:
+        return
+    events = monitoring.events
+
+    def ended(found: CodeType, *_details: object) -> None:
+        if found is code:
+            monitoring.set_events(tool, events.NO_EVENTS)
+            monitoring.set_local_events(tool, code, events.NO_EVENTS)
+            finish()
+
+    monitoring.use_tool_id(tool, "asok process exit")
+    monitoring.register_callback(tool, events.PY_RETURN, ended)
+    monitoring.register_callback(tool, events.PY_UNWIND, ended)
+    # That it ends by an exception (sys.exit) cannot be watched in one place alone.
+    monitoring.set_events(tool, events.PY_UNWIND)
+    monitoring.set_local_events(tool, code, events.PY_RETURN)
+
+
+def _main_code() -> CodeType | None:
+    """The code whose end is the end of the main module; None where no such end is known.
+
+    In an interactive session each line ends by itself, and so does each call into Python by a
+    server that embeds it.
+    """
+    if sys.flags.interactive or sys.flags.inspect or hasattr(sys, "ps1"):
+        return None
+    frame: FrameType | None = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    is_main = frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>"
+    is_runpy = frame.f_code.co_name == "_run_module_as_main"
+    return frame.f_code if is_main or is_runpy else None
