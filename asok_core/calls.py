@@ -74,10 +74,15 @@ class Options:
         elif self.at is not None:
             _number("_at", self.at)
 
+    @property
+    def delay_seconds(self) -> float | None:
+        """The delay as seconds; None where there is none, or the start is at a moment."""
+        return (_seconds(self.delay) or None) if self.delay is not None else None
+
     def due_at(self, now: float) -> float | None:
         """When the job is to start, epoch seconds; None for at once."""
         if self.delay is not None:
-            seconds = _seconds(self.delay)
+            seconds = self.delay_seconds
             return now + seconds if seconds else None
         if isinstance(self.at, datetime):
             return self.at.timestamp()
@@ -128,7 +133,9 @@ class Call:
         request: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
-        options = self.options
+        options, due_at, delay = self.options, None, None
+        if options.delay is not None or options.at is not None:
+            due_at, delay = options.due_at(now), options.delay_seconds
         return Job(
             id=job_id,
             module=names[0],
@@ -139,10 +146,11 @@ class Call:
             retries=options.retries,
             backoff=options.backoff,
             enqueued_at=now,
-            due_at=options.due_at(now),
+            due_at=due_at,
             timeout=options.timeout,
             unique=options.unique,
             request=request,
+            delay=delay,
         )
 
 

@@ -1,18 +1,26 @@
-"""Time, in one place, so that tests can hold it still."""
+"""Time, in one place.
+
+What concerns jobs on Redis is told by Redis's clock (``backends.redis.server_clock``), so that machines
+whose clocks differ agree. This machine's clock is for jobs that never leave this process, for a user
+whom Redis does not let ask for its time, and for log lines.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-Clock = Callable[[], float]
-"""Returns seconds since the Unix epoch."""
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
     """Seconds since the Unix epoch, by this machine's clock."""
     return time.time()
+
+
+def steady() -> float:
+    """Seconds by a clock that nobody sets; on Linux it runs also while the machine is suspended."""
+    return time.clock_gettime(_STEADY)
 
 
 def iso(epoch: float | None) -> str | None:

@@ -72,6 +72,9 @@ class Job:
     request: Mapping[str, Any] | None = None
     typed: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    delay: float | None = None
+    """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the
+    envelope; ``due_at`` is what the producer expects to come of it."""
 
     @property
     def task(self) -> str:

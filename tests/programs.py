@@ -25,7 +25,8 @@ PATIENCE = 50.0
 def environment(settings: Mapping[str, str], *paths: Path) -> dict[str, str]:
     """The environment of a program: ours, the given settings, and where its modules are."""
     found = {**os.environ, **settings}
-    found["PYTHONPATH"] = os.pathsep.join(str(path) for path in (*paths, ROOT))
+    given = [Path(each) for each in (settings.get("PYTHONPATH", ""),) if each]
+    found["PYTHONPATH"] = os.pathsep.join(str(path) for path in (*given, *paths, ROOT))
     found["PYTHONUNBUFFERED"] = "1"
     return found
 

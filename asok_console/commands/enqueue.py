@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import sys
-import time
 from typing import Any
 
 from asok_console.commands.documents import write_json
@@ -89,7 +88,7 @@ def job_of(args: argparse.Namespace) -> Job:
         _number("--retries", args.retries, whole=True),
         0,
         _number("--backoff", args.backoff, whole=False),
-        due_at=_due(args.delay),
+        delay=_delay(args.delay),
         unique=args.unique or None,
     )
 
@@ -122,10 +121,10 @@ def _number(option: str, text: str, *, whole: bool) -> Any:
     return int(number) if number == int(number) else number
 
 
-def _due(text: str | None) -> float | None:
+def _delay(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return time.time() + parse_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--delay: {error}") from None

@@ -21,7 +21,7 @@ from asok_core.clock import now
 from asok_core.config import Settings
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import JobFuture
-from asok_core.job import JobRecord
+from asok_core.job import Job, JobRecord
 from asok_core.logs import safe_logger
 from asok_core.process_exit import before_exit
 from asok_core.states import FINAL, Status
@@ -79,8 +79,7 @@ class LocalBackend:
                 raise RuntimeError("background tasks were shut down; nothing more is accepted")
             job, new = self.store.add(call)
             if new:
-                due_at = job.job.due_at
-                self._put(job, 0.0 if due_at is None else due_at - now())
+                self._put(job, _wait_of(job.job))
         return job.future
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
@@ -253,6 +252,13 @@ _WHY_LEFT = {
     Status.SCHEDULED: "it waited for its start",
     Status.PENDING: "it had not started",
 }
+
+
+def _wait_of(job: Job) -> float:
+    # A delay waits by a clock that nobody sets; only a moment is one of this machine's calendar.
+    if job.delay is not None:
+        return job.delay
+    return 0.0 if job.due_at is None else job.due_at - now()
 
 
 def _names(jobs: Sequence[LocalJob]) -> str:

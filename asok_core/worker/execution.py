@@ -11,6 +11,7 @@ from typing import Any
 
 from asok_core import attempt, cancellation, hooks
 from asok_core.backends.redis.consuming.consumer import Claim, Outcome, Start, Verb
+from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
@@ -52,13 +53,13 @@ class Held:
 class Execution:
     """Runs claimed jobs and says how they ended. Shared by all threads of a process.
 
-    It holds no state but ``offset``, the seconds that the server's clock is ahead of ours.
+    It holds no state but ``clock``, which each trip to Redis sets.
     """
 
     settings: Settings
     keyring: Keyring
     log_arguments: bool = False
-    offset: float = 0.0
+    clock: ServerClock = field(default_factory=ServerClock)
     policy: RetryPolicy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,7 @@ class Execution:
 
     def now(self) -> float:
         """Epoch seconds by the server's clock."""
-        return time.time() + self.offset
+        return self.clock.now()
 
     def open(self, held: Held) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""

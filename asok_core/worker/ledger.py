@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.clock import steady
 from asok_core.logs import safe_logger
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import warn_of_dropped
@@ -57,9 +58,9 @@ class Ledger:
         settling = list(self._open)
         starts = [self._execution.start(held) for held in noting]
         starts += [Start(held.claim, returnable=True) for held in asking]
-        sent = time.monotonic()
+        sent, asked_at = time.monotonic(), steady()
         turn = self._consumer.cycle([o for _, o in settling], starts, slots, meanwhile)
-        self._execution.offset = turn.server_time - time.time()
+        self._execution.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.
         self.leased_until = sent + turn.lease_left
         # What came meanwhile stands behind what was sent.

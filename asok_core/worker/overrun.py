@@ -19,7 +19,8 @@ def settle_overrun(
 ) -> None:
     """Retry or fail the jobs in ``over`` (id -> seconds they ran) on behalf of the dead process."""
     keyring = keyring_of(config.settings)
-    execution = Execution(config.settings, keyring, config.log_arguments)
+    registry.now()
+    execution = Execution(config.settings, keyring, config.log_arguments, registry.clock)
     consumer = Consumer(
         registry.endpoint,
         registry.keys,

@@ -84,7 +84,7 @@ class Supervisor:
         self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
         self._stops = 0
-        self._started_at = time.time()
+        self._started_at: float | None = None
         self._outage: float | None = None
         self._refused: set[str] = set()
 
@@ -192,6 +192,8 @@ class Supervisor:
     def _beat(self) -> None:
         notify(ALIVE)
         config = self._config
+        if self._started_at is None:
+            self._started_at = self._registry.now()
         memory = [child.memory() for child in self._children]
         beat = self._registry.beat(
             config.worker,
@@ -236,7 +238,7 @@ class Supervisor:
         verb, _, rest = words.partition(" ")
         if verb == "due":
             try:
-                wait = max(0.0, float(rest) - time.time())
+                wait = max(0.0, float(rest) - self._registry.now())
             except ValueError:
                 return
             self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)

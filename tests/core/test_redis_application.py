@@ -132,6 +132,17 @@ def test_a_function_that_no_worker_could_import_is_refused(
     assert redis_client.keys("*") == []
 
 
+def test_what_cannot_be_sent_is_refused_before_redis_is_asked_anything() -> None:
+    nowhere = {"ASOK_REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "x"}
+    backend = RedisBackend(Settings.load(nowhere))
+    with pytest.raises(ValueError, match="lambda"):
+        backend.enqueue(make_call(lambda: 1))
+    with pytest.raises(TypeError, match="cannot carry"):
+        backend.enqueue_many([make_call(sample_tasks.add, object())])
+    with pytest.raises(Unreachable):
+        backend.enqueue(make_call(sample_tasks.add, 1))
+
+
 def test_too_large_arguments_are_refused(
     make_settings: Callable[..., Settings], redis_client: redis.Redis
 ) -> None:

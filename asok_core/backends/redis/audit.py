@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import count as whole_count
 from asok_core.backends.redis.parsing import number
 from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.server_clock import ServerClock
 
 WORDS = 500
 """Characters of a scope's words that the audit keeps."""
@@ -33,9 +34,11 @@ def operator_name() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _new_id() -> str:
+def new_operation_id(link: Link) -> str:
+    """An id that begins with the time of Redis. Raises Unreachable or Refused."""
     # By its beginning a person finds it in the list; by its end it is nobody else's.
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    moment = datetime.fromtimestamp(ServerClock().ask(link), UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(slots=True)
@@ -43,13 +46,13 @@ class Operation:
     """One action under way: what every script of it is told for the audit."""
 
     keys: Keys
+    id: str
     action: str
     who: str
     where: str
     place: str = ""
     queue: str = ""
     words: str = ""
-    id: str = field(default_factory=_new_id)
 
     def header(self) -> list[Arg]:
         """The first four arguments of every script that writes the audit."""

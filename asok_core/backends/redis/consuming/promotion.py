@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Link
@@ -43,7 +42,7 @@ def promote_due(link: Link, keys: Keys, dlq_max: int) -> Promotion:
             job, letter = payload.job, b""
             if job is None:
                 reason = f"MalformedEnvelope: {payload.problem}"
-                letter = bury(raw, failed_at=time.time(), error=reason, traceback=reason)
+                letter = bury(raw, failed_at=float(now), error=reason, traceback=reason)
             args += (raw, job.queue if job else "", payload.id, letter, job.task if job else "")
         moved, left, over = link.run(script("promote"), (), args)
         total, dropped = total + moved, dropped + over

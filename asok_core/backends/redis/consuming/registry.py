@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,9 @@ from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys, glob_escaped, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.backends.redis.standing import StandingLink
+from asok_core.clock import steady
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
@@ -107,12 +108,17 @@ class Registry:
         self._dlq_max = dlq_max
         self._lease = lease
         self._standing = StandingLink(endpoint, name)
+        self.clock = ServerClock()
         self._cursor: int | bytes = 0
 
     @property
     def link(self) -> Link:
         """The connection, opened when first needed. Raises Unreachable."""
         return self._standing.link
+
+    def now(self) -> float:
+        """Epoch seconds by the server's clock. Raises Unreachable or Refused before the first beat."""
+        return self.clock.now() if self.clock.known else self.clock.ask(self.link)
 
     def beat(
         self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg], *, place: str = ""
@@ -132,7 +138,9 @@ class Registry:
         args += queues
         for name, value in fields.items():
             args += (name, value)
-        whole, now, wanted = self.link.run(script("beat"), (), args)
+        link, asked_at = self.link, steady()
+        whole, now, wanted = link.run(script("beat"), (), args)
+        self.clock.learn(now / 1000, asked_at)
         return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"))
 
     def look(self, worker: str, *, place: str = "") -> Look:
@@ -248,7 +256,7 @@ class Registry:
         letter = b""
         if charge:
             error = CRASHED.format(times=self._limit)
-            letter = bury(payload.raw, failed_at=time.time(), error=error, traceback=error)
+            letter = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
         return (
             payload.raw,
             payload.id,

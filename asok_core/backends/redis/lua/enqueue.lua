@@ -1,13 +1,15 @@
 -- needs: record stats places
 -- enqueue: new jobs -> pending (queue list, left) or delayed (sorted set); record and counters with them.
--- ARGV: ns, then per job: id, queue, envelope, due (epoch seconds or ''), unique key or '', function, retries
--- Reply: list of 1 (enqueued, now or by an earlier call with the same id) or 0 (its unique key is taken).
+-- ARGV: ns, then per job: id, queue, envelope, due (epoch seconds, '+' and seconds from now, or ''),
+--   unique key or '', function, retries
+-- Reply: per job 1 (enqueued, now or by an earlier call with the same id) or 0 (its unique key is taken),
+--   and then the server's time (epoch seconds).
 -- A queue's key that is no list is an error before anything is written.
 local ns = ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-local replies, coming, lists, taken, earliest = {}, {}, {}, {}, nil
+local replies, coming, lists, taken, due, earliest = {}, {}, {}, {}, nil, nil
 
 local function expect(kind, key)
   local found = redis.call('TYPE', key).ok
@@ -31,12 +33,14 @@ for i = 2, #ARGV, 7 do
   local reply = reply_for(ARGV[i], ARGV[i + 4])
   replies[#replies + 1] = reply or 1
   if not reply then
-    local queue, due = ARGV[i + 1], ARGV[i + 3]
-    local delayed = due ~= '' and tonumber(due) > now
+    local queue, moment = ARGV[i + 1], tonumber(ARGV[i + 3])
     coming[#coming + 1] = i
     lists[queue] = lists[queue] or {}
-    if delayed then
-      earliest = math.min(earliest or tonumber(due), tonumber(due))
+    if moment and string.sub(ARGV[i + 3], 1, 1) == '+' then moment = now + moment end
+    if moment and moment > now then
+      due = due or {}
+      due[i] = moment
+      earliest = math.min(earliest or moment, moment)
     else
       table.insert(lists[queue], ARGV[i + 2])
     end
@@ -55,17 +59,18 @@ for queue, envelopes in pairs(lists) do
 end
 
 for _, i in ipairs(coming) do
-  local id, queue, due, unique = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
+  local id, queue, unique = ARGV[i], ARGV[i + 1], ARGV[i + 4]
   local status, wait = 'pending', nil
-  if due ~= '' and tonumber(due) > now then
-    redis.call('ZADD', ns .. ':delayed_tasks', due, ARGV[i + 2])
-    status, wait = 'scheduled', tonumber(due) - now
+  if due and due[i] then
+    redis.call('ZADD', ns .. ':delayed_tasks', string.format('%.6f', due[i]), ARGV[i + 2])
+    status, wait = 'scheduled', due[i] - now
   end
-  hold_unique(ns, unique, id, wait)
+  if unique ~= '' then hold_unique(ns, unique, id, wait) end
   write_record(ns, id, { 'status', status, 'function', ARGV[i + 5], 'queue', queue, 'ts', stamp,
     'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] }, wait)
   tally(queue, 'enqueued', 1)
 end
 if earliest then redis.pcall('PUBLISH', ns .. ':wake', string.format('due %.6f', earliest)) end
 write_tally(ns, tonumber(time[1]))
+replies[#replies + 1] = stamp
 return replies

@@ -164,7 +164,7 @@ class RedisOperator(OperatorSession):
         Raises UsageError when there is no such trash (any more).
         """
         with self._link() as link:
-            undoing = self._operation("restore", Scope(Place.TRASH, words=operation))
+            undoing = self._operation(link, "restore", Scope(Place.TRASH, words=operation))
             return restore(link, undoing, operation, watch)
 
     def bury(
@@ -205,8 +205,8 @@ class RedisOperator(OperatorSession):
 
     def _order(self, verb: str, worker: str, wanted: str) -> CommandResult:
         scope = Scope(Place.ACTIVE, words=f"worker:{worker}")
-        operation = self._operation(verb, scope)
         with self._link() as link:
+            operation = self._operation(link, verb, scope)
             changed = link.run(
                 script("order"), (), [*operation.header(), name_bytes(worker), wanted]
             )
@@ -218,8 +218,8 @@ class RedisOperator(OperatorSession):
     def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
         scope = Scope(Place.PENDING, queue=queue)
         expect_queue(scope)
-        operation = self._operation(verb, scope)
         with self._link() as link:
+            operation = self._operation(link, verb, scope)
             changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
         skipped = {} if changed else {otherwise: 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)

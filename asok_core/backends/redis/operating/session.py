@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import redis
 
-from asok_core.backends.redis.audit import Operation, operator_name
+from asok_core.backends.redis.audit import Operation, new_operation_id, operator_name
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.scopes import among_newest, freeze, spelled
@@ -57,7 +57,7 @@ class OperatorSession:
                 walk.begin_near(*among_newest(link, scope.ids, key))
         return Sweep(
             link=link,
-            operation=self._operation(action, scope),
+            operation=self._operation(link, action, scope),
             scope=scope,
             frozen=frozen,
             walk=walk,
@@ -73,9 +73,10 @@ class OperatorSession:
             return name_bytes(self.keys.dead)
         return name_bytes(self.keys.queue(scope.queue or "default"))
 
-    def _operation(self, action: str, scope: Scope) -> Operation:
+    def _operation(self, link: Link, action: str, scope: Scope) -> Operation:
         return Operation(
             self.keys,
+            new_operation_id(link),
             action,
             self._who,
             self._where,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asok_core import context
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.roles import Scope
 from asok_core.calls import Call
-from asok_core.clock import now
-from asok_core.codec import check_values, encode_arguments
+from asok_core.codec import Sent, check_values, encode_arguments
 from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id, new_ids
@@ -40,7 +39,8 @@ class RedisBackend:
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        job = _job(call, new_id(), now(), _request())
+        checked, request = _checked(call), _request()
+        job = _job(call, checked, new_id(), self._producer.now(), request)
         made: list[JobFuture[Any]] = []
         function = function_of(call.function)
         [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job.id, function)))
@@ -48,10 +48,13 @@ class RedisBackend:
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
-        moment, request = now(), _request()
-        ids = new_ids(len(calls))
+        checked, request = [_checked(call) for call in calls], _request()
+        if not checked:
+            return []
+        moment = self._producer.now()
         jobs = [
-            _job(call, job_id, moment, request) for call, job_id in zip(calls, ids, strict=True)
+            _job(call, each, job_id, moment, request)
+            for call, each, job_id in zip(calls, checked, new_ids(len(calls)), strict=True)
         ]
         futures: list[JobFuture[Any]] = []
 
@@ -122,12 +125,28 @@ def _request() -> dict[str, Any] | None:
     return request
 
 
-def _job(call: Call, job_id: str, moment: float, request: dict[str, Any] | None) -> Job:
+class _Checked(NamedTuple):
+    """What is known of a call that can be sent, before Redis is asked for anything."""
+
+    names: tuple[str, str]
+    sent: Sent | None = None
+    """Its arguments as they travel, where that is not as they are."""
+
+
+def _checked(call: Call) -> _Checked:
     names = reference(call.function)
-    job = call.job(job_id, names, moment, request)
-    for value in (*job.args, *job.kwargs.values()):
+    for value in (*call.args, *call.kwargs.values()):
         if not is_plain(value):
-            sent = encode_arguments(function_of(call.function), job.args, job.kwargs)
-            job.args, job.kwargs, job.typed = sent
-            break
+            return _Checked(
+                names, encode_arguments(function_of(call.function), call.args, call.kwargs)
+            )
+    return _Checked(names)
+
+
+def _job(
+    call: Call, checked: _Checked, job_id: str, moment: float, request: dict[str, Any] | None
+) -> Job:
+    job = call.job(job_id, checked.names, moment, request)
+    if checked.sent is not None:
+        job.args, job.kwargs, job.typed = checked.sent
     return job

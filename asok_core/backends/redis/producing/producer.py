@@ -9,6 +9,8 @@ from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_record
 from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.clock import steady
 from asok_core.config import Settings
 from asok_core.errors import PayloadTooLarge, Unreachable
 from asok_core.job import Job, JobRecord
@@ -17,6 +19,9 @@ from asok_core.setting import is_text
 from asok_core.wire import envelope_size, keyring_of, seal_text
 
 T = TypeVar("T")
+
+CLOCK_KEPT = 1.0
+"""Seconds for which the server's time is counted on from the reply that told it."""
 
 BATCH = 250
 """Jobs of one round trip: more would hold up other clients of the server."""
@@ -28,8 +33,13 @@ class RedisProducer:
     def __init__(self, settings: Settings) -> None:
         self.keys = Keys(settings.namespace)
         self.pool = LinkPool(Endpoint(settings.redis_url, namespace=settings.namespace))
+        self._clock = ServerClock()
         self._keyring = keyring_of(settings)
         self._max_payload = settings.max_payload
+
+    def now(self) -> float:
+        """Epoch seconds by the server's clock. Raises Unreachable or Refused the first time."""
+        return self._clock.now() if self._clock.known else self._twice(self._clock.ask)
 
     def enqueue(
         self, jobs: Sequence[Job], meanwhile: Callable[[], object] | None = None
@@ -57,16 +67,29 @@ class RedisProducer:
             if meanwhile is not None:
                 meanwhile()
 
-        replies = link.run_each(script("enqueue"), batches())
-        return [flag == 1 for flags in replies for flag in flags]
+        flags: list[bool] = []
+        asked_at = steady()
+        for replies in link.run_each(script("enqueue"), batches()):
+            moment = replies.pop()
+            if asked_at - self._clock.learnt_at > CLOCK_KEPT and not flags:
+                self._clock.learn(float(moment), asked_at)
+            flags += [reply == 1 for reply in replies]
+        return flags
 
     def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[list[Arg]]:
         for start in range(0, len(jobs), BATCH):
             args: list[Arg] = [self.keys.namespace]
             for at in range(start, min(start + BATCH, len(jobs))):
                 job, envelope = jobs[at], seal_text(texts[at], self._keyring)
-                due = "" if job.due_at is None else repr(job.due_at)
-                args += (job.id, job.queue, envelope, due, job.unique or "", job.task, job.retries)
+                args += (
+                    job.id,
+                    job.queue,
+                    envelope,
+                    _due(job),
+                    job.unique or "",
+                    job.task,
+                    job.retries,
+                )
             yield args
 
     def _text(self, job: Job) -> str:
@@ -107,3 +130,10 @@ class RedisProducer:
     def close(self) -> None:
         """Give the connections back."""
         self.pool.close()
+
+
+def _due(job: Job) -> str:
+    # What is relative Redis adds to its own clock.
+    if job.delay is not None:
+        return f"+{job.delay!r}"
+    return "" if job.due_at is None else repr(job.due_at)

@@ -314,6 +314,7 @@ class _First:
             )
         )
         self.seconds = trips.last_seconds
+        # Who may not ask for the server's time (ACL) gets this machine's.
         self.now = int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
         self.queues = [name for name in map(parsing.text, queues) if name][:MOST_QUEUES]
         self.paused = frozenset(map(parsing.text, paused))

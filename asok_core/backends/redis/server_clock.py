@@ -1,0 +1,46 @@
+"""The clock of a Redis server, as this process knows it between two replies."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from asok_core.backends.redis.connection import Link
+from asok_core.clock import steady
+
+
+class ServerClock:
+    """Epoch seconds by the server's clock, learnt from replies that tell the server's time.
+
+    Between them it follows a clock of this machine that nobody sets, so a wrong or changed local time
+    does not matter. It is exact to half the round trip of the last reply. For any number of threads.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+        self.learnt_at = -math.inf
+        """When (steady) a reply last told the server's time."""
+
+    @property
+    def known(self) -> bool:
+        """Whether a reply has told the server's time."""
+        return self._ahead is not None
+
+    def learn(self, server_time: float, asked_at: float) -> None:
+        """Take the time from a reply that has just come to what was sent at ``asked_at`` (steady)."""
+        self.learnt_at = arrived_at = steady()
+        self._ahead = server_time - (asked_at + arrived_at) / 2
+
+    def ask(self, link: Link) -> float:
+        """The server's time now, by a round trip. Raises Unreachable or Refused."""
+        asked_at = steady()
+        seconds, micros = link.call("TIME")
+        self.learn(int(seconds) + int(micros) / 1e6, asked_at)
+        return self.now()
+
+    def now(self) -> float:
+        """Epoch seconds by the server's clock."""
+        if self._ahead is None:
+            # Before the first reply there is no other clock, and no job to tell the time of.
+            return time.time()
+        return steady() + self._ahead
