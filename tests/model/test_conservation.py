@@ -471,17 +471,24 @@ class Conservation(RuleBasedStateMachine):
             place, status = self.places[job_id], record[b"status"].decode()
             if job_id in moved or job_id not in self.forgotten:
                 assert status in STATUSES[place], (job_id, place, status)
-        for job_id, place in self.places.items():
-            key, unique = f"asok:job:{job_id}", f"asok:unique:{self.uniques[job_id]}"
-            long = UNFINISHED_TTL - WEEKS
+        self._check_lifetimes()
+
+    def _check_lifetimes(self) -> None:
+        pipeline = self.client.pipeline(transaction=False)
+        for job_id in self.places:
+            unique = f"asok:unique:{self.uniques[job_id]}"
+            pipeline.ttl(f"asok:job:{job_id}").get(unique).ttl(unique)
+        replies, long = pipeline.execute(), UNFINISHED_TTL - WEEKS
+        for at, (job_id, place) in enumerate(self.places.items()):
+            ttl, holder, held_for = replies[3 * at : 3 * at + 3]
             if place not in UNFINISHED:
                 # What has finished is kept for 24 h from its end.
-                assert self.client.ttl(key) <= RECORD_TTL, (job_id, place)
+                assert ttl <= RECORD_TTL, (job_id, place)
                 continue
-            assert job_id in self.forgotten or self.client.ttl(key) > long, (job_id, place)
+            assert job_id in self.forgotten or ttl > long, (job_id, place)
             if self.uniques[job_id]:
-                assert self.client.get(unique) == job_id.encode(), (job_id, place)
-                assert self.client.ttl(unique) > long, (job_id, place)
+                assert holder == job_id.encode(), (job_id, place)
+                assert held_for > long, (job_id, place)
 
     def _check_counters(self) -> None:
         counted: Counter[str] = Counter()
