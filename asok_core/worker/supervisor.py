@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
@@ -49,6 +49,8 @@ LOOK = 0.25
 """Seconds between two looks at hard time limits."""
 LOOK_AT_OTHERS = 0.4
 """Seconds between two looks at the leases of all workers, and whether those beside this one live."""
+LISTEN = 5.0
+"""Seconds between two checks of the subscription to wakes."""
 MARGIN = 5.0
 """Seconds beyond the children's deadline before they are killed."""
 
@@ -132,7 +134,7 @@ class Supervisor:
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
         self._every("others", LOOK_AT_OTHERS, self._look_at_others)
         self._every("orphans", self._beat_every, self._recovery.orphans)
-        self._every("wakes", self._beat_every, self._wakes.connect)
+        self._every("wakes", min(self._beat_every, LISTEN), self._wakes.check)
         self._every("age", AGE, self._drop_aged)
         self._every("renew", LONGEST_WAIT, self._renew)
         self._every("renew held", HELD, self._renew_held)
@@ -155,7 +157,7 @@ class Supervisor:
             duty()
         except AsokError as error:
             # Where there is but no room for one connection more, everything else goes on.
-            if isinstance(error, Unreachable) and duty != self._wakes.connect:
+            if isinstance(error, Unreachable) and duty != self._wakes.check:
                 self._note_outage(error)
             elif name not in self._refused and (self._outage is None or duty == self._beat):
                 # It answers: the outage is over, and what is logged from now on is this refusal.
@@ -215,6 +217,7 @@ class Supervisor:
         if not beat.whole:
             self._recovery.spare_others()
         self._obey(beat.wanted)
+        self._cancel_again(beat.cancelled)
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
                 child.retire(f"has grown to {size} bytes")
@@ -244,11 +247,24 @@ class Supervisor:
             self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
         elif verb == "order" and rest == self._config.worker:
             self._timers["beat"] = 0.0
-        elif verb == "cancel" and rest.isprintable() and len(rest) <= LONGEST_ID:
-            # Orders are lines: an id must not be another order.
-            self._children.order(f"cancel {rest}")
+        elif verb == "cancel":
+            self._cancel(rest)
         elif verb in ("pause", "resume"):
             self._children.order("wake")
+
+    def _cancel(self, job_id: str) -> None:
+        # Orders are lines: an id must not be another order.
+        if job_id.isprintable() and len(job_id) <= LONGEST_ID:
+            self._children.order(f"cancel {job_id}")
+
+    def _cancel_again(self, asked: Sequence[str]) -> None:
+        """Ask jobs to stop of which the message may have been lost; what has ended is removed."""
+        if asked:
+            running = {each.job_id for child in self._children for each in child.running()}
+            for job_id in running.intersection(asked):
+                self._cancel(job_id)
+            ended = set(asked) - running
+            self._registry.forget_cancels(self._config.worker, ended)
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age

@@ -19,6 +19,7 @@ class Proxy:
         self._path = path
         self._server = server
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -33,6 +34,10 @@ class Proxy:
     def release(self) -> None:
         """Pass on what was held, and all that comes."""
         self._soon(self._open.set)
+
+    def strand(self) -> None:
+        """Lose all that comes over the connections there are, and their ends too; new ones work."""
+        self._soon(lambda: self._stranded.update(self._writers))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,11 +81,16 @@ class Proxy:
         self._writers |= pair
         await asyncio.gather(self._pass(reader, up_writer), self._pass(up_reader, writer))
         self._writers -= pair
+        self._stranded -= pair
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
                 await self._open.wait()
+                if target in self._stranded:
+                    break
                 target.write(data)
                 await target.drain()
+        if target in self._stranded:
+            await self._stop.wait()
         target.transport.abort()

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from asok_core import JobCancelled, cancelled
+
 FOLDER = Path(os.environ.get("ASOK_TEST_FOLDER", "."))
 
 
@@ -36,6 +38,14 @@ def hold(word: str) -> None:
     while not (FOLDER / word).exists():
         time.sleep(0.01)
     tell(f"end {word}")
+
+
+def hold_until_cancelled(word: str) -> None:
+    """Run until it is asked to stop."""
+    tell(f"begin {word}")
+    while not cancelled():
+        time.sleep(0.01)
+    raise JobCancelled("as asked")
 
 
 def wait_for(path: str) -> None:

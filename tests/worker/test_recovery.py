@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.producing.application import RedisBackend
+from asok_core.inspector import open_operator
 from asok_core.job import Job
 from tests.chaos.proxy import Proxy
 from tests.programs import wait_until
@@ -104,6 +106,45 @@ def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
     desk.let("job")
     desk.reaches(job, "completed")
     assert desk.journal() == ["begin job", "begin job", "end job"]
+
+
+def test_a_subscription_that_the_network_has_dropped_is_noticed(
+    desk: Desk, redis_server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    with Proxy(Path(redis_server.folder) / "stranded.sock", redis_server.socket) as proxy:
+        # No heartbeat comes that would find the order.
+        worker = run_worker(ASOK_WORKER_LEASE="1d", ASOK_REDIS_URL=proxy.url)
+        desk.idle()
+        wait_until(lambda: subscribers(desk) == 1, "a subscription")
+        proxy.strand()
+        wait_until(lambda: subscribers(desk) == 2, "another subscription")
+        operator = open_operator(desk.settings)
+        operator.quiet(name_of(desk, worker))
+        operator.close()
+        worker.says("Ordered to be quiet")
+
+
+def test_a_job_is_cancelled_though_its_worker_was_cut_off_when_that_was_asked(
+    desk: Desk, redis_server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    with Proxy(Path(redis_server.folder) / "cancel.sock", redis_server.socket) as proxy:
+        worker = run_worker(ASOK_WORKER_LEASE=LEASE, ASOK_REDIS_URL=proxy.url)
+        job, other = desk.enqueue("hold_until_cancelled", "job"), desk.enqueue("note", "other")
+        desk.hears("begin job")
+        desk.reaches(job, "running")
+        name = name_of(desk, worker)
+        proxy.strand()
+        backend = RedisBackend(desk.settings)
+        assert backend.cancel(job.id) is False, "it is only asked to stop"
+        desk.reaches(job, "cancelled")
+        desk.reaches(other, "completed")
+        wait_until(lambda: not desk.client.exists(desk.keys.cancels(name)), "the end of the order")
+        backend.shutdown(wait=True, timeout=None)
+
+
+def subscribers(desk: Desk) -> int:
+    [(_, count)] = desk.client.pubsub_numsub(desk.keys.wake)
+    return int(count)
 
 
 @contextmanager

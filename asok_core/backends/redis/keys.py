@@ -86,6 +86,10 @@ class Keys(NamedTuple):
         """Hash: what a worker said of itself at its last beat."""
         return f"{self.namespace}:worker:{worker_id}"
 
+    def cancels(self, worker_id: str) -> str:
+        """Set: ids of jobs that a worker runs and that were asked to stop."""
+        return f"{self.namespace}:cancels:{worker_id}"
+
     def place(self, place: str) -> str:
         """Set: ids of the workers at a place where each can prove the death of the others."""
         return f"{self.namespace}:place:{place}"

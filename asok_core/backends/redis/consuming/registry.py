@@ -28,11 +28,15 @@ CRASHED = "WorkerCrashed: the process died {times} times while running this job"
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Reply to a beat. ``whole``: the lease had not run out since the last one."""
+    """Reply to a beat. ``whole``: the lease had not run out since the last one.
+
+    ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
+    """
 
     whole: bool
     server_time: float
     wanted: str
+    cancelled: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +143,15 @@ class Registry:
         for name, value in fields.items():
             args += (name, value)
         link, asked_at = self.link, steady()
-        whole, now, wanted = link.run(script("beat"), (), args)
+        whole, now, wanted, cancels = link.run(script("beat"), (), args)
         self.clock.learn(now / 1000, asked_at)
-        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"))
+        cancelled = [each.decode("utf-8", "replace") for each in cancels]
+        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), cancelled)
+
+    def forget_cancels(self, worker: str, job_ids: Collection[str]) -> None:
+        """Remove what ``worker`` was asked to stop and does not run any more."""
+        if job_ids:
+            self.link.call("SREM", self.keys.cancels(worker), *job_ids)
 
     def look(self, worker: str, *, place: str = "") -> Look:
         """Look at the leases of all workers for ``worker``, which is at ``place``."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.keys import Keys
-from asok_core.errors import AsokError, Refused
+from asok_core.errors import AsokError, Refused, Unreachable
 from asok_core.logs import safe_logger
 
 logger = safe_logger("asok.worker")
+
+ANSWER = 4.0
+"""Seconds that Redis has to answer a PING."""
 
 
 class Wakes:
@@ -20,11 +24,17 @@ class Wakes:
         self._channel = keys.wake
         self._link: Link | None = None
         self._refused = False
+        self._asked_at: float | None = None
 
-    def connect(self) -> None:
-        """Subscribe, if that is not done. Raises Unreachable."""
-        if self._refused or (self._link is not None and self._link.open):
+    def check(self) -> None:
+        """Subscribe if that is not done, or again where no answer comes. Raises Unreachable.
+
+        A connection that the network has dropped on one side stays open on the other for ever. So each
+        check sends a PING, and a later one ends the subscription if it is not answered in time.
+        """
+        if self._refused or self._answers():
             return
+        self._asked_at = None
         link = self._endpoint.link(name="asok:wakes")
         try:
             link.call("SUBSCRIBE", self._channel)
@@ -34,6 +44,21 @@ class Wakes:
             link.close()
             return
         self._link = link
+
+    def _answers(self) -> bool:
+        link = self._link
+        if link is None or not link.open:
+            return False
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            try:
+                link.send("PING")
+            except Unreachable:
+                return False
+        elif time.monotonic() - self._asked_at > ANSWER:
+            logger.warning("Subscription to wakes does not answer; subscribing again")
+            link.close()
+        return link.open
 
     def files(self) -> Iterator[int]:
         """The file descriptor to sleep on, when there is one."""
@@ -46,11 +71,12 @@ class Wakes:
             try:
                 if not self._link.readable():
                     return
-                kind, _channel, words = self._link.read()
+                kind, *parts = self._link.read()
             except AsokError:
                 return
-            if kind == b"message" and isinstance(words, bytes):
-                yield words.decode("utf-8", "replace")
+            self._asked_at = None
+            if kind == b"message" and isinstance(parts[-1], bytes):
+                yield parts[-1].decode("utf-8", "replace")
 
     def close(self) -> None:
         """End the subscription."""

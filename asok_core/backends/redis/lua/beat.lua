@@ -2,7 +2,8 @@
 -- beat: a worker takes or renews its lease and says how it is. Moves no job.
 -- ARGV: ns, worker, lease (ms), ttl of the hash (s), place ('': none), #queues, queues...,
 --   then field, value, ... of its hash
--- Reply: { 1 the lease was whole, 0 it had run out or is new; server time (ms); wanted ('', 'quiet', 'stop') }
+-- Reply: { 1 the lease was whole, 0 it had run out or is new; server time (ms); wanted ('', 'quiet', 'stop');
+--   ids of running jobs that are to stop, a thousand at most }
 local ns, worker, ttl, place = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -22,4 +23,5 @@ if place ~= '' then
   -- A key that somebody spoiled costs the proof of deaths, and no beat.
   if type(redis.pcall('SADD', beside, worker)) ~= 'table' then redis.call('EXPIRE', beside, ttl) end
 end
-return { whole, now, redis.call('HGET', key, 'wanted') or '' }
+local cancels = redis.pcall('SRANDMEMBER', ns .. ':cancels:' .. worker, 1000)
+return { whole, now, redis.call('HGET', key, 'wanted') or '', cancels.err and {} or cancels }

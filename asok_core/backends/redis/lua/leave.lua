@@ -12,5 +12,5 @@ for i = 4, #ARGV do
   if redis.call('EXISTS', ARGV[i]) == 1 then return 0 end
 end
 redis.call('ZREM', ns .. ':workers', worker)
-redis.call('DEL', ns .. ':worker:' .. worker)
+redis.call('DEL', ns .. ':worker:' .. worker, ns .. ':cancels:' .. worker)
 return 1

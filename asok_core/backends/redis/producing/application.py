@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asok_core import context
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.calls import Call
 from asok_core.codec import Sent, check_values, encode_arguments
@@ -93,8 +94,9 @@ class RedisBackend:
         if record is None or record.finished:
             return False
         if record.status == Status.RUNNING:
+            args = (self._producer.keys.namespace, job_id, record.worker or "")
             with self._producer.pool.borrow() as link:
-                link.call("PUBLISH", self._producer.keys.wake, f"cancel {job_id}")
+                link.run(script("cancel_running"), (), args)
             return False
         ids, words = frozenset((job_id,)), f"id:{job_id}"
         pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)
