@@ -79,6 +79,11 @@ def to_typed(plain: object, hint: Hint) -> Any:
     return msgspec.convert(plain, hint.type, str_keys=True, dec_hook=_decode_other)
 
 
+def load_converter() -> None:
+    """Import what conversions use now, and not at the first of them."""
+    import msgspec  # noqa: F401
+
+
 def _builtins(value: object) -> Any:
     import msgspec
 

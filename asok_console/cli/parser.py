@@ -83,6 +83,7 @@ class CommandParser(argparse.ArgumentParser):
     def __init__(self, *, module: str | None = None, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
         self._module = module
+        self._leaf = module is not None
         self.add_argument(
             "--debug",
             action="store_true",
@@ -97,7 +98,11 @@ class CommandParser(argparse.ArgumentParser):
             self._module = None
             command.add_arguments(self)
             self.set_defaults(run=command.run)
-        return super().parse_known_args(args, namespace)
+        found, rest = super().parse_known_args(args, namespace)
+        if rest and self._leaf:
+            # Here, and not by the parser above: the hint names the command's own help.
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with one line that also says where to read more."""

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from asok_console.commands.documents import write_json
+from asok_console.commands.documents import say, write_json
+from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options
 from asok_core.codec import check_arguments
 from asok_core.config import Settings
-from asok_core.durations import parse_duration
-from asok_core.errors import UsageError
+from asok_core.errors import AsokError, UsageError
+from asok_core.import_path import add_application_folder
 from asok_core.inspector import on_redis
-from asok_core.job import MAX_RETRIES, Job, new_id
-from asok_core.setting import parse_queue_name, shown
+from asok_core.job import MAX_RETRIES, new_id
+from asok_core.setting import DURATION, Kind, parse_option, parse_queue_name, shown, whole_number
+from asok_core.tasks import resolve
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
 _KEYWORD = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
+_HINT = "(see asok enqueue --help)"
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError from None
+    return int(number) if number.is_integer() else number
+
+
+_QUEUE = Kind(parse_queue_name, "the name of a queue")
+_NUMBER = Kind(_number, "a number of seconds such as 2 or 1.5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,26 +46,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "arguments",
         metavar="ARG",
         nargs="*",
-        help="VALUE or NAME=VALUE; what reads as JSON is that value, anything else is text",
+        help="VALUE or NAME=VALUE; each is parsed as JSON; otherwise it is a string",
     )
-    parser.add_argument("--queue", default="default", help="[default]")
-    parser.add_argument("--retries", metavar="N", default="0", help="how often it may fail [0]")
-    parser.add_argument("--backoff", metavar="N", default="2", help="base of the delay in s [2]")
-    parser.add_argument("--delay", metavar="TIME", help="not before so long, as in 90s or 2h")
+    parser.add_argument("--queue", metavar="QUEUE", help="[that of @task, else default]")
+    parser.add_argument(
+        "--retries", metavar="N", help="how often it may run again [that of @task, else 0]"
+    )
+    parser.add_argument(
+        "--backoff",
+        metavar="SECONDS",
+        help="wait SECONDS ** n before the n-th retry [that of @task, else 2]",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        help="raise JobTimeout in a task that runs longer [that of @task, else no limit]",
+    )
+    parser.add_argument(
+        "--delay", metavar="DURATION", help="start this much later, as in 90s or 2h"
+    )
     parser.add_argument("--unique", metavar="KEY", help="only if no unfinished job has this key")
+    parser.add_argument(
+        "--no-import",
+        action="store_true",
+        help="do not import the task here to read the options of its @task",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
-    parser.add_argument("--url", help="the Redis to act on, over ASOK_REDIS_URL")
+    parser.add_argument("--url", metavar="URL", help="Redis URL (overrides ASOK_REDIS_URL)")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Enqueue the job and print its id. Returns 1 where its unique key is taken."""
     settings = on_redis(settings, args.url)
-    job = job_of(args)
+    # With all that it imports, before the application's folder is on the path.
     from asok_core.backends.redis.producing.producer import RedisProducer
 
     producer = RedisProducer(settings)
     try:
+        names = _names(args.task)
+        call = _call(args, names)
+        job = call.job(new_id(), names, producer.now())
         (new,) = producer.enqueue([job])
+    except UsageError as error:
+        raise UsageError(f"{error} {_HINT}") from None
     finally:
         producer.close()
     if args.json:
@@ -55,42 +96,98 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     elif new:
         sys.stdout.write(f"{job.id}\n")
     else:
-        sys.stderr.write(f"asok: an unfinished job has the unique key {shown(job.unique or '')}\n")
+        say(f"asok: an unfinished job has the unique key {shown(job.unique or '')}")
     return 0 if new else 1
 
 
-def job_of(args: argparse.Namespace) -> Job:
-    """The job that the words describe. Raises UsageError."""
-    task = _TASK.fullmatch(args.task)
+def _names(text: str) -> tuple[str, str]:
+    task = _TASK.fullmatch(text)
     if task is None:
-        raise UsageError(f"{args.task!r} is not MODULE:FUNCTION, as in shop.tasks:send_mail")
+        raise UsageError(f"{shown(text)} is not MODULE:FUNCTION, as in shop.tasks:send_mail")
+    return task["module"], task["function"]
+
+
+def _call(args: argparse.Namespace, names: tuple[str, str]) -> Call:
+    """The call that the command line describes. Raises UsageError."""
+    positional, named = _arguments(args.arguments)
+    given = _given(args)
+    _options(NO_OPTIONS, given)  # What is wrong is said before the application is imported.
+    function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names)
+    return Call(function, tuple(positional), named, _options(own, given))
+
+
+def _found(module: str, function: str) -> tuple[Callable[..., Any], Options]:
+    """The task and the options of its ``@task``, as far as they can be known here.
+
+    Raises UsageError where the module is here and has no such task.
+    """
+    try:
+        return _imported(module, function)
+    except AsokError as error:
+        if module in sys.modules:
+            raise UsageError(f"{error}; to enqueue it all the same, add --no-import") from None
+        say(
+            f"asok: {error}; the options of its @task are not known here, and only those of the "
+            "command line are used (--no-import leaves out the attempt)"
+        )
+        return _not_here, NO_OPTIONS
+
+
+def _not_here() -> None:
+    """Stand in a call for a task that cannot be imported here."""
+
+
+def _imported(module: str, function: str) -> tuple[Callable[..., Any], Options]:
+    """The task and the options it was declared with. Raises AsokError."""
+    add_application_folder()
+    # What the application prints while it is imported must not be taken for a job's id.
+    with contextlib.redirect_stdout(sys.stderr):
+        task = resolve(module, function)
+    declared = getattr(sys.modules[module], function)
+    return task, getattr(declared, OPTIONS_ATTRIBUTE, NO_OPTIONS)
+
+
+def _options(own: Options, given: dict[str, Any]) -> Options:
+    try:
+        return replace(own, **given)
+    except (TypeError, ValueError) as error:
+        # The library names its keyword arguments, and ours are named alike.
+        raise UsageError(re.sub(r"\b_([a-z]+) (?=is|has)", r"--\1 ", str(error))) from None
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the command line, by their names in ``Options``."""
+    kinds: dict[str, Kind[Any]] = {
+        "queue": _QUEUE,
+        "retries": whole_number(0, MAX_RETRIES),
+        "backoff": _NUMBER,
+        "timeout": DURATION,
+        "delay": DURATION,
+    }
+    found: dict[str, Any] = {
+        name: parse_option(f"--{name}", kind, text)
+        for name, kind in kinds.items()
+        if (text := getattr(args, name)) is not None
+    }
+    return found if args.unique is None else {**found, "unique": args.unique}
+
+
+def _arguments(words: list[str]) -> tuple[list[Any], dict[str, Any]]:
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    for word in args.arguments:
+    for word in words:
         keyword = _KEYWORD.fullmatch(word)
         if keyword:
             named[keyword[1]] = _value(keyword[2])
         elif named:
-            raise UsageError(f"{word!r} stands behind a NAME=VALUE; put it before")
+            raise UsageError(f"{shown(word)}: positional arguments must come before NAME=VALUE")
         else:
             positional.append(_value(word))
     try:
         check_arguments(positional, named)
     except TypeError as error:
         raise UsageError(str(error)) from None
-    return Job(
-        new_id(),
-        task["module"],
-        task["function"],
-        tuple(positional),
-        named,
-        _queue(args.queue),
-        _number("--retries", args.retries, whole=True),
-        0,
-        _number("--backoff", args.backoff, whole=False),
-        delay=_delay(args.delay),
-        unique=args.unique or None,
-    )
+    return positional, named
 
 
 def _value(text: str) -> Any:
@@ -102,29 +199,3 @@ def _value(text: str) -> Any:
         raise UsageError(f"an argument is nested too deeply: {shown(text)}") from None
     except ValueError as error:
         raise UsageError(f"{shown(text)} cannot be read as JSON: {error}") from None
-
-
-def _queue(name: str) -> str:
-    try:
-        return parse_queue_name(name)
-    except ValueError as error:
-        raise UsageError(f"--queue: {error}") from None
-
-
-def _number(option: str, text: str, *, whole: bool) -> Any:
-    try:
-        number = int(text) if whole else float(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= MAX_RETRIES:
-        raise UsageError(f"{option} {text!r} is not a number from 0 to {MAX_RETRIES:,}")
-    return int(number) if number == int(number) else number
-
-
-def _delay(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--delay: {error}") from None

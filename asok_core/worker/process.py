@@ -26,6 +26,7 @@ from asok_core.bounded import call_within
 from asok_core.errors import Refused, Unreachable
 from asok_core.import_path import add_application_folder
 from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
+from asok_core.typed import load_converter
 from asok_core.wire import keyring_of
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
@@ -172,9 +173,11 @@ def main() -> int:
 
 
 def _import_what_tasks_may_use() -> None:
-    # A task that enqueues reads the settings. Once the application's folder is on the path, a module
-    # of its own could be found in place of the one that this takes.
+    # A task that enqueues reads the settings, and values are converted by annotations. Once the
+    # application's folder is on the path, a module of its own could be found in place of these.
     import dotenv  # noqa: F401
+
+    load_converter()
 
 
 def send(pipe: IO[bytes], config: WorkerConfig) -> None:

@@ -101,12 +101,15 @@ class TestFrame:
         ("words", "line"),
         [
             ([], "asok: the following arguments are required: COMMAND (see asok --help)\n"),
-            (["probe", "--frob"], "asok: unrecognized arguments: --frob (see asok --help)\n"),
+            (["probe", "--frob"], "asok: unrecognized arguments: --frob (see asok probe --help)\n"),
             (
                 ["probe", "--return", "x"],
                 "asok: argument --return: invalid int value: 'x' (see asok probe --help)\n",
             ),
-            (["probe", "--ret", "1"], "asok: unrecognized arguments: --ret 1 (see asok --help)\n"),
+            (
+                ["probe", "--ret", "1"],
+                "asok: unrecognized arguments: --ret 1 (see asok probe --help)\n",
+            ),
         ],
     )
     def test_a_command_line_that_makes_no_sense_is_one_line(

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.wire import unseal
 from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id, letter
+from tests.operator.conftest import Bench, foreign_letter, job_id, letter
 from tests.operator.workers import as_before, well, worker
 
 Asok = Callable[..., Ran]
@@ -315,52 +314,6 @@ class TestJobs:
         bench.delay(job, due=2e9)
         assert asok("job", "promote", job.id, "--json").document["applied"] == 1
         assert len(bench.pending()) == 1
-
-
-class TestEnqueue:
-    def test_enqueue_prints_the_id(self, bench: Bench, asok: Asok) -> None:
-        ran = asok(
-            "enqueue", "shop.tasks:mail", "7", "a b", "[1]", "to=x", "n=1.5", "--queue", "high",
-            "--retries", "3",
-        )  # fmt: skip
-        assert (ran.code, ran.err) == (0, "")
-        job = unseal(bench.pending("high")[0], KEYRING)
-        assert job.id == ran.out.strip()
-        assert (job.task, job.args, job.kwargs) == (
-            "shop.tasks.mail",
-            (7, "a b", [1]),
-            {"to": "x", "n": 1.5},
-        )
-        assert job.retries == 3
-        assert bench.record(job.id)["status"] == "pending"
-
-    def test_enqueue_for_later_and_once(self, bench: Bench, asok: Asok) -> None:
-        told = asok("enqueue", "a:b", "--delay", "2h", "--unique", "k", "--json").document
-        assert told["enqueued"] is True
-        assert bench.record(told["id"])["status"] == "scheduled"
-        again = asok("enqueue", "a:b", "--unique", "k")
-        assert (again.code, again.out) == (1, "")
-        assert "unique key 'k'" in again.err
-
-    @pytest.mark.parametrize(
-        ("words", "line"),
-        [
-            (("shop.mail",), "not MODULE:FUNCTION"),
-            (("a:b", "x=1", "2"), "behind a NAME=VALUE"),
-            (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
-            (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
-            (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 200 levels deep"),
-            (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
-            (("a:b", "n=" + "1" * 5000), "cannot be read as JSON: Exceeds the limit"),
-            (("a:b", "--retries", "-1"), "--retries"),
-            (("a:b", "--delay", "soon"), "--delay"),
-            (("a:b", "--queue", "x,y"), "--queue"),
-        ],
-    )
-    def test_enqueue_of_nonsense(self, asok: Asok, words: tuple[str, ...], line: str) -> None:
-        ran = asok("enqueue", *words)
-        assert (ran.code, ran.out) == (2, "")
-        assert line in ran.err
 
 
 class TestAudit:

@@ -125,7 +125,7 @@ def test_output_that_cannot_be_written_is_one_line(
 def test_output_that_cannot_be_written_does_not_hide_that_the_job_was_enqueued(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    done = run("enqueue shop:pay 1", ">/dev/full", env, tmp_path)
+    done = run("enqueue --no-import shop:pay 1", ">/dev/full", env, tmp_path)
     assert done.returncode == 1
     assert done.stderr.decode() == f"{FULL} (the command itself succeeded)\n"
     assert b"shop.pay(1)" in run("worker status", "", env, tmp_path).stdout
@@ -218,6 +218,7 @@ def test_an_odd_environment_is_no_error(
         (("job", "show"), 1),
         (("trash", "restore"), 2),
         (("enqueue", "shop:pay", "--queue"), 2),
+        (("enqueue", "shop:pay", "--unique"), 2),
         (("dlq", "import"), 2),
         (("dlq", "requeue", "--yes", "--id"), 0),
         (("deploy", "--user"), 2),

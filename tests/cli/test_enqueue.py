@@ -1,0 +1,212 @@
+"""``asok enqueue``: a job as the library would have made it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asok_core.job import Job
+from asok_core.wire import unseal
+from tests.cli.conftest import Ran
+from tests.conftest import SECRET_KEY
+from tests.operator.conftest import KEYRING, Bench
+from tests.programs import PATIENCE, environment, running, wait_until
+
+SHOP = """\
+import queue
+import sys
+from asok_core import task
+
+print("importing the shop")
+
+@task(queue="high", retries=4, backoff=3, timeout=20)
+def pay(order: int) -> str:
+    return f"order {order} is paid by {queue.__name__}"
+
+def plain(*words, **options):
+    return [words, options]
+
+NOTHING = 5
+"""
+
+Asok = Callable[..., Ran]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """An application's folder, among whose files are names of Python's and of ours."""
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "broken.py").write_text("raise OSError('the database is away')")
+    for name in ("queue", "json", "redis", "dotenv", "types", "select"):
+        (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('this is not the real {name}')")
+    return tmp_path
+
+
+@pytest.fixture
+def enqueue(redis_url: str, shop: Path) -> Asok:
+    """Run ``asok enqueue`` as a program in the application's folder."""
+    env = environment(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+    )
+
+    def run(*words: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "asok_console", "enqueue", *words],
+            env=env,
+            cwd=shop,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def server_time(bench: Bench) -> float:
+    seconds, microseconds = bench.client.time()
+    return float(seconds + microseconds / 1e6)
+
+
+def only_job(bench: Bench, queue: str) -> Job:
+    [raw] = bench.pending(queue)
+    return unseal(raw, KEYRING)
+
+
+def test_it_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
+    before = server_time(bench)
+    ran = enqueue("shop:pay", "7")
+    # What the module prints is not part of the output.
+    assert (ran.code, ran.err) == (0, "importing the shop\n")
+    job = only_job(bench, "high")
+    assert job.id == ran.out.strip()
+    assert (job.task, job.args, job.kwargs) == ("shop.pay", (7,), {})
+    assert (job.retries, job.backoff, job.timeout) == (4, 3, 20)
+    assert job.enqueued_at is not None
+    assert before - 1 <= job.enqueued_at <= server_time(bench) + 1
+    record = bench.record(job.id)
+    assert (record["status"], record["queue"], record["retries"]) == ("pending", "high", "4")
+
+
+def test_options_of_the_command_line_replace_those_of_the_task_one_by_one(
+    bench: Bench, enqueue: Asok
+) -> None:
+    assert enqueue("shop:pay", "order=7", "--queue", "low", "--timeout", "2m").code == 0
+    job = only_job(bench, "low")
+    assert (job.retries, job.backoff, job.timeout, job.kwargs) == (4, 3, 120, {"order": 7})
+
+
+def test_a_plain_function_has_the_defaults_of_the_library(bench: Bench, enqueue: Asok) -> None:
+    words = ("7", "a b", "[1]", "-5", "to=x", "n=1.5", "ok=true")
+    assert enqueue("shop:plain", *words).code == 0
+    job = only_job(bench, "default")
+    assert (job.args, job.kwargs) == ((7, "a b", [1], -5), {"to": "x", "n": 1.5, "ok": True})
+    assert (job.retries, job.backoff, job.timeout) == (0, 2, None)
+
+
+def test_a_worker_runs_it(bench: Bench, enqueue: Asok, redis_url: str, shop: Path) -> None:
+    told = enqueue("shop:pay", "7", "--json").document
+    assert (told["enqueued"], told["queue"]) == (True, "high")
+    settings = {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url}
+    env = environment(settings | {"SECRET_KEY": SECRET_KEY})
+    with running("-P", "-m", "asok_console", "worker", env=env, cwd=shop):
+        wait_until(lambda: bench.record(told["id"])["status"] == "completed", "the end of the job")
+    assert json.loads(bench.record(told["id"])["result"]) == "order 7 is paid by queue"
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        ("elsewhere.tasks:pay", "No module named 'elsewhere'"),
+        ("broken:pay", "the database is away"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_here_is_one_line_and_the_job_is_enqueued(
+    task: str, why: str, bench: Bench, enqueue: Asok
+) -> None:
+    ran = enqueue(task, "7", "--retries", "2", "--timeout", "9")
+    assert ran.code == 0
+    assert len(ran.err.splitlines()) == 1
+    assert why in ran.err
+    assert "options of its @task are not known here" in ran.err
+    job = only_job(bench, "default")
+    assert job.id == ran.out.strip()
+    assert (job.task, job.retries, job.timeout) == (task.replace(":", "."), 2, 9)
+    assert job.enqueued_at is not None
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [("shop:pya", "has no function 'pya'"), ("shop:NOTHING", "is a int, not a function")],
+)
+def test_a_module_that_is_here_and_has_no_such_task_is_refused(
+    task: str, why: str, bench: Bench, enqueue: Asok
+) -> None:
+    ran = enqueue(task, "7")
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+    assert "add --no-import (see asok enqueue --help)" in ran.err
+    assert bench.pending("default") == []
+
+
+def test_without_the_import_nothing_of_the_application_runs(bench: Bench, enqueue: Asok) -> None:
+    ran = enqueue("shop:pya", "7", "--no-import")
+    assert (ran.code, ran.err) == (0, "")
+    assert only_job(bench, "default").task == "shop.pya"
+
+
+def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
+    words = ("enqueue", "a:b", "--no-import", "--unique", "k")
+    told = asok(*words, "--delay", "2h", "--json").document
+    assert told["enqueued"] is True
+    assert bench.record(told["id"])["status"] == "scheduled"
+    again = asok(*words)
+    assert (again.code, again.out) == (1, "")
+    assert "unique key 'k'" in again.err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("shop.mail",), "not MODULE:FUNCTION"),
+        (("a:b", "x=1", "2"), "'2': positional arguments must come before NAME=VALUE"),
+        (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
+        (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
+        (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 200 levels deep"),
+        (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
+        (("a:b", "n=" + "1" * 5000), "cannot be read as JSON: Exceeds the limit"),
+        (("a:b", "--retries", "-1"), "--retries is '-1'. Allowed: a whole number from 0 to"),
+        (("a:b", "--backoff", "x"), "--backoff is 'x'. Allowed: a number of seconds"),
+        (("a:b", "--backoff", "nan"), "--backoff is"),
+        (("a:b", "--backoff", "-1"), "--backoff is -1; allowed: 0 or more"),
+        (("a:b", "--timeout", "soon"), "--timeout is 'soon'. Allowed: a length of time"),
+        (("a:b", "--timeout", "0"), "--timeout is 0.0; allowed: more than 0 seconds"),
+        (("a:b", "--delay", "soon"), "--delay is 'soon'. Allowed: a length of time"),
+        (("a:b", "--queue", "x,y"), "--queue is 'x,y'; queue name 'x,y' holds a comma"),
+        (("a:b", "--queue", ""), "--queue is ''"),
+        (("a:b", "--unique", ""), "--unique has 0 characters; allowed: 1 to 200"),
+        (("a:b", "--unique", "\udcff"), "--unique is no text that UTF-8 can carry"),
+        (("a:b", "--frob"), "unrecognized arguments: --frob"),
+        ((), "the following arguments are required: MODULE:FUNCTION"),
+    ],
+)
+def test_a_command_line_that_is_invalid_is_one_line_that_names_its_own_help(
+    asok: Asok, words: tuple[str, ...], line: str
+) -> None:
+    ran = asok("enqueue", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert line in ran.err
+    assert ran.err.endswith(" (see asok enqueue --help)\n")
+    assert ran.err.count("\n") == 1
+
+
+def test_the_help_says_how_arguments_are_read(asok: Asok) -> None:
+    assert "each is parsed as JSON; otherwise it is a string" in " ".join(
+        asok("enqueue", "--help").out.split()
+    )
