@@ -37,7 +37,7 @@ GROUPS = (
     Group("queue", "see queues, pause and resume them", default="list"),
     Group("job", "see jobs, cancel, promote or move them"),
     Group("dlq", "see, requeue, purge, export and import dead letters"),
-    Group("trash", "see and restore what was removed", default="list"),
+    Group("trash", "see, restore or delete what was removed", default="list"),
 )
 
 COMMANDS = (
@@ -68,6 +68,7 @@ COMMANDS = (
     Command("dlq import", "asok_console.commands.dlq.load", "put an export back"),
     Command("trash list", "asok_console.commands.trash.listing", "show what can be restored"),
     Command("trash restore", "asok_console.commands.trash.restore", "put it back where it was"),
+    Command("trash empty", "asok_console.commands.trash.empty", "delete it for good"),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
     Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
     Command(

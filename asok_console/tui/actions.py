@@ -42,6 +42,8 @@ class Reach(Enum):
     """The worker under the cursor."""
     OPERATION = "operation"
     """What an earlier action put into the trash."""
+    TRASH = "trash"
+    """The trash of the action under the cursor, or of all actions that are listed."""
 
 
 class Danger(Enum):

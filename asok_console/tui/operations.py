@@ -54,6 +54,8 @@ def _export(to: Access, plan: Plan, watch: Watch) -> CommandResult:
 
 _UNDO = "It goes to the trash and can be restored for 10 minutes."
 
+_NO_UNDO = "None: what is deleted from the trash cannot be restored."
+
 OPERATIONS = (
     OperatorAction(
         "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
@@ -218,6 +220,26 @@ OPERATIONS = (
         perform=lambda to, plan, watch: to.operator.restore(plan.operation, watch=watch),
         place=Place.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
         word="restore", twin=twins.restore,
+    ),
+    OperatorAction(
+        "empty", "d,delete", "delete trash", "delete what the action moved to the trash",
+        "Act", frozenset({"activity"}), footer=True,
+        perform=lambda to, plan, watch: to.operator.empty_trash(
+            sorted(plan.scope.ids or ()), watch=watch
+        ),
+        place=Place.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
+        twin=twins.empty_trash, question="Delete {noun} from the trash for good?",
+        outcome="{done} {what} from the trash", aftermath=_NO_UNDO,
+    ),
+    OperatorAction(
+        "empty_all", "D", "empty trash", "delete the trash of all actions that are listed",
+        "Act", frozenset({"activity"}), footer=True,
+        perform=lambda to, plan, watch: to.operator.empty_trash(
+            sorted(plan.scope.ids or ()), watch=watch
+        ),
+        place=Place.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
+        twin=twins.empty_trash, question="Delete {noun} from the trash for good?",
+        outcome="{done} {what} from the trash", aftermath=_NO_UNDO,
     ),
 )  # fmt: skip
 """What changes something in Redis."""

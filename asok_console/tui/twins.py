@@ -100,6 +100,11 @@ def restore(plan: Plan) -> str:
     return f"asok trash restore{_operands(plan.operation)}"
 
 
+def empty_trash(plan: Plan) -> str:
+    """``asok trash empty OPERATION...``."""
+    return f"asok trash empty{_operands(*sorted(plan.scope.ids or ()))}"
+
+
 def _jobs(scope: Scope, where: str = "") -> str:
     if scope.ids is not None:
         return _operands(*sorted(scope.ids))

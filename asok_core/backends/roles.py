@@ -124,6 +124,13 @@ class Reader(Protocol):
     def activity(self, count: int) -> tuple[Activity, ...]:
         """What operators did lately, newest first, with what can still be undone."""
 
+    def trash(self, operations: Iterable[str] | None = None) -> dict[str, int]:
+        """How many jobs the trash of each operation holds, the oldest operation first.
+
+        An operation without any is left out. Without ``operations`` it looks at every key of the
+        database, in bounded steps, which no other call does.
+        """
+
     def close(self) -> None:
         """Give the connections back."""
 
@@ -158,6 +165,11 @@ class Operator(Protocol):
 
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
         """Undo a purge, a cancel or an edit: the trash back to where it was."""
+
+    def empty_trash(
+        self, operations: Sequence[str], *, watch: Watch | None = None
+    ) -> CommandResult:
+        """Delete what some operations moved to the trash, for good."""
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""

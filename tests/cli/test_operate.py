@@ -144,7 +144,69 @@ class TestDeadLetters:
         assert bench.dead() == letters
         again = asok("trash", "restore", hint[3])
         assert again.code == 2
-        assert "restored already" in again.err
+        assert "restored or emptied already" in again.err
+
+    def test_the_trash_is_emptied_by_operation_or_whole(self, bench: Bench, asok: Asok) -> None:
+        operations = []
+        for count in (3, 1, 2):
+            bench.die(*(bench.job() for _ in range(count)))
+            operations.append(
+                asok("dlq", "purge", "--all", "--yes", "--json").document["operation"]
+            )
+        first, second, third = operations
+        preview = asok("trash", "empty", first, second, "--dry-run")
+        assert (preview.code, preview.out.splitlines()) == (
+            0,
+            [
+                "would permanently delete 4 trashed jobs",
+                *sorted([f"  {first}  3 jobs", f"  {second}  1 job"]),
+            ],
+        )
+        document = asok("trash", "empty", "--all", "--dry-run", "--json").document
+        assert (document["action"], document["dry_run"], document["matching"]) == ("empty", True, 6)
+        assert sorted(document["operations"], key=lambda each: each["in_trash"]) == [
+            {"operation": second, "in_trash": 1},
+            {"operation": third, "in_trash": 2},
+            {"operation": first, "in_trash": 3},
+        ]
+        emptied = asok("trash", "empty", second, "--yes")
+        assert (emptied.code, emptied.out, emptied.err) == (0, "deleted 1 trashed job\n", "")
+        for words in (("trash", "empty", second), ("trash", "restore", second)):
+            again = asok(*words, *(["--yes"] if "empty" in words else []))
+            assert (again.code, again.out) == (2, "")
+            assert f"nothing of {second} is in the trash: it was restored or emptied" in again.err
+        rest = asok("trash", "empty", "--all", "--yes", "--json").document
+        assert (rest["action"], rest["applied"], rest["skipped"]) == ("empty", 5, {})
+        assert asok("trash", "list", "--json").document == {"version": 1, "trash": []}
+        newest = asok("audit", "--json").document["actions"][0]
+        assert (newest["action"], newest["place"], newest["applied"]) == ("empty", "trash", 5)
+        assert asok("trash", "empty", "--all", "--yes").out == "deleted 0 trashed jobs\n"
+
+    @pytest.mark.parametrize(("typed", "done"), [("empty\n", True), ("yes\n", False), ("", False)])
+    def test_emptying_the_trash_asks_for_a_typed_word(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
+    ) -> None:
+        bench.die(bench.job(), bench.job())
+        asok("dlq", "purge", "--all", "--yes")
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        ran = asok("trash", "empty", "--all")
+        assert "permanently delete 2 trashed jobs of unix://" in ran.err
+        assert "Type empty:" in ran.err
+        assert bool(bench.client.keys("asok:trash:*")) is not done
+        assert ran.code == (0 if done else 1)
+
+    def test_emptying_the_trash_needs_a_scope_and_a_yes(self, bench: Bench, asok: Asok) -> None:
+        for words, line in (
+            (("--yes",), "specify exactly one of OPERATION... and --all"),
+            (("--all", "some-operation", "--yes"), "specify exactly one of"),
+            (("--all",), "add --yes"),
+            (("no:operation", "--yes"), "nothing of no:operation is in the trash"),
+        ):
+            ran = asok("trash", "empty", *words)
+            assert (ran.code, ran.out) == (2, "")
+            assert line in ran.err
+            assert len(ran.err.splitlines()) == 1
+        assert not bench.client.exists("asok:audit")
 
     def test_list_shows_the_newest_and_filters(self, bench: Bench, asok: Asok) -> None:
         jobs = [bench.job(queue="a" if n % 2 else "b") for n in range(30)]

@@ -56,6 +56,7 @@ MOVES = {
     "purge": {("dead", "trash"), ("pending", "trash")},
     "cancel": {("pending", "trash"), ("delayed", "trash")},
     "restore": {("trash", "dead"), ("trash", "pending"), ("trash", "delayed")},
+    "empty": {("trash", "finished")},
     "move": {("pending", "pending")},
     "pause": set(),
     "resume": set(),
@@ -115,6 +116,7 @@ class Conservation(RuleBasedStateMachine):
         self.operations: list[str] = []
         self.number = 0
         self.full = False
+        self.deleted: set[str] = set()
         for worker in ("one", "two"):
             self._beat(worker)
 
@@ -371,6 +373,21 @@ class Conservation(RuleBasedStateMachine):
             applied = 0
         self._moved("restore", applied)
 
+    @precondition(lambda self: self.operations)
+    @rule(chosen=st.data())
+    def empty_the_trash(self, chosen: st.DataObject) -> None:
+        operations = sorted(chosen.draw(st.sets(st.sampled_from(self.operations), min_size=1)))
+        held = {
+            each: [peek(raw).id for raw in self.client.lrange(f"asok:trash:{each}", 0, -1)]
+            for each in operations
+        }
+        result = self.operator.empty_trash(operations)
+        assert result.applied == sum(map(len, held.values()))
+        assert sum(result.skipped.values()) == sum(not ids for ids in held.values())
+        # Of these jobs the record is all that is left, and it says how they ended.
+        self.deleted.update(job_id for ids in held.values() for job_id in ids)
+        self._moved("empty", result.applied)
+
     @rule(chosen=st.data(), queues=st.permutations(QUEUES))
     def move(self, chosen: st.DataObject, queues: list[str]) -> None:
         source, target, _ = queues
@@ -470,7 +487,8 @@ class Conservation(RuleBasedStateMachine):
                 continue
             place, status = self.places[job_id], record[b"status"].decode()
             if job_id in moved or job_id not in self.forgotten:
-                assert status in STATUSES[place], (job_id, place, status)
+                allowed = STATUSES["trash" if job_id in self.deleted else place]
+                assert status in allowed, (job_id, place, status)
         self._check_lifetimes()
 
     def _check_lifetimes(self) -> None:

@@ -445,6 +445,29 @@ def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
     told_with_every_cut(bench, _buried(bench, jobs), story)
 
 
+def test_empty_trash(bench: Bench) -> None:
+    jobs = bench.jobs(5)
+
+    def prepare() -> None:
+        _buried(bench, jobs)()
+        operator = RedisOperator(Endpoint(bench.server.url), Keys(), KEYRING, who="me@here")
+        operator.purge(Scope(Place.DEAD, ids=frozenset(["work-1", "work-3"])))
+        operator.purge(DEAD)
+        operator.close()
+
+    def story(cutter: Cutter) -> None:
+        operations = [key.decode().split(":")[2] for key in bench.client.keys("asok:operation:*")]
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.empty_trash(operations), cutter)
+        assert bench.places() == {}
+        entries = [fields for _, fields in bench.client.xrange("asok:audit")]
+        emptied = [entry for entry in entries if entry[b"action"] == b"empty"]
+        assert sum(int(entry[b"applied"]) for entry in emptied) == len(jobs), "counted once"
+        assert {bench.status(job) for job in jobs} == {"failed"}
+
+    told_with_every_cut(bench, prepare, story)
+
+
 def test_cancel(bench: Bench) -> None:
     jobs = bench.jobs(5)
     chosen = frozenset({"work-0", "work-3", "work-4"})

@@ -48,7 +48,7 @@ def scopes(action: OperatorAction) -> list[dict[str, Any]]:
     ids = {"ids": frozenset({"a", "b"})}
     if action is EDIT:
         return [{"ids": frozenset({"a"})}]
-    if action.reach is Reach.CHOSEN:
+    if action.reach in (Reach.CHOSEN, Reach.TRASH):
         return [ids]
     everything = [queue, {**queue, "words": "error:Timeout queue:high"}]
     return [*everything, ids] if action.reach is Reach.SHOWN else everything
@@ -59,7 +59,7 @@ def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction
     for scope in scopes(action):
         args = parsed(plan(action, **scope).twin)
         assert callable(args.run)
-        if action.reach in (Reach.QUEUE, Reach.WORKER, Reach.OPERATION):
+        if action.reach in (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH):
             continue
         assert set(getattr(args, "id", None) or ()) == scope.get("ids", set())
         assert (getattr(args, "filter", None) or "") == scope.get("words", "")
@@ -89,6 +89,8 @@ def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction
         ("unquiet", "orders.unquiet", {"worker": "web-1"}),
         ("stop", "orders.stop", {"worker": "web-1"}),
         ("restore", "trash.restore", {"operation": "4f2a"}),
+        ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),
+        ("empty_all", "trash.empty", {"operation": ["a", "b"], "all": False}),
     ],
 )
 def test_a_twin_runs_the_same_verb(name: str, command: str, told: dict[str, Any]) -> None:

@@ -34,6 +34,50 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         assert redis_client.lrange(KEYS.dead, 0, -1) == before
 
 
+async def test_the_trash_of_an_action_is_deleted_after_a_typed_word(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    for count in (2, 6):
+        redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), count))
+        async with open_console() as hand:
+            await purge_all(hand, count)
+    async with open_console(size=(120, 30)) as hand:
+        await hand.press("7")
+        await hand.sees("2 can be undone")
+        await hand.press("d")
+        await hand.sees("Delete 6 jobs from the trash for good?")
+        await hand.sees("asok trash empty")
+        await hand.sees("cannot be restored")
+        await hand.press("shift+tab", *"empty", "enter", "enter")
+        await hand.sees("Deleted 6 jobs from the trash")
+        await hand.sees("1 can be undone")
+        await hand.press("g")
+        await hand.press("d")
+        assert len(hand.app.screen_stack) == 1, "the newest action is the one that deleted"
+        await hand.press("D")
+        await hand.sees("Delete 2 jobs from the trash for good?")
+        await hand.press("shift+tab", *"empty", "enter", "enter")
+        await hand.sees("Deleted 2 jobs from the trash")
+        assert redis_client.keys("asok:trash:*") == []
+        await hand.press("D")
+        assert len(hand.app.screen_stack) == 1, "there is nothing left to delete"
+
+
+async def test_whoever_only_reads_cannot_empty_the_trash(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
+    async with open_console() as hand:
+        await purge_all(hand, 2)
+    async with open_console(size=(120, 30), read_only=True) as hand:
+        await hand.press("7")
+        await hand.sees("purge")
+        await hand.press("d")
+        await hand.press("D")
+        assert len(hand.app.screen_stack) == 1
+        assert redis_client.keys("asok:trash:*")
+
+
 async def test_another_console_sees_what_was_done_and_undoes_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:

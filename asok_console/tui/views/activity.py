@@ -10,15 +10,21 @@ from textual.binding import BindingType
 
 from asok_console.present.numbers import count
 from asok_console.tui import actions, operations
+from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.figures import ago, span
+from asok_console.tui.plan import Plan
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.activity import Activity
+from asok_core.backends.roles import Scope
 from asok_core.snapshot import Snapshot
+from asok_core.states import Place
 
 SHOWN = 200
 """Actions that are listed."""
+EXAMPLES = 3
+"""Actions that a confirmation names."""
 
 
 def _what(activity: Activity, _now: float) -> Cell:
@@ -115,6 +121,20 @@ class ActivityView(View):
             ("What operators did", "title"),
             (f"{undoable:,} can be undone" if undoable else "", "info"),
         )
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """Delete the trash of the action under the cursor, or of all actions that are listed."""
+        rows = self.query_one(ActivityList)
+        chosen = rows.loaded if action.name == "empty_all" else filter(None, (rows.row,))
+        trashed = [each for each in chosen if each.in_trash]
+        if action.reach is not Reach.TRASH or not trashed:
+            return None
+        examples = [f"{each.action} {_what(each, rows.now)[0]}" for each in trashed[:EXAMPLES]]
+        if len(trashed) > EXAMPLES:
+            examples.append(f"and {len(trashed) - EXAMPLES:,} more actions")
+        ids = frozenset(each.operation for each in trashed)
+        count = sum(each.in_trash for each in trashed)
+        return Plan(action, Scope(Place.TRASH, ids=ids), count, tuple(examples))
 
     def undo(self) -> Activity | None:
         """The action under the cursor."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_core.backends.redis.operating.burial import bury
+from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_place,
@@ -166,6 +167,20 @@ class RedisOperator(OperatorSession):
         with self._link() as link:
             undoing = self._operation(link, "restore", Scope(Place.TRASH, words=operation))
             return restore(link, undoing, operation, watch)
+
+    def empty_trash(
+        self, operations: Sequence[str], *, watch: Watch | None = None
+    ) -> CommandResult:
+        """Delete for good what some operations moved to the trash, one operation in one step.
+
+        This works on a full Redis and frees memory. Raises UsageError for what is no operation.
+        """
+        words = " ".join(operations)
+        with self._link() as link:
+            emptying = self._operation(
+                link, "empty", Scope(Place.TRASH, words=words or "everything")
+            )
+            return empty_trash(link, emptying, operations, watch)
 
     def bury(
         self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None

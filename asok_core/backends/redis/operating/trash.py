@@ -49,17 +49,17 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
         if applied >= 0:
             sweep.tally.applied = applied
             if queue:
-                _retire(sweep, queue.decode("utf-8", "surrogateescape"))
+                retire(link, operation.keys, operation.id, queue.decode("utf-8", "surrogateescape"))
             sweep.watch and sweep.watch(Progress(applied, applied, applied))
             return sweep.finish("done")
         sweep.frozen = freeze(link, scope, key)
     return None
 
 
-def _retire(sweep: Sweep, queue: str) -> None:
-    keys, operation = sweep.operation.keys, sweep.operation.id
+def retire(link: Link, keys: Keys, operation: str, queue: str) -> None:
+    """Give the record ``cancelled`` to the jobs that a purge of ``queue`` moved to the trash."""
     walk = ListWalk(name_bytes(keys.trash(operation)))
-    while (stretch := walk.stretch(sweep.link, STRETCH)).elements:
+    while (stretch := walk.stretch(link, STRETCH)).elements:
         rows = [
             (at, Row(0, peek(raw), Place.TRASH, queue)) for at, raw in enumerate(stretch.elements)
         ]
@@ -69,14 +69,14 @@ def _retire(sweep: Sweep, queue: str) -> None:
             for at, row in batch:
                 mark, *facts = tuple(cancel_verdict(row, 0))
                 args += (f"{mark!s}{at - batch[0][0]}", *facts)
-            sweep.link.run(script("retire"), (), args)
+            link.run(script("retire"), (), args)
         walk.leave(stretch.elements)
 
 
 def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None) -> CommandResult:
     """Put the trash of ``operation`` back, as the action ``undoing``.
 
-    Raises UsageError when there is none (any more).
+    Raises UsageError when there is none.
     """
     keys = undoing.keys
     if not VALID_ID.fullmatch(operation):
@@ -85,7 +85,8 @@ def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None)
     total: int = link.call("LLEN", keys.trash(operation))
     if not about or not total:
         raise UsageError(
-            f"nothing of {operation} is in the trash: it is restored already, or a day has passed"
+            f"nothing of {operation} is in the trash: it was restored or emptied already, "
+            "or a day has passed"
         )
     undoing.place, undoing.queue = about.get("place", "dead"), about.get("queue", "")
     undoing.begin(link)

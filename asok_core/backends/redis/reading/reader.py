@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -193,6 +193,12 @@ class RedisReader:
         from asok_core.backends.redis.audit import read_activity
 
         return self._asked(lambda trips: read_activity(trips.link, self.keys, count))
+
+    def trash(self, operations: Iterable[str] | None = None) -> dict[str, int]:
+        """How many jobs the trash of some operations holds; None: of all, by a SCAN over all keys."""
+        from asok_core.backends.redis.reading.trash import read_trash
+
+        return self._asked(lambda trips: read_trash(trips.link, self.keys, operations))
 
     def close(self) -> None:
         """Close the connections."""

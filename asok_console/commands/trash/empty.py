@@ -1,0 +1,80 @@
+"""``asok trash empty``: delete for good what actions removed, which frees its memory."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands import bulk
+from asok_console.commands.documents import say, write_json, write_lines
+from asok_console.commands.progress import Meter
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.config import Settings
+from asok_core.errors import UsageError
+from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.states import Place
+from asok_core.survey import Survey
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "operation",
+        nargs="*",
+        help="the action whose trash is deleted, as asok trash list shows it",
+    )
+    parser.add_argument("--all", action="store_true", help="delete the whole trash")
+    bulk.add_arguments(parser, scoped=False)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Delete the trash of some operations, or all of it."""
+    if bool(args.operation) == args.all:
+        raise UsageError("specify exactly one of OPERATION... and --all")
+    settings = on_redis(settings, args.url)
+    bulk.refuse_without_yes(args)
+    reader = open_reader(settings)
+    try:
+        found = reader.trash(None if args.all else args.operation)
+    finally:
+        reader.close()
+    absent = [each for each in args.operation if each not in found]
+    if absent:
+        raise UsageError(
+            f"nothing of {absent[0]} is in the trash: it was restored or emptied already, or a day "
+            "has passed; asok trash list shows what is"
+        )
+
+    def perform(operator: Operator, _scope: Scope, watch: Watch) -> CommandResult:
+        # What comes to the trash from now on is left there.
+        return operator.empty_trash(list(found), watch=watch)
+
+    deed = bulk.Deed(
+        "permanently delete", "deleted", "trashed job", Place.TRASH, perform, word="empty"
+    )
+    scope = Scope(Place.TRASH, words=" ".join(args.operation))
+    total = sum(found.values())
+    if args.dry_run:
+        _write_preview(args, deed, found)
+        return 0
+    if total and not args.yes and not bulk.confirmed(settings, deed, Survey(scope, total, total)):
+        say("nothing was done")
+        return 1
+    operator = open_operator(settings)
+    try:
+        with Meter(deed.done) as meter:
+            result = deed.perform(operator, scope, meter)
+    finally:
+        operator.close()
+    return bulk.told(args, deed, result)
+
+
+def _write_preview(args: argparse.Namespace, deed: bulk.Deed, found: dict[str, int]) -> None:
+    total = sum(found.values())
+    if args.json:
+        operations = [{"operation": each, "in_trash": n} for each, n in found.items()]
+        write_json(
+            {"action": "empty", "dry_run": True, "matching": total, "operations": operations}
+        )
+        return
+    lines = [f"  {each}  {bulk.exact(n, 'job')}" for each, n in found.items()]
+    write_lines([f"would {deed.verb} {bulk.exact(total, deed.thing)}", *lines])

@@ -1,0 +1,33 @@
+"""What the trash holds: found by its keys, since the audit forgets its oldest entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from asok_core.backends.redis.audit import VALID_ID
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.keys import Keys, glob_escaped
+
+STEP = 1000
+"""Keys that Redis looks at in one step of the SCAN."""
+
+
+def read_trash(link: Link, keys: Keys, operations: Iterable[str] | None) -> dict[str, int]:
+    """How many jobs the trash of each operation holds, the oldest operation first."""
+    ids = _scanned(link, keys) if operations is None else operations
+    chosen = sorted(each for each in set(ids) if VALID_ID.fullmatch(each))
+    lengths = link.pipeline([("LLEN", keys.trash(each)) for each in chosen])
+    counts = zip(chosen, lengths, strict=True)
+    return {each: int(length) for each, reply in counts if (length := link.checked(reply))}
+
+
+def _scanned(link: Link, keys: Keys) -> Iterator[str]:
+    prefix = keys.trash("")
+    cursor: bytes = b"0"
+    while True:
+        pattern = f"{glob_escaped(prefix)}*"
+        cursor, names = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP, "TYPE", "list")
+        for name in names:
+            yield name.decode("utf-8", "replace").removeprefix(prefix)
+        if int(cursor) == 0:
+            return
