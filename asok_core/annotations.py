@@ -42,7 +42,9 @@ class Hint:
             return "(none)"
         if isinstance(self.type, type) and not typing.get_args(self.type):
             return self.type.__qualname__
-        return str(self.type).replace("typing.", "")[:200]
+        # Python 3.13 shows where Path is defined, not where it is imported from.
+        shown = str(self.type).replace("typing.", "").replace("pathlib._local.", "pathlib.")
+        return shown[:200]
 
 
 class Annotations:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVa
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asok_core import Settings, background, configure, get_job, shutdown
@@ -138,6 +138,7 @@ hints: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
 def test_an_argument_arrives_exactly_or_is_refused(case: tuple[Any, Any]) -> None:
     hint, value = case
@@ -154,6 +155,7 @@ def test_an_argument_arrives_exactly_or_is_refused(case: tuple[Any, Any]) -> Non
     assert exact(over_the_wire(task, value=value)[1]) == exact({"value": value})
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
 def test_a_result_arrives_exactly_or_is_not_stored(case: tuple[Any, Any]) -> None:
     hint, value = case
@@ -170,6 +172,7 @@ def test_a_result_arrives_exactly_or_is_not_stored(case: tuple[Any, Any]) -> Non
 def test_most_values_are_not_refused(hint: Any) -> None:
     accepted = []
 
+    @settings(deadline=None)
     @given(hints[hint])
     def check(value: Any) -> None:
         accepted.append(not encode_result(task_of(hint), value, LIMIT).problem)
@@ -186,6 +189,7 @@ plain_values = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(plain_values, st.sampled_from([int, dt.date, set[int], dict[int, str], "NoSuchName"]))
 def test_a_plain_value_is_sent_as_it_is_whatever_the_annotation(value: Any, hint: Any) -> None:
     task = task_of(hint)
@@ -195,6 +199,7 @@ def test_a_plain_value_is_sent_as_it_is_whatever_the_annotation(value: Any, hint
     assert exact(json.loads(kept.text)) == exact(value)
 
 
+@settings(deadline=None)
 @given(plain_values)
 def test_what_is_plain_is_what_json_carries_exactly(value: Any) -> None:
     assert flaw_in(value) is None
