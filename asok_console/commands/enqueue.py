@@ -15,12 +15,12 @@ from asok_console.commands.documents import say, write_json
 from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options
 from asok_core.codec import check_arguments
 from asok_core.config import Settings
-from asok_core.errors import AsokError, UsageError
+from asok_core.errors import AsokError, TaskNotFound, UsageError
 from asok_core.import_path import add_application_folder
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, new_id
 from asok_core.setting import DURATION, Kind, parse_option, parse_queue_name, shown, whole_number
-from asok_core.tasks import resolve
+from asok_core.tasks import check_runs, resolve
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
 _KEYWORD = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
@@ -144,6 +144,10 @@ def _imported(module: str, function: str) -> tuple[Callable[..., Any], Options]:
     with contextlib.redirect_stdout(sys.stderr):
         task = resolve(module, function)
     declared = getattr(sys.modules[module], function)
+    try:
+        check_runs(task)
+    except ValueError as error:
+        raise TaskNotFound(str(error)) from None
     return task, getattr(declared, OPTIONS_ATTRIBUTE, NO_OPTIONS)
 
 

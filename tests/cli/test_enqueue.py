@@ -31,6 +31,9 @@ def pay(order: int) -> str:
 def plain(*words, **options):
     return [words, options]
 
+def rows(path):
+    yield path
+
 NOTHING = 5
 """
 
@@ -143,7 +146,11 @@ def test_a_module_that_cannot_be_imported_here_is_one_line_and_the_job_is_enqueu
 
 @pytest.mark.parametrize(
     ("task", "why"),
-    [("shop:pya", "has no function 'pya'"), ("shop:NOTHING", "is a int, not a function")],
+    [
+        ("shop:pya", "has no function 'pya'"),
+        ("shop:NOTHING", "is a int, not a function"),
+        ("shop:rows", "shop.rows cannot be a task: it is a generator function"),
+    ],
 )
 def test_a_module_that_is_here_and_has_no_such_task_is_refused(
     task: str, why: str, bench: Bench, enqueue: Asok
