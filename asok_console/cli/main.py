@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from asok_console.cli.parser import build_parser, with_default_words
+from asok_console.cli.parser import build_parser, first_words, with_default_words
 from asok_core import streams
 from asok_core.errors import AsokError, SettingsError, Unreachable, UsageError
 
@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         streams.prepare()
         argv = sys.argv[1:]
+        if argv and not argv[0].startswith("-") and argv[0] not in (ours := first_words()):
+            from asok_console.commands.framework import hand_over
+
+            hand_over(argv, ours)
     words = list(argv)
     code = None
     try:

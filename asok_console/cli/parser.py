@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, NoReturn
 from asok_core import __version__
 from asok_core.errors import UsageError
 
+PROGRAM = "asok"
+
 
 class Command(NamedTuple):
     """One command: the words that choose it, and the module that holds its arguments and deed.
@@ -105,6 +107,14 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
 
+    def format_help(self) -> str:
+        """Return the help; that of the whole program names the framework's commands as well."""
+        if self.prog == PROGRAM:
+            from asok_console.commands.framework import about_help
+
+            self.epilog = about_help()
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with one line that also says where to read more."""
         raise UsageError(f"{message} (see {self.prog} --help)")
@@ -113,7 +123,7 @@ class CommandParser(argparse.ArgumentParser):
 def build_parser() -> CommandParser:
     """Return the parser of the whole command line. No command's module is loaded by it."""
     parser = CommandParser(
-        prog="asok",
+        prog=PROGRAM,
         description="Background jobs on Redis: run workers, and watch and operate their queues.",
     )
     parser.add_argument("--version", action="version", version=f"asok-console {__version__}")
@@ -126,6 +136,11 @@ def build_parser() -> CommandParser:
             word, module=command.module, help=command.help, description=_sentence(command.help)
         )
     return parser
+
+
+def first_words() -> set[str]:
+    """The words that a command line of ours may begin with."""
+    return {command.words.split()[0] for command in COMMANDS}
 
 
 def with_default_words(words: Sequence[str]) -> list[str]:

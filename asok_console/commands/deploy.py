@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asok_console.commands.env_file import read_otherwise
+from asok_console.commands.framework import about_deploy
 from asok_console.commands.new_file import write_new
 from asok_console.commands.unit import WorkerUnit
 from asok_core.config import Settings
@@ -153,6 +154,8 @@ def _has_worker(python: Path) -> bool:
 
 def _notes(unit: WorkerUnit) -> Iterator[str]:
     """What should be known before the unit is installed."""
+    if line := about_deploy():
+        yield line
     if unit.user == "root":
         yield "The worker would run as root; name another user with --user."
     try:

@@ -59,6 +59,18 @@ def test_the_framework_reads_a_value_in_single_quotes_as_we_do(tmp_path: Path) -
     assert json.loads(printed.splitlines()[-1]) == list(ODD)
 
 
+def test_the_framework_s_own_commands_read_a_value_without_quotes_as_we_do(tmp_path: Path) -> None:
+    (tmp_path / "wsgi.py").touch()
+    (tmp_path / ".env").write_text("PLAIN=pa${zz}ss\nQUOTED='pa${zz}ss'\n")
+    script = (
+        "import os, sys; sys.argv = ['asok', '--version']; from asok.cli import main; main(); "
+        "print(os.environ['PLAIN'], os.environ['QUOTED'])"
+    )
+    printed = python("-c", script, env=os.environ, cwd=tmp_path).splitlines()[-1]
+    # It keeps the quotes, which is why the README advises none.
+    assert printed == "pa${zz}ss 'pa${zz}ss'"
+
+
 @pytest.mark.parametrize("text", LINES)
 def test_systemd_values_are_those_of_systemd_itself(text: str, tmp_path: Path) -> None:
     analyze = systemd_analyze()

@@ -1,0 +1,100 @@
+"""Our program under the name ``asok``, beside the real web framework that has one of that name too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from asok_core import __version__
+from tests.conftest import SECRET_KEY
+from tests.programs import PATIENCE, environment
+
+START = (
+    f"#!{sys.executable}\nimport sys\nfrom asok_console.cli.main import main\nsys.exit(main())\n"
+)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, redis_url: str) -> Run:
+    """Run our program as pip installs it, in an empty folder: ``run("asok", "create", "shop")``."""
+    programs, folder = tmp_path / "bin", tmp_path / "folder"
+    programs.mkdir()
+    folder.mkdir()
+    env = environment(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+    )
+
+    def start(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        program = programs / name
+        program.write_text(START)
+        program.chmod(0o755)
+        return subprocess.run(
+            [program, *words],
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    return start
+
+
+def test_a_command_that_is_not_ours_is_the_framework_s(run: Run, tmp_path: Path) -> None:
+    done = run("asok", "routes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No routes found" in done.stdout
+    done = run("asok", "create", "shop", "--tailwind", "--help")
+    assert f"v{version('asok')}" in done.stdout
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_its_exit_code_and_its_error_are_the_framework_s_under_the_same_name(run: Run) -> None:
+    done = run("asok", "frobnicate")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: asok [-h]")
+    assert "invalid choice: 'frobnicate'" in done.stderr
+
+
+def test_a_word_that_is_like_one_of_ours_is_said_before_the_framework_speaks(run: Run) -> None:
+    done = run("asok", "wroker")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "asok: 'wroker' goes to the asok framework; did you mean worker?\nusage: asok [-h]"
+    )
+
+
+@pytest.mark.parametrize("words", ["worker status", "queue list", "dlq list"])
+def test_our_commands_stay_ours(words: str, run: Run) -> None:
+    done = run("asok", *words.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ASOK" not in done.stdout
+
+
+def test_version_and_help_are_ours_and_the_help_names_the_other(run: Run) -> None:
+    assert run("asok", "--version").stdout == f"asok-console {__version__}\n"
+    told = " ".join(run("asok", "--help").stdout.split())
+    assert "worker run jobs" in told
+    assert f"Other commands are handed to the asok framework {version('asok')}" in told
+
+
+def test_deploy_is_ours_and_names_the_other(run: Run) -> None:
+    done = run("asok", "deploy", "--user", "www")
+    assert done.returncode == 0
+    assert "the framework writes its files by: python -m asok deploy" in done.stderr
+
+
+def test_by_its_other_name_it_knows_only_its_own_commands(run: Run) -> None:
+    done = run("asok-console", "routes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("asok: argument COMMAND: invalid choice: 'routes'")
+    assert "framework" not in run("asok-console", "--help").stdout
