@@ -89,4 +89,4 @@ async def test_any_job_is_found_by_its_id(redis_client: redis.Redis, open_consol
         await hand.sees("shop.images.resize")
         await hand.press("escape", "i")
         await hand.press(*"no-such-job", "enter")
-        await hand.sees("nothing is known of this id")
+        await hand.sees("unknown id; a record is kept for 24 h")
