@@ -27,6 +27,24 @@ def add_application_folder() -> str | None:
     return folder
 
 
+def about_hidden(module: str) -> str:
+    """What to say of a module that was found elsewhere though the application has one of its name.
+
+    Empty where that is not so.
+    """
+    top = module.partition(".")[0]
+    found = sys.modules.get(top)
+    origin = getattr(found, "__file__", None) or "part of Python itself"
+    for name in (f"{top}.py", os.path.join(top, "__init__.py")):  # noqa: PTH118
+        own = os.path.abspath(name)  # noqa: PTH100
+        if found is not None and os.path.isfile(own) and origin != own:  # noqa: PTH113
+            return (
+                f"; {top!r} is {origin}, and the application's {name} cannot be imported by that name: "
+                "rename it"
+            )
+    return ""
+
+
 def _end_of_standard_library() -> int:
     library = os.path.dirname(os.__file__)  # noqa: PTH120
     ours = [

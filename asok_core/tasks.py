@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asok_core.errors import TaskNotFound
+from asok_core.import_path import about_hidden
 from asok_core.job import task_name
 
 FUNCTION_ATTRIBUTE = "__asok_function__"
@@ -132,10 +133,12 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
         if isinstance(error, KeyboardInterrupt):
             raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise TaskNotFound(f"module {module!r} cannot be imported: {reason}") from error
+        raise TaskNotFound(
+            f"module {module!r} cannot be imported: {reason}{about_hidden(module)}"
+        ) from error
     found = getattr(home, function, None)
     if found is None:
-        raise TaskNotFound(f"module {module!r} has no function {function!r}")
+        raise TaskNotFound(f"module {module!r} has no function {function!r}{about_hidden(module)}")
     if not callable(found):
         raise TaskNotFound(f"{module}.{function} is a {type(found).__name__}, not a function")
     return function_of(found)

@@ -165,6 +165,30 @@ def test_a_start_by_module_works_but_for_what_python_itself_imports_first(
         python("-m", "asok_console", *words, env=env, cwd=folder)
 
 
+@pytest.mark.parametrize(
+    ("module", "origin"),
+    [("queue", "queue.py"), ("json.tasks", "json/__init__.py"), ("time", "Python")],
+)
+def test_a_task_in_a_file_that_cannot_be_imported_by_its_name_says_so(
+    desk: Desk, module: str, origin: str
+) -> None:
+    top = module.partition(".")[0]
+    (desk.folder / "json").mkdir()
+    for name in ("queue.py", "json/__init__.py", "json/tasks.py", "time.py"):
+        (desk.folder / name).write_text("def work():\n    return 1\n")
+    settings = {
+        "ASOK_QUEUE_BACKEND": "redis",
+        "ASOK_REDIS_URL": desk.settings.redis_url,
+        "SECRET_KEY": SECRET_KEY,
+    }
+    with running("-P", "-m", "asok_console", "worker", env=environment(settings), cwd=desk.folder):
+        failed = desk.reaches(desk.enqueue("work", module=module), "failed")
+    assert failed.error is not None
+    assert f"{top!r} is " in failed.error
+    assert origin in failed.error
+    assert "cannot be imported by that name: rename it" in failed.error
+
+
 def test_all_that_a_process_needs_is_imported_before_the_folder_is_on_its_path(
     desk: Desk, folder: Path
 ) -> None:
