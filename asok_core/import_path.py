@@ -36,8 +36,8 @@ def about_hidden(module: str) -> str:
     found = sys.modules.get(top)
     origin = getattr(found, "__file__", None) or "part of Python itself"
     for name in (f"{top}.py", os.path.join(top, "__init__.py")):  # noqa: PTH118
-        own = os.path.abspath(name)  # noqa: PTH100
-        if found is not None and os.path.isfile(own) and origin != own:  # noqa: PTH113
+        there = found is not None and os.path.isfile(name)  # noqa: PTH113
+        if there and origin != os.path.abspath(name):  # noqa: PTH100
             return (
                 f"; {top!r} is {origin}, and the application's {name} cannot be imported by that name: "
                 "rename it"
