@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,3 +164,11 @@ class TestWhichServer:
         with pytest.raises(Unreachable) as caught:
             EmbeddedRedis()
         assert str(caught.value) == embedded.NOT_FOUND
+
+
+def test_without_a_folder_to_write_to_it_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(Unreachable, match=r"No such file or directory; set TMPDIR to a folder"):
+        EmbeddedRedis()
