@@ -41,6 +41,8 @@ logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
+WORN = 75
+"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 class Process:
@@ -83,10 +85,11 @@ class Process:
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
-        while dispatcher.open:
+        while dispatcher.open and not dispatcher.worn:
             self._persist(dispatcher.turn)
+        worn = dispatcher.worn
         self._drain()
-        return 0
+        return WORN if worn else 0
 
     def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._alarm.order("drain")

@@ -11,7 +11,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
 
-Verb = Literal["complete", "retry", "fail", "cancel", "return"]
+Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 
 
 @dataclass(slots=True)
@@ -26,8 +26,9 @@ class Claim:
 class Outcome:
     """How a claimed job ended, ready for the script. Texts are as the record will hold them.
 
-    ``moved`` is the envelope to delay (retry) or the dead letter (fail); ``delay`` is in seconds;
-    ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes no record.
+    ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
+    in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
+    no record.
     """
 
     verb: Verb
@@ -79,6 +80,8 @@ class Turn:
     suspects: bool = False
     dropped: int = 0
     broken: tuple[str, ...] = ()
+    dead: int = 0
+    """Dead jobs after one was added; 0 when none was."""
 
 
 class Consumer:
@@ -99,7 +102,7 @@ class Consumer:
         self.process = process
         self.queues = tuple(queues)
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
-        self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
+        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", len(self.queues), *self.queues)
         self._script = script("cycle")
         self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
 
@@ -114,12 +117,20 @@ class Consumer:
         starts: Sequence[Start],
         slots: int,
         meanwhile: Callable[[], object] | None = None,
+        *,
+        probe: int = 0,
     ) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
 
-        ``meanwhile`` is called while Redis works.
+        ``meanwhile`` is called while Redis works. ``probe`` looks for another job each time it is one
+        greater: the newest of the first queue, the oldest of the next, and so on.
         """
-        args: list[Arg] = [*self._head, max(slots, 0), *self._tail, len(outcomes)]
+        names, tail = self.queues, self._tail
+        if probe:
+            first = probe // 2 % len(names)
+            names = names[first:] + names[:first]
+            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", len(names), *names)
+        args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
         for o in outcomes:
             args += (
                 o.verb,
@@ -153,10 +164,9 @@ class Consumer:
                 s.started_at,
                 1 if s.returnable else 0,
             )
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken = (
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, dead = (
             self._standing.run(self._script, args, meanwhile)
         )
-        names = self.queues
         return Turn(
             lease_left=left / 1000,
             server_time=now / 1000,
@@ -170,6 +180,7 @@ class Consumer:
             suspects=suspects == 1,
             dropped=dropped,
             broken=tuple(names[at - 1] for at in broken),
+            dead=dead,
         )
 
     def held(self) -> list[Claim]:
