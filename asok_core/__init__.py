@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ResultNotStored,
         SettingsError,
         Unreachable,
+        WorkerCrashed,
     )
     from asok_core.futures import JobFuture
     from asok_core.job import Job, JobRecord
@@ -68,6 +69,7 @@ _HOMES = {
         "ResultNotStored",
         "SettingsError",
         "Unreachable",
+        "WorkerCrashed",
     ),
     "asok_core.futures": ("JobFuture",),
     "asok_core.job": ("Job", "JobRecord"),
@@ -92,6 +94,7 @@ __all__ = [
     "SettingsError",
     "Status",
     "Unreachable",
+    "WorkerCrashed",
     "background",
     "background_many",
     "call",

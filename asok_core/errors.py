@@ -48,15 +48,7 @@ class UnsignedEnvelope(EnvelopeError):
 
 
 class TaskNotFound(AsokError):
-    """There is no module or no function of the name that a job gives."""
-
-
-class InvalidTaskName(TaskNotFound):
-    """No worker has a task of the name that a job gives: it cannot name one."""
-
-
-class TaskImportFailed(AsokError):
-    """The module of a task is there, and raised an error while it was imported: its ``__cause__``."""
+    """The module or function named by a job cannot be imported here."""
 
 
 class PayloadTooLarge(AsokError, ValueError):
@@ -68,7 +60,15 @@ class JobNotFound(AsokError, LookupError):
 
 
 class JobFailed(AsokError):
-    """Raised by ``future.result()`` when the job failed for good; the text is its error."""
+    """Raised by ``future.result()`` when the job failed for good; the text is its error in one line.
+
+    It is the same on every backend: ``ValueError: no luck``. ``traceback`` is the text that the job's
+    record keeps. Where the job ran in this process, ``__cause__`` is the exception itself.
+    """
+
+    def __init__(self, error: str = "", traceback: str = "") -> None:
+        super().__init__(error)
+        self.traceback = traceback
 
 
 class JobCancelled(AsokError):
@@ -77,6 +77,10 @@ class JobCancelled(AsokError):
 
 class ResultNotStored(AsokError):
     """Raised by ``future.result()`` of a job that completed: its result could not be kept as it was."""
+
+
+class WorkerCrashed(AsokError):
+    """What failed a job during which too many processes died. Passed to ``hooks.failure``."""
 
 
 class JobTimeout(Exception):

@@ -49,6 +49,11 @@ class Failure(NamedTuple):
     line: str
     traceback: str
 
+    @classmethod
+    def of_line(cls, line: str) -> Failure:
+        """A failure without a traceback: it was found by us, not raised by a task."""
+        return cls(line, line)
+
 
 def failure_of(error: BaseException, limit: int) -> Failure:
     """The failure that ``error`` is; of its traceback the last ``limit`` bytes. Never raises."""

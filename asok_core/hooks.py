@@ -8,6 +8,15 @@ Each hook is called in the thread and context that runs the task, on every backe
         sentry_sdk.capture_exception(error)
 
 A hook that raises is logged, and changes nothing for the job.
+
+``failure`` is also called for what fails where no task can run: WorkerCrashed when the processes of a job
+died too often, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
+UnsignedEnvelope or MalformedEnvelope when it was rejected. (Nothing in a rejected job is to be trusted,
+and of a malformed one nothing is known but that it was there.) A process of a worker that serves the
+job's queue makes these calls, once it has imported the application, in a thread of their own: at least
+once each, up to three times if processes die during them, and not at all if no such process is there
+within a day. A process that is killed between the outcome of an attempt and its hooks makes no call for
+that attempt.
 """
 
 from __future__ import annotations
@@ -60,6 +69,11 @@ def remove(hook: Callable[..., object]) -> None:
     for registered in (_before, _after, _failure):
         while hook in registered:
             registered.remove(hook)
+
+
+def has_failure() -> bool:
+    """Whether any ``failure`` hook is registered in this process."""
+    return bool(_failure)
 
 
 def call_before(job: Job) -> None:

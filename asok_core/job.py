@@ -52,8 +52,7 @@ class Job:
     Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
     converted back by their annotations before the task is called. ``retry_count`` is the number of
     retries spent so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
-    ``postponements`` counts how often a worker could not run it and was to blame for that, None for
-    never. ``extra`` holds every key that we do not know, so that none is lost.
+    ``extra`` holds every key that we do not know, so that none is lost.
     """
 
     id: str
@@ -72,7 +71,6 @@ class Job:
     unique: str | None = None
     request: Mapping[str, Any] | None = None
     typed: tuple[str, ...] = ()
-    postponements: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     delay: float | None = None
     """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the
@@ -106,21 +104,18 @@ class Job:
 
     def retried(self) -> Job:
         """The same job with one more retry spent."""
-        return replace(self, retry_count=self.retry_count + 1, postponements=None)
-
-    def postponed(self) -> Job:
-        """The same job with one more postponement, which costs no retry."""
-        return replace(self, postponements=(self.postponements or 0) + 1)
+        return replace(self, retry_count=self.retry_count + 1)
 
     def renewed(self) -> Job:
         """The same job with all its retries back, as a requeue puts it."""
-        return replace(self, retry_count=0, due_at=None, postponements=None)
+        return replace(self, retry_count=0, due_at=None)
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """The status record of a job. Times are epoch seconds; ``result`` is JSON text, ``error`` a traceback.
 
+    ``error_line`` is the error in one line, as ``Type: text``.
     ``result_type`` is the annotation of the task by which ``result`` converts back, where JSON alone
     does not carry it. ``result_error`` says why the result of a completed job is not stored.
     ``foreign`` tells that the framework wrote it as a JSON string, which holds fewer fields.
@@ -134,6 +129,7 @@ class JobRecord:
     result_type: str | None = None
     result_error: str | None = None
     error: str | None = None
+    error_line: str | None = None
     ts: float | None = None
     retry_count: int | None = None
     retries: int | None = None

@@ -204,7 +204,7 @@ class Page(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One run of a job that is over. ``verb`` is how: see ``settle.lua``."""
+    """One run of a job that is over. ``verb`` is how: complete, retry, fail, cancel or return."""
 
     started_at: float | None
     seconds: float | None

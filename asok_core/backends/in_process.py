@@ -38,7 +38,7 @@ class LocalJob:
     """
 
     __slots__ = (
-        "call", "context", "error", "finished_at", "future", "job", "name", "result", "started_at",
+        "call", "context", "failure", "finished_at", "future", "job", "name", "result", "started_at",
         "status", "stop", "ts",
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ class LocalJob:
         self.finished_at: float | None = None
         self.stop = cancellation.Stop()
         self.result = Result()
-        self.error: str | None = None
+        self.failure: Failure | None = None
 
     def record(self) -> JobRecord:
         """The job's record, as a worker would have written it."""
@@ -68,7 +68,8 @@ class LocalJob:
             result=self.result.text or None,
             result_type=self.result.type or None,
             result_error=self.result.problem or None,
-            error=self.error,
+            error=self.failure.traceback if self.failure else None,
+            error_line=self.failure.line if self.failure else None,
             ts=self.ts,
             retry_count=self.job.retry_count,
             retries=self.job.retries,
@@ -80,7 +81,7 @@ class LocalJob:
 
 
 def _failed_with(failure: Failure, error: BaseException) -> JobFailed:
-    failed = JobFailed(failure.line)
+    failed = JobFailed(failure.line, failure.traceback)
     failed.__cause__ = error
     return failed
 
@@ -198,7 +199,7 @@ class JobStore:
         # The record is as it would be on Redis; the future has the object itself.
         kept = encode_result(function_of(call.function), result, self._settings.max_result)
         with self.lock:
-            job.result = kept
+            job.result, job.failure = kept, None
             self._finish(job, Status.COMPLETED)
         job.future.set_result(result)
         context.run(hooks.call_after, job.job, result)
@@ -210,7 +211,7 @@ class JobStore:
             delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
         failure = failure_of(error, self._settings.max_traceback)
         with self.lock:
-            job.error = failure.traceback
+            job.failure = failure
             if delay is None:
                 self.dead.appendleft(job)
                 self._finish(job, Status.FAILED)
@@ -228,7 +229,7 @@ class JobStore:
         failure = failure_of(error, self._settings.max_traceback)
         with self.lock:
             if job.status not in FINAL:
-                job.error = failure.traceback
+                job.failure = failure
                 self.dead.appendleft(job)
                 self._finish(job, Status.FAILED)
         with suppress(InvalidStateError):

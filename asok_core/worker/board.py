@@ -48,12 +48,18 @@ def board_file() -> IO[bytes]:
         ) from None
 
 
+_IDLE, _RUNS, _HOOKS = 0, 1, 2
+
+
 class Board:
-    """Slots of shared memory, one a thread. One writer a slot, any number of readers."""
+    """Slots of shared memory, one a thread. One writer a slot, any number of readers.
+
+    Slot number ``slots`` is that of the thread which calls hooks for notices.
+    """
 
     def __init__(self, file: IO[bytes], slots: int) -> None:
-        self._slots = slots
-        size = slots * _SLOT_BYTES
+        self.slots = slots
+        size = (slots + 1) * _SLOT_BYTES
         file.truncate(size)
         self._memory = mmap.mmap(file.fileno(), size)
 
@@ -62,24 +68,33 @@ class Board:
         at = slot * _SLOT_BYTES
         name = job_id.encode()[:LONGEST_ID]
         self._memory[at + _SLOT.size : at + _SLOT.size + len(name)] = name
-        _SLOT.pack_into(self._memory, at, 1, started, deadline, len(name))
+        _SLOT.pack_into(self._memory, at, _RUNS, started, deadline, len(name))
+
+    def call_hooks(self, slot: int) -> None:
+        """Note that thread ``slot`` has the outcome of its job, and logs and calls hooks for it."""
+        self._memory[slot * _SLOT_BYTES] = _HOOKS
 
     def end(self, slot: int) -> None:
         """Note that thread ``slot`` is done with its job."""
-        self._memory[slot * _SLOT_BYTES] = 0
+        self._memory[slot * _SLOT_BYTES] = _IDLE
 
     def clear(self) -> None:
         """Forget everything, before a new child takes the board."""
-        for slot in range(self._slots):
+        for slot in range(self.slots + 1):
             self.end(slot)
+
+    @property
+    def in_hooks(self) -> bool:
+        """Whether any thread calls hooks: its process may die of that, and not of what runs."""
+        return any(self._memory[slot * _SLOT_BYTES] == _HOOKS for slot in range(self.slots + 1))
 
     def running(self) -> list[Running]:
         """What runs at this moment."""
         found = []
-        for slot in range(self._slots):
+        for slot in range(self.slots):
             at = slot * _SLOT_BYTES
             busy, started, deadline, length = _SLOT.unpack_from(self._memory, at)
-            if busy:
+            if busy == _RUNS:
                 name = self._memory[at + _SLOT.size : at + _SLOT.size + length]
                 found.append(Running(name.decode("utf-8", "replace"), started, deadline))
         return found

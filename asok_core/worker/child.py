@@ -142,6 +142,11 @@ class Child:
         """What its threads run, or ran when it died."""
         return self._board.running()
 
+    @property
+    def in_hooks(self) -> bool:
+        """Whether a thread called hooks when it died."""
+        return self._board.in_hooks
+
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system tells."""
         try:

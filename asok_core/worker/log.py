@@ -8,6 +8,8 @@ import sys
 import time
 from contextlib import suppress
 
+from asok_core.failures import Failure
+from asok_core.job import Job
 from asok_core.logs import safe_logger
 
 logger = safe_logger("asok.worker")
@@ -84,7 +86,9 @@ class JsonFormatter(logging.Formatter):
 def _below(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
     texts = []
     if record.exc_text:
-        texts.append(record.exc_text.rstrip())
+        # An error without a traceback is one of the attributes already.
+        if "\n" in record.exc_text or getattr(record, "error", None) is None:
+            texts.append(record.exc_text.rstrip())
     elif record.exc_info:
         texts.append(formatter.formatException(record.exc_info))
     if record.stack_info:
@@ -120,6 +124,60 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
         """Drop a line that cannot be written."""
         with suppress(Exception):
             super().handleError(record)
+
+
+def log_job(
+    level: int,
+    event: str,
+    job: Job,
+    *,
+    raised: BaseException | None = None,
+    trace: str | None = None,
+    arguments: bool = False,
+    **extra: object,
+) -> None:
+    """Log what happened to a job. ``event`` is the whole message: what it was is in the attributes.
+
+    So log stores and error reporters group lines by event, task and error.
+    """
+    if not logger.isEnabledFor(level):
+        return
+    extra |= {
+        "job_id": job.id,
+        "task": job.task,
+        "queue": job.queue,
+        "attempt": f"{job.attempt}/{job.attempts}",
+    }
+    if arguments:
+        extra["arguments"] = (job.args, dict(job.kwargs))
+    logger.log(level, event, exc_info=raised, exc_text=trace, extra=extra)
+
+
+def log_failure(
+    job: Job,
+    error: BaseException,
+    failure: Failure,
+    *,
+    retry_in: float | None = None,
+    arguments: bool = False,
+    **extra: object,
+) -> None:
+    """Log a failed attempt, once its outcome is handed over. ``retry_in`` is in seconds."""
+    level, event = logging.ERROR, "Job failed"
+    if retry_in is not None:
+        level, event, extra["retry_in"] = logging.WARNING, "Job will be retried", retry_in
+    extra["error"] = failure.line
+    trace = failure.traceback
+    log_job(level, event, job, raised=error, trace=trace, arguments=arguments, **extra)
+
+
+def log_rejected(job: Job | None, queue: str, error: Exception) -> None:
+    """Log that a job must not run, once its outcome is handed over. None: it cannot be read."""
+    line = f"{type(error).__name__}: {error}"
+    extra = {"queue": queue, "error": line}
+    if job is not None:
+        extra |= {"job_id": job.id, "task": job.task}
+    logger.error("Job rejected", exc_info=error, exc_text=line, extra=extra)
 
 
 def warn_of_dropped(letters: int) -> None:

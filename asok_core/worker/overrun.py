@@ -12,6 +12,7 @@ from asok_core.job import Job
 from asok_core.wire import keyring_of, unseal
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held, hard_limit_error
+from asok_core.worker.log import log_failure
 
 
 def settle_overrun(
@@ -49,4 +50,5 @@ def settle_overrun(
     for (job, failure, limit), outcome, flag in zip(failed, outcomes, settled, strict=True):
         if flag == 1:
             retry_in = outcome.delay if outcome.verb == "retry" else None
-            execution.log_failure(job, hard_limit_error(limit), failure, over[job.id], retry_in)
+            error, ran = hard_limit_error(limit), over[job.id]
+            log_failure(job, error, failure, retry_in=retry_in, duration=ran)

@@ -34,6 +34,7 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
 from asok_core.worker.execution import Execution
 from asok_core.worker.log import set_up_logging
+from asok_core.worker.notices import Notices
 from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.threads import end_broken
 
@@ -41,8 +42,6 @@ logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
-WORN = 75
-"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 class Process:
@@ -66,13 +65,17 @@ class Process:
             dlq_max=settings.dlq_max,
         )
         self._waiters = Waiters(endpoint, keys, process)
+        keyring = keyring_of(settings)
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
             self._waiters,
-            execution=Execution(settings, keyring_of(settings), config.log_arguments),
+            execution=Execution(settings, keyring, config.log_arguments),
             board=board,
             alarm=self._alarm,
+            notices=Notices(
+                endpoint, keys, keyring, process=process, queues=config.queues, board=board
+            ),
         )
 
     def run(self) -> int:
@@ -85,11 +88,10 @@ class Process:
         signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
-        while dispatcher.open and not dispatcher.worn:
+        while dispatcher.open:
             self._persist(dispatcher.turn)
-        worn = dispatcher.worn
         self._drain()
-        return WORN if worn else 0
+        return 0
 
     def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._alarm.order("drain")

@@ -12,11 +12,12 @@ from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.consuming.registry import Recovered, Registry
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
+from asok_core.failures import Failure
 from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.expiry import Expiry, pause
-from asok_core.worker.log import warn_of_dropped
+from asok_core.worker.log import log_failure, warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import is_gone
 
@@ -77,7 +78,7 @@ class Recovery:
                 del self._orphans[process, queue]
                 guard, by = worker_of(process), self._config.worker
                 total = self._registry.recover(process, queue, guard=guard, by=by)
-                _tell(f"process {process}, which no lease covers", total)
+                self._log(f"process {process}, which no lease covers", total)
         for each in self._registry.orphans():
             self._orphans.setdefault(each, at)
 
@@ -107,20 +108,22 @@ class Recovery:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
-            _tell(f"worker {worker}, {why}", total)
+            self._log(f"worker {worker}, {why}", total)
 
     def child(self, child: Child) -> None:
         """Return what a dead child held; what ran when it died is charged with a crash."""
-        # A job past its hard limit is why the process was ended: the others are not charged.
+        # A job past its hard limit is why the process was ended: the others are not charged. Nor is any
+        # when hooks were called: the process may have died of those.
         over = child.overruns
-        charged = () if over else [each.job_id for each in child.running()]
+        spared = bool(over) or child.in_hooks
+        charged = () if spared else [each.job_id for each in child.running()]
         self._registry.kill_waiters(child.process_id)
         total = Recovered()
         for queue in self._config.queues:
             if over:
                 settle_overrun(self._config, self._registry, child.process_id, queue, over)
             total += self._registry.recover(child.process_id, queue, charged=charged)
-        _tell(f"process {child.process_id}, which died", total)
+        self._log(f"process {child.process_id}, which died", total)
 
     def rest_of(self, child: Child) -> None:
         """Return what a child left when the worker was stopped; nothing is charged for that."""
@@ -129,13 +132,14 @@ class Recovery:
         for queue in self._config.queues:
             self._registry.recover(child.process_id, queue, charged=())
 
-
-def _tell(of: str, total: Recovered) -> None:
-    warn_of_dropped(total.dropped)
-    if total.returned or total.dead:
-        logger.warning(
-            "Recovered %d jobs of %s%s",
-            total.returned + total.dead,
-            of,
-            f"; {total.dead} had crashed too often and are dead letters" if total.dead else "",
-        )
+    def _log(self, of: str, total: Recovered) -> None:
+        warn_of_dropped(total.dropped)
+        if total.returned or total.dead:
+            logger.warning(
+                "Recovered %d jobs of %s%s",
+                total.returned + total.dead,
+                of,
+                f"; {total.dead} had crashed too often and are dead letters" if total.dead else "",
+            )
+        for job in total.dead_jobs:
+            log_failure(job, self._registry.crashed, Failure.of_line(self._registry.crashed_line))

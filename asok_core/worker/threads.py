@@ -191,7 +191,7 @@ class Threads:
         rejected = self.execution.open(held) if held.job is None else None
         if rejected is not None:
             self._hand_over(held, rejected)
-            self.execution.log_rejected(held, rejected)
+            self.execution.log_rejected(held)
         else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
@@ -199,14 +199,15 @@ class Threads:
             self._board.begin(slot, job.id, now, deadline)
             self._running[slot] = held
             self.execution.run(held, self._hand_over)
+        self._board.end(slot)
         since = self._closing.pop(slot)
         if self.tell_all or time.monotonic() - since > LATE:
             self._tell()
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
         slot = held.slot
-        if self._running.pop(slot, None) is not None:
-            self._board.end(slot)
+        self._running.pop(slot, None)
+        self._board.call_hooks(slot)
         self._closing[slot] = time.monotonic()
         self.finished.append((held, outcome))
         self._tell()

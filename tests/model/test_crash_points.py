@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core import hooks
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer
+from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Consumer, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -36,8 +37,8 @@ from asok_core.job import Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, bury, peek, seal
 from asok_core.worker.board import Board
-from asok_core.worker.breaker import LIMIT
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.notices import Notices
 from asok_core.worker.process import Process
 from asok_core.worker.recovery import Recovery
 from tests.conftest import SECRET_KEY
@@ -110,6 +111,12 @@ class Bench:
                 counted[name.decode()] += int(value)
         names = ("enqueued", "completed", "failed", "retried", "dead")
         return {name: counted[name] for name in names if counted[name]}
+
+    def notices(self, queue: str = "default") -> list[str]:
+        """Notices of failures: how often each was taken, whether a retry follows, and its job."""
+        found = self.client.zrange(f"asok:notices:{queue}", 0, -1)
+        parts = [notice.split(b" ", 2) for notice in found]
+        return [f"{int(times)} {int(retry)} {peek(text).id}" for times, retry, text in parts]
 
     def status(self, job: Job) -> str:
         return str((self.client.hget(f"asok:job:{job.id}", "status") or b"").decode())
@@ -244,50 +251,6 @@ def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> Non
     os.write(control, b"drain\n")
 
 
-@pytest.mark.parametrize("fault", ["wrong key", "missing module"])
-def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
-    """It postpones, stops claiming, returns what it holds and tries one job at a time; then drains."""
-    module = __name__ if fault == "wrong key" else "no_such_module"
-    jobs = [Job(f"job-{n}", module, "work", (f"job-{n}",)) for n in range(9)]
-
-    def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
-        registry.beat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
-        registry.close()
-        key = "another key" if fault == "wrong key" else SECRET_KEY
-        settings = replace(bench.settings(cutter.url), secret_key=key)
-        read, write = os.pipe()
-        with tempfile.TemporaryFile() as file:
-            config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
-            process = Process(config, "w.1", Board(file, 2), read)
-            dispatcher = process._dispatcher
-            process._persist(dispatcher.reconcile)
-            while not dispatcher.breaker.reason:
-                process._persist(dispatcher.turn)
-            process._drain()
-            dispatcher._threads.end()
-            process._consumer.close()
-            process._waiters.close()
-        cutter.deliver()
-        os.close(write)
-        places = bench.places()
-        assert places.keys() <= {"queue", "delayed"}, places
-        assert sorted([*places.get("queue", ()), *places["delayed"]]) == [job.id for job in jobs]
-        # One more where a slow machine took too long over one that was tried.
-        assert len(places["delayed"]) >= LIMIT + 1, places
-        assert bench.counters() == {"enqueued": 9}
-        assert not ran
-        for job in jobs:
-            expected = "retrying" if job.id in places["delayed"] else "pending"
-            assert bench.status(job) == expected
-
-    def prepare() -> None:
-        ran.clear()
-        bench.enqueue(*jobs)
-
-    told_with_every_cut(bench, prepare, story)
-
-
 def test_a_late_claim_takes_nothing(bench: Bench) -> None:
     """Redis would hold jobs for a process that does not know of them and never asks again."""
     jobs = bench.jobs(3)
@@ -340,7 +303,7 @@ def test_promote(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        until_done(lambda: promote_due(registry.link, Keys()), cutter)
+        until_done(lambda: promote_due(registry.link, Keys(), 100), cutter)
         registry.close()
         assert bench.places() == {"queue": [job.id for job in jobs], "dlq": [""]}
 
@@ -367,7 +330,74 @@ def test_recover(bench: Bench) -> None:
         assert bench.places() == {"queue": [job.id for job in jobs[1:]], "dlq": ["work-0"]}
         assert bench.client.get("asok:crashes:work-1") == b"1"
         assert not bench.client.exists("asok:crashes:work-0")
+        assert bench.notices() == ["0 0 work-0"]
         assert bench.counters() == {"dead": 1, "failed": 1}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
+    final, again = bench.jobs(2)
+    letters = [bury(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)]
+    later = seal(again.retried(), KEYRING)
+
+    def prepare() -> None:
+        for job in (final, again):
+            bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+
+    def story(cutter: Cutter) -> None:
+        consumer = Consumer(
+            Endpoint(cutter.url), Keys(), worker="w", process="w.1", queues=QUEUES, dlq_max=9
+        )
+        claims = [Claim("default", seal(job, KEYRING)) for job in (final, again)]
+        outcomes = [
+            Outcome("fail", claims[0], id=final.id, moved=letters[0], notice=DEAD_LETTER),
+            Outcome("retry", claims[1], id=again.id, moved=later, delay=60.0, notice=letters[1]),
+        ]
+        until_done(lambda: consumer.cycle(outcomes, (), 0), cutter)
+        consumer.close()
+        assert bench.places() == {"dlq": [final.id], "delayed": [again.id]}
+        assert sorted(bench.notices()) == [f"0 0 {final.id}", f"0 1 {again.id}"]
+        assert 0 < bench.client.ttl("asok:notices:default") <= 86_400
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
+    jobs = bench.jobs(3)
+
+    def prepare() -> None:
+        for job in jobs:
+            letter = bury(seal(job, KEYRING), failed_at=1.0, error="TimeoutError: too long")
+            bench.client.zadd("asok:notices:default", {b"0 0 " + letter: 1.0})
+        bench.client.expire("asok:notices:default", 600)
+
+    def story(cutter: Cutter) -> None:
+        called: Counter[str] = Counter()
+
+        def note(job: Job, _error: BaseException, _will_retry: bool) -> None:
+            # What is in hand stays in Redis until the hook has returned.
+            assert any(each.endswith(f" {job.id}") for each in bench.notices())
+            called[job.id] += 1
+
+        endpoint = Endpoint(cutter.url)
+        with tempfile.TemporaryFile() as file:
+            notices = Notices(
+                endpoint, Keys(), KEYRING, process="w.1", queues=QUEUES, board=Board(file, 1)
+            )
+            hooks.failure(note)
+            try:
+                for _ in range(3):
+                    # As soon as the time of one that was taken is over.
+                    for notice in bench.client.zrange("asok:notices:default", 0, -1):
+                        bench.client.zadd("asok:notices:default", {notice: 1.0})
+                    notices._run()
+            finally:
+                hooks.remove(note)
+        cutter.deliver()
+        assert set(called) == {job.id for job in jobs}
+        assert called.total() <= len(jobs) + 1
+        assert bench.notices() == []
 
     told_with_every_cut(bench, prepare, story)
 

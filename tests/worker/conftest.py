@@ -184,7 +184,7 @@ class Desk:
 class RunWorker(Protocol):
     """Starts a worker on the test's Redis; ``environment`` are settings for it alone."""
 
-    def __call__(self, *options: str, cwd: object = None, **environment: object) -> Worker: ...
+    def __call__(self, *options: str, **environment: object) -> Worker: ...
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def run_worker(redis_url: str, tmp_path: Path) -> Iterator[RunWorker]:
     """Workers are killed after the test, with all their children."""
     workers: list[Worker] = []
 
-    def run(*options: str, cwd: object = None, **settings: object) -> Worker:
+    def run(*options: str, **settings: object) -> Worker:
         log = tmp_path / f"worker-{len(workers)}.log"
         given = {
             "ASOK_QUEUE_BACKEND": "redis",
@@ -230,7 +230,6 @@ def run_worker(redis_url: str, tmp_path: Path) -> Iterator[RunWorker]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "asok_console", "worker", *options],
                 env=environment({name: value for name, value in given.items() if value != ""}),
-                cwd=None if cwd is None else str(cwd),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

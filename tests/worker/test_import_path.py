@@ -182,12 +182,11 @@ def test_a_task_in_a_file_that_cannot_be_imported_by_its_name_says_so(
         "SECRET_KEY": SECRET_KEY,
     }
     with running("-P", "-m", "asok_console", "worker", env=environment(settings), cwd=desk.folder):
-        # A worker that has found no task yet does not hold that against a job.
-        postponed = desk.reaches(desk.enqueue("work", module=module), "retrying")
-    assert postponed.error is not None
-    assert f"{top!r} is " in postponed.error
-    assert origin in postponed.error
-    assert "cannot be imported by that name: rename it" in postponed.error
+        failed = desk.reaches(desk.enqueue("work", module=module), "failed")
+    assert failed.error is not None
+    assert f"{top!r} is " in failed.error
+    assert origin in failed.error
+    assert "cannot be imported by that name: rename it" in failed.error
 
 
 def test_all_that_a_process_needs_is_imported_before_the_folder_is_on_its_path(

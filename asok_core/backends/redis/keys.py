@@ -114,6 +114,10 @@ class Keys(NamedTuple):
         """List beside a trash: where each of its elements was (due time, or older letters)."""
         return f"{self.namespace}:trash:{operation}:at"
 
+    def notices(self, queue: str) -> str:
+        """Sorted set: failures for which hooks have yet to be called -> when one may be taken."""
+        return f"{self.namespace}:notices:{queue}"
+
     def operation(self, operation: str) -> str:
         """Hash: what an operator's action is about and what it has done so far."""
         return f"{self.namespace}:operation:{operation}"

@@ -14,6 +14,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.job import JobRecord
 from asok_core.states import Status
 
+_FAILED = (Status.FAILED, Status.RETRYING)
 _STATUSES = {str(each): each for each in Status}
 
 COMMANDS = 2
@@ -84,6 +85,8 @@ def _record(
         result_type=_optional(fields.get("result_type")),
         result_error=_optional(fields.get("result_error")),
         error=_optional(fields.get("error")),
+        # Of an earlier attempt, once a later one went well.
+        error_line=_optional(fields.get("error_line")) if status in _FAILED else None,
         ts=_number(fields.get("ts")),
         retry_count=_whole(fields.get("retry_count")),
         retries=_whole(fields.get("retries")),

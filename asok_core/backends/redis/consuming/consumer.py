@@ -11,7 +11,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
 
-Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
+Verb = Literal["complete", "retry", "fail", "cancel", "return"]
 
 
 @dataclass(slots=True)
@@ -22,13 +22,17 @@ class Claim:
     envelope: bytes
 
 
+DEAD_LETTER = b"="
+
+
 @dataclass(slots=True)
 class Outcome:
     """How a claimed job ended, ready for the script. Texts are as the record will hold them.
 
-    ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
-    in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
-    no record.
+    ``moved`` is the envelope to delay (retry) or the dead letter (fail); ``delay`` is in seconds;
+    ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes no record.
+    ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead letter for
+    which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
     """
 
     verb: Verb
@@ -48,6 +52,8 @@ class Outcome:
     error: str = ""
     run_ms: float = 0.0
     wait_ms: float = 0.0
+    error_line: str = ""
+    notice: bytes = b""
 
 
 @dataclass(slots=True)
@@ -80,8 +86,8 @@ class Turn:
     suspects: bool = False
     dropped: int = 0
     broken: tuple[str, ...] = ()
-    dead: int = 0
-    """Dead jobs after one was added; 0 when none was."""
+    notices: bool = False
+    """Whether there are failures that hooks have yet to hear of."""
 
 
 class Consumer:
@@ -102,7 +108,7 @@ class Consumer:
         self.process = process
         self.queues = tuple(queues)
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
-        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", len(self.queues), *self.queues)
+        self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
         self._script = script("cycle")
         self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
 
@@ -117,20 +123,12 @@ class Consumer:
         starts: Sequence[Start],
         slots: int,
         meanwhile: Callable[[], object] | None = None,
-        *,
-        probe: int = 0,
     ) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
 
-        ``meanwhile`` is called while Redis works. ``probe`` looks for another job each time it is one
-        greater: the newest of the first queue, the oldest of the next, and so on.
+        ``meanwhile`` is called while Redis works.
         """
-        names, tail = self.queues, self._tail
-        if probe:
-            first = probe // 2 % len(names)
-            names = names[first:] + names[:first]
-            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", len(names), *names)
-        args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
+        args: list[Arg] = [*self._head, max(slots, 0), *self._tail, len(outcomes)]
         for o in outcomes:
             args += (
                 o.verb,
@@ -151,6 +149,8 @@ class Consumer:
                 o.error,
                 repr(o.run_ms),
                 repr(o.wait_ms),
+                o.error_line,
+                o.notice,
             )
         args.append(len(starts))
         for s in starts:
@@ -164,9 +164,10 @@ class Consumer:
                 s.started_at,
                 1 if s.returnable else 0,
             )
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, dead = (
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, notices = (
             self._standing.run(self._script, args, meanwhile)
         )
+        names = self.queues
         return Turn(
             lease_left=left / 1000,
             server_time=now / 1000,
@@ -180,7 +181,7 @@ class Consumer:
             suspects=suspects == 1,
             dropped=dropped,
             broken=tuple(names[at - 1] for at in broken),
-            dead=dead,
+            notices=notices == 1,
         )
 
     def held(self) -> list[Claim]:

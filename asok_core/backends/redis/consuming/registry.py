@@ -12,6 +12,8 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.backends.redis.standing import StandingLink
 from asok_core.clock import steady
+from asok_core.errors import WorkerCrashed
+from asok_core.job import Job
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
@@ -23,7 +25,7 @@ LONGEST_LEASE = 86_400.0
 MOST_LISTS = 4096
 """Active lists that a worker's hash is believed to name; beyond that they are looked for."""
 
-CRASHED = "WorkerCrashed: the process died {times} times while running this job"
+CRASHED = "the process died {times} times while running this job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,15 @@ class Recovered:
     refused: bool = False
     dropped: int = 0
 
+    dead_jobs: tuple[Job, ...] = ()
+
     def __add__(self, other: Recovered) -> Recovered:
         return Recovered(
             self.returned + other.returned,
             self.dead + other.dead,
             self.refused or other.refused,
             self.dropped + other.dropped,
+            self.dead_jobs + other.dead_jobs,
         )
 
 
@@ -114,6 +119,16 @@ class Registry:
         self._standing = StandingLink(endpoint, name)
         self.clock = ServerClock()
         self._cursor: int | bytes = 0
+
+    @property
+    def crashed_line(self) -> str:
+        """The error of a job that has reached the crash limit, in one line."""
+        return f"{WorkerCrashed.__name__}: {CRASHED.format(times=self._limit)}"
+
+    @property
+    def crashed(self) -> WorkerCrashed:
+        """The same as an exception."""
+        return WorkerCrashed(CRASHED.format(times=self._limit))
 
     @property
     def link(self) -> Link:
@@ -229,8 +244,9 @@ class Registry:
             ]  # fmt: skip
             for payload in payloads:
                 args += self._item(payload, payload.id in guilty)
-            refused, returned, dead, dropped = self.link.run(script("recover"), (), args)
-            total += Recovered(returned, dead, refused == 1, dropped)
+            refused, returned, dead, dropped, places = self.link.run(script("recover"), (), args)
+            jobs = tuple(job for at in places if (job := payloads[at - 1].job) is not None)
+            total += Recovered(returned, dead, refused == 1, dropped, jobs)
             if refused:
                 break
             # What could not be moved (its queue is no list) must not hold up the rest.
@@ -263,9 +279,8 @@ class Registry:
 
     def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
         job = payload.job
-        letter = b""
+        letter, error = b"", self.crashed_line
         if charge:
-            error = CRASHED.format(times=self._limit)
             letter = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
         return (
             payload.raw,
@@ -274,6 +289,7 @@ class Registry:
             letter,
             job.task if job else "",
             (job.unique or "") if job else "",
+            error,
         )
 
     def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:

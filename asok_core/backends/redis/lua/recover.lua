@@ -1,10 +1,11 @@
--- needs: full record stats places
+-- needs: full record stats places notice
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), crash limit, dlq_max,
 --   then each, newest first: envelope, id, charge (0/1: its process died while running it), letter,
---   function, unique
--- Reply: { refused (1: the one lease is alive, or the other is not), returned, dead, dropped dead letters }
+--   function, unique, error
+-- Reply: { refused (1: the one lease is alive, or the other is not), returned, dead, dropped dead letters,
+--   numbers of the dead, from 1 }
 local ns, process, queue, guard = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local limit, dlq_max = tonumber(ARGV[6]), tonumber(ARGV[7])
 local time = redis.call('TIME')
@@ -16,8 +17,8 @@ local function leased(worker)
   return lease and tonumber(lease) > now * 1000
 end
 -- When the clock is set forward all leases run out at once: who has none itself may not judge others.
-if guard ~= '' and (leased(guard) or not leased(ARGV[5])) then return { 1, 0, 0, 0 } end
-local active, returned, dead, dropped = active_key(ns, process, queue), 0, 0, 0
+if guard ~= '' and (leased(guard) or not leased(ARGV[5])) then return { 1, 0, 0, 0, {} } end
+local active, returned, dead, dropped = active_key(ns, process, queue), 0, {}, 0
 
 local function crashes_of(id)
   local count = redis.pcall('GET', ns .. ':crashes:' .. id)
@@ -30,22 +31,22 @@ local function charge_with(id, crashes)
   redis.call('SET', ns .. ':crashes:' .. id, string.format('%d', crashes), 'EX', 86400)
 end
 
-for i = 8, #ARGV, 6 do
+for i = 8, #ARGV, 7 do
   local envelope, id, charge, letter, task, unique = unpack(ARGV, i, i + 5)
   if redis.call('LPOS', active, envelope) then
     local crashes = charge == '1' and id ~= '' and crashes_of(id) + 1 or 0
     local over = crashes >= limit and push_dead(ns, letter, dlq_max)
     if over then
       redis.call('LREM', active, 1, envelope)
+      push_notice(ns, queue, '0', letter, now)
       write_record(ns, id, { 'status', 'failed', 'ts', stamp, 'queue', queue, 'function', task,
-        'finished_at', stamp,
-        'error', string.format('the process died %d times while running this job', crashes) })
+        'finished_at', stamp, 'error', ARGV[i + 6], 'error_line', ARGV[i + 6] })
       redis.call('DEL', ns .. ':crashes:' .. id)
       finish(ns, id, unique, 'failed')
       tally(queue, 'dead', 1)
       tally(queue, 'failed', 1)
       tally(queue, 'dropped', over)
-      dead, dropped = dead + 1, dropped + over
+      dead[#dead + 1], dropped = (i - 1) / 7, dropped + over
     elseif pushed('RPUSH', pending_key(ns, queue), envelope) then
       redis.call('LREM', active, 1, envelope)
       if crashes > 0 then charge_with(id, crashes) end
@@ -56,4 +57,4 @@ for i = 8, #ARGV, 6 do
 end
 write_tally(ns, tonumber(time[1]))
 write_recent(ns)
-return { 0, returned, dead, dropped }
+return { 0, returned, #dead, dropped, dead }

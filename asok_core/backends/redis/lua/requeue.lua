@@ -29,7 +29,7 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
     'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
   if id ~= '' then
     redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result',
-      'result_type', 'result_error')
+      'result_type', 'result_error', 'error_line')
     crashes[#crashes + 1] = ns .. ':crashes:' .. id
   end
   queues[queue] = true

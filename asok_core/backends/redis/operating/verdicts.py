@@ -20,8 +20,7 @@ def requeue_verdict(
     keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool
 ) -> Judge:
     """For ``requeue.lua``: the same job, signed anew, with all its retries."""
-    fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
-    renewed = {**fresh, **changes}
+    renewed = {"retry_count": 0, "enqueued_at": now, "due_at": None, **changes}
 
     def judge(row: Row, _older: int) -> Verdict:
         job = row.payload.job

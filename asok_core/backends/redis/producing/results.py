@@ -205,7 +205,7 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
     elif record.status == Status.CANCELLED:
         future.set_exception(JobCancelled(f"job {future.job_id} was cancelled before it started"))
     else:
-        future.set_exception(JobFailed((record.error or "the job failed").strip()))
+        future.set_exception(_failed(record))
 
 
 def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
@@ -222,6 +222,23 @@ def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def _failed(record: JobRecord) -> JobFailed:
+    trace = (record.error or "").strip()
+    # A record of the framework, or of an older version, has no more than the traceback.
+    line = record.error_line or trace.rpartition("\n")[2].strip() or "the job failed"
+    error = JobFailed(line, trace)
+    if "\n" in trace:
+        error.__cause__ = _InWorker(trace)
+    return error
+
+
+class _InWorker(Exception):
+    """Stands for the exception in the worker, so that its traceback is shown with that of JobFailed."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 def _ready(sources: Iterable[Any], timeout: float) -> set[int]:

@@ -1,0 +1,40 @@
+"""An application with a failure hook. Each call of it is one line of the journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from asok_core import current_request, hooks
+from asok_core.job import Job
+from tests.worker.jobs import FOLDER, tell
+
+DIE_ONCE = "die in the hook"
+
+
+@hooks.failure
+def report(job: Job, error: BaseException, will_retry: bool) -> None:
+    if DIE_ONCE in job.args and not (FOLDER / "died").exists():
+        (FOLDER / "died").touch()
+        os._exit(7)
+    where = f" at {current_request.path}" if current_request else ""
+    again = ", again later" if will_retry else ""
+    tell(f"{job.queue}: {job.function or '?'} {type(error).__name__}: {error}{where}{again}")
+
+
+def die(*_: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep_for_ever() -> None:
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:  # noqa: BLE001 - a task that heeds no soft limit
+            continue
+
+
+def good() -> str:
+    return str(Path.cwd())

@@ -1,0 +1,125 @@
+"""`hooks.failure` hears of every failure, also of those that are found where no hook can be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asok_core.wire import Keyring, seal
+from tests.programs import wait_until
+from tests.worker.conftest import KEYRING, Desk, RunWorker
+
+HOOKED = "tests.worker.hooked"
+CRASHED = "default: die WorkerCrashed: the process died 2 times while running this job"
+
+
+def test_a_hook_hears_of_a_job_that_crashed_too_often(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker("--log-format", "json", ASOK_CRASH_LIMIT=2)
+    job = desk.enqueue("die", module=HOOKED, request={"path": "/orders"})
+    desk.hears(f"{CRASHED} at /orders")
+    record = desk.reaches(job, "failed")
+    assert record.error_line == "WorkerCrashed: the process died 2 times while running this job"
+    assert desk.dead()[0].error == record.error == record.error_line
+    wait_until(lambda: not desk.client.exists("asok:notices:default"), "the notice to be done")
+    (line,) = (each for each in map(json.loads, worker.log.splitlines()) if "job_id" in each)
+    assert (line["level"], line["message"]) == ("error", "Job failed")
+    assert (line["job_id"], line["task"], line["queue"]) == (job.id, job.task, "default")
+    assert line["error"] == record.error_line
+    assert desk.journal() == [f"{CRASHED} at /orders"]
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_hook_hears_of_a_hard_limit(desk: Desk, run_worker: RunWorker, retries: int) -> None:
+    worker = run_worker()
+    job = desk.enqueue("sleep_for_ever", module=HOOKED, hard_timeout=1, retries=retries)
+    again = ", again later" if retries else ""
+    told = "TimeoutError: it ran longer than its hard limit of 1 s"
+    desk.hears(f"default: sleep_for_ever {told}{again}")
+    worker.says("Job will be retried" if retries else "Job failed")
+    assert desk.record(job).error_line == told
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_a_hook_hears_of_a_task_that_is_not_there(
+    desk: Desk, run_worker: RunWorker, imported: bool
+) -> None:
+    run_worker()
+    if imported:
+        desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
+    desk.enqueue("gone", module=HOOKED)
+    desk.hears(f"default: gone TaskNotFound: module {HOOKED!r} has no function 'gone'")
+
+
+def test_a_hook_hears_of_what_is_rejected_once_there_are_hooks(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker()
+    forged = desk.job("die", module=HOOKED)
+    desk.client.lpush("asok:queue", seal(forged, Keyring(b"another key")))
+    desk.client.lpush("asok:queue", b"nonsense")
+    bare = json.loads(json.loads(seal(desk.job("note", "never"), KEYRING))["job"])
+    desk.client.lpush("asok:queue", json.dumps(bare))
+    wait_until(lambda: len(desk.dead()) == 3, "the dead letters")
+    assert desk.journal() == [], "nothing is imported because a job says so that nobody signed"
+    desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
+    desk.hears(
+        "default: die BadSignature: the signature does not match SECRET_KEY; was the key changed?",
+        "default: ? MalformedEnvelope: it is not JSON: Expecting value: line 1 column 1 (char 0)",
+        "default: note UnsignedEnvelope: the job is not signed",
+    )
+
+
+def test_a_hook_hears_again_where_its_process_died_in_it(desk: Desk, run_worker: RunWorker) -> None:
+    run_worker(ASOK_CRASH_LIMIT=2)
+    desk.enqueue("die", "die in the hook", module=HOOKED)
+    desk.hears(CRASHED)
+    wait_until(lambda: not desk.client.exists("asok:notices:default"), "the notice to be done")
+    assert (desk.folder / "died").exists()
+    assert desk.journal() == [CRASHED]
+
+
+def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWorker) -> None:
+    other = run_worker("--queues", "other")
+    desk.reaches(desk.enqueue("good", module=HOOKED, queue="other"), "completed")
+    worker = run_worker("--queues", "low", "--max-jobs", "1")
+    desk.client.lpush("asok:queue:low", seal(desk.job("die", queue="low"), Keyring(b"another")))
+    wait_until(desk.dead, "the dead letter")
+    desk.reaches(desk.enqueue("good", module=HOOKED, queue="other"), "completed")
+    worker.stop()
+    assert other.stop() == 0
+    assert desk.journal() == []
+    assert 0 < desk.client.ttl("asok:notices:low") <= 86_400
+    run_worker("--queues", "low")
+    desk.enqueue("good", module=HOOKED, queue="low")
+    desk.hears(
+        "low: die BadSignature: the signature does not match SECRET_KEY; was the key changed?"
+    )
+
+
+def test_a_notice_that_nobody_signed_is_believed_in_no_other_way(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    letter = {"v": 1, "job": "{}", "sig": "00", "error": "WorkerCrashed: made up"}
+    job = json.dumps({"id": "x", "module": "os", "function": "remove", "args": [], "kwargs": {}})
+    for text in (json.dumps(letter), json.dumps(letter | {"job": job}), "{"):
+        desk.client.zadd("asok:notices:default", {f"0 0 {text}": 0})
+    desk.client.zadd("asok:notices:default", {"not a notice": 0, "3 0 {}": 0})
+    desk.client.expire("asok:notices:default", 600)
+    worker = run_worker()
+    desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
+    wait_until(lambda: len(desk.journal()) == 3, "three calls")
+    assert not any("WorkerCrashed" in line for line in desk.journal())
+    worker.says("Failure hooks given up")
+    wait_until(lambda: not desk.client.exists("asok:notices:default"), "all of them to be done")
+
+
+@pytest.mark.keeps_keys("asok:notices:default")
+def test_a_key_of_another_type_costs_the_notice_and_no_job(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.set("asok:notices:default", "spoiled")
+    run_worker(ASOK_CRASH_LIMIT=2)
+    job = desk.enqueue("die", module=HOOKED)
+    desk.reaches(job, "failed")
+    desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
