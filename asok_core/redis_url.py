@@ -6,8 +6,11 @@ Nothing here connects, and nothing here needs redis-py.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from asok_core.redis_options import OPTIONS, Value, parse_options
 
 ALLOWED = (
     "redis://, rediss://, unix://, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB "
@@ -17,12 +20,12 @@ ALLOWED = (
 _SCHEMES = frozenset({"redis", "rediss", "unix"})
 _SENTINEL = frozenset({"redis+sentinel", "rediss+sentinel"})
 _CLUSTER = frozenset({"redis+cluster", "rediss+cluster"})
-_NO_HOST = "its host is missing or makes no sense"
+_NO_HOST = "its host is missing or invalid"
 _HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:,\[\]@/]+)")
+_LONGEST_DATABASE = 9
 _USERINFO = re.compile(r"^(?P<scheme>[^@]*?://)?(?P<userinfo>.*)@", re.DOTALL)
-_SECRET_QUERY = re.compile(
-    r"([?&][^=&#]*(?:password|username|secret)[^=&#]*=)[^&#]*", re.IGNORECASE
-)
+_OPTION = re.compile(r"(?P<name>[?&][^=&#]*=)(?P<value>[^&#]*)")
+_SHOWN_OPTIONS = {name for name, option in OPTIONS.items() if not option.secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class RedisAddress:
     """The parts of a Redis URL, decoded.
 
     ``hosts`` is empty for a unix socket, whose place is ``path``. ``service`` is the name of the
-    master that the sentinels watch. ``query`` holds what follows the ``?``, for redis-py to read.
+    master that the sentinels watch. ``options`` are those after the ``?`` that have an effect, but
+    for the database, the user and the password.
     """
 
     scheme: str
@@ -40,7 +44,7 @@ class RedisAddress:
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    options: Mapping[str, Value] = field(default_factory=dict, repr=False)
 
     @property
     def is_sentinel(self) -> bool:
@@ -62,7 +66,7 @@ def parse_redis_url(url: str) -> RedisAddress:
     """Take a Redis URL apart.
 
     Raises:
-        ValueError: The URL makes no sense; the message says why and never holds a password.
+        ValueError: The URL is invalid; the message says why and never holds a password.
     """
     if not url.isprintable() or " " in url:
         raise ValueError("it holds a space or a control character")
@@ -76,27 +80,28 @@ def parse_redis_url(url: str) -> RedisAddress:
         raise ValueError("it does not begin like a Redis URL")
     if "@" in parts.path + parts.fragment and scheme != "unix":
         raise ValueError("percent-encode the characters / # and ? in its password")
-    userinfo, _, hosts = parts.netloc.rpartition("@")
+    if parts.fragment:
+        raise ValueError("it has a part after a #; percent-encode # where it belongs to a value")
+    userinfo, _, place = parts.netloc.rpartition("@")
     username, _, password = userinfo.partition(":")
-    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    hosts: tuple[tuple[str, int], ...] = ()
+    path = service = database = ""
     if scheme == "unix":
-        return RedisAddress(
-            scheme,
-            path=_socket_path(hosts, parts.path),
-            db=_database(dict(query).get("db", "")),
-            username=unquote(username) or None,
-            password=unquote(password) or None,
-            query=query,
-        )
-    service, database = _service_and_database(scheme, parts.path)
+        path = _socket_path(place, parts.path)
+    else:
+        service, database = _service_and_database(scheme, parts.path)
+        hosts = _hosts(scheme, place)
+    options = parse_options(scheme, parts.query)
+    in_options = {name: options.pop(name, None) for name in ("db", "username", "password")}
     return RedisAddress(
         scheme,
-        hosts=_hosts(scheme, hosts),
+        hosts=hosts,
+        path=path,
         service=service,
-        db=_database(database or dict(query).get("db", "")),
-        username=unquote(username) or None,
-        password=unquote(password) or None,
-        query=query,
+        db=_database(scheme, database, in_options["db"]),
+        username=unquote(username) or _text(in_options["username"]),
+        password=unquote(password) or _text(in_options["password"]),
+        options=options,
     )
 
 
@@ -106,13 +111,19 @@ def masked_url(url: str) -> str:
     Works on any text, a URL that does not parse among them: where it is unclear what is a
     password, more is hidden rather than less.
     """
-    shown = _SECRET_QUERY.sub(r"\1***", url)
+    shown = _OPTION.sub(_mask_option, url)
     if shown.lower().startswith("unix:///"):
         return shown
     before, question, after = shown.partition("?")
     if "@" in after:
         before, question, after = shown, "", ""
     return _USERINFO.sub(_mask_userinfo, before) + question + after
+
+
+def _mask_option(found: re.Match[str]) -> str:
+    # An unknown one may be a password whose name is misspelt.
+    known = found["name"][1:-1] in _SHOWN_OPTIONS
+    return found[0] if known else f"{found['name']}***"
 
 
 def _mask_userinfo(found: re.Match[str]) -> str:
@@ -145,12 +156,19 @@ def _service_and_database(scheme: str, path: str) -> tuple[str, str]:
     return service, steps[0] if steps else ""
 
 
-def _database(text: str) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("its database is not a number")
-    return int(text)
+def _database(scheme: str, text: str, option: Value | None) -> int:
+    if text and not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_DATABASE):
+        raise ValueError("its database is not a whole number of up to 9 digits")
+    if text and option is not None and int(text) != option:
+        raise ValueError("its path and its option db name two databases")
+    database = int(text or str(option or 0))
+    if database and scheme in _CLUSTER:
+        raise ValueError("its database must be 0: a cluster has no other")
+    return database
+
+
+def _text(value: Value | None) -> str | None:
+    return str(value) if value else None
 
 
 def _hosts(scheme: str, netloc: str) -> tuple[tuple[str, int], ...]:

@@ -15,16 +15,21 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
 
 import redis
 from hiredis import pack_command
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, parse_url
+from redis.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.retry import Retry
 
 from asok_core.backends.redis.explanations import explained, told
 from asok_core.backends.redis.scripts import Script
+from asok_core.backends.redis.tls import check_tls
 from asok_core.errors import SettingsError, Unreachable
 from asok_core.redis_url import masked_url, parse_redis_url
 
@@ -46,13 +51,17 @@ class Endpoint:
         self.shown = masked_url(url)
         self.name = name
         self.namespace = namespace
-        self._url = url
-        self._address = parse_redis_url(url)
+        try:
+            self._address = parse_redis_url(url)
+        except ValueError as error:
+            raise SettingsError(f"the Redis URL {self.shown!r} is invalid: {error}") from None
         if self._address.is_cluster and not re.fullmatch(r"\{[^{}]+\}", namespace):
             raise SettingsError(
                 f"ASOK_NAMESPACE is {namespace!r}; on Redis Cluster it must be in braces, as in "
                 "'{asok}', so that every key is in one slot"
             )
+        if self._address.is_tls:
+            check_tls(self.shown, self._address.options)
 
     def link(self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None) -> Link:
         """A new connection for one thread. Raises Unreachable or Refused.
@@ -65,18 +74,7 @@ class Endpoint:
     def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
         """A connected redis-py connection, for Link and for subscribers."""
         with told(self.shown):
-            kwargs = self._master()
-            kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
-            connection = kind(
-                **{
-                    "socket_connect_timeout": CONNECT_TIMEOUT,
-                    **kwargs,
-                    "socket_timeout": reply_timeout,
-                    "retry": Retry(NoBackoff(), 0),
-                    "protocol": 2,
-                    "driver_info": None,
-                }
-            )
+            connection = _made(self._master(), reply_timeout)
             connection.connect()
             try:
                 connection.send_command("CLIENT", "SETNAME", name)
@@ -93,21 +91,28 @@ class Endpoint:
             return self._from_sentinel()
         if self._address.is_cluster:
             return self._from_cluster()
-        return dict(parse_url(self._url))
+        if self._address.path:
+            kwargs = self._common()
+            kwargs |= {"connection_class": UnixDomainSocketConnection, "path": self._address.path}
+            return kwargs
+        return self._plain(*self._address.hosts[0])
+
+    def _common(self) -> dict[str, Any]:
+        address = self._address
+        options = {k: v for k, v in address.options.items() if not k.startswith("sentinel_")}
+        return {
+            "db": address.db,
+            "username": address.username,
+            "password": address.password,
+            **options,
+        }
 
     def _plain(self, host: str, port: int) -> dict[str, Any]:
-        address = self._address
-        userinfo = ""
-        if address.username or address.password:
-            userinfo = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
-        options = [(name, value) for name, value in address.query if "sentinel_" not in name]
-        place = f"[{host}]" if ":" in host else host
-        scheme = "rediss" if address.is_tls else "redis"
-        url = f"{scheme}://{userinfo}{place}:{port}/{address.db}?{urlencode(options)}"
-        return dict(parse_url(url))
+        kind = SSLConnection if self._address.is_tls else Connection
+        return {**self._common(), "connection_class": kind, "host": host, "port": port}
 
     def _from_sentinel(self) -> dict[str, Any]:
-        options = dict(self._address.query)
+        options = self._address.options
         # Sentinels share the TLS settings of the servers; their user and password are their own.
         kwargs = self._plain(*self._address.hosts[0])
         kwargs |= {
@@ -116,8 +121,7 @@ class Endpoint:
             "username": options.get("sentinel_username"),
             "password": options.get("sentinel_password"),
         }
-        if kwargs.pop("connection_class", None) is not None:
-            kwargs["ssl"] = True
+        kwargs["ssl"] = kwargs.pop("connection_class") is SSLConnection
         for name in ("host", "port", "db"):
             kwargs.pop(name, None)
         sentinel = redis.Sentinel(list(self._address.hosts), sentinel_kwargs=kwargs)
@@ -131,9 +135,7 @@ class Endpoint:
     def _from_cluster(self) -> dict[str, Any]:
         last: Exception | None = None
         for host, port in self._address.hosts:
-            kwargs = self._plain(host, port)
-            kind: type[AbstractConnection] = kwargs.pop("connection_class", Connection)
-            seed = kind(**{**kwargs, "socket_timeout": CONNECT_TIMEOUT, "driver_info": None})
+            seed = _made(self._plain(host, port), CONNECT_TIMEOUT)
             try:
                 seed.send_command("CLUSTER", "KEYSLOT", f"{self.namespace}:queue")
                 slot = int(seed.read_response())
@@ -148,6 +150,21 @@ class Endpoint:
             finally:
                 seed.disconnect()
         raise last or redis.ConnectionError("the URL names no node")
+
+
+def _made(kwargs: dict[str, Any], reply_timeout: float | None) -> AbstractConnection:
+    """A redis-py connection that is not open yet, and neither retries nor says more than it must."""
+    kind: type[AbstractConnection] = kwargs.pop("connection_class")
+    return kind(
+        **{
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            **kwargs,
+            "socket_timeout": reply_timeout,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+            "driver_info": None,
+        }
+    )
 
 
 class Link:

@@ -105,8 +105,9 @@ def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:
     if code in _REFUSALS:
         detail = _SCRIPT_NOISE.sub("", text)
         return Refused(f"Redis at {shown} refuses: {_REFUSALS[code]} ({detail})")
-    if code in ("NOAUTH", "WRONGPASS"):
-        return Unreachable(f"Redis at {shown} requires a password; check REDIS_URL")
+    if code in ("NOAUTH", "WRONGPASS") or "DB index" in text:
+        what = "has no database of that number" if "DB index" in text else "requires a password"
+        return Unreachable(f"Redis at {shown} {what}; check REDIS_URL")
     if command := _UNKNOWN_COMMAND.search(text):
         # The rest of the message repeats arguments, which may be anybody's data.
         return Refused(

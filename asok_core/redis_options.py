@@ -1,0 +1,251 @@
+"""The options of a Redis URL (``?name=value``), each declared once: what it may be, and where it applies.
+
+Names and meanings are those of redis-py's URLs, which Celery, Kombu and Django know as well. What tunes
+redis-py's own client and pool, which are not used here, is checked and has no effect, so that one URL
+can serve a cache and the queues.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+Value = str | int | float | bool | list[int]
+
+LONGEST_SHOWN = 200
+MOST_DB = 2_147_483_647
+_WHOLE = re.compile(r"[0-9]{1,10}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
+
+
+class Where(Enum):
+    """The forms of URL that an option is for."""
+
+    ALL = "any URL"
+    TCP = "a URL with hosts"
+    TLS = "a URL of TLS (rediss)"
+    SENTINEL = "a URL of sentinels"
+
+
+class Option(NamedTuple):
+    """One option. ``parse`` raises ValueError; its message, if it has one, replaces ``allowed``."""
+
+    parse: Callable[[str], Value]
+    allowed: str
+    where: Where = Where.ALL
+    used: bool = True
+    """Whether it has an effect here. What has none is checked, and dropped."""
+    secret: bool = False
+
+
+def _flag(text: str) -> bool:
+    word = text.lower()
+    if word in {"1", "true", "t", "yes", "y", "on"}:
+        return True
+    if word in {"0", "false", "f", "no", "n", "off"}:
+        return False
+    raise ValueError
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    if not _SECONDS.fullmatch(text) or not 0 < float(text) <= 3600:
+        raise ValueError
+    return float(text)
+
+
+def _text(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _secret(text: str) -> str:
+    if "\0" in text:
+        raise ValueError
+    return text
+
+
+def _certificates(text: str) -> str:
+    if not text.isascii() or "BEGIN CERTIFICATE" not in text:
+        raise ValueError
+    return text
+
+
+def _requirement(text: str) -> str:
+    word = text.lower().removeprefix("cert_")
+    if word not in {"none", "optional", "required"}:
+        raise ValueError
+    return word
+
+
+def _tls_version(text: str) -> int:
+    versions = {"tlsv1.2": 771, "tlsv1_2": 771, "771": 771}
+    versions |= {"tlsv1.3": 772, "tlsv1_3": 772, "772": 772}
+    if text.lower() not in versions:
+        raise ValueError
+    return versions[text.lower()]
+
+
+def _verify_flags(text: str) -> list[int]:
+    from ssl import VerifyFlags
+
+    names = [name.strip() for name in text.strip("[]").split(",")]
+    if not all(name in VerifyFlags.__members__ for name in names):
+        raise ValueError
+    return [VerifyFlags[name] for name in names]
+
+
+def _file(text: str) -> str:
+    try:
+        with open(text, "rb") as file:  # noqa: PTH123 - a Path drops what a text may hold
+            file.read(1)
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
+    return text
+
+
+def _folder(text: str) -> str:
+    try:
+        os.listdir(text)  # noqa: PTH208 - as above
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
+    return text
+
+
+_FLAG = "1, 0, true, false, yes, no, on or off"
+_NUMBER = "a whole number from {} to {}"
+_DURATION = "a number of seconds above 0, up to 3600"
+
+OPTIONS = {
+    "db": Option(_whole(0, MOST_DB), _NUMBER.format(0, MOST_DB)),
+    "username": Option(_secret, "text", secret=True),
+    "password": Option(_secret, "text", secret=True),
+    "socket_connect_timeout": Option(_seconds, _DURATION),
+    "socket_keepalive": Option(_flag, _FLAG, Where.TCP),
+    "sentinel_username": Option(_secret, "text", Where.SENTINEL, secret=True),
+    "sentinel_password": Option(_secret, "text", Where.SENTINEL, secret=True),
+    "ssl_cert_reqs": Option(_requirement, "none, optional or required", Where.TLS),
+    "ssl_check_hostname": Option(_flag, _FLAG, Where.TLS),
+    "ssl_ca_certs": Option(_file, "a file of certificates", Where.TLS),
+    "ssl_ca_path": Option(_folder, "a folder of certificates", Where.TLS),
+    "ssl_ca_data": Option(_certificates, "certificates as PEM text", Where.TLS),
+    "ssl_certfile": Option(_file, "a file with a certificate", Where.TLS),
+    "ssl_keyfile": Option(_file, "a file with a key", Where.TLS),
+    "ssl_password": Option(_secret, "text", Where.TLS, secret=True),
+    "ssl_min_version": Option(_tls_version, "TLSv1.2 or TLSv1.3", Where.TLS),
+    "ssl_ciphers": Option(_text, "a list of ciphers as OpenSSL writes it", Where.TLS),
+    "ssl_include_verify_flags": Option(
+        _verify_flags, "names of ssl.VerifyFlags with commas between them", Where.TLS
+    ),
+    "ssl_exclude_verify_flags": Option(
+        _verify_flags, "names of ssl.VerifyFlags with commas between them", Where.TLS
+    ),
+    "socket_timeout": Option(_seconds, _DURATION, used=False),
+    "timeout": Option(_seconds, _DURATION, used=False),
+    "max_connections": Option(_whole(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
+    "health_check_interval": Option(_whole(0, 86_400), _NUMBER.format(0, 86_400), used=False),
+    "retry_on_timeout": Option(_flag, _FLAG, used=False),
+    "socket_read_size": Option(_whole(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
+    "decode_responses": Option(_flag, _FLAG, used=False),
+    "encoding": Option(_text, "text", used=False),
+    "encoding_errors": Option(_text, "text", used=False),
+    "protocol": Option(_whole(2, 3), "2 or 3", used=False),
+    "legacy_responses": Option(_flag, _FLAG, used=False),
+    "client_name": Option(_text, "text", used=False),
+    "lib_name": Option(_text, "text", used=False),
+    "lib_version": Option(_text, "text", used=False),
+}
+
+
+def parse_options(scheme: str, query: str) -> dict[str, Value]:
+    """The options in ``query`` that have an effect on a URL of this scheme, by name.
+
+    Raises:
+        ValueError: One is unknown, does not apply to such a URL, is given twice or has a value that
+            it cannot have. The line names it, and shows no secret.
+    """
+    given: dict[str, str] = {}
+    used: dict[str, Value] = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        option = OPTIONS.get(name)
+        if option is None:
+            raise ValueError(_unknown(scheme, query, name))
+        _check_place(scheme, name, option)
+        if name in given:
+            raise ValueError(f"its option {name} is given twice")
+        given[name] = text
+        value = _value(name, option, text)
+        if option.used:
+            used[name] = value
+    if "ssl_keyfile" in used and "ssl_certfile" not in used:
+        raise ValueError("its option ssl_keyfile needs ssl_certfile beside it")
+    if scheme.endswith("cluster") and used.get("db"):
+        raise ValueError("its option db must be 0: a cluster has no other database")
+    return used
+
+
+def names_for(scheme: str) -> list[str]:
+    """The names of the options that a URL of this scheme may have."""
+    return [name for name, option in OPTIONS.items() if _applies(scheme, option.where)]
+
+
+def _value(name: str, option: Option, text: str) -> Value:
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        # What open() says of a NUL in a path names nothing.
+        own = str(error).startswith("it cannot be read")
+        why = str(error) if own else f"it must be {option.allowed}"
+        what = "set to something that is not shown here" if option.secret else shown(text)
+        raise ValueError(f"its option {name} is {what}; {why}") from None
+
+
+def shown(text: str) -> str:
+    """``text`` quoted, escaped and bounded, as an error line may repeat it."""
+    return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
+
+
+def _applies(scheme: str, where: Where) -> bool:
+    return {
+        Where.ALL: True,
+        Where.TCP: scheme != "unix",
+        Where.TLS: scheme.startswith("rediss"),
+        Where.SENTINEL: scheme.endswith("sentinel"),
+    }[where]
+
+
+def _check_place(scheme: str, name: str, option: Option) -> None:
+    if _applies(scheme, option.where):
+        return
+    if option.where is Where.SENTINEL:
+        raise ValueError(f"its option {name} is for redis+sentinel:// URLs")
+    if scheme == "unix":
+        raise ValueError(f"its option {name} is not for a unix socket")
+    tls = scheme.replace("redis", "rediss", 1)
+    raise ValueError(f"its option {name} is for TLS: write {tls}:// in place of {scheme}://")
+
+
+def _unknown(scheme: str, query: str, name: str) -> str:
+    if "@" in query or not _NAME.fullmatch(name):
+        # It may be the rest of a password.
+        return "its part after the ? is not NAME=VALUE; percent-encode / # ? and @ in a password"
+    from difflib import get_close_matches
+
+    names = names_for(scheme)
+    near = get_close_matches(name, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"{name} is not one of its options{hint}: {', '.join(names)}"
