@@ -41,7 +41,10 @@ def _of_server(server: ServerInfo) -> list[str]:
     policy = server.eviction_policy
     if server.max_memory and policy and policy != "noeviction":
         found.append(f"Redis may evict jobs when memory is short (maxmemory-policy {policy})")
-    if server.max_memory and (server.used_memory or 0) > NEARLY_FULL * server.max_memory:
+    used, most = server.used_memory or 0, server.max_memory
+    if most and used >= most and policy == "noeviction":
+        found.append("Redis is out of memory (maxmemory): it accepts no new jobs")
+    elif most and used > NEARLY_FULL * most:
         found.append("Redis is nearly out of memory")
     if server.persistence == "none":
         found.append("Redis keeps nothing on disk: a restart loses every job")

@@ -63,6 +63,26 @@ async def test_the_trash_of_an_action_is_deleted_after_a_typed_word(
         assert len(hand.app.screen_stack) == 1, "there is nothing left to delete"
 
 
+async def test_a_full_redis_is_named_and_gets_its_memory_back(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.config_set("maxmemory", 1)
+    try:
+        async with open_console(size=(120, 30)) as hand:
+            await hand.sees("Redis is out of memory (maxmemory): it accepts no new jobs")
+            await purge_all(hand, 6)
+            await hand.press("7")
+            await hand.sees("1 can be undone")
+            await hand.press("D")
+            await hand.sees("Delete 6 jobs from the trash for good?")
+            await hand.press("shift+tab", *"empty", "enter", "enter")
+            await hand.sees("Deleted 6 jobs from the trash")
+        assert redis_client.keys("asok:trash:*") == []
+    finally:
+        redis_client.config_set("maxmemory", 0)
+
+
 async def test_whoever_only_reads_cannot_empty_the_trash(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
