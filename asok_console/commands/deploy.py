@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     here = _working_directory()
     unit = WorkerUnit(
         project=args.project or re.sub(r"[^A-Za-z0-9_.-]+", "-", here.name).strip("-.") or "asok",
-        user=args.user or _user(here),
+        user=args.user or _user(),
         directory=here,
         python=_python(here, args.venv),
         env_file=_plain(here / args.env_file),
@@ -115,8 +115,8 @@ def _owner(path: Path) -> str | None:
         return str(uid)
 
 
-def _user(directory: Path) -> str:
-    uid = os.geteuid() or directory.stat().st_uid
+def _user() -> str:
+    uid = os.geteuid() or Path().stat().st_uid
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -240,7 +240,7 @@ class TestFolder:
     DEEP = """\
 import os, sys
 for _ in range(25):
-    os.mkdir("d" * 200)
+    os.makedirs("d" * 200, exist_ok=True)
     os.chdir("d" * 200)
 os.execv(sys.executable, sys.argv[1:])
 """
@@ -282,6 +282,10 @@ os.execv(sys.executable, sys.argv[1:])
         # Too long a path fails as a folder that may not be searched does, for the superuser too.
         done = self.start(self.DEEP, "worker status", env, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
+        done = self.start(self.DEEP, "deploy --project shop", env, tmp_path)
+        assert done.returncode == 2
+        line = "deployment/shop-worker.service cannot be written: File name too long"
+        assert done.stderr == f"asok: {line}\n"
 
     def start(
         self, script: str, words: str, env: dict[str, str], cwd: Path
