@@ -126,8 +126,11 @@ def _found(module: str, function: str) -> tuple[Callable[..., Any], Options]:
     except AsokError as error:
         if module in sys.modules:
             raise UsageError(f"{error}; to enqueue it all the same, add --no-import") from None
+        why, cause = str(error), error.__cause__
+        if cause is not None and str(cause) not in why:
+            why = f"{why}: {type(cause).__name__}: {cause}"
         say(
-            f"asok: {error}; the options of its @task are not known here, and only those of the "
+            f"asok: {why}; the options of its @task are not known here, and only those of the "
             "command line are used (--no-import leaves out the attempt)"
         )
         return _not_here, NO_OPTIONS

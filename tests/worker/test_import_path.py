@@ -182,6 +182,8 @@ def test_a_task_in_a_file_that_cannot_be_imported_by_its_name_says_so(
         "SECRET_KEY": SECRET_KEY,
     }
     with running("-P", "-m", "asok_console", "worker", env=environment(settings), cwd=desk.folder):
+        # A worker that has imported nothing would not hold it against the job.
+        desk.reaches(desk.enqueue("getsize", "/", module="posixpath"), "completed")
         failed = desk.reaches(desk.enqueue("work", module=module), "failed")
     assert failed.error is not None
     assert f"{top!r} is " in failed.error
