@@ -154,6 +154,10 @@ def cancel(job_id: str) -> bool:
     """Stop a job that waits for its turn, its start or its retry. True if it will not run.
 
     One that runs is asked to stop, and does where its task asks ``cancelled()``; that is False.
+
+    On Redis a job is reached wherever it waits, also without a record (deleted, or of the framework). All
+    queues are looked through then, for 5 seconds at most, which costs Redis about a second of its time
+    for 100,000 jobs.
     """
     return _process.backend().cancel(job_id)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from asok_core.errors import JobCancelled, JobFailed
+from asok_core.errors import JobCancelled, JobFailed, JobNotFound
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.logs import is_ctrl_c, safe_logger
 
@@ -25,6 +28,7 @@ class JobFuture(Future[R], Generic[R]):
     JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
     ran in this process; JobCancelled when it was cancelled before it started; ResultNotStored
     when it completed and its result could not be kept; TimeoutError when it is not finished in time.
+    ``await future`` does the same in a coroutine.
     """
 
     def __init__(self, job_id: str, cancel: Callable[[str], bool]) -> None:
@@ -33,8 +37,17 @@ class JobFuture(Future[R], Generic[R]):
         self._cancel_job = cancel
 
     def cancel(self) -> bool:
-        """Stop the job if it has not started. True if it will not run."""
-        return self.cancelled() or (not self.done() and self._cancel_job(self.job_id))
+        """Stop the job if it has not started. True if it will not run.
+
+        Only a call of this does that: the end of an ``await`` for the job, such as a timeout of
+        ``asyncio.wait_for``, ends the waiting and not the job.
+        """
+        if sys._getframe(1).f_globals.get("__name__") == _AWAITING:  # noqa: SLF001
+            return False
+        # A job without a record may wait all the same.
+        if self.done() and not isinstance(super().exception(), JobNotFound):
+            return self.cancelled()
+        return self._cancel_job(self.job_id)
 
     def cancelled(self) -> bool:
         """Whether the job was cancelled before it started."""
@@ -43,6 +56,9 @@ class JobFuture(Future[R], Generic[R]):
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         """Call ``fn`` with this future when the job is finished. What it raises is logged."""
         super().add_done_callback(partial(_call, fn))
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return _outcome_of(self).__await__()
 
     def orphan(self, reason: str) -> None:
         """In a forked child: fail at once, because nothing in this process will finish the job."""
@@ -117,6 +133,28 @@ class RemoteFuture(JobFuture[R]):
         """Call ``fn`` with this future when the job is finished, in the watching thread."""
         self._start()
         super().add_done_callback(fn)
+
+
+_AWAITING = "asyncio.futures"
+"""The module by which asyncio cancels a future when a task that awaits it is cancelled."""
+
+
+async def _outcome_of(future: JobFuture[R]) -> R:
+    """The result of a job. Cancelling this does not cancel the job."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def tell(_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits
+            loop.call_soon_threadsafe(wake)
+
+    future.add_done_callback(tell)
+    await done
+    return future.result()
 
 
 def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:

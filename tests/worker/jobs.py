@@ -48,6 +48,13 @@ def hold_until_cancelled(word: str) -> None:
     raise JobCancelled("as asked")
 
 
+def run_until_cancelled() -> None:
+    """Run until the job is asked to stop."""
+    while not cancelled():
+        time.sleep(0.01)
+    raise JobCancelled("stopped")
+
+
 def wait_for(path: str) -> None:
     """Run until there is a file ``path``."""
     while not Path(path).exists():

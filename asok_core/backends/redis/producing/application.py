@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asok_core import context
+from asok_core.backends.redis.producing.looking import homes
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.redis.scripts import script
@@ -17,6 +18,7 @@ from asok_core.config import Settings
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id, new_ids
 from asok_core.plain import is_plain
+from asok_core.setting import is_text
 from asok_core.states import Place, Status
 from asok_core.tasks import function_of, reference
 
@@ -29,6 +31,7 @@ class RedisBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = RedisProducer(settings)
+        self._queues = ("default", *settings.worker_queues)
         self._watcher = ResultWatcher(self._producer.pool.endpoint, self._producer.keys)
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
@@ -87,23 +90,37 @@ class RedisBackend:
 
         One that runs is asked to stop, which its task may heed (``cancelled()``); that is False.
 
-        The job is looked for through the whole of its queue. The audit says that the application
-        did it. Raises Unreachable or Refused.
+        The job is looked for through the whole of its queue. Without a record, or with one that the
+        framework wrote, all queues and the delayed set are looked through, for a few seconds at most.
+        The audit says that the application did it. Raises Unreachable or Refused.
         """
+        if not is_text(job_id):
+            return False
         record = self.record(job_id)
-        if record is None or record.finished:
+        if record is not None and record.finished:
             return False
-        if record.status == Status.RUNNING:
-            args = (self._producer.keys.namespace, job_id, record.worker or "")
+        waits = record is None or record.status != Status.RUNNING
+        if waits and any(
+            self._operator.cancel(scope).applied for scope in self._homes(job_id, record)
+        ):
+            return True
+        # It runs, or has begun meanwhile.
+        args = (self._producer.keys.namespace, job_id, (record and record.worker) or "")
+        with self._producer.pool.borrow() as link:
+            link.run(script("cancel_running"), (), args)
+        return False
+
+    def _homes(self, job_id: str, record: JobRecord | None) -> Iterator[Scope]:
+        """Where a job may wait, the likeliest first."""
+        if record is not None:
+            ids, words = frozenset((job_id,)), f"id:{job_id}"
+            pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)
+            delayed = Scope(Place.DELAYED, ids=ids, words=words)
+            # It may be promoted between the look and the act, so the other place comes second.
+            yield from (pending, delayed) if record.status == Status.PENDING else (delayed, pending)
+        if record is None or record.foreign:
             with self._producer.pool.borrow() as link:
-                link.run(script("cancel_running"), (), args)
-            return False
-        ids, words = frozenset((job_id,)), f"id:{job_id}"
-        pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)
-        delayed = Scope(Place.DELAYED, ids=ids, words=words)
-        # It may be promoted between the look and the act, so the other place comes second.
-        order = (pending, delayed) if record.status == Status.PENDING else (delayed, pending)
-        return any(self._operator.cancel(scope).applied for scope in order)
+                yield from homes(link, self._producer.keys, self._queues, job_id)
 
     @cached_property
     def _operator(self) -> RedisOperator:
