@@ -1,7 +1,9 @@
 """What each thread of a child runs, in memory that outlives it.
 
-The child writes a slot before it runs a job and clears it after; the supervisor reads the board of a
-child that died, and knows which jobs were running and which had only been claimed.
+The child writes a slot before it runs a job, and clears it once the outcome of that is settled. The
+supervisor reads the board of a child that died, and knows which jobs had begun and which had only been
+claimed. A job that has ended stays on the board until then: it may have broken the process all the same,
+as one does that closes the connection to Redis.
 """
 
 from __future__ import annotations
@@ -10,15 +12,21 @@ import mmap
 import os
 import struct
 import tempfile
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from asok_core.errors import AsokError
 from asok_core.job import LONGEST_ID
+from asok_core.worker.prefetch import MOST
 
 _SLOT = struct.Struct("<BddH")
 _SLOT_BYTES = _SLOT.size + LONGEST_ID
+_FREE, _RUNNING, _ENDED, _HOOKS = range(4)
+AHEAD = 2 * MOST
+"""Slots besides those of threads: while a trip settles the jobs that a process held, as many others may
+end. When more are not settled, as Redis cannot take them, they leave the board as they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +56,75 @@ def board_file() -> IO[bytes]:
         ) from None
 
 
-_IDLE, _RUNS, _HOOKS = 0, 1, 2
-
-
 class Board:
-    """Slots of shared memory, one a thread. One writer a slot, any number of readers.
+    """Slots of shared memory. One process writes, any number read.
 
-    Slot number ``slots`` is that of the thread which calls hooks for notices.
+    The first ones are the threads' own; number ``threads`` is that of the thread which calls hooks for
+    notices. Each other one is a job's from its begin until its outcome is settled.
     """
 
-    def __init__(self, file: IO[bytes], slots: int) -> None:
-        self.slots = slots
-        size = (slots + 1) * _SLOT_BYTES
-        file.truncate(size)
-        self._memory = mmap.mmap(file.fileno(), size)
+    def __init__(self, file: IO[bytes], threads: int) -> None:
+        self.threads = threads
+        # A slot is named by its place in the memory.
+        self._own = (threads + 1) * _SLOT_BYTES
+        self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
+        file.truncate(self._size)
+        self._memory = mmap.mmap(file.fileno(), self._size)
+        self._free = deque(range(self._own, self._size, _SLOT_BYTES))
 
-    def begin(self, slot: int, job_id: str, started: float, deadline: float = 0.0) -> None:
-        """Note that thread ``slot`` is about to run a job."""
-        at = slot * _SLOT_BYTES
-        name = job_id.encode()[:LONGEST_ID]
-        self._memory[at + _SLOT.size : at + _SLOT.size + len(name)] = name
-        _SLOT.pack_into(self._memory, at, _RUNS, started, deadline, len(name))
+    def begin(self, thread: int, job_id: str, started: float, deadline: float = 0.0) -> int:
+        """Note that a thread is about to run a job. Returns the slot, for ``end`` and ``settle``."""
+        try:
+            slot = self._free.popleft()
+        except IndexError:
+            slot = thread * _SLOT_BYTES
+        memory, name = self._memory, job_id.encode()[:LONGEST_ID]
+        memory[slot + _SLOT.size : slot + _SLOT.size + len(name)] = name
+        _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name))
+        # Last, so that no reader takes it for a job with the times of the one before.
+        memory[slot] = _RUNNING
+        return slot
 
-    def call_hooks(self, slot: int) -> None:
-        """Note that thread ``slot`` has the outcome of its job, and logs and calls hooks for it."""
-        self._memory[slot * _SLOT_BYTES] = _HOOKS
+    def call_hooks(self, thread: int, slot: int = -1) -> None:
+        """Note that a thread logs and calls hooks; ``slot`` is that of the job, not settled yet."""
+        if slot >= self._own:
+            self._memory[slot] = _ENDED
+        self._memory[thread * _SLOT_BYTES] = _HOOKS
 
-    def end(self, slot: int) -> None:
-        """Note that thread ``slot`` is done with its job."""
-        self._memory[slot * _SLOT_BYTES] = _IDLE
+    def end(self, thread: int) -> None:
+        """Note that a thread has come to the end of that."""
+        self._memory[thread * _SLOT_BYTES] = _FREE
+
+    def settle(self, slot: int) -> None:
+        """Note that the outcome of an ended job is settled."""
+        if slot >= self._own:
+            self._memory[slot] = _FREE
+            self._free.append(slot)
 
     def clear(self) -> None:
         """Forget everything, before a new child takes the board."""
-        for slot in range(self.slots + 1):
-            self.end(slot)
+        for slot in range(0, self._size, _SLOT_BYTES):
+            self._memory[slot] = _FREE
 
     @property
     def in_hooks(self) -> bool:
         """Whether any thread calls hooks: its process may die of that, and not of what runs."""
-        return any(self._memory[slot * _SLOT_BYTES] == _HOOKS for slot in range(self.slots + 1))
+        return _HOOKS in self._memory[0 : self._own : _SLOT_BYTES]
 
     def running(self) -> list[Running]:
         """What runs at this moment."""
+        return self._read(_RUNNING)
+
+    def ended(self) -> list[Running]:
+        """What has ended, and its outcome is not settled."""
+        return self._read(_ENDED)
+
+    def _read(self, state: int) -> list[Running]:
         found = []
-        for slot in range(self.slots):
-            at = slot * _SLOT_BYTES
-            busy, started, deadline, length = _SLOT.unpack_from(self._memory, at)
-            if busy == _RUNS:
-                name = self._memory[at + _SLOT.size : at + _SLOT.size + length]
+        for slot in range(0, self._size, _SLOT_BYTES):
+            if self._memory[slot] == state:
+                _, started, deadline, length = _SLOT.unpack_from(self._memory, slot)
+                name = self._memory[slot + _SLOT.size : slot + _SLOT.size + length]
                 found.append(Running(name.decode("utf-8", "replace"), started, deadline))
         return found
 

@@ -147,6 +147,10 @@ class Child:
         """Whether a thread called hooks when it died."""
         return self._board.in_hooks
 
+    def ended(self) -> list[Running]:
+        """Jobs that it came to the end of before it died, and that were not settled yet."""
+        return self._board.ended()
+
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system tells."""
         try:

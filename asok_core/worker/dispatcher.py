@@ -60,10 +60,11 @@ class Dispatcher:
         self._execution = execution
         self._alarm = alarm
         self._notices = notices
+        self._board = board
         self._threads = Threads(config.concurrency, execution, board, self._tell)
         self._prefetch = Prefetch()
         self._held: dict[int, Held] = {}
-        self._ledger = Ledger(consumer, execution)
+        self._ledger = Ledger(consumer, execution, board)
         self._suspects = Suspects()
         self._last_chance = max(1, config.settings.crash_limit - 1)
         self._estranged = False
@@ -106,10 +107,12 @@ class Dispatcher:
                 self._lose_lease()
                 self._sleep(0.2)
                 return
-            self._begin([Held(claim) for claim in turn.claims], turn)
+            if self._begin([Held(claim) for claim in turn.claims], turn):
+                patience = 0.0
             if self._estranged:
                 self.reconcile()
             self._arm(slots, turn)
+            self._next_suspect()
         if self._waiters.armed and (not claiming or self._free() <= 0):
             self._admit(self._waiters.disarm(self._consumer.link))
             if self._ledger:
@@ -187,7 +190,7 @@ class Dispatcher:
     # What is in hand
 
     def _free(self) -> int:
-        return self._concurrency - len(self._held) - self._threads.late
+        return self._concurrency - len(self._held) + len(self._suspects) - self._threads.late
 
     def _room(self) -> int:
         room = self._free() + self._prefetch.size
@@ -195,9 +198,10 @@ class Dispatcher:
             room = min(room, self._max_jobs - self._done - len(self._held))
         return room
 
-    def _begin(self, batch: Sequence[Held], turn: Turn) -> None:
+    def _begin(self, batch: Sequence[Held], turn: Turn) -> bool:
+        """Let claimed jobs begin. Returns whether some have to wait, in whose place others may run."""
         if not batch:
-            return
+            return False
         self._claimed_at = time.monotonic()
         if turn.suspects:
             ids = [peek(held.claim.envelope).id for held in batch]
@@ -205,12 +209,15 @@ class Dispatcher:
                 held.suspect = crashes >= self._last_chance
         ready: list[Held] = []
         for held in batch:
-            if held.suspect and any(other.suspect for other in self._held.values()):
+            if held.suspect and (self._suspects or self._suspect_begun()):
                 self._suspects.put(held)
             else:
                 ready.append(held)
+                if held.suspect:
+                    self._suspects.begin()
             self._held[id(held)] = held
         self._threads.put(ready, few=self._prefetch.few)
+        return len(ready) < len(batch)
 
     def _collect(self) -> None:
         finished = self._threads.finished
@@ -220,11 +227,25 @@ class Dispatcher:
             if outcome is not None and known is not None:
                 self._ledger.add(held, outcome)
                 self._done += 1
+            elif outcome is not None:
+                # It was given back, or belongs to another worker by now.
+                self._board.settle(held.board_slot)
             self._estranged = self._estranged or held.gone
-            if held.suspect and self._suspects:
-                self._threads.put((self._suspects.take(),))
-        if self._suspects.due:
+        self._next_suspect()
+
+    def _next_suspect(self) -> None:
+        """Let the next of the suspects begin that wait, if it is time and a thread is free."""
+        if (
+            self._suspects
+            and self._free() > 0
+            and (self._suspects.due or not self._suspect_begun())
+        ):
             self._threads.put((self._suspects.take(),))
+
+    def _suspect_begun(self) -> bool:
+        """Whether a suspect has begun of which Redis has not heard that it ended."""
+        waiting = len(self._suspects)
+        return self._ledger.suspect or sum(each.suspect for each in self._held.values()) > waiting
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER
@@ -340,6 +361,6 @@ class Dispatcher:
         left = self._threads.waiting
         if left >= waiting and not self._threads.finished:
             self._prefetch.stalled()
-            self.give_back_waiting()
+            self._return(self._threads.take_back())
         elif left <= self._wake_at:
             self._prefetch.flowed(time.monotonic() - self._claimed_at)

@@ -44,6 +44,7 @@ class Held:
     suspect: bool = False
     rejected: EnvelopeError | None = None
     slot: int = -1
+    board_slot: int = -1
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
 from asok_core.clock import steady
 from asok_core.logs import safe_logger
+from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import warn_of_dropped
 
@@ -20,8 +21,9 @@ class Ledger:
     ``leased_until`` is the monotonic time at which the lease may be over, by what the last trip said.
     """
 
-    def __init__(self, consumer: Consumer, execution: Execution) -> None:
+    def __init__(self, consumer: Consumer, execution: Execution, board: Board) -> None:
         self.leased_until = 0.0
+        self._board = board
         self._consumer = consumer
         self._execution = execution
         self._open: list[tuple[Held, Outcome]] = []
@@ -29,6 +31,11 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether one of the outcomes is of a job whose process died often."""
+        return any(held.suspect for held, _ in self._open)
 
     def add(self, held: Held, outcome: Outcome) -> None:
         """Take an outcome that Redis is to hear with the next trip."""
@@ -40,7 +47,12 @@ class Ledger:
 
     def forget_all_but(self, active: Sequence[Claim]) -> None:
         """Drop outcomes that had arrived: their jobs are active no more, only a reply was lost."""
-        self._open = [pair for pair in self._open if pair[0].claim in active]
+        former, self._open = self._open, []
+        for held, outcome in former:
+            if held.claim in active:
+                self._open.append((held, outcome))
+            else:
+                self._board.settle(held.board_slot)
 
     def trip(
         self,
@@ -64,9 +76,13 @@ class Ledger:
         # Counted from before the request was sent: never later than the server's own end of it.
         self.leased_until = sent + turn.lease_left
         # What came meanwhile stands behind what was sent.
-        self._open[: len(settling)] = [
-            pair for pair, flag in zip(settling, turn.settled, strict=True) if _unmoved(pair, flag)
-        ]
+        unmoved = []
+        for pair, flag in zip(settling, turn.settled, strict=True):
+            if flag == 1 or not _unmoved(pair, flag):
+                self._board.settle(pair[0].board_slot)
+            else:
+                unmoved.append(pair)
+        self._open[: len(settling)] = unmoved
         for held in noting:
             held.noted = True
         for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):

@@ -106,9 +106,9 @@ class Notices:
             notice, wait = link.run(script("take_notice"), (), args)
             if not notice:
                 return float(wait) if wait else math.inf
-            self._board.call_hooks(self._board.slots)
+            self._board.call_hooks(self._board.threads)
             finished = self._call_hooks(notice)
-            self._board.end(self._board.slots)
+            self._board.end(self._board.threads)
             done, left = ((notice,), ()) if finished else ((), (notice,))
 
     def _call_hooks(self, notice: bytes) -> bool:

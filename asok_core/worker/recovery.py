@@ -111,12 +111,12 @@ class Recovery:
             self._log(f"worker {worker}, {why}", total)
 
     def child(self, child: Child) -> None:
-        """Return what a dead child held; what ran when it died is charged with a crash."""
-        # A job past its hard limit is why the process was ended: the others are not charged. Nor is any
-        # when hooks were called: the process may have died of those.
+        """Return what a dead child held; what had begun and was not settled is charged with a crash."""
+        # A job past its hard limit is why the process was ended: the others are not charged. Nor is what
+        # ran while hooks were called: the process may have died of those.
         over = child.overruns
-        spared = bool(over) or child.in_hooks
-        charged = () if spared else [each.job_id for each in child.running()]
+        begun = child.ended() if child.in_hooks else child.ended() + child.running()
+        charged = () if over else [each.job_id for each in begun]
         self._registry.kill_waiters(child.process_id)
         total = Recovered()
         for queue in self._config.queues:

@@ -1,4 +1,7 @@
-"""Jobs whose process died often: they begin one at a time, so that only the guilty has its last crash."""
+"""Jobs whose process died often: they begin one at a time, so that only the guilty has its last crash.
+
+One that waits for that holds no slot: other jobs run meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.worker.execution import Held
 
 ALONE = 30.0
-"""Seconds that one of them often runs before the next may join it."""
+"""Seconds that one of them runs before the next may begin beside it."""
 
 
 class Suspects:
@@ -33,11 +36,14 @@ class Suspects:
     def put(self, held: Held) -> None:
         """Let one wait, as another runs."""
         self._waiting.append(held)
+
+    def begin(self) -> None:
+        """Note that one begins."""
         self._next_at = time.monotonic() + ALONE
 
     def take(self) -> Held:
         """The next to begin."""
-        self._next_at = time.monotonic() + ALONE
+        self.begin()
         return self._waiting.pop(0)
 
     def take_back(self) -> list[Held]:

@@ -196,7 +196,7 @@ class Threads:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
             deadline = now + job.hard_limit if job.hard_limit else 0.0
-            self._board.begin(slot, job.id, now, deadline)
+            held.board_slot = self._board.begin(slot, job.id, now, deadline)
             self._running[slot] = held
             self.execution.run(held, self._hand_over)
         self._board.end(slot)
@@ -207,7 +207,7 @@ class Threads:
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
         slot = held.slot
         self._running.pop(slot, None)
-        self._board.call_hooks(slot)
+        self._board.call_hooks(slot, held.board_slot)
         self._closing[slot] = time.monotonic()
         self.finished.append((held, outcome))
         self._tell()

@@ -133,6 +133,9 @@ def test_a_crash_counter_that_is_no_number_counts_as_none(
     redis_client.set(KEYS.crashes("job-0"), "many", ex=60)
     redis_client.set(KEYS.crashes("job-1"), "2", ex=60)
     assert consumer.crashes(["job-0", "job-1", "job-2"]) == [0, 2, 0]
+    redis_client.set(KEYS.crashes("job-0"), "9" * 5000, ex=60)
+    redis_client.set(KEYS.crashes("job-1"), "nan", ex=60)
+    assert consumer.crashes(["job-0", "job-1"]) == [0, 0]
 
 
 @pytest.mark.parametrize("spoil", ["unique", "record"])
@@ -173,12 +176,16 @@ def test_a_job_is_not_charged_again_while_its_queue_is_no_list(
     assert redis_client.get(KEYS.crashes("job-0")) == b"1"
 
 
+@pytest.mark.parametrize(
+    "count", ["many", "nan", "inf", "1e99", "-5", pytest.param("9" * 5000, id="long")]
+)
 def test_a_spoiled_crash_counter_does_not_keep_a_job_from_coming_back(
-    registry: Registry, redis_client: redis.Redis
+    registry: Registry, redis_client: redis.Redis, count: str
 ) -> None:
     redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
-    redis_client.set(KEYS.crashes("job-0"), "many", ex=60)
+    redis_client.set(KEYS.crashes("job-0"), count, ex=60)
     assert registry.recover(PROCESS, "default", charged=["job-0"]).returned == 1
+    assert redis_client.get(KEYS.crashes("job-0")) == b"1"
 
 
 def test_dead_letters_of_a_recovery_keep_the_cap_and_are_counted(

@@ -157,7 +157,7 @@ class Desk:
         """Wait until each of ``lines`` is in the journal, as often as it is given."""
         wait_until(
             lambda: all(self.journal().count(line) >= lines.count(line) for line in lines),
-            f"{lines}, only {self.journal()},",
+            f"{lines} in the journal",
         )
 
     def let(self, word: str) -> None:

@@ -65,6 +65,12 @@ def fail(words: str = "no luck") -> None:
     raise ValueError(words)
 
 
+def close_files(word: str) -> None:
+    """Close every file of the process, connections to Redis too, and return as if nothing was wrong."""
+    tell(word)
+    os.closerange(3, 1024)
+
+
 def leave_a_program_and_hold(word: str) -> None:
     """Start a program that inherits what it may, and leave it alone."""
     # Longer than the test; which ends it, by the process id that it is told.

@@ -59,7 +59,7 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     assert not desk.client.keys("asok:crashes:*")
 
 
-@pytest.mark.parametrize("task", ["die", "die_alone"])
+@pytest.mark.parametrize("task", ["die", "die_alone", "close_files"])
 def test_a_job_that_kills_its_process_is_a_dead_letter_after_three_times(
     desk: Desk, run_worker: RunWorker, task: str
 ) -> None:
@@ -82,6 +82,28 @@ def test_a_job_that_kills_its_process_is_a_dead_letter_after_three_times(
     for job in innocent:
         desk.reaches(job, "completed")
     assert (desk.counted("dead"), desk.counted("failed"), desk.counted("completed")) == (1, 1, 2)
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: RunWorker) -> None:
+    desk.client.set("asok:suspects", "1", ex=60)
+    suspects = [desk.job("hold", f"suspect {n}") for n in range(6)]
+    for job in suspects:
+        desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
+    desk.producer.enqueue(suspects)
+    short = [desk.enqueue("note", f"{n}") for n in range(20)]
+    run_worker("--concurrency", "3")
+    desk.hears(*(f"{n}" for n in range(20)))
+    for job in short:
+        desk.reaches(job, "completed")
+    assert len([line for line in desk.journal() if "suspect" in line]) <= 1
+    for n in range(6):
+        desk.let(f"suspect {n}")
+    for job in suspects:
+        desk.reaches(job, "completed")
+    told = [line for line in desk.journal() if "suspect" in line]
+    assert [line.replace("begin", "end") for line in told[::2]] == told[1::2], "one after the other"
+    assert len({*told}) == 12
     assert not desk.client.keys("asok:crashes:*")
 
 

@@ -145,21 +145,37 @@ class TestBoard:
     def test_it_tells_what_runs_to_whoever_has_the_file(self) -> None:
         with tempfile.TemporaryFile() as file:
             mine, theirs = Board(file, 3), Board(file, 3)
-            mine.begin(0, "a" * 36, 1.5)
+            first = mine.begin(0, "a" * 36, 1.5)
             mine.begin(2, "ž" * 64, 2.5, 9.0)
             found = theirs.running()
             assert [(each.job_id, each.started, each.deadline) for each in found] == [
                 ("a" * 36, 1.5, 0.0),
                 ("ž" * 64, 2.5, 9.0),
             ]
-            mine.begin(0, "short", 3.0)
-            assert theirs.running()[0].job_id == "short"
+            mine.call_hooks(0, first)
+            in_hooks = [theirs.in_hooks]
             mine.end(0)
-            assert [each.started for each in theirs.running()] == [2.5]
+            assert [*in_hooks, theirs.in_hooks] == [True, False]
+            mine.begin(0, "short", 3.0)
+            assert [each.started for each in theirs.running()] == [2.5, 3.0]
+            assert [each.job_id for each in theirs.ended()] == ["a" * 36]
+            mine.settle(first)
+            assert theirs.ended() == []
             theirs.clear()
             assert mine.running() == []
             mine.close()
             theirs.close()
+
+    def test_what_runs_is_on_it_though_no_outcome_can_be_settled(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            board = Board(file, 2)
+            for number in range(1000):
+                slot = board.begin(number % 2, f"{number}", 1.0)
+                assert [each.job_id for each in board.running()] == [f"{number}"]
+                board.call_hooks(number % 2, slot)
+                board.end(number % 2)
+            assert 0 < len(board.ended()) < 1000
+            board.close()
 
 
 class TestAlarm:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
 
@@ -200,8 +201,7 @@ class Consumer:
         if not job_ids:
             return []
         counts = self._standing.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
-        # Another program may have put anything there.
-        return [int(each) if (each or b"").isdigit() else 0 for each in counts]
+        return [count(each) for each in counts]
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""

@@ -22,7 +22,8 @@ local active, returned, dead, dropped = active_key(ns, process, queue), 0, {}, 0
 
 local function crashes_of(id)
   local count = redis.pcall('GET', ns .. ':crashes:' .. id)
-  return type(count) == 'string' and tonumber(count) or 0
+  -- Another program may have put anything there: nan, or more digits than a number has.
+  return type(count) == 'string' and #count < 10 and string.find(count, '^%d+$') and tonumber(count) or 0
 end
 
 -- Written only once the job is moved: one that cannot be is met again, and has not crashed again.
