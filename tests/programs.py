@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+FAMILY = "ASOK_TEST_FAMILY"
+"""A variable that everything a program starts inherits, in whatever session: its own family's name."""
 PATIENCE = 50.0
 """Seconds a test waits for what must come; a slow machine is no failure."""
 
@@ -54,14 +57,44 @@ def status(env: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+def family(name: str) -> list[int]:
+    """The living processes of a family, oldest first."""
+    mark, found = f"{FAMILY}={name}\0".encode(), []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            # One that has ended, even if nobody has waited for it, has no environment any more.
+            with suppress(OSError):
+                if mark in (entry / "environ").read_bytes() + b"\0":
+                    found.append(int(entry.name))
+    return sorted(found)
+
+
+def kill_family(name: str) -> None:
+    """End all of a family at once: none of them sees another die."""
+    while pids := family(name):
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+
+def lives(pid: int) -> bool:
+    """Whether there is a process that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @contextmanager
 def running(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A Python program that is stopped by SIGTERM at the end, and killed if it does not stop."""
+    name = uuid.uuid4().hex
     program = subprocess.Popen(
         [sys.executable, *arguments],
-        env=env,
+        env={**env, FAMILY: name},
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -77,8 +110,7 @@ def running(
             program.send_signal(signal.SIGABRT)
             raise
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)
+        kill_family(name)
         program.wait()
         if program.stdout is not None:
             program.stdout.close()

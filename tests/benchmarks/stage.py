@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import redis
 
 from tests.benchmarks.catalogue import Peer
 from tests.benchmarks.tasks import MARKS
+from tests.programs import FAMILY, family, kill_family
 
 _PAUSE = 0.004
 _ROOT = Path(__file__).parents[2]
@@ -151,22 +153,23 @@ class Stage:
 
 
 class Worker:
-    """The processes of a peer's worker, in a session of their own."""
+    """The processes of a peer's worker: a family for each command, by a variable that they inherit."""
 
     def __init__(self, commands: list[list[str]], environment: dict[str, str], log: Path) -> None:
         self._environment = environment
         self._log = log
         self._commands = commands
-        self._processes = [self._start(command) for command in commands]
+        self._families = [uuid.uuid4().hex for _ in commands]
+        self._processes = [self._start(at) for at in range(len(commands))]
 
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _start(self, at: int) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                command,
+                self._commands[at],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env={**self._environment, FAMILY: self._families[at]},
                 cwd=_ROOT,
                 start_new_session=True,
             )
@@ -175,13 +178,14 @@ class Worker:
         """Start again each command that has ended, as a process manager does."""
         for at, process in enumerate(self._processes):
             if process.poll() is not None:
-                self._end_session(process)
-                self._processes[at] = self._start(self._commands[at])
+                kill_family(self._families[at])
+                self._processes[at] = self._start(at)
 
     def kill(self) -> None:
         """SIGKILL for all of its processes at once."""
-        for process in self._processes:
-            self._end_session(process)
+        for name, process in zip(self._families, self._processes, strict=True):
+            kill_family(name)
+            process.wait()
 
     def stop(self) -> None:
         """End it gently, or by force after some seconds."""
@@ -192,39 +196,15 @@ class Worker:
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-            self._end_session(process)
+        self.kill()
 
     def rss(self) -> int:
         """Resident bytes of all its processes together; shared pages count for each."""
-        return sum(_rss(pid) for each in self._processes for pid in _session(each.pid))
+        return sum(_rss(pid) for name in self._families for pid in family(name))
 
     def cpu(self) -> float:
         """Seconds of processor time that its living processes have used so far."""
-        return sum(_cpu(pid) for each in self._processes for pid in _session(each.pid))
-
-    @staticmethod
-    def _end_session(process: subprocess.Popen[bytes]) -> None:
-        # Some workers put their children into process groups of their own, none into another session.
-        while found := _session(process.pid):
-            for pid in found:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.poll()
-            time.sleep(_PAUSE)
-        process.wait()
-
-
-def _session(leader: int) -> list[int]:
-    """The living processes of a session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                stat = (entry / "stat").read_text(encoding="ascii", errors="replace")
-                state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
-                if int(session) == leader and state != "Z":
-                    found.append(int(entry.name))
-    return found
+        return sum(_cpu(pid) for name in self._families for pid in family(name))
 
 
 def _rss(pid: int) -> int:

@@ -157,12 +157,12 @@ class Faults:
 
     def _freeze_worker(self, worker: Worker) -> Pids:
         worker.freeze(whole=True)
-        self._undo_later(lambda: worker.thaw(whole=True))
+        self._undo_later(worker.thaw)
         return self.processes(worker)
 
     def _freeze_supervisor(self, worker: Worker) -> Pids:
         worker.freeze(whole=False)
-        self._undo_later(lambda: worker.thaw(whole=False))
+        self._undo_later(worker.thaw)
         return ()
 
     # Redis
@@ -186,7 +186,7 @@ class Faults:
                 worker.freeze(whole=True)
             time.sleep(FREEZE)
             for worker in awake:
-                worker.thaw(whole=True)
+                worker.thaw()
         return [pid for worker in awake for pid in self.processes(worker)]
 
     def _stopped_redis(self) -> _Stopped:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from asok_console.demo.tether import Tether
+from tests.programs import FAMILY, kill_family
 
 LEASE = 3.0
 """Seconds of a worker's lease: short enough to run out several times in a run."""
@@ -35,10 +37,11 @@ class Worker:
     ) -> None:
         self.name = name
         self._command = [sys.executable, "-m", "asok_console", "worker", *options]
-        self._env = env
+        self._family = uuid.uuid4().hex
+        self._env = {**env, FAMILY: self._family}
         self._log = log
         self._tether: Tether | None = None
-        self._groups: set[int] = set()
+        self._stopped: list[int] = []
         self.frozen = False
 
     @property
@@ -54,7 +57,6 @@ class Worker:
             self._tether = None
         if self._tether is None:
             self._tether = Tether(self._command, environment=self._env, errors=self._log)
-            self._groups.add(os.getpgid(self._tether.pid))
 
     def kill_supervisor(self) -> None:
         """Kill -9 the supervisor alone; its processes find out by themselves."""
@@ -62,7 +64,8 @@ class Worker:
 
     def kill_all(self) -> None:
         """Kill -9 supervisor and processes at the same time, as when the machine goes down."""
-        self._signal_group(signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            self._signal(number, self._pids())
 
     def terminate(self) -> None:
         """Ask it to stop, as a deployment does."""
@@ -71,11 +74,12 @@ class Worker:
     def freeze(self, *, whole: bool) -> None:
         """Stop all its processes, or the supervisor alone, where they stand."""
         self.frozen = True
-        self._signal(signal.SIGSTOP, whole)
+        self._stopped = self._pids() if whole else [self.pid]
+        self._signal(signal.SIGSTOP, self._stopped)
 
-    def thaw(self, *, whole: bool) -> None:
+    def thaw(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT, whole)
+        self._signal(signal.SIGCONT, self._stopped)
         self.frozen = False
 
     def stop(self, timeout: float) -> bool:
@@ -88,24 +92,23 @@ class Worker:
 
     def close(self) -> None:
         """End whatever is left of it."""
-        for group in self._groups:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
-        self._groups.clear()
+        kill_family(self._family)
         if self._tether is not None:
             self._tether.close()
             self._tether = None
 
-    def _signal(self, number: signal.Signals, whole: bool) -> None:
-        if whole:
-            self._signal_group(number)
-        else:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+    def _pids(self) -> list[int]:
+        """The supervisor, and its processes, each of which leads a session of its own."""
+        with suppress(FileNotFoundError):
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+            return [self.pid, *map(int, children.split())]
+        return [self.pid]
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(os.getpgid(self.pid), number)
+    @staticmethod
+    def _signal(number: signal.Signals, pids: Sequence[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 def parent_of(pid: int) -> int | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from asok_core.job import Job, new_id
 from tests.conftest import SECRET_KEY
-from tests.programs import PATIENCE, environment, wait_until
+from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
 
 APP = Path(__file__).parents[1] / "e2e" / "app"
 
@@ -102,9 +102,10 @@ class Application:
     def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         """A worker that is stopped at the end, and must then end by itself."""
         with self.log.open("ab") as log:
+            name = uuid.uuid4().hex
             program = subprocess.Popen(
                 [sys.executable, "-m", "asok_console", "worker", *options],
-                env=self.env,
+                env={**self.env, FAMILY: name},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -114,9 +115,8 @@ class Application:
             program.terminate()
             assert program.wait(PATIENCE) == 0
         finally:
-            if program.poll() is None:
-                os.killpg(program.pid, 9)
-                program.wait()
+            kill_family(name)
+            program.wait()
 
     def run_all(self, count: int = 30) -> None:
         """Enqueue and have a worker run everything; the records say so in the end."""

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from asok_core.config import Settings
 from asok_core.job import Job, JobRecord, new_id
 from asok_core.wire import Keyring, Payload, peek
 from tests.conftest import SECRET_KEY
-from tests.programs import PATIENCE, environment, wait_until
+from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
 
 KEYRING = Keyring(SECRET_KEY.encode())
 TASKS = "tests.worker.jobs"
@@ -32,8 +32,10 @@ TASKS = "tests.worker.jobs"
 class Worker:
     """A worker: two processes at least, a supervisor and its children."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, name: str) -> None:
         self.process = process
+        self.name = name
+        """Of its family: see ``tests.programs``."""
         self._log = log
 
     @property
@@ -62,10 +64,9 @@ class Worker:
 
     def signal(self, number: signal.Signals, *, to_all: bool = False) -> None:
         """Signal the supervisor, or it and all its children at once."""
-        if to_all:
-            os.killpg(self.process.pid, number)
-        else:
-            self.process.send_signal(number)
+        for pid in self.children() if to_all else ():
+            os.kill(pid, number)
+        self.process.send_signal(number)
 
     def ends(self, seconds: float = PATIENCE) -> int:
         """Wait for its end: the exit code."""
@@ -78,8 +79,7 @@ class Worker:
 
     def kill(self) -> None:
         """End it and its children at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        kill_family(self.name)
         self.process.wait()
 
 
@@ -187,6 +187,12 @@ class RunWorker(Protocol):
     def __call__(self, *options: str, **environment: object) -> Worker: ...
 
 
+class RunThrough(Protocol):
+    """Starts a worker by a program, with arguments, that executes it in its own place."""
+
+    def __call__(self, program: Sequence[str], *options: str) -> Worker: ...
+
+
 @pytest.fixture
 def desk(
     make_settings: Callable[..., Settings], redis_client: redis.Redis, tmp_path: Path
@@ -213,34 +219,55 @@ def own_desk(server: EmbeddedRedis, tmp_path: Path) -> Desk:
     return Desk(settings, client, RedisProducer(settings), tmp_path)
 
 
-@pytest.fixture
-def run_worker(redis_url: str, tmp_path: Path) -> Iterator[RunWorker]:
-    """Workers are killed after the test, with all their children."""
-    workers: list[Worker] = []
+@dataclass
+class Starter:
+    """Starts workers; those that still live at the end of the test are killed with all they started."""
 
-    def run(*options: str, **settings: object) -> Worker:
-        log = tmp_path / f"worker-{len(workers)}.log"
+    redis_url: str
+    folder: Path
+    workers: list[Worker] = field(default_factory=list)
+
+    def start(
+        self, program: Sequence[str], options: Sequence[str], settings: Mapping[str, object]
+    ) -> Worker:
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        name = uuid.uuid4().hex
         given = {
+            FAMILY: name,
             "ASOK_QUEUE_BACKEND": "redis",
-            "ASOK_REDIS_URL": redis_url,
+            "ASOK_REDIS_URL": self.redis_url,
             "SECRET_KEY": SECRET_KEY,
-            "ASOK_TEST_FOLDER": str(tmp_path),
+            "ASOK_TEST_FOLDER": str(self.folder),
         } | {name: str(value) for name, value in settings.items()}
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "asok_console", "worker", *options],
+                [*program, sys.executable, "-m", "asok_console", "worker", *options],
                 env=environment({name: value for name, value in given.items() if value != ""}),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        workers.append(Worker(process, log))
-        return workers[-1]
+        self.workers.append(Worker(process, log, name))
+        return self.workers[-1]
 
-    yield run
-    for worker in workers:
+
+@pytest.fixture
+def starter(redis_url: str, tmp_path: Path) -> Iterator[Starter]:
+    made = Starter(redis_url, tmp_path)
+    yield made
+    for worker in made.workers:
         worker.kill()
+
+
+@pytest.fixture
+def run_worker(starter: Starter) -> RunWorker:
+    return lambda *options, **settings: starter.start((), options, settings)
+
+
+@pytest.fixture
+def run_through(starter: Starter) -> RunThrough:
+    return lambda program, *options: starter.start(program, options, {})
 
 
 def foreign_envelope(job: Job, **changes: Any) -> bytes:

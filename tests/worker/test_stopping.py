@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from asok_core.wire import seal
-from tests.programs import wait_until
+from tests.programs import lives, wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 
@@ -104,7 +103,7 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     desk.enqueue("note", "next")
     desk.let("job")
     desk.reaches(running, "completed")
-    wait_until(lambda: not _lives(child), "the end of the child")
+    wait_until(lambda: not lives(child), "the end of the child")
     assert [each.job.args for each in desk.pending() if each.job] == [("next",)]
     assert desk.active() == []
     run_worker()
@@ -155,10 +154,3 @@ def test_a_process_that_grew_beyond_max_memory_is_replaced(
     assert desk.journal()[3] != first
     assert worker.log.count("has grown to") == 1
     assert desk.journal().count("begin job") == 1
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
