@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from types import GeneratorType
 from typing import Any
 
+from asok_core import forks
 from asok_core.deadline import soft_deadline
 from asok_core.errors import JobTimeout
 from asok_core.futures import JobFuture
@@ -19,22 +20,32 @@ def run(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     timeout: float | None = None,
+    *,
+    generation: int | None = None,
 ) -> Any:
     """Call the task in this thread and return its result.
 
     A coroutine, or anything else that can be awaited, runs to its end on an event loop of its own, in
     this thread and context; the Future of an executor is waited for there.
+    It does not return in a process that was forked since ``generation`` was ``forks.generation``.
 
     Raises:
         JobTimeout: It ran longer than ``timeout`` seconds.
         TypeError: The task returned something that has not run, and that nothing here can run.
         BaseException: Whatever the task raises.
     """
+    began_in = forks.generation if generation is None else generation
+    forks.end_if_forked(began_in, function)
     with soft_deadline(timeout):
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            forks.end_if_forked(began_in, function, error)
+            raise
+        forks.end_if_forked(began_in, function)
         if type(result) in _FINAL or not _continues(result):
             return result
-    return asyncio.run(_awaited(result, timeout))
+    return asyncio.run(_awaited(function, result, timeout, began_in))
 
 
 _FINAL = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})
@@ -64,15 +75,20 @@ def _continues(result: object) -> bool:
     return False
 
 
-async def _awaited(result: Any, seconds: float | None) -> Any:
+async def _awaited(
+    function: Callable[..., Any], result: Any, seconds: float | None, began_in: int
+) -> Any:
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
             while _continues(result):
                 result = await _own(result)
+            # Before the end of the loop, which would change an epoll that parent and child share.
+            forks.end_if_forked(began_in, function)
             return result
-    except TimeoutError as error:
-        if limit.expired():
+    except BaseException as error:
+        forks.end_if_forked(began_in, function, error)
+        if isinstance(error, TimeoutError) and limit.expired():
             raise JobTimeout(f"it ran longer than its timeout of {seconds:g} s") from error
         raise
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any
 
-from asok_core import attempt, cancellation, hooks
+from asok_core import attempt, cancellation, forks, hooks
 from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.codec import Result, encode_result
@@ -192,8 +192,11 @@ class JobStore:
 
     @staticmethod
     def _attempt(job: Job, call: Call) -> Any:
+        generation = forks.generation
         hooks.call_before(job)
-        return attempt.run(function_of(call.function), call.args, call.kwargs, job.timeout)
+        return attempt.run(
+            function_of(call.function), call.args, call.kwargs, job.timeout, generation=generation
+        )
 
     def _completed(self, job: LocalJob, call: Call, context: Context, result: object) -> None:
         # The record is as it would be on Redis; the future has the object itself.

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from asok_core import forks
 from asok_core.backends.in_process import JobStore, LocalJob
 from asok_core.calls import Call
 from asok_core.clock import now
@@ -189,10 +190,12 @@ class LocalBackend:
             logger.error("A fault ended a background thread", exc_info=error, exc_text=text)
 
     def _run(self, job: LocalJob) -> None:
-        delay = None
+        delay, generation = None, forks.generation
         try:
             delay = self.store.run(job)
         finally:
+            # Also one that a hook or a future's callback has forked.
+            forks.end_if_forked(generation, job.name)
             self._ran(job, delay)
 
     def _ran(self, job: LocalJob, delay: float | None) -> None:

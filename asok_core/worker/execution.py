@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from asok_core import attempt, cancellation, hooks
+from asok_core import attempt, cancellation, forks, hooks
 from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Outcome, Start, Verb
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.codec import decode_arguments, encode_result
@@ -91,6 +91,7 @@ class Execution:
 
     def _run(self, held: Held, job: Job, hand_over: HandOver) -> None:
         cancellation.running.set(held.stop)
+        generation = forks.generation
         try:
             function = resolve(job.module, job.function)
             request = restored(job.request)
@@ -100,16 +101,21 @@ class Execution:
             self._failed(held, job, error, 0.0, hand_over)
         else:
             with request:
-                self._attempt(held, job, function, hand_over)
+                self._attempt(held, job, function, hand_over, generation)
 
     def _attempt(
-        self, held: Held, job: Job, function: Callable[..., Any], hand_over: HandOver
+        self,
+        held: Held,
+        job: Job,
+        function: Callable[..., Any],
+        hand_over: HandOver,
+        generation: int,
     ) -> None:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
-            result = attempt.run(function, args, kwargs, job.timeout)
+            result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
             # Not isinstance(): an exception may say of itself that it is of any class.

@@ -12,6 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
+from asok_core import forks
 from asok_core.backends.redis.consuming.consumer import Outcome
 from asok_core.bounded import call_within
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
@@ -64,6 +65,7 @@ class Threads:
         self.execution = execution
         self.finished: deque[tuple[Held, Outcome | None]] = deque()
         self.runs_until = 0.0
+        self._generation = forks.generation
         self.tell_all = False
         self._board = board
         self._tell = tell
@@ -199,12 +201,16 @@ class Threads:
             held.board_slot = self._board.begin(slot, job.id, now, deadline)
             self._running[slot] = held
             self.execution.run(held, self._hand_over)
+            # One that a hook has forked.
+            forks.end_if_forked(self._generation, job.task)
         self._board.end(slot)
         since = self._closing.pop(slot)
         if self.tell_all or time.monotonic() - since > LATE:
             self._tell()
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
+        # One that a module which the job imported has forked: the board is its parent's.
+        forks.end_if_forked(self._generation, held.job.task if held.job else "")
         slot = held.slot
         self._running.pop(slot, None)
         self._board.call_hooks(slot, held.board_slot)

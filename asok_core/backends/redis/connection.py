@@ -14,7 +14,9 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 import redis
 from hiredis import pack_command
@@ -84,6 +86,7 @@ class Endpoint:
             except BaseException:
                 connection.disconnect()
                 raise
+        _sockets.add(connection._sock)  # noqa: SLF001
         return connection
 
     def _master(self) -> dict[str, Any]:
@@ -165,6 +168,20 @@ def _made(kwargs: dict[str, Any], reply_timeout: float | None) -> AbstractConnec
             "driver_info": None,
         }
     )
+
+
+_sockets: WeakSet[Any] = WeakSet()
+
+
+def _close_copies() -> None:
+    # To Redis a connection is alive for as long as any process holds its socket.
+    for each in list(_sockets):
+        with suppress(Exception):  # sockets of gevent and eventlet may have lost their loop
+            each.close()
+    _sockets.clear()
+
+
+os.register_at_fork(after_in_child=_close_copies)
 
 
 class Link:

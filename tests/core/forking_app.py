@@ -1,0 +1,42 @@
+"""An application whose task forks, for the backend that its first argument names."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from asok_core import background, hooks
+
+
+def fork(way: str) -> int:
+    child = os.fork()
+    if child == 0:
+        if way == "raise":
+            raise ValueError("raised in the child")
+        if way == "exit":
+            sys.exit(3)
+        return 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def run_where() -> int:
+    return os.getpid()
+
+
+def fork_again_and_enqueue(_way: str) -> int:
+    """A forked process has threads of its own, and jobs in them end like any other."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if background(run_where).result(timeout=30) == os.getpid() else 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(task: str, way: str) -> None:
+    after = []
+    hooks.after(lambda _job, result: after.append(result))
+    result = background(globals()[task], way).result(timeout=30)
+    sys.stdout.write(f"{os.getpid() == PID} {result} {after}\n")
+
+
+PID = os.getpid()
+main(*sys.argv[1:])
