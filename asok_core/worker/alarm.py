@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 Order = str
-"""``drain``, ``quiet``, ``loud`` (quiet no more), ``wake`` or ``cancel ID``."""
+"""``drain``, ``quit`` (drain at once), ``quiet``, ``loud`` (quiet no more), ``wake`` or ``cancel ID``."""
 
 
 class Alarm:

@@ -38,17 +38,17 @@ class Running:
     deadline: float
 
 
-def board_file() -> IO[bytes]:
-    """An unnamed file for a board, which processes inherit.
+def shared_file(name: str) -> IO[bytes]:
+    """A file without a path, which processes inherit.
 
     It is in memory where the system can do that, so that a worker needs no folder to write to.
     Raises AsokError when there is neither.
     """
     if hasattr(os, "memfd_create"):
         with suppress(OSError):
-            return os.fdopen(os.memfd_create("asok-board"), "r+b")
+            return os.fdopen(os.memfd_create(f"asok-{name}"), "r+b")
     try:
-        return tempfile.TemporaryFile(prefix="asok-board-")
+        return tempfile.TemporaryFile(prefix=f"asok-{name}-")
     except OSError as error:
         raise AsokError(
             f"a worker needs a temporary file, and none can be made: {error.strerror}; "

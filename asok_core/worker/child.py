@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,10 +13,12 @@ from pathlib import Path
 
 from asok_core.logs import safe_logger
 from asok_core.worker import start
-from asok_core.worker.board import Board, Running, board_file
+from asok_core.worker.board import Board, Running, shared_file
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
+from asok_core.worker.signals import held_back
+from asok_core.worker.stacks import StackFile
 
 logger = safe_logger("asok.worker")
 
@@ -24,15 +27,21 @@ MOST_UNTOLD = 1000
 
 
 class Child:
-    """Starts, orders and outlives one process; its board tells what ran when it died."""
+    """Starts, orders and outlives one process; its board tells what ran when it died.
+
+    The process leads a session and a process group of its own: Ctrl+C in a terminal reaches the
+    supervisor alone, and what the process's tasks start is ended with it, unless they start it in
+    another group.
+    """
 
     def __init__(self, config: WorkerConfig, number: int, presence: Presence) -> None:
         self.number = number
         self.process_id = f"{config.worker}.{number}"
         self._config = config
         self._presence = presence
-        self._file = board_file()
+        self._file = shared_file("board")
         self._board = Board(self._file, config.concurrency)
+        self._stacks = StackFile()
         self._popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self._retiring = False
@@ -52,21 +61,24 @@ class Child:
         self.overruns = {}
         self._untold.clear()
         self._retiring = False
-        board = self._file.fileno()
-        self._popen = subprocess.Popen(
-            [
-                sys.executable,
-                # Tasks' own programs do not inherit this, as they would the variable PYTHONSAFEPATH.
-                "-P",
-                start.__file__,
-                str(board),
-                str(self._config.concurrency),
-                self.process_id,
-                *(str(file) for file in self._presence.files),
-            ],
-            stdin=subprocess.PIPE,
-            pass_fds=(board, *self._presence.files),
-        )
+        board, stacks = self._file.fileno(), self._stacks.fileno()
+        with held_back():
+            self._popen = subprocess.Popen(
+                [
+                    sys.executable,
+                    # Tasks' programs do not inherit this, as they would the variable PYTHONSAFEPATH.
+                    "-P",
+                    start.__file__,
+                    str(board),
+                    str(stacks),
+                    str(self._config.concurrency),
+                    self.process_id,
+                    *(str(file) for file in self._presence.files),
+                ],
+                stdin=subprocess.PIPE,
+                pass_fds=(board, stacks, *self._presence.files),
+                start_new_session=True,
+            )
         assert self._popen.stdin is not None, "asked for above"
         with suppress(BrokenPipeError):  # it died at once: the exit code tells
             send(self._popen.stdin, self._config)
@@ -102,7 +114,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it was started and has not ended."""
-        return self._popen is not None and self._popen.poll() is None
+        return self._popen is not None and self.exit_code() is None
 
     def retire(self, why: str) -> None:
         """Let it finish what it runs, however long that takes, and end; another takes its place."""
@@ -112,13 +124,42 @@ class Child:
             self.order("retire")
 
     def exit_code(self) -> int | None:
-        """The exit code (negative: a signal), or None while it lives."""
-        return self._popen.poll() if self._popen else None
+        """The exit code (negative: a signal), or None while it lives.
+
+        What its tasks started and left is ended before an exit code is returned.
+        """
+        popen = self._popen
+        if popen is None:
+            return None
+        if popen.returncode is not None:
+            return popen.returncode
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13 has no way to look without reaping
+            if popen.poll() is not None:
+                self._kill_group(popen.pid)
+        elif _has_ended(popen.pid):
+            self._kill_group(popen.pid)
+            popen.wait()
+        return popen.returncode
 
     def kill(self) -> None:
-        """End it at once; what it ran is on the board."""
+        """End it at once, with what its tasks started; what it ran is on the board."""
         if self.alive and self._popen is not None:
-            self._popen.kill()
+            self._kill_group(self._popen.pid)
+
+    def write_stacks(self) -> None:
+        """Have it write the stacks of its threads; ``stacks`` returns them a little later."""
+        if self.alive and self._popen is not None:
+            self._popen.send_signal(signal.SIGUSR1)
+
+    def stacks(self) -> str:
+        """Stacks that it has written since the last call, whoever sent it SIGUSR1."""
+        return self._stacks.take()
+
+    @staticmethod
+    def _kill_group(group: int) -> None:
+        # Called while its leader is alive or a zombie, so that the number is nobody else's.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
     def end_overruns(self) -> int:
         """End it if jobs ran past their hard limits: how many."""
@@ -132,11 +173,6 @@ class Child:
             self.overruns = over
             self.kill()
         return len(over)
-
-    def wait(self) -> None:
-        """Wait for its end."""
-        if self._popen is not None:
-            self._popen.wait()
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""
@@ -164,8 +200,14 @@ class Child:
         self._hang_up()
         self._board.close()
         self._file.close()
+        self._stacks.close()
 
     def _hang_up(self) -> None:
         if self._popen is not None and self._popen.stdin is not None:
             with suppress(BrokenPipeError):
                 self._popen.stdin.close()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child process is a zombie, without reaping it."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

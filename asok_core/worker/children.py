@@ -10,6 +10,8 @@ from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
+from asok_core.worker.reaping import reap_orphans
+from asok_core.worker.signals import Requests
 
 logger = safe_logger("asok.worker")
 
@@ -65,6 +67,23 @@ class Children:
                 del self._start_at[child.number]
                 self._start(child)
 
+    def attend(self, requests: Requests) -> None:
+        """Reap orphans, and do what signals ask for beside stopping."""
+        reap_orphans({child.pid for child in self._all if child.alive})
+        if requests.stack:
+            words = "Stack of the supervisor; those of its processes follow"
+            logger.warning(words, exc_text=requests.stack)
+            requests.stack = ""
+            for child in self._all:
+                child.write_stacks()
+        if requests.unknown:
+            requests.unknown = 0
+            logger.warning("Ignored SIGUSR2: a worker has no use for it")
+        for child in self._all:
+            # A process may have been sent SIGUSR1 by anybody.
+            if stacks := child.stacks():
+                logger.warning("Stacks of %s", _description(child), exc_text=stacks)
+
     def end_overruns(self) -> None:
         """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
         for child in self._all:
@@ -93,6 +112,13 @@ class Children:
             wait = min(0.1 * 2 ** min(deaths, 7), LONGEST_WAIT) if deaths > 1 else 0.0
         self._unrecovered.add(child.number)
         self._start_at[child.number] = time.monotonic() + wait
+
+
+def _description(child: Child) -> str:
+    now = time.monotonic()
+    jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in child.running()]
+    running = ", ".join(jobs) or "no job"
+    return f"process {child.process_id} (pid {child.pid}), which runs {running}"
 
 
 def _exit_words(code: int) -> str:

@@ -14,10 +14,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from types import FrameType
+from functools import partial
 from typing import IO
 
-from asok_core import streams
+from asok_core import forks, streams
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -36,6 +36,8 @@ from asok_core.worker.execution import Execution
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.notices import Notices
 from asok_core.worker.presence import keep_from_tasks
+from asok_core.worker.signals import STOP, handle, keep_from_forks
+from asok_core.worker.stacks import write_stacks_to
 from asok_core.worker.threads import end_broken
 
 logger = safe_logger("asok.worker")
@@ -47,7 +49,7 @@ SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 class Process:
     """Turns the dispatcher until it is drained, through outages of Redis."""
 
-    def __init__(self, config: WorkerConfig, process: str, board: Board, control: int) -> None:
+    def __init__(self, config: WorkerConfig, process: str, board: Board, alarm: Alarm) -> None:
         settings = config.settings
         keys = Keys(settings.namespace)
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
@@ -55,7 +57,7 @@ class Process:
         self._outage: float | None = None
         self._refused = False
         self._backoff = SHORTEST_BACKOFF
-        self._alarm = Alarm(control)
+        self._alarm = alarm
         self._consumer = Consumer(
             endpoint,
             keys,
@@ -84,17 +86,12 @@ class Process:
             return self._run()
 
     def _run(self) -> int:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the supervisor, who orders
-        signal.signal(signal.SIGTERM, self._ordered_by_signal)
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
         while dispatcher.open:
             self._persist(dispatcher.turn)
         self._drain()
         return 0
-
-    def _ordered_by_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._alarm.order("drain")
 
     def _persist(self, step: Callable[[], None]) -> None:
         """Do a step; when Redis is away or refuses, log each of these once and wait with backoff.
@@ -131,6 +128,8 @@ class Process:
         while not dispatcher.idle and time.monotonic() < deadline:
             if (dispatcher.draining or dispatcher.closing) and deadline == math.inf:
                 deadline = time.monotonic() + self._grace
+            if dispatcher.quitting:
+                break
             try:
                 dispatcher.turn(deadline - time.monotonic())
             except (Unreachable, Refused):
@@ -140,9 +139,9 @@ class Process:
         names = dispatcher.give_back_running()
         if names:
             logger.warning(
-                "Returned %d jobs that still ran after %g s: %s",
+                "Returned %d jobs that still ran%s: %s",
                 len(names),
-                self._grace,
+                "" if dispatcher.quitting else f" after {self._grace:g} s",
                 ", ".join(sorted(set(names))),
             )
         try:
@@ -152,11 +151,13 @@ class Process:
 
 
 def main() -> int:
-    """Entry of a child: ``start.py BOARD_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    """Entry of a child: ``start.py BOARD_FD STACKS_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     # A task's print() must not fail because nobody reads the worker's output.
     streams.prepare(drop_output=True)
-    board_file, slots, process = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    keep_from_tasks([int(each) for each in sys.argv[4:]])
+    supervisor = os.getppid()
+    board_file, stacks, slots, process = (*map(int, sys.argv[1:4]), sys.argv[4])
+    presence = [int(each) for each in sys.argv[5:]]
+    keep_from_tasks([stacks, *presence])
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
@@ -165,14 +166,22 @@ def main() -> int:
     _import_what_tasks_may_use()
     if add_application_folder() is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
-    with os.fdopen(board_file, "r+b", closefd=False) as file:
+    with os.fdopen(board_file, "r+b") as file:
         board = Board(file, slots)
+    alarm = Alarm(control)
+    # Before there is a thread: signals are blocked until then, and threads would inherit that.
+    _handle_signals(alarm, stacks)
+    for descriptor in (control, stacks, *presence):
+        forks.after_fork(partial(os.close, descriptor))
     try:
-        code = Process(config, process, board, control).run()
+        code = Process(config, process, board, alarm).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error)
     end_logging()
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
+    if os.getppid() != supervisor:
+        # It is gone, and with it whoever would end what the tasks have started.
+        os.killpg(0, signal.SIGKILL)
     # Threads that still run belong to jobs that were returned: nothing may wait for them.
     os._exit(code)
 
@@ -183,6 +192,18 @@ def _import_what_tasks_may_use() -> None:
     import dotenv  # noqa: F401
 
     load_converter()
+
+
+def _handle_signals(alarm: Alarm, stacks: int) -> None:
+    write_stacks_to(stacks)
+    handle(
+        {
+            **dict.fromkeys(STOP, lambda: alarm.order("drain")),
+            signal.SIGQUIT: lambda: alarm.order("quit"),
+            signal.SIGUSR2: lambda: None,
+        }
+    )
+    keep_from_forks()
 
 
 def send(pipe: IO[bytes], config: WorkerConfig) -> None:

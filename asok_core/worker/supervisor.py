@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import FrameType
 
 from asok_core import __version__
 from asok_core.backends.redis.connection import Endpoint
@@ -34,6 +32,7 @@ from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
+from asok_core.worker.signals import Requests
 
 logger = safe_logger("asok.worker")
 
@@ -81,27 +80,25 @@ class Supervisor:
         self._renewal = Renewal(self._keys, config.worker)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
+        self._requests = Requests(self._alarm.ring)
         self._presence = Presence(config.worker)
         self._recovery = Recovery(config, self._registry, self._presence.place)
         self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
-        self._stops = 0
         self._started_at: float | None = None
         self._outage: float | None = None
         self._refused: set[str] = set()
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT; a second one leaves at once."""
+        """Work until a signal or an order says to stop: see ``Requests`` and README."""
         # Whoever reads standard error may have stopped reading: that must not cost the lease.
         with written_elsewhere():
             return self._run()
 
     def _run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: self._alarm.ring())
+        self._requests.listen()
         self._wait_for_redis()
-        if not self._stops:
+        if not self._requests.stop:
             self._children.start()
             config = self._config
             logger.info(
@@ -113,15 +110,11 @@ class Supervisor:
                 config.settings.masked_redis_url,
             )
             notify(READY)
-        while not self._stops:
+        while not self._requests.stop:
             self._round()
             self._alarm.sleep(self._next_timer(), self._wakes.files())
         self._shut_down()
         return 0
-
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stops += 1
-        self._alarm.ring()
 
     # One round
 
@@ -129,6 +122,7 @@ class Supervisor:
         for order in self._wakes.read():
             self._hear(order)
         self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
+        self._children.attend(self._requests)
         self._every("look", LOOK, self._children.end_overruns)
         self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
@@ -185,7 +179,8 @@ class Supervisor:
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
-        while not self._stops and not self._try(self._beat):
+        while not self._requests.stop and not self._try(self._beat):
+            self._children.attend(self._requests)
             self._alarm.sleep(backoff, ())
             backoff = min(backoff * 2, 5.0)
 
@@ -211,6 +206,7 @@ class Supervisor:
                 "running": sum(len(child.running()) for child in self._children),
                 "rss": sum(size for size in memory if size),
                 "quiet": int(self._children.quiet),
+                "stopping": int(bool(self._requests.stop)),
             },
             place=self._presence.place,
         )
@@ -229,9 +225,7 @@ class Supervisor:
 
     def _obey(self, wanted: str) -> None:
         if wanted == "stop":
-            if not self._stops:
-                logger.info("Ordered to stop through Redis")
-                self._stops = 1
+            self._requests.stop = self._requests.stop or "an order through Redis"
         elif (wanted == "quiet") != self._children.quiet:
             self._children.quiet = quiet = wanted == "quiet"
             logger.info("Ordered to %s through Redis", "be quiet" if quiet else "go on")
@@ -299,20 +293,29 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         """Drain the children, recover what they could not return, give up the lease last."""
+        requests, grace = self._requests, self._config.settings.worker_shutdown_timeout
+        how = "at once" if requests.at_once else f"within {grace:g} s"
+        logger.info("Worker %s stops %s (%s)", self._config.worker, how, requests.stop)
         notify(STOPPING)
         self._children.order("drain")
-        deadline = time.monotonic() + self._config.settings.worker_shutdown_timeout + MARGIN
+        deadline = time.monotonic() + grace + MARGIN
+        # From here on a death of this worker is no fault of a job, and others must know that.
+        self._timers["beat"] = 0.0
         while any(child.alive for child in self._children):
+            if requests.at_once or time.monotonic() > deadline:
+                for child in self._children:
+                    child.kill()
             self._every("beat", self._beat_every, self._beat)
             for child in self._children:
                 child.tell()
-            if self._stops > 1 or time.monotonic() > deadline:
-                for child in self._children:
-                    child.kill()
+            self._children.attend(self._requests)
             self._alarm.sleep(0.5, ())
+        deadline = time.monotonic() + MARGIN
         for child in self._children:
-            child.wait()
-            self._try(partial(self._recovery.rest_of, child))
+            # Not a timeout for each of many processes: whoever stops this worker waits.
+            done = self._try(partial(self._recovery.rest_of, child))
+            if not done and time.monotonic() > deadline:
+                break
         lists = [self._keys.active(*each) for each in self._active_lists()]
         self._try(lambda: _ignore(self._registry.leave(self._config.worker, lists)))
         for child in self._children:

@@ -215,7 +215,7 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
-    worker.says("Ordered to stop")
+    worker.says("(an order through Redis)")
     beats: set[bytes] = set()
 
     def beaten_on() -> bool:

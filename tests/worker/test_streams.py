@@ -17,7 +17,7 @@ from types import MappingProxyType
 import pytest
 
 from asok_core.errors import AsokError
-from asok_core.worker.board import Board, board_file
+from asok_core.worker.board import Board, shared_file
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment
 from tests.worker.conftest import Desk
@@ -165,7 +165,7 @@ def test_a_worker_writes_to_no_file(desk: Desk) -> None:
 
 class TestBoardFile:
     def test_it_is_shared_memory(self) -> None:
-        with board_file() as file:
+        with shared_file("board") as file:
             one, other = Board(file, 2), Board(file, 2)
             one.begin(1, "job", 1.0)
             assert [each.job_id for each in other.running()] == ["job"]
@@ -185,4 +185,4 @@ class TestBoardFile:
         monkeypatch.delattr(os, "memfd_create", raising=False)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
         with pytest.raises(AsokError, match=r"No such file or directory; set TMPDIR to a folder"):
-            board_file()
+            shared_file("board")

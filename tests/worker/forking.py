@@ -1,0 +1,165 @@
+"""Tasks of the tests that fork processes and start programs."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from asok_core import hooks
+from asok_core.job import Job
+from tests.worker.jobs import hold, sleep_in_c, tell
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def sleep_long() -> None:
+    time.sleep(600)
+
+
+def end_in_its_own_way(way: str) -> int:
+    """What a forked child does that does not call ``os._exit``."""
+    tell(f"child {os.getpid()}")
+    if way == "exit":
+        sys.exit(3)
+    if way == "exit with words":
+        sys.exit("the words of the child")
+    if way == "raise":
+        raise ValueError("raised in the child")
+    return 0
+
+
+def fork_and_wait(way: str) -> int:
+    """Fork, and return the exit code of the child."""
+    child = os.fork()
+    if child == 0:
+        return end_in_its_own_way(way)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+async def fork_and_wait_in_a_coroutine(way: str) -> int:
+    await asyncio.sleep(0)
+    child = os.fork()
+    if child == 0:
+        return end_in_its_own_way(way)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222
+    # Whether the loop still hears of what its threads have done, through a file that both shared.
+    return await asyncio.to_thread(square, code)
+
+
+def fork_and_go_on() -> None:
+    """Fork; neither parent nor child waits for the other."""
+    if os.fork() == 0:
+        tell(f"child {os.getpid()}")
+
+
+def fork_in_a_hook() -> None:
+    tell(f"task in {os.getpid()}")
+
+
+@hooks.before
+def _fork(job: Job) -> None:
+    if job.function == "fork_in_a_hook":
+        child = os.fork()
+        if child:
+            tell(f"exit code {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}")
+
+
+def leave_a_child_and_hold(word: str) -> None:
+    """Leave a forked child that lives in a session of its own."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    tell(f"child {child}")
+    hold(word)
+
+
+def use_pool(method: str) -> list[int]:
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        return pool.map(square, range(4))
+
+
+def use_executor(method: str) -> list[int]:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        return list(executor.map(square, range(4)))
+
+
+def terminate_a_process(method: str) -> int | None:
+    """The exit code of a process of multiprocessing that SIGTERM ended."""
+    multiprocessing.set_start_method(method, force=True)
+    process = multiprocessing.Process(target=sleep_long)
+    process.start()
+    process.terminate()
+    process.join()
+    return process.exitcode
+
+
+def end_a_program_by(number: int) -> int:
+    """Send a signal to a program: its exit code."""
+    program = subprocess.Popen(["sleep", "600"])
+    program.send_signal(number)
+    return program.wait()
+
+
+def dispositions(how: str) -> dict[str, str]:
+    """The signals that a program finds blocked, ignored and caught, as masks."""
+    text = _status_of_a_fork() if how == "fork" else _status_of_a_program()
+    pairs = (line.split(":\t") for line in text.splitlines())
+    return {name: value for name, value in pairs if name in ("SigBlk", "SigIgn", "SigCgt")}
+
+
+def _status_of_a_program() -> str:
+    return subprocess.check_output(["cat", "/proc/self/status"], text=True)
+
+
+def _status_of_a_fork() -> str:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with open("/proc/self/status", "rb") as file:  # noqa: PTH123
+            os.write(write, file.read())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def start_programs(count: int = 3, *, own_session: bool = False) -> None:
+    """Start programs that outlive the job, and tell their process ids."""
+    for _ in range(count):
+        program = subprocess.Popen(["sleep", "600"], start_new_session=own_session)
+        tell(f"program {program.pid}")
+
+
+def start_programs_and_hold(word: str) -> None:
+    start_programs()
+    hold(word)
+
+
+def start_programs_and_sleep_in_c(word: str) -> None:
+    start_programs()
+    sleep_in_c(word)
+
+
+def start_programs_and_die() -> None:
+    start_programs()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_an_orphan(code: int) -> None:
+    """Let a program outlive its parent, and end after that."""
+    script = f"(sleep 0.1; exit {code}) & echo $!"
+    told = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    tell(f"orphan {told.stdout.strip()}")
