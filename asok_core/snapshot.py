@@ -129,6 +129,8 @@ class WorkerInfo:
     rss: int | None = None
     """Resident memory of all its processes, bytes."""
     quiet: bool = False
+    stopping: bool = False
+    """Whether it finishes what it runs, and then exits."""
     wanted: str = ""
     """What an operator told it to do and it has not done yet: ``quiet``, ``stop`` or nothing."""
     jobs: tuple[RunningJob, ...] = ()

@@ -221,6 +221,8 @@ def _alive(snapshot: Snapshot, worker: WorkerInfo) -> bool:
 def _state(snapshot: Snapshot, worker: WorkerInfo) -> str:
     if not _alive(snapshot, worker):
         return "lost"
+    if worker.stopping:
+        return "stopping"
     return "quiet" if worker.quiet else "ok"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from typing import TypeVar
 
 from asok_core.config import Settings
 from asok_core.inspector import on_redis
-from asok_core.setting import QUEUES, SIZE, Kind, parse_option, whole_number
+from asok_core.setting import DURATION, QUEUES, SIZE, Kind, parse_option, whole_number
 
 T = TypeVar("T")
 
@@ -24,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-p", "--processes", metavar="N", help="processes, over ASOK_WORKER_PROCESSES"
+    )
+    parser.add_argument(
+        "--stop-timeout",
+        metavar="DURATION",
+        help="how long a stop waits for running jobs (overrides ASOK_WORKER_SHUTDOWN_TIMEOUT)",
     )
     parser.add_argument("--max-jobs", metavar="N", help="replace a process after N jobs")
     parser.add_argument(
@@ -47,6 +53,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run a worker. Returns 0 once it has stopped as asked."""
     settings = on_redis(settings, args.url)
     settings.require_secret_key()
+    stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)
+    if stop_timeout is not None:
+        settings = replace(settings, worker_shutdown_timeout=stop_timeout)
     from asok_core.logs import flush
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging

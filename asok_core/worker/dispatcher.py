@@ -73,6 +73,7 @@ class Dispatcher:
         self._done = 0
         self.quiet = False
         self.draining = False
+        self.quitting = False
         self.retiring = False
 
     @property
@@ -117,6 +118,9 @@ class Dispatcher:
             self._admit(self._waiters.disarm(self._consumer.link))
             if self._ledger:
                 patience = 0.0
+        if not self.open and self.idle:
+            # The last outcome is settled: nothing is left that would end the sleep.
+            return
         self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
 
     def reconcile(self) -> None:
@@ -171,8 +175,9 @@ class Dispatcher:
     def obey(self) -> None:
         """Do what the supervisor has ordered meanwhile."""
         for order in self._alarm.orders():
-            if order == "drain":
+            if order in ("drain", "quit"):
                 self.draining = True
+                self.quitting = self.quitting or order == "quit"
             elif order == "retire":
                 self.retiring = True
             elif order in ("quiet", "loud"):

@@ -112,6 +112,7 @@ class Conservation(RuleBasedStateMachine):
         self.uniques: dict[str, str] = {}
         self.counters: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
+        self.stopping: set[str] = set()
         self.forgotten: set[str] = set()
         self.operations: list[str] = []
         self.number = 0
@@ -279,6 +280,12 @@ class Conservation(RuleBasedStateMachine):
         assert self._beat(worker) == whole
         self._moved("expiry", 0)
 
+    @rule(worker=st.sampled_from(["one", "two"]))
+    def a_worker_begins_to_stop(self, worker: str) -> None:
+        self.stopping.add(worker)
+        self._beat(worker)
+        self._moved("expiry", 0)
+
     @rule()
     def recover_workers_whose_lease_ran_out(self) -> None:
         """Their processes live on and believe to hold what they held."""
@@ -292,7 +299,8 @@ class Conservation(RuleBasedStateMachine):
                 charged |= {
                     job_id
                     for job_id, record in on.items()
-                    if record.get(b"status") == b"running"
+                    if worker not in self.stopping
+                    and record.get(b"status") == b"running"
                     and record.get(b"worker") in (None, process.encode())
                 }
                 total = self.registry.recover(process, queue, guard=worker, by=by)
@@ -300,6 +308,7 @@ class Conservation(RuleBasedStateMachine):
                 moved += total.returned + total.dead
             keys = [Keys().active(process, queue) for process, queue in lists]
             assert self.registry.leave(worker, keys, only_if_expired=True)
+            self.stopping.discard(worker)
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
         self._charge(charged, guilty)
         self._moved("recover", moved)
@@ -524,7 +533,12 @@ class Conservation(RuleBasedStateMachine):
 
     def _beat(self, worker: str) -> bool:
         processes = sum(process.startswith(f"{worker}.") for process in PROCESSES)
-        fields: dict[str, Arg] = {"queues": ",".join(QUEUES), "processes": processes}
+        stopping = int(worker in self.stopping)
+        fields: dict[str, Arg] = {
+            "queues": ",".join(QUEUES),
+            "processes": processes,
+            "stopping": stopping,
+        }
         return self.registry.beat(worker, QUEUES, fields).whole
 
     def _go_round(self) -> None:

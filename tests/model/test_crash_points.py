@@ -36,6 +36,7 @@ from asok_core.errors import Unreachable, UsageError
 from asok_core.job import Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.notices import Notices
@@ -198,7 +199,7 @@ def test_a_process_at_work(bench: Bench) -> None:
         config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
         read, write = os.pipe()
         with tempfile.TemporaryFile() as file:
-            process = Process(config, "w.1", Board(file, 2), read)
+            process = Process(config, "w.1", Board(file, 2), Alarm(read))
             ended = threading.Thread(target=_end_when_done, args=(bench, cutter, late, write))
             ended.start()
             process._persist(process._dispatcher.reconcile)
@@ -402,7 +403,8 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
     told_with_every_cut(bench, prepare, story)
 
 
-def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
+@pytest.mark.parametrize(("stopping", "crashes"), [(0, b"1"), (1, None)], ids=["", "stopping"])
+def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: bytes | None) -> None:
     jobs = bench.jobs(4)
     dead, beside, queues = "dead-1-abcd", "beside-2-abcd", ("high", "default")
 
@@ -410,7 +412,7 @@ def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
         bench.client.zadd("asok:workers", dict.fromkeys((dead, beside), (time.time() + 600) * 1000))
         bench.client.sadd("asok:place:here", dead, beside)
         bench.client.expire("asok:place:here", 60)
-        said = {"queues": ",".join(queues), "processes": 2}
+        said = {"queues": ",".join(queues), "processes": 2, "stopping": stopping}
         bench.client.hset(f"asok:worker:{dead}", mapping=said)
         for at, job in enumerate(jobs):
             active = f"asok:active:{dead}.{at % 2 + 1}:default"
@@ -427,7 +429,8 @@ def test_a_worker_that_is_proved_dead(bench: Bench) -> None:
         assert {place: sorted(ids) for place, ids in bench.places().items()} == {
             "queue": [job.id for job in jobs]
         }
-        assert bench.client.mget(*(f"asok:crashes:{job.id}" for job in jobs)) == [b"1"] + [None] * 3
+        charged = bench.client.mget(*(f"asok:crashes:{job.id}" for job in jobs))
+        assert charged == [crashes, None, None, None]
         assert bench.client.zrange("asok:workers", 0, -1) == [beside.encode()]
         assert not bench.client.exists(f"asok:worker:{dead}")
         assert bench.counters() == {}

@@ -141,8 +141,10 @@ def test_a_worker_past_its_lease_consumes_nothing(
 ) -> None:
     work(redis_client, "lost", "default", lease=-5)
     work(redis_client, "quiet", "default", quiet=1)
+    work(redis_client, "stopping", "default", stopping=1)
     snapshot = reader.snapshot()
-    assert len(snapshot.workers) == 2
+    assert len(snapshot.workers) == 3
+    assert [worker.id for worker in snapshot.workers if worker.stopping] == ["stopping"]
     assert next(q for q in snapshot.queues if q.name == "default").consumers == 0
 
 

@@ -15,6 +15,8 @@ from tests.worker.conftest import Desk, RunWorker
         (("-c", "many"), "--concurrency is 'many'. Allowed: a whole number"),
         (("--processes", "-1"), "--processes is '-1'. Allowed: a whole number"),
         (("--queues", " , "), "--queues is"),
+        (("--stop-timeout", "soon"), "--stop-timeout is 'soon'. Allowed: a length of time"),
+        (("--stop-timeout", "-1s"), "--stop-timeout"),
         (("--max-jobs", "0"), "--max-jobs is '0'. Allowed: a whole number"),
         (("--max-memory", "much"), "--max-memory is 'much'. Allowed: a size"),
         (("--log-level", "loud"), "loud"),

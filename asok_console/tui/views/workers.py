@@ -98,7 +98,7 @@ def _up(line: Line, now: float) -> Cell:
 def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     if stale(worker, now):
         return "⚠ silent", "bad"
-    if worker.wanted == "stop":
+    if worker.stopping or worker.wanted == "stop":
         return "■ stopping", "warn"
     if worker.quiet:
         return "❙❙ quiet", "warn"
@@ -171,7 +171,7 @@ class WorkersView(View):
             return None
         worker = line.worker
         held = worker.quiet or worker.wanted == "quiet"
-        if worker.wanted == "stop" or (action.name == "quiet" and held):
+        if worker.stopping or worker.wanted == "stop" or (action.name == "quiet" and held):
             return None
         if action.name == "unquiet" and not held:
             return None

@@ -27,6 +27,7 @@ WORKER_FIELDS = (
     "running",
     "rss",
     "quiet",
+    "stopping",
     "wanted",
 )
 RECORD_FIELDS = tuple(
@@ -157,6 +158,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         running=count(fields.get("running")),
         rss=whole(fields.get("rss")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
+        stopping=fields.get("stopping") == b"1",
         wanted=text(fields.get("wanted"))[:20],
     )
 

@@ -3,7 +3,8 @@
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), crash limit, dlq_max,
 --   then each, newest first: envelope, id, charge (0/1: its process died while running it), letter,
---   function, unique, error
+--   function, unique, error. A guard whose hash says `stopping` was killed by whoever stopped it, and
+--   none of its jobs is charged.
 -- Reply: { refused (1: the one lease is alive, or the other is not), returned, dead, dropped dead letters,
 --   numbers of the dead, from 1 }
 local ns, process, queue, guard = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -18,6 +19,7 @@ local function leased(worker)
 end
 -- When the clock is set forward all leases run out at once: who has none itself may not judge others.
 if guard ~= '' and (leased(guard) or not leased(ARGV[5])) then return { 1, 0, 0, 0, {} } end
+local stopping = guard ~= '' and redis.pcall('HGET', ns .. ':worker:' .. guard, 'stopping') == '1'
 local active, returned, dead, dropped = active_key(ns, process, queue), 0, {}, 0
 
 local function crashes_of(id)
@@ -35,7 +37,7 @@ end
 for i = 8, #ARGV, 7 do
   local envelope, id, charge, letter, task, unique = unpack(ARGV, i, i + 5)
   if redis.call('LPOS', active, envelope) then
-    local crashes = charge == '1' and id ~= '' and crashes_of(id) + 1 or 0
+    local crashes = charge == '1' and not stopping and id ~= '' and crashes_of(id) + 1 or 0
     local over = crashes >= limit and push_dead(ns, letter, dlq_max)
     if over then
       redis.call('LREM', active, 1, envelope)

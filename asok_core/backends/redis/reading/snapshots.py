@@ -252,7 +252,8 @@ class SnapshotTaker:
                 active[each.queue] = active.get(each.queue, 0) + each.length
         consumers: dict[str, int] = {}
         for worker in workers:
-            if not worker.quiet and (worker.lease_until or 0) > first.now:
+            claims = not (worker.quiet or worker.stopping)
+            if claims and (worker.lease_until or 0) > first.now:
                 for queue in worker.queues:
                     consumers[queue] = consumers.get(queue, 0) + 1
         known, self._known = self._known, {}
