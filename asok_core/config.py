@@ -126,7 +126,7 @@ class Settings:
         "ASOK_DLQ_MAX",
         whole_number(1, 100_000_000),
         default="100000",
-        description="How many dead letters are kept; the oldest go first",
+        description="Dead jobs beyond which each job that fails drops the oldest one that failed",
     )
     dlq_max_age: float | None = setting(
         "ASOK_DLQ_MAX_AGE",

@@ -48,7 +48,15 @@ class UnsignedEnvelope(EnvelopeError):
 
 
 class TaskNotFound(AsokError):
-    """The module or function named by a job cannot be imported here."""
+    """There is no module or no function of the name that a job gives."""
+
+
+class InvalidTaskName(TaskNotFound):
+    """No worker has a task of the name that a job gives: it cannot name one."""
+
+
+class TaskImportFailed(AsokError):
+    """The module of a task is there, and raised an error while it was imported: its ``__cause__``."""
 
 
 class PayloadTooLarge(AsokError, ValueError):

@@ -52,7 +52,8 @@ class Job:
     Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
     converted back by their annotations before the task is called. ``retry_count`` is the number of
     retries spent so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
-    ``extra`` holds every key that we do not know, so that none is lost.
+    ``postponements`` counts how often a worker could not run it and was to blame for that, None for
+    never. ``extra`` holds every key that we do not know, so that none is lost.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Job:
     unique: str | None = None
     request: Mapping[str, Any] | None = None
     typed: tuple[str, ...] = ()
+    postponements: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     delay: float | None = None
     """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the
@@ -104,11 +106,15 @@ class Job:
 
     def retried(self) -> Job:
         """The same job with one more retry spent."""
-        return replace(self, retry_count=self.retry_count + 1)
+        return replace(self, retry_count=self.retry_count + 1, postponements=None)
+
+    def postponed(self) -> Job:
+        """The same job with one more postponement, which costs no retry."""
+        return replace(self, postponements=(self.postponements or 0) + 1)
 
     def renewed(self) -> Job:
         """The same job with all its retries back, as a requeue puts it."""
-        return replace(self, retry_count=0, due_at=None)
+        return replace(self, retry_count=0, due_at=None, postponements=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ _STANDING = (
     *("queue", "retries", "retry_count", "backoff"),
 )
 _KINDS = {(str, str, str, list, dict, str, int, int, backoff) for backoff in (int, float)}
-_OPTIONAL = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
+_OPTIONAL = (
+    "enqueued_at",
+    "due_at",
+    "timeout",
+    "hard_timeout",
+    "unique",
+    "request",
+    "postponements",
+)
 _KNOWN = frozenset((*_STANDING, *_OPTIONAL, "typed"))
 
 # Made once: json.dumps and json.loads make theirs for each call that names an option. Keys are not
@@ -50,6 +58,7 @@ def _plain(job: Job) -> bool:
         and job.unique is None
         and job.request is None
         and not job.typed
+        and job.postponements is None
         and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
         and type(job.enqueued_at) is float
         and not job.extra
@@ -110,6 +119,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
     if not 0 < len(job_id.encode()) <= LONGEST_ID:
         raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
     unique, request = fields.get("unique"), fields.get("request")
+    postponements = fields.get("postponements")
     return Job(
         job_id,
         module,
@@ -127,6 +137,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
         unique if isinstance(unique, str) and is_text(unique) else None,
         request if isinstance(request, dict) else None,
         _typed(fields["typed"]) if "typed" in fields else (),
+        postponements if type(postponements) is int and 0 < postponements <= MAX_RETRIES else None,
         {} if _KNOWN.issuperset(fields) else _extra(fields),
     )
 

@@ -206,7 +206,7 @@ class Page(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One run of a job that is over. ``verb`` is how: complete, retry, fail, cancel or return."""
+    """One run of a job that is over. ``verb`` is how: see ``settle.lua``."""
 
     started_at: float | None
     seconds: float | None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from asok_core.errors import TaskNotFound
+from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.import_path import about_hidden
 from asok_core.job import task_name
 
@@ -118,27 +119,35 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
     """Import the task that a job names. An object made by ``@task`` yields its function.
 
     Raises:
-        TaskNotFound: The module does not import, or holds no such function. The message says which.
+        TaskNotFound: There is no such module or no such function. The message says which.
+        InvalidTaskName: Neither of them can ever be a task.
+        TaskImportFailed: The module raised an error while it was imported. The next attempt imports
+            it again.
     """
     if function.startswith("__") or not function.isidentifier():
-        raise TaskNotFound(f"{function!r} in module {module!r} cannot name a task")
-    if not module or module.startswith("."):
-        raise TaskNotFound(f"{module!r} cannot name a module")
+        raise InvalidTaskName(f"{function!r} in module {module!r} cannot name a task")
+    if not module or module.startswith(".") or not module.isprintable():
+        raise InvalidTaskName(f"{module!r} cannot name a module")
     try:
         # Not import_module: of a module that is there already this is ten times faster.
         __import__(module)
-        home = sys.modules[module]
+        found = getattr(sys.modules[module], function, None)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         # A module that calls sys.exit() while it is imported must not take the worker along.
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise TaskNotFound(
-            f"module {module!r} cannot be imported: {reason}{about_hidden(module)}"
-        ) from error
-    found = getattr(home, function, None)
+        raise _import_error(module, error) from error
     if found is None:
         raise TaskNotFound(f"module {module!r} has no function {function!r}{about_hidden(module)}")
     if not callable(found):
         raise TaskNotFound(f"{module}.{function} is a {type(found).__name__}, not a function")
     return function_of(found)
+
+
+def _import_error(module: str, error: BaseException) -> TaskNotFound | TaskImportFailed:
+    """Whether the module itself is missing, or there is trouble inside it."""
+    if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+        # A file that is written right now must be seen at the next attempt.
+        importlib.invalidate_caches()
+        return TaskNotFound(f"module {module!r} cannot be imported: {error}{about_hidden(module)}")
+    return TaskImportFailed(f"module {module!r} cannot be imported")

@@ -177,8 +177,12 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     return Payload(raw, job, trust, None, _envelope(text, signature), **letter, text=text)
 
 
-def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> bytes:
+def bury(
+    raw: bytes, *, failed_at: float, error: str, traceback: str = "", rejected: bool = False
+) -> bytes:
     """The dead letter of an envelope: job text and signature as they were, and why it failed.
+
+    ``rejected`` is for a job that never began. It stays when the dead-letter queue is full.
 
     Bytes that are no envelope are kept whole under ``raw`` (``raw64`` where they are not UTF-8), so
     that nothing an operator may need is lost.
@@ -197,6 +201,9 @@ def bury(raw: bytes, *, failed_at: float, error: str, traceback: str = "") -> by
         except UnicodeDecodeError:
             letter = {"v": VERSION, "raw64": base64.b64encode(raw).decode()}
     letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
+    if rejected:
+        # Last: push_dead in places.lua knows it by the end of the text.
+        letter["rejected"] = True
     return json.dumps(letter).encode()
 
 

@@ -66,6 +66,10 @@ class Dispatcher:
         self._held: dict[int, Held] = {}
         self._ledger = Ledger(consumer, execution, board)
         self._suspects = Suspects()
+        self.breaker = execution.breaker
+        self.breaker.on_change = alarm.ring
+        self._breaker_changes = 0
+        self._reason = ""
         self._last_chance = max(1, config.settings.crash_limit - 1)
         self._estranged = False
         self._wake_at = 0
@@ -83,6 +87,11 @@ class Dispatcher:
         return not (self.draining or self.retiring or done)
 
     @property
+    def worn(self) -> bool:
+        """Whether a new process should take its place: it cannot run jobs, and holds none."""
+        return self.breaker.renewable and self.idle
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is in hand: no job, no outcome to settle, no hook that is called."""
         return not (self._held or self._ledger or self._threads.finished or self._threads.closing)
@@ -97,10 +106,11 @@ class Dispatcher:
         self._threads.check()
         self._notices.look()
         self._collect()
+        self._heed_breaker()
         self._waiters.check()
         if time.monotonic() >= self._reconcile_at:
             self.reconcile()
-        claiming = self.open and not self.quiet
+        claiming = self._claiming
         slots = self._room() if claiming else 0
         if self._ledger or self._to_note() or (slots > 0 and not self._waiters.whole):
             turn = self._trip(slots)
@@ -197,8 +207,14 @@ class Dispatcher:
     def _free(self) -> int:
         return self._concurrency - len(self._held) + len(self._suspects) - self._threads.late
 
+    @property
+    def _claiming(self) -> bool:
+        return self.open and not self.quiet and self.breaker.may_claim
+
     def _room(self) -> int:
         room = self._free() + self._prefetch.size
+        if not self.breaker.closed:
+            room = min(1, self._free())
         if self._max_jobs is not None:
             room = min(room, self._max_jobs - self._done - len(self._held))
         return room
@@ -207,6 +223,7 @@ class Dispatcher:
         """Let claimed jobs begin. Returns whether some have to wait, in whose place others may run."""
         if not batch:
             return False
+        self.breaker.claimed()
         self._claimed_at = time.monotonic()
         if turn.suspects:
             ids = [peek(held.claim.envelope).id for held in batch]
@@ -252,6 +269,21 @@ class Dispatcher:
         waiting = len(self._suspects)
         return self._ledger.suspect or sum(each.suspect for each in self._held.values()) > waiting
 
+    def _heed_breaker(self) -> None:
+        """Where the breaker has opened, return what has not begun; say in the log what changed."""
+        breaker = self.breaker
+        if breaker.changes == self._breaker_changes:
+            return
+        self._breaker_changes = breaker.changes
+        if not breaker.closed:
+            self._prefetch.stalled()
+            self.give_back_waiting()
+        if breaker.reason and not self._reason:
+            logger.error("Process stopped claiming jobs", extra={"error": breaker.reason})
+        elif self._reason and not breaker.reason:
+            logger.info("Process claims jobs again")
+        self._reason = breaker.reason
+
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER
         return [
@@ -279,7 +311,9 @@ class Dispatcher:
         asking: Sequence[Held] = (),
         meanwhile: Callable[[], object] | None = None,
     ) -> Turn:
-        turn = self._ledger.trip(slots, self._to_note(), asking, meanwhile)
+        breaker = self.breaker
+        probe = 0 if breaker.closed else breaker.probe
+        turn = self._ledger.trip(slots, self._to_note(), asking, meanwhile, probe=probe)
         self._threads.runs_until = self._ledger.leased_until
         if turn.notices:
             self._notices.exist()
@@ -292,7 +326,7 @@ class Dispatcher:
         claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
         asking = [Held(claim) for claim in claims]
         rejected: dict[int, Outcome] = {}
-        claiming = self.open and not self.quiet
+        claiming = self._claiming
         if not claiming:
             for held in reversed(asking):
                 self._ledger.add(held, self._execution.give_back(held))
@@ -310,7 +344,7 @@ class Dispatcher:
         for held in admitted:
             if id(held) in rejected:
                 self._ledger.add(held, rejected[id(held)])
-                self._execution.log_rejected(held)
+                self._execution.log_rejected(held, rejected[id(held)])
         sound = [held for held in admitted if id(held) not in rejected]
         self._begin([*sound, *map(Held, turn.claims)], turn)
         if wait_on:
@@ -319,6 +353,9 @@ class Dispatcher:
     def _arm(self, slots: int, turn: Turn) -> None:
         """Wait for jobs where there was room for more than came, and there still is."""
         if slots > 0 and not turn.claims and self._free() > 0 and turn.lease_left > 0:
+            if not self.breaker.may_wait:
+                self.breaker.found_nothing()
+                return
             closed = turn.paused | set(turn.broken)
             self._waiters.arm(q for q in self._consumer.queues if q not in closed)
 
@@ -329,6 +366,8 @@ class Dispatcher:
             self._alarm.ring()
 
     def _sleep(self, seconds: float) -> None:
+        if not self.breaker.closed and (wait := self.breaker.wait) > 0:
+            seconds = min(seconds, wait)
         waiting = self._threads.waiting
         self._wake_at = self._prefetch.size // 2
         if waiting:

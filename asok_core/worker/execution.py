@@ -15,12 +15,28 @@ from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
-from asok_core.errors import AsokError, EnvelopeError, JobCancelled, TaskNotFound
+from asok_core.errors import (
+    AsokError,
+    BadSignature,
+    EnvelopeError,
+    InvalidTaskName,
+    JobCancelled,
+    TaskImportFailed,
+    TaskNotFound,
+)
 from asok_core.failures import Failure, failure_of
 from asok_core.job import Job
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
 from asok_core.wire import Keyring, bury, peek, seal, unseal
+from asok_core.worker.breaker import (
+    LIMIT,
+    Breaker,
+    Check,
+    exhausted,
+    is_exhausted_still,
+    postponement,
+)
 from asok_core.worker.log import log_failure, log_job, log_rejected
 
 HandOver = Callable[["Held", Outcome], None]
@@ -52,13 +68,15 @@ class Held:
 class Execution:
     """Runs claimed jobs and says how they ended. Shared by all threads of a process.
 
-    It holds no state but ``clock``, which each trip to Redis sets.
+    Its state is ``clock``, which each trip to Redis sets, and ``breaker``, which knows whether a fault
+    is the job's own.
     """
 
     settings: Settings
     keyring: Keyring
     log_arguments: bool = False
     clock: ServerClock = field(default_factory=ServerClock)
+    breaker: Breaker = field(default_factory=Breaker)
     policy: RetryPolicy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +90,9 @@ class Execution:
         """Verify and read the envelope; an outcome at once when it must not run."""
         try:
             held.job = unseal(held.claim.envelope, self.keyring)
+        except BadSignature as error:
+            held.rejected = error
+            return self._bad_signature(held, error)
         except EnvelopeError as error:
             held.rejected = error
             return self._rejected(held, f"{type(error).__name__}: {error}")
@@ -83,8 +104,7 @@ class Execution:
         ``hand_over`` is called once, as soon as the outcome is known. Log lines and hooks come after
         that: they run code of the application, which may raise, exit or never return.
         """
-        job = held.job
-        assert job is not None, "open() comes first"
+        job = _opened(held)
         held.started_at = self.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
         Context().run(self._run, held, job, hand_over)
@@ -97,9 +117,13 @@ class Execution:
             request = restored(job.request)
         except TaskNotFound as error:
             self._not_found(held, job, error, hand_over)
+        except TaskImportFailed as error:
+            self._import_failed(held, error, hand_over)
         except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
-            self._failed(held, job, error, 0.0, hand_over)
+            self._raised(held, job, error, 0.0, hand_over)
         else:
+            if not self.breaker.clean:
+                self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
             with request:
                 self._attempt(held, job, function, hand_over, generation)
 
@@ -122,9 +146,11 @@ class Execution:
             if held.stop.asked and issubclass(type(error), JobCancelled):
                 self._cancelled(held, job, error, ran, hand_over)
             else:
-                self._failed(held, job, error, ran, hand_over)
+                self._raised(held, job, error, ran, hand_over)
             return
         ran = time.perf_counter() - before
+        if not self.breaker.clean:
+            self.breaker.passes(Check.RESOURCES)
         kept = encode_result(function, result, self.settings.max_result)
         outcome = self._outcome("complete", held, job, ran, result=kept.text)
         outcome.result_type, outcome.result_error = kept.type, kept.problem
@@ -155,8 +181,7 @@ class Execution:
 
     def timed_out(self, held: Held, seconds: float) -> tuple[Outcome, Failure]:
         """The outcome of a job whose process had to be ended because it ran past its hard limit."""
-        job = held.job
-        assert job is not None, "a job that ran was opened"
+        job = _opened(held)
         failure = failure_of(hard_limit_error(seconds), self.settings.max_traceback)
         outcome = self._outcome_of(failure, held, job, seconds)
         outcome.notice = bury(
@@ -173,59 +198,146 @@ class Execution:
 
     def _not_found(self, held: Held, job: Job, error: TaskNotFound, hand_over: HandOver) -> None:
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
-        outcome = self._dead(held, job, failure.line, "", 0.0)
-        hooked = hooks.has_failure()
-        if not hooked:
+        self.breaker.passes(Check.SIGNATURE)
+        invalid = isinstance(error, InvalidTaskName)
+        if not (invalid or self.breaker.fails(Check.IMPORT, str(error))):
+            self._postpone(held, error, failure, 0.0, hand_over)
+            return
+        outcome = self._outcome_of(failure, held, job, 0.0, dead="reject")
+        if outcome.verb == "reject" and not hooks.has_failure():
             # Nothing of the application may be imported here yet, so another process calls its hooks.
             outcome.notice = DEAD_LETTER
-        hand_over(held, outcome)
-        log_failure(job, error, failure, arguments=self.log_arguments)
-        if hooked:
-            hooks.call_failure(job, error, False)
+        self._end(held, error, failure, outcome, hand_over)
 
-    def _failed(
+    def _import_failed(self, held: Held, error: TaskImportFailed, hand_over: HandOver) -> None:
+        cause = error.__cause__ or error
+        line, trace = failure_of(cause, self.settings.max_traceback)
+        self.breaker.passes(Check.SIGNATURE)
+        found = exhausted(cause)
+        if found is not None and is_exhausted_still(found):
+            self.breaker.fails(Check.RESOURCES, line, certain=True)
+        else:
+            self.breaker.fails(Check.IMPORT, f"{error}: {line}")
+        self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, hand_over)
+
+    def _raised(
         self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
     ) -> None:
         failure = failure_of(error, self.settings.max_traceback)
+        found = exhausted(error)
+        if found is not None:
+            certain = is_exhausted_still(found)
+            reason = failure_of(found, self.settings.max_traceback).line
+            if not self.breaker.fails(Check.RESOURCES, reason, certain=certain):
+                self._postpone(held, error, failure, ran, hand_over)
+                return
         outcome = self._outcome_of(failure, held, job, ran)
+        self._end(held, error, failure, outcome, hand_over)
+
+    def _end(
+        self,
+        held: Held,
+        error: BaseException,
+        failure: Failure,
+        outcome: Outcome,
+        hand_over: HandOver,
+    ) -> None:
+        job, ran = _opened(held), outcome.run_ms / 1000
         hand_over(held, outcome)
         retry_in = outcome.delay if outcome.verb == "retry" else None
         arguments = self.log_arguments
         log_failure(job, error, failure, retry_in=retry_in, arguments=arguments, duration=ran)
         hooks.call_failure(job, error, retry_in is not None)
 
-    def _outcome_of(self, failure: Failure, held: Held, job: Job, ran: float) -> Outcome:
+    def _postpone(
+        self,
+        held: Held,
+        error: BaseException,
+        failure: Failure,
+        ran: float,
+        hand_over: HandOver,
+    ) -> None:
+        """End an attempt that failed through no fault of the job: later again, at no charge."""
+        job = _opened(held)
+        again = job.postponed()
+        delay = postponement(again.postponements or 1)
+        again = replace(again, due_at=round(self.now() + delay, 6))
+        try:
+            moved = seal(again, self.keyring)
+        except (AsokError, TypeError, ValueError, RecursionError):
+            moved = held.claim.envelope
+        outcome = self._outcome("postpone", held, job, ran, error=failure.traceback)
+        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
+        outcome.error_line = failure.line
+        hand_over(held, outcome)
+        self._log(
+            logging.WARNING,
+            "Job postponed",
+            job,
+            duration=ran,
+            error=failure.line,
+            retry_in=delay,
+            raised=error,
+            trace=failure.traceback,
+        )
+
+    def _bad_signature(self, held: Held, error: BadSignature) -> Outcome:
+        line = f"{type(error).__name__}: {error}"
+        job = peek(held.claim.envelope).job
+        # Where no job can be read, the key does not matter.
+        count = self.breaker.faults(Check.SIGNATURE) + 1
+        reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
+        if job is None or self.breaker.fails(Check.SIGNATURE, reason):
+            return self._rejected(held, line)
+        outcome = self._outcome("postpone", held, job, 0.0, error=line)
+        outcome.error_line = line
+        # Who signed it is not known: no byte of it may change, and it gets no unique key.
+        outcome.moved, outcome.delay = held.claim.envelope, postponement(min(count, LIMIT))
+        outcome.started_at = outcome.finished_at = outcome.unique = ""
+        return outcome
+
+    def _outcome_of(
+        self, failure: Failure, held: Held, job: Job, ran: float, *, dead: Verb = "fail"
+    ) -> Outcome:
         line, trace = failure
         if job.retry_count >= job.retries:
-            return self._dead(held, job, line, trace, ran)
+            return self._dead(dead, held, job, failure, ran)
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
         again = replace(job.retried(), due_at=round(self.now() + delay, 6))
         try:
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
-            return self._dead(held, job, f"{line} (and cannot be retried: {problem})", trace, ran)
+            failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
+            return self._dead(dead, held, job, failure, ran)
         outcome = self._outcome("retry", held, again, ran, error=trace)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
         outcome.error_line = line
         return outcome
 
-    def _dead(self, held: Held, job: Job, line: str, trace: str, ran: float) -> Outcome:
-        outcome = self._outcome("fail", held, job, ran, error=trace or line)
-        outcome.moved = bury(
-            held.claim.envelope, failed_at=self.now(), error=line, traceback=trace or line
-        )
-        outcome.error_line = line
+    def _dead(self, verb: Verb, held: Held, job: Job, failure: Failure, ran: float) -> Outcome:
+        outcome = self._outcome(verb, held, job, ran, error=failure.traceback)
+        outcome.moved = self._buried(held, failure, rejected=verb == "reject")
+        outcome.error_line = failure.line
         return outcome
 
     def _rejected(self, held: Held, line: str) -> Outcome:
-        job = peek(held.claim.envelope).job
-        letter = bury(held.claim.envelope, failed_at=self.now(), error=line, traceback=line)
-        if job is None:
-            outcome = Outcome("fail", held.claim, error=line)
+        job, failure = peek(held.claim.envelope).job, Failure.of_line(line)
+        if job is not None:
+            outcome = self._dead("reject", held, job, failure, 0.0)
         else:
-            outcome = self._outcome("fail", held, job, 0.0, error=line)
-        outcome.moved, outcome.error_line, outcome.notice = letter, line, DEAD_LETTER
+            outcome = Outcome("reject", held.claim, error=line, error_line=line)
+            outcome.moved = self._buried(held, failure, rejected=True)
+        outcome.notice = DEAD_LETTER
         return outcome
+
+    def _buried(self, held: Held, failure: Failure, *, rejected: bool) -> bytes:
+        return bury(
+            held.claim.envelope,
+            failed_at=self.now(),
+            error=failure.line,
+            traceback=failure.traceback,
+            rejected=rejected,
+        )
 
     def _outcome(
         self, verb: Verb, held: Held, job: Job, ran: float, *, result: str = "", error: str = ""
@@ -249,14 +361,20 @@ class Execution:
             wait_ms=min(max(started - ready, 0.0), 1e9) * 1000,
         )
 
-    def log_rejected(self, held: Held) -> None:
-        """Log that a job must not run, once its outcome was handed over."""
+    def log_rejected(self, held: Held, outcome: Outcome) -> None:
+        """Log that a job must not run, at least not now, once its outcome was handed over."""
         error = held.rejected
         assert error is not None, "open() has set it"
-        log_rejected(peek(held.claim.envelope).job, held.claim.queue, error)
+        retry_in = outcome.delay if outcome.verb == "postpone" else None
+        log_rejected(peek(held.claim.envelope).job, held.claim.queue, error, retry_in)
 
     def _log(self, level: int, event: str, job: Job, **extra: Any) -> None:
         log_job(level, event, job, arguments=self.log_arguments, **extra)
+
+
+def _opened(held: Held) -> Job:
+    assert held.job is not None, "open() comes first"
+    return held.job
 
 
 def hard_limit_error(seconds: float) -> TimeoutError:

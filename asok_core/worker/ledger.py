@@ -14,6 +14,9 @@ from asok_core.worker.log import warn_of_dropped
 
 logger = safe_logger("asok.worker")
 
+NEARLY_FULL = 0.9
+"""Part of ASOK_DLQ_MAX from which the log warns."""
+
 
 class Ledger:
     """Outcomes in hand, and the trips that settle them. ``len`` is how many Redis has not heard.
@@ -28,6 +31,7 @@ class Ledger:
         self._execution = execution
         self._open: list[tuple[Held, Outcome]] = []
         self._broken: frozenset[str] = frozenset()
+        self._warned_of_full = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -60,6 +64,8 @@ class Ledger:
         noting: Sequence[Held] = (),
         asking: Sequence[Held] = (),
         meanwhile: Callable[[], object] | None = None,
+        *,
+        probe: int = 0,
     ) -> Turn:
         """Tell Redis every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
 
@@ -71,7 +77,8 @@ class Ledger:
         starts = [self._execution.start(held) for held in noting]
         starts += [Start(held.claim, returnable=True) for held in asking]
         sent, asked_at = time.monotonic(), steady()
-        turn = self._consumer.cycle([o for _, o in settling], starts, slots, meanwhile)
+        outcomes = [outcome for _, outcome in settling]
+        turn = self._consumer.cycle(outcomes, starts, slots, meanwhile, probe=probe)
         self._execution.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.
         self.leased_until = sent + turn.lease_left
@@ -87,9 +94,24 @@ class Ledger:
             held.noted = True
         for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
             held.gone = flag != 1
+        self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
         self._tell_of_broken(turn)
         return turn
+
+    def _warn_of_full_dlq(self, dead: int) -> None:
+        most = self._execution.settings.dlq_max
+        if dead < NEARLY_FULL * most:
+            # None was added, or there is room again.
+            self._warned_of_full = self._warned_of_full and not dead
+        elif not self._warned_of_full:
+            self._warned_of_full = True
+            logger.warning(
+                "Dead-letter queue holds %d of %d jobs (ASOK_DLQ_MAX); when it is full, each job that "
+                "fails drops the oldest one for good: requeue, export or purge some",
+                dead,
+                most,
+            )
 
     def _tell_of_broken(self, turn: Turn) -> None:
         for queue in set(turn.broken) - self._broken:

@@ -171,13 +171,21 @@ def log_failure(
     log_job(level, event, job, raised=error, trace=trace, arguments=arguments, **extra)
 
 
-def log_rejected(job: Job | None, queue: str, error: Exception) -> None:
-    """Log that a job must not run, once its outcome is handed over. None: it cannot be read."""
+def log_rejected(
+    job: Job | None, queue: str, error: Exception, retry_in: float | None = None
+) -> None:
+    """Log that a job must not run, once its outcome is handed over. None: it cannot be read.
+
+    With ``retry_in`` (seconds) it is tried again.
+    """
     line = f"{type(error).__name__}: {error}"
-    extra = {"queue": queue, "error": line}
+    extra: dict[str, object] = {"queue": queue, "error": line}
     if job is not None:
         extra |= {"job_id": job.id, "task": job.task}
-    logger.error("Job rejected", exc_info=error, exc_text=line, extra=extra)
+    level, event = logging.ERROR, "Job rejected"
+    if retry_in is not None:
+        level, event, extra["retry_in"] = logging.WARNING, "Job postponed", retry_in
+    logger.log(level, event, exc_info=error, exc_text=line, extra=extra)
 
 
 def warn_of_dropped(letters: int) -> None:

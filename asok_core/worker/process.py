@@ -44,6 +44,8 @@ logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
+WORN = 75
+"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 class Process:
@@ -88,10 +90,11 @@ class Process:
     def _run(self) -> int:
         dispatcher = self._dispatcher
         self._persist(dispatcher.reconcile)
-        while dispatcher.open:
+        while dispatcher.open and not dispatcher.worn:
             self._persist(dispatcher.turn)
+        worn = dispatcher.worn
         self._drain()
-        return 0
+        return WORN if worn else 0
 
     def _persist(self, step: Callable[[], None]) -> None:
         """Do a step; when Redis is away or refuses, log each of these once and wait with backoff.

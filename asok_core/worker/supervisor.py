@@ -28,7 +28,6 @@ from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.log import warn_of_dropped
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
@@ -266,8 +265,7 @@ class Supervisor:
             logger.warning("%d dead letters older than ASOK_DLQ_MAX_AGE were dropped", dropped)
 
     def _promote(self) -> None:
-        done = promote_due(self._registry.link, self._keys, self._config.settings.dlq_max)
-        warn_of_dropped(done.dropped)
+        done = promote_due(self._registry.link, self._keys)
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 

@@ -193,7 +193,7 @@ class Threads:
         rejected = self.execution.open(held) if held.job is None else None
         if rejected is not None:
             self._hand_over(held, rejected)
-            self.execution.log_rejected(held)
+            self.execution.log_rejected(held, rejected)
         else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"

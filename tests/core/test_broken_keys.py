@@ -216,14 +216,16 @@ def test_a_large_job_whose_id_is_no_text_is_listed(
     reader.close()
 
 
-def test_dead_letters_of_a_promotion_keep_the_cap_and_are_counted(
+def test_what_a_promotion_rejects_drops_no_dead_job(
     registry: Registry, redis_client: redis.Redis
 ) -> None:
+    failed = [bury(seal(job(number), KEYRING), failed_at=number, error="no") for number in range(2)]
+    redis_client.lpush(KEYS.dead, *failed)
     redis_client.zadd(KEYS.delayed, {f"nonsense {number}": number for number in range(5)})
-    done = promote_due(registry.link, KEYS, 2)
-    assert (done.moved, done.dropped) == (5, 3)
-    assert redis_client.llen(KEYS.dead) == 2
-    assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 3)
+    assert promote_due(registry.link, KEYS).moved == 5
+    assert redis_client.llen(KEYS.dead) == 7
+    assert redis_client.lrange(KEYS.dead, -2, -1) == failed[::-1]
+    assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 0)
 
 
 @pytest.mark.keeps_keys("asok:queues")
@@ -234,7 +236,7 @@ def test_the_names_of_queues_are_not_worth_a_job(
     producer = RedisProducer(make_settings())
     assert producer.enqueue([job(1)]) == [True]
     redis_client.zadd(KEYS.delayed, {seal(job(2), KEYRING): 1.0})
-    assert promote_due(registry.link, KEYS, 2).moved == 1
+    assert promote_due(registry.link, KEYS).moved == 1
     assert registry.beat(WORKER, ["default"], {"host": "h"}).wanted == ""
     assert redis_client.llen(KEYS.queue("default")) == 2
     producer.close()

@@ -41,12 +41,16 @@ jobs = st.builds(
     timeout=moments,
     unique=st.none() | names,
     typed=st.lists(names, max_size=2).map(tuple),
+    postponements=st.none() | st.integers(1, 9),
 )
 
 
 @given(jobs)
 def test_a_text_is_json_of_what_a_job_has_with_its_own_keys_sorted(job: Job) -> None:
-    optional = ("enqueued_at", "due_at", "timeout", "hard_timeout", "unique", "request")
+    optional = (
+        *("enqueued_at", "due_at", "timeout", "hard_timeout"),
+        *("unique", "request", "postponements"),
+    )
     expected: dict[str, Any] = {
         field.name: getattr(job, field.name)
         for field in fields(Job)

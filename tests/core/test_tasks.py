@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.errors import TaskNotFound
+from asok_core.errors import TaskImportFailed, TaskNotFound
 from asok_core.tasks import reference, resolve
 from tests.core import sample_tasks
 
@@ -77,7 +77,8 @@ def test_a_function_of_main_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         (HERE, "Mailer.send", "cannot name a task"),
         ("", "f", "cannot name a module"),
         (".relative", "f", "cannot name a module"),
-        ("nul\0byte", "f", "cannot be imported"),
+        ("nul\0byte", "f", "cannot name a module"),
+        (f"{HERE}.deeper", "f", "is not a package"),
     ],
 )
 def test_a_name_that_leads_nowhere_says_why(module: str, function: str, reason: str) -> None:
@@ -90,5 +91,37 @@ def test_a_module_that_exits_when_imported_does_not_take_the_worker_along(
 ) -> None:
     (tmp_path / "module_that_exits.py").write_text("raise SystemExit(1)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(TaskNotFound, match="module_that_exits"):
+    with pytest.raises(TaskImportFailed, match="module_that_exits"):
         resolve("module_that_exits", "f")
+
+
+def test_trouble_inside_a_module_is_not_taken_for_a_missing_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "trouble.py").write_text("import module_that_is_not_installed\n")
+    with pytest.raises(TaskImportFailed, match="'trouble' cannot be imported") as caught:
+        resolve("trouble", "f")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    (tmp_path / "trouble.py").write_text("def f( half of a file\n")
+    with pytest.raises(TaskImportFailed) as caught:
+        resolve("trouble", "f")
+    assert isinstance(caught.value.__cause__, SyntaxError)
+    (tmp_path / "trouble.py").write_text(
+        "def __getattr__(name):\n    raise OSError('no database')\n"
+    )
+    with pytest.raises(TaskImportFailed) as caught:
+        resolve("trouble", "f")
+    assert isinstance(caught.value.__cause__, OSError)
+    del sys.modules["trouble"]
+    (tmp_path / "trouble.py").write_text("def f():\n    return 'mended after all'\n")
+    assert resolve("trouble", "f")() == "mended after all"
+
+
+def test_a_module_that_appears_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "late").mkdir()
+    with pytest.raises(TaskNotFound, match=r"No module named 'late\.tasks'"):
+        resolve("late.tasks", "f")
+    (tmp_path / "late" / "tasks.py").write_text("def f():\n    return 1\n")
+    assert resolve("late.tasks", "f")() == 1

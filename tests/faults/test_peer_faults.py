@@ -78,7 +78,7 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
     def promote() -> None:
         link = Endpoint(redis_url).link()
         barrier.wait(10)
-        moved.append(promote_due(link, Keys(), 100).moved)
+        moved.append(promote_due(link, Keys()).moved)
         link.close()
 
     threads = [threading.Thread(target=promote) for _ in range(2)]
@@ -116,6 +116,7 @@ def test_a_job_with_a_bad_signature_can_still_be_saved(desk: Desk, run_worker: R
     job = desk.job("note", "saved")
     desk.client.lpush("asok:queue", seal(job, Keyring(b"the key before the move")))
     run_worker()
+    desk.reaches(desk.enqueue("give"), "completed")
     desk.reaches(job, "failed")
     operator = RedisOperator(Endpoint(desk.settings.redis_url), Keys(), KEYRING)
     assert operator.requeue(Scope(Place.DEAD)).applied == 0

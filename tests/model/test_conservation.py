@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +49,9 @@ MOVES = {
     "complete": {("active", "finished")},
     "retry": {("active", "delayed")},
     "fail": {("active", "dead")},
+    "reject": {("active", "dead")},
     "return": {("active", "pending")},
+    "postpone": {("active", "delayed")},
     "promote": {("delayed", "pending")},
     "recover": {("active", "pending"), ("active", "dead")},
     "requeue": {("dead", "pending")},
@@ -175,6 +177,18 @@ class Conservation(RuleBasedStateMachine):
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
         self._moved("claim", len(expected))
 
+    @rule(process=st.sampled_from(PROCESSES), number=st.integers(1, 6))
+    def try_one(self, process: str, number: int) -> None:
+        """As a process that does not claim: from either end, and from each queue in turn."""
+        queues = QUEUES[number // 2 % 3 :] + QUEUES[: number // 2 % 3]
+        waiting = self._next_in_order(1000, queues, newest=number % 2 == 1)
+        expected = waiting[:1] if self._has_lease(process) else []
+        turn = self.consumers[process].cycle([], [], 1, probe=number)
+        self.memories[process].claims += turn.claims
+        assert [peek(claim.envelope).id for claim in turn.claims] == expected
+        assert all(claim.queue == self._queue_of(claim) for claim in turn.claims)
+        self._moved("claim", len(expected))
+
     @rule(process=st.sampled_from(PROCESSES))
     def start(self, process: str) -> None:
         memory = self.memories[process]
@@ -212,7 +226,7 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(
         process=st.sampled_from(PROCESSES),
-        verb=st.sampled_from(["complete", "retry", "fail", "return"]),
+        verb=st.sampled_from(["complete", "retry", "fail", "reject", "return", "postpone"]),
         count=st.integers(1, 3),
     )
     def settle(self, process: str, verb: Verb, count: int) -> None:
@@ -228,10 +242,10 @@ class Conservation(RuleBasedStateMachine):
         assert not any(again.settled), "an outcome that is sent again counts once"
         memory.running -= {outcome.id for outcome in outcomes}
         self._count({"complete": "completed", "retry": "retried"}.get(verb, ""), sum(expected))
-        self._count("failed" if verb in ("retry", "fail") else "", sum(expected))
-        self._count("dead" if verb == "fail" else "", sum(expected))
+        self._count("failed" if verb in ("retry", "fail", "reject") else "", sum(expected))
+        self._count("dead" if verb in ("fail", "reject") else "", sum(expected))
         for outcome in outcomes:
-            if verb in ("complete", "fail") and outcome.id in held:
+            if verb in ("complete", "fail", "reject") and outcome.id in held:
                 del self.crashes[outcome.id]
         self._moved(verb, sum(expected))
 
@@ -245,7 +259,7 @@ class Conservation(RuleBasedStateMachine):
     @rule()
     def promote(self) -> None:
         due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
-        done = promote_due(self.registry.link, Keys(), 1000)
+        done = promote_due(self.registry.link, Keys())
         assert done.moved == due
         self._moved("promote", due)
 
@@ -556,14 +570,21 @@ class Conservation(RuleBasedStateMachine):
         seconds, micros = self.client.time()
         return float(seconds * 1000 + micros / 1000)
 
-    def _next_in_order(self, slots: int) -> list[str]:
+    def _next_in_order(
+        self, slots: int, queues: Sequence[str] = QUEUES, *, newest: bool = False
+    ) -> list[str]:
         waiting = [
             peek(raw).id
-            for queue in QUEUES
+            for queue in queues
             if not self.client.sismember("asok:paused", queue)
-            for raw in reversed(self.client.lrange(Keys().queue(queue), 0, -1))
+            for raw in self.client.lrange(Keys().queue(queue), 0, -1)[:: 1 if newest else -1]
         ]
         return waiting[:slots]
+
+    def _queue_of(self, claim: Claim) -> str:
+        job = peek(claim.envelope).job
+        assert job is not None
+        return job.queue
 
     def _cycle(
         self, process: str, outcomes: list[Outcome], starts: list[Start], slots: int
@@ -599,8 +620,14 @@ class Conservation(RuleBasedStateMachine):
         )
         if verb == "retry":
             outcome.moved, outcome.delay = seal(job.retried(), KEYRING), 3600.0
-        if verb == "fail":
-            outcome.moved = bury(claim.envelope, failed_at=1.0, error="no")
+        if verb == "postpone":
+            # What was signed by another key moves as it is.
+            same = self.number % 2
+            outcome.moved = claim.envelope if same else seal(job.postponed(), KEYRING)
+            outcome.delay = 60.0
+        if verb in ("fail", "reject"):
+            rejected = verb == "reject"
+            outcome.moved = bury(claim.envelope, failed_at=1.0, error="no", rejected=rejected)
         return outcome
 
     def _scope(

@@ -184,7 +184,7 @@ class Desk:
 class RunWorker(Protocol):
     """Starts a worker on the test's Redis; ``environment`` are settings for it alone."""
 
-    def __call__(self, *options: str, **environment: object) -> Worker: ...
+    def __call__(self, *options: str, cwd: object = None, **environment: object) -> Worker: ...
 
 
 class RunThrough(Protocol):
@@ -228,7 +228,11 @@ class Starter:
     workers: list[Worker] = field(default_factory=list)
 
     def start(
-        self, program: Sequence[str], options: Sequence[str], settings: Mapping[str, object]
+        self,
+        program: Sequence[str],
+        options: Sequence[str],
+        settings: Mapping[str, object],
+        cwd: object = None,
     ) -> Worker:
         log = self.folder / f"worker-{len(self.workers)}.log"
         name = uuid.uuid4().hex
@@ -243,6 +247,7 @@ class Starter:
             process = subprocess.Popen(
                 [*program, sys.executable, "-m", "asok_console", "worker", *options],
                 env=environment({name: value for name, value in given.items() if value != ""}),
+                cwd=None if cwd is None else str(cwd),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -262,7 +267,7 @@ def starter(redis_url: str, tmp_path: Path) -> Iterator[Starter]:
 
 @pytest.fixture
 def run_worker(starter: Starter) -> RunWorker:
-    return lambda *options, **settings: starter.start((), options, settings)
+    return lambda *options, cwd=None, **settings: starter.start((), options, settings, cwd)
 
 
 @pytest.fixture

@@ -76,10 +76,12 @@ def test_a_load_hook_that_fails_is_tried_again_where_the_job_may_be() -> None:
     assert unseal(outcome.moved, KEYRING).request == {"tenant": "t-17"}
 
 
-def test_a_module_that_fails_to_give_its_function_fails_the_job() -> None:
+def test_a_module_that_fails_to_give_its_function_is_tried_again_at_no_charge() -> None:
     outcome = run("lazy")
-    assert outcome.verb == "fail"
-    assert "an extra is not installed" in (peek(outcome.moved).error or "")
+    assert (outcome.verb, outcome.retry_count, outcome.delay) == ("postpone", 0, 1.0)
+    assert outcome.error.endswith("ImportError: an extra is not installed\n")
+    again = unseal(outcome.moved, KEYRING)
+    assert (again.retry_count, again.postponements) == (0, 1)
 
 
 def test_what_a_job_sets_in_its_context_is_gone_for_the_next() -> None:

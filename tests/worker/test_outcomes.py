@@ -166,23 +166,24 @@ def test_a_task_past_its_soft_limit_gets_an_exception(desk: Desk) -> None:
 
 
 MISSING = [
-    ("tests.worker.no_such_module", "f", "cannot be imported: No module named"),
-    (TASKS, "no_such_function", "has no function 'no_such_function'"),
-    (TASKS, "not_a_function", "is a int, not a function"),
-    ("", "f", "cannot name a module"),
-    (TASKS, "__import__", "cannot name a task"),
-    (TASKS, "os.system", "cannot name a task"),
+    ("tests.worker.no_such_module", "f", "TaskNotFound", "cannot be imported: No module named"),
+    (TASKS, "no_such_function", "TaskNotFound", "has no function 'no_such_function'"),
+    (TASKS, "not_a_function", "TaskNotFound", "is a int, not a function"),
+    ("", "f", "InvalidTaskName", "cannot name a module"),
+    (TASKS, "__import__", "InvalidTaskName", "cannot name a task"),
+    (TASKS, "os.system", "InvalidTaskName", "cannot name a task"),
 ]
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_task_that_is_not_there_is_a_dead_letter_with_the_reason(desk: Desk) -> None:
-    for module, function, reason in MISSING:
-        job = desk.enqueue(function, module=module, retries=3)
+    desk.reaches(desk.enqueue("give"), "completed")
+    for module, function, error, reason in MISSING:
+        job = desk.enqueue(function, module=module)
         record = desk.reaches(job, "failed")
         letter = desk.dead()[0]
         assert letter.error is not None
-        assert letter.error.startswith("TaskNotFound: ")
+        assert letter.error.startswith(f"{error}: ")
         assert reason in letter.error
         assert reason in (record.error or "")
         assert letter.envelope == seal(job, KEYRING)
@@ -228,6 +229,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 def test_what_must_not_run_is_a_dead_letter_with_the_reason_and_the_bytes(
     desk: Desk, worker: Worker
 ) -> None:
+    desk.reaches(desk.enqueue("give"), "completed")
     for raw, _ in MALFORMED.values():
         desk.client.lpush("asok:queue", raw)
     good = desk.enqueue("give", 1)
@@ -237,7 +239,13 @@ def test_what_must_not_run_is_a_dead_letter_with_the_reason_and_the_bytes(
         assert letter.error is not None, kind
         assert letter.failed_at is not None, kind
         assert reason in letter.error, kind
-        whole = bury(raw, failed_at=letter.failed_at, error=letter.error, traceback=letter.error)
+        whole = bury(
+            raw,
+            failed_at=letter.failed_at,
+            error=letter.error,
+            traceback=letter.error,
+            rejected=True,
+        )
         assert letter.raw == whole, kind
     assert desk.active() == []
     assert "Traceback" not in worker.log

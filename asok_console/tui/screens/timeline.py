@@ -29,6 +29,8 @@ VERBS = {
     "complete": ("✓ completed", "good"),
     "retry": ("↻ failed, will retry", "warn"),
     "fail": ("✗ failed for good", "bad"),
+    "reject": ("✗ rejected", "bad"),
+    "postpone": ("◷ postponed, uncounted", "warn"),
     "cancel": ("⊘ cancelled", "dim"),
     "return": ("↩ stopped, uncounted", "dim"),
     "run": ("▶ running", "info"),
@@ -109,7 +111,7 @@ def _moments(
         )
         yield Moment(attempt.started_at, what, tone, tuple(part for part in beside if part))
         since = attempt.started_at + ran if attempt.started_at and ran is not None else None
-    told = bool(attempts) and attempts[-1].verb == "fail"
+    told = bool(attempts) and attempts[-1].verb in ("fail", "reject")
     yield from _standing(detail, since, now, told=told)
 
 

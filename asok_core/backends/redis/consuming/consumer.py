@@ -12,7 +12,7 @@ from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
 
-Verb = Literal["complete", "retry", "fail", "cancel", "return"]
+Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 
 
 @dataclass(slots=True)
@@ -30,10 +30,10 @@ DEAD_LETTER = b"="
 class Outcome:
     """How a claimed job ended, ready for the script. Texts are as the record will hold them.
 
-    ``moved`` is the envelope to delay (retry) or the dead letter (fail); ``delay`` is in seconds;
-    ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes no record.
-    ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead letter for
-    which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
+    ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
+    in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
+    no record. ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead
+    letter for which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
     """
 
     verb: Verb
@@ -89,6 +89,8 @@ class Turn:
     broken: tuple[str, ...] = ()
     notices: bool = False
     """Whether there are failures that hooks have yet to hear of."""
+    dead: int = 0
+    """Dead jobs after one was added; 0 when none was."""
 
 
 class Consumer:
@@ -109,7 +111,7 @@ class Consumer:
         self.process = process
         self.queues = tuple(queues)
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
-        self._tail: tuple[Arg, ...] = (dlq_max, len(self.queues), *self.queues)
+        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", len(self.queues), *self.queues)
         self._script = script("cycle")
         self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
 
@@ -124,12 +126,20 @@ class Consumer:
         starts: Sequence[Start],
         slots: int,
         meanwhile: Callable[[], object] | None = None,
+        *,
+        probe: int = 0,
     ) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
 
-        ``meanwhile`` is called while Redis works.
+        ``meanwhile`` is called while Redis works. ``probe`` looks for another job each time it is one
+        greater: the newest of the first queue, the oldest of the next, and so on.
         """
-        args: list[Arg] = [*self._head, max(slots, 0), *self._tail, len(outcomes)]
+        names, tail = self.queues, self._tail
+        if probe:
+            first = probe // 2 % len(names)
+            names = names[first:] + names[:first]
+            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", len(names), *names)
+        args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
         for o in outcomes:
             args += (
                 o.verb,
@@ -165,10 +175,9 @@ class Consumer:
                 s.started_at,
                 1 if s.returnable else 0,
             )
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, notices = (
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, notices, dead = (
             self._standing.run(self._script, args, meanwhile)
         )
-        names = self.queues
         return Turn(
             lease_left=left / 1000,
             server_time=now / 1000,
@@ -183,6 +192,7 @@ class Consumer:
             dropped=dropped,
             broken=tuple(names[at - 1] for at in broken),
             notices=notices == 1,
+            dead=dead,
         )
 
     def held(self) -> list[Claim]:

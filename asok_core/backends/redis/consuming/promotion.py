@@ -18,34 +18,32 @@ AGAIN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion did. ``next_due_in`` is seconds until the next one; None: nothing is delayed.
-
-    ``dropped`` dead letters made room for those of envelopes that could not be read.
-    """
+    """What a promotion did. ``next_due_in`` is seconds until the next one; None: nothing is delayed."""
 
     moved: int
     next_due_in: float | None
-    dropped: int = 0
 
 
-def promote_due(link: Link, keys: Keys, dlq_max: int) -> Promotion:
+def promote_due(link: Link, keys: Keys) -> Promotion:
     """Promote what is due, atomically per job, in the order of the due times."""
-    total = stuck = dropped = 0
+    total = stuck = 0
     for _ in range(MOST):
         now, due, first = link.run(script("due"), (), (keys.namespace, BATCH, stuck))
         if not due:
             wait = max(float(first) - float(now), AGAIN if stuck else 0.0) if first else None
-            return Promotion(total, wait, dropped)
-        args: list[Arg] = [keys.namespace, dlq_max]
+            return Promotion(total, wait)
+        args: list[Arg] = [keys.namespace]
         for raw in due:
             payload = peek(raw)
             job, letter = payload.job, b""
             if job is None:
                 reason = f"MalformedEnvelope: {payload.problem}"
-                letter = bury(raw, failed_at=float(now), error=reason, traceback=reason)
+                letter = bury(
+                    raw, failed_at=float(now), error=reason, traceback=reason, rejected=True
+                )
             args += (raw, job.queue if job else "", payload.id, letter, job.task if job else "")
-        moved, left, over = link.run(script("promote"), (), args)
-        total, dropped = total + moved, dropped + over
+        moved, left = link.run(script("promote"), (), args)
+        total += moved
         # What stays behind, for its queue is no list, must not hold up the rest.
         stuck += left
-    return Promotion(total, 0.0, dropped)
+    return Promotion(total, 0.0)

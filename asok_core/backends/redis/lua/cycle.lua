@@ -1,12 +1,13 @@
 -- needs: full record stats places attempts notice settle
 -- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
--- ARGV: ns, worker, process, slots, dlq_max, #queues, queues..., #finished, outcomes (20 each),
+-- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
+--   #queues, queues..., #finished, outcomes (20 each),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
 --   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists,
---   notices of failures exist for the queues (0/1) }
+--   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was) }
 -- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
 --   not begun; nothing is written in its record, which says pending.
@@ -16,11 +17,11 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local queues, finished, started, claimed, paused, broken = {}, {}, {}, {}, {}, {}
 local suspects, notices, dropped = 0, 0, 0
 
-local at = 7 + tonumber(ARGV[6])
+local at = 8 + tonumber(ARGV[7])
 local marks = { ns .. ':suspects' }
-for i = 7, at - 1 do
-  queues[i - 6] = ARGV[i]
-  marks[i - 5] = notices_key(ns, ARGV[i])
+for i = 8, at - 1 do
+  queues[i - 7] = ARGV[i]
+  marks[i - 6] = notices_key(ns, ARGV[i])
 end
 -- Mostly there are neither, which one command tells.
 local exist = redis.call('EXISTS', unpack(marks))
@@ -77,7 +78,7 @@ end
 for i, queue in ipairs(queues) do
   local from, to = pending_key(ns, queue), active_key(ns, process, queue)
   while left > 0 and slots > 0 and not stopped[queue] do
-    local envelope = redis.pcall('LMOVE', from, to, 'RIGHT', 'LEFT')
+    local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
     if wrong_type(envelope) then broken[#broken + 1] = i end
     if type(envelope) ~= 'string' then break end
     claimed[#claimed + 1] = i
@@ -86,5 +87,6 @@ for i, queue in ipairs(queues) do
   end
 end
 return {
-  left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices
+  left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices,
+  dead_length
 }

@@ -17,13 +17,30 @@ end
 -- remove the envelope from where it was only when this says true.
 local function pushed(...) return not wrong_type(redis.pcall(...)) end
 
--- push_dead(ns, letter, dlq_max): a dead letter, newest at the left. Reply: false, or how many of the
--- oldest were dropped to keep the cap.
+-- push_dead(ns, letter, dlq_max): a dead job, newest at the left. Reply: false, or how many jobs were
+-- dropped for it. Beyond the cap the oldest makes room, one for one, but never for or instead of a job that
+-- was rejected, not failed: that may have been a fault of the worker. dlq_max false: it is such a job.
+-- Those say so at their end. A bounded look for one that failed; the list grows where there is none.
+-- dead_length: how many dead jobs there were after the last push.
+local dead_length = 0
+local REJECTED, LOOKED_AT, MOST_BYTES = '"rejected": true}', 100, 1048576
+
 local function push_dead(ns, letter, dlq_max)
-  if not pushed('LPUSH', ns .. ':dlq', letter) then return false end
-  local over = redis.call('LLEN', ns .. ':dlq') - dlq_max
-  if over > 0 then redis.call('LTRIM', ns .. ':dlq', 0, dlq_max - 1) end
-  return math.max(0, over)
+  local dead, bytes = ns .. ':dlq', 0
+  if not pushed('LPUSH', dead, letter) then return false end
+  local length = redis.call('LLEN', dead)
+  dead_length = length
+  if not dlq_max or length <= dlq_max then return 0 end
+  for i = 1, math.min(LOOKED_AT, length - 1) do
+    local oldest = redis.call('LINDEX', dead, -i)
+    if string.sub(oldest, -#REJECTED) ~= REJECTED then
+      redis.call('LREM', dead, -1, oldest)
+      return 1
+    end
+    bytes = bytes + #oldest
+    if bytes > MOST_BYTES then break end
+  end
+  return 0
 end
 
 -- holder(ns, unique): the id of the job that holds a unique key, or false. A key that somebody spoiled is

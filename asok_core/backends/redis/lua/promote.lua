@@ -1,24 +1,21 @@
 -- needs: full record stats places notice
--- promote: delayed -> pending when due; what cannot be read -> dead letters, with the reason.
--- ARGV: ns, dlq_max, then each: envelope, queue, id, letter or '', function
--- Reply: { how many were moved by this call, how many could not be: their place is of another type,
---   dropped dead letters }
-local ns, dlq_max = ARGV[1], tonumber(ARGV[2])
+-- promote: delayed -> pending when due; what cannot be read -> dead jobs, as rejected, with the reason.
+-- ARGV: ns, then each: envelope, queue, id, dead job or '', function
+-- Reply: { how many were moved by this call, how many could not be: their location is of another type }
+local ns = ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%.6f', now)
-local delayed, moved, stuck, dropped = ns .. ':delayed_tasks', 0, 0, 0
-for i = 3, #ARGV, 5 do
+local delayed, moved, stuck = ns .. ':delayed_tasks', 0, 0
+for i = 2, #ARGV, 5 do
   local envelope, queue, id, letter, task = unpack(ARGV, i, i + 4)
   if redis.call('ZSCORE', delayed, envelope) then
     if letter ~= '' then
-      local over = push_dead(ns, letter, dlq_max)
-      if over then
+      if push_dead(ns, letter, false) then
         redis.call('ZREM', delayed, envelope)
         push_notice(ns, 'default', '0', letter, now)
         tally('default', 'dead', 1)
-        tally('default', 'dropped', over)
-        moved, dropped = moved + 1, dropped + over
+        moved = moved + 1
       else
         stuck = stuck + 1
       end
@@ -33,4 +30,4 @@ for i = 3, #ARGV, 5 do
   end
 end
 write_tally(ns, tonumber(time[1]))
-return { moved, stuck, dropped }
+return { moved, stuck }

@@ -1,7 +1,9 @@
 -- Fragment of cycle: settle one finished job.
 --   complete: active -> finished      retry: active -> delayed      fail: active -> dead letters
 --   cancel:   active -> finished, for its task has heard that it is to stop
+--   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
+--   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
 local OUTCOME = 20 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
@@ -13,9 +15,10 @@ local function octave(ms)
   return string.format('%d', ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0)
 end
 
-local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled',
-                 ['return'] = 'pending' }
-local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', cancel = 'cancelled' }
+local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', reject = 'failed',
+                 cancel = 'cancelled', ['return'] = 'pending', postpone = 'retrying' }
+local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', reject = 'failed',
+                  cancel = 'cancelled' }
 
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
@@ -27,7 +30,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     return 0, 0
   elseif verb == 'return' then
     if not pushed('RPUSH', pending_key(ns, queue), envelope) then return 3, 0 end
-  elseif verb == 'retry' then
+  elseif verb == 'retry' or verb == 'postpone' then
     wait = tonumber(ARGV[at + 5])
     local due = string.format('%.6f', now + wait)
     if not pushed('ZADD', ns .. ':delayed_tasks', due, moved) then return 3, 0 end
@@ -35,9 +38,9 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     if wait < 1 then redis.pcall('PUBLISH', ns .. ':wake', 'due ' .. due) end
     local unique = ARGV[at + 6]
     if unique ~= '' and (holder(ns, unique) or id) == id then hold_unique(ns, unique, id, wait) end
-    tally(queue, 'retried', 1)
-  elseif verb == 'fail' then
-    dropped = push_dead(ns, moved, dlq_max)
+    if verb == 'retry' then tally(queue, 'retried', 1) end
+  elseif verb == 'fail' or verb == 'reject' then
+    dropped = push_dead(ns, moved, verb == 'fail' and dlq_max)
     if not dropped then return 3, 0 end
     tally(queue, 'dead', 1)
     tally(queue, 'dropped', dropped)
@@ -75,7 +78,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     end
     write_record(ns, id, fields, wait)
   end
-  if verb == 'return' then return 1, 0 end
+  if verb == 'return' or verb == 'postpone' then return 1, 0 end
   local run, wait = tonumber(ARGV[at + 16]), tonumber(ARGV[at + 17])
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))

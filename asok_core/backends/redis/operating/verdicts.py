@@ -20,7 +20,8 @@ def requeue_verdict(
     keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool
 ) -> Judge:
     """For ``requeue.lua``: the same job, signed anew, with all its retries."""
-    renewed = {"retry_count": 0, "enqueued_at": now, "due_at": None, **changes}
+    fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
+    renewed = {**fresh, **changes}
 
     def judge(row: Row, _older: int) -> Verdict:
         job = row.payload.job
