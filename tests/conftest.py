@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
@@ -23,6 +24,10 @@ PERMANENT = re.compile(
     r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|recent|audit|active:.+)"
 )
 """Keys that live as long as the queues do. Every other key has a TTL, or it would pile up."""
+
+# On a busy machine an example that is fast may take long: pytest's own timeout is the limit.
+hypothesis.settings.register_profile("asok", deadline=None)
+hypothesis.settings.load_profile("asok")
 
 # The machine's own configuration is not under test, and Textual reads these when imported.
 for _setting in Settings.declared().values():

@@ -72,6 +72,7 @@ def test_a_callback_that_exits_does_not_end_the_watching(
     assert second.result(WAIT) == 2
 
 
+@pytest.mark.timeout(240)
 def test_many_threads_that_ask_at_once_watch_once() -> None:
     watched: list[object] = []
     ready = threading.Barrier(8)

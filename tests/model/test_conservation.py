@@ -662,6 +662,7 @@ class Conservation(RuleBasedStateMachine):
             self.counters[name] += count
 
 
+@pytest.mark.timeout(240)
 def test_every_job_is_in_exactly_one_place_after_every_step(redis_url: str) -> None:
     run_state_machine_as_test(
         lambda: Conservation(redis_url),  # type: ignore[arg-type, return-value, unused-ignore]
