@@ -15,7 +15,15 @@ from asok_core import setting as kinds
 from asok_core.durations import parse_duration
 from asok_core.errors import SettingsError
 from asok_core.redis_url import masked_url, parse_redis_url
-from asok_core.setting import Backend, Setting, optional, parse_queue_name, setting, whole_number
+from asok_core.setting import (
+    Backend,
+    RecordForm,
+    Setting,
+    optional,
+    parse_queue_name,
+    setting,
+    whole_number,
+)
 
 __all__ = [
     "Setting",
@@ -133,6 +141,13 @@ class Settings:
         optional(kinds.DURATION),
         default=None,
         description="How long dead letters are kept",
+    )
+    records: RecordForm = setting(
+        "ASOK_RECORDS",
+        kinds.RECORD_FORM,
+        default="hash",
+        description="The form of job records on Redis: hash, or framework where the worker of the asok "
+        "framework also runs jobs, which can only read and write JSON",
     )
     max_payload: int = setting(
         "ASOK_MAX_PAYLOAD",

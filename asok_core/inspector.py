@@ -52,6 +52,7 @@ def open_operator(settings: Settings, url: str | None = None) -> RedisOperator:
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-operator"),
         Keys(settings.namespace),
         _keyring(settings),
+        records=settings.records,
     )
 
 

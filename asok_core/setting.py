@@ -12,6 +12,7 @@ from asok_core.errors import SettingsError, UsageError
 
 T = TypeVar("T")
 Backend = Literal["local", "redis", "eager"]
+RecordForm = Literal["hash", "framework"]
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,12})\s*(?P<unit>[kmg]i?b?|b?)", re.ASCII | re.IGNORECASE)
 _SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
@@ -149,6 +150,13 @@ def _parse_backend(text: str) -> Backend:
     return cast("Backend", name)
 
 
+def _parse_record_form(text: str) -> RecordForm:
+    name = text.lower()
+    if name not in {"hash", "framework"}:
+        raise ValueError
+    return cast("RecordForm", name)
+
+
 def _parse_fraction(text: str) -> float:
     if not _FRACTION.fullmatch(text) or float(text) > 1:
         raise ValueError
@@ -237,6 +245,7 @@ NAMESPACE = Kind(
     _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
 )
 QUEUES = Kind(_parse_queues, "names of queues with commas between them, at least one")
+RECORD_FORM: Kind[RecordForm] = Kind(_parse_record_form, "hash or framework", blank_is_unset=True)
 REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
 SECRET = Kind(_parse_secret, "any UTF-8 text", _hidden, verbatim=True)
 SECRETS = Kind(_parse_secrets, "keys with commas between them", _hidden)

@@ -42,6 +42,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_RETRY_MAX_DELAY", "", "retry_max_delay", None),
         ("ASOK_DLQ_MAX", "10", "dlq_max", 10),
         ("ASOK_DLQ_MAX_AGE", "30d", "dlq_max_age", 2_592_000.0),
+        ("ASOK_RECORDS", "Framework", "records", "framework"),
+        ("ASOK_RECORDS", "", "records", "hash"),
         ("ASOK_MAX_PAYLOAD", "2MiB", "max_payload", 2_097_152),
         ("ASOK_MAX_RESULT", "512", "max_result", 512),
         ("ASOK_MAX_TRACEBACK", "16 kb", "max_traceback", 16_384),

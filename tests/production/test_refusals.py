@@ -214,7 +214,7 @@ def test_a_queue_may_be_named_like_an_error_of_redis(
     server = embedded_redis(binary=binary)
     link = Endpoint(server.url).link()
     link.call("SET", "asok:queue:the OOM queue", "no list")
-    args: list[Arg] = ["asok", "id", "the OOM queue", "envelope", "", "", "m:f", 0]
+    args: list[Arg] = ["asok", "hash", "id", "the OOM queue", "envelope", "", "", "m:f", 0]
     with pytest.raises(Refused, match="is a string and should be a list") as caught:
         link.run(script("enqueue"), (), args)
     assert "memory" not in str(caught.value)

@@ -20,6 +20,7 @@ from asok_core.backends.redis.parsing import count as whole_count
 from asok_core.backends.redis.parsing import number
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.setting import RecordForm
 
 WORDS = 500
 """Characters of a scope's words that the audit keeps."""
@@ -53,6 +54,7 @@ class Operation:
     place: str = ""
     queue: str = ""
     words: str = ""
+    records: RecordForm = "hash"
 
     def header(self) -> list[Arg]:
         """The first four arguments of every script that writes the audit."""

@@ -35,6 +35,8 @@ RECORD_FIELDS = tuple(
 )
 
 _LARGEST = 2**53
+LONGEST_TEXT = 262_144
+"""Bytes of a record that is JSON in which its attempts are looked for."""
 _LONGEST_HISTORY = 65_536
 """Bytes of a record's attempts: ten of them take a few thousand."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
@@ -57,6 +59,15 @@ def attempts(reply: object) -> tuple[Attempt, ...]:
         return ()
     read = (_attempt(line) for line in reply.decode("utf-8", "replace").split("\n"))
     return tuple(each for each in read if each is not None)
+
+
+def attempts_in(text: object) -> tuple[Attempt, ...]:
+    """The attempts that the text of a record tells of which is JSON; none where the text is cut."""
+    try:
+        kept = json.loads(text)["attempts"] if isinstance(text, bytes) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+    return attempts(kept.encode("utf-8", "replace")) if isinstance(kept, str) else ()
 
 
 def _attempt(line: str) -> Attempt | None:

@@ -1,6 +1,6 @@
--- needs: record stats places
+-- needs: record status stats places
 -- enqueue: new jobs -> pending (queue list, left) or delayed (sorted set); record and counters with them.
--- ARGV: ns, then per job: id, queue, envelope, due (epoch seconds, '+' and seconds from now, or ''),
+-- ARGV: ns, form of the records ('hash' or 'framework', see record.lua), then per job: id, queue, envelope, due (epoch seconds, '+' and seconds from now, or ''),
 --   unique key or '', function, retries
 -- Reply: per job 1 (enqueued, now or by an earlier call with the same id) or 0 (its unique key is taken),
 --   and then the server's time (epoch seconds).
@@ -23,13 +23,13 @@ local function reply_for(id, unique)
   if taken[id] or redis.call('EXISTS', ns .. ':job:' .. id) == 1 then return 1 end
   if unique ~= '' then
     local held = ns .. ':unique:' .. unique
-    if taken[held] or redis.call('EXISTS', held) == 1 then return 0 end
+    if taken[held] or redis.call('EXISTS', held) == 1 and not has_ended(ns, holder(ns, unique) or '') then return 0 end
     taken[held] = true
   end
   taken[id] = true
 end
 
-for i = 2, #ARGV, 7 do
+for i = 3, #ARGV, 7 do
   local reply = reply_for(ARGV[i], ARGV[i + 4])
   replies[#replies + 1] = reply or 1
   if not reply then
@@ -67,7 +67,7 @@ for _, i in ipairs(coming) do
   end
   if unique ~= '' then hold_unique(ns, unique, id, wait) end
   write_record(ns, id, { 'status', status, 'function', ARGV[i + 5], 'queue', queue, 'ts', stamp,
-    'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] }, wait)
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', ARGV[i + 6] }, wait, nil, ARGV[2])
   tally(queue, 'enqueued', 1)
 end
 if earliest then redis.pcall('PUBLISH', ns .. ':wake', string.format('due %.6f', earliest)) end

@@ -17,7 +17,7 @@ end
 local reply = redis.call('SCAN', ARGV[3], 'MATCH', ARGV[2], 'COUNT', ARGV[4])
 for _, key in ipairs(reply[2]) do
   local kind, name = string.match(string.sub(key, #ns + 2), '^(%a+):(.+)$')
-  if kind == 'job' and is_lost(key) and not FINAL[status_of(ns, name) or ''] then
+  if kind == 'job' and is_lost(key) and not has_ended(ns, name) then
     redis.call('EXPIRE', key, RECORD_TTL)
     lost = lost + 1
   elseif kind == 'unique' and is_lost(key) then

@@ -1,10 +1,12 @@
 -- Fragment (put before a script that says `needs: record`): records and unique keys of jobs.
--- write_record(ns, id, fields, wait): write a job record's fields and its TTL, which the status decides.
+-- write_record(ns, id, fields, wait, gone, form): write a job record's fields and its TTL, which the status
+-- decides.
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
---   plain text. wait: seconds until the job is due, nil for now.
+--   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
 -- hold_unique(ns, unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
--- payload in it is never decoded and encoded again, only its scalars are.
+-- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
+-- string, whatever it is now, since the framework's worker cannot write into a hash.
 --
 -- The record of a finished job is kept for 24 h. That of an unfinished one must outlive any wait and must
 -- not stay for ever when its job disappears (a deleted list, a worker that keeps no records). So it
@@ -20,14 +22,14 @@ local function hold_unique(ns, unique, id, wait)
   if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', unfinished_ttl(wait)) end
 end
 
-local function json_record(old, fields)
+local function json_record(old, fields, gone)
   local NUMERIC = { ts = true, retry_count = true, retries = true,
                     enqueued_at = true, started_at = true, finished_at = true }
   local ok, known = pcall(cjson.decode, old)
   local texts = { result = 'null', error = 'null' }
   if ok and type(known) == 'table' then
     for name, value in pairs(known) do
-      if type(name) == 'string' and type(value) ~= 'table' and name ~= 'result' then
+      if type(name) == 'string' and type(value) ~= 'table' and name ~= 'result' and not gone[name] then
         -- JSON has no infinity, and an error here would leave a batch half moved.
         local encoded, text = pcall(cjson.encode, value)
         if encoded then texts[name] = text end
@@ -49,20 +51,36 @@ local function json_record(old, fields)
   return '{' .. table.concat(parts, ', ') .. '}'
 end
 
-local function write_record(ns, id, fields, wait)
+local function write_json(key, fields, ttl, names)
+  local old, all, gone = redis.pcall('GET', key), {}, {}
+  for _, name in ipairs(names or {}) do gone[name] = true end
+  if type(old) == 'table' then
+    -- A hash of ours is turned into JSON. Any other type is nobody's record: it is left alone.
+    local known = redis.pcall('HGETALL', key)
+    if known.err then return end
+    for i = 1, #known, 2 do
+      if not gone[known[i]] then
+        all[#all + 1], all[#all + 2] = known[i], known[i + 1]
+      end
+    end
+    old = ''
+  end
+  for _, each in ipairs(fields) do all[#all + 1] = each end
+  redis.call('SET', key, json_record(old or '', all, gone), 'EX', ttl)
+end
+
+local function write_record(ns, id, fields, wait, gone, form)
   if id == '' then return end
   local key, status, ttl = ns .. ':job:' .. id, fields[2], RECORD_TTL
   if status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled' then
     ttl = wait and unfinished_ttl(wait) or UNFINISHED_TTL
   end
+  if form == 'framework' then return write_json(key, fields, ttl, gone) end
   local reply = redis.pcall('HSET', key, unpack(fields))
   if type(reply) == 'table' and reply.err then
     if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
-    -- Some other type is nobody's record: it is left alone.
-    if redis.call('TYPE', key).ok == 'string' then
-      redis.call('SET', key, json_record(redis.call('GET', key), fields), 'EX', ttl)
-    end
-    return
+    return write_json(key, fields, ttl, gone)
   end
+  if gone then redis.call('HDEL', key, unpack(gone)) end
   redis.call('EXPIRE', key, ttl)
 end

@@ -20,7 +20,7 @@ end
 for i = 2, #ARGV, 2 do
   local id, unique = ARGV[i], ARGV[i + 1]
   local record, held = ns .. ':job:' .. id, ns .. ':unique:' .. unique
-  if is_old(record) and not FINAL[status_of(ns, id) or ''] then renew(record) end
+  if is_old(record) and not has_ended(ns, id) then renew(record) end
   if unique ~= '' and is_old(held) and holder(ns, unique) == id then renew(held) end
 end
 return renewed

@@ -1,10 +1,11 @@
--- needs: full record stats places take audit
+-- needs: full record status stats places take audit
 -- requeue: dead letters -> pending (queue list, left) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), 'keep' (the letter itself goes to
---   the trash) or '', then each, oldest first: mark, envelope, id, queue, function, retries, unique
+--   the trash) or '', form of the records (see record.lua), then each, oldest first: mark, envelope, id,
+--   queue, function, retries, unique
 -- Reply: per letter 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
 --   key is held by another job
-local ns, op, keep = ARGV[1], ARGV[2], ARGV[7] == 'keep'
+local ns, op, keep, form = ARGV[1], ARGV[2], ARGV[7] == 'keep', ARGV[8]
 local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
 expect_audit(ns, op)
 if keep then expect('list', trash) end
@@ -12,26 +13,25 @@ if keep then expect('list', trash) end
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 local marks = {}
-for i = 8, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
+for i = 9, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 
 local queues, crashes = {}, {}
+local GONE = { 'started_at', 'finished_at', 'worker', 'error', 'result', 'result_type', 'result_error',
+               'error_line' }
 
 local function requeue(letter, index, envelope, id, queue, task, retries, unique)
   local held_by = unique ~= '' and holder(ns, unique)
-  if held_by and held_by ~= id then return 3 end
+  if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   swap(dead, index, op)
   local undo = swap_back(dead, index, letter)
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
   if keep then redis.call('LPUSH', trash, letter) end
   hold_unique(ns, unique, id)
   write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
-    'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' })
-  if id ~= '' then
-    redis.pcall('HDEL', ns .. ':job:' .. id, 'started_at', 'finished_at', 'worker', 'error', 'result',
-      'result_type', 'result_error', 'error_line')
-    crashes[#crashes + 1] = ns .. ':crashes:' .. id
-  end
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' },
+    nil, GONE, form)
+  if id ~= '' then crashes[#crashes + 1] = ns .. ':crashes:' .. id end
   queues[queue] = true
   tally(queue, 'enqueued', 1)
   return 1
@@ -42,7 +42,7 @@ local replies, applied, refused = {}, 0, {}
 for n = 1, #marks do
   local reply = 0
   if indexes[n] then
-    local at = 9 + (n - 1) * 7
+    local at = 10 + (n - 1) * 7
     reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 5))
   end
   replies[n] = reply

@@ -1,8 +1,8 @@
--- needs: full record places audit
+-- needs: full record status places audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
--- ARGV: ns, op, about, counts (audit), undone operation, place ('dead', 'pending' or 'delayed'), then
---   each in the order of the trash: SHA-1, id, queue, function, unique
+-- ARGV: ns, op, about, counts (audit), undone operation, place ('dead', 'pending' or 'delayed'), form of
+--   the records (see record.lua), then each in the order of the trash: SHA-1, id, queue, function, unique
 -- Reply: per element 1 restored; 0 someone else was faster (it and all after it); 2 the place is of
 --   another type; 3 its unique key is held by another job (2 and 3 stay in the trash)
 local ns, op, place = ARGV[1], ARGV[2], ARGV[6]
@@ -22,7 +22,7 @@ end
 local function put_back(element, at, id, queue, task, unique)
   local held_by = unique ~= '' and holder(ns, unique)
   if place == 'dead' then return bury_again(element, tonumber(at)) and 1 or 2 end
-  if held_by and held_by ~= id then return 3 end
+  if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   local status = 'pending'
   if place == 'delayed' then
     status = 'scheduled'
@@ -32,14 +32,14 @@ local function put_back(element, at, id, queue, task, unique)
   end
   local wait = place == 'delayed' and tonumber(at) - now or nil
   hold_unique(ns, unique, id, wait)
-  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task }, wait)
-  if id ~= '' then redis.pcall('HDEL', ns .. ':job:' .. id, 'finished_at') end
+  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task }, wait,
+    { 'finished_at' }, ARGV[7])
   return 1
 end
 
 local REASONS = { [2] = 'its place is of another type', [3] = 'its unique key is held by another job' }
 local replies, applied, refused = {}, 0, {}
-for i = 7, #ARGV, 5 do
+for i = 8, #ARGV, 5 do
   local element = redis.call('LINDEX', trash, 0)
   local reply = 0
   if element and redis.sha1hex(element) == ARGV[i] then

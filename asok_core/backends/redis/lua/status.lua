@@ -1,8 +1,7 @@
 -- Fragment (put before a script that says `needs: status`).
 -- status_of(ns, id): the status that a job's record holds, or nil.
--- FINAL: the statuses of jobs that have ended.
-local FINAL = { completed = true, failed = true, cancelled = true }
-
+-- has_ended(ns, id): whether the record says that the job has ended. It may hold its unique key still: the
+--   framework's worker frees none.
 local function status_of(ns, id)
   local key = ns .. ':job:' .. id
   local status = redis.pcall('HGET', key, 'status')
@@ -11,4 +10,9 @@ local function status_of(ns, id)
   local ok, fields = pcall(cjson.decode, type(text) == 'string' and text or '')
   status = ok and type(fields) == 'table' and fields.status
   return type(status) == 'string' and status or nil
+end
+
+local function has_ended(ns, id)
+  local status = status_of(ns, id)
+  return status == 'completed' or status == 'failed' or status == 'cancelled'
 end

@@ -34,7 +34,7 @@ class RedisOperator(OperatorSession):
     """Acts on jobs and queues. For any number of threads; raises Unreachable or Refused.
 
     ``keyring`` may be None: then whatever needs a signature raises SettingsError. ``who`` is what the
-    audit says, ``user@host`` by default.
+    audit says, ``user@host`` by default. ``records`` is the form of the records of jobs that are put back.
     """
 
     def requeue(
@@ -82,7 +82,7 @@ class RedisOperator(OperatorSession):
             now = int(seconds) + int(micros) / 1e6
             judge = requeue_verdict(keyring, now, changes, trust=trust)
             sweep = self._prepared(link, action, scope, watch, rate)
-            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, keep), judge)
+            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, keep, self._records), judge)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash.

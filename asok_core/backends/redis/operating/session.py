@@ -17,6 +17,7 @@ from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
+from asok_core.setting import RecordForm
 from asok_core.states import Place
 from asok_core.wire import Keyring
 
@@ -28,11 +29,18 @@ class OperatorSession:
     """One operator at one Redis, for any number of threads."""
 
     def __init__(
-        self, endpoint: Endpoint, keys: Keys, keyring: Keyring | None, *, who: str | None = None
+        self,
+        endpoint: Endpoint,
+        keys: Keys,
+        keyring: Keyring | None,
+        *,
+        who: str | None = None,
+        records: RecordForm = "hash",
     ) -> None:
         self.keys = keys
         self.pool = LinkPool(endpoint)
         self._keyring = keyring
+        self._records = records
         self._who = who or operator_name()
         self._where = f"{endpoint.shown} {keys.namespace}"
 
@@ -83,6 +91,7 @@ class OperatorSession:
             PLACES.get(scope.place, ""),
             scope.queue or "",
             scope.words or spelled(scope),
+            self._records,
         )
 
     def _keyring_for(self, action: str) -> Keyring:

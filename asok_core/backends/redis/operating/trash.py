@@ -130,7 +130,7 @@ def _restore_each(
         rows = _newest(link, trash, min(batch, total - seen), undoing.queue)
         if not rows:
             break
-        args: list[Arg] = [*undoing.header(), operation, undoing.place]
+        args: list[Arg] = [*undoing.header(), operation, undoing.place, undoing.records]
         for row in rows:
             args += cancel_verdict(row, 0)
         for reply in link.run(script("restore"), (), args):

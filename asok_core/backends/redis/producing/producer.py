@@ -34,6 +34,7 @@ class RedisProducer:
         self.keys = Keys(settings.namespace)
         self.pool = LinkPool(Endpoint(settings.redis_url, namespace=settings.namespace))
         self._clock = ServerClock()
+        self._records = settings.records
         self._keyring = keyring_of(settings)
         self._max_payload = settings.max_payload
 
@@ -78,7 +79,7 @@ class RedisProducer:
 
     def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[list[Arg]]:
         for start in range(0, len(jobs), BATCH):
-            args: list[Arg] = [self.keys.namespace]
+            args: list[Arg] = [self.keys.namespace, self._records]
             for at in range(start, min(start + BATCH, len(jobs))):
                 job, envelope = jobs[at], seal_text(texts[at], self._keyring)
                 args += (

@@ -21,6 +21,7 @@ from typing import Any, Self
 from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
 from asok_core.backends.redis.explanations import told
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producing.missing import MissingJobs
 from asok_core.backends.redis.records import read_records
 from asok_core.codec import decode_result
 from asok_core.errors import (
@@ -135,6 +136,7 @@ class ResultWatcher:
 
     def _listen(self, listener: _Listener, futures: Futures) -> None:
         turns = collections.deque(futures)
+        missing = MissingJobs(self._keys)
         idle_since = next_poll = time.monotonic()
         while not self._closed:
             fresh = self._take_new(futures)
@@ -148,7 +150,8 @@ class ResultWatcher:
             if time.monotonic() >= next_poll:
                 next_poll = time.monotonic() + POLL_INTERVAL
                 ids.update(_next_in_turn(turns, futures))
-            finished = listener.read(ids & futures.keys())
+            finished, unfinished = listener.read(ids & futures.keys())
+            missing.look(listener.link, unfinished)
             for job_id, record in finished.items():
                 for future in futures.pop(job_id):
                     _resolve(future, settle, record)
@@ -311,9 +314,17 @@ class _Listener:
             ids.update(self._heard())
         return ids
 
-    def read(self, job_ids: Iterable[str]) -> dict[str, JobRecord | None]:
-        """Those of the jobs that are finished, or whose record is gone, with their records."""
+    @property
+    def link(self) -> Link:
+        """The connection that reads."""
+        return self._reader
+
+    def read(
+        self, job_ids: Iterable[str]
+    ) -> tuple[dict[str, JobRecord | None], dict[str, JobRecord]]:
+        """The records of the jobs that are finished (None where it is gone), and of the others."""
         finished: dict[str, JobRecord | None] = {}
+        unfinished: dict[str, JobRecord] = {}
         ids = list(job_ids)
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
@@ -322,12 +333,14 @@ class _Listener:
                 record = records.get(job_id)
                 if record is None or record.status in FINAL:
                     finished[job_id] = record
+                else:
+                    unfinished[job_id] = record
         if finished:
             channels = [self._keys.done(each).encode() for each in finished]
             for channel in channels:
                 self._channels.pop(channel, None)
             self._send("UNSUBSCRIBE", channels)
-        return finished
+        return finished, unfinished
 
     def _send(self, command: str, channels: Iterable[bytes]) -> None:
         if not self._deaf:

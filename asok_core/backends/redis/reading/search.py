@@ -37,14 +37,15 @@ def find_job(
     job_id: str,
 ) -> JobDetail | None:
     """All there is of a job, or None."""
-    records, crashes, history = trips.ask(
+    records, crashes, history, text = trips.ask(
         [
             trips.queries.records([job_id]),
             maybe("GET", parsing.raw(keys.crashes(job_id))),
             maybe("HGET", parsing.raw(keys.job(job_id)), "attempts"),
+            maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
         ]
     )
-    attempts = parsing.attempts(history)
+    attempts = parsing.attempts(history) or parsing.attempts_in(text)
     record: JobRecord | None = records.get(job_id)
     until = time.monotonic() + LONGEST
     for place, key, order in _lists(keys, queues, record):
