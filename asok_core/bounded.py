@@ -15,6 +15,10 @@ T = TypeVar("T")
 MOST_ABANDONED = 8
 """Threads that may be left behind in calls that did not return. Then no more are started."""
 
+ENDS = 5
+END_PAUSE = 0.05
+"""How often a call that takes too long is ended, and seconds between, before it is left behind."""
+
 _abandoned: list[threading.Thread] = []
 
 
@@ -39,8 +43,13 @@ def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
     try:
         return call.results.get(timeout=seconds)
     except Empty:
+        # What it calls may catch SystemExit and go on, as whoever describes an error whose text fails.
+        for _ in range(ENDS):
+            call.end(thread)
+            thread.join(END_PAUSE)
+            if not thread.is_alive():
+                return otherwise
         _abandoned.append(thread)
-        call.end(thread)
         return otherwise
 
 
