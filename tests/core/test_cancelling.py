@@ -15,12 +15,12 @@ from asok_core.calls import make_call
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
 from tests.core import sample_tasks
-from tests.worker.conftest import Desk, RunWorker, desk, foreign_envelope, run_worker
+from tests.worker.conftest import Desk, RunWorker, desk, foreign_envelope, run_worker, starter
 
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["desk", "run_worker"]
+__all__ = ["desk", "run_worker", "starter"]
 WAIT = 30.0
 
 
