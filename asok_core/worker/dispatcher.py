@@ -257,6 +257,7 @@ class Dispatcher:
 
     def _next_suspect(self) -> None:
         """Let the next of the suspects begin that wait, if it is time and a thread is free."""
+        self._threads.tell_all = bool(self._suspects) or not self.open
         if (
             self._suspects
             and self._free() > 0
@@ -265,9 +266,13 @@ class Dispatcher:
             self._threads.put((self._suspects.take(),))
 
     def _suspect_begun(self) -> bool:
-        """Whether a suspect has begun of which Redis has not heard that it ended."""
-        waiting = len(self._suspects)
-        return self._ledger.suspect or sum(each.suspect for each in self._held.values()) > waiting
+        """Whether a suspect has begun of which Redis has not heard that it ended.
+
+        Or hooks are called: of a process that dies in those, no job is charged that runs.
+        """
+        if self._ledger.suspect or self._threads.closing:
+            return True
+        return sum(each.suspect for each in self._held.values()) > len(self._suspects)
 
     def _heed_breaker(self) -> None:
         """Where the breaker has opened, return what has not begun; say in the log what changed."""

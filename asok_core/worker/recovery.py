@@ -75,7 +75,7 @@ class Recovery:
         at = time.monotonic()
         for (process, queue), since in list(self._orphans.items()):
             if at - since >= self._pause:
-                del self._orphans[process, queue]
+                self._orphans.pop((process, queue), None)
                 guard, by = worker_of(process), self._config.worker
                 total = self._registry.recover(process, queue, guard=guard, by=by)
                 self._log(f"process {process}, which no lease covers", total)

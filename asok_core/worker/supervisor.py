@@ -17,7 +17,7 @@ from functools import partial
 from asok_core import __version__
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.aging import drop_aged
-from asok_core.backends.redis.consuming.promotion import promote_due
+from asok_core.backends.redis.consuming.promotion import LONGEST, promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renewal, renew_held
 from asok_core.backends.redis.consuming.wakes import Wakes
@@ -76,6 +76,8 @@ class Supervisor:
             name=f"asok:{config.worker}:supervisor",
         )
         self._beat_every = settings.worker_lease / BEATS
+        self._longest_duty = min(LONGEST, self._beat_every)
+        self._registry.between = lambda: self._every("beat", self._beat_every, self._beat)
         self._renewal = Renewal(self._keys, config.worker)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
@@ -261,11 +263,23 @@ class Supervisor:
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age
-        if max_age is not None and (dropped := drop_aged(self._registry.link, self._keys, max_age)):
+        if max_age is None:
+            return
+        dropped, more = drop_aged(
+            self._registry.link, self._keys, max_age, seconds=self._longest_duty
+        )
+        if more:
+            self._timers["age"] = 0.0
+        if dropped:
             logger.warning("%d dead letters older than ASOK_DLQ_MAX_AGE were dropped", dropped)
 
     def _promote(self) -> None:
-        done = promote_due(self._registry.link, self._keys)
+        done = promote_due(
+            self._registry.link,
+            self._keys,
+            by=self._config.worker,
+            seconds=self._longest_duty,
+        )
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 

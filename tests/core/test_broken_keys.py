@@ -222,7 +222,7 @@ def test_what_a_promotion_rejects_drops_no_dead_job(
     failed = [bury(seal(job(number), KEYRING), failed_at=number, error="no") for number in range(2)]
     redis_client.lpush(KEYS.dead, *failed)
     redis_client.zadd(KEYS.delayed, {f"nonsense {number}": number for number in range(5)})
-    assert promote_due(registry.link, KEYS).moved == 5
+    assert promote_due(registry.link, KEYS, by="w").moved == 5
     assert redis_client.llen(KEYS.dead) == 7
     assert redis_client.lrange(KEYS.dead, -2, -1) == failed[::-1]
     assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 0)
@@ -236,7 +236,7 @@ def test_the_names_of_queues_are_not_worth_a_job(
     producer = RedisProducer(make_settings())
     assert producer.enqueue([job(1)]) == [True]
     redis_client.zadd(KEYS.delayed, {seal(job(2), KEYRING): 1.0})
-    assert promote_due(registry.link, KEYS).moved == 1
+    assert promote_due(registry.link, KEYS, by="w").moved == 1
     assert registry.beat(WORKER, ["default"], {"host": "h"}).wanted == ""
     assert redis_client.llen(KEYS.queue("default")) == 2
     producer.close()

@@ -119,7 +119,7 @@ def given_back(bench: Bench) -> None:
 def promoted(bench: Bench) -> None:
     bench.enqueue(retries=1)
     bench.settle("retry", bench.start(), delay=0.0)
-    assert promote_due(bench.registry.link, KEYS).moved == 1
+    assert promote_due(bench.registry.link, KEYS, by="w").moved == 1
 
 
 def promoted_by_an_operator(bench: Bench) -> None:

@@ -30,9 +30,17 @@ from asok_core.states import Place
 from asok_core.wire import Keyring, seal
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker, desk, foreign_envelope, run_worker
+from tests.worker.conftest import (
+    KEYRING,
+    Desk,
+    RunWorker,
+    desk,
+    foreign_envelope,
+    run_worker,
+    starter,
+)
 
-__all__ = ["desk", "run_worker"]
+__all__ = ["desk", "run_worker", "starter"]
 
 
 def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
@@ -78,7 +86,7 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
     def promote() -> None:
         link = Endpoint(redis_url).link()
         barrier.wait(10)
-        moved.append(promote_due(link, Keys()).moved)
+        moved.append(promote_due(link, Keys(), by="w").moved)
         link.close()
 
     threads = [threading.Thread(target=promote) for _ in range(2)]

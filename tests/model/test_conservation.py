@@ -259,9 +259,21 @@ class Conservation(RuleBasedStateMachine):
     @rule()
     def promote(self) -> None:
         due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
-        done = promote_due(self.registry.link, Keys())
+        done = promote_due(self.registry.link, Keys(), by="w")
         assert done.moved == due
         self._moved("promote", due)
+
+    @rule(ttl=st.sampled_from([1000, 3_600_000]))
+    def promote_while_another_supervisor_does(self, ttl: int) -> None:
+        """It is left to that one, but for no longer than one can take that lives: a clock may be set."""
+        due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
+        with self._room():
+            self.client.set("asok:promoting", "another", px=ttl)
+        done = promote_due(self.registry.link, Keys(), by="w")
+        self.client.delete("asok:promoting")
+        expected = due if ttl > 1000 else 0
+        assert done.moved == expected
+        self._moved("promote", expected)
 
     @rule(process=st.sampled_from(PROCESSES))
     def a_process_dies(self, process: str) -> None:

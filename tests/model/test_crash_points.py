@@ -349,7 +349,7 @@ def test_promote(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        until_done(lambda: promote_due(registry.link, Keys()), cutter)
+        until_done(lambda: promote_due(registry.link, Keys(), by="w"), cutter)
         registry.close()
         assert bench.places() == {"queue": [job.id for job in jobs], "dlq": [""]}
 

@@ -31,6 +31,11 @@ class Keys(NamedTuple):
         return f"{self.namespace}:workers"
 
     @property
+    def promoting(self) -> str:
+        """String: the supervisor that promotes what is due, so that the others need not."""
+        return f"{self.namespace}:promoting"
+
+    @property
     def paused(self) -> str:
         """Set of queue names that no worker claims from."""
         return f"{self.namespace}:paused"

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import time
+
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.wire import peek
 
 BATCH = 200
+BATCH_BYTES = 16 * 1024 * 1024
+LONGEST = 0.25
+"""Seconds of one call: however many are too old, a supervisor must come to its other duties."""
 
 
-def drop_aged(link: Link, keys: Keys, max_age: float) -> int:
-    """Drop dead letters that failed more than ``max_age`` seconds ago. Returns how many.
+def drop_aged(
+    link: Link, keys: Keys, max_age: float, *, seconds: float = LONGEST
+) -> tuple[int, bool]:
+    """Drop dead letters that failed more than ``max_age`` seconds ago, for some ``seconds``.
 
-    The list is walked from its oldest end until a letter is young enough. One that does not say when
-    it failed is dropped only when a younger one is.
+    Returns how many, and whether there may be more. The list is walked from its oldest end until a
+    letter is young enough. One that does not say when it failed is dropped only when a younger one is.
     """
     dropped = 0
+    end = time.monotonic() + seconds
     while True:
         seconds, _micros = link.call("TIME")
         limit = int(seconds) - max_age
         aged: list[Arg] = []
         undated: list[Arg] = []
-        batch = link.call("LRANGE", keys.dead, -BATCH, -1)
-        for raw in reversed(batch):
+        batch = link.run(script("slice"), (), (keys.dead, "right", 0, BATCH, BATCH_BYTES))
+        for raw in batch:
             payload = peek(raw)
             undated += (raw, payload.job.queue if payload.job else "default")
             if payload.failed_at is None:
@@ -32,8 +40,10 @@ def drop_aged(link: Link, keys: Keys, max_age: float) -> int:
                 break
             aged, undated = aged + undated, []
         if not aged:
-            return dropped
+            return dropped, False
         now: int = link.run(script("drop_dead"), (), [keys.namespace, *aged])
         dropped += now
-        if len(aged) < 2 * BATCH or not now:
-            return dropped
+        if len(aged) < 2 * len(batch) or not now:
+            return dropped, False
+        if time.monotonic() >= end:
+            return dropped, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Link
@@ -10,29 +11,44 @@ from asok_core.backends.redis.scripts import script
 from asok_core.wire import bury, peek
 
 BATCH = 200
-MOST = 50
-"""Batches of one promotion: however many are due, a supervisor must come to its next beat."""
+BATCH_BYTES = 1024 * 1024
+"""A batch is in the memory of a supervisor and of Redis, and holds up both."""
+LONGEST = 0.25
+"""Seconds of one promotion: however many are due, a supervisor must come to its other duties."""
+CLAIM = 2.0
+"""Seconds for which the others leave promotion to a supervisor, after each of its batches."""
 AGAIN = 0.5
 """Seconds after which what could not be moved is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion did. ``next_due_in`` is seconds until the next one; None: nothing is delayed."""
+    """What a promotion did. ``next_due_in`` is seconds until the next one.
+
+    It is None when nothing is delayed, or when another supervisor is at it.
+    """
 
     moved: int
     next_due_in: float | None
 
 
-def promote_due(link: Link, keys: Keys) -> Promotion:
-    """Promote what is due, atomically per job, in the order of the due times."""
+def promote_due(link: Link, keys: Keys, *, by: str, seconds: float = LONGEST) -> Promotion:
+    """Promote what is due for some ``seconds``, atomically per job, in the order of the due times.
+
+    Nothing is promoted while another supervisor than ``by`` does so.
+    """
     total = stuck = 0
-    for _ in range(MOST):
-        now, due, first = link.run(script("due"), (), (keys.namespace, BATCH, stuck))
+    end = time.monotonic() + seconds
+    claim = int(CLAIM * 1000)
+    while True:
+        args: list[Arg] = [keys.namespace, by, claim, BATCH, BATCH_BYTES, stuck]
+        now, due, first, another = link.run(script("due"), (), args)
+        if another:
+            return Promotion(total, None)
         if not due:
             wait = max(float(first) - float(now), AGAIN if stuck else 0.0) if first else None
             return Promotion(total, wait)
-        args: list[Arg] = [keys.namespace]
+        args = [keys.namespace]
         for raw in due:
             payload = peek(raw)
             job, letter = payload.job, b""
@@ -46,4 +62,5 @@ def promote_due(link: Link, keys: Keys) -> Promotion:
         total += moved
         # What stays behind, for its queue is no list, must not hold up the rest.
         stuck += left
-    return Promotion(total, 0.0)
+        if time.monotonic() >= end:
+            return Promotion(total, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
@@ -20,6 +20,7 @@ from asok_core.wire import Payload, bury, peek
 HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
+BATCH_BYTES = 1024 * 1024
 LONGEST_LEASE = 86_400.0
 """Seconds: the longest that ASOK_WORKER_LEASE may be, for workers that do not say theirs."""
 MOST_LISTS = 4096
@@ -119,6 +120,8 @@ class Registry:
         self._standing = StandingLink(endpoint, name)
         self.clock = ServerClock()
         self._cursor: int | bytes = 0
+        self.between: Callable[[], object] = lambda: None
+        """Called between two batches of a long recovery, for heartbeats."""
 
     @property
     def crashed_line(self) -> str:
@@ -236,7 +239,7 @@ class Registry:
         """
         key, total = self.keys.active(process, queue), Recovered()
         stuck = 0
-        while batch := self.link.call("LRANGE", key, stuck, stuck + BATCH - 1):
+        while batch := self._slice(key, stuck):
             payloads = [peek(raw) for raw in batch]
             guilty = self._running(payloads, process) if charged is None else charged
             args: list[Arg] = [
@@ -250,10 +253,14 @@ class Registry:
             if refused:
                 break
             # What could not be moved (its queue is no list) must not hold up the rest.
-            stuck = (
-                max(0, stuck + len(batch) - returned - dead) if returned + dead else stuck + BATCH
-            )
+            stuck += len(batch) - returned - dead
+            self.between()
         return total
+
+    def _slice(self, key: str, passed: int) -> list[bytes]:
+        args = (key, "left", passed, BATCH, BATCH_BYTES)
+        found: list[bytes] = self.link.run(script("slice"), (), args)
+        return found
 
     def kill_waiters(self, process: str) -> None:
         """Cut the connections of a dead process: a blocked claim of it could still take a job."""
