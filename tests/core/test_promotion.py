@@ -55,7 +55,7 @@ def test_one_job_that_is_larger_than_a_batch_is_promoted(
 ) -> None:
     names = delay(redis_client, 2, 2 * BATCH_BYTES)
     assert promote_due(link, KEYS, by="one", seconds=0.0).moved == 1
-    assert promote_due(link, KEYS, by="one").moved == 1
+    assert promote_due(link, KEYS, by="one", seconds=60).moved == 1
     assert pending(redis_client) == names
 
 
@@ -63,7 +63,7 @@ def test_what_is_not_due_yet_is_left(link: Link, redis_client: redis.Redis) -> N
     delay(redis_client, 30)
     later = seal(Job("later", "shop", "send"), KEYRING)
     redis_client.zadd(KEYS.delayed, {later: float(redis_client.time()[0]) + 600})
-    done = promote_due(link, KEYS, by="one")
+    done = promote_due(link, KEYS, by="one", seconds=60)
     assert done.moved == 30
     assert done.next_due_in is not None
     assert 500 < done.next_due_in <= 600
@@ -73,13 +73,13 @@ def test_what_is_not_due_yet_is_left(link: Link, redis_client: redis.Redis) -> N
 def test_it_is_left_to_the_one_that_is_at_it(link: Link, redis_client: redis.Redis) -> None:
     names = delay(redis_client, 600)
     assert promote_due(link, KEYS, by="one", seconds=0.0).moved == 200
-    other = promote_due(link, KEYS, by="two")
+    other = promote_due(link, KEYS, by="two", seconds=60)
     assert (other.moved, other.next_due_in) == (0, None)
     assert 0 < redis_client.pttl(KEYS.promoting) <= CLAIM * 1000
-    assert promote_due(link, KEYS, by="one").moved == 400
+    assert promote_due(link, KEYS, by="one", seconds=60).moved == 400
     assert not redis_client.exists(KEYS.promoting), "nothing is due any more"
     delay(redis_client, 600)
-    assert promote_due(link, KEYS, by="two").moved == 600
+    assert promote_due(link, KEYS, by="two", seconds=60).moved == 600
     assert pending(redis_client) == names * 2
 
 
@@ -88,7 +88,7 @@ def test_one_that_died_of_it_holds_nobody_up(link: Link, redis_client: redis.Red
     redis_client.set(KEYS.promoting, "dead", px=1)
     while redis_client.exists(KEYS.promoting):
         pass
-    assert promote_due(link, KEYS, by="two").moved == 3
+    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3
 
 
 @pytest.mark.parametrize("ttl", [None, 3600])
@@ -98,11 +98,11 @@ def test_nor_does_one_whose_time_is_longer_than_it_can_be(
     """The clock of Redis was set back, or a person has set the key."""
     delay(redis_client, 3)
     redis_client.set(KEYS.promoting, "dead", ex=ttl)
-    assert promote_due(link, KEYS, by="two").moved == 3
+    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3
     assert not redis_client.exists(KEYS.promoting)
 
 
 def test_a_key_of_another_type_holds_up_nothing(link: Link, redis_client: redis.Redis) -> None:
     delay(redis_client, 3)
     redis_client.lpush(KEYS.promoting, "not a name")
-    assert promote_due(link, KEYS, by="two").moved == 3
+    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3

@@ -86,7 +86,7 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
     def promote() -> None:
         link = Endpoint(redis_url).link()
         barrier.wait(10)
-        moved.append(promote_due(link, Keys(), by="w").moved)
+        moved.append(promote_due(link, Keys(), by="w", seconds=60).moved)
         link.close()
 
     threads = [threading.Thread(target=promote) for _ in range(2)]
