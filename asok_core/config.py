@@ -106,6 +106,13 @@ class Settings:
         default="30s",
         description="How long a stopping worker waits for running jobs before it gives them back",
     )
+    worker_exit_when_unable: bool = setting(
+        "ASOK_WORKER_EXIT_WHEN_UNABLE",
+        kinds.FLAG,
+        default="0",
+        description="Whether a worker of which no process can run jobs exits (code 4) instead of "
+        "trying until one can",
+    )
     worker_lease: float = setting(
         "ASOK_WORKER_LEASE",
         kinds.LEASE,

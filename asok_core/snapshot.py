@@ -79,7 +79,7 @@ class QueueStats:
     """When the next job to run was enqueued; None if empty or the producer did not say."""
     paused: bool = False
     consumers: int = 0
-    """Live workers that serve this queue."""
+    """Live workers that claim from this queue."""
     enqueued_per_s: float = 0.0
     completed_per_s: float = 0.0
     failed_per_s: float = 0.0
@@ -133,7 +133,43 @@ class WorkerInfo:
     """Whether it finishes what it runs, and then exits."""
     wanted: str = ""
     """What an operator told it to do and it has not done yet: ``quiet``, ``stop`` or nothing."""
+    able: int | None = None
+    """Processes that run the jobs they get, as far as is known; None: it does not say."""
+    deaths: int = 0
+    deaths_seconds: float = 0.0
+    """How often processes died that are crash-looping, and in which time."""
+    death: str = ""
+    """Why the last of these died."""
+    refusal: str = ""
+    """Why processes do not claim jobs."""
     jobs: tuple[RunningJob, ...] = ()
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether any of its processes runs jobs, as far as is known."""
+        return self.able != 0
+
+    @property
+    def condition(self) -> str:
+        """``crash-looping``, ``not claiming`` or ``starting`` where processes do not run jobs, or ''."""
+        if self.deaths:
+            return "crash-looping"
+        if self.refusal:
+            return "not claiming"
+        return "" if self.runs_jobs else "starting"
+
+    @property
+    def trouble(self) -> str:
+        """The condition with its reason in one line, or '' where there is none."""
+        if self.deaths:
+            what = f"{self.deaths} deaths in {self.deaths_seconds:.0f} s: {self.death}"
+            line = f"{self.condition} ({what})"
+        elif self.refusal:
+            line = f"{self.condition}: {self.refusal}"
+        else:
+            return ""
+        able = f"; {self.able} of {self.processes} processes run jobs" if self.able else ""
+        return line + able
 
 
 class Cost(NamedTuple):

@@ -1,7 +1,8 @@
 """``asok``: choose a command, run it, and turn what happens into an exit code.
 
 0 done, 1 a check or an operation failed, 2 the command line or a setting makes no sense, 3 Redis
-cannot be reached, 70 a fault of this program, 130 interrupted.
+cannot be reached, 4 a worker cannot run jobs (where it is set to exit then), 70 a fault of this
+program, 130 interrupted.
 """
 
 from __future__ import annotations

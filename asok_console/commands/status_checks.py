@@ -36,9 +36,15 @@ class Checks(NamedTuple):
         yield from self._late(snapshot)
         if self.max_dead is not None and snapshot.dead > self.max_dead:
             yield f"dead letters: {snapshot.dead}, at most {self.max_dead} allowed"
-        live = sum((worker.lease_until or 0) > snapshot.taken_at for worker in snapshot.workers)
-        if self.require_workers is not None and live < self.require_workers:
-            yield f"workers alive: {live}, at least {self.require_workers} required"
+        live = [each for each in snapshot.workers if (each.lease_until or 0) > snapshot.taken_at]
+        able = sum(worker.runs_jobs for worker in live)
+        if self.require_workers is not None and able < self.require_workers:
+            # One that is alive and runs no jobs has a reason.
+            reasons = [
+                f"{each.id}: {each.trouble or each.condition}" for each in live if each.condition
+            ]
+            why = f" ({'; '.join(reasons)})" if reasons else ""
+            yield f"workers that run jobs: {able}, at least {self.require_workers} required{why}"
 
     def _late(self, snapshot: Snapshot) -> Iterator[str]:
         for queue in snapshot.queues:
@@ -68,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the next job of a queue (or of any) may have waited, as in default=5m",
     )
     group.add_argument("--max-dead", metavar="N", help="dead letters")
-    group.add_argument("--require-workers", metavar="N", help="workers that are alive")
+    group.add_argument("--require-workers", metavar="N", help="workers that are alive and run jobs")
 
 
 def parse(args: argparse.Namespace) -> Checks:

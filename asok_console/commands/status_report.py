@@ -203,7 +203,12 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
         )
         for worker in snapshot.workers
     ]
-    yield from _titled(columns, rows, width, ink)
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    for worker, line in zip(snapshot.workers, lines, strict=True):
+        yield line
+        if worker.trouble:
+            yield fit(f"    {safe(worker.trouble, 1000)}", width)
 
 
 def _titled(
@@ -223,7 +228,7 @@ def _state(snapshot: Snapshot, worker: WorkerInfo) -> str:
         return "lost"
     if worker.stopping:
         return "stopping"
-    return "quiet" if worker.quiet else "ok"
+    return worker.condition or ("quiet" if worker.quiet else "ok")
 
 
 def _call(row: Row) -> str:
@@ -295,6 +300,11 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "beat_at": iso(worker.beat_at),
         "lease_until": iso(worker.lease_until),
         "rss": worker.rss,
+        "able": worker.able,
+        "deaths": worker.deaths,
+        "deaths_seconds": worker.deaths_seconds,
+        "death": worker.death or None,
+        "refusal": worker.refusal or None,
         "running": [
             {
                 "id": job.payload.id or None,

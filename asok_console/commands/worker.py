@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Run a worker. Returns 0 once it has stopped as asked."""
+    """Run a worker. Returns 0 once it has stopped as asked, or 4 (see ``Supervisor``)."""
     settings = on_redis(settings, args.url)
     settings.require_secret_key()
     stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)

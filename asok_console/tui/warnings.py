@@ -14,12 +14,16 @@ OVERDUE = 10
 
 def warnings(snapshot: Snapshot, dead_cap: int) -> list[str]:
     """One line each, the gravest first. A queue that was paused on purpose is no trouble."""
-    found = []
+    found = [
+        f"worker {worker.id} is {worker.trouble}"
+        for worker in snapshot.workers
+        if worker.trouble and not stale(worker, snapshot.taken_at)
+    ]
     alone = [q for q in snapshot.queues if q.pending and not q.consumers and not q.paused]
     if alone:
         names = ", ".join(f"{q.name} ({q.pending:,})" for q in alone[:3])
         more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-        found.append(f"no worker serves {names}{more}")
+        found.append(f"no worker claims jobs of {names}{more}")
     found += [
         f"worker {worker.id} has not beaten for {ago(worker.beat_at, snapshot.taken_at)}"
         for worker in snapshot.workers

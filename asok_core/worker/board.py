@@ -1,4 +1,4 @@
-"""What each thread of a child runs, in memory that outlives it.
+"""How a child is and what each of its threads runs, in memory that outlives it.
 
 The child writes a slot before it runs a job, and clears it once the outcome of that is settled. The
 supervisor reads the board of a child that died, and knows which jobs had begun and which had only been
@@ -20,6 +20,7 @@ from typing import IO
 from asok_core.errors import AsokError
 from asok_core.job import LONGEST_ID
 from asok_core.worker.prefetch import MOST
+from asok_core.worker.start import FAULT_BYTES
 
 _SLOT = struct.Struct("<BddH")
 _SLOT_BYTES = _SLOT.size + LONGEST_ID
@@ -27,6 +28,11 @@ _FREE, _RUNNING, _ENDED, _HOOKS = range(4)
 AHEAD = 2 * MOST
 """Slots besides those of threads: while a trip settles the jobs that a process held, as many others may
 end. When more are not settled, as Redis cannot take them, they leave the board as they end."""
+
+
+_REFUSAL_BYTES = 512
+_STATE_BYTES = 2 + _REFUSAL_BYTES + FAULT_BYTES
+"""After the slots: two flags, why the process does not claim, what fault ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def shared_file(name: str) -> IO[bytes]:
 
 
 class Board:
-    """Slots of shared memory. One process writes, any number read.
+    """Slots of shared memory, and how the process is. One process writes, any number read.
 
     The first ones are the threads' own; number ``threads`` is that of the thread which calls hooks for
     notices. Each other one is a job's from its begin until its outcome is settled.
@@ -68,8 +74,10 @@ class Board:
         # A slot is named by its place in the memory.
         self._own = (threads + 1) * _SLOT_BYTES
         self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
-        file.truncate(self._size)
-        self._memory = mmap.mmap(file.fileno(), self._size)
+        self._claims, self._proven, self._refusal = (self._size + at for at in range(3))
+        self._fault = self._refusal + _REFUSAL_BYTES
+        file.truncate(self._size + _STATE_BYTES)
+        self._memory = mmap.mmap(file.fileno(), self._size + _STATE_BYTES)
         self._free = deque(range(self._own, self._size, _SLOT_BYTES))
 
     def begin(self, thread: int, job_id: str, started: float, deadline: float = 0.0) -> int:
@@ -105,6 +113,40 @@ class Board:
         """Forget everything, before a new child takes the board."""
         for slot in range(0, self._size, _SLOT_BYTES):
             self._memory[slot] = _FREE
+        self._memory[self._size :] = bytes(_STATE_BYTES)
+
+    def note_claims(self) -> None:
+        """Note that the process claims jobs: Redis has answered, and the lease holds."""
+        self._memory[self._claims] = 1
+
+    def note_refusal(self, reason: str, *, proven: bool) -> None:
+        """Note why the process does not claim jobs ('' when it does), and whether it has run one."""
+        self._write_text(self._refusal, _REFUSAL_BYTES, reason)
+        self._memory[self._proven] = proven
+
+    def note_fault(self, line: str) -> None:
+        """Note what ends the process."""
+        self._write_text(self._fault, FAULT_BYTES, line)
+
+    @property
+    def claims(self) -> bool:
+        """Whether the process has claimed jobs, or would have if there had been any."""
+        return self._memory[self._claims] == 1
+
+    @property
+    def proven(self) -> bool:
+        """Whether the process has run a job, and claims as many as it can run."""
+        return self._memory[self._proven] == 1
+
+    @property
+    def refusal(self) -> str:
+        """Why the process does not claim jobs, or ''."""
+        return self._read_text(self._refusal, _REFUSAL_BYTES)
+
+    @property
+    def fault(self) -> str:
+        """What ended the process, or ''."""
+        return self._read_text(self._fault, FAULT_BYTES)
 
     @property
     def in_hooks(self) -> bool:
@@ -127,6 +169,14 @@ class Board:
                 name = self._memory[slot + _SLOT.size : slot + _SLOT.size + length]
                 found.append(Running(name.decode("utf-8", "replace"), started, deadline))
         return found
+
+    def _write_text(self, at: int, size: int, line: str) -> None:
+        text = " ".join(line.split()).encode("utf-8", "backslashreplace")[: size - 1]
+        self._memory[at : at + size] = text.ljust(size, b"\0")
+
+    def _read_text(self, at: int, size: int) -> str:
+        text = self._memory[at : at + size].partition(b"\0")[0]
+        return " ".join(text.decode("utf-8", "replace").split())
 
     def close(self) -> None:
         """Unmap the memory."""

@@ -40,10 +40,9 @@ class Child:
         self._config = config
         self._presence = presence
         self._file = shared_file("board")
-        self._board = Board(self._file, config.concurrency)
+        self.board = Board(self._file, config.concurrency)
         self._stacks = StackFile()
         self._popen: subprocess.Popen[bytes] | None = None
-        self.started_at = 0.0
         self._retiring = False
         self._untold: deque[bytes] = deque()
         self.overruns: dict[str, float] = {}
@@ -57,7 +56,7 @@ class Child:
     def start(self) -> None:
         """Start the process on an empty board."""
         self._hang_up()
-        self._board.clear()
+        self.board.clear()
         self.overruns = {}
         self._untold.clear()
         self._retiring = False
@@ -176,16 +175,16 @@ class Child:
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""
-        return self._board.running()
+        return self.board.running()
 
     @property
     def in_hooks(self) -> bool:
         """Whether a thread called hooks when it died."""
-        return self._board.in_hooks
+        return self.board.in_hooks
 
     def ended(self) -> list[Running]:
         """Jobs that it came to the end of before it died, and that were not settled yet."""
-        return self._board.ended()
+        return self.board.ended()
 
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system tells."""
@@ -198,7 +197,7 @@ class Child:
     def close(self) -> None:
         """Let go of the board and the pipe."""
         self._hang_up()
-        self._board.close()
+        self.board.close()
         self._file.close()
         self._stacks.close()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 
 from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.lives import Life, Lives, Report
 from asok_core.worker.presence import Presence
 from asok_core.worker.reaping import reap_orphans
 from asok_core.worker.signals import Requests
@@ -17,9 +17,6 @@ logger = safe_logger("asok.worker")
 
 RETRY = 1.0
 """Seconds between two attempts to give back what a dead process held."""
-QUICK = 2.0
-"""Seconds: a process that lives no longer is replaced later each time."""
-LONGEST_WAIT = 10.0
 
 
 class Children:
@@ -28,9 +25,9 @@ class Children:
     def __init__(self, config: WorkerConfig, presence: Presence) -> None:
         self.quiet = False
         self._all = [Child(config, n, presence) for n in range(1, config.processes + 1)]
+        self._lives = Lives([Life(child.board) for child in self._all])
         self._unrecovered: set[int] = set()
         self._start_at: dict[int, float] = {}
-        self._quick_deaths: dict[int, int] = {}
 
     def __iter__(self) -> Iterator[Child]:
         return iter(self._all)
@@ -96,20 +93,19 @@ class Children:
                     over,
                 )
 
+    def report(self) -> Report:
+        """How the processes fare."""
+        return self._lives.look([child.alive for child in self._all])
+
     def _start(self, child: Child) -> None:
+        self._lives.start(child.number - 1)
         child.start()
-        child.started_at = time.monotonic()
         if self.quiet:
             child.order("quiet")
 
     def _note_death(self, child: Child, code: int) -> None:
-        wait = 0.0
-        if code != 0:
-            logger.error("Process %s died (%s)", child.process_id, _exit_words(code))
-            quick = time.monotonic() - child.started_at < QUICK
-            deaths = self._quick_deaths.get(child.number, 0) + 1 if quick else 0
-            self._quick_deaths[child.number] = deaths
-            wait = min(0.1 * 2 ** min(deaths, 7), LONGEST_WAIT) if deaths > 1 else 0.0
+        # One that was ended because of a job had no trouble of its own.
+        wait = 0.0 if child.overruns else self._lives.end(child.number - 1, code, child.process_id)
         self._unrecovered.add(child.number)
         self._start_at[child.number] = time.monotonic() + wait
 
@@ -119,12 +115,3 @@ def _description(child: Child) -> str:
     jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in child.running()]
     running = ", ".join(jobs) or "no job"
     return f"process {child.process_id} (pid {child.pid}), which runs {running}"
-
-
-def _exit_words(code: int) -> str:
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"

@@ -70,6 +70,7 @@ class Dispatcher:
         self.breaker.on_change = alarm.ring
         self._breaker_changes = 0
         self._reason = ""
+        self._board_says_claims = False
         self._last_chance = max(1, config.settings.crash_limit - 1)
         self._estranged = False
         self._wake_at = 0
@@ -274,8 +275,16 @@ class Dispatcher:
             return True
         return sum(each.suspect for each in self._held.values()) > len(self._suspects)
 
+    def _note_claims(self) -> None:
+        if not self._board_says_claims:
+            self._board_says_claims = True
+            self._board.note_claims()
+
     def _heed_breaker(self) -> None:
         """Where the breaker has opened, return what has not begun; say in the log what changed."""
+        if self.quiet:
+            # It would claim, but for an operator.
+            self._note_claims()
         breaker = self.breaker
         if breaker.changes == self._breaker_changes:
             return
@@ -288,6 +297,7 @@ class Dispatcher:
         elif self._reason and not breaker.reason:
             logger.info("Process claims jobs again")
         self._reason = breaker.reason
+        self._board.note_refusal(breaker.reason, proven=breaker.closed)
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER
@@ -320,6 +330,8 @@ class Dispatcher:
         probe = 0 if breaker.closed else breaker.probe
         turn = self._ledger.trip(slots, self._to_note(), asking, meanwhile, probe=probe)
         self._threads.runs_until = self._ledger.leased_until
+        if slots > 0 and turn.lease_left > 0:
+            self._note_claims()
         if turn.notices:
             self._notices.exist()
         return turn

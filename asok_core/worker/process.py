@@ -33,6 +33,7 @@ from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
 from asok_core.worker.execution import Execution
+from asok_core.worker.lives import WORN
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.notices import Notices
 from asok_core.worker.presence import keep_from_tasks
@@ -44,8 +45,6 @@ logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
-WORN = 75
-"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 class Process:
@@ -179,7 +178,7 @@ def main() -> int:
     try:
         code = Process(config, process, board, alarm).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
-        end_broken(error)
+        end_broken(error, board)
     end_logging()
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
     if os.getppid() != supervisor:

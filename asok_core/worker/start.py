@@ -7,10 +7,23 @@ would live. The folder gets its place on the path after our own imports instead.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
+
+FAULT_BYTES = 512
+"""Bytes at the end of the board that say what fault ended the process; NUL where none did."""
+
+
+def note_fault(board: int, line: str) -> None:
+    """Write to the board (a file descriptor) why this process ends. Never raises."""
+    try:
+        text = line.encode("utf-8", "backslashreplace")[: FAULT_BYTES - 1]
+        os.pwrite(board, text.ljust(FAULT_BYTES, b"\0"), os.fstat(board).st_size - FAULT_BYTES)
+    except OSError:
+        return
 
 
 def load_packages_of_supervisor() -> None:
@@ -24,7 +37,13 @@ def load_packages_of_supervisor() -> None:
 
 
 if __name__ == "__main__":
-    load_packages_of_supervisor()
-    from asok_core.worker.process import main
+    try:
+        load_packages_of_supervisor()
+        from asok_core.worker.process import main
 
-    sys.exit(main())
+        code = main()
+    except BaseException as error:
+        # No code of the application has run so far: the text of the error is harmless.
+        note_fault(int(sys.argv[1]), f"{type(error).__name__}: {error}")
+        raise
+    sys.exit(code)

@@ -28,6 +28,7 @@ from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.lives import Report
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
@@ -49,6 +50,9 @@ LOOK_AT_OTHERS = 0.4
 """Seconds between two looks at the leases of all workers, and whether those beside this one live."""
 LISTEN = 5.0
 """Seconds between two checks of the subscription to wakes."""
+UNABLE = 4
+"""Exit code of a worker of which no process can run jobs, where it is set to exit then."""
+UNABLE_REASON = "no process can run jobs"
 MARGIN = 5.0
 """Seconds beyond the children's deadline before they are killed."""
 
@@ -87,6 +91,8 @@ class Supervisor:
         self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
         self._started_at: float | None = None
+        self._ready = False
+        self._report: Report | None = None
         self._outage: float | None = None
         self._refused: set[str] = set()
 
@@ -110,12 +116,11 @@ class Supervisor:
                 ", ".join(config.queues),
                 config.settings.masked_redis_url,
             )
-            notify(READY)
         while not self._requests.stop:
             self._round()
             self._alarm.sleep(self._next_timer(), self._wakes.files())
         self._shut_down()
-        return 0
+        return UNABLE if self._requests.stop == UNABLE_REASON else 0
 
     # One round
 
@@ -124,7 +129,7 @@ class Supervisor:
             self._hear(order)
         self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
         self._children.attend(self._requests)
-        self._every("look", LOOK, self._children.end_overruns)
+        self._every("look", LOOK, self._look)
         self._every("beat", self._beat_every, self._beat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
         self._every("others", LOOK_AT_OTHERS, self._look_at_others)
@@ -205,7 +210,9 @@ class Supervisor:
                 "processes": config.processes,
                 "started_at": f"{self._started_at:.3f}",
                 "running": sum(len(child.running()) for child in self._children),
-                "rss": sum(size for size in memory if size),
+                # Where no process lives, nothing is known.
+                "rss": sum(size for size in memory if size) or "",
+                **self._children.report().fields(),
                 "quiet": int(self._children.quiet),
                 "stopping": int(bool(self._requests.stop)),
             },
@@ -218,6 +225,19 @@ class Supervisor:
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
                 child.retire(f"has grown to {size} bytes")
+
+    def _look(self) -> None:
+        """What is not for Redis: hard limits of jobs, and how the processes fare."""
+        self._children.end_overruns()
+        report = self._children.report()
+        if report.able and not self._ready:
+            self._ready = True
+            notify(READY)
+        if report.unable and self._config.settings.worker_exit_when_unable:
+            self._requests.stop = self._requests.stop or UNABLE_REASON
+        before, self._report = self._report, report
+        if before is None or before.state != report.state:
+            self._timers["beat"] = 0.0
 
     def _look_at_others(self) -> None:
         if not self._recovery.others():

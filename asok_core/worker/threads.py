@@ -32,16 +32,17 @@ CHECK = 1.0
 """Seconds between two looks whether every thread lives."""
 
 
-def end_broken(error: BaseException) -> NoReturn:
+def end_broken(error: BaseException, board: Board) -> NoReturn:
     """Log a fault of ours and end this process at once, whatever its threads and log handlers do."""
     try:
-        call_within(LAST_WORDS, partial(_log_fault, error), None)
+        call_within(LAST_WORDS, partial(_log_fault, error, board), None)
     finally:
         os._exit(BROKEN)
 
 
-def _log_fault(error: BaseException) -> None:
-    text = failure_of(error, LONGEST_TRACEBACK).traceback
+def _log_fault(error: BaseException, board: Board) -> None:
+    line, text = failure_of(error, LONGEST_TRACEBACK)
+    board.note_fault(line)
     logger.critical("A fault in the worker ends this process", exc_info=error, exc_text=text)
     end_logging()
 
@@ -158,7 +159,7 @@ class Threads:
         except BaseException as error:  # noqa: BLE001 - it is logged, and ends the process
             # A thread that dies in silence takes a share of the worker and a job along. When the
             # process dies, the supervisor knows what to do with what it ran.
-            end_broken(error)
+            end_broken(error, self._board)
 
     def _run_jobs(self, slot: int) -> None:
         ready, calls, awake = self._ready, self._calls, self._awake

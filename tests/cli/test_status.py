@@ -121,7 +121,7 @@ def test_the_document_has_stable_keys(
         (["--max-age", "default=5m"], "queue default: next job waits 60"),
         (["--max-age", "1m"], "queue default: next job waits 60"),
         (["--max-dead", "0"], "dead letters: 1, at most 0 allowed"),
-        (["--require-workers", "2"], "workers alive: 1, at least 2 required"),
+        (["--require-workers", "2"], "workers that run jobs: 1, at least 2 required"),
     ],
 )
 def test_a_check_that_fails_is_told_and_exits_1(

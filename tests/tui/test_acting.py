@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -114,6 +115,41 @@ async def test_a_silent_worker_and_a_long_job_are_pointed_out(
         await hand.sees("⚠ 1 silent")
         await hand.sees("⚠ 15 min")
         await hand.sees("⚠ 1 min")
+
+
+async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    states: dict[str, dict[Any, Any]] = {
+        "web-1": {
+            "able": 0,
+            "deaths": 12,
+            "deaths_seconds": 20,
+            "death": "ImportError: \x1b[2J no",
+        },
+        "web-2": {
+            "able": 0,
+            "refusal": "SECRET_KEY does not fit the signatures of the last 5 jobs",
+        },
+        "web-3": {"able": 0},
+        "web-4": {"able": 1},
+    }
+    for name, fields in states.items():
+        seed.worker(
+            redis_client, name, queues=("high",), concurrency=2, running=0, first=200, beat=1
+        )
+        redis_client.hset(f"asok:worker:{name}", mapping=fields)
+    redis_client.hdel("asok:worker:web-3", "rss")
+    async with open_console(size=(200, 40)) as hand:
+        await hand.sees("⚠ worker web-1 is crash-looping (12 deaths in 20 s: ImportError: ")
+        await hand.sees("⚠ worker web-2 is not claiming: SECRET_KEY does not fit")
+        await hand.press("5")
+        await hand.sees("✗ 2 in trouble")
+        await hand.sees("✗ crash-looping")
+        await hand.sees("✗ not claiming")
+        await hand.sees("○ starting")
+        await hand.sees("● on")
+        await hand.sees("crash-looping (12 deaths in 20 s: Imp")
 
 
 async def test_a_canary_sends_the_rest_when_the_first_go_well(

@@ -119,7 +119,7 @@ def test_without_colour_every_meaning_is_still_there(
     seed.shop(redis_client)
     env = environment | {"NO_COLOR": "1"}
     with closing(Terminal(CONSOLE, tmp_path, (120, 36), env)) as terminal:
-        terminal.sees("● live", "❙❙ paused", "✗ no worker", "⚠ no worker serves reports")
+        terminal.sees("● live", "❙❙ paused", "✗ no worker", "⚠ no worker claims jobs of reports")
         drawn = terminal.tmux("capture-pane", "-p", "-e")
         colours = re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", drawn)
         assert all(red == green == blue for red, green, blue in colours)

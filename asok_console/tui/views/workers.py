@@ -65,6 +65,8 @@ def _what(line: Line, _now: float) -> Cell:
     if line.job is not None:
         job = line.job.payload.job
         return (arguments_text(job.args, job.kwargs), "dim") if job else ""
+    if line.worker.trouble:
+        return line.worker.trouble, "bad"
     return ", ".join(line.worker.queues), "dim"
 
 
@@ -95,11 +97,20 @@ def _up(line: Line, now: float) -> Cell:
     return "" if line.job is not None else (ago(line.worker.started_at, now), "dim")
 
 
+_CONDITIONS = {
+    "crash-looping": ("✗ crash-looping", "bad"),
+    "not claiming": ("✗ not claiming", "bad"),
+    "starting": ("○ starting", "calm"),
+}
+
+
 def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     if stale(worker, now):
         return "⚠ silent", "bad"
     if worker.stopping or worker.wanted == "stop":
         return "■ stopping", "warn"
+    if worker.condition:
+        return _CONDITIONS[worker.condition]
     if worker.quiet:
         return "❙❙ quiet", "warn"
     return ("❙ quieting", "warn") if worker.wanted == "quiet" else ("● on", "good")
@@ -125,7 +136,7 @@ class WorkersView(View):
         Column("Queues, args", 13, _what, grow=2, most=60, rank=1),
         Column("Busy", 10, _busy, right=True),
         Column("Beat", 8, _beat, right=True),
-        Column("State", 10, _queue_or_state, rank=1),
+        Column("State", 15, _queue_or_state, rank=1),
         Column("Memory", 7, _rss, right=True, rank=2),
         Column("Up", 6, _up, right=True, rank=3),
         Column("Pid", 7, _pid, right=True, rank=4),
@@ -156,11 +167,13 @@ class WorkersView(View):
         busy = sum(w.running for w in snapshot.workers)
         silent = sum(stale(worker, snapshot.taken_at) for worker in snapshot.workers)
         quiet = sum(worker.quiet for worker in snapshot.workers)
+        troubled = sum(bool(worker.trouble) for worker in snapshot.workers)
         return (
             ("Workers", "title"),
             (f"{len(snapshot.workers):,} alive", ""),
             (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
+            (f"✗ {troubled} in trouble" if troubled else "", "bad"),
             (f"⚠ {silent} silent" if silent else "", "bad"),
         )
 

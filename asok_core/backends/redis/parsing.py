@@ -29,12 +29,18 @@ WORKER_FIELDS = (
     "quiet",
     "stopping",
     "wanted",
+    "able",
+    "deaths",
+    "deaths_seconds",
+    "death",
+    "refusal",
 )
 RECORD_FIELDS = tuple(
     each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}
 )
 
 _LARGEST = 2**53
+_LONGEST_REASON = 512
 LONGEST_TEXT = 262_144
 """Bytes of a record that is JSON in which its attempts are looked for."""
 _LONGEST_HISTORY = 65_536
@@ -171,6 +177,11 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",
         wanted=text(fields.get("wanted"))[:20],
+        able=whole(fields.get("able")),
+        deaths=count(fields.get("deaths")),
+        deaths_seconds=number(fields.get("deaths_seconds")) or 0.0,
+        death=text(fields.get("death"))[:_LONGEST_REASON],
+        refusal=text(fields.get("refusal"))[:_LONGEST_REASON],
     )
 
 

@@ -252,7 +252,7 @@ class SnapshotTaker:
                 active[each.queue] = active.get(each.queue, 0) + each.length
         consumers: dict[str, int] = {}
         for worker in workers:
-            claims = not (worker.quiet or worker.stopping)
+            claims = worker.runs_jobs and not (worker.quiet or worker.stopping)
             if claims and (worker.lease_until or 0) > first.now:
                 for queue in worker.queues:
                     consumers[queue] = consumers.get(queue, 0) + 1

@@ -1,0 +1,154 @@
+"""How the processes of a worker fare: who runs jobs, who does not claim any, who keeps dying.
+
+The supervisor asks how long to wait before it replaces one, and reports the whole in its heartbeat.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from asok_core.logs import safe_logger
+from asok_core.worker.board import Board
+
+logger = safe_logger("asok.worker")
+
+LONG_ENOUGH = 30.0
+"""Seconds after which the deaths before are over for a process that still lives."""
+LOOPING = 3
+"""Deaths in a row from which a process counts as crash-looping."""
+LONGEST_WAIT = 10.0
+"""Seconds at most before a process that died is replaced."""
+LONGEST_REST = 30.0
+"""The same for one that ended because it could not run jobs."""
+WORN = 75
+"""Exit code of a process that cannot run jobs, where a new one may."""
+
+
+@dataclass(slots=True)
+class Life:
+    """One process after the other under one number.
+
+    ``claims`` also between two of them, where one ended as planned.
+    """
+
+    board: Board
+    started_at: float = 0.0
+    claims: bool = False
+    refusal: str = ""
+    """Why it does not claim jobs; kept over the starts of new processes until one has run a job."""
+    deaths: int = 0
+    """In a row: none of these processes lived long enough."""
+    since: float = 0.0
+    """When the first of them died."""
+    reason: str = ""
+    rests: int = 0
+    """Processes in a row that ended because they could not run jobs."""
+
+    @property
+    def looping(self) -> bool:
+        """Whether it is crash-looping."""
+        return self.deaths >= LOOPING
+
+    @property
+    def able(self) -> bool:
+        """Whether it runs the jobs that it gets, as far as is known."""
+        return self.claims and not self.refusal and not self.looping
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a worker is. ``deaths`` of processes that are crash-looping, in ``seconds``."""
+
+    able: int
+    """Processes that run jobs."""
+    deaths: int = 0
+    seconds: float = 0.0
+    death: str = ""
+    """Why the last of them died."""
+    refusal: str = ""
+    """Why processes do not claim jobs; the first of these."""
+    unable: bool = False
+    """Whether each of them is crash-looping or does not claim jobs."""
+
+    @property
+    def state(self) -> tuple[int, int, str]:
+        """What of it is worth a heartbeat of its own when it changes."""
+        return self.able, self.deaths, self.refusal
+
+    def fields(self) -> dict[str, str | int]:
+        """What the heartbeat says of it."""
+        return {
+            "able": self.able,
+            "deaths": self.deaths,
+            "deaths_seconds": f"{self.seconds:.1f}",
+            "death": self.death,
+            "refusal": self.refusal,
+        }
+
+
+@dataclass(slots=True)
+class Lives:
+    """The lives of all processes. Times are those of ``clock``, which nobody sets."""
+
+    lives: Sequence[Life]
+    clock: Callable[[], float] = time.monotonic
+
+    def start(self, index: int) -> None:
+        """Note that a process is started."""
+        self.lives[index].started_at = self.clock()
+
+    def end(self, index: int, code: int, name: str) -> float:
+        """Note that process ``name`` has ended; returns the seconds to wait before it is replaced."""
+        life = self.lives[index]
+        if code == 0:
+            return 0.0
+        if code == WORN:
+            life.refusal = life.board.refusal or life.refusal
+            life.rests += 1
+            wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)
+            logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
+            return wait
+        logger.error("Process %s died (%s)", name, exit_reason(code))
+        now = self.clock()
+        if not life.deaths or now - life.started_at >= LONG_ENOUGH:
+            life.deaths, life.since = 0, now
+        life.deaths += 1
+        life.claims = False
+        life.reason = life.board.fault or exit_reason(code)
+        return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
+
+    def look(self, alive: Sequence[bool]) -> Report:
+        """Read the boards of those that live, and report on all."""
+        now = self.clock()
+        for life, lives in zip(self.lives, alive, strict=True):
+            if not lives:
+                continue
+            if life.deaths and now - life.started_at >= LONG_ENOUGH:
+                life.deaths = 0
+            life.claims = life.claims or life.board.claims
+            if life.board.proven:
+                life.refusal, life.rests = "", 0
+            life.refusal = life.board.refusal or life.refusal
+        looping = [life for life in self.lives if life.looping]
+        last = max(looping, key=lambda life: life.started_at, default=None)
+        return Report(
+            able=sum(life.able for life in self.lives),
+            deaths=sum(life.deaths for life in looping),
+            seconds=now - min((life.since for life in looping), default=now),
+            death=last.reason if last else "",
+            refusal=next((life.refusal for life in self.lives if life.refusal), ""),
+            unable=all(life.looping or life.refusal for life in self.lives),
+        )
+
+
+def exit_reason(code: int) -> str:
+    """An exit code in words; negative ones are signals."""
+    if code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    return f"exit code {code}"

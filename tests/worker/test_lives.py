@@ -1,0 +1,157 @@
+"""How long to wait before a process is replaced, and what is reported of all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from asok_core.worker.board import Board
+from asok_core.worker.lives import LONG_ENOUGH, WORN, Life, Lives, Report
+from tests.worker.test_breaker_rule import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def boards() -> Iterator[list[Board]]:
+    with tempfile.TemporaryFile() as one, tempfile.TemporaryFile() as two:
+        made = [Board(one, 3), Board(two, 3)]
+        yield made
+        for board in made:
+            board.close()
+
+
+@pytest.fixture
+def lives(boards: list[Board], clock: Clock) -> Lives:
+    """Of two processes that have just been started."""
+    made = Lives([Life(board) for board in boards], clock)
+    for index in range(2):
+        made.start(index)
+    return made
+
+
+def look(lives: Lives, *alive: bool) -> Report:
+    return lives.look(alive or (True, True))
+
+
+def die(lives: Lives, clock: Clock, index: int = 0, after: float = 0.1, code: int = 1) -> float:
+    """A process lives for some time and dies, and the next is started when it is time."""
+    clock.now += after
+    wait = lives.end(index, code, "w.1")
+    clock.now += wait
+    lives.lives[index].board.clear()
+    lives.start(index)
+    return wait
+
+
+def test_a_process_counts_once_it_has_claimed(lives: Lives, boards: list[Board]) -> None:
+    assert look(lives).able == 0
+    boards[0].note_claims()
+    assert look(lives).able == 1
+    boards[1].note_claims()
+    assert look(lives) == Report(able=2)
+
+
+def test_one_that_is_replaced_as_planned_counts_all_the_time(
+    lives: Lives, boards: list[Board]
+) -> None:
+    boards[0].note_claims()
+    look(lives)
+    assert lives.end(0, 0, "w.1") == 0
+    assert look(lives, False, True).able == 1
+    boards[0].clear()
+    lives.start(0)
+    assert look(lives).able == 1
+
+
+def test_one_that_died_counts_again_once_the_next_has_claimed(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    boards[0].note_claims()
+    look(lives)
+    assert die(lives, clock, code=-9) == 0.0
+    assert look(lives).able == 0
+    boards[0].note_claims()
+    assert look(lives) == Report(able=1)
+
+
+def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
+    lives: Lives, clock: Clock
+) -> None:
+    waits = [die(lives, clock) for _ in range(10)]
+    assert waits == pytest.approx([0, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10])
+    assert die(lives, clock, after=LONG_ENOUGH) == 0.0
+
+
+def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    began = clock.now
+    for number in range(3):
+        assert look(lives).deaths == 0
+        boards[0].note_fault(f"ImportError: no luck,\n try {number}")
+        die(lives, clock)
+    boards[0].note_claims()
+    report = look(lives)
+    assert (report.able, report.deaths, report.death) == (0, 3, "ImportError: no luck, try 2")
+    assert report.seconds == pytest.approx(clock.now - began - 0.1)
+    assert not report.unable
+    clock.now += LONG_ENOUGH
+    assert look(lives) == Report(able=1)
+
+
+def test_an_exit_is_told_in_words(lives: Lives, clock: Clock) -> None:
+    for code, words in (
+        (-9, "killed by SIGKILL"),
+        (-99, "killed by signal 99"),
+        (3, "exit code 3"),
+    ):
+        lives.lives[0].deaths = 9
+        clock.now += 0.1
+        lives.end(0, code, "w.1")
+        assert look(lives, False, True).death == words
+
+
+def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    boards[0].note_claims()
+    boards[0].note_refusal("no module named shop", proven=False)
+    refusing = Report(able=0, refusal="no module named shop")
+    assert look(lives) == refusing
+    assert [die(lives, clock, code=WORN) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert look(lives) == refusing
+    boards[0].note_claims()
+    assert look(lives) == refusing
+    boards[0].note_refusal("", proven=True)
+    assert look(lives) == Report(able=1)
+    boards[0].note_refusal("no files", proven=False)
+    assert die(lives, clock, code=WORN) == 1
+
+
+def test_a_worker_is_unable_when_each_process_is(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    boards[0].note_refusal("wrong key", proven=False)
+    assert not look(lives).unable
+    for _ in range(3):
+        die(lives, clock, index=1)
+    assert look(lives).unable
+
+
+def test_texts_on_a_board_are_cut_and_have_one_line(boards: list[Board]) -> None:
+    board = boards[0]
+    board.note_fault("é" * 1000 + "\udcff")
+    board.note_refusal("a\tb\n\x00c " * 300, proven=True)
+    assert 200 < len(board.fault) < 512
+    assert "\n" not in board.refusal + board.fault
+    board.begin(0, "job-1", 1.0)
+    assert [each.job_id for each in board.running()] == ["job-1"]
+    assert board.proven
+    board.clear()
+    assert (board.fault, board.refusal, board.proven, board.claims) == ("", "", False, False)
