@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asok_core.decorator import task
     from asok_core.errors import (
         AsokError,
+        Deadlock,
         JobCancelled,
         JobFailed,
         JobNotFound,
@@ -60,6 +61,7 @@ _HOMES = {
     "asok_core.decorator": ("task",),
     "asok_core.errors": (
         "AsokError",
+        "Deadlock",
         "JobCancelled",
         "JobFailed",
         "JobNotFound",
@@ -80,6 +82,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AsokError",
     "Background",
+    "Deadlock",
     "Job",
     "JobCancelled",
     "JobFailed",

@@ -87,6 +87,10 @@ class ResultNotStored(AsokError):
     """Raised by ``future.result()`` of a job that completed: its result could not be kept as it was."""
 
 
+class Deadlock(AsokError):
+    """Raised by ``future.result()`` inside a task when no slot is left that could run the awaited job."""
+
+
 class WorkerCrashed(AsokError):
     """What failed a job during which too many processes died. Passed to ``hooks.failure``."""
 

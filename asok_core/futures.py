@@ -15,10 +15,15 @@ from typing import Any, Generic, TypeVar
 from asok_core.errors import JobCancelled, JobFailed, JobNotFound
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.logs import is_ctrl_c, safe_logger
+from asok_core.waiting import Slots, Wait, current
 
 logger = safe_logger("asok.background")
 
 R = TypeVar("R")
+T = TypeVar("T")
+
+SLICE = 1.0
+"""Seconds of a wait in a task after which it looks whether it still has an end."""
 
 
 class JobFuture(Future[R], Generic[R]):
@@ -28,13 +33,24 @@ class JobFuture(Future[R], Generic[R]):
     JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
     ran in this process; JobCancelled when it was cancelled before it started; ResultNotStored
     when it completed and its result could not be kept; TimeoutError when it is not finished in time.
-    ``await future`` does the same in a coroutine.
+    ``await future`` does the same in a coroutine. Inside a task it raises Deadlock when all slots that
+    could run the job wait as this one does.
     """
 
-    def __init__(self, job_id: str, cancel: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        cancel: Callable[[str], bool],
+        *,
+        queue: str = "default",
+        slots: Slots | None = None,
+    ) -> None:
         super().__init__()
         self.job_id = job_id
         self._cancel_job = cancel
+        self._queue = queue
+        self._slots = slots
+        self._waiters = _Waiters(self)
 
     def cancel(self) -> bool:
         """Stop the job if it has not started. True if it will not run.
@@ -53,9 +69,52 @@ class JobFuture(Future[R], Generic[R]):
         """Whether the job was cancelled before it started."""
         return self.done() and isinstance(super().exception(), JobCancelled)
 
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the job and return its result; see above for what is raised."""
+        return self._waited(super().result, timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return what ``result`` would raise, or None."""
+        return self._waited(super().exception, timeout)
+
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         """Call ``fn`` with this future when the job is finished. What it raises is logged."""
+        if getattr(fn, "__module__", None) == _AWAITING:
+            self._begin_wait(certain=False)
         super().add_done_callback(partial(_call, fn))
+
+    def _waited(self, ask: Callable[[float | None], T], timeout: float | None) -> T:
+        """What ``ask`` returns; in a task without a time limit, this counts as a wait of its slot."""
+        wait = None if timeout is not None else self._begin_wait(certain=True)
+        if wait is None:
+            return ask(timeout)
+        try:
+            while True:
+                # In slices: a thread that waits for a lock gets no JobTimeout, for example.
+                try:
+                    return ask(SLICE)
+                except TimeoutError:
+                    if wait.done():
+                        return ask(0)
+                    if wait.error is not None:
+                        raise wait.error from None
+        finally:
+            wait.slot.slots.end(wait)
+
+    def _begin_wait(self, *, certain: bool) -> Wait | None:
+        """Count a wait for this job, where a task of the pool that runs it begins one."""
+        slot = current.get()
+        if slot is None or slot.slots is not self._slots or super().done():
+            return None
+        if certain and slot.thread != threading.get_ident():
+            # Another thread of the task, which may do something else meanwhile.
+            certain = False
+        wait = Wait(slot, self.job_id, self._queue, super().done, certain)
+        slot.slots.begin(wait)
+        return wait
+
+    def _begin_watching(self) -> None:
+        """Somebody asks for the job for the first time, or again."""
 
     def __await__(self) -> Generator[Any, None, R]:
         return _outcome_of(self).__await__()
@@ -68,7 +127,7 @@ class JobFuture(Future[R], Generic[R]):
     def _forget_waiters(self) -> None:
         # Lock, waiters and callbacks belong to threads of the parent.
         self._condition = threading.Condition()
-        self._waiters: list[Any] = []
+        self._waiters = _Waiters(self)
         self._done_callbacks: list[Callable[[Future[R]], object]] = []
 
     def __repr__(self) -> str:
@@ -87,23 +146,22 @@ class RemoteFuture(JobFuture[R]):
         cancel: Callable[[str], bool],
         watch: Callable[[RemoteFuture[Any]], None],
         function: Callable[..., Any] | None = None,
+        *,
+        queue: str = "default",
+        slots: Slots | None = None,
     ) -> None:
-        super().__init__(job_id, cancel)
+        super().__init__(job_id, cancel, queue=queue, slots=slots)
         self.function = function
         self._watch = watch
         self._watched_in: int | None = None
-        # concurrent.futures.wait() and as_completed() call no method of a future: they add
-        # themselves to this list.
-        self._waiters = _Waiters(self._start)
 
-    def _start(self) -> None:
+    def _begin_watching(self) -> None:
         process = os.getpid()
         if self._watched_in == process:
             return
         if self._watched_in is not None and not super().done():
             # A forked child: what watches for the parent does not exist here.
             self._forget_waiters()
-            self._waiters = _Waiters(self._start)
         with _starting:
             first, self._watched_in = self._watched_in != process, process
         if first:
@@ -116,22 +174,22 @@ class RemoteFuture(JobFuture[R]):
 
     def done(self) -> bool:
         """Whether the job is known to be finished. The first call begins to watch it."""
-        self._start()
+        self._begin_watching()
         return super().done()
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the job and return its result; see :class:`JobFuture` for what is raised."""
-        self._start()
+        self._begin_watching()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the job and return what ``result`` would raise, or None."""
-        self._start()
+        self._begin_watching()
         return super().exception(timeout)
 
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         """Call ``fn`` with this future when the job is finished, in the watching thread."""
-        self._start()
+        self._begin_watching()
         super().add_done_callback(fn)
 
 
@@ -153,7 +211,12 @@ async def _outcome_of(future: JobFuture[R]) -> R:
             loop.call_soon_threadsafe(wake)
 
     future.add_done_callback(tell)
-    await done
+    wait = future._begin_wait(certain=False)  # noqa: SLF001 - a part of the class
+    try:
+        await done
+    finally:
+        if wait is not None:
+            wait.slot.slots.end(wait)
     return future.result()
 
 
@@ -181,10 +244,25 @@ os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class _Waiters(list[Any]):
-    def __init__(self, start: Callable[[], None]) -> None:
+    """Who waits: ``concurrent.futures.wait`` and ``as_completed`` call no method of a future."""
+
+    __slots__ = ("_counted", "_future")
+
+    def __init__(self, future: JobFuture[Any]) -> None:
         super().__init__()
-        self._on_first = start
+        self._future = future
+        self._counted: dict[int, Wait] | None = None
 
     def append(self, waiter: Any) -> None:
         super().append(waiter)
-        self._on_first()
+        self._future._begin_watching()  # noqa: SLF001 - a part of the class
+        wait = self._future._begin_wait(certain=False)  # noqa: SLF001
+        if wait is not None:
+            self._counted = self._counted or {}
+            self._counted[id(waiter)] = wait
+
+    def remove(self, waiter: Any) -> None:
+        super().remove(waiter)
+        wait = self._counted.pop(id(waiter), None) if self._counted else None
+        if wait is not None:
+            wait.slot.slots.end(wait)

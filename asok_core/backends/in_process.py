@@ -24,6 +24,7 @@ from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
+from asok_core.waiting import InSlot, Slots
 
 logger = safe_logger("asok.background")
 
@@ -94,8 +95,9 @@ def _name(function: object) -> str:
 class JobStore:
     """The jobs of this process by id. Finished ones are kept 24 h, and a bounded number of them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self.lock = threading.RLock()
+        self._slots = slots
         self.dead: deque[LocalJob] = deque(maxlen=DEAD_LETTERS_KEPT)
         self._settings = settings
         self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
@@ -113,7 +115,11 @@ class JobStore:
             key = call.options.unique
             if key is not None and key in self._unique:
                 return self._unique[key], False
-            job = LocalJob(call, JobFuture(new_id(), self.cancel))
+            queue = call.options.queue
+            future: JobFuture[Any] = JobFuture(
+                new_id(), self.cancel, queue=queue, slots=self._slots
+            )
+            job = LocalJob(call, future)
             self._unfinished[job.job.id] = job
             if key is not None:
                 self._unique[key] = job
@@ -175,7 +181,7 @@ class JobStore:
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
         try:
-            result = context.run(self._attempt, job.job, call)
+            result = context.run(self._attempt, job.job, call, self._slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
             # Not isinstance(): an exception may say of itself that it is of any class.
             if job.stop.asked and issubclass(type(error), JobCancelled):
@@ -191,12 +197,17 @@ class JobStore:
         job.future.set_exception(error)
 
     @staticmethod
-    def _attempt(job: Job, call: Call) -> Any:
+    def _attempt(job: Job, call: Call, slots: Slots | None) -> Any:
         generation = forks.generation
-        hooks.call_before(job)
-        return attempt.run(
-            function_of(call.function), call.args, call.kwargs, job.timeout, generation=generation
-        )
+        with InSlot(slots, job.id):
+            hooks.call_before(job)
+            return attempt.run(
+                function_of(call.function),
+                call.args,
+                call.kwargs,
+                job.timeout,
+                generation=generation,
+            )
 
     def _completed(self, job: LocalJob, call: Call, context: Context, result: object) -> None:
         # The record is as it would be on Redis; the future has the object itself.

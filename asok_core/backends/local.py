@@ -20,18 +20,24 @@ from asok_core.backends.in_process import JobStore, LocalJob
 from asok_core.calls import Call
 from asok_core.clock import now
 from asok_core.config import Settings
+from asok_core.errors import Deadlock
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import JobFuture
 from asok_core.job import Job, JobRecord
 from asok_core.logs import safe_logger
 from asok_core.process_exit import before_exit
 from asok_core.states import FINAL, Status
+from asok_core.waiting import Slots, Wait
 
 logger = safe_logger("asok.background")
 
 EXIT_TIMEOUT = 20.0
 """Seconds that a process which ends waits for its tasks: below the 30 s after which gunicorn and
 Kubernetes kill it without a word."""
+
+WARN_AFTER = 10.0
+"""Seconds that every thread must wait for other jobs before a warning is logged."""
+_WAYS_OUT = "raise BG_WORKERS, or do not wait inside tasks"
 
 
 class LocalBackend:
@@ -53,12 +59,15 @@ class LocalBackend:
         self._size = bg_workers or settings.bg_workers
         self._ranks = {name: rank for rank, name in enumerate(settings.worker_queues)}
         self._closed = False
+        self._warned = False
+        self._warning = False
         self._begin()
         _open.add(self)
         _watch_exit()
 
     def _begin(self) -> None:
-        self.store = JobStore(self._settings)
+        self._slots = Slots(self._size, self._on_full)
+        self.store = JobStore(self._settings, self._slots)
         self._changed = threading.Condition()
         self._ready: list[tuple[int, int, LocalJob]] = []
         self._later: list[tuple[float, int, LocalJob]] = []
@@ -149,6 +158,29 @@ class LocalBackend:
             id(job) for due, _, job in self._later if deadline is not None and due > deadline
         }
         return any(id(job) not in too_late for job in left)
+
+    def _on_full(self, wait: Wait) -> None:
+        """Every thread waits for a job: raise Deadlock, or warn later where that may have an end."""
+        if all(each.certain for each in self._slots.full()):
+            raise Deadlock(
+                f"job {wait.job_id} cannot start: each of the {self._size} background threads runs a "
+                f"task that waits for a job; {_WAYS_OUT}"
+            )
+        if not self._warning:
+            self._warning = True
+            timer = threading.Timer(WARN_AFTER, self._warn)
+            timer.daemon = True
+            timer.start()
+
+    def _warn(self) -> None:
+        self._warning = False
+        if self._slots.full() and not self._warned:
+            self._warned = True
+            logger.warning(
+                "Each of %d background threads waits for a job, maybe for ever: %s",
+                self._size,
+                _WAYS_OUT,
+            )
 
     def _put(self, job: LocalJob, delay: float) -> None:
         if delay > 0:

@@ -28,6 +28,7 @@ from asok_core.failures import Failure, failure_of
 from asok_core.job import Job
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
+from asok_core.waiting import InSlot, Slots
 from asok_core.wire import Keyring, bury, peek, seal, unseal
 from asok_core.worker.breaker import (
     LIMIT,
@@ -77,6 +78,7 @@ class Execution:
     log_arguments: bool = False
     clock: ServerClock = field(default_factory=ServerClock)
     breaker: Breaker = field(default_factory=Breaker)
+    slots: Slots | None = None
     policy: RetryPolicy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,7 @@ class Execution:
         else:
             if not self.breaker.clean:
                 self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
-            with request:
+            with request, InSlot(self.slots, job.id):
                 self._attempt(held, job, function, hand_over, generation)
 
     def _attempt(

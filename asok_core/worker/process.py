@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO
 
-from asok_core import forks, streams
+from asok_core import forks, streams, waiting
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -69,11 +69,15 @@ class Process:
         )
         self._waiters = Waiters(endpoint, keys, process)
         keyring = keyring_of(settings)
+        slots = waiting.Slots(config.concurrency)
+        waiting.worker = waiting.WorkerProcess(
+            process, settings.redis_url, settings.namespace, slots
+        )
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
             self._waiters,
-            execution=Execution(settings, keyring, config.log_arguments),
+            execution=Execution(settings, keyring, config.log_arguments, slots=slots),
             board=board,
             alarm=self._alarm,
             notices=Notices(

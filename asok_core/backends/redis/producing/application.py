@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asok_core import context
+from asok_core import context, waiting
 from asok_core.backends.redis.producing.looking import homes
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
@@ -32,7 +32,15 @@ class RedisBackend:
     def __init__(self, settings: Settings) -> None:
         self._producer = RedisProducer(settings)
         self._queues = ("default", *settings.worker_queues)
-        self._watcher = ResultWatcher(self._producer.pool.endpoint, self._producer.keys)
+        endpoint, keys = self._producer.pool.endpoint, self._producer.keys
+        host = waiting.worker
+        if host is not None and (host.redis_url, host.namespace) != (
+            settings.redis_url,
+            settings.namespace,
+        ):
+            host = None
+        self._slots = host.slots if host is not None else None
+        self._watcher = ResultWatcher(endpoint, keys, host)
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
         """Push one call, its record with it, in one step.
@@ -47,8 +55,8 @@ class RedisBackend:
         job = _job(call, checked, new_id(), self._producer.now(), request)
         made: list[JobFuture[Any]] = []
         function = function_of(call.function)
-        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job.id, function)))
-        return made[-1] if new else self._future(self._holder(job), function)
+        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job, function)))
+        return made[-1] if new else self._future(job, function, self._holder(job))
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
@@ -64,18 +72,27 @@ class RedisBackend:
 
         def make_futures() -> None:
             futures[:] = (
-                self._future(job.id, function_of(call.function))
+                self._future(job, function_of(call.function))
                 for job, call in zip(jobs, calls, strict=True)
             )
 
         flags = self._producer.enqueue(jobs, make_futures)
         return [
-            future if new else self._future(self._holder(job), function_of(call.function))
+            future if new else self._future(job, function_of(call.function), self._holder(job))
             for future, job, call, new in zip(futures, jobs, calls, flags, strict=True)
         ]
 
-    def _future(self, job_id: str, function: Callable[..., Any]) -> RemoteFuture[Any]:
-        return RemoteFuture(job_id, self.cancel, self._watcher.watch, function)
+    def _future(
+        self, job: Job, function: Callable[..., Any], holder: str | None = None
+    ) -> RemoteFuture[Any]:
+        return RemoteFuture(
+            holder or job.id,
+            self.cancel,
+            self._watcher.watch,
+            function,
+            queue=job.queue,
+            slots=self._slots,
+        )
 
     def _holder(self, job: Job) -> str:
         # When it has finished this very moment, nobody runs the call: its record says so.

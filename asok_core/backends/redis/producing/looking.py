@@ -33,14 +33,14 @@ def homes(link: Link, keys: Keys, queues: Sequence[str], job_id: str) -> Iterato
     """
     until = time.monotonic() + LONGEST
     ids, words = frozenset((job_id,)), f"id:{job_id}"
-    if _holds(link, keys.delayed, "score", job_id, until):
+    if holds(link, keys.delayed, "score", job_id, until):
         yield Scope(Place.DELAYED, ids=ids, words=words)
     seen: set[str] = set()
     # What was delayed may be in a queue by now, and so may what was in another.
     for queue in chain(queues, _known(link, keys), _found(link, keys, until)):
         if queue not in seen:
             seen.add(queue)
-            if _holds(link, keys.queue(queue), "right", job_id, until):
+            if holds(link, keys.queue(queue), "right", job_id, until):
                 yield Scope(Place.PENDING, queue=queue, ids=ids, words=words)
     if time.monotonic() > until:
         logger.warning(
@@ -70,7 +70,8 @@ def _found(link: Link, keys: Keys, until: float) -> Iterator[str]:
             return
 
 
-def _holds(link: Link, key: str, order: str, job_id: str, until: float) -> bool:
+def holds(link: Link, key: str, order: str, job_id: str, until: float) -> bool:
+    """Whether a job stands in a list (``left``: newest first, ``right``: oldest) or a ``score`` set."""
     # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
     text, start = json.dumps(json.dumps(job_id)[1:-1])[1:-1], 0
     while time.monotonic() <= until:

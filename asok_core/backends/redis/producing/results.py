@@ -21,6 +21,7 @@ from typing import Any, Self
 from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
 from asok_core.backends.redis.explanations import told
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.producing.missing import MissingJobs
 from asok_core.backends.redis.records import read_records
 from asok_core.codec import decode_result
@@ -39,6 +40,7 @@ from asok_core.job import JobRecord, task_name
 from asok_core.logs import safe_logger
 from asok_core.states import FINAL, Status
 from asok_core.tasks import known_task
+from asok_core.waiting import WorkerProcess
 
 logger = safe_logger("asok.background")
 
@@ -56,9 +58,11 @@ Futures = dict[str, list[RemoteFuture[Any]]]
 class ResultWatcher:
     """Resolves futures when their jobs end. Its thread starts with the first of them."""
 
-    def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
+    def __init__(self, endpoint: Endpoint, keys: Keys, host: WorkerProcess | None = None) -> None:
         self._endpoint = endpoint
         self._keys = keys
+        # In a process of a worker on the same Redis, its tasks may wait for each other.
+        self._deadlocks = None if host is None else Deadlocks(keys, host)
         self._begin()
 
     def _begin(self) -> None:
@@ -149,6 +153,7 @@ class ResultWatcher:
             ids = listener.hear(max(next_poll - time.monotonic(), 0) if futures else IDLE_TIMEOUT)
             if time.monotonic() >= next_poll:
                 next_poll = time.monotonic() + POLL_INTERVAL
+                listener.look(self._deadlocks)
                 ids.update(_next_in_turn(turns, futures))
             finished, unfinished = listener.read(ids & futures.keys())
             missing.look(listener.link, unfinished)
@@ -318,6 +323,12 @@ class _Listener:
     def link(self) -> Link:
         """The connection that reads."""
         return self._reader
+
+    def look(self, deadlocks: Deadlocks | None) -> None:
+        """Look for waits that have no end."""
+        if deadlocks is not None:
+            with contextlib.suppress(Refused):  # such as an ACL: then nothing is found
+                deadlocks.look(self._reader)
 
     def read(
         self, job_ids: Iterable[str]

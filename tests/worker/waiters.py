@@ -1,0 +1,42 @@
+"""Tasks that wait for other jobs."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import Any
+
+from asok_core import JobFuture, background
+from tests.worker import jobs
+
+
+def parent(queue: str = "default", word: str = "") -> Any:
+    """Wait for a child in a queue."""
+    child = background(jobs.give, "a child", _queue=queue)
+    jobs.tell(f"wait {word}")
+    return child.result()
+
+
+def nested(depth: int) -> int:
+    """Wait for a job that waits for a job ..."""
+    if depth == 0:
+        return 0
+    found: int = background(nested, depth - 1).result() + 1
+    return found
+
+
+def parent_of_a_later_one() -> Any:
+    return background(jobs.give, "later", _delay=3600).result()
+
+
+def parent_of_held(word: str) -> Any:
+    return background(jobs.hold, word).result()
+
+
+async def awaits() -> Any:
+    return await background(jobs.give, "a child")
+
+
+def waits() -> Any:
+    child: JobFuture[Any] = background(jobs.give, "a child")
+    concurrent.futures.wait([child])
+    return child.result(0)
