@@ -152,6 +152,16 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
         await hand.sees("crash-looping (12 deaths in 20 s: Imp")
 
 
+async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200)
+    redis_client.hset(WEB, "stopping", 1)
+    async with open_console() as hand:
+        await hand.press("5")
+        await hand.sees("■ stopping")
+
+
 async def test_a_canary_sends_the_rest_when_the_first_go_well(
     bench: Bench, open_console: Open
 ) -> None:
