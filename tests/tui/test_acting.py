@@ -155,9 +155,11 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
 async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    seed.worker(redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200)
+    seed.worker(
+        redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200, beat=1
+    )
     redis_client.hset(WEB, "stopping", 1)
-    async with open_console() as hand:
+    async with open_console(size=(200, 40)) as hand:
         await hand.press("5")
         await hand.sees("■ stopping")
 
