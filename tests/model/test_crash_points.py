@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from asok_core.states import Place
 from asok_core.wire import Keyring, bury, peek, seal
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
-from asok_core.worker.breaker import LIMIT
+from asok_core.worker.breaker import LIMIT, Check
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.notices import Notices
 from asok_core.worker.process import Process
@@ -253,23 +254,28 @@ def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> Non
     os.write(control, b"drain\n")
 
 
-@pytest.mark.parametrize("fault", ["wrong key", "missing module"])
+@pytest.mark.parametrize("fault", ["wrong key", "missing module", "key that became wrong"])
 def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
     """It postpones, stops claiming, returns what it holds and tries one job at a time; then drains."""
-    module = __name__ if fault == "wrong key" else "no_such_module"
-    jobs = [Job(f"job-{n}", module, "work", (f"job-{n}",)) for n in range(9)]
+    module = "no_such_module" if fault == "missing module" else __name__
+    jobs = [Job(f"job-{n:02}", module, "work", (f"job-{n:02}",)) for n in range(16)]
+    # What a process rejects that has run others before.
+    most = LIMIT - 1 if fault == "key that became wrong" else 0
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
         registry.beat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
         registry.close()
-        key = "another key" if fault == "wrong key" else SECRET_KEY
+        key = SECRET_KEY if fault == "missing module" else "another key"
         settings = replace(bench.settings(cutter.url), secret_key=key)
         read, write = os.pipe()
         with tempfile.TemporaryFile() as file:
             config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
             process = Process(config, "w.1", Board(file, 2), Alarm(read))
             dispatcher = process._dispatcher
+            if most:
+                dispatcher.breaker.passes(*Check)
+                dispatcher._prefetch.size = 10
             process._persist(dispatcher.reconcile)
             while not dispatcher.breaker.reason:
                 process._persist(dispatcher.turn)
@@ -280,15 +286,20 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
         cutter.deliver()
         os.close(write)
         places = bench.places()
-        assert places.keys() <= {"queue", "delayed"}, places
-        assert sorted([*places.get("queue", ()), *places["delayed"]]) == [job.id for job in jobs]
-        # One more where a slow machine took too long over one that was tried.
-        assert len(places["delayed"]) >= LIMIT + 1, places
-        assert bench.counters() == {"enqueued": 9}
+        dead, queue = places.pop("dlq", []), places.pop("queue", [])
+        assert len(dead) == most, places
+        assert places.keys() == {"delayed"}, places
+        assert sorted([*dead, *queue, *places["delayed"]]) == [job.id for job in jobs]
+        # In order, but for the newest one if it was tried and the reply got lost.
+        assert sum(one > next_one for one, next_one in pairwise(queue)) <= 1, queue
+        # More where a slow machine took too long over one that was tried.
+        assert len(dead) + len(places["delayed"]) >= LIMIT + 1, places
+        counters = {"enqueued": 16} | ({"failed": most, "dead": most} if most else {})
+        assert bench.counters() == counters
         assert not ran
         for job in jobs:
             expected = "retrying" if job.id in places["delayed"] else "pending"
-            assert bench.status(job) == expected
+            assert bench.status(job) == ("failed" if job.id in dead else expected)
 
     def prepare() -> None:
         ran.clear()
