@@ -206,7 +206,9 @@ class Dispatcher:
     # What is in hand
 
     def _free(self) -> int:
-        return self._concurrency - len(self._held) + len(self._suspects) - self._threads.late
+        return (
+            self._concurrency - len(self._held) + self._suspects.without_slot - self._threads.late
+        )
 
     @property
     def _claiming(self) -> bool:
@@ -259,11 +261,9 @@ class Dispatcher:
     def _next_suspect(self) -> None:
         """Let the next of the suspects begin that wait, if it is time and a thread is free."""
         self._threads.tell_all = bool(self._suspects) or not self.open
-        if (
-            self._suspects
-            and self._free() > 0
-            and (self._suspects.due or not self._suspect_begun())
-        ):
+        if not self._suspects or len(self._held) - len(self._suspects) >= self._concurrency:
+            return
+        if self._suspects.due or not self._suspect_begun():
             self._threads.put((self._suspects.take(),))
 
     def _suspect_begun(self) -> bool:

@@ -14,6 +14,10 @@ from asok_core.worker.execution import Held
 ALONE = 30.0
 """Seconds that one of them runs before the next may begin beside it."""
 
+MOST = 100
+"""Suspects that wait without a slot. Further ones hold one: a process that claims all there are would keep
+them from workers with nothing else to do."""
+
 
 class Suspects:
     """Those that wait for their turn, in order. True while there are any."""
@@ -24,6 +28,11 @@ class Suspects:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def without_slot(self) -> int:
+        """How many of them hold no slot."""
+        return min(len(self._waiting), MOST)
 
     def __contains__(self, held: object) -> bool:
         return held in self._waiting

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from asok_core.wire import Trust, seal
+from asok_core.worker.suspects import MOST
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 
@@ -87,7 +88,7 @@ def test_a_job_that_kills_its_process_is_a_dead_letter_after_three_times(
 
 def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: RunWorker) -> None:
     desk.client.set("asok:suspects", "1", ex=60)
-    suspects = [desk.job("hold", f"suspect {n}") for n in range(6)]
+    suspects = [desk.job("hold", f"suspect {n}") for n in range(8)]
     for job in suspects:
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
     desk.producer.enqueue(suspects)
@@ -97,14 +98,27 @@ def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: 
     for job in short:
         desk.reaches(job, "completed")
     assert len([line for line in desk.journal() if "suspect" in line]) <= 1
-    for n in range(6):
+    for n in range(8):
         desk.let(f"suspect {n}")
     for job in suspects:
         desk.reaches(job, "completed")
     told = [line for line in desk.journal() if "suspect" in line]
     assert [line.replace("begin", "end") for line in told[::2]] == told[1::2], "one after the other"
-    assert len({*told}) == 12
+    assert len({*told}) == 16
     assert not desk.client.keys("asok:crashes:*")
+
+
+def test_more_suspects_than_may_wait_all_come_to_their_turn(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.set("asok:suspects", "1", ex=60)
+    suspects = [desk.job("note", f"{n}") for n in range(MOST + 20)]
+    for job in suspects:
+        desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
+    desk.producer.enqueue(suspects)
+    run_worker("--concurrency", "3")
+    desk.hears(*(f"{n}" for n in range(MOST + 20)))
+    wait_until(lambda: desk.counted("completed") == MOST + 20, "every outcome")
 
 
 def test_a_job_that_holds_the_interpreter_for_long_does_not_lose_the_lease(
