@@ -39,7 +39,8 @@ class ServerInfo(NamedTuple):
 
 
 COUNTERS = (
-    "enqueued", "completed", "failed", "retried", "dead", "dropped", "run_ms", "wait_ms"
+    "enqueued", "completed", "failed", "retried", "dead", "dropped", "outcomes_dropped", "run_ms",
+    "wait_ms",
 )  # fmt: skip
 """The fields of a bucket that are plain counters, by the names they have in Redis."""
 
@@ -58,6 +59,8 @@ class Bucket:
     dead: int = 0
     dropped: int = 0
     """Dead letters that went for good, for there were too many or they were too old."""
+    outcomes_dropped: int = 0
+    """Outcomes of runs that came too late: a lease had run out, and another worker had the job."""
     run_ms: int = 0
     """Total run time of the attempts that finished, milliseconds."""
     wait_ms: int = 0
@@ -128,6 +131,8 @@ class WorkerInfo:
     running: int = 0
     rss: int | None = None
     """Resident memory of all its processes, bytes."""
+    outcomes_dropped: int = 0
+    """Outcomes of its jobs that came too late: its lease had run out, and another worker had the job."""
     quiet: bool = False
     stopping: bool = False
     """Whether it finishes what it runs, and then exits."""

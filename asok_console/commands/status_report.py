@@ -209,6 +209,10 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
         yield line
         if worker.trouble:
             yield fit(f"    {safe(worker.trouble, 1000)}", width)
+        if worker.outcomes_dropped:
+            count = numbers.plural(worker.outcomes_dropped, "outcome")
+            text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
+            yield fit(text, width)
 
 
 def _titled(
@@ -305,6 +309,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "deaths_seconds": worker.deaths_seconds,
         "death": worker.death or None,
         "refusal": worker.refusal or None,
+        "outcomes_dropped": worker.outcomes_dropped,
         "running": [
             {
                 "id": job.payload.id or None,

@@ -9,6 +9,7 @@ from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
 from asok_core.clock import steady
 from asok_core.logs import safe_logger
 from asok_core.worker.board import Board
+from asok_core.worker.dropped import DroppedOutcomes
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import warn_of_dropped
 
@@ -32,6 +33,7 @@ class Ledger:
         self._open: list[tuple[Held, Outcome]] = []
         self._broken: frozenset[str] = frozenset()
         self._warned_of_full = False
+        self._dropped = DroppedOutcomes(consumer)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -50,13 +52,15 @@ class Ledger:
         return (held.claim for held, _ in self._open)
 
     def forget_all_but(self, active: Sequence[Claim]) -> None:
-        """Drop outcomes that had arrived: their jobs are active no more, only a reply was lost."""
+        """Drop outcomes whose jobs are active no more: they had arrived, or another has the job."""
         former, self._open = self._open, []
         for held, outcome in former:
             if held.claim in active:
                 self._open.append((held, outcome))
             else:
                 self._board.settle(held.board_slot)
+                self._dropped.add(outcome)
+        self._dropped.account()
 
     def trip(
         self,
@@ -78,17 +82,29 @@ class Ledger:
         starts += [Start(held.claim, returnable=True) for held in asking]
         sent, asked_at = time.monotonic(), steady()
         outcomes = [outcome for _, outcome in settling]
+        sent_before = [outcome.in_doubt for outcome in outcomes]
+        for outcome in outcomes:
+            outcome.in_doubt = True
         turn = self._consumer.cycle(outcomes, starts, slots, meanwhile, probe=probe)
         self._execution.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.
         self.leased_until = sent + turn.lease_left
         # What came meanwhile stands behind what was sent.
         unmoved = []
-        for pair, flag in zip(settling, turn.settled, strict=True):
-            if flag == 1 or not _unmoved(pair, flag):
-                self._board.settle(pair[0].board_slot)
+        for pair, flag, before in zip(settling, turn.settled, sent_before, strict=True):
+            held, outcome = pair
+            if flag == 1:
+                self._board.settle(held.board_slot)
+                continue
+            outcome.in_doubt = before
+            if flag == 0:
+                self._board.settle(held.board_slot)
+                self._dropped.add(outcome)
             else:
                 unmoved.append(pair)
+                logger.error(
+                    "Job %s stays active: the place it goes to is no list in Redis", outcome.id
+                )
         self._open[: len(settling)] = unmoved
         for held in noting:
             held.noted = True
@@ -97,6 +113,7 @@ class Ledger:
         self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
         self._tell_of_broken(turn)
+        self._dropped.account()
         return turn
 
     def _warn_of_full_dlq(self, dead: int) -> None:
@@ -118,17 +135,3 @@ class Ledger:
             logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
         # Told once, until jobs come from it again: not every trip gets as far as to each queue.
         self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
-
-
-def _unmoved(pair: tuple[Held, Outcome], flag: int) -> bool:
-    """Whether an outcome must be sent again; says in the log what became of an odd one."""
-    outcome = pair[1]
-    if flag == 0:
-        logger.warning(
-            "Job %s was taken over before its outcome (%s) arrived; the outcome is dropped",
-            outcome.id,
-            outcome.verb,
-        )
-    elif flag != 1:
-        logger.error("Job %s stays active: the place it goes to is no list in Redis", outcome.id)
-    return flag not in (0, 1)

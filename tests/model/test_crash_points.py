@@ -112,7 +112,7 @@ class Bench:
         for key in self.client.scan_iter(match="asok:stats:*:m*"):
             for name, value in self.client.hgetall(key).items():
                 counted[name.decode()] += int(value)
-        names = ("enqueued", "completed", "failed", "retried", "dead")
+        names = ("enqueued", "completed", "failed", "retried", "dead", "outcomes_dropped")
         return {name: counted[name] for name in names if counted[name]}
 
     def notices(self, queue: str = "default") -> list[str]:

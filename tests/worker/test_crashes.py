@@ -9,7 +9,8 @@ import pytest
 
 from asok_core.wire import Trust, seal
 from asok_core.worker.suspects import MOST
-from tests.programs import wait_until
+from tests.conftest import SECRET_KEY
+from tests.programs import environment, python, status, wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 SHORT = "3s"
@@ -162,6 +163,20 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
     wait_until(lambda: not desk.active(), "nothing in hand")
     assert desk.pending() == []
+    # What its runs of the jobs did is recorded nowhere, but that there were such is told.
+    frozen.says("Outcome dropped", times=2)
+    assert desk.counted("outcomes_dropped") == 2
+    env = environment(
+        {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": desk.settings.redis_url,
+            "SECRET_KEY": SECRET_KEY,
+        }
+    )
+    (told,) = status(env)["workers"]
+    assert told["outcomes_dropped"] == 2
+    page = python("-m", "asok_console", "worker", "status", env=env)
+    assert "2 outcomes dropped" in page
 
 
 def test_a_worker_that_died_whole_is_recovered_by_another(

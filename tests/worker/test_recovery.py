@@ -142,6 +142,29 @@ def test_a_job_is_cancelled_though_its_worker_was_cut_off_when_that_was_asked(
         backend.shutdown(wait=True, timeout=None)
 
 
+def test_outcomes_of_a_worker_that_was_cut_off_for_longer_than_its_lease_are_counted(
+    desk: Desk, redis_server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    with Proxy(Path(redis_server.folder) / "held.sock", redis_server.socket) as proxy:
+        given = {"ASOK_WORKER_LEASE": "3s", "ASOK_WORKER_CONCURRENCY": 2}
+        cut_off = run_worker("--queues", "default", ASOK_REDIS_URL=proxy.url, **given)
+        jobs = [desk.enqueue("hold", "job"), desk.enqueue("hold_and_fail", "job", retries=1)]
+        desk.hears("begin job", "begin job")
+        for job in jobs:
+            desk.reaches(job, "running")
+        proxy.hold()
+        desk.let("job")
+        desk.hears("end job", "end job")
+        other = run_worker(**given)
+        desk.reaches(jobs[0], "completed")
+        desk.reaches(jobs[1], "failed")
+        proxy.release()
+        cut_off.says("Outcome dropped", times=2)
+        assert desk.counted("outcomes_dropped") == 2
+        assert (desk.counted("completed"), desk.counted("failed")) == (1, 2)
+        assert "Outcome dropped" not in other.log
+
+
 def subscribers(desk: Desk) -> int:
     [(_, count)] = desk.client.pubsub_numsub(desk.keys.wake)
     return int(count)

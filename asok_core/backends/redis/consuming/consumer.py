@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,6 +34,7 @@ class Outcome:
     in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
     no record. ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead
     letter for which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
+    ``in_doubt``: it was sent, and no reply told whether it arrived.
     """
 
     verb: Verb
@@ -55,6 +56,7 @@ class Outcome:
     wait_ms: float = 0.0
     error_line: str = ""
     notice: bytes = b""
+    in_doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ class Consumer:
         self.endpoint = endpoint
         self.keys = keys
         self.process = process
+        self._worker = worker
         self.queues = tuple(queues)
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
         self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", len(self.queues), *self.queues)
@@ -205,6 +208,27 @@ class Consumer:
             for name, reply in zip(self.queues, replies, strict=True)
             for envelope in self.link.checked(reply) or ()
         ]
+
+    def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
+        """Ids of those among outcomes in doubt that are settled, as their jobs' records tell.
+
+        A job without a record counts as settled: whoever takes one over writes a record.
+        """
+        if not outcomes:
+            return set()
+        args: list[Arg] = [self.keys.namespace, self.process]
+        for each in outcomes:
+            args += (each.id, each.verb, each.started_at)
+        flags = self.link.run(script("arrived"), (), args)
+        return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
+
+    def count_dropped(self, outcomes: Mapping[str, int]) -> None:
+        """Count outcomes that were dropped, by queue."""
+        if outcomes:
+            args: list[Arg] = [self.keys.namespace, self._worker]
+            for queue, count in outcomes.items():
+                args += (queue, count)
+            self.link.run(script("count_dropped"), (), args)
 
     def crashes(self, job_ids: Sequence[str]) -> list[int]:
         """How many processes died while running each job."""

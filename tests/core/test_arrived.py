@@ -1,0 +1,113 @@
+"""Whether an outcome that got no reply was settled: the record of its job tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Verb
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.keys import Keys
+from asok_core.job import Job
+from asok_core.wire import Keyring, bury, seal
+
+KEYS = Keys()
+KEYRING = Keyring(b"key")
+JOB = Job("job-1", "shop", "send", retries=3)
+ENVELOPE = seal(JOB, KEYRING)
+VERBS: tuple[Verb, ...] = ("complete", "retry", "fail", "cancel")
+
+
+class Run:
+    """A run of the job by a process, which ends as ``verb``."""
+
+    def __init__(self, consumer: Consumer, started_at: str) -> None:
+        self._consumer = consumer
+        self._started_at = started_at
+
+    def outcome(self, verb: Verb) -> Outcome:
+        outcome = Outcome(verb, Claim("default", ENVELOPE), JOB.id, task=JOB.task)
+        outcome.started_at, outcome.finished_at = self._started_at, "9.000000"
+        if verb == "retry":
+            outcome.moved, outcome.delay, outcome.retry_count = ENVELOPE, 600.0, 1
+        if verb == "fail":
+            outcome.moved = bury(ENVELOPE, failed_at=9.0, error="no")
+        return outcome
+
+    def ends(self, client: Any, verb: Verb) -> None:
+        client.lpush(KEYS.active(self._consumer.process, "default"), ENVELOPE)
+        assert self._consumer.cycle([self.outcome(verb)], (), 0).settled == [1]
+
+    def arrived(self, verb: Verb) -> bool:
+        return self._consumer.arrived([self.outcome(verb)]) == {JOB.id}
+
+
+@pytest.fixture
+def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
+    """A run of one worker, and one of another."""
+    endpoint = Endpoint(redis_url)
+    registry = Registry(endpoint, KEYS, crash_limit=3, dlq_max=9)
+    consumers = []
+    for worker in ("one", "two"):
+        registry.beat(worker, ["default"], {})
+        consumers.append(
+            Consumer(
+                endpoint,
+                KEYS,
+                worker=worker,
+                process=f"{worker}.1",
+                queues=["default"],
+                dlq_max=9,
+            )
+        )
+    yield Run(consumers[0], "1.000000"), Run(consumers[1], "2.000000")
+    registry.close()
+    for consumer in consumers:
+        consumer.close()
+
+
+@pytest.mark.parametrize("foreign", [False, True], ids=["hash", "json"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_it_was_settled(
+    runs: tuple[Run, Run], redis_client: Any, verb: Verb, foreign: bool
+) -> None:
+    if foreign:
+        redis_client.set(KEYS.job(JOB.id), '{"status": "pending"}', ex=60)
+    runs[0].ends(redis_client, verb)
+    assert runs[0].arrived(verb)
+
+
+@pytest.mark.parametrize("foreign", [False, True], ids=["hash", "json"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_run_of_another_worker_was_settled(
+    runs: tuple[Run, Run], redis_client: Any, verb: Verb, foreign: bool
+) -> None:
+    if foreign:
+        redis_client.set(KEYS.job(JOB.id), '{"status": "pending"}', ex=60)
+    runs[1].ends(redis_client, verb)
+    assert not runs[0].arrived(verb)
+
+
+@pytest.mark.parametrize("then", VERBS)
+def test_a_retry_was_settled_and_its_next_attempt_has_ended(
+    runs: tuple[Run, Run], redis_client: Any, then: Verb
+) -> None:
+    runs[0].ends(redis_client, "retry")
+    runs[1].ends(redis_client, then)
+    assert runs[0].arrived("retry")
+
+
+def test_of_a_job_without_a_record_it_is_believed(runs: tuple[Run, Run]) -> None:
+    assert runs[0].arrived("complete")
+
+
+def test_a_record_that_is_nonsense_tells_nothing(runs: tuple[Run, Run], redis_client: Any) -> None:
+    redis_client.set(KEYS.job(JOB.id), '{"status": 1, "attempts": ["x"], "started_at": []}', ex=60)
+    assert not runs[0].arrived("retry")
+    redis_client.delete(KEYS.job(JOB.id))
+    redis_client.hset(KEYS.job(JOB.id), mapping={"status": "x", "attempts": "7\n[]\n{"})
+    redis_client.expire(KEYS.job(JOB.id), 60)
+    assert not runs[0].arrived("retry")
