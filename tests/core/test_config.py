@@ -48,6 +48,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_MAX_RESULT", "512", "max_result", 512),
         ("ASOK_MAX_TRACEBACK", "16 kb", "max_traceback", 16_384),
         ("ASOK_CONSOLE_PROTECTED", "Yes", "console_protected", True),
+        ("ASOK_WORKER_EXIT_WHEN_UNABLE", "on", "worker_exit_when_unable", True),
     ],
 )
 def test_each_variable_sets_its_attribute(
