@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 Order = str
-"""``drain``, ``quit`` (drain at once), ``quiet``, ``loud`` (quiet no more), ``wake`` or ``cancel ID``."""
+"""``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor is gone, which renews the lease),
+``quiet``, ``loud`` (quiet no more), ``wake`` or ``cancel ID``."""
 
 
 class Alarm:
@@ -74,9 +75,8 @@ class Alarm:
         except BlockingIOError:
             return
         if not text:
-            # The supervisor is gone, and with it whoever renews the lease.
             self._control = None
-            self._orders.append("drain")
+            self._orders.append("orphaned")
             return
         *lines, self._rest = (self._rest + text).split(b"\n")
         self._orders += [line.decode() for line in lines]

@@ -33,6 +33,8 @@ end. When more are not settled, as Redis cannot take them, they leave the board 
 _REFUSAL_BYTES = 512
 _STATE_BYTES = 2 + _REFUSAL_BYTES + FAULT_BYTES
 """After the slots: two flags, why the process does not claim, what fault ended it."""
+_LEASE = struct.Struct("<d")
+"""After that: monotonic time until which the supervisor has the lease. This the supervisor writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ class Board:
         self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
         self._claims, self._proven, self._refusal = (self._size + at for at in range(3))
         self._fault = self._refusal + _REFUSAL_BYTES
-        file.truncate(self._size + _STATE_BYTES)
-        self._memory = mmap.mmap(file.fileno(), self._size + _STATE_BYTES)
+        self._lease = self._size + _STATE_BYTES
+        file.truncate(self._lease + _LEASE.size)
+        self._memory = mmap.mmap(file.fileno(), self._lease + _LEASE.size)
         self._free = deque(range(self._own, self._size, _SLOT_BYTES))
 
     def begin(self, thread: int, job_id: str, started: float, deadline: float = 0.0) -> int:
@@ -113,7 +116,7 @@ class Board:
         """Forget everything, before a new child takes the board."""
         for slot in range(0, self._size, _SLOT_BYTES):
             self._memory[slot] = _FREE
-        self._memory[self._size :] = bytes(_STATE_BYTES)
+        self._memory[self._size : self._lease] = bytes(_STATE_BYTES)
 
     def note_claims(self) -> None:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
@@ -127,6 +130,16 @@ class Board:
     def note_fault(self, line: str) -> None:
         """Note what ends the process."""
         self._write_text(self._fault, FAULT_BYTES, line)
+
+    @property
+    def leased_until(self) -> float:
+        """Monotonic time until which the worker has its lease, or 0."""
+        until: float = _LEASE.unpack_from(self._memory, self._lease)[0]
+        return until
+
+    @leased_until.setter
+    def leased_until(self, until: float) -> None:
+        _LEASE.pack_into(self._memory, self._lease, until)
 
     @property
     def claims(self) -> bool:

@@ -79,6 +79,7 @@ class Dispatcher:
         self.quiet = False
         self.draining = False
         self.quitting = False
+        self.orphaned = False
         self.retiring = False
 
     @property
@@ -183,12 +184,18 @@ class Dispatcher:
         if self._ledger:
             self._trip(0)
 
+    @property
+    def leased_until(self) -> float:
+        """Monotonic time at which the lease may end, as the last trip or the last heartbeat found."""
+        return max(self._ledger.leased_until, self._board.leased_until)
+
     def obey(self) -> None:
         """Do what the supervisor has ordered meanwhile."""
         for order in self._alarm.orders():
-            if order in ("drain", "quit"):
+            if order in ("drain", "quit", "orphaned"):
                 self.draining = True
                 self.quitting = self.quitting or order == "quit"
+                self.orphaned = self.orphaned or order == "orphaned"
             elif order == "retire":
                 self.retiring = True
             elif order in ("quiet", "loud"):

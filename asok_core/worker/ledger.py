@@ -88,7 +88,9 @@ class Ledger:
         turn = self._consumer.cycle(outcomes, starts, slots, meanwhile, probe=probe)
         self._execution.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.
-        self.leased_until = sent + turn.lease_left
+        # And never later than it can be: the server's clock may have been set back.
+        lease = self._execution.settings.worker_lease
+        self.leased_until = sent + min(turn.lease_left, lease)
         # What came meanwhile stands behind what was sent.
         unmoved = []
         for pair, flag, before in zip(settling, turn.settled, sent_before, strict=True):

@@ -12,6 +12,7 @@ import pickle
 import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -45,6 +46,8 @@ logger = safe_logger("asok.worker")
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds between two attempts to reach a Redis that is away."""
+MARGIN, LONGEST_MARGIN = 0.2, 2.0
+"""Part of the lease before its end, and seconds at most: a process without supervisor returns its jobs."""
 
 
 class Process:
@@ -55,6 +58,7 @@ class Process:
         keys = Keys(settings.namespace)
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._grace = settings.worker_shutdown_timeout
+        self._lease = settings.worker_lease
         self._outage: float | None = None
         self._refused = False
         self._backoff = SHORTEST_BACKOFF
@@ -131,9 +135,12 @@ class Process:
         dispatcher, deadline = self._dispatcher, math.inf
         dispatcher.retiring = True
         dispatcher.give_back_waiting()
+        guarded = False
         while not dispatcher.idle and time.monotonic() < deadline:
             if (dispatcher.draining or dispatcher.closing) and deadline == math.inf:
                 deadline = time.monotonic() + self._grace
+            if dispatcher.orphaned and not guarded:
+                guarded, deadline = True, min(deadline, self._end_with_lease())
             if dispatcher.quitting:
                 break
             try:
@@ -147,13 +154,34 @@ class Process:
             logger.warning(
                 "Returned %d jobs that still ran%s: %s",
                 len(names),
-                "" if dispatcher.quitting else f" after {self._grace:g} s",
+                self._why_now(),
                 ", ".join(sorted(set(names))),
             )
         try:
             dispatcher.turn(0) if self._waiters.armed else dispatcher.settle()
         except (Unreachable, Refused) as error:
             logger.warning("%s; what is active will be recovered when the lease ends", error)
+
+    def _why_now(self) -> str:
+        if self._dispatcher.quitting:
+            return ""
+        if self._dispatcher.orphaned:
+            return ", as the supervisor is gone and the lease ends"
+        return f" after {self._grace:g} s"
+
+    def _end_with_lease(self) -> float:
+        """See to it that this process is gone when the lease ends, which nobody renews any more.
+
+        Others run its jobs from then on. Returns the monotonic time until which they may run here.
+        """
+        end = self._dispatcher.leased_until
+        left = end - time.monotonic()
+        margin = min(LONGEST_MARGIN, self._lease * MARGIN)
+        # Redis may not answer when the jobs are to be returned, which must not take longer either.
+        timer = threading.Timer(left - margin / 4, os.killpg, (0, signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+        return end - margin
 
 
 def main() -> int:

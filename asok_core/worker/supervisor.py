@@ -198,6 +198,7 @@ class Supervisor:
         if self._started_at is None:
             self._started_at = self._registry.now()
         memory = [child.memory() for child in self._children]
+        asked_at = time.monotonic()
         beat = self._registry.beat(
             config.worker,
             config.queues,
@@ -218,6 +219,8 @@ class Supervisor:
             },
             place=self._presence.place,
         )
+        for child in self._children:
+            child.board.leased_until = asked_at + config.settings.worker_lease
         if not beat.whole:
             self._recovery.spare_others()
         self._obey(beat.wanted)

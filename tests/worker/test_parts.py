@@ -217,7 +217,7 @@ class TestAlarm:
         assert list(alarm.orders()) == ["loud"]
         os.close(write)
         alarm.sleep(5, ())
-        assert list(alarm.orders()) == ["drain"], "whoever gave the orders is gone"
+        assert list(alarm.orders()) == ["orphaned"], "whoever gave the orders is gone"
         began = time.monotonic()
         alarm.sleep(0.05, ())
         assert time.monotonic() - began >= 0.04, "the closed pipe must not keep it awake"

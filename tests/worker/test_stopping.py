@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.wire import seal
+from tests.chaos.proxy import Proxy
 from tests.programs import lives, wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 
@@ -95,7 +97,7 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     running = desk.enqueue("hold", "job")
-    worker = run_worker(ASOK_WORKER_LEASE="2s")
+    worker = run_worker(ASOK_WORKER_LEASE="30s")
     desk.hears("begin job")
     child = worker.child()
     worker.process.kill()
@@ -109,6 +111,40 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     run_worker()
     desk.hears("next")
     wait_until(lambda: desk.client.zcard("asok:workers") == 1, "the dead worker's lease given up")
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
+    desk: Desk, run_worker: RunWorker, redis_server: EmbeddedRedis, reachable: bool
+) -> None:
+    """Others run its jobs from then on."""
+    with Proxy(redis_server.folder / "orphan.sock", redis_server.socket) as proxy:
+        worker = run_worker(
+            ASOK_WORKER_LEASE="5s",
+            ASOK_WORKER_SHUTDOWN_TIMEOUT="600s",
+            ASOK_REDIS_URL=proxy.url,
+        )
+        job = desk.enqueue("hold", "job")
+        desk.hears("begin job")
+        desk.reaches(job, "running")
+        child = worker.child()
+        if not reachable:
+            proxy.hold()
+        worker.process.kill()
+        worker.process.wait()
+        (lease,) = (
+            score for _, score in desk.client.zrange("asok:workers", 0, -1, withscores=True)
+        )
+        wait_until(lambda: not lives(child), "the end of the process")
+        seconds, micros = desk.client.time()
+        assert seconds * 1000 + micros / 1000 < lease
+        if reachable:
+            assert [payload.id for payload in desk.pending()] == [job.id]
+            worker.says("as the supervisor is gone and the lease ends")
+        else:
+            assert len(desk.active()) == 1
+    assert desk.journal() == ["begin job"]
+    assert not desk.client.keys("asok:crashes:*")
 
 
 def test_a_process_is_replaced_after_max_jobs_and_no_job_is_cut_short(
