@@ -97,13 +97,13 @@ class _Timer:
 
     def add(self, guard: _Guard) -> None:
         with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                # The first time; again where an exception was raised in it: without it no limit holds.
+                thread = threading.Thread(target=self._run, name="asok-deadlines", daemon=True)
+                thread.start()
+                self._thread = thread
             self._guards.add(guard)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="asok-deadlines", daemon=True
-                )
-                self._thread.start()
-            elif guard.at < self._next:
+            if guard.at < self._next:
                 self._changed.notify()
 
     def remove(self, guard: _Guard) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from asok_core import attempt
+from asok_core.deadline import raise_in
 from asok_core.errors import JobTimeout
 
 
@@ -80,3 +81,19 @@ def test_a_timeout_never_strikes_after_its_task() -> None:
     for thread in threads:
         thread.join()
     assert stray == []
+
+
+def test_time_limits_hold_after_their_thread_has_died() -> None:
+    def limited() -> None:
+        with pytest.raises(JobTimeout):
+            attempt.run(spin, (60.0,), {}, timeout=0.05)
+
+    limited()
+    (thread,) = (each for each in threading.enumerate() if each.name == "asok-deadlines")
+    assert thread.ident is not None
+    raise_in(thread.ident, SystemExit)
+    # The exception comes with the next Python instruction of that thread, which this wakes.
+    while thread.is_alive():
+        attempt.run(spin, (0.0,), {}, timeout=0.01)
+        thread.join(0.01)
+    limited()

@@ -40,6 +40,16 @@ def test_no_module_hides_an_exported_name() -> None:
     assert callable(asok_core.background)
 
 
+def test_every_logger_of_the_core_is_a_safe_one() -> None:
+    """One that lets an exception of a handler through would end the loop that logs (see logs.py)."""
+    root = Path(asok_core.__file__).parent
+    own = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
+    assert "worker/dispatcher.py" in own
+    assert [each for each in own if "logging.getLogger(" in (root / each).read_text()] == [
+        "logs.py"
+    ]
+
+
 def test_importing_the_package_loads_neither_redis_nor_textual_nor_asyncio() -> None:
     done = run(
         """

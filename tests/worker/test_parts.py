@@ -27,7 +27,7 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.prefetch import LONGEST_DOUBT, MOST, PATIENCE, SHORTEST_DOUBT, Prefetch
-from asok_core.worker.threads import Threads
+from asok_core.worker.threads import ThreadDied, Threads
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING
 
@@ -87,6 +87,16 @@ class TestPrefetch:
 
 
 class TestThreads:
+    def test_a_thread_that_ended_without_a_word_is_noticed(self, threads: Threads) -> None:
+        threads.check()
+        ended = threading.Thread(target=lambda: None, name="asok-1")
+        ended.start()
+        ended.join()
+        threads._threads[1] = ended
+        threads._check_at = 0.0
+        with pytest.raises(ThreadDied, match="asok-1"):
+            threads.check()
+
     @pytest.fixture
     def threads(self) -> Iterator[Threads]:
         with tempfile.TemporaryFile() as file:
