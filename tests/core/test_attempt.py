@@ -83,6 +83,7 @@ def test_a_timeout_never_strikes_after_its_task() -> None:
     assert stray == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_time_limits_hold_after_their_thread_has_died() -> None:
     def limited() -> None:
         with pytest.raises(JobTimeout):
