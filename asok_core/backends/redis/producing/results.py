@@ -9,21 +9,19 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
-import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
-from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
-from asok_core.backends.redis.explanations import told
+from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
+from asok_core.backends.redis.producing.listening import BATCH, Listener, wait_for_any
 from asok_core.backends.redis.producing.missing import MissingJobs
-from asok_core.backends.redis.records import read_records
 from asok_core.codec import decode_result
 from asok_core.errors import (
     AsokError,
@@ -38,7 +36,7 @@ from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.futures import RemoteFuture
 from asok_core.job import JobRecord, task_name
 from asok_core.logs import safe_logger
-from asok_core.states import FINAL, Status
+from asok_core.states import Status
 from asok_core.tasks import known_task
 from asok_core.waiting import WorkerProcess
 
@@ -49,7 +47,6 @@ POLL_INTERVAL = 1.0
 IDLE_TIMEOUT = 30.0
 """Seconds without a future to watch, after which the thread ends and closes its connections."""
 
-_BATCH = 500
 _LONGEST_PAUSE = 10.0
 
 Futures = dict[str, list[RemoteFuture[Any]]]
@@ -112,7 +109,7 @@ class ResultWatcher:
         failures = 0
         while True:
             try:
-                with _Listener(self._endpoint, self._keys, ear) as listener:
+                with Listener(self._endpoint, self._keys, ear) as listener:
                     listener.follow(futures)
                     failures = 0
                     self._listen(listener, futures)
@@ -121,7 +118,7 @@ class ResultWatcher:
                     logger.warning("Results of jobs will be late: %s", error)
                 failures += 1
                 pause = min(0.05 * 2 ** min(failures, 10), _LONGEST_PAUSE)
-                if not self._closed and _ready([ear], pause):
+                if not self._closed and wait_for_any([ear], pause):
                     ear.recv(4096)
             if self._retire(futures):
                 return
@@ -138,7 +135,7 @@ class ResultWatcher:
         text = failure_of(error, LONGEST_TRACEBACK).traceback
         logger.error("A fault ended the watch for results", exc_info=error, exc_text=text)
 
-    def _listen(self, listener: _Listener, futures: Futures) -> None:
+    def _listen(self, listener: Listener, futures: Futures) -> None:
         turns = collections.deque(futures)
         missing = MissingJobs(self._keys)
         idle_since = next_poll = time.monotonic()
@@ -249,14 +246,6 @@ class _InWorker(Exception):
         return f"\n{self.args[0]}"
 
 
-def _ready(sources: Iterable[Any], timeout: float) -> set[int]:
-    # Not select(): it knows no file above 1023, and a web server may have more than that.
-    poll = select.poll()
-    for each in sources:
-        poll.register(each, select.POLLIN)
-    return {file for file, _ in poll.poll(timeout * 1000)}
-
-
 def _ring(bell: socket.socket) -> None:
     with contextlib.suppress(BlockingIOError):  # so many rings wait that one more says nothing
         bell.send(b"!")
@@ -265,110 +254,9 @@ def _ring(bell: socket.socket) -> None:
 def _next_in_turn(turns: collections.deque[str], futures: Futures) -> list[str]:
     """The next batch of ids to look at; those whose futures are settled leave the round."""
     ids = []
-    for _ in range(min(len(turns), _BATCH)):
+    for _ in range(min(len(turns), BATCH)):
         job_id = turns.popleft()
         if job_id in futures:
             turns.append(job_id)
             ids.append(job_id)
     return ids
-
-
-class _Listener:
-    """Two connections for the thread: one subscribes, one reads records.
-
-    A user who may not subscribe (ACL) gets results by looking alone.
-    """
-
-    def __init__(self, endpoint: Endpoint, keys: Keys, ear: socket.socket) -> None:
-        self._endpoint = endpoint
-        self._keys = keys
-        self._ear = ear
-        self._channels: dict[bytes, str] = {}
-        self._deaf = False
-        self._reader: Link = endpoint.link(name="asok-results")
-        try:
-            self._subscriber = endpoint.connection(CONNECT_TIMEOUT, "asok-results")
-        except BaseException:
-            self._reader.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
-        self._subscriber.disconnect()
-
-    def follow(self, job_ids: Iterable[str]) -> None:
-        """Subscribe to the channels of jobs. ``hear`` tells of each once it is subscribed."""
-        ids = list(job_ids)
-        for start in range(0, len(ids), _BATCH):
-            channels = {
-                self._keys.done(each).encode(): each for each in ids[start : start + _BATCH]
-            }
-            self._channels.update(channels)
-            self._send("SUBSCRIBE", channels)
-
-    def hear(self, timeout: float) -> set[str]:
-        """Wait for news: the ids of jobs whose records are to be read. Empty when the bell rang."""
-        ids = set(self._heard())
-        if not ids:
-            ready = _ready(self._sources(), timeout)
-            if self._ear.fileno() in ready:
-                self._ear.recv(4096)
-            ids.update(self._heard())
-        return ids
-
-    @property
-    def link(self) -> Link:
-        """The connection that reads."""
-        return self._reader
-
-    def look(self, deadlocks: Deadlocks | None) -> None:
-        """Look for waits that have no end."""
-        if deadlocks is not None:
-            with contextlib.suppress(Refused):  # such as an ACL: then nothing is found
-                deadlocks.look(self._reader)
-
-    def read(
-        self, job_ids: Iterable[str]
-    ) -> tuple[dict[str, JobRecord | None], dict[str, JobRecord]]:
-        """The records of the jobs that are finished (None where it is gone), and of the others."""
-        finished: dict[str, JobRecord | None] = {}
-        unfinished: dict[str, JobRecord] = {}
-        ids = list(job_ids)
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            records = read_records(self._reader, self._keys, batch)
-            for job_id in batch:
-                record = records.get(job_id)
-                if record is None or record.status in FINAL:
-                    finished[job_id] = record
-                else:
-                    unfinished[job_id] = record
-        if finished:
-            channels = [self._keys.done(each).encode() for each in finished]
-            for channel in channels:
-                self._channels.pop(channel, None)
-            self._send("UNSUBSCRIBE", channels)
-        return finished, unfinished
-
-    def _send(self, command: str, channels: Iterable[bytes]) -> None:
-        if not self._deaf:
-            with told(self._endpoint.shown):
-                self._subscriber.send_command(command, *channels, check_health=False)
-
-    def _sources(self) -> list[Any]:
-        return [self._ear] if self._deaf else [self._ear, self._subscriber._sock]  # noqa: SLF001
-
-    def _heard(self) -> Iterator[str]:
-        try:
-            with told(self._endpoint.shown):
-                while not self._deaf and self._subscriber.can_read(timeout=0):
-                    kind, channel, _ = self._subscriber.read_response()
-                    # Once subscribed nothing is missed, so that is the moment for the first look.
-                    if kind in (b"subscribe", b"message") and channel in self._channels:
-                        yield self._channels[channel]
-        except Refused as error:
-            self._deaf = True
-            logger.warning("Results of jobs may take a second longer: %s", error)
