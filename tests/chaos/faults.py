@@ -17,6 +17,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.workers import LEASE, Blow, Worker, parent_of
+from tests.programs import wait_until
 
 FREEZE = LEASE + 1.5
 """Seconds for which processes or Redis are stopped: longer than a lease."""
@@ -105,10 +106,14 @@ class Faults:
                 self._later.remove(item)
 
     def undo_all(self) -> None:
-        """Undo everything that is in force. Redis must be up."""
-        for _, undo in self._later:
-            undo()
-        self._later.clear()
+        """Undo everything that is in force. Redis may still be loading its data."""
+        self._later = [(0.0, undo) for _, undo in self._later]
+
+        def undone() -> bool:
+            self.due()
+            return not self._later
+
+        wait_until(undone, "the end of every fault")
 
     def _undo_later(self, undo: Callable[[], None], seconds: float = FREEZE) -> None:
         self._later.append((time.monotonic() + seconds, undo))

@@ -221,7 +221,7 @@ class Chaos:
         while time.monotonic() < deadline:
             for worker in self._workers:
                 worker.ensure()
-            with suppress(redis.ConnectionError):
+            with suppress(redis.RedisError):  # it may be away, or loading its data
                 left = self._left()
                 if not left:
                     return []
