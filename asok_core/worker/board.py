@@ -30,11 +30,12 @@ AHEAD = 2 * MOST
 end. When more are not settled, as Redis cannot take them, they leave the board as they end."""
 
 
+_LEASE = struct.Struct("<d")
+"""After the slots: monotonic time until which the supervisor has the lease. This the supervisor writes."""
 _REFUSAL_BYTES = 512
 _STATE_BYTES = 2 + _REFUSAL_BYTES + FAULT_BYTES
-"""After the slots: two flags, why the process does not claim, what fault ended it."""
-_LEASE = struct.Struct("<d")
-"""After that: monotonic time until which the supervisor has the lease. This the supervisor writes."""
+"""After that: two flags, why the process does not claim, what fault ended it. The fault is the last of
+all, where ``start.note_fault`` finds it without knowing the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ class Board:
         # A slot is named by its place in the memory.
         self._own = (threads + 1) * _SLOT_BYTES
         self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
-        self._claims, self._proven, self._refusal = (self._size + at for at in range(3))
+        self._lease = self._size
+        self._state = self._lease + _LEASE.size
+        self._claims, self._proven, self._refusal = (self._state + at for at in range(3))
         self._fault = self._refusal + _REFUSAL_BYTES
-        self._lease = self._size + _STATE_BYTES
-        file.truncate(self._lease + _LEASE.size)
-        self._memory = mmap.mmap(file.fileno(), self._lease + _LEASE.size)
+        file.truncate(self._state + _STATE_BYTES)
+        self._memory = mmap.mmap(file.fileno(), self._state + _STATE_BYTES)
         self._free = deque(range(self._own, self._size, _SLOT_BYTES))
 
     def begin(self, thread: int, job_id: str, started: float, deadline: float = 0.0) -> int:
@@ -116,7 +118,7 @@ class Board:
         """Forget everything, before a new child takes the board."""
         for slot in range(0, self._size, _SLOT_BYTES):
             self._memory[slot] = _FREE
-        self._memory[self._size : self._lease] = bytes(_STATE_BYTES)
+        self._memory[self._state : self._state + _STATE_BYTES] = bytes(_STATE_BYTES)
 
     def note_claims(self) -> None:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
