@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,11 +54,19 @@ def test_so_does_one_that_waits_for_a_later_job_or_through_another(
     desk.client.delete("asok:delayed_tasks")
 
 
-def test_all_processes_and_all_workers_wait(desk: Desk, run_worker: RunWorker) -> None:
+def test_all_processes_and_all_workers_wait(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
     run_worker("--processes", "2")
     run_worker()
-    jobs = [parent(desk, "default", str(number)) for number in range(3)]
-    desk.hears(*(f"wait {number}" for number in range(3)))
+    gate = tmp_path / "gate"
+    jobs = [
+        desk.enqueue("parent_once_open", str(gate), str(number), module=WAITERS)
+        for number in range(3)
+    ]
+    # Before there is a child: a process that has just started may try the newest job first.
+    desk.hears(*(f"begin {number}" for number in range(3)))
+    gate.touch()
 
     def ended() -> bool:
         return all(desk.record(job).finished for job in jobs)

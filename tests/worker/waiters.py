@@ -16,6 +16,13 @@ def parent(queue: str = "default", word: str = "") -> Any:
     return child.result()
 
 
+def parent_once_open(gate: str, word: str) -> Any:
+    """Wait for a child that is enqueued once there is a file ``gate``."""
+    jobs.tell(f"begin {word}")
+    jobs.wait_for(gate)
+    return parent("default", word)
+
+
 def nested(depth: int) -> int:
     """Wait for a job that waits for a job ..."""
     if depth == 0:
