@@ -166,15 +166,14 @@ class WorkerInfo:
     @property
     def trouble(self) -> str:
         """The condition with its reason in one line, or '' where there is none."""
+        # First what a narrow terminal must show: the reason may be long.
+        able = f"{self.able} of {self.processes} processes run jobs" if self.able else ""
         if self.deaths:
-            what = f"{self.deaths} deaths in {self.deaths_seconds:.0f} s: {self.death}"
-            line = f"{self.condition} ({what})"
-        elif self.refusal:
-            line = f"{self.condition}: {self.refusal}"
-        else:
-            return ""
-        able = f"; {self.able} of {self.processes} processes run jobs" if self.able else ""
-        return line + able
+            deaths = f"{self.deaths} deaths in {self.deaths_seconds:.0f} s: {self.death}"
+            return f"{self.condition} ({able}{'; ' if able else ''}{deaths})"
+        if self.refusal:
+            return f"{self.condition}{f' ({able})' if able else ''}: {self.refusal}"
+        return ""
 
 
 class Cost(NamedTuple):

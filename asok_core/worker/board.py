@@ -33,8 +33,8 @@ end. When more are not settled, as Redis cannot take them, they leave the board 
 _LEASE = struct.Struct("<d")
 """After the slots: monotonic time until which the supervisor has the lease. This the supervisor writes."""
 _REFUSAL_BYTES = 512
-_STATE_BYTES = 2 + _REFUSAL_BYTES + FAULT_BYTES
-"""After that: two flags, why the process does not claim, what fault ended it. The fault is the last of
+_STATE_BYTES = 3 + _REFUSAL_BYTES + FAULT_BYTES
+"""After that: three flags, why the process does not claim, what fault ended it. The fault is the last of
 all, where ``start.note_fault`` finds it without knowing the rest."""
 
 
@@ -79,7 +79,9 @@ class Board:
         self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
         self._lease = self._size
         self._state = self._lease + _LEASE.size
-        self._claims, self._proven, self._refusal = (self._state + at for at in range(3))
+        self._claims, self._proven, self._planned, self._refusal = (
+            self._state + at for at in range(4)
+        )
         self._fault = self._refusal + _REFUSAL_BYTES
         file.truncate(self._state + _STATE_BYTES)
         self._memory = mmap.mmap(file.fileno(), self._state + _STATE_BYTES)
@@ -129,6 +131,10 @@ class Board:
         self._write_text(self._refusal, _REFUSAL_BYTES, reason)
         self._memory[self._proven] = proven
 
+    def note_planned_end(self) -> None:
+        """Note that the process is about to end as it should, so that its exit code is its own."""
+        self._memory[self._planned] = 1
+
     def note_fault(self, line: str) -> None:
         """Note what ends the process."""
         self._write_text(self._fault, FAULT_BYTES, line)
@@ -152,6 +158,11 @@ class Board:
     def proven(self) -> bool:
         """Whether the process has run a job, and claims as many as it can run."""
         return self._memory[self._proven] == 1
+
+    @property
+    def planned_end(self) -> bool:
+        """Whether the process came to its end as it should; a task may call ``os._exit(0)``."""
+        return self._memory[self._planned] == 1
 
     @property
     def refusal(self) -> str:

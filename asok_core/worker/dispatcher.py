@@ -258,7 +258,8 @@ class Dispatcher:
             known = self._held.pop(id(held), None)
             if outcome is not None and known is not None:
                 self._ledger.add(held, outcome)
-                self._done += 1
+                # A process that ends over jobs it cannot run would never find out what is wrong.
+                self._done += outcome.verb != "postpone"
             elif outcome is not None:
                 # It was given back, or belongs to another worker by now.
                 self._board.settle(held.board_slot)

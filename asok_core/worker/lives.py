@@ -103,9 +103,10 @@ class Lives:
     def end(self, index: int, code: int, name: str) -> float:
         """Note that process ``name`` has ended; returns the seconds to wait before it is replaced."""
         life = self.lives[index]
-        if code == 0:
+        planned = life.board.planned_end
+        if planned and code == 0:
             return 0.0
-        if code == WORN:
+        if planned and code == WORN:
             life.refusal = life.board.refusal or life.refusal
             life.rests += 1
             wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)

@@ -211,6 +211,7 @@ def main() -> int:
         code = Process(config, process, board, alarm).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error, board)
+    board.note_planned_end()
     end_logging()
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
     if os.getppid() != supervisor:

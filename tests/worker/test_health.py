@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,29 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     wait_until(lambda: status("--require-workers", "1")[0] == 0, "a worker that counts")
 
 
+@pytest.mark.parametrize("code", [0, 75])
+def test_processes_that_tasks_end_with_an_exit_code_of_ours_are_crash_looping(
+    desk: Desk, run_worker: RunWorker, status: Any, code: int
+) -> None:
+    desk.enqueue("end_process", code)
+    desk.enqueue("end_process", code)
+    worker = run_worker()
+    worker.says(f"died (exit code {code})", times=3)
+    wait_until(lambda: has_state(status, "crash-looping"), "the state")
+    assert worker_of(desk).death == f"exit code {code}"
+    assert status("--require-workers", "1")[0] == 1
+
+
+def test_how_many_processes_run_jobs_comes_before_a_long_reason() -> None:
+    some = WorkerInfo("w", processes=2, able=1)
+    refusing = replace(some, refusal="no files " * 30)
+    assert refusing.trouble.startswith("not claiming (1 of 2 processes run jobs): no files")
+    dying = replace(some, deaths=3, deaths_seconds=2.0, death="exit code 1")
+    assert dying.trouble == (
+        "crash-looping (1 of 2 processes run jobs; 3 deaths in 2 s: exit code 1)"
+    )
+
+
 def test_why_a_process_cannot_start_is_part_of_the_heartbeat(
     desk: Desk, run_through: RunThrough, tmp_path: Path
 ) -> None:
@@ -149,6 +173,19 @@ def test_a_worker_that_does_not_claim_says_why_and_does_not_count(
         desk.reaches(job, "completed")
     assert status("--require-workers", "1")[0] == 0
     assert status("--require-workers", "2")[0] == 1
+
+
+def test_processes_that_end_after_few_jobs_find_out_all_the_same_that_they_cannot_run_any(
+    desk: Desk, run_worker: RunWorker, status: Any
+) -> None:
+    """Jobs that were postponed do not count for ``--max-jobs``."""
+    for n in range(20):
+        desk.enqueue("note", f"{n}")
+    worker = run_worker("--max-jobs", "1", SECRET_KEY=WRONG)
+    child = worker.child()
+    wait_until(lambda: has_state(status, "not claiming"), "the state")
+    assert worker.child() == child
+    assert status("--require-workers", "1")[0] == 1
 
 
 def test_a_worker_that_resumes_says_so(

@@ -42,6 +42,8 @@ def look(lives: Lives, *alive: bool) -> Report:
 def die(lives: Lives, clock: Clock, index: int = 0, after: float = 0.1, code: int = 1) -> float:
     """A process lives for some time and dies, and the next is started when it is time."""
     clock.now += after
+    if code == WORN:
+        lives.lives[index].board.note_planned_end()
     wait = lives.end(index, code, "w.1")
     clock.now += wait
     lives.lives[index].board.clear()
@@ -62,11 +64,26 @@ def test_one_that_is_replaced_as_planned_counts_all_the_time(
 ) -> None:
     boards[0].note_claims()
     look(lives)
+    boards[0].note_planned_end()
     assert lives.end(0, 0, "w.1") == 0
     assert look(lives, False, True).able == 1
     boards[0].clear()
     lives.start(0)
     assert look(lives).able == 1
+
+
+@pytest.mark.parametrize("code", [0, WORN])
+def test_one_that_a_task_ends_has_died_whatever_its_exit_code(
+    lives: Lives, clock: Clock, code: int
+) -> None:
+    waits = []
+    for _ in range(3):
+        clock.now += 0.1
+        waits.append(lives.end(0, code, "w.1"))
+        lives.start(0)
+    assert waits == pytest.approx([0, 0.4, 0.8])
+    report = look(lives)
+    assert (report.deaths, report.death, report.refusal) == (3, f"exit code {code}", "")
 
 
 def test_one_that_died_counts_again_once_the_next_has_claimed(
