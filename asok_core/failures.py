@@ -30,7 +30,7 @@ LONGEST_TRACEBACK = 20_000
 _CUT = "... (cut)"
 _BROKEN_TEXT = "<exception str() failed>"  # as the standard library says it
 _NO_TEXT = f"(no text: making it raised an exception, or took longer than {PATIENCE:g} s)"
-_SMALL = frozenset({int, float, bool, type(None)})
+_SMALL = (int, float, bool, type(None))
 _LONGEST_ARGUMENT = 10_000
 _MOST_CHAINED = 20
 _OURS = str(Path(__file__).with_name("attempt.py"))
@@ -52,6 +52,7 @@ class Failure(NamedTuple):
     @classmethod
     def of_line(cls, line: str) -> Failure:
         """A failure without a traceback: it was found by us, not raised by a task."""
+        line = _storable(line)
         return cls(line, line)
 
 
@@ -91,8 +92,13 @@ def _line_of(error: BaseException) -> str:
         text = str.__getitem__(str(error), slice(4 * LONGEST_LINE))
     except BaseException:  # noqa: BLE001 - a broken __str__ must not hide that the task failed
         return f"{name_of(error)}: {_BROKEN_TEXT}"
-    line = " ".join(text.split())[:LONGEST_LINE]
+    line = " ".join(_storable(text).split())[:LONGEST_LINE]
     return f"{name_of(error)}: {line}" if line else name_of(error)
+
+
+def _storable(text: str) -> str:
+    """``text`` with an escape for what no encoding has: a file's name may hold half of a character."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _traceback_of(error: BaseException, limit: int) -> str:
@@ -183,9 +189,12 @@ def _is_harmless(error: BaseException) -> bool:
         if id(each) in seen:
             continue
         seen.add(id(each))
-        if len(seen) > _MOST_CHAINED or not _is_harmless_type(cast("Hashable", type(each))):
+        if len(seen) > _MOST_CHAINED or not _is_harmless_type_of(each):
             return False
-        values = [*each.args, *getattr(each, "__notes__", ())]
+        notes = getattr(each, "__notes__", ())
+        if type(notes) is not list and type(notes) is not tuple:
+            return False
+        values = [*each.args, *notes]
         if isinstance(each, OSError):
             values += (each.filename, each.filename2)
         if not all(map(_is_harmless_value, values)):
@@ -195,11 +204,17 @@ def _is_harmless(error: BaseException) -> bool:
 
 
 def _is_harmless_value(value: object) -> bool:
-    return type(value) in _SMALL or (isinstance(value, str | bytes) and _is_short(value))
+    kind = type(value)
+    # Neither isinstance(), which asks for ``__class__``, nor a set, for which a metaclass is asked.
+    if any(kind is each for each in _SMALL):
+        return True
+    return (kind is str or kind is bytes) and len(cast("str | bytes", value)) < _LONGEST_ARGUMENT
 
 
-def _is_short(value: str | bytes) -> bool:
-    return type(value) in (str, bytes) and len(value) < _LONGEST_ARGUMENT
+def _is_harmless_type_of(error: BaseException) -> bool:
+    kind = type(error)
+    # A metaclass may define what the cache asks for.
+    return type(kind) is type and _is_harmless_type(cast("Hashable", kind))
 
 
 @lru_cache(maxsize=1024)
@@ -207,7 +222,7 @@ def _is_harmless_type(kind: Hashable) -> bool:
     assert isinstance(kind, type), "of an exception"
     # Those that are left out look for similar names, for which they ask other objects.
     odd = (SyntaxError, NameError, AttributeError, ImportError, BaseExceptionGroup)
-    if type(kind) is not type or issubclass(kind, odd) or kind.__str__ not in _TEXTS:
+    if issubclass(kind, odd) or kind.__str__ not in _TEXTS:
         return False
     own = [each for each in kind.__mro__ if each.__module__ != "builtins"]
     return not any(_LOOKED_UP & each.__dict__.keys() for each in own)

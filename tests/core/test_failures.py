@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from asok_core import attempt
 from asok_core.errors import JobTimeout
-from asok_core.failures import LONGEST_LINE, Failure, failure_of, shown
+from asok_core.failures import LONGEST_LINE, Failure, failure_of, name_of, shown
 from tests.core import sample_tasks
 from tests.core.hostile_errors import KINDS, throw, throw_from
 
@@ -104,3 +104,52 @@ def test_a_chain_of_any_length_is_bounded() -> None:
     found = failure_of(error, LIMIT)
     assert found.line == "ValueError: number 2999"
     assert len(found.traceback) <= LIMIT
+
+
+def test_a_text_that_no_encoding_has_can_be_stored_all_the_same() -> None:
+    line, trace = failure_of(ValueError("a \udcff.csv"), LIMIT)
+    assert line == r"ValueError: a \udcff.csv"
+    assert line.encode().decode() in trace
+    found = Failure.of_line("TaskNotFound: a \udcff.csv")
+    assert found == Failure.of_line(r"TaskNotFound: a \udcff.csv")
+
+
+class Exits:
+    """Whatever it is asked, it ends the thread."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise SystemExit(3)
+
+
+class ExitingNotes(list[str]):
+    def __iter__(self) -> Iterator[str]:
+        raise SystemExit(3)
+
+
+class ExitingMeta(type):
+    def __hash__(cls) -> int:
+        raise SystemExit(3)
+
+
+class OfExitingMeta(Exception, metaclass=ExitingMeta):
+    pass
+
+
+class Noted(Exception):
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__("noted")
+        self.__notes__ = notes
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError(Exits()), Noted(ExitingNotes(["x"])), OfExitingMeta("x")],
+    ids=["argument", "notes", "metaclass"],
+)
+def test_whether_an_exception_is_harmless_is_found_out_without_its_code(
+    error: BaseException,
+) -> None:
+    line, trace = failure_of(error, LIMIT)
+    assert line.startswith(name_of(error))
+    assert trace

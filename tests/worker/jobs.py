@@ -65,6 +65,11 @@ def fail(words: str = "no luck") -> None:
     raise ValueError(words)
 
 
+def fail_at_a_file() -> None:
+    """Fail with the name of a file in it that is not UTF-8."""
+    raise ValueError(f"cannot read {os.fsdecode(b'caf' + bytes([0xE9]))}")
+
+
 def end_process(code: int) -> None:
     """End the whole process, as a library does that calls ``_exit``."""
     os._exit(code)

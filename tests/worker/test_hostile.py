@@ -44,6 +44,27 @@ def test_every_failure_is_settled_whatever_its_exception_does(
     assert "died" not in worker.log
 
 
+def test_a_failure_that_names_a_file_which_is_not_utf_8_is_settled(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker()
+    job = desk.enqueue("fail_at_a_file")
+    assert r"cannot read caf\udce9" in (desk.reaches(job, "failed").error or "")
+    assert [each.error for each in desk.dead()] == [r"ValueError: cannot read caf\udce9"]
+    assert "died" not in worker.log
+
+
+def test_so_is_one_of_a_module_that_cannot_be_found(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    text = "raise ModuleNotFoundError('no caf' + chr(0xDCE9), name='menu')"
+    (tmp_path / "menu.py").write_text(text)
+    worker = run_worker(cwd=tmp_path)
+    job = desk.enqueue("order", module="menu")
+    assert r"no caf\udce9" in (desk.reaches(job, "retrying").error or "")
+    assert "died" not in worker.log
+
+
 @pytest.mark.parametrize("kind", hostile_logging.KINDS)
 def test_no_log_handler_comes_between_a_job_and_its_outcome(
     desk: Desk, run_worker: RunWorker, kind: str
