@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
 from asok_core.job import MAX_RETRIES, Job
+from asok_core.plain import described
 from asok_core.setting import is_text, parse_queue_name
 
 Delay = float | timedelta
@@ -164,3 +165,17 @@ def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
         return Call(fn, args, kwargs, own)
     given = {name[1:]: kwargs.pop(name) for name in _OPTION_NAMES.intersection(kwargs)}
     return Call(fn, args, kwargs, replace(own, **given) if given else own)
+
+
+def checked_calls(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """The calls that ``background_many`` was given. Raises TypeError for anything else."""
+    if not isinstance(calls, Iterable):
+        raise TypeError(f"background_many is given {described(calls)}, {_CALLS}")
+    given = tuple(calls)
+    for at, each in enumerate(given):
+        if not isinstance(each, Call):
+            raise TypeError(f"background_many is given {described(each)} at [{at}], {_CALLS}")
+    return given
+
+
+_CALLS = "not calls: pass a list of them, each made as in call(send, 1)"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from asok_core.backends.application import ApplicationBackend
-from asok_core.calls import Call, make_call
+from asok_core.calls import Call, checked_calls, make_call
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
 from asok_core.futures import JobFuture
@@ -127,7 +127,7 @@ def background_many(calls: Iterable[Call]) -> list[JobFuture[Any]]:
     ``background_many(call(send, user) for user in users)``. Raises what ``background`` raises,
     before anything is sent where an argument or a function is at fault.
     """
-    return (_process.current or _process.backend()).enqueue_many(tuple(calls))
+    return (_process.current or _process.backend()).enqueue_many(checked_calls(calls))
 
 
 def enqueue(call: Call) -> JobFuture[Any]:

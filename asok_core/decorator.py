@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options
 from asok_core.client import enqueue
 from asok_core.futures import JobFuture
+from asok_core.plain import described
 from asok_core.tasks import check_runs
 
 P = ParamSpec("P")
@@ -121,6 +122,11 @@ def task(
     ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
     for an invalid option, and ValueError for a generator function, of which a call runs nothing.
     """
+    if function is not None and not callable(function):
+        raise TypeError(
+            f"task is given {described(function)} in place of a function; options are given by "
+            'name, as in @task(queue="high")'
+        )
     if function is not None:
         return Task(function, NO_OPTIONS)
     return _MakeTask(Options(queue, retries, backoff, timeout))

@@ -11,6 +11,7 @@ from typing import Any
 from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.import_path import about_hidden
 from asok_core.job import task_name
+from asok_core.plain import described
 
 FUNCTION_ATTRIBUTE = "__asok_function__"
 """Where an object made by ``@task`` keeps the function that a job runs."""
@@ -50,7 +51,9 @@ def known_task(name: str) -> Callable[..., Any] | None:
     return function_of(found) if callable(found) else None
 
 
-def _shown(function: Callable[..., Any]) -> str:
+def _shown(function: object) -> str:
+    if not callable(function):
+        return described(function)
     return task_name(function) if hasattr(function, "__module__") else repr(function)
 
 
@@ -72,8 +75,10 @@ def _problem(function: Callable[..., Any]) -> str | None:
     return _missing(function)
 
 
-def runs_nothing(function: Callable[..., Any]) -> str:
+def runs_nothing(function: object) -> str:
     """Why a call of this function would not run it, and what to do; empty when it would."""
+    if not callable(function):
+        return _NOT_CALLABLE
     code = getattr(function, "__code__", None)
     if code is not None and code.co_flags & _GENERATOR_FLAGS not in _GENERATORS:
         return ""
@@ -89,6 +94,12 @@ def runs_nothing(function: Callable[..., Any]) -> str:
 _GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 _GENERATORS = (inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR)
 _NOT_RUN = "of which a call runs nothing; loop over it in a function that returns a list or nothing"
+
+
+_NOT_CALLABLE = (
+    "it is not a function; pass the function and its arguments, as in background(send, 1) and not "
+    "background(send(1))"
+)
 
 
 def check_runs(task: Callable[..., Any]) -> None:

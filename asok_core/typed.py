@@ -51,13 +51,13 @@ def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
         raise UncarriedError(dataclasses.replace(left, typed=False))
     try:
         back = to_typed(plain, hint)
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         reason = f"and its annotation {hint} cannot bring it back: {line_of(error)}"
         first = flaw or flaw_of_kind(value)
         reason = f"{first.reason}, {reason}"
         raise UncarriedError(Flaw(first.path, reason, first.instead)) from error
     except Exception as error:  # so may its __post_init__
-        reason = f"does not fit the annotation {hint}: {line_of(error)}"
+        reason = f"is {described(value)} and does not fit the annotation {hint}: {line_of(error)}"
         raise UncarriedError(Flaw((), reason, "what it says")) from error
     change = difference(value, back)
     if change is not None:
@@ -99,7 +99,8 @@ def _encode_other(value: object) -> object:
 def _decode_other(kind: type, value: object) -> object:
     if issubclass(kind, PurePath) and isinstance(value, str):
         return kind(value)
-    raise NotImplementedError
+    # msgspec asks here for each type that it does not know, and lets no TypeError through as such.
+    raise NotImplementedError(f"type `{kind.__module__}.{kind.__qualname__}` is not supported")
 
 
 def _as_json_would(plain: Any) -> Any:

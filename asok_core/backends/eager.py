@@ -16,6 +16,7 @@ from asok_core.calls import Call
 from asok_core.config import Settings
 from asok_core.futures import JobFuture
 from asok_core.job import JobRecord
+from asok_core.tasks import check_runs
 
 
 class EagerBackend:
@@ -43,7 +44,9 @@ class EagerBackend:
             pass
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Run the calls one after the other."""
+        """Run the calls one after the other, or none of them where a function cannot be a task."""
+        for call in calls:
+            check_runs(call.function)
         return [self.enqueue(call) for call in calls]
 
     def record(self, job_id: str) -> JobRecord | None:

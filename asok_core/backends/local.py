@@ -27,6 +27,7 @@ from asok_core.job import Job, JobRecord
 from asok_core.logs import safe_logger
 from asok_core.process_exit import before_exit
 from asok_core.states import FINAL, Status
+from asok_core.tasks import check_runs
 from asok_core.waiting import Slots, Wait
 
 logger = safe_logger("asok.background")
@@ -93,7 +94,9 @@ class LocalBackend:
         return job.future
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Put the calls in line."""
+        """Put the calls in line, or none of them where a function cannot be a task."""
+        for call in calls:
+            check_runs(call.function)
         return [self.enqueue(call) for call in calls]
 
     def record(self, job_id: str) -> JobRecord | None:

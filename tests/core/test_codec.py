@@ -8,7 +8,7 @@ import gc
 import json
 import re
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
@@ -227,6 +227,21 @@ def test_an_object_without_fields_arrives() -> None:
         ("NoSuchName", dt.date.min, "its annotation cannot be evaluated (NameError: name 'NoSuch"),
         (list[Leaf], [Leaf(object())], "[0].price is an object, which JSON cannot carry"),  # type: ignore[arg-type]
         (list[Leaf], [Leaf(Decimal(1), float("inf"))], "[0].weight is inf, which JSON cannot"),
+        (
+            object,
+            (1, 2),
+            "its annotation object cannot bring it back: type `builtins.object` is not",
+        ),
+        (
+            Iterable[int],
+            (1, 2),
+            "Iterable[int] cannot bring it back: type `collections.abc.Iterable",
+        ),
+        (
+            dt.date,
+            dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            "is a datetime and does not fit the annotation date: ",
+        ),
         (Box[dt.date], Box(Box(1)), "does not fit the annotation"),
         (set[Any], {dt.date.min}, "{...} is a date and would not arrive"),
         (dict[Any, Any], {1: 2}, "has the key 1 (int), which would arrive as '1' (str)"),

@@ -194,7 +194,11 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, {"items": [0, {"price": Decimal(1)}]}, "'value': items[1].price is a Decimal"),
     (values.unannotated, NOW, "'value' is a datetime, which JSON cannot carry; annotate the param"),
     (values.plain, {1: "a", "b": 2}, "'value' has the key 1 (int)"),
-    (values.names, {1: "a", "b": "2"}, "'value' does not fit the annotation dict[int, str]"),
+    (
+        values.names,
+        {1: "a", "b": "2"},
+        "'value' is a dict and does not fit the annotation dict[int, str]",
+    ),
     (values.names, {1: "a", "1": "b"}, "'value' would arrive without some of its keys"),
     (values.plain, [10**5000], "'value': [0] is an integer of more than 4,300 digits"),
     (values.plain, 10**5000, "'value' is an integer of more than 4,300 digits"),
@@ -211,13 +215,13 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, defaultdict(int, a=1), "'value' is a defaultdict"),
     (values.plain, values.Point(1, 2), "'value' is a Point"),
     (values.plain, object(), "'value' is an object"),
-    (values.pair, (1, 2), "'value' does not fit the annotation tuple[int, str]"),
+    (values.pair, (1, 2), "'value' is a tuple and does not fit the annotation tuple[int, str]"),
     (values.day, NOW, "'value' "),
     (values.price, Fraction(1, 3), "'value' is a Fraction"),
     (values.moment, NOW.replace(tzinfo=None, fold=1), "'value' is a datetime and would"),
     (values.moment, dt.datetime(1800, 1, 1, tzinfo=ZoneInfo("Europe/Paris")), "'value' "),
     (values.hour, dt.time(1, tzinfo=ZoneInfo("Europe/Paris")), "'value' "),
-    (values.orders, [ORDER, None], "'value' does not fit the annotation"),
+    (values.orders, [ORDER, None], "'value' is a list and does not fit the annotation"),
     (values.imported_for_types_only, NOW, "its annotation cannot be evaluated (NameError"),
 )
 

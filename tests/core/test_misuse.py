@@ -1,0 +1,93 @@
+"""What a first user of the library passes by mistake is refused where it is passed, in words that help."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from asok_core import (
+    Background,
+    Settings,
+    background,
+    background_many,
+    call,
+    configure,
+    shutdown,
+    task,
+)
+
+
+@pytest.fixture(params=["local", "eager", "redis"], autouse=True)
+def backend(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
+) -> Iterator[str]:
+    configure(make_settings(ASOK_QUEUE_BACKEND=request.param))
+    yield request.param
+    configure()
+
+
+async def coroutine() -> None:
+    """A task."""
+
+
+def generator() -> Iterator[int]:
+    """Not a task."""
+    yield 1
+
+
+@pytest.mark.parametrize("returned", [3, None, ["a"], "tests.shop", call(len, [1])], ids=str)
+def test_what_a_call_returned_is_refused_in_the_place_of_its_function(returned: Any) -> None:
+    refused(returned)
+
+
+def test_a_coroutine_is_refused_in_the_place_of_its_function() -> None:
+    made = coroutine()
+    refused(made)
+    asyncio.run(made)
+
+
+def refused(returned: Any) -> None:
+    advice = r"it is not a function; pass the function and its arguments, as in background\("
+    with Background(sigterm=False) as application:
+        for enqueue in (background, application.background, lambda it: background_many([call(it)])):
+            if enqueue == application.background and returned is None:
+                continue  # there it makes a decorator
+            with pytest.raises(
+                ValueError, match=f"^an? {type(returned).__name__} cannot .*{advice}"
+            ):
+                enqueue(returned)
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ([len], r"is given a builtin_function_or_method at \[0\], not calls: pass a list of them"),
+        ([call(len, [1]), (len, [1])], r"is given a tuple at \[1\], not calls"),
+        (call(len, [1]), r"is given a Call, not calls: .* as in call\(send, 1\)"),
+    ],
+)
+def test_what_is_no_call_is_refused_by_background_many(calls: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        background_many(calls)
+
+
+def test_of_many_calls_none_runs_where_one_cannot_be_a_task(
+    redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="generator function"):
+        background_many([call(os.mkdir, str(tmp_path / "ran")), call(generator)])
+    shutdown()
+    assert not list(tmp_path.iterdir())
+    assert not redis_client.exists("asok:queue")
+
+
+@pytest.mark.parametrize("given", ["high", 3, ["high"]], ids=str)
+def test_an_option_in_the_place_of_the_function_is_refused_by_task(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"task is given .* options are given by name, as in @task"):
+        task(given)
