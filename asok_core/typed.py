@@ -11,7 +11,7 @@ import decimal
 import enum
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, get_origin
 
 from asok_core.annotations import Hint
 from asok_core.plain import (
@@ -97,6 +97,8 @@ def _encode_other(value: object) -> object:
 
 
 def _decode_other(kind: type, value: object) -> object:
+    # An alias such as Iterable[int] is asked for as well. Only on some versions is it a class.
+    kind = get_origin(kind) or kind
     if issubclass(kind, PurePath) and isinstance(value, str):
         return kind(value)
     # msgspec asks here for each type that it does not know, and lets no TypeError through as such.
