@@ -1,0 +1,62 @@
+"""The clock of a Redis of a test's own, which the test can set.
+
+Where libfaketime is installed (Debian: faketime) it is truly set. Elsewhere the leases of all workers are
+moved the other way in one step, which is the same to those who only look at leases.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from asok_console.demo.embedded import find_redis_server
+
+HOUR = 3600
+_LIBRARIES = "/usr/lib/*/faketime/libfaketime.so.1"
+_MOVE = """
+for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  redis.call('ZINCRBY', KEYS[1], ARGV[1], worker)
+end"""
+
+
+class ServerClock:
+    """``binary`` starts a server that keeps this clock; None where any other does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._offset = 0
+        self._file = folder / "clock"
+        self.binary = self._wrapper(folder)
+        self._write()
+
+    @property
+    def real(self) -> bool:
+        """Whether the clock itself is set, and not only what leases show of it."""
+        return self.binary is not None
+
+    def set(self, client: Any, hours: int) -> None:
+        """Set it forward, or back, by some hours."""
+        if self.real:
+            self._offset += hours * HOUR
+            self._write()
+        else:
+            client.eval(_MOVE, 1, "asok:workers", -hours * HOUR * 1000)
+
+    def _write(self) -> None:
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{self._offset:+d}")
+        # Whole at every instant: the server reads it whenever it asks for the time.
+        fresh.rename(self._file)
+
+    def _wrapper(self, folder: Path) -> Path | None:
+        library = next(iter(sorted(Path("/").glob(_LIBRARIES[1:]))), None)
+        if library is None:
+            return None
+        wrapper = folder / "redis-server"
+        wrapper.write_text(
+            "#!/bin/sh\n"
+            f"export LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE={self._file}\n"
+            "export FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n"
+            f'exec {find_redis_server()} "$@"\n'
+        )
+        wrapper.chmod(0o755)
+        return wrapper
