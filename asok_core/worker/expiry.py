@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from asok_core.backends.redis.consuming.registry import Expired, Look
+from asok_core.backends.redis.consuming.leases import Expired, Look
 
 STEADY = 1.0
 """Seconds between two looks by the clock of Redis: it answered in between, and was not set."""

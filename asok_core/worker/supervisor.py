@@ -11,7 +11,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from asok_core import __version__
@@ -23,13 +23,13 @@ from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renew
 from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Unreachable
-from asok_core.job import LONGEST_ID
 from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.lives import Report
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
+from asok_core.worker.orders import Orders
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
 from asok_core.worker.signals import Requests
@@ -90,6 +90,9 @@ class Supervisor:
         self._recovery = Recovery(config, self._registry, self._presence.place)
         self._children = Children(config, self._presence)
         self._timers: dict[str, float] = {}
+        self._orders = Orders(
+            config, self._registry, self._children, self._requests, hasten=self._hasten
+        )
         self._started_at: float | None = None
         self._ready = False
         self._report: Report | None = None
@@ -125,8 +128,8 @@ class Supervisor:
     # One round
 
     def _round(self) -> None:
-        for order in self._wakes.read():
-            self._hear(order)
+        for message in self._wakes.read():
+            self._orders.hear(message)
         self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
         self._children.attend(self._requests)
         self._every("look", LOOK, self._look)
@@ -145,6 +148,10 @@ class Supervisor:
             return
         self._timers[name] = now + seconds
         self._try(duty)
+
+    def _hasten(self, name: str, wait: float) -> None:
+        """Have a duty done in ``wait`` seconds at the latest."""
+        self._timers[name] = min(self._timers.get(name, 0.0), time.monotonic() + wait)
 
     def _next_timer(self) -> float:
         due = min([*self._timers.values(), self._children.next_start])
@@ -223,8 +230,7 @@ class Supervisor:
             child.board.leased_until = asked_at + config.settings.worker_lease
         if not beat.whole:
             self._recovery.spare_others()
-        self._obey(beat.wanted)
-        self._cancel_again(beat.cancelled)
+        self._orders.obey(beat)
         for child, size in zip(self._children, memory, strict=True):
             if config.max_memory is not None and size is not None and size > config.max_memory:
                 child.retire(f"has grown to {size} bytes")
@@ -246,43 +252,6 @@ class Supervisor:
         if not self._recovery.others():
             # The clock of Redis was set forward, or somebody took the lease away.
             self._timers["beat"] = 0.0
-
-    def _obey(self, wanted: str) -> None:
-        if wanted == "stop":
-            self._requests.stop = self._requests.stop or "an order through Redis"
-        elif (wanted == "quiet") != self._children.quiet:
-            self._children.quiet = quiet = wanted == "quiet"
-            logger.info("Ordered to %s through Redis", "be quiet" if quiet else "go on")
-            self._children.order("quiet" if quiet else "loud")
-
-    def _hear(self, words: str) -> None:
-        verb, _, rest = words.partition(" ")
-        if verb == "due":
-            try:
-                wait = max(0.0, float(rest) - self._registry.now())
-            except ValueError:
-                return
-            self._timers["promote"] = min(self._timers.get("promote", 0.0), time.monotonic() + wait)
-        elif verb == "order" and rest == self._config.worker:
-            self._timers["beat"] = 0.0
-        elif verb == "cancel":
-            self._cancel(rest)
-        elif verb in ("pause", "resume", "notice"):
-            self._children.order("wake")
-
-    def _cancel(self, job_id: str) -> None:
-        # Orders are lines: an id must not be another order.
-        if job_id.isprintable() and len(job_id) <= LONGEST_ID:
-            self._children.order(f"cancel {job_id}")
-
-    def _cancel_again(self, asked: Sequence[str]) -> None:
-        """Ask jobs to stop of which the message may have been lost; what has ended is removed."""
-        if asked:
-            running = {each.job_id for child in self._children for each in child.running()}
-            for job_id in running.intersection(asked):
-                self._cancel(job_id)
-            ended = set(asked) - running
-            self._registry.forget_cancels(self._config.worker, ended)
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.backends.redis.consuming.registry import Expired, Look
+from asok_core.backends.redis.consuming.leases import Expired, Look
 from asok_core.worker.expiry import AGAIN, LONGEST_PAUSE, SHORTEST_PAUSE, Expiry, pause
 
 NOW = 1_800_000_000.0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
 from asok_core.backends.redis.keys import Keys, glob_escaped, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
@@ -21,55 +22,10 @@ HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
 BATCH_BYTES = 1024 * 1024
-LONGEST_LEASE = 86_400.0
-"""Seconds: the longest that ASOK_WORKER_LEASE may be, for workers that do not say theirs."""
 MOST_LISTS = 4096
 """Active lists that a worker's hash is believed to name; beyond that they are looked for."""
 
 CRASHED = "the process died {times} times while running this job"
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """Reply to a beat. ``whole``: the lease had not run out since the last one.
-
-    ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
-    """
-
-    whole: bool
-    server_time: float
-    wanted: str
-    cancelled: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """A lease that has run out. ``until`` is its end (epoch seconds of the server's clock).
-
-    ``length`` is how many seconds its worker has it for after each heartbeat.
-    """
-
-    worker: str
-    until: float
-    length: float
-
-    @property
-    def proved(self) -> bool:
-        """Whether a worker that had proved the death ended it; see ``end_lease``."""
-        return self.until <= 0
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The leases of all workers at one instant. ``leased``: that of the worker that looks is alive.
-
-    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
-    """
-
-    server_time: float
-    leased: bool
-    expired: list[Expired]
-    neighbours: list[str]
 
 
 @dataclass(frozen=True, slots=True)

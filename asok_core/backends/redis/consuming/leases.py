@@ -1,0 +1,51 @@
+"""What a supervisor learns of its own lease, and of those of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_LEASE = 86_400.0
+"""Seconds: the longest that ASOK_WORKER_LEASE may be, for workers that do not say theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Reply to a beat. ``whole``: the lease had not run out since the last one.
+
+    ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
+    """
+
+    whole: bool
+    server_time: float
+    wanted: str
+    cancelled: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A lease that has run out. ``until`` is its end (epoch seconds of the server's clock).
+
+    ``length`` is how many seconds its worker has it for after each heartbeat.
+    """
+
+    worker: str
+    until: float
+    length: float
+
+    @property
+    def proved(self) -> bool:
+        """Whether a worker that had proved the death ended it; see ``end_lease``."""
+        return self.until <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The leases of all workers at one instant. ``leased``: that of the worker that looks is alive.
+
+    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
+    """
+
+    server_time: float
+    leased: bool
+    expired: list[Expired]
+    neighbours: list[str]
