@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from asok_core.job import Job
 from tests.worker.conftest import Desk, RunWorker, Worker
 
@@ -27,12 +29,14 @@ def name_of(desk: Desk, worker: Worker) -> str:
     return found.decode()
 
 
-def move_elsewhere(desk: Desk, worker: Worker) -> str:
-    """Let a worker be on another host, as the others see it: its lease alone tells whether it lives."""
+def kill_elsewhere(desk: Desk, worker: Worker) -> None:
+    """Kill a worker as if it was on another host: its lease alone tells the others."""
     name = name_of(desk, worker)
+    # It must send no heartbeat more, which would tell where it is.
+    worker.signal(signal.SIGSTOP, to_all=True)
     for place in desk.client.keys("asok:place:*"):
         desk.client.srem(place, name)
-    return name
+    worker.kill()
 
 
 def busy(desk: Desk, run_worker: RunWorker, word: str, **settings: object) -> tuple[Worker, Job]:

@@ -14,7 +14,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from tests.programs import wait_until
 from tests.server_clock import ServerClock
 from tests.worker.conftest import Desk, RunWorker
-from tests.worker.leased import LEASE, busy, differs, leases, move_elsewhere, name_of, now
+from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of, now
 
 
 @pytest.fixture
@@ -69,8 +69,7 @@ def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
     dead, job = busy(desk, run_worker, "job", ASOK_WORKER_LEASE=LEASE)
     other = run_worker("--queues", "of-job", ASOK_WORKER_LEASE=LEASE)
     wait_until(lambda: len(leases(desk)) == 2, "two workers")
-    move_elsewhere(desk, dead)
-    dead.kill()
+    kill_elsewhere(desk, dead)
     clock.set(desk.client, -1)
     other.says("whose lease ran out")
     desk.let("job")

@@ -13,7 +13,7 @@ from asok_core.inspector import open_operator
 from tests.chaos.proxy import Proxy
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
-from tests.worker.leased import LEASE, busy, move_elsewhere, name_of
+from tests.worker.leased import LEASE, busy, kill_elsewhere, name_of
 
 
 def test_a_subscription_that_the_network_has_dropped_is_noticed(
@@ -103,8 +103,7 @@ def test_a_dead_worker_is_recovered_over_a_link_that_is_cut_more_often_than_its_
         other = run_worker(ASOK_WORKER_LEASE="9s", ASOK_REDIS_URL=proxy.url)
         desk.idle()
         dead, job = busy(desk, run_worker, "job", ASOK_WORKER_LEASE="9s")
-        move_elsewhere(desk, dead)
-        dead.kill()
+        kill_elsewhere(desk, dead)
         with cut_again_and_again(proxy, 2.0):
             other.says("whose lease ran out")
     assert [payload.id for payload in desk.pending("of-job")] == [job.id]
