@@ -287,7 +287,8 @@ class Supervisor:
             )
 
     def _renew_held(self) -> None:
-        renew_held(self._registry.link, self._keys, self._active_lists())
+        lists, between = self._active_lists(), self._registry.between
+        renew_held(self._registry.link, self._keys, lists, between)
 
     def _active_lists(self) -> list[tuple[str, str]]:
         queues = self._config.queues

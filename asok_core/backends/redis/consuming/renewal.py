@@ -10,7 +10,7 @@ A job that both walks missed, for it moved at a bad moment, is met by the next, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.job import UNFINISHED_TTL
 from asok_core.wire import peek
 
+BATCH_BYTES = 1024 * 1024
 JOBS_AT_ONCE = 300
 """Jobs of one step: a few milliseconds for a supervisor, one for Redis."""
 KEYS_AT_ONCE = 1000
@@ -154,12 +155,29 @@ def renew(link: Link, keys: Keys, envelopes: Iterable[bytes]) -> int:
     return renewed
 
 
-def renew_held(link: Link, keys: Keys, lists: Sequence[tuple[str, str]]) -> None:
-    """Renew what is in some active lists (process, queue), however long it runs already."""
-    replies = link.pipeline([("LRANGE", keys.active(*each), 0, -1) for each in lists])
-    held = [raw for reply in replies for raw in link.checked(reply) or ()]
-    for start in range(0, len(held), JOBS_AT_ONCE):
-        renew(link, keys, held[start : start + JOBS_AT_ONCE])
+def renew_held(
+    link: Link,
+    keys: Keys,
+    lists: Sequence[tuple[str, str]],
+    between: Callable[[], object] = lambda: None,
+) -> None:
+    """Renew what is in some active lists (process, queue), however long it runs already.
+
+    ``between`` is called between two batches, for heartbeats.
+    """
+    names = [keys.active(*each) for each in lists]
+    lengths = link.pipeline([("LLEN", name) for name in names])
+    for name, length in zip(names, lengths, strict=True):
+        passed = 0
+        while link.checked(length):
+            # A job that is passed over, as one before it was settled meanwhile, has its turn next time.
+            args = (name, "left", passed, JOBS_AT_ONCE, BATCH_BYTES)
+            held: list[bytes] = link.run(script("slice"), (), args)
+            if not held:
+                break
+            renew(link, keys, held)
+            passed += len(held)
+            between()
 
 
 def _read(flat: Any) -> Round:
