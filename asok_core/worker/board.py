@@ -13,8 +13,10 @@ import os
 import struct
 import tempfile
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import IO
 
 from asok_core.errors import AsokError
@@ -23,8 +25,10 @@ from asok_core.worker.prefetch import MOST
 from asok_core.worker.start import FAULT_BYTES
 
 _SLOT = struct.Struct("<BddH")
+_TIMES = struct.Struct("<dd")
+"""The part of a slot behind its first byte."""
 _SLOT_BYTES = _SLOT.size + LONGEST_ID
-_FREE, _RUNNING, _ENDED, _HOOKS = range(4)
+_FREE, _RUNNING, _ENDED, _HOOKS, _IMPORTING, _PREPARING = range(6)
 AHEAD = 2 * MOST
 """Slots besides those of threads: while a trip settles the jobs that a process held, as many others may
 end. When more are not settled, as Redis cannot take them, they leave the board as they end."""
@@ -38,13 +42,32 @@ _STATE_BYTES = 3 + _REFUSAL_BYTES + FAULT_BYTES
 all, where ``start.note_fault`` finds it without knowing the rest."""
 
 
+class Phase(IntEnum):
+    """What a thread does for a job that it has begun and not come to the end of."""
+
+    IMPORTING = _IMPORTING
+    """Imports the module of the task, which the process had not imported before."""
+    PREPARING = _PREPARING
+    """Calls ``before`` hooks and converts arguments."""
+    RUNNING = _RUNNING
+    """Runs the code of the task."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that a thread runs. ``started`` and ``deadline`` (0: none) are monotonic seconds."""
+    """A job that a thread runs. ``started`` and ``deadline`` (0: none) are monotonic seconds.
+
+    ``started`` is when its phase ``RUNNING`` began, before that when the thread took it.
+    """
 
     job_id: str
     started: float
     deadline: float
+    phase: Phase = Phase.RUNNING
+
+
+_PHASES = {int(phase): phase for phase in Phase}
+_AT_END = {_ENDED: Phase.RUNNING}
 
 
 def shared_file(name: str) -> IO[bytes]:
@@ -87,7 +110,14 @@ class Board:
         self._memory = mmap.mmap(file.fileno(), self._state + _STATE_BYTES)
         self._free = deque(range(self._own, self._size, _SLOT_BYTES))
 
-    def begin(self, thread: int, job_id: str, started: float, deadline: float = 0.0) -> int:
+    def begin(
+        self,
+        thread: int,
+        job_id: str,
+        started: float,
+        deadline: float = 0.0,
+        phase: Phase = Phase.RUNNING,
+    ) -> int:
         """Note that a thread is about to run a job. Returns the slot, for ``end`` and ``settle``."""
         try:
             slot = self._free.popleft()
@@ -97,8 +127,15 @@ class Board:
         memory[slot + _SLOT.size : slot + _SLOT.size + len(name)] = name
         _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name))
         # Last, so that no reader takes it for a job with the times of the one before.
-        memory[slot] = _RUNNING
+        memory[slot] = phase
         return slot
+
+    def note_phase(self, slot: int, phase: Phase, times: tuple[float, float] | None = None) -> None:
+        """Note that the job of a slot enters a phase; with ``times``, its ``started`` and ``deadline``."""
+        if times is not None:
+            # One call: a reader must not meet the new start with the former deadline.
+            _TIMES.pack_into(self._memory, slot + 1, *times)
+        self._memory[slot] = phase
 
     def call_hooks(self, thread: int, slot: int = -1) -> None:
         """Note that a thread logs and calls hooks; ``slot`` is that of the job, not settled yet."""
@@ -180,20 +217,21 @@ class Board:
         return _HOOKS in self._memory[0 : self._own : _SLOT_BYTES]
 
     def running(self) -> list[Running]:
-        """What runs at this moment."""
-        return self._read(_RUNNING)
+        """What threads have begun and not come to the end of, in any phase."""
+        return self._read(_PHASES)
 
     def ended(self) -> list[Running]:
         """What has ended, and its outcome is not settled."""
-        return self._read(_ENDED)
+        return self._read(_AT_END)
 
-    def _read(self, state: int) -> list[Running]:
+    def _read(self, states: Mapping[int, Phase]) -> list[Running]:
         found = []
         for slot in range(0, self._size, _SLOT_BYTES):
-            if self._memory[slot] == state:
+            phase = states.get(self._memory[slot])
+            if phase is not None:
                 _, started, deadline, length = _SLOT.unpack_from(self._memory, slot)
                 name = self._memory[slot + _SLOT.size : slot + _SLOT.size + length]
-                found.append(Running(name.decode("utf-8", "replace"), started, deadline))
+                found.append(Running(name.decode("utf-8", "replace"), started, deadline, phase))
         return found
 
     def _write_text(self, at: int, size: int, line: str) -> None:

@@ -15,6 +15,7 @@ from asok_core.logs import safe_logger
 from asok_core.worker import start
 from asok_core.worker.board import Board, Running, shared_file
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.overrun import Overrun, reason
 from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 from asok_core.worker.signals import held_back
@@ -45,8 +46,8 @@ class Child:
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
         self._untold: deque[bytes] = deque()
-        self.overruns: dict[str, float] = {}
-        """Ids of the jobs past their hard limit for which it was ended, and the seconds they ran."""
+        self.overruns: dict[str, Overrun] = {}
+        """The jobs past their hard limit for which it was ended, by id."""
 
     @property
     def pid(self) -> int | None:
@@ -160,18 +161,20 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 
-    def end_overruns(self) -> int:
-        """End it if jobs ran past their hard limits: how many."""
+    def end_overruns(self) -> str:
+        """End it if jobs ran past their hard limits. Returns the reason, '' where it was not ended."""
         if not self.alive:
-            return 0
+            return ""
         now = time.monotonic()
         over = {
-            each.job_id: now - each.started for each in self.running() if 0 < each.deadline <= now
+            each.job_id: Overrun(each.phase, now - each.started)
+            for each in self.running()
+            if 0 < each.deadline <= now
         }
         if over:
             self.overruns = over
             self.kill()
-        return len(over)
+        return reason(over.values())
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""

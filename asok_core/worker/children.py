@@ -87,11 +87,7 @@ class Children:
             child.tell()
             over = child.end_overruns()
             if over:
-                logger.error(
-                    "Process %s is ended: %d jobs ran past their hard limit",
-                    child.process_id,
-                    over,
-                )
+                logger.error("Process %s is ended: %s", child.process_id, over)
 
     def report(self) -> Report:
         """How the processes fare."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from contextvars import Context
@@ -30,6 +31,7 @@ from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
 from asok_core.waiting import InSlot, Slots
 from asok_core.wire import Keyring, bury, peek, seal, unseal
+from asok_core.worker.board import Phase
 from asok_core.worker.breaker import (
     LIMIT,
     Breaker,
@@ -42,6 +44,8 @@ from asok_core.worker.log import log_failure, log_job, log_rejected
 
 HandOver = Callable[["Held", Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
+Enter = Callable[["Held", Phase], None]
+"""Called when a job enters a phase."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,10 @@ class Held:
     slot: int = -1
     board_slot: int = -1
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
+
+
+def _ignore(_held: Held, _phase: Phase) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -100,22 +108,27 @@ class Execution:
             return self._rejected(held, f"{type(error).__name__}: {error}")
         return None
 
-    def run(self, held: Held, hand_over: HandOver) -> None:
-        """Run an opened job to its end. Never raises, unless ``hand_over`` does.
+    def run(self, held: Held, hand_over: HandOver, enter: Enter = _ignore) -> None:
+        """Run an opened job to its end. Never raises, unless ``hand_over`` or ``enter`` does.
 
+        ``enter`` is called with ``Phase.PREPARING`` once its module is imported, and with
+        ``Phase.RUNNING`` right before the code of the task, where the time limits of the job begin.
         ``hand_over`` is called once, as soon as the outcome is known. Log lines and hooks come after
         that: they run code of the application, which may raise, exit or never return.
         """
         job = _opened(held)
         held.started_at = self.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
-        Context().run(self._run, held, job, hand_over)
+        Context().run(self._run, held, job, hand_over, enter)
 
-    def _run(self, held: Held, job: Job, hand_over: HandOver) -> None:
+    def _run(self, held: Held, job: Job, hand_over: HandOver, enter: Enter) -> None:
         cancellation.running.set(held.stop)
         generation = forks.generation
+        imported = job.module in sys.modules
         try:
             function = resolve(job.module, job.function)
+            if not imported:
+                enter(held, Phase.PREPARING)
             request = restored(job.request)
         except TaskNotFound as error:
             self._not_found(held, job, error, hand_over)
@@ -127,7 +140,7 @@ class Execution:
             if not self.breaker.clean:
                 self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
             with request, InSlot(self.slots, job.id):
-                self._attempt(held, job, function, hand_over, generation)
+                self._attempt(held, job, function, hand_over, enter, generation=generation)
 
     def _attempt(
         self,
@@ -135,12 +148,15 @@ class Execution:
         job: Job,
         function: Callable[..., Any],
         hand_over: HandOver,
+        enter: Enter,
+        *,
         generation: int,
     ) -> None:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
+            enter(held, Phase.RUNNING)
             result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
@@ -181,10 +197,10 @@ class Execution:
         outcome.finished_at = ""
         return outcome
 
-    def timed_out(self, held: Held, seconds: float) -> tuple[Outcome, Failure]:
-        """The outcome of a job whose process had to be ended because it ran past its hard limit."""
+    def timed_out(self, held: Held, error: TimeoutError, seconds: float) -> tuple[Outcome, Failure]:
+        """The outcome of a job whose process had to be ended ``seconds`` after it had begun."""
         job = _opened(held)
-        failure = failure_of(hard_limit_error(seconds), self.settings.max_traceback)
+        failure = failure_of(error, self.settings.max_traceback)
         outcome = self._outcome_of(failure, held, job, seconds)
         outcome.notice = bury(
             held.claim.envelope, failed_at=self.now(), error=failure.line, traceback=failure.line
@@ -377,8 +393,3 @@ class Execution:
 def _opened(held: Held) -> Job:
     assert held.job is not None, "open() comes first"
     return held.job
-
-
-def hard_limit_error(seconds: float) -> TimeoutError:
-    """What is wrong with a job that ran past its hard limit."""
-    return TimeoutError(f"it ran longer than its hard limit of {seconds:g} s")

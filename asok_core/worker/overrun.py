@@ -1,8 +1,12 @@
-"""A job that ran past its hard limit: its process was ended, and it alone is charged for that."""
+"""A job that ran past its hard limit: its process was ended, and it alone is charged for that.
+
+The limit begins with the code of the task. What comes before that has one of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
@@ -10,15 +14,47 @@ from asok_core.errors import EnvelopeError
 from asok_core.failures import Failure
 from asok_core.job import Job
 from asok_core.wire import keyring_of, unseal
+from asok_core.worker.board import Phase
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.execution import Execution, Held, hard_limit_error
+from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import log_failure
+
+PREPARATION = 300.0
+"""Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
+before its process is ended as at that limit: an import that hangs would keep its thread for ever."""
+
+
+class Overrun(NamedTuple):
+    """A job that was past a limit, in which phase, and for how many seconds it had been in it."""
+
+    phase: Phase
+    seconds: float
+
+    def error(self, job: Job) -> TimeoutError:
+        """What is wrong with the job."""
+        if self.phase is Phase.RUNNING:
+            limit = job.hard_limit or self.seconds
+            return TimeoutError(f"it ran longer than its hard limit of {limit:g} s")
+        what = "its before hooks, or the conversion of its arguments, have not ended"
+        if self.phase is Phase.IMPORTING:
+            what = f"the import of module {job.module!r} has not ended"
+        return TimeoutError(f"its task had not begun after {self.seconds:.0f} s: {what}")
+
+
+def reason(overruns: Collection[Overrun]) -> str:
+    """Why the process of these jobs is ended, as the log says it."""
+    ran = sum(each.phase is Phase.RUNNING for each in overruns)
+    waited = len(overruns) - ran
+    parts = [f"{ran} jobs ran past their hard limit"] if ran else []
+    if waited:
+        parts.append(f"{waited} jobs had not begun their tasks after {PREPARATION:g} s")
+    return ", ".join(parts)
 
 
 def settle_overrun(
-    config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, float]
+    config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, Overrun]
 ) -> None:
-    """Retry or fail the jobs in ``over`` (id -> seconds they ran) on behalf of the dead process."""
+    """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process."""
     keyring = keyring_of(config.settings)
     registry.now()
     execution = Execution(config.settings, keyring, config.log_arguments, registry.clock)
@@ -31,7 +67,7 @@ def settle_overrun(
         dlq_max=config.settings.dlq_max,
     )
     outcomes: list[Outcome] = []
-    failed: list[tuple[Job, Failure, float]] = []
+    failed: list[tuple[Job, Failure, TimeoutError]] = []
     try:
         for claim in consumer.held():
             try:
@@ -39,16 +75,17 @@ def settle_overrun(
             except EnvelopeError:
                 continue
             if job.id in over:
-                held = Held(claim, job, started_at=execution.now() - over[job.id])
-                limit = job.hard_limit or over[job.id]
-                outcome, failure = execution.timed_out(held, limit)
+                ran = over[job.id].seconds
+                held = Held(claim, job, started_at=execution.now() - ran)
+                error = over[job.id].error(job)
+                outcome, failure = execution.timed_out(held, error, ran)
                 outcomes.append(outcome)
-                failed.append((job, failure, limit))
+                failed.append((job, failure, error))
         settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
         consumer.close()
-    for (job, failure, limit), outcome, flag in zip(failed, outcomes, settled, strict=True):
+    for (job, failure, error), outcome, flag in zip(failed, outcomes, settled, strict=True):
         if flag == 1:
             retry_in = outcome.delay if outcome.verb == "retry" else None
-            error, ran = hard_limit_error(limit), over[job.id]
+            ran = over[job.id].seconds
             log_failure(job, error, failure, retry_in=retry_in, duration=ran)

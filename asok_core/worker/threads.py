@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -17,8 +18,9 @@ from asok_core.backends.redis.consuming.consumer import Outcome
 from asok_core.bounded import call_within
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.logs import end_logging, safe_logger
-from asok_core.worker.board import Board
+from asok_core.worker.board import Board, Phase
 from asok_core.worker.execution import Execution, Held
+from asok_core.worker.overrun import PREPARATION
 
 logger = safe_logger("asok.worker")
 
@@ -198,16 +200,29 @@ class Threads:
         else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
-            deadline = now + job.hard_limit if job.hard_limit else 0.0
-            held.board_slot = self._board.begin(slot, job.id, now, deadline)
+            # The limits of a job begin with the code of its task; see ``_note_phase``.
+            deadline = now + max(job.hard_limit, PREPARATION) if job.hard_limit else 0.0
+            phase = Phase.PREPARING if job.module in sys.modules else Phase.IMPORTING
+            held.board_slot = self._board.begin(slot, job.id, now, deadline, phase)
             self._running[slot] = held
-            self.execution.run(held, self._hand_over)
+            self.execution.run(held, self._hand_over, self._note_phase)
             # One that a hook has forked.
             forks.end_if_forked(self._generation, job.task)
         self._board.end(slot)
         since = self._closing.pop(slot)
         if self.tell_all or time.monotonic() - since > LATE:
             self._tell()
+
+    def _note_phase(self, held: Held, phase: Phase) -> None:
+        job = held.job
+        assert job is not None, "it runs"
+        # One that a module which the job imported has forked: the board is its parent's.
+        forks.end_if_forked(self._generation, job.task)
+        times = None
+        if phase is Phase.RUNNING and job.hard_limit:
+            now = time.monotonic()
+            times = (now, now + job.hard_limit)
+        self._board.note_phase(held.board_slot, phase, times)
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the board is its parent's.
