@@ -74,6 +74,7 @@ def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> It
     with redis.Redis.from_url(
         redis_server.url, decode_responses=True, encoding_errors="backslashreplace"
     ) as client:
+        _end_blocked(client)
         client.flushall()
         yield redis_server.url
         left = set(_without_ttl(client))
@@ -81,6 +82,13 @@ def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> It
     patterns = [PERMANENT, *(re.compile(each) for each in (kept.args if kept else ()))]
     leaked = sorted(key for key in left if not any(each.fullmatch(key) for each in patterns))
     assert not leaked, f"keys without a TTL were left behind: {leaked}"
+
+
+def _end_blocked(client: redis.Redis) -> None:
+    """End what a former test left blocked: it would take the next job that this one enqueues."""
+    for each in client.client_list():
+        if "b" in each["flags"]:
+            client.client_kill_filter(_id=each["id"])
 
 
 def _without_ttl(client: redis.Redis) -> Iterator[str]:

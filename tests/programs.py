@@ -59,18 +59,16 @@ def status(env: Mapping[str, str]) -> dict[str, Any]:
 
 def family(name: str) -> list[int]:
     """The living processes of a family, oldest first."""
-    mark, found = f"{FAMILY}={name}\0".encode(), []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            # One that has ended, even if nobody has waited for it, has no environment any more.
-            with suppress(OSError):
-                if mark in (entry / "environ").read_bytes() + b"\0":
-                    found.append(int(entry.name))
-    return sorted(found)
+    mark = f"{FAMILY}={name}\0".encode()
+    pids = sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if mark in _environment_of(pid) + b"\0"]
 
 
 def kill_family(name: str) -> None:
-    """End all of a family at once: none of them sees another die."""
+    """End all of a family at once: none of them sees another die.
+
+    Every file and connection of theirs is closed when this returns.
+    """
     while pids := family(name):
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in pids:
@@ -79,11 +77,50 @@ def kill_family(name: str) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Whether there is a process that has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    """Whether a process has a thread that has not ended: only then are its files closed."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in _threads(pid):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if _stat(thread)[0] not in "ZX":
+                    return True
+    return False
+
+
+def _environment_of(pid: int) -> bytes:
+    """The environment that a process began with; empty when it has ended, or is not to be read.
+
+    A process has none for a moment while it is executed, and none from early in its end, when its
+    connections are still open, and Redis would serve a blocked claim. So this waits until it has
+    one or has ended.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            for thread in _threads(pid):
+                # The first thread may have ended before the others.
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    found = (thread / "environ").read_bytes()
+                    if found or (thread / "cmdline").read_bytes():
+                        return found
+            if _is_of_the_kernel(pid) or not lives(pid):
+                return b""
+        except OSError:
+            return b""
+        assert time.monotonic() < end, f"process {pid} neither begins nor ends"
+        time.sleep(0.001)
+
+
+def _threads(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").iterdir())
+
+
+def _is_of_the_kernel(pid: int) -> bool:
+    return bool(int(_stat(Path(f"/proc/{pid}"))[6]) & 0x00200000)  # PF_KTHREAD
+
+
+def _stat(process: Path) -> list[str]:
+    """The fields of a process or a thread from the state on."""
+    return (process / "stat").read_text().rpartition(")")[2].split()
 
 
 @contextmanager
