@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.consuming.registry import Recovered, Registry
@@ -102,8 +103,7 @@ class Recovery:
     def _worker(self, worker: str, why: str) -> None:
         registry = self._registry
         total, lists = Recovered(), registry.active_lists(worker)
-        for process in {process for process, _ in lists}:
-            registry.kill_waiters(process)
+        registry.kill_waiters(*{process for process, _ in lists})
         for process, queue in lists:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
@@ -125,12 +125,20 @@ class Recovery:
             total += self._registry.recover(child.process_id, queue, charged=charged)
         self._log(f"process {child.process_id}, which died", total)
 
-    def rest_of(self, child: Child) -> None:
-        """Return what a child left when the worker was stopped; nothing is charged for that."""
-        if child.exit_code() != 0:
-            self._registry.kill_waiters(child.process_id)
-        for queue in self._config.queues:
-            self._registry.recover(child.process_id, queue, charged=())
+    def rest_of(self, children: Iterable[Child]) -> None:
+        """Return what dead children left when the worker was stopped; nothing is charged for that."""
+        processes = [child.process_id for child in children]
+        self._registry.kill_waiters(*processes)
+        refusals = []
+        for process in processes:
+            for queue in self._config.queues:
+                try:
+                    self._registry.recover(process, queue, charged=())
+                except Refused as error:
+                    # One broken key must not keep the jobs of another queue.
+                    refusals.append(error)
+        if refusals:
+            raise refusals[0]
 
     def _log(self, of: str, total: Recovered) -> None:
         warn_of_dropped(total.dropped)

@@ -53,6 +53,7 @@ LISTEN = 5.0
 UNABLE = 4
 """Exit code of a worker of which no process can run jobs, where it is set to exit then."""
 UNABLE_REASON = "no process can run jobs"
+LEAVE_ATTEMPTS = 2
 MARGIN = 5.0
 """Seconds beyond the children's deadline before they are killed."""
 
@@ -94,6 +95,7 @@ class Supervisor:
             config, self._registry, self._children, self._requests, hasten=self._hasten
         )
         self._started_at: float | None = None
+        self._leased = False
         self._ready = False
         self._report: Report | None = None
         self._outage: float | None = None
@@ -226,6 +228,7 @@ class Supervisor:
             },
             place=self._presence.place,
         )
+        self._leased = True
         for child in self._children:
             child.board.leased_until = asked_at + config.settings.worker_lease
         if not beat.whole:
@@ -298,9 +301,10 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         """Drain the children, recover what they could not return, give up the lease last."""
-        requests, grace = self._requests, self._config.settings.worker_shutdown_timeout
+        config, requests = self._config, self._requests
+        grace = config.settings.worker_shutdown_timeout
         how = "at once" if requests.at_once else f"within {grace:g} s"
-        logger.info("Worker %s stops %s (%s)", self._config.worker, how, requests.stop)
+        logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
         notify(STOPPING)
         self._children.order("drain")
         deadline = time.monotonic() + grace + MARGIN
@@ -315,21 +319,36 @@ class Supervisor:
                 child.tell()
             self._children.attend(self._requests)
             self._alarm.sleep(0.5, ())
-        deadline = time.monotonic() + MARGIN
-        for child in self._children:
-            # Not a timeout for each of many processes: whoever stops this worker waits.
-            done = self._try(partial(self._recovery.rest_of, child))
-            if not done and time.monotonic() > deadline:
-                break
-        lists = [self._keys.active(*each) for each in self._active_lists()]
-        self._try(lambda: _ignore(self._registry.leave(self._config.worker, lists)))
+        left = self._give_up_lease() if self._leased else True
         for child in self._children:
             child.close()
         self._registry.close()
         self._wakes.close()
         self._presence.close()
-        logger.info("Worker %s has left", self._config.worker)
+        if left:
+            logger.info("Worker %s has stopped", config.worker)
+        else:
+            logger.warning(
+                "Worker %s has stopped and could not give up its lease: what is still active is "
+                "recovered by another worker when the lease ends, within %g s",
+                config.worker,
+                config.settings.worker_lease,
+            )
 
+    def _give_up_lease(self) -> bool:
+        """Return what the processes left, and the lease after that: whether Redis has neither now."""
+        given_up = False
 
-def _ignore(_value: object) -> None:
-    return None
+        def give_up() -> None:
+            nonlocal given_up
+            self._recovery.rest_of(self._children)
+            lists = [self._keys.active(*each) for each in self._active_lists()]
+            given_up = self._registry.leave(self._config.worker, lists)
+
+        # A second time for a claim that Redis got before the end of a process and served after
+        # ``rest_of``, and for a connection that broke. Whoever stops this worker waits.
+        for _ in range(LEAVE_ATTEMPTS):
+            self._try(give_up)
+            if given_up:
+                break
+        return given_up

@@ -36,7 +36,7 @@ def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
     assert desk.active() == []
     assert not desk.client.exists("asok:workers")
     assert {desk.record(job).status for job in backlog} == {"pending"}
-    assert "has left" in worker.log
+    assert "has stopped" in worker.log
 
 
 def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
@@ -72,6 +72,50 @@ def test_a_second_signal_leaves_at_once(desk: Desk, run_worker: RunWorker) -> No
     assert [each.id for each in desk.pending()] == [job.id for job in jobs]
     assert desk.active() == []
     assert not list(desk.client.scan_iter(match="asok:crashes:*"))
+
+
+def test_a_worker_that_could_not_return_its_jobs_says_so_as_it_stops(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    job = desk.enqueue("hold", "stuck")
+    worker = run_worker()
+    desk.hears("begin stuck")
+    desk.client.delete("asok:queue")
+    desk.client.set("asok:queue", "no list", ex=3600)
+    worker.signal(signal.SIGQUIT)
+    assert worker.ends() == 0
+    assert "could not give up its lease" in worker.log
+    assert "has left" not in worker.log
+    (name,) = desk.client.zrange("asok:workers", 0, -1)
+    assert desk.client.hget(f"asok:worker:{name.decode()}", "stopping") == b"1"
+    assert desk.active() == [seal(job, KEYRING)]
+
+
+def test_a_late_claim_of_a_process_is_returned_before_the_worker_has_stopped(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """Redis serves it when the job of the process is returned. It has no name to be ended by."""
+    job = desk.enqueue("hold", "stuck")
+    worker = run_worker()
+    desk.hears("begin stuck")
+    (active,) = desk.client.scan_iter(match="asok:active:*")
+    late = desk.client.connection_pool.get_connection()
+    late.send_command("BLMOVE", "asok:queue", active, "RIGHT", "LEFT", 0)
+    wait_until(
+        lambda: any(
+            each["cmd"] == "blmove" and each["name"] == "" and "b" in each["flags"]
+            for each in desk.client.client_list()
+        ),
+        "the blocked claim",
+    )
+    worker.signal(signal.SIGQUIT)
+    assert worker.ends() == 0
+    assert late.read_response() == seal(job, KEYRING)
+    late.disconnect()
+    assert [each.id for each in desk.pending()] == [job.id]
+    assert desk.active() == []
+    assert not desk.client.exists("asok:workers")
+    assert "has stopped" in worker.log
 
 
 def test_a_worker_that_waits_for_redis_can_be_stopped(run_worker: RunWorker) -> None:

@@ -218,11 +218,11 @@ class Registry:
         found: list[bytes] = self.link.run(script("slice"), (), args)
         return found
 
-    def kill_waiters(self, process: str) -> None:
-        """Cut the connections of a dead process: a blocked claim of it could still take a job."""
-        mark = f"name=asok:{process}:".encode()
+    def kill_waiters(self, *processes: str) -> None:
+        """Cut the connections of dead processes: a blocked claim of one could still take a job."""
+        marks = [f"name=asok:{process}:".encode() for process in processes]
         # Not allowed to list: the slow scan finds what a late claim took.
-        lines = [line for line in self._clients() or () if mark in line]
+        lines = [line for line in self._clients() or () if any(mark in line for mark in marks)]
         ids = [line.split(b" ", 1)[0][3:] for line in lines]
         self.link.pipeline([("CLIENT", "KILL", "ID", client) for client in ids])
 
