@@ -78,11 +78,16 @@ class QueueStats:
     name: str
     pending: int
     active: int = 0
+    """Jobs in the active lists of live workers."""
     oldest_at: float | None = None
     """When the next job to run was enqueued; None if empty or the producer did not say."""
     paused: bool = False
     consumers: int = 0
     """Live workers that claim from this queue."""
+    running: int = 0
+    """Of the active jobs those that have a thread; the others are claimed and have not begun."""
+    slots: int = 0
+    """Threads of those workers."""
     enqueued_per_s: float = 0.0
     completed_per_s: float = 0.0
     failed_per_s: float = 0.0
@@ -129,6 +134,9 @@ class WorkerInfo:
     beat_at: float | None = None
     lease_until: float | None = None
     running: int = 0
+    """Jobs in its active lists that have a thread."""
+    claimed: int = 0
+    """Jobs in its active lists that have not begun, since every thread of their process has one."""
     rss: int | None = None
     """Resident memory of all its processes, bytes."""
     outcomes_dropped: int = 0
@@ -148,6 +156,18 @@ class WorkerInfo:
     refusal: str = ""
     """Why processes do not claim jobs."""
     jobs: tuple[RunningJob, ...] = ()
+
+    def claims(self, now: float) -> bool:
+        """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
+        refrains = self.quiet or self.stopping or self.wanted in ("quiet", "stop")
+        return self.runs_jobs and not refrains and (self.lease_until or 0) > now
+
+    @property
+    def slots(self) -> int:
+        """Threads of the processes that run jobs, as far as is known."""
+        if self.able is None or not self.processes:
+            return self.concurrency
+        return self.concurrency * min(self.able, self.processes) // self.processes
 
     @property
     def runs_jobs(self) -> bool:
@@ -199,6 +219,9 @@ class Snapshot:
     """Delayed jobs whose time has come and which no worker has promoted yet."""
     next_due_at: float | None = None
     active: int = 0
+    """Jobs in active lists: those that run, are claimed and have not begun, and are orphaned."""
+    running: int = 0
+    """Of these, the jobs that have a thread: never more than the workers have threads."""
     orphaned: int = 0
     """Jobs in active lists that no lease covers; any worker takes them back."""
     dead: int = 0
@@ -207,6 +230,11 @@ class Snapshot:
     """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
     recent_ids: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
+
+    @property
+    def claimed(self) -> int:
+        """Jobs that a live worker holds and has not begun."""
+        return self.active - self.orphaned - self.running
 
 
 @dataclass(frozen=True, slots=True)

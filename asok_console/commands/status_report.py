@@ -33,8 +33,8 @@ class Status(NamedTuple):
 def to_json(status: Status, *, indent: int | None = None) -> str:
     """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
 
-    ``version backend url taken_at pending delayed due running orphaned dead queues[] dead_letters[]
-    workers[] checks_failed[]``.
+    ``version backend url taken_at pending delayed due running claimed orphaned dead queues[]
+    dead_letters[] workers[] checks_failed[]``.
     """
     snapshot = status.snapshot
     document = {
@@ -47,7 +47,8 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
         "delayed": snapshot.delayed,
         "due": snapshot.due,
         "next_due_at": iso(snapshot.next_due_at),
-        "running": snapshot.active,
+        "running": snapshot.running,
+        "claimed": snapshot.claimed,
         "orphaned": snapshot.orphaned,
         "dead": snapshot.dead,
         "queues": [_queue(status, queue) for queue in snapshot.queues],
@@ -80,9 +81,10 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
     yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
     live = sum(_alive(snapshot, worker) for worker in snapshot.workers)
     due = f" ({numbers.count(snapshot.due)} due)" if snapshot.due else ""
+    claimed = f" ({numbers.count(snapshot.claimed)} more claimed)" if snapshot.claimed else ""
     facts = (
         f"{numbers.count(snapshot.pending)} pending",
-        f"{numbers.count(snapshot.active)} running",
+        f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
         numbers.plural(snapshot.dead, "dead letter"),
         numbers.plural(live, "worker"),
@@ -104,7 +106,7 @@ def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:
         (
             safe(queue.name, 60),
             numbers.count(queue.pending),
-            numbers.count(queue.active),
+            numbers.count(queue.running),
             str(queue.consumers),
             numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
             _note(queue),
@@ -195,7 +197,7 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
     rows = [
         (
             safe(worker.id, 60),
-            f"{len(worker.jobs)}/{worker.concurrency}",
+            f"{worker.running}/{worker.concurrency}",
             numbers.age(worker.beat_at, snapshot.taken_at),
             numbers.size(worker.rss),
             _state(snapshot, worker),
@@ -259,7 +261,8 @@ def _queue(status: Status, queue: QueueStats) -> dict[str, Any]:
     return {
         "name": queue.name,
         "pending": queue.pending,
-        "running": queue.active,
+        "running": queue.running,
+        "claimed": queue.active - queue.running,
         "paused": queue.paused,
         "workers": queue.consumers,
         "oldest_at": iso(queue.oldest_at),

@@ -86,6 +86,7 @@ def test_the_document_has_stable_keys(
         "due",
         "next_due_at",
         "running",
+        "claimed",
         "orphaned",
         "dead",
         "queues",

@@ -385,3 +385,18 @@ def test_a_user_who_may_not_read_is_refused_and_never_shown_zeros(
     reader, _ = looker("+@connection")
     with pytest.raises(Refused, match="ACL"):
         reader.snapshot()
+
+
+def test_a_claimed_job_without_a_thread_does_not_run(
+    redis_client: redis.Redis, reader: RedisReader
+) -> None:
+    """Of 10 jobs that a process of 6 threads holds, 6 run: it claims ahead."""
+    work(redis_client, "web-1", "high", "low", concurrency=6, processes=1)
+    for number in range(10):
+        hold(redis_client, "web-1.1", job(number, "high" if number < 4 else "low"))
+    snapshot = reader.snapshot()
+    assert (snapshot.active, snapshot.running, snapshot.claimed) == (10, 6, 4)
+    (web,) = snapshot.workers
+    assert (web.running, web.claimed) == (6, 4)
+    running = {queue.name: (queue.running, queue.active) for queue in snapshot.queues}
+    assert (running["high"], running["low"]) == ((4, 4), (2, 6))

@@ -34,7 +34,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                     {
                         "name": queue.name,
                         "pending": queue.pending,
-                        "running": queue.active,
+                        "running": queue.running,
+                        "claimed": queue.active - queue.running,
                         "paused": queue.paused,
                         "workers": queue.consumers,
                         "oldest_at": iso(queue.oldest_at),
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             (
                 safe(queue.name, 60),
                 numbers.count(queue.pending),
-                numbers.count(queue.active),
+                numbers.count(queue.running),
                 str(queue.consumers),
                 numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
                 numbers.rate(queue.enqueued_per_s),

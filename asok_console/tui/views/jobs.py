@@ -125,7 +125,8 @@ class JobsView(JobListView):
         return (
             ("Running and recent jobs", "title"),
             (self.position(), ""),
-            (f"▶ {snapshot.active:,} running" if snapshot else "", "info"),
+            (f"▶ {snapshot.running:,} running" if snapshot else "", "info"),
+            (f"{snapshot.claimed:,} claimed" if snapshot and snapshot.claimed > 0 else "", "dim"),
             *self.searched(),
         )
 

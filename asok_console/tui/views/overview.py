@@ -65,7 +65,7 @@ class OverviewView(View):
         self.refresh_heading()
 
     def _list(self, snapshot: Snapshot) -> None:
-        lines = lines_of(snapshot.queues, self.order)
+        lines = lines_of(snapshot, self.order)
         self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
 
     def action_sort(self) -> None:
@@ -95,7 +95,8 @@ class OverviewView(View):
         alive = len(snapshot.workers)
         return (
             (f"○ {snapshot.pending:,} pending", ""),
-            (f"▶ {snapshot.active:,} running", "info"),
+            (f"▶ {snapshot.running:,} running", "info"),
+            (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
             (f"◷ {snapshot.delayed:,} delayed", "calm"),
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
             (f"{alive:,} worker{'' if alive == 1 else 's'}", "" if alive else "bad"),

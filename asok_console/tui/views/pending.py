@@ -13,7 +13,7 @@ from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import arguments_cell, attempt_cell, id_cell, task_cell
 from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan
-from asok_console.tui.verdict import verdict
+from asok_console.tui.trend import trend
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.queues import plan_for_queue, queue_names
 from asok_console.tui.widgets.columns import Column
@@ -77,7 +77,8 @@ class PendingView(JobListView):
     def describe(self) -> Sequence[tuple[str, str]]:
         """Queue, position, marks and what to expect."""
         stats = self._stats()
-        expected = verdict(stats) if stats else None
+        snapshot = self.console.snapshot
+        expected = trend(stats, snapshot.taken_at) if stats and snapshot else None
         return (
             (f"Queue {self.queue}" if self.queue else "Pending", "title"),
             (self.position(), ""),

@@ -12,13 +12,11 @@ from textual.binding import BindingType
 from asok_console.present.numbers import count, milliseconds, share
 from asok_console.tui import actions
 from asok_console.tui.figures import ago, rate, spark
-from asok_console.tui.verdict import verdict
+from asok_console.tui.trend import FAILURES_SEEN, WIDEST, Trend, total_trend, trend
 from asok_console.tui.views.totals import ALL, total
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.snapshot import QueueStats
-
-FAILURES_WORTH_A_LOOK = 0.05
+from asok_core.snapshot import QueueStats, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,8 @@ class Line:
     """A queue, or the sum of all."""
 
     queue: QueueStats
+    trend: Trend
     whole: bool = False
-    held: int = 0
-    """Pending jobs of paused queues, which are no part of the outlook."""
 
     @property
     def key(self) -> str:
@@ -46,7 +43,7 @@ def _pending(line: Line, _now: float) -> Cell:
 
 def _failed(line: Line, _now: float) -> Cell:
     part = line.queue.failure_rate
-    return share(part), "bad" if part and part >= FAILURES_WORTH_A_LOOK else "dim"
+    return share(part), "bad" if part and part >= FAILURES_SEEN else "dim"
 
 
 def _rate(figure: float) -> Cell:
@@ -68,28 +65,30 @@ def _workers(line: Line, _now: float) -> Cell:
     return "none", "bad" if line.queue.pending else "dim"
 
 
-def _verdict(line: Line, _now: float) -> Cell:
-    found = verdict(line.queue, held=line.held)
-    return found.words, found.tone
+def _trend(line: Line, _now: float) -> Cell:
+    return line.trend.words, line.trend.tone
 
 
 COLUMNS: Sequence[Column[Line]] = (
-    Column("Queue", 12, _name, grow=1, most=30),
+    Column("Queue", 12, _name, grow=1, most=60, middle=True),
     Column("Pending", 7, _pending, right=True),
-    Column("Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True),
-    Column("In/s", 5, lambda line, _: _rate(line.queue.enqueued_per_s), right=True),
-    Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True),
-    Column("Fails", 5, _failed, right=True),
-    Column("Running", 7, lambda line, _: count(line.queue.active), right=True, rank=2),
-    Column("Workers", 7, _workers, right=True, rank=2),
     Column(
-        "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=4
+        "Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True, rank=1
     ),
-    Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=4),
-    Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=5),
-    Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=5),
-    Column("Last 5 min", 15, _spark, rank=3),
-    Column("Outlook", 23, _verdict),
+    Column("In/s", 5, lambda line, _: _rate(line.queue.enqueued_per_s), right=True, rank=4),
+    Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True, rank=3),
+    Column("Fails", 5, _failed, right=True, rank=2),
+    Column("Running", 7, lambda line, _: count(line.queue.running), right=True, rank=5),
+    Column("Workers", 7, _workers, right=True, rank=5),
+    Column("Slots", 5, lambda line, _: (count(line.queue.slots), "dim"), right=True, rank=7),
+    Column(
+        "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=8
+    ),
+    Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=8),
+    Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=9),
+    Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=9),
+    Column("Last 5 min", 15, _spark, rank=6),
+    Column("Trend", WIDEST, _trend),
 )
 
 
@@ -103,12 +102,13 @@ ORDERS: dict[str, Callable[[QueueStats], tuple[float, str]]] = {
 """What the queues can be sorted by."""
 
 
-def lines_of(queues: Sequence[QueueStats], order: str) -> list[Line]:
+def lines_of(snapshot: Snapshot, order: str) -> list[Line]:
     """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
-    lines = [Line(queue) for queue in sorted(queues, key=ORDERS[order])]
+    queues, now = snapshot.queues, snapshot.taken_at
+    lines = [Line(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
     if len(lines) > 1:
-        held = sum(queue.pending for queue in queues if queue.paused)
-        lines.insert(0, Line(total(queues), whole=True, held=held))
+        everything = total(queues, snapshot.workers, now)
+        lines.insert(0, Line(everything, total_trend(queues, now), whole=True))
     return lines
 
 

@@ -19,7 +19,7 @@ def plan_for_queue(
             return None
         one = queue.consumers == 1
         served = f"{queue.consumers} live worker{' serves' if one else 's serve'} it"
-        waiting = f"{queue.pending:,} pending, {queue.active:,} running; {served}"
+        waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
         return Plan(action, scope, None, (waiting,))
     if not queue.pending:
         return None

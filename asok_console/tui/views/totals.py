@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import is_
 
-from asok_core.snapshot import Bucket, QueueStats
+from asok_core.snapshot import Bucket, QueueStats, WorkerInfo
 
 ALL = "all queues"
 
 
-def total(queues: Sequence[QueueStats]) -> QueueStats:
-    """All queues as if they were one. Means are weighed by what finished."""
+def total(queues: Sequence[QueueStats], workers: Sequence[WorkerInfo], now: float) -> QueueStats:
+    """All queues as if they were one. Means are weighed by what finished.
+
+    A worker that serves several queues is counted once, and so are its threads.
+    """
+    serving = [worker for worker in workers if worker.queues and worker.claims(now)]
     failed = sum(q.failed_per_s for q in queues)
     finished = sum(q.completed_per_s for q in queues) + failed
     oldest = [q.oldest_at for q in queues if q.oldest_at is not None]
@@ -22,7 +26,9 @@ def total(queues: Sequence[QueueStats]) -> QueueStats:
         pending=sum(q.pending for q in queues),
         active=sum(q.active for q in queues),
         oldest_at=min(oldest, default=None),
-        consumers=max(q.consumers for q in queues),
+        running=sum(q.running for q in queues),
+        consumers=len(serving),
+        slots=sum(worker.slots for worker in serving),
         enqueued_per_s=sum(q.enqueued_per_s for q in queues),
         completed_per_s=sum(q.completed_per_s for q in queues),
         failed_per_s=failed,
@@ -40,7 +46,7 @@ def _mean(weighed: Sequence[tuple[float | None, float]]) -> float | None:
 
 
 class _History:
-    """The sum of histories, added up anew only when one of them is another one than before.
+    """The sum of histories, added up again only when one of them is another one than before.
 
     Snapshots share the histories of queues until a bucket closes, and there are thousands of them.
     """

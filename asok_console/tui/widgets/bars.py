@@ -123,7 +123,7 @@ def _amount(snapshot: Snapshot | None, name: str) -> int | None:
     return {
         "pending": snapshot.pending,
         "delayed": snapshot.delayed,
-        "jobs": snapshot.active,
+        "jobs": snapshot.running,
         "workers": len(snapshot.workers),
         "dead": snapshot.dead,
     }.get(name)

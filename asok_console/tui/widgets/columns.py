@@ -35,6 +35,8 @@ class Column(Generic[T]):
     rank: int = 0
     tail: bool = False
     """Whether a text that is too long loses its beginning instead of its end."""
+    middle: bool = False
+    """Whether it loses its middle: names that differ at either end stay distinct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Placed(Generic[T]):
 
     def fitted(self, text: str) -> str:
         """A text in the column's width, to its side."""
+        if self.column.middle:
+            return fit_middle(text, self.width)
         return fit(text, self.width, right=self.column.right, tail=self.column.tail)
 
 
@@ -84,3 +88,15 @@ def fit(text: str, width: int, *, right: bool = False, tail: bool = False) -> st
         return set_cell_size(text, width - 1) + "…"
     padding = " " * (width - size)
     return padding + text if right else text + padding
+
+
+def fit_middle(text: str, width: int) -> str:
+    """``text`` in exactly ``width`` cells: what is too much goes from its middle, or padded."""
+    size = len(text) if text.isascii() else cell_len(text)
+    if size <= width or width < 5:
+        return fit(text, width)
+    end = width // 2
+    back = text[-end:]
+    while cell_len(back) > end:
+        back = back[1:]
+    return set_cell_size(text, width - 1 - cell_len(back)) + "…" + back

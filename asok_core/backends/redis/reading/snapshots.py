@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from asok_core import clock
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import FINE, Keys, worker_of
 from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading.load import Load, measure
 from asok_core.backends.redis.reading.queries import (
     BRIEF,
     HELD,
@@ -47,8 +48,17 @@ STARTS_KEPT = 5.0
 """Seconds for which it is remembered when a job that still runs began."""
 
 
-_Facts = tuple[int | None, int, float | None, bool, int, tuple[Bucket, ...]]
-"""Of a queue: length, running, age of the next job, paused, consumers, history."""
+class _Facts(NamedTuple):
+    """What is known of a queue beside its rates."""
+
+    length: int | None
+    active: int
+    running: int
+    oldest_at: float | None
+    paused: bool
+    consumers: int
+    slots: int
+    recent: tuple[Bucket, ...]
 
 
 class SnapshotTaker:
@@ -129,7 +139,8 @@ class SnapshotTaker:
         if jobs:
             self._jobs = self._started(running, records)
         workers = [replace(worker, jobs=self._jobs.get(worker.id, ())) for worker in workers]
-        stats = self._stats(readings, held, workers, records, first)
+        workers, load = measure(workers, held, now)
+        stats = self._stats(readings, load, records, first)
         self.fine.forget(readings)
         self._recent = {name: self._recent[name] for name in readings if name in self._recent}
         return Snapshot(
@@ -142,6 +153,7 @@ class SnapshotTaker:
             due=parsing.count(due),
             next_due_at=first.delayed.items[0].score if first.delayed.items else None,
             active=sum(each.length for parts in held for each in parts) + orphaned,
+            running=sum(worker.running for worker in workers),
             orphaned=orphaned,
             dead=first.newest.total or 0,
             oldest_dead_at=(
@@ -241,30 +253,21 @@ class SnapshotTaker:
     def _stats(
         self,
         readings: dict[str, QueueReading],
-        held: Sequence[Sequence[Held]],
-        workers: Sequence[WorkerInfo],
+        load: Load,
         records: dict[str, JobRecord],
         first: _First,
     ) -> list[QueueStats]:
-        active: dict[str, int] = {}
-        for parts in held:
-            for each in parts:
-                active[each.queue] = active.get(each.queue, 0) + each.length
-        consumers: dict[str, int] = {}
-        for worker in workers:
-            claims = worker.runs_jobs and not (worker.quiet or worker.stopping)
-            if claims and (worker.lease_until or 0) > first.now:
-                for queue in worker.queues:
-                    consumers[queue] = consumers.get(queue, 0) + 1
         known, self._known = self._known, {}
         for name, reading in readings.items():
             recent, rates = self._figures(name, reading, first.now)
-            facts = (
+            facts = _Facts(
                 reading.length,
-                active.get(name, 0),
+                load.active.get(name, 0),
+                load.running.get(name, 0),
                 _enqueued_at(self._next_job(reading), records),
                 name in first.paused,
-                consumers.get(name, 0),
+                load.consumers.get(name, 0),
+                load.slots.get(name, 0),
                 recent,
             )
             # Most queues stand as they stood a second ago.
@@ -339,16 +342,17 @@ def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
 
 
 def _queue_stats(name: str, facts: _Facts, rates: Mapping[str, float | None]) -> QueueStats:
-    length, active, oldest_at, paused, consumers, recent = facts
     return QueueStats(
         name=name,
-        pending=length or 0,
-        active=active,
-        oldest_at=oldest_at,
-        paused=paused,
-        consumers=consumers,
-        problem="" if length is not None else "its key is not a list",
-        recent=recent,
+        pending=facts.length or 0,
+        active=facts.active,
+        running=facts.running,
+        oldest_at=facts.oldest_at,
+        paused=facts.paused,
+        consumers=facts.consumers,
+        slots=facts.slots,
+        problem="" if facts.length is not None else "its key is not a list",
+        recent=facts.recent,
         **rates,  # type: ignore[arg-type]
     )
 
