@@ -35,6 +35,15 @@ class ServerInfo(NamedTuple):
     evicted_keys: int | None = None
     """Keys that Redis threw away for want of memory since it started: each may have been a queue."""
     last_save_ok: bool | None = None
+    """Whether the last background save succeeded."""
+    last_append_ok: bool | None = None
+    """Whether the last write to the append-only file succeeded."""
+    run_id: str = ""
+    """Changes with each start of a server."""
+    keys: int | None = None
+    """Keys of the database, those of other programs too."""
+    master_link: str = ""
+    """Of a replica: ``up`` or ``down``."""
     round_trip_ms: float | None = None
 
 
@@ -229,6 +238,8 @@ class Snapshot:
     dead_head: str = ""
     """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
     recent_ids: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Lines about keys that belong to no single queue and are of another type than they must be."""
     cost: Cost = field(default_factory=Cost)
 
     @property

@@ -19,6 +19,8 @@ from asok_console.present.text import safe, safe_block
 from asok_console.tui import actions, palette, reflexes, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
+from asok_console.tui.alerts import Alert, alerts
+from asok_console.tui.incidents import Incidents
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.runner import Finished, Progressed
 from asok_console.tui.scan import Scan, Scanned
@@ -78,6 +80,7 @@ class ConsoleApp(App[None]):
         self.session = session
         self.snapshot: Snapshot | None = None
         self.failing = ""
+        self.incidents = Incidents()
         self.frozen = False
         self.view_name = session.view
         self.poller = Poller(
@@ -91,6 +94,7 @@ class ConsoleApp(App[None]):
         self._closing_down = False
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
+        self._alerts: tuple[Snapshot, list[Alert]] | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = session.theme
@@ -117,6 +121,17 @@ class ConsoleApp(App[None]):
     def only_reads(self) -> bool:
         """Whether this session may change nothing."""
         return self.acting.only_reads
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Trouble that the snapshot shows, and what happened to its server lately."""
+        if self.snapshot is None:
+            return []
+        if self._alerts is None or self._alerts[0] is not self.snapshot:
+            known = self.incidents.alerts(self.snapshot.taken_at)
+            found = alerts(self.snapshot, self.session.dead_cap, known)
+            self._alerts = self.snapshot, found
+        return self._alerts[1]
 
     @property
     def age(self) -> float:
@@ -182,6 +197,7 @@ class ConsoleApp(App[None]):
     @on(SnapshotTaken)
     def _take(self, event: SnapshotTaken) -> None:
         self.failing = ""
+        self.incidents.see(event.snapshot)
         if not self.frozen:
             self.snapshot = event.snapshot
             self._taken = time.monotonic()

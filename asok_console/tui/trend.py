@@ -21,7 +21,7 @@ certain (short history, few jobs, rates that swing) is worded so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -138,11 +138,10 @@ def _unserved(queue: QueueStats, *, flows: bool) -> Trend | None:
     return _plain(Kind.UNSERVED, "⚠ no worker") if flows else _plain(Kind.IDLE, "○ idle")
 
 
-def total_trend(queues: Sequence[QueueStats], now: float) -> Trend:
-    """The trend of all queues: that of the worst, since no sum may hide it."""
+def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
+    """The trend of all queues by those of each: that of the worst, since no sum may hide it."""
     # An empty queue that was paused on purpose holds nothing up.
-    counted = [queue for queue in queues if queue.pending or not queue.paused]
-    found = [(queue.name, trend(queue, now)) for queue in counted]
+    found = [(queue.name, each) for queue, each in trends if queue.pending or not queue.paused]
     if not found:
         return _plain(Kind.IDLE, "○ idle")
     name, worst = max(found, key=lambda each: each[1].severity)

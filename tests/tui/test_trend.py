@@ -90,7 +90,7 @@ def test_all_queues_together_read_no_better_than_the_worst_of_them(
     several: Sequence[QueueStats],
 ) -> None:
     ranks = {"bad": 2, "warn": 1}
-    found = total_trend(several, NOW)
+    found = total_trend((queue, trend(queue, NOW)) for queue in several)
     counted = [queue for queue in several if queue.pending or not queue.paused]
     worst = max((ranks.get(trend(queue, NOW).tone, 0) for queue in counted), default=0)
     assert ranks.get(found.tone, 0) == worst

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from asok_console.cli.main import main
-from asok_console.tui.warnings import warnings
+from asok_console.tui.alerts import alerts
 from asok_core.inspector import open_reader
 from asok_core.snapshot import WorkerInfo
 from asok_core.worker.notify import ALIVE, READY
@@ -106,8 +106,8 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     (info,) = snapshot.workers
     assert (info.able, info.rss, info.death) == (0, None, "exit code 9")
     assert info.deaths >= 3
-    assert info.trouble in warnings(snapshot, 1000)[0]
-    assert "no worker claims jobs of default (1)" in warnings(snapshot, 1000)
+    assert info.trouble in alerts(snapshot, 1000)[0].line
+    assert "no worker claims jobs of default (1)" in [each.line for each in alerts(snapshot, 1000)]
     assert {queue.name: queue.consumers for queue in snapshot.queues}["default"] == 0
     assert set(received(told)) == {ALIVE}
     desk.let("mended")
@@ -167,7 +167,7 @@ def test_a_worker_that_does_not_claim_says_why_and_does_not_count(
         snapshot = reader.snapshot()
     assert snapshot.workers[0].able == 0
     assert snapshot.workers[0].refusal.startswith("SECRET_KEY does not fit")
-    assert reason in warnings(snapshot, 1000)[0]
+    assert reason in alerts(snapshot, 1000)[0].line
     run_worker()
     for job in jobs:
         desk.reaches(job, "completed")

@@ -11,16 +11,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
-from asok_console.present.numbers import size
+from asok_console.present.numbers import plural, size
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.alerts import Alert
 from asok_console.tui.plan import Plan
 from asok_console.tui.views.base import View
 from asok_console.tui.views.queuelist import ORDERS, Line, QueueList, lines_of
 from asok_console.tui.views.queues import plan_for_queue
 from asok_console.tui.views.totals import ALL
-from asok_console.tui.warnings import warnings
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot, Series
 from asok_console.tui.widgets.rowlist import RowList
@@ -59,7 +59,7 @@ class OverviewView(View):
     def show(self, snapshot: Snapshot) -> None:
         """Show the snapshot."""
         self._list(snapshot)
-        self._warn(snapshot)
+        self._warn()
         self._plot()
         self.query_one("#redis", Caption).write(_redis_line(snapshot, self.app.size.width - 4))
         self.refresh_heading()
@@ -76,16 +76,12 @@ class OverviewView(View):
             self._list(self.console.snapshot)
         self.refresh_heading()
 
-    def _warn(self, snapshot: Snapshot) -> None:
-        found = warnings(snapshot, self.console.session.dead_cap)
-        shown = found[: MOST_WARNINGS if self.size.height >= ROOMY else 1]
-        more = len(found) - len(shown)
+    def _warn(self) -> None:
+        found = self.console.alerts
         strip = self.query_one("#warnings", Caption)
         strip.display = bool(found)
-        lines = [f"⚠ {safe(line, 200)}" for line in shown]
-        if more:
-            lines[-1] += f"  (+{more} more)"
-        strip.write(Content("\n".join(lines)))
+        most = MOST_WARNINGS if self.size.height >= ROOMY else 1
+        strip.write(Content("\n").join(_warning_lines(found, most)))
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """The sums by state."""
@@ -166,6 +162,18 @@ class OverviewView(View):
         return plan_for_queue(action, line.queue, self.console.snapshot)
 
 
+def _warning_lines(found: Sequence[Alert], most: int) -> list[Content]:
+    """All that is grave, and of the rest as many lines as there is room for, but one at least."""
+    shown = max(most, sum(alert.grave for alert in found) + 1)
+    lines = [
+        Content.styled(f"⚠ {safe(alert.line, 300)}", "$tone-bad" if alert.grave else "$tone-warn")
+        for alert in found[:shown]
+    ]
+    if len(found) > shown:
+        lines[-1] = lines[-1].append(Content.styled(f"  (+{len(found) - shown} more)", "$tone-dim"))
+    return lines
+
+
 def _redis_line(snapshot: Snapshot, room: int) -> Content:
     """What is worth knowing of the server, the most important first, as much as fits whole."""
     server, cost = snapshot.server, snapshot.cost
@@ -178,7 +186,7 @@ def _redis_line(snapshot: Snapshot, room: int) -> Content:
         f"{server.ops_per_second:,.0f} ops/s" if server.ops_per_second is not None else "",
         f"persistence {server.persistence}" if server.persistence else "",
         server.eviction_policy or "",
-        f"{server.clients:,} clients" if server.clients is not None else "",
+        plural(server.clients, "client") if server.clients is not None else "",
         f"a reading: {cost.commands:,} commands",
         f"{cost.round_trips} round trips",
         size(cost.reply_bytes) if cost.reply_bytes is not None else "",

@@ -108,7 +108,9 @@ def lines_of(snapshot: Snapshot, order: str) -> list[Line]:
     lines = [Line(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
     if len(lines) > 1:
         everything = total(queues, snapshot.workers, now)
-        lines.insert(0, Line(everything, total_trend(queues, now), whole=True))
+        lines.insert(
+            0, Line(everything, total_trend((line.queue, line.trend) for line in lines), whole=True)
+        )
     return lines
 
 

@@ -100,10 +100,12 @@ class Tabs(Caption):
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
             amount = _amount(app.snapshot, name)
             text = f" {number} {title if wide else SHORT_TITLES.get(name, title)}"
-            text += f" {count(amount)} " if wide and amount is not None else " "
+            text += f" {count(amount)}" if wide and amount is not None else ""
+            grave = sum(alert.grave for alert in app.alerts) if name == "overview" else 0
+            text += f" ⚠{grave} " if grave else " "
             active = name == app.view_name
             style = "bold $primary reverse" if active else "$tone-title"
-            if name == "dead" and amount and not active:
+            if ((name == "dead" and amount) or grave) and not active:
                 style = "$error"
             pieces.append((text, style))
             self._spans.append((column, column + cell_len(text), name))

@@ -219,13 +219,15 @@ def _whole_json(value: bytes) -> bytes:
     return b"{" + b", ".join(parts) + b"}"
 
 
-def server(url: str, info_reply: object, save_reply: object, round_trip: float) -> ServerInfo:
-    """What INFO and CONFIG GET save say; what Redis refuses to say stays unknown."""
+def server(
+    url: str, info_reply: object, save_reply: object, keys_reply: object, round_trip: float
+) -> ServerInfo:
+    """What INFO, CONFIG GET save and DBSIZE say; what Redis refuses to say stays unknown."""
     info = {}
     if isinstance(info_reply, bytes):
         lines = (line.partition(":") for line in text(info_reply).splitlines())
         info = {name: value for name, found, value in lines if found}
-    saved = info.get("rdb_last_bgsave_status")
+    saved, appended = info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")
     return ServerInfo(
         url=url,
         version=info.get("redis_version", ""),
@@ -239,6 +241,10 @@ def server(url: str, info_reply: object, save_reply: object, round_trip: float) 
         uptime=number(info.get("uptime_in_seconds")),
         evicted_keys=whole(info.get("evicted_keys")),
         last_save_ok=None if saved is None else saved == "ok",
+        last_append_ok=None if appended is None else appended == "ok",
+        run_id=info.get("run_id", ""),
+        keys=whole(keys_reply),
+        master_link=info.get("master_link_status", ""),
         round_trip_ms=round_trip * 1000,
     )
 

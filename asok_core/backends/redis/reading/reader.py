@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Endpoint, LinkPool
-from asok_core.backends.redis.keys import COARSE, FINE, Keys
-from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.queries import Order, ScriptQueries, Window, maybe
 from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from asok_core.activity import Activity
 
 T = TypeVar("T")
-DAY = 86_400
 
 
 class RedisReader:
@@ -49,7 +47,6 @@ class RedisReader:
         self._glimpses = Glimpses(keyring)
         self._queries: Queries = ScriptQueries(keys)
         self._taker = SnapshotTaker(keys, configured, endpoint.shown)
-        self._coarse = figures.BucketMemory(COARSE, DAY)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
 
@@ -72,7 +69,7 @@ class RedisReader:
         from asok_core.backends.redis.reading.history import read_history
 
         with self._memory:
-            memory = self._taker.fine if width == FINE else self._coarse
+            memory = self._taker.fine if width == FINE else self._taker.coarse
             names = self._names if queue is None else (queue,)
             return self._asked(lambda trips: read_history(trips, memory, names, count))
 

@@ -7,13 +7,13 @@ active lists of workers long dead) is found by a SCAN that goes on a little with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from asok_core import clock
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.keys import FINE, Keys, worker_of
+from asok_core.backends.redis.keys import COARSE, FINE, Keys, worker_of
 from asok_core.backends.redis.reading import figures
 from asok_core.backends.redis.reading.load import Load, measure
 from asok_core.backends.redis.reading.queries import (
@@ -32,7 +32,15 @@ from asok_core.backends.redis.reading.queries import (
 from asok_core.backends.redis.reading.trips import Queries, Trips
 from asok_core.glimpse import Glimpses
 from asok_core.job import Job, JobRecord
-from asok_core.snapshot import Bucket, QueueStats, RunningJob, Snapshot, WorkerInfo, digest
+from asok_core.snapshot import (
+    Bucket,
+    QueueStats,
+    RunningJob,
+    ServerInfo,
+    Snapshot,
+    WorkerInfo,
+    digest,
+)
 from asok_core.states import Status
 
 MOST_QUEUES = 1000
@@ -44,6 +52,7 @@ NEXT_SCANS = 400
 RECORDS = 100
 """Records that one call of a script reads."""
 MOST_RUNNING = 2000
+DAY = 86_400
 STARTS_KEPT = 5.0
 """Seconds for which it is remembered when a job that still runs began."""
 
@@ -68,23 +77,37 @@ class SnapshotTaker:
         self._keys = keys
         self._configured = configured
         self._url = url
+        self._with_rates = True
+        self._glimpses = Glimpses()
+        self._server: ServerInfo | None = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._cursor: int | None = None
         self._found: dict[str, None] = {}
         self._orphans: dict[bytes, int] = {}
         self.fine = figures.BucketMemory(FINE, 3600)
+        self.coarse = figures.BucketMemory(COARSE, DAY)
         self._recent: dict[str, tuple[tuple[Bucket, ...], dict[str, float | None]]] = {}
-        self._with_rates = True
-        self._glimpses = Glimpses()
         self._jobs: dict[str, tuple[RunningJob, ...]] = {}
         self._known: dict[str, tuple[_Facts, QueueStats]] = {}
         self._starts: dict[tuple[str, bytes], float] = {}
         self._starts_asked = 0.0
 
+    def _note_server(self, server: ServerInfo) -> None:
+        """Drop what is remembered where the server is another one, or lost most of its keys."""
+        before, self._server = self._server, server
+        if before is None:
+            return
+        if before.run_id != server.run_id or 2 * (server.keys or 0) < (before.keys or 0):
+            self._forget()
+
     def take(self, trips: Trips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything; ``rates`` and ``jobs`` as in ``Reader.snapshot``."""
         self._with_rates = rates
         most = HELD if jobs else 0
-        first = _First(trips, self._keys, self._scan_command())
+        first = _First(trips, self._keys, self._url, self._scan_command())
+        self._note_server(first.server)
         self._note_scan(first.scanned)
         now, queries = first.now, trips.queries
 
@@ -145,7 +168,7 @@ class SnapshotTaker:
         self._recent = {name: self._recent[name] for name in readings if name in self._recent}
         return Snapshot(
             taken_at=now,
-            server=parsing.server(self._url, first.info, first.save, first.seconds),
+            server=first.server,
             queues=tuple(stats),
             workers=tuple(sorted(workers, key=lambda worker: (worker.host, worker.id))),
             pending=sum(each.pending for each in stats),
@@ -161,6 +184,7 @@ class SnapshotTaker:
             ),
             dead_head=_head_of(first.newest),
             recent_ids=first.recent,
+            problems=tuple(_problems(first)),
             cost=trips.cost(),
         )
 
@@ -298,14 +322,16 @@ class _First:
         self,
         trips: Trips,
         keys: Keys,
+        url: str,
         scan: Query[Any],
     ) -> None:
-        time, self.info, self.save, queues, paused, leases, recent, self.scanned, *windows = (
+        time, info, save, keys_found, queues, paused, leases, recent, self.scanned, *windows = (
             trips.ask(
                 [
                     maybe("TIME"),
                     maybe("INFO"),
                     maybe("CONFIG", "GET", "save"),
+                    maybe("DBSIZE"),
                     _tolerant("SMEMBERS", keys.queues),
                     _tolerant("SMEMBERS", keys.paused),
                     _tolerant("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES"),
@@ -317,7 +343,7 @@ class _First:
                 ]
             )
         )
-        self.seconds = trips.last_seconds
+        self.server = parsing.server(url, info, save, keys_found, trips.last_seconds)
         # Who may not ask for the server's time (ACL) gets this machine's.
         self.now = int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
         self.queues = [name for name in map(parsing.text, queues) if name][:MOST_QUEUES]
@@ -371,6 +397,14 @@ def _enqueued_at(job: Job | None, records: dict[str, JobRecord]) -> float | None
     if record is None:
         return None
     return record.enqueued_at or (record.ts if record.status == Status.PENDING else None)
+
+
+def _problems(first: _First) -> Iterator[str]:
+    """Lines about the lists that all queues share, where their keys are of another type."""
+    if first.newest.total is None:
+        yield "dead letters cannot be read or written: their key is not a list"
+    if first.delayed.total is None:
+        yield "delayed jobs cannot be read or written: their key is not a sorted set"
 
 
 def _head_of(newest: Window) -> str:

@@ -1,0 +1,162 @@
+"""What happened to Redis is shown: a server that lost its jobs does not look healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.tui.alerts import Alert, Cost, alerts
+from asok_console.tui.incidents import Incidents
+from asok_core.config import Settings
+from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
+from tests.conftest import SECRET_KEY
+from tests.tui import seed
+from tests.tui.conftest import Open
+from tests.tui.seed import KEYS
+
+NOW = 1_772_333_820.0
+
+
+def _settings(server: EmbeddedRedis) -> Settings:
+    return Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+
+
+@pytest.fixture
+def server(embedded_redis: Callable[..., EmbeddedRedis]) -> EmbeddedRedis:
+    """A server of the test's own, which keeps nothing on disk."""
+    return embedded_redis()
+
+
+async def test_a_restart_that_lost_every_job_is_shown_on_each_view(
+    server: EmbeddedRedis, open_console: Open
+) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 31))
+        seed.pending(client, "high", 6, first=1, age=5)
+        seed.traffic(client, "high", 40, failing=0.1, growth=1.0)
+    async with open_console(settings=_settings(server)) as hand:
+        await hand.sees("6 pending")
+        server.stop(kill=True)
+        await hand.sees("cannot reach Redis")
+        server.start()
+        await hand.sees("⚠ Redis restarted")
+        await hand.sees("ago; 37 jobs are gone")
+        # The figures of the server that is gone are not those of this one.
+        recent = [queue.recent for queue in hand.app.snapshot.queues]  # type: ignore[union-attr]
+        assert not any(bucket.completed for each in recent for bucket in each)
+        await hand.press("6")
+        await hand.sees("Overview ⚠")
+
+
+async def test_a_restart_that_kept_the_jobs_says_no_more_than_that(
+    embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
+) -> None:
+    server = embedded_redis("--appendonly", "yes")
+    with redis.Redis.from_url(server.url) as client:
+        seed.pending(client, "high", 6, first=1, age=5)
+    async with open_console(settings=_settings(server)) as hand:
+        await hand.sees("6 pending")
+        server.stop()
+        await hand.sees("cannot reach Redis")
+        server.start()
+        await hand.sees("Redis restarted")
+        assert "gone" not in hand.screen()
+
+
+async def test_an_emptied_redis_is_shown(server: EmbeddedRedis, open_console: Open) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 31))
+        async with open_console(settings=_settings(server)) as hand:
+            await hand.sees("31 dead")
+            client.flushall()
+            await hand.sees("⚠ Redis was emptied")
+            await hand.sees("ago; 31 jobs are gone")
+
+
+async def test_a_purge_is_no_loss(redis_client: redis.Redis, open_console: Open) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 31))
+    async with open_console() as hand:
+        await hand.sees("31 dead")
+        redis_client.rename(KEYS.dead, f"{KEYS.namespace}:trash:op")
+        redis_client.expire(f"{KEYS.namespace}:trash:op", 60)
+        await hand.sees("0 dead")
+        assert "gone" not in hand.screen()
+        assert "emptied" not in hand.screen()
+
+
+async def test_a_server_that_becomes_a_replica_is_shown(
+    server: EmbeddedRedis, open_console: Open
+) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        seed.pending(client, "high", 6, first=1, age=5)
+        async with open_console(size=(120, 40), settings=_settings(server)) as hand:
+            await hand.sees("6 pending")
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            await hand.sees("this Redis is a replica: it refuses every change")
+            await hand.sees("this Redis became a replica")
+
+
+async def test_evicted_keys_are_a_loss(server: EmbeddedRedis, open_console: Open) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-random")
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 2_000_000)
+        while not client.info("stats")["evicted_keys"]:
+            client.set(
+                f"filler:{client.dbsize()}:{client.info('stats')['evicted_keys']}", "x" * 90_000
+            )
+    async with open_console(settings=_settings(server)) as hand:
+        await hand.sees("⚠ Redis has evicted")
+
+
+async def test_no_grave_line_hides_behind_a_count_on_a_small_screen(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "high", 6, first=1, age=5)
+    redis_client.set(KEYS.dead, "not a list", ex=600)
+    redis_client.set(KEYS.delayed, "not a sorted set", ex=600)
+    async with open_console(size=(80, 24)) as hand:
+        await hand.sees("dead letters cannot be read or written")
+        assert "delayed jobs cannot be read or written" in hand.screen()
+        assert "no worker claims jobs of high (6)" in hand.screen()
+        assert "Redis keeps nothing on disk" in hand.screen()
+
+
+def test_alerts_are_ordered_by_what_they_cost() -> None:
+    server = ServerInfo(
+        "redis://x", role="slave", used_memory=100, max_memory=100, evicted_keys=3,
+        eviction_policy="noeviction", persistence="none",
+    )  # fmt: skip
+    snapshot = Snapshot(NOW, server, (QueueStats("high", 4, problem="its key is not a list"),))
+    gone = Alert(Cost.JOBS_LOST, "Redis restarted 4 s ago; 9 jobs are gone")
+    found = alerts(snapshot, 1000, [gone])
+    assert [each.cost for each in found] == sorted(each.cost for each in found)
+    assert found[0] is gone
+    assert found[-1].line.startswith("Redis keeps nothing on disk")
+    assert [each.cost for each in found if not each.grave] == [Cost.LOSS_POSSIBLE]
+
+
+@pytest.mark.parametrize(
+    ("after", "line"),
+    [
+        ({"run_id": "b", "uptime": 3.0, "keys": 0}, "Redis restarted 3 s ago; 40 jobs are gone"),
+        (
+            {"run_id": "b", "uptime": 9e5, "keys": 50},
+            "another Redis server took over (failover) 0 s ago; 40 jobs are gone",
+        ),
+        ({"run_id": "b", "uptime": 3.0, "keys": 100}, "Redis restarted 3 s ago"),
+        ({"keys": 3}, "Redis was emptied 0 s ago; 40 jobs are gone"),
+        ({"role": "slave"}, "this Redis became a replica 0 s ago"),
+        ({"keys": 90}, None),
+    ],
+)
+def test_what_two_snapshots_say(after: dict[str, object], line: str | None) -> None:
+    before = ServerInfo("redis://x", role="master", run_id="a", uptime=100.0, keys=100)
+    incidents = Incidents()
+    incidents.see(Snapshot(NOW - 10, before, pending=30, dead=10))
+    incidents.see(Snapshot(NOW, before._replace(**after)))  # type: ignore[arg-type]
+    assert [each.line for each in incidents.alerts(NOW)] == ([line] if line else [])
