@@ -8,16 +8,24 @@ import time
 from asok_core.backends.redis.connection import Link
 from asok_core.clock import steady
 
+RESOLUTION = 0.001
+"""Seconds: replies give the server's time in whole milliseconds, or better."""
+STEP = 1.0
+"""Seconds: a time so much earlier than the last one means that the server's clock was set back."""
+
 
 class ServerClock:
     """Epoch seconds by the server's clock, learnt from replies that tell the server's time.
 
     Between them it follows a clock of this machine that nobody sets, so a wrong or changed local time
-    does not matter. It is exact to half the round trip of the last reply. For any number of threads.
+    does not matter. It is exact to the round trip of the best reply, and does not go back unless
+    somebody sets the server's clock back: what happened later has no earlier time. For any number of
+    threads.
     """
 
     def __init__(self) -> None:
         self._ahead: float | None = None
+        self._last = -math.inf
         self.learnt_at = -math.inf
         """When (steady) a reply last told the server's time."""
 
@@ -29,7 +37,10 @@ class ServerClock:
     def learn(self, server_time: float, asked_at: float) -> None:
         """Take the time from a reply that has just come to what was sent at ``asked_at`` (steady)."""
         self.learnt_at = arrived_at = steady()
-        self._ahead = server_time - (asked_at + arrived_at) / 2
+        # The server read its clock between the two, so a reply is a range and not a point.
+        least, most = server_time - arrived_at, server_time + RESOLUTION - asked_at
+        middle = (least + most) / 2
+        self._ahead = middle if self._ahead is None else min(max(self._ahead, least), most)
 
     def ask(self, link: Link) -> float:
         """The server's time now, by a round trip. Raises Unreachable or Refused."""
@@ -43,4 +54,8 @@ class ServerClock:
         if self._ahead is None:
             # Before the first reply there is no other clock, and no job to tell the time of.
             return time.time()
-        return steady() + self._ahead
+        now, last = steady() + self._ahead, self._last
+        if last - STEP < now < last:
+            return last
+        self._last = now
+        return now
