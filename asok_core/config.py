@@ -113,6 +113,13 @@ class Settings:
         description="Whether a worker of which no process can run jobs exits (code 4) instead of "
         "trying until one can",
     )
+    worker_hang_limit: float | None = setting(
+        "ASOK_WORKER_HANG_LIMIT",
+        kinds.HANG_LIMIT,
+        default="60s",
+        description="After how long a process that hangs (it claims and settles nothing) is replaced, "
+        "where none of its jobs may be the reason; 0 for never",
+    )
     worker_lease: float = setting(
         "ASOK_WORKER_LEASE",
         kinds.LEASE,

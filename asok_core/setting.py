@@ -193,6 +193,13 @@ def _parse_lease(text: str) -> float:
     return seconds
 
 
+def _parse_hang_limit(text: str) -> float | None:
+    seconds = _parse_duration(text)
+    if seconds and seconds < 10:
+        raise ValueError("a process counts as hanging after 10s")
+    return seconds or None
+
+
 def _parse_redis_url(text: str) -> str:
     redis_url.parse_redis_url(text)
     return text
@@ -240,6 +247,7 @@ BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_
 DURATION = Kind(_parse_duration, durations.ALLOWED)
 FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
+HANG_LIMIT = Kind(_parse_hang_limit, "0, or 10s and more, as in 90, 90s or 5m")
 LEASE = Kind(_parse_lease, "1s to 1d, as in 90, 90s or 5m")
 NAMESPACE = Kind(
     _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"

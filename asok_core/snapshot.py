@@ -164,6 +164,12 @@ class WorkerInfo:
     """Why the last of these died."""
     refusal: str = ""
     """Why processes do not claim jobs."""
+    hanging: int = 0
+    """Processes that claim and settle nothing: their loops do not turn."""
+    hang_seconds: float = 0.0
+    """For how long one of them had not at the last heartbeat."""
+    hang: str = ""
+    """What is known of the reason of that."""
     jobs: tuple[RunningJob, ...] = ()
 
     def claims(self, now: float) -> bool:
@@ -185,9 +191,14 @@ class WorkerInfo:
 
     @property
     def condition(self) -> str:
-        """``crash-looping``, ``not claiming`` or ``starting`` where processes do not run jobs, or ''."""
+        """Why processes do not run jobs, or ''.
+
+        ``crash-looping``, ``hanging``, ``not claiming`` or ``starting``.
+        """
         if self.deaths:
             return "crash-looping"
+        if self.hanging:
+            return "hanging"
         if self.refusal:
             return "not claiming"
         return "" if self.runs_jobs else "starting"
@@ -200,6 +211,9 @@ class WorkerInfo:
         if self.deaths:
             deaths = f"{self.deaths} deaths in {self.deaths_seconds:.0f} s: {self.death}"
             return f"{self.condition} ({able}{'; ' if able else ''}{deaths})"
+        if self.hanging:
+            hangs = f"{self.hanging} of {self.processes} processes for {self.hang_seconds:.0f} s"
+            return f"{self.condition} ({hangs}): {self.hang}"
         if self.refusal:
             return f"{self.condition}{f' ({able})' if able else ''}: {self.refusal}"
         return ""

@@ -23,6 +23,7 @@ class Checks(NamedTuple):
     max_age: Mapping[str, float]
     max_dead: int | None = None
     require_workers: int | None = None
+    max_hang: float | None = None
 
     def failures(self, snapshot: Snapshot) -> Iterator[str]:
         """One line for each threshold that is exceeded."""
@@ -45,6 +46,10 @@ class Checks(NamedTuple):
             ]
             why = f" ({'; '.join(reasons)})" if reasons else ""
             yield f"workers that run jobs: {able}, at least {self.require_workers} required{why}"
+
+        for each in live:
+            if self.max_hang is not None and each.hanging and each.hang_seconds > self.max_hang:
+                yield f"worker {each.id}: {each.trouble}; at most {self.max_hang:g} s allowed"
 
     def _late(self, snapshot: Snapshot) -> Iterator[str]:
         for queue in snapshot.queues:
@@ -74,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the next job of a queue (or of any) may have waited, as in default=5m",
     )
     group.add_argument("--max-dead", metavar="N", help="dead letters")
+    group.add_argument(
+        "--max-hang",
+        metavar="DURATION",
+        help="how long a process of a worker may hang, as in 30s",
+    )
     group.add_argument("--require-workers", metavar="N", help="workers that are alive and run jobs")
 
 
@@ -82,8 +92,9 @@ def parse(args: argparse.Namespace) -> Checks:
     return Checks(
         max_pending=_by_queue("--max-pending", args.max_pending, _number),
         max_age=_by_queue("--max-age", args.max_age, parse_duration),
-        max_dead=_one("--max-dead", args.max_dead),
-        require_workers=_one("--require-workers", args.require_workers),
+        max_dead=_one("--max-dead", args.max_dead, _number),
+        require_workers=_one("--require-workers", args.require_workers, _number),
+        max_hang=_one("--max-hang", args.max_hang, parse_duration),
     )
 
 
@@ -98,9 +109,9 @@ def _by_queue(option: str, values: Sequence[str], read: Callable[[str], T]) -> d
     return found
 
 
-def _one(option: str, value: str | None) -> int | None:
+def _one(option: str, value: str | None, read: Callable[[str], T]) -> T | None:
     try:
-        return None if value is None else _number(value)
+        return None if value is None else read(value)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
 

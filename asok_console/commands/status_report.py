@@ -312,6 +312,9 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "deaths_seconds": worker.deaths_seconds,
         "death": worker.death or None,
         "refusal": worker.refusal or None,
+        "hanging": worker.hanging,
+        "hang_seconds": worker.hang_seconds,
+        "hang": worker.hang or None,
         "outcomes_dropped": worker.outcomes_dropped,
         "running": [
             {

@@ -36,6 +36,8 @@ end. When more are not settled, as Redis cannot take them, they leave the board 
 
 _LEASE = struct.Struct("<d")
 """After the slots: monotonic time until which the supervisor has the lease. This the supervisor writes."""
+_COUNT = struct.Struct("<Q")
+"""After that, two of them: turns of the process's loop, and beats of its pulse."""
 _REFUSAL_BYTES = 512
 _STATE_BYTES = 3 + _REFUSAL_BYTES + FAULT_BYTES
 """After that: three flags, why the process does not claim, what fault ended it. The fault is the last of
@@ -101,7 +103,10 @@ class Board:
         self._own = (threads + 1) * _SLOT_BYTES
         self._size = self._own + (2 * threads + AHEAD) * _SLOT_BYTES
         self._lease = self._size
-        self._state = self._lease + _LEASE.size
+        self._turns = self._lease + _LEASE.size
+        self._pulses = self._turns + _COUNT.size
+        self._state = self._pulses + _COUNT.size
+        self._turns_made = self._pulses_made = 0
         self._claims, self._proven, self._planned, self._refusal = (
             self._state + at for at in range(4)
         )
@@ -157,7 +162,18 @@ class Board:
         """Forget everything, before a new child takes the board."""
         for slot in range(0, self._size, _SLOT_BYTES):
             self._memory[slot] = _FREE
-        self._memory[self._state : self._state + _STATE_BYTES] = bytes(_STATE_BYTES)
+        size = self._state + _STATE_BYTES - self._turns
+        self._memory[self._turns : self._turns + size] = bytes(size)
+
+    def note_turn(self) -> None:
+        """Note that the loop of the process turns."""
+        self._turns_made += 1
+        _COUNT.pack_into(self._memory, self._turns, self._turns_made)
+
+    def note_pulse(self) -> None:
+        """Note that a thread of the process runs."""
+        self._pulses_made += 1
+        _COUNT.pack_into(self._memory, self._pulses, self._pulses_made)
 
     def note_claims(self) -> None:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
@@ -185,6 +201,18 @@ class Board:
     @leased_until.setter
     def leased_until(self, until: float) -> None:
         _LEASE.pack_into(self._memory, self._lease, until)
+
+    @property
+    def turns(self) -> int:
+        """How often the loop of the process has turned; 0 before it begins."""
+        turns: int = _COUNT.unpack_from(self._memory, self._turns)[0]
+        return turns
+
+    @property
+    def pulses(self) -> int:
+        """How often its pulse has beaten."""
+        pulses: int = _COUNT.unpack_from(self._memory, self._pulses)[0]
+        return pulses
 
     @property
     def claims(self) -> bool:

@@ -20,6 +20,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
+from asok_core.worker.watch import Hang, Watch
 
 logger = safe_logger("asok.worker")
 
@@ -46,6 +47,12 @@ class Child:
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
         self._untold: deque[bytes] = deque()
+        self.hang: Hang | None = None
+        """Of its loop, as it was at the last look."""
+        self.hung = False
+        """Whether it was ended because its loop did not turn, and through no fault of its jobs."""
+        self._left_hanging = False
+        self._watch = Watch(self.board)
         self.overruns: dict[str, Overrun] = {}
         """The jobs past their hard limit for which it was ended, by id."""
 
@@ -59,6 +66,8 @@ class Child:
         self._hang_up()
         self.board.clear()
         self.overruns = {}
+        self.hang, self.hung = None, False
+        self._watch = Watch(self.board)
         self._untold.clear()
         self._retiring = False
         board, stacks = self._file.fileno(), self._stacks.fileno()
@@ -175,6 +184,45 @@ class Child:
             self.overruns = over
             self.kill()
         return reason(over.values())
+
+    def watch_loop(self, limit: float | None) -> None:
+        """See whether its loop turns, and log when that changes.
+
+        End it when it has hung for ``limit`` seconds and no job may be the reason.
+        """
+        before, alive = self.hang, self.alive
+        hang = self.hang = self._watch.look(self.pid) if alive else None
+        if hang is None:
+            self._left_hanging = False
+            if before is not None and alive:
+                logger.warning(
+                    "Process %s works again, after it hung for %.0f s",
+                    self.process_id,
+                    before.seconds,
+                )
+            return
+        if before is None:
+            logger.error("Process %s hangs: %s", self.process_id, hang.why)
+            self.write_stacks()
+        if limit is None or hang.seconds < limit or self.hung:
+            return
+        if hang.replaceable:
+            self.hung = True
+            logger.error(
+                "Process %s is ended: it hung for %.0f s (%s)",
+                self.process_id,
+                hang.seconds,
+                hang.why,
+            )
+            self.kill()
+        elif not self._left_hanging:
+            self._left_hanging = True
+            logger.error(
+                "Process %s hangs for %.0f s and is not ended for it: %s",
+                self.process_id,
+                hang.seconds,
+                f"{hang.why}; a _timeout would limit it" if hang.maybe_a_job else hang.why,
+            )
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from asok_core.job import HARD_GRACE
 from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
@@ -15,6 +16,8 @@ from asok_core.worker.signals import Requests
 
 logger = safe_logger("asok.worker")
 
+SUSPENDED = 5.0
+"""Seconds between two looks at limits after which the supervisor may have been suspended."""
 RETRY = 1.0
 """Seconds between two attempts to give back what a dead process held."""
 
@@ -28,6 +31,8 @@ class Children:
         self._lives = Lives([Life(child.board) for child in self._all])
         self._unrecovered: set[int] = set()
         self._start_at: dict[int, float] = {}
+        self._looked_at = time.monotonic()
+        self._spared, self._ends_from = False, 0.0
 
     def __iter__(self) -> Iterator[Child]:
         return iter(self._all)
@@ -83,15 +88,37 @@ class Children:
 
     def end_overruns(self) -> None:
         """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
+        now = time.monotonic()
+        before, self._looked_at = self._looked_at, now
         for child in self._all:
             child.tell()
+        if now - before > SUSPENDED and not self._spared:
+            # This process was suspended, and the others may have been: they had no time to end jobs by
+            # their soft limits. Once only: this may be the pace of a Redis that does not answer.
+            self._spared, self._ends_from = True, now + HARD_GRACE
+        if now < self._ends_from:
+            return
+        self._spared = False
+        for child in self._all:
             over = child.end_overruns()
             if over:
                 logger.error("Process %s is ended: %s", child.process_id, over)
 
+    def watch_loops(self, limit: float | None) -> None:
+        """See whether the loop of each turns; see ``Child.watch_loop``."""
+        for child in self._all:
+            child.watch_loop(limit)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether one hangs, and no job of it may be the reason."""
+        return any(child.hang is not None and child.hang.replaceable for child in self._all)
+
     def report(self) -> Report:
         """How the processes fare."""
-        return self._lives.look([child.alive for child in self._all])
+        return self._lives.look(
+            [child.alive for child in self._all], [child.hang for child in self._all]
+        )
 
     def _start(self, child: Child) -> None:
         self._lives.start(child.number - 1)
@@ -100,8 +127,9 @@ class Children:
             child.order("quiet")
 
     def _note_death(self, child: Child, code: int) -> None:
-        # One that was ended because of a job had no trouble of its own.
-        wait = 0.0 if child.overruns else self._lives.end(child.number - 1, code, child.process_id)
+        # One that was ended because of a job, or hung, did not die.
+        ended = child.overruns or child.hung
+        wait = 0.0 if ended else self._lives.end(child.number - 1, code, child.process_id)
         self._unrecovered.add(child.number)
         self._start_at[child.number] = time.monotonic() + wait
 

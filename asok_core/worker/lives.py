@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from asok_core.logs import safe_logger
 from asok_core.worker.board import Board
+from asok_core.worker.watch import Hang
 
 logger = safe_logger("asok.worker")
 
@@ -44,6 +45,8 @@ class Life:
     since: float = 0.0
     """When the first of them died."""
     reason: str = ""
+    hangs: bool = False
+    """Whether its loop does not turn."""
     rests: int = 0
     """Processes in a row that ended because they could not run jobs."""
 
@@ -55,7 +58,7 @@ class Life:
     @property
     def able(self) -> bool:
         """Whether it runs the jobs that it gets, as far as is known."""
-        return self.claims and not self.refusal and not self.looping
+        return self.claims and not (self.refusal or self.looping or self.hangs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,17 @@ class Report:
     """Why processes do not claim jobs; the first of these."""
     unable: bool = False
     """Whether each of them is crash-looping or does not claim jobs."""
+    hanging: int = 0
+    """Processes whose loops do not turn."""
+    hang_seconds: float = 0.0
+    """How long the one that has hung longest has not turned."""
+    hang: str = ""
+    """What is known of the reason of that."""
 
     @property
-    def state(self) -> tuple[int, int, str]:
+    def state(self) -> tuple[int, int, str, int]:
         """What of it is worth a heartbeat of its own when it changes."""
-        return self.able, self.deaths, self.refusal
+        return self.able, self.deaths, self.refusal, self.hanging
 
     def fields(self) -> dict[str, str | int]:
         """What the heartbeat says of it."""
@@ -86,6 +95,9 @@ class Report:
             "deaths_seconds": f"{self.seconds:.1f}",
             "death": self.death,
             "refusal": self.refusal,
+            "hanging": self.hanging,
+            "hang_seconds": f"{self.hang_seconds:.1f}",
+            "hang": self.hang,
         }
 
 
@@ -121,9 +133,12 @@ class Lives:
         life.reason = life.board.fault or exit_reason(code)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
 
-    def look(self, alive: Sequence[bool]) -> Report:
-        """Read the boards of those that live, and report on all."""
+    def look(self, alive: Sequence[bool], hangs: Sequence[Hang | None] = ()) -> Report:
+        """Read the boards of those that live, and report on all. ``hangs``: of each, if it hangs."""
         now = self.clock()
+        for life, hang in zip(self.lives, hangs, strict=False):
+            life.hangs = hang is not None
+        longest = max((each for each in hangs if each), key=lambda each: each.seconds, default=None)
         for life, lives in zip(self.lives, alive, strict=True):
             if not lives:
                 continue
@@ -142,6 +157,9 @@ class Lives:
             death=last.reason if last else "",
             refusal=next((life.refusal for life in self.lives if life.refusal), ""),
             unable=all(life.looping or life.refusal for life in self.lives),
+            hanging=sum(life.hangs for life in self.lives),
+            hang_seconds=longest.seconds if longest else 0.0,
+            hang=longest.why if longest else "",
         )
 
 

@@ -41,6 +41,7 @@ from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
 from asok_core.worker.threads import end_broken
+from asok_core.worker.watch import beat
 
 logger = safe_logger("asok.worker")
 
@@ -63,6 +64,7 @@ class Process:
         self._refused = False
         self._backoff = SHORTEST_BACKOFF
         self._alarm = alarm
+        self._board = board
         self._consumer = Consumer(
             endpoint,
             keys,
@@ -108,6 +110,7 @@ class Process:
 
         What it holds of ours may have changed meanwhile: ``reconcile`` is the first step after that.
         """
+        self._board.note_turn()
         try:
             if self._outage is not None:
                 self._dispatcher.reconcile()
@@ -143,6 +146,7 @@ class Process:
                 guarded, deadline = True, min(deadline, self._end_with_lease())
             if dispatcher.quitting:
                 break
+            self._board.note_turn()
             try:
                 dispatcher.turn(deadline - time.monotonic())
             except (Unreachable, Refused):
@@ -205,6 +209,7 @@ def main() -> int:
     alarm = Alarm(control)
     # Before there is a thread: signals are blocked until then, and threads would inherit that.
     _handle_signals(alarm, stacks)
+    threading.Thread(target=beat, args=(board,), name="asok-pulse", daemon=True).start()
     for descriptor in (control, stacks, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:

@@ -113,10 +113,11 @@ class Recovery:
     def child(self, child: Child) -> None:
         """Return what a dead child held; what had begun and was not settled is charged with a crash."""
         # A job past its hard limit is why the process was ended: the others are not charged. Nor is what
-        # ran while hooks were called: the process may have died of those.
+        # ran while hooks were called: the process may have died of those. Of a process that was ended as
+        # it hung, no job was the reason.
         over = child.overruns
         begun = child.ended() if child.in_hooks else child.ended() + child.running()
-        charged = () if over else [each.job_id for each in begun]
+        charged = () if over or child.hung else [each.job_id for each in begun]
         self._registry.kill_waiters(child.process_id)
         total = Recovered()
         for queue in self._config.queues:

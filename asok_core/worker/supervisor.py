@@ -202,7 +202,10 @@ class Supervisor:
     # Duties
 
     def _beat(self) -> None:
-        notify(ALIVE)
+        # A process that hangs and could not be replaced: whoever watches this worker ends it whole. One
+        # whose job holds it is at work, as far as is known.
+        if self._outage is not None or not self._children.stuck:
+            notify(ALIVE)
         config = self._config
         if self._started_at is None:
             self._started_at = self._registry.now()
@@ -239,8 +242,11 @@ class Supervisor:
                 child.retire(f"has grown to {size} bytes")
 
     def _look(self) -> None:
-        """What is not for Redis: hard limits of jobs, and how the processes fare."""
+        """What is not for Redis: limits of jobs and of loops, and how the processes fare."""
         self._children.end_overruns()
+        # A loop may wait for a Redis that does not answer: no reason to end a process.
+        limit = None if self._outage else self._config.settings.worker_hang_limit
+        self._children.watch_loops(limit)
         report = self._children.report()
         if report.able and not self._ready:
             self._ready = True
@@ -317,6 +323,7 @@ class Supervisor:
             self._every("beat", self._beat_every, self._beat)
             for child in self._children:
                 child.tell()
+            self._children.watch_loops(None)
             self._children.attend(self._requests)
             self._alarm.sleep(0.5, ())
         left = self._give_up_lease() if self._leased else True

@@ -35,6 +35,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_WORKER_CONCURRENCY", "1024", "worker_concurrency", 1024),
         ("ASOK_WORKER_PROCESSES", " 2 ", "worker_processes", 2),
         ("ASOK_WORKER_SHUTDOWN_TIMEOUT", "1m", "worker_shutdown_timeout", 60.0),
+        ("ASOK_WORKER_HANG_LIMIT", "2m", "worker_hang_limit", 120.0),
+        ("ASOK_WORKER_HANG_LIMIT", "0", "worker_hang_limit", None),
         ("ASOK_WORKER_LEASE", "1m", "worker_lease", 60.0),
         ("ASOK_CRASH_LIMIT", "1", "crash_limit", 1),
         ("ASOK_RETRY_JITTER", ".25", "retry_jitter", 0.25),
@@ -69,6 +71,14 @@ def test_every_setting_is_tried_above() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "line"),
     [
+        (
+            "ASOK_WORKER_HANG_LIMIT",
+            "5s",
+            (
+                "ASOK_WORKER_HANG_LIMIT is '5s'; a process counts as hanging after 10s. "
+                "Allowed: 0, or 10s and more, as in 90, 90s or 5m"
+            ),
+        ),
         (
             "ASOK_QUEUE_BACKEND",
             "kafka",

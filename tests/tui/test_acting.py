@@ -133,6 +133,13 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
         },
         "web-3": {"able": 0},
         "web-4": {"able": 1},
+        "web-5": {
+            "able": 0,
+            "processes": 2,
+            "hanging": 1,
+            "hang_seconds": 14.2,
+            "hang": "a signal has stopped the process",
+        },
     }
     for name, fields in states.items():
         seed.worker(
@@ -143,8 +150,10 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
     async with open_console(size=(200, 40)) as hand:
         await hand.sees("⚠ worker web-1 is crash-looping (12 deaths in 20 s: ImportError: ")
         await hand.sees("⚠ worker web-2 is not claiming: SECRET_KEY does not fit")
+        await hand.sees("⚠ worker web-5 is hanging (1 of 2 processes for 14 s): a signal has")
         await hand.press("5")
-        await hand.sees("✗ 2 in trouble")
+        await hand.sees("✗ 3 in trouble")
+        await hand.sees("✗ hanging")
         await hand.sees("✗ crash-looping")
         await hand.sees("✗ not claiming")
         await hand.sees("○ starting")

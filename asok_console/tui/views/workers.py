@@ -99,6 +99,7 @@ def _up(line: Line, now: float) -> Cell:
 
 _CONDITIONS = {
     "crash-looping": ("✗ crash-looping", "bad"),
+    "hanging": ("✗ hanging", "bad"),
     "not claiming": ("✗ not claiming", "bad"),
     "starting": ("○ starting", "calm"),
 }

@@ -35,6 +35,9 @@ WORKER_FIELDS = (
     "deaths_seconds",
     "death",
     "refusal",
+    "hanging",
+    "hang_seconds",
+    "hang",
 )
 RECORD_FIELDS = tuple(
     each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}
@@ -184,6 +187,9 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         deaths_seconds=number(fields.get("deaths_seconds")) or 0.0,
         death=text(fields.get("death"))[:_LONGEST_REASON],
         refusal=text(fields.get("refusal"))[:_LONGEST_REASON],
+        hanging=count(fields.get("hanging")),
+        hang_seconds=number(fields.get("hang_seconds")) or 0.0,
+        hang=text(fields.get("hang"))[:_LONGEST_REASON],
     )
 
 

@@ -1,0 +1,34 @@
+"""Tasks that let no other thread of their process run."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+
+from tests.worker.jobs import hold, tell
+
+CATASTROPHIC = re.compile(r"(a+)+$")
+TEXT = "a" * 60 + "b"
+
+
+def search() -> None:
+    """Hold the interpreter for years."""
+    tell("search")
+    CATASTROPHIC.match(TEXT)
+
+
+def search_later() -> None:
+    """The same from a thread that the job leaves behind."""
+
+    def run() -> None:
+        time.sleep(1)
+        CATASTROPHIC.match(TEXT)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def tell_pid_and_hold(word: str) -> None:
+    tell(f"{os.getpid()}")
+    hold(word)

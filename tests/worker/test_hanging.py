@@ -1,0 +1,309 @@
+"""A process whose loop does not turn is shown and logged, and replaced where no job is the reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asok_console.tui.alerts import alerts
+from asok_core.inspector import open_reader
+from asok_core.worker.board import Board, Phase
+from asok_core.worker.notify import ALIVE
+from asok_core.worker.watch import SHOWN_AFTER, Cause, Watch
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker, Worker
+from tests.worker.test_breaker_rule import Clock
+from tests.worker.test_health import received, status, told
+
+__all__ = ["status", "told"]
+HANGING = "tests.worker.hanging"
+LIMIT = SHOWN_AFTER
+
+
+class TestWatch:
+    @pytest.fixture
+    def board(self) -> Iterator[Board]:
+        with tempfile.TemporaryFile() as file:
+            made = Board(file, 2)
+            yield made
+            made.close()
+
+    @staticmethod
+    def pass_time(watch: Watch, clock: Clock, seconds: float) -> None:
+        for _ in range(int(seconds * 4)):
+            clock.now += 0.25
+            watch.look(os.getpid())
+
+    def test_a_loop_that_has_not_begun_is_not_watched(self, board: Board) -> None:
+        clock = Clock()
+        watch = Watch(board, clock)
+        self.pass_time(watch, clock, 100)
+        assert watch.look(os.getpid()) is None
+        board.note_turn()
+        assert watch.look(os.getpid()) is None
+        self.pass_time(watch, clock, 20)
+        assert watch.look(os.getpid()) is not None
+
+    def test_a_loop_that_turns_does_not_hang(self, board: Board) -> None:
+        clock = Clock()
+        watch = Watch(board, clock)
+        for _ in range(10):
+            board.note_turn()
+            self.pass_time(watch, clock, 9)
+            assert watch.look(os.getpid()) is None
+
+    def test_what_is_known_of_the_reason(self, board: Board) -> None:
+        clock = Clock()
+        watch = Watch(board, clock)
+        board.note_turn()
+        for _ in range(20):
+            board.note_pulse()
+            self.pass_time(watch, clock, 1)
+        hang = watch.look(os.getpid())
+        assert hang is not None
+        assert (hang.cause, hang.replaceable) == (Cause.LOOP, True)
+        assert hang.why == "its other threads run"
+        self.pass_time(watch, clock, 20)
+        hang = watch.look(os.getpid())
+        assert hang is not None
+        assert (hang.cause, hang.replaceable) == (Cause.HELD, True)
+        assert hang.why == "its other threads do not run, and no job runs"
+        board.begin(0, "one", time.monotonic() - 3)
+        hang = watch.look(os.getpid())
+        assert hang is not None
+        assert not hang.replaceable
+        assert hang.why == (
+            "its other threads do not run; job one (running for 3 s) may hold the interpreter"
+        )
+        board.begin(1, "two", time.monotonic() - 4, phase=Phase.IMPORTING)
+        hang = watch.look(os.getpid())
+        assert hang is not None
+        assert "one of these may hold the interpreter: job" in hang.why
+        assert "job two (importing its module for 4 s)" in hang.why
+        board.note_turn()
+        assert watch.look(os.getpid()) is None
+
+    def test_time_in_which_the_supervisor_was_suspended_does_not_count(self, board: Board) -> None:
+        """Two minutes of SIGSTOP for everything, or of a virtual machine; again and again."""
+        clock = Clock()
+        watch = Watch(board, clock)
+        for _ in range(5):
+            board.note_turn()
+            board.note_pulse()
+            watch.look(os.getpid())
+            # An idle loop sleeps when all is suspended.
+            self.pass_time(watch, clock, 5)
+            clock.now += 120
+            assert watch.look(os.getpid()) is None
+
+    def test_a_process_that_a_signal_has_stopped_is_known_as_that(self, board: Board) -> None:
+        program = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            program.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, program.pid, os.WSTOPPED | os.WNOWAIT)
+            clock = Clock()
+            watch = Watch(board, clock)
+            board.note_turn()
+            self.pass_time(watch, clock, 20)
+            hang = watch.look(program.pid)
+            assert hang is not None
+            assert (hang.cause, hang.replaceable) == (Cause.STOPPED, True)
+        finally:
+            program.kill()
+            program.communicate()
+
+
+def hang(worker: Worker) -> None:
+    """Stop the only process of a worker, until it is shown."""
+    os.kill(worker.child(), signal.SIGSTOP)
+    worker.says("hangs: a signal has stopped the process")
+
+
+def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
+    desk: Desk, run_worker: RunWorker, status: Any
+) -> None:
+    worker = run_worker(
+        "--concurrency",
+        "2",
+        ASOK_WORKER_LEASE=3,
+        ASOK_WORKER_HANG_LIMIT=LIMIT,
+        ASOK_WORKER_SHUTDOWN_TIMEOUT=1,
+    )
+    desk.enqueue("hold", "neighbour")
+    desk.hears("begin neighbour")
+    child = worker.child()
+    job = desk.enqueue("search", module=HANGING)
+    worker.says("hangs: its other threads do not run; one of these may hold the interpreter: job ")
+    assert job.id in worker.log
+    # The stacks say what it does, though no Python code of the process can.
+    worker.says("in search")
+
+    def state() -> str:
+        (told,) = json.loads(status("--json")[1])["workers"]
+        return str(told["state"])
+
+    wait_until(lambda: state() == "hanging", "the state")
+    code, page, words = status("--require-workers", "1", "--max-hang", "5s")
+    assert code == 1
+    assert "workers that run jobs: 0, at least 1 required" in words
+    assert "may hold the interpreter" in words
+    assert "; at most 5 s allowed" in words
+    assert "hanging (1 of 1 processes for " in page
+    with closing(open_reader(desk.settings)) as reader:
+        snapshot = reader.snapshot()
+    assert snapshot.workers[0].hang_seconds >= SHOWN_AFTER
+    assert "is hanging (1 of 1 processes for" in alerts(snapshot, 1000)[0].line
+    worker.says("is not ended for it: ")
+    assert worker.child() == child
+    assert desk.journal() == ["begin neighbour", "search"]
+    # It can be stopped all the same, and what it ran goes back at no charge.
+    assert worker.stop() == 0
+    assert len(desk.pending()) == 2
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_a_hard_limit_ends_a_job_that_holds_the_interpreter(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker("--concurrency", "2")
+    neighbour = desk.enqueue("hold", "neighbour")
+    desk.hears("begin neighbour")
+    job = desk.enqueue("search", module=HANGING, timeout=0.5, hard_timeout=1.5)
+    desk.reaches(job, "failed")
+    (letter,) = desk.dead()
+    assert letter.error == "TimeoutError: it ran longer than its hard limit of 1.5 s"
+    desk.let("neighbour")
+    desk.reaches(neighbour, "completed")
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    desk.hears("begin one", "begin two")
+    child = worker.child()
+    os.kill(child, signal.SIGSTOP)
+    worker.says("is ended: it hung for 10 s (a signal has stopped the process)")
+    # The same jobs again, in another process.
+    desk.hears("begin one", "begin one", "begin two", "begin two")
+    assert worker.child() != child
+    desk.let("one")
+    desk.let("two")
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert not desk.client.keys("asok:crashes:*")
+    assert "died" not in worker.log.replace("which died", "")
+
+
+def test_so_is_one_that_hangs_though_no_job_runs(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker(ASOK_WORKER_HANG_LIMIT=LIMIT)
+    desk.reaches(desk.enqueue("search_later", module=HANGING), "completed")
+    child = worker.child()
+    worker.says("is ended: it hung for 10 s (its other threads do not run, and no job runs)")
+    desk.reaches(desk.enqueue("note", "by another"), "completed")
+    assert worker.child() != child
+
+
+def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker("--max-memory", "1", ASOK_WORKER_LEASE=3, ASOK_WORKER_HANG_LIMIT=LIMIT)
+    job = desk.enqueue("tell_pid_and_hold", "word", module=HANGING)
+    desk.hears("begin word")
+    child = int(desk.journal()[0])
+    worker.says("another takes its place")
+    os.kill(child, signal.SIGSTOP)
+    worker.says("is ended: it hung for 10 s (a signal has stopped the process)")
+    desk.let("word")
+    desk.reaches(job, "completed")
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_a_stop_ends_one_that_hangs(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT=1)
+    desk.enqueue("hold", "word")
+    desk.hears("begin word")
+    os.kill(worker.child(), signal.SIGSTOP)
+    assert worker.stop() == 0
+    assert [each.id for each in desk.pending()] != []
+    assert desk.active() == []
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_systemd_hears_that_a_worker_is_alive_while_its_processes_work(
+    desk: Desk, run_worker: RunWorker, told: socket.socket
+) -> None:
+    worker = run_worker(ASOK_WORKER_LEASE=1.5, ASOK_WORKER_HANG_LIMIT=0)
+    desk.idle()
+    wait_until(lambda: ALIVE in received(told), "a sign of life")
+    hang(worker)
+    received(told)
+    beats: set[bytes] = set()
+
+    def beaten() -> bool:
+        for key in desk.client.scan_iter(match="asok:worker:*"):
+            beats.add(desk.client.hget(key, "beat_at"))
+        return len(beats) > 8
+
+    wait_until(beaten, "heartbeats")
+    assert ALIVE not in received(told)
+    os.kill(worker.child(), signal.SIGCONT)
+    worker.says("works again, after it hung for")
+    wait_until(lambda: ALIVE in received(told), "a sign of life")
+    desk.reaches(desk.enqueue("note", "on"), "completed")
+
+
+def test_nobody_is_ended_because_everything_was_suspended(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
+    job = desk.enqueue("hold", "word")
+    limited = desk.enqueue("loop_for_ever", timeout=5, hard_timeout=6)
+    desk.hears("begin word", "begin")
+    child = worker.child()
+    worker.signal(signal.SIGSTOP)
+    os.kill(child, signal.SIGSTOP)
+    resumes = time.monotonic() + LIMIT + 5
+    wait_until(lambda: time.monotonic() > resumes, "the end of the suspension")
+    worker.signal(signal.SIGCONT)
+    os.kill(child, signal.SIGCONT)
+    # Its soft limit is over by now, and ends it before the hard limit ends its process.
+    assert "JobTimeout" in (desk.reaches(limited, "failed").error or "")
+    desk.let("word")
+    desk.reaches(job, "completed")
+    assert worker.child() == child
+    assert "hangs" not in worker.log
+
+
+def test_a_slow_import_does_not_stop_the_loop(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, os\n"
+        "folder = pathlib.Path(os.environ['ASOK_TEST_FOLDER'])\n"
+        "(folder / 'importing').touch()\n"
+        "while not (folder / 'imported').exists():\n"
+        "    pass\n"
+        "from tests.worker.jobs import note\n"
+    )
+    worker = run_worker("--concurrency", "2", PYTHONPATH=tmp_path, ASOK_WORKER_HANG_LIMIT=LIMIT)
+    job = desk.enqueue("note", "at last", module="slow", timeout=5)
+    wait_until((tmp_path / "importing").exists, "the import")
+    over = time.monotonic() + LIMIT + 2
+    while time.monotonic() < over:
+        desk.reaches(desk.enqueue("note", "beside it"), "completed")
+    desk.let("imported")
+    desk.reaches(job, "completed")
+    assert "hangs" not in worker.log
