@@ -12,6 +12,10 @@ TRASH_TTL = 86_400
 """Seconds for which the trash is kept, and for which the command line can still restore it."""
 
 
+SWITCHES = ("pause", "resume")
+"""Actions on a queue that concern none of its jobs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """One action of an operator. Times are epoch seconds of the Redis server's clock.
@@ -37,6 +41,17 @@ class Activity:
     """How many jobs a restore would put back now."""
     trash_until: float | None = None
     """When the trash is emptied; None when there is none."""
+
+    @property
+    def target(self) -> str:
+        """What the action was about, by its name: a queue, a worker, or which jobs where."""
+        kind, _, name = self.words.partition(":")
+        if self.action in SWITCHES:
+            return f"queue {self.queue}"
+        if kind == "worker" and not self.place:
+            return f"worker {name}"
+        where = " ".join(part for part in (self.place, self.queue) if part)
+        return ": ".join(part for part in (where, self.words) if part)
 
     def undo_left(self, now: float) -> float:
         """Seconds for which the console still offers an undo; 0 when there is nothing to undo."""

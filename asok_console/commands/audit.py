@@ -81,7 +81,7 @@ def table_of(actions: Sequence[Activity], now: float) -> None:
                 numbers.age(each.at, now),
                 safe(each.who, 60),
                 safe(each.action, 20),
-                safe(" ".join(filter(None, (each.queue or each.place, each.words))), 100),
+                safe(each.target, 100),
                 numbers.count(each.applied),
                 reasons({**each.skipped, **each.refused}),
                 numbers.count(each.in_trash) if each.in_trash else "",

@@ -294,6 +294,15 @@ COPIES = (
 )
 
 
+READING = (
+    Action("scroll_down", "j,down", "down", "scroll one line down", "Move", call="scroll(1)"),
+    Action("scroll_up", "k,up", "up", "scroll one line up", "Move", call="scroll(-1)"),
+    Action("top", "g,home", "top", "scroll to the top", "Move", call="ends(True)"),
+    Action("bottom", "G,end", "end", "scroll to the end", "Move", call="ends(False)"),
+)  # fmt: skip
+"""How the page of a job is read."""
+
+
 def bindings(actions: Iterable[Action]) -> list[Binding]:
     """The bindings of some actions."""
     return [action.binding for action in actions]

@@ -25,7 +25,7 @@ from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.runner import Finished, Progressed
 from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.screens.find import FindJob
-from asok_console.tui.screens.help import Help
+from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.session import Session
 from asok_console.tui.theme import THEMES, Tones
@@ -41,6 +41,7 @@ from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, Tabs
 from asok_console.tui.widgets.keybar import KeyBar
+from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
@@ -318,8 +319,14 @@ class ConsoleApp(App[None]):
         self.acting.runner.halt()
 
     def action_help(self) -> None:
-        """Show the keys."""
-        self.push_screen(Help(self.view_name, read_only=self.only_reads))
+        """Show the keys of the screen that is shown."""
+        if isinstance(self.screen, JobScreen):
+            topic = Topic("the page of a job", JobScreen.ACTIONS)
+        else:
+            lists = [rows for rows in self.view.query(RowList) if rows.display]
+            titles = [title for rows in lists for title in rows.titles]
+            topic = topic_of(self.view_name, titles)
+        self.push_screen(Help(topic, read_only=self.only_reads))
 
     def action_step_back(self) -> None:
         """Close one level: a screen, marks, the freeze, then up to the Overview."""

@@ -8,7 +8,11 @@ from asok_core.snapshot import Row
 from asok_core.states import Place, Status
 from asok_core.wire import Payload, Trust
 
+CLAIMED = "claimed"
+"""What is shown of a job that a worker holds and has not begun."""
+
 STATUS: dict[str, tuple[str, str]] = {
+    CLAIMED: ("○", "dim"),
     Status.PENDING: ("○", "dim"),
     Status.SCHEDULED: ("◷", "calm"),
     Status.RUNNING: ("▶", "info"),
@@ -29,9 +33,9 @@ def status_cell(status: str) -> Cell:
 
 
 def row_status(row: Row) -> str:
-    """The status of a row: that of its place while it runs, else what its record says."""
+    """The status of a row: what a worker does with it, else what its record says."""
     if row.place is Place.ACTIVE:
-        return Status.RUNNING
+        return Status.RUNNING if row.at is not None else CLAIMED
     return str(row.record.status) if row.record else ""
 
 

@@ -1,9 +1,10 @@
-"""Every key, from the declarations themselves."""
+"""The help page: keys, from the declarations themselves, glyphs and columns."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,15 +13,23 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from asok_console.tui import actions, operations
+from asok_console.tui import actions, legend, operations
 
 KEYS = 14
 PAGE = 68
 """Cells for the keys of a line, and for all of it, so that the page fits 80 columns."""
 
 
+class Topic(NamedTuple):
+    """What a help page is about. ``columns`` are titles of columns that the screen may show."""
+
+    title: str
+    actions: tuple[actions.Action, ...]
+    columns: tuple[str, ...] = ()
+
+
 class Help(ModalScreen[None]):
-    """The keys of a view first, then those that work everywhere."""
+    """The keys of a screen, and what its glyphs and columns mean."""
 
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,16 +38,16 @@ class Help(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, view: str, *, read_only: bool) -> None:
+    def __init__(self, topic: Topic, *, read_only: bool) -> None:
         super().__init__()
-        self._view = view
+        self._topic = topic
         self._read_only = read_only
 
     def compose(self) -> ComposeResult:
         """One column of groups."""
         with VerticalScroll(id="page") as page:
             page.border_subtitle = "Esc closes it"
-            yield Static(help_text(self._view, read_only=self._read_only))
+            yield Static(help_text(self._topic, read_only=self._read_only))
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
@@ -49,21 +58,51 @@ class Help(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
-def help_text(view: str, *, read_only: bool) -> Content:
-    """What can be done in a view, grouped."""
+def topic_of(view: str, columns: Iterable[str]) -> Topic:
+    """What there is to explain of a view: the keys that work in it, and its columns."""
+    declared = dict.fromkeys((*operations.OPERATIONS, *operations.ALL))
+    return Topic(
+        actions.VIEW_TITLES[view],
+        tuple(each for each in declared if not each.views or view in each.views),
+        tuple(columns),
+    )
+
+
+def help_text(topic: Topic, *, read_only: bool) -> Content:
+    """The keys of a screen in groups, then what its glyphs and columns mean."""
     groups: dict[str, list[actions.Action]] = {}
-    for action in dict.fromkeys((*operations.OPERATIONS, *operations.ALL)):
-        if (action.views and view not in action.views) or (read_only and _changes(action)):
-            continue
-        groups.setdefault(action.group, []).append(action)
-    lines = [Content.styled(f"Keys in {actions.VIEW_TITLES[view]}", "bold $primary")]
+    for action in topic.actions:
+        if not (read_only and _changes(action)):
+            groups.setdefault(action.group, []).append(action)
+    lines = [Content.styled(f"Keys in {topic.title}", "bold $primary")]
     if read_only:
         lines += [Content(""), Content.styled("This session only reads.", "$warning")]
     for group in ("Act", "Mark", "Move", "Show", "Get around"):
         if group in groups:
             lines += [Content(""), Content.styled(group, "bold $tone-title")]
             lines += [_line(action) for action in groups[group]]
+    lines += _meanings("Glyphs", legend.GLYPHS)
+    known = [(title, legend.COLUMNS[title]) for title in topic.columns if title in legend.COLUMNS]
+    lines += _meanings("Columns", known)
     return Content("\n").join(lines)
+
+
+def _meanings(title: str, meanings: Sequence[tuple[str, str]]) -> list[Content]:
+    if not meanings:
+        return []
+    return [
+        Content(""),
+        Content.styled(title, "bold $tone-title"),
+        *(
+            Content.assemble((f"  {name}".ljust(KEYS), "$primary"), _wrapped(meaning)[KEYS:])
+            for name, meaning in meanings
+        ),
+    ]
+
+
+def _wrapped(text: str) -> str:
+    blank = " " * KEYS
+    return textwrap.fill(text, PAGE, initial_indent=blank, subsequent_indent=blank)
 
 
 def _changes(action: actions.Action) -> bool:
@@ -73,10 +112,9 @@ def _changes(action: actions.Action) -> bool:
 
 
 def _line(action: actions.Action) -> Content:
-    blank = " " * KEYS
     # What changes something is named as the footer and the palette name it.
     name = f"{action.label}: " if action.group == "Act" else ""
-    told = textwrap.fill(name + action.help, PAGE, initial_indent=blank, subsequent_indent=blank)
+    told = _wrapped(name + action.help)
     return Content.assemble(
         (f"  {action.all_keys}".ljust(KEYS), "$primary"),
         (name, "bold"),

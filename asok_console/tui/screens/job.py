@@ -15,7 +15,7 @@ from textual.widgets import Static
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import STATUS, job_id
+from asok_console.tui.cells import CLAIMED, STATUS, job_id
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
 from asok_console.tui.screens.facts import facts, table
@@ -39,10 +39,7 @@ class JobScreen(Operates, Screen[None]):
 
     CSS_PATH = "job.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("g,home", "ends(True)", show=False),
-        Binding("G,end", "ends(False)", show=False),
+        *actions.bindings(actions.READING),
         *actions.bindings(actions.COPIES),
         *actions.bindings(actions.EDITING),
         *(
@@ -51,6 +48,15 @@ class JobScreen(Operates, Screen[None]):
             if a.reach is Reach.CHOSEN
         ),
     ]
+
+    ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
+        *(each for each in operations.OPERATIONS if each.reach is Reach.CHOSEN),
+        *actions.EDITING,
+        *actions.COPIES,
+        *actions.READING,
+        *actions.GLOBAL,
+    )
+    """What its help explains."""
 
     def __init__(self, row: Row) -> None:
         super().__init__()
@@ -143,7 +149,9 @@ class JobScreen(Operates, Screen[None]):
     def _status(self) -> str:
         place = self.place
         if place is Place.ACTIVE:
-            return "running"
+            # A worker may hold it without a free thread.
+            begun = self.row.at is not None or (self.record and self.record.status == "running")
+            return "running" if begun else CLAIMED
         if place is Place.DEAD:
             return "failed"
         record = self.record

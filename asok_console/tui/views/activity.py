@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from asok_console.tui.plan import Plan
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.activity import Activity
+from asok_core.activity import SWITCHES, Activity
 from asok_core.backends.roles import Scope
 from asok_core.snapshot import Snapshot
 from asok_core.states import Place
@@ -27,15 +28,8 @@ EXAMPLES = 3
 """Actions that a confirmation names."""
 
 
-def _what(activity: Activity, _now: float) -> Cell:
-    if activity.action in _SWITCHES:
-        return f"queue {activity.queue}", "dim"
-    where = " ".join(part for part in (activity.place, activity.queue) if part)
-    return f"{where}: {activity.words}" if activity.words else where, "dim"
-
-
 def _jobs(activity: Activity, _now: float) -> Cell:
-    of_jobs = activity.place and activity.action not in _SWITCHES
+    of_jobs = activity.place and activity.action not in SWITCHES
     return count(activity.applied) if of_jobs else ""
 
 
@@ -58,8 +52,13 @@ def _undo(activity: Activity, now: float) -> Cell:
     return ("in trash", "dim") if activity.in_trash else ("", "dim")
 
 
-_SWITCHES = ("pause", "resume")
-"""What concerns a queue and none of its jobs."""
+def _resolved(activity: Activity, known: Mapping[str, Activity]) -> Activity:
+    """An undo names what it undid, not only its id."""
+    undone = known.get(activity.words) if activity.action == "restore" else None
+    if undone is None:
+        return activity
+    return replace(activity, place="", queue="", words=f"{undone.action} of {undone.target}")
+
 
 _STATES = {
     "done": ("✓ done", "good"),
@@ -88,8 +87,8 @@ class ActivityView(View):
         Column("Jobs", 7, _jobs, right=True),
         Column("State", 12, _state),
         Column("Undo", 9, _undo),
-        Column("What", 18, _what, grow=2, most=60),
-        Column("Left out", 18, _left_out, grow=3, most=60, rank=1),
+        Column("What", 18, lambda each, _: (each.target, "dim"), grow=5, most=90, middle=True),
+        Column("Left out", 18, _left_out, grow=2, most=60, rank=1),
         Column("Who", 12, lambda a, _: (a.who, "dim"), grow=1, most=30, rank=2),
     )
 
@@ -108,6 +107,8 @@ class ActivityView(View):
 
     def _loaded(self, answer: object) -> None:
         entries = cast("tuple[Activity, ...]", answer)
+        known = {each.operation: each for each in entries}
+        entries = tuple(_resolved(each, known) for each in entries)
         now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         for rows in self.query(ActivityList):
             rows.show_rows(entries, now)
@@ -129,7 +130,7 @@ class ActivityView(View):
         trashed = [each for each in chosen if each.in_trash]
         if action.reach is not Reach.TRASH or not trashed:
             return None
-        examples = [f"{each.action} {_what(each, rows.now)[0]}" for each in trashed[:EXAMPLES]]
+        examples = [f"{each.action} {each.target}" for each in trashed[:EXAMPLES]]
         if len(trashed) > EXAMPLES:
             examples.append(f"and {len(trashed) - EXAMPLES:,} more actions")
         ids = frozenset(each.operation for each in trashed)

@@ -34,9 +34,10 @@ SEARCHED = 1000
 """Jobs among which a filter looks."""
 
 
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
 def _status_cell(row: Row, _now: float) -> Cell:
-    if row.place is Place.ACTIVE and row.at is None:
-        return "○ claimed", "dim"
     return status_cell(row_status(row))
 
 
@@ -91,12 +92,17 @@ class JobsView(JobListView):
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
         running = running_rows(self.console.snapshot)
-        ahead = len(running)
-        head = running[start : start + count]
-        past = reader.recent(max(start - ahead, 0), count - len(head))
-        first = past.start + ahead
-        tail = [replace(row, position=first + i) for i, row in enumerate(past.rows)]
-        return Page(min(start, first), past.total + ahead, (*head, *tail))
+        held = running[start : start + count]
+        past = reader.recent(max(start - len(running), 0), count - len(held))
+        held, ended = _in_one_state(held, past.rows)
+        ahead = len(running) - (len(running[start : start + count]) - len(held))
+        total = past.total - (len(past.rows) - len(ended)) + ahead
+        rows = [*held, *ended]
+        return Page(
+            min(start, max(total, 0)),
+            total,
+            tuple(replace(row, position=start + at) for at, row in enumerate(rows)),
+        )
 
     def walk(self, search: Search) -> None:
         """Look through what runs and what is remembered of what finished."""
@@ -129,6 +135,16 @@ class JobsView(JobListView):
             (f"{snapshot.claimed:,} claimed" if snapshot and snapshot.claimed > 0 else "", "dim"),
             *self.searched(),
         )
+
+
+def _in_one_state(held: Sequence[Row], ended: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Leave out what the snapshot still has as held and the newer list as ended, or the reverse."""
+    names = {job_id(row) for row in held}
+    done = {job_id(row) for row in ended if row.record and row.record.status in ENDED}
+    return (
+        [row for row in held if job_id(row) not in done],
+        [row for row in ended if job_id(row) not in names or job_id(row) in done],
+    )
 
 
 def running_rows(snapshot: Snapshot | None) -> list[Row]:

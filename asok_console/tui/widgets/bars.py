@@ -68,7 +68,8 @@ class Header(Caption):
             parts.append(("● not connected", "bold $error"))
         elif app.snapshot is not None:
             trip = app.snapshot.server.round_trip_ms
-            parts.append(("● live" if app.age < 2 * app.interval + 1 else "● late", "$success"))
+            late = app.age >= 2 * app.interval + 1
+            parts.append(("◌ late", "bold $warning") if late else ("● live", "$success"))
             if self.size.width >= WIDE:
                 parts.append((f"round trip {milliseconds(trip)}", "$tone-dim"))
         if app.snapshot is not None:

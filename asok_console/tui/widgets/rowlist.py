@@ -95,6 +95,11 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._follower: Callable[[], object] | None = None
 
     @property
+    def titles(self) -> list[str]:
+        """The titles of all its columns, those without room too."""
+        return [column.title for column in self._columns]
+
+    @property
     def visible_rows(self) -> list[T]:
         """The rows on the screen now."""
         first = round(self.scroll_y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from asok_core.backends.redis.operating.burial import bury
@@ -11,6 +12,7 @@ from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_place,
     expect_queue,
+    spelled,
 )
 from asok_core.backends.redis.operating.session import OperatorSession
 from asok_core.backends.redis.operating.trash import purge_whole, restore
@@ -150,14 +152,17 @@ class RedisOperator(OperatorSession):
         judge = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._link() as link:
-            sweep = self._prepared(link, "move", scope, watch)
+            sweep = self._prepared(link, "move", _worded(scope, f"to {to}"), watch)
             return sweep.run(script("move"), lambda s: (source, s.lo, s.hi, target), judge)
 
     def _move_front(self, scope: Scope) -> CommandResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
             raise UsageError(f"name the jobs that go to the front, at most {FRONT_AT_MOST}")
         with self._link() as link:
-            return move_front(self._prepared(link, "move", scope), name_bytes(scope.queue or ""))
+            return move_front(
+                self._prepared(link, "move", _worded(scope, "to the front")),
+                name_bytes(scope.queue or ""),
+            )
 
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
         """Undo a purge, a cancel or an edit: the same bytes back to where they were.
@@ -238,3 +243,8 @@ class RedisOperator(OperatorSession):
             changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
         skipped = {} if changed else {otherwise: 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
+
+
+def _worded(scope: Scope, more: str) -> Scope:
+    """The scope with words for the audit that say where its jobs go, too."""
+    return replace(scope, words=f"{scope.words or spelled(scope)} {more}".strip())

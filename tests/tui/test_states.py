@@ -1,0 +1,133 @@
+"""A job is in one state on every screen, and each screen explains its own keys."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from asok_console.tui.app import ConsoleApp
+from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.widgets.bars import Header
+from asok_core.wire import seal
+from tests.tui import seed
+from tests.tui.conftest import Open
+from tests.tui.seed import KEYRING, KEYS, job, job_id
+
+
+async def test_jobs_beyond_the_threads_are_claimed_and_do_not_run(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=0, first=900)
+    for n in range(10):
+        redis_client.lpush(KEYS.active("web-1.1", "high"), seal(job(n, "high"), KEYRING))
+    now = seed.server_time(redis_client)
+    for n in range(6):
+        seed.record(redis_client, n, "running", now, worker="web-1.1", started_at=now - 30)
+    async with open_console(size=(120, 40)) as hand:
+        await hand.sees("▶ 6 running   4 claimed")
+        assert "10 running" not in hand.screen()
+        await hand.press("4")
+        await hand.sees("1 of 10")
+        await hand.sees("○ claimed")
+        screen = hand.screen()
+        assert (screen.count("▶ running"), screen.count("○ claimed")) == (6, 4)
+        await hand.press("G", "enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.sees("○ claimed")
+        await hand.press("escape", "5")
+        await hand.sees("6/6")
+
+
+@pytest.mark.parametrize("status", ["completed", "running"])
+async def test_a_job_between_two_readings_is_listed_once(
+    redis_client: redis.Redis, open_console: Open, status: str
+) -> None:
+    """The list of ended jobs is read after the snapshot: a job may be in both."""
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=0, first=900)
+    redis_client.lpush(KEYS.active("web-1.1", "high"), seal(job(1, "high"), KEYRING))
+    redis_client.lpush(KEYS.recent, job_id(2), job_id(1))
+    now = seed.server_time(redis_client)
+    seed.record(redis_client, 1, status, now, started_at=now - 9, finished_at=now)
+    seed.record(redis_client, 2, "completed", now, started_at=now - 9, finished_at=now)
+    async with open_console(size=(120, 40)) as hand:
+        await hand.press("4")
+        await hand.sees("1 of 2")
+        assert hand.screen().count(job_id(1)[:8]) == 1
+        assert hand.screen().count(f" {status} ") == (2 if status == "completed" else 1)
+
+
+async def test_late_data_is_not_green(
+    redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_console(size=(120, 40)) as hand:
+        await hand.sees("● live")
+        hand.app.poller.interval = 60.0
+        monkeypatch.setattr(ConsoleApp, "interval", 0.2)
+        hand.app._taken = time.monotonic() - 30
+        header = hand.app.query_one(Header)
+        header.rewrite()
+        await hand.sees("late")
+        text = header._written
+        at = text.plain.index("late")
+        styles = {str(span.style) for span in text.spans if span.start <= at < span.end}
+        assert not any("success" in style for style in styles)
+        assert any("warning" in style for style in styles)
+
+
+async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> None:
+    async with open_dead(3, size=(100, 70)) as hand:
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.press("question_mark")
+        await hand.sees("Keys in the page of a job")
+        for text in (
+            "copy the job as raw JSON",
+            "scroll one line down",
+            "put the dead letter back",
+        ):
+            await hand.sees(text)
+        # Those of the list under it do nothing here.
+        assert "mark or unmark" not in hand.screen()
+        assert "group the dead letters" not in hand.screen()
+
+
+async def test_help_explains_the_glyphs_and_the_columns_of_the_view(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    async with open_console(size=(100, 90)) as hand:
+        await hand.press("question_mark")
+        for text in (
+            "Keys in Overview",
+            "Glyphs",
+            "Columns",
+            "jobs completed per second, over the last minute",
+            "paused, or quiet",
+        ):
+            await hand.sees(text)
+
+
+async def test_activity_names_what_was_acted_on(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    from asok_core.backends.redis.operating.operator import RedisOperator
+    from asok_core.backends.roles import Scope
+    from asok_core.states import Place
+
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=0, first=900)
+    seed.pending(redis_client, "high", 3, first=1, age=5)
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    async with open_console(size=(200, 40)) as hand:
+        operator = hand.app.session.operator
+        assert isinstance(operator, RedisOperator)
+        operator.quiet("web-1")
+        operator.pause("high")
+        operator.move(Scope(Place.PENDING, queue="high", ids=frozenset((job_id(1),))), to="low")
+        done = operator.purge(Scope(Place.DEAD, words="task:mail"))
+        operator.restore(done.operation or "")
+        await hand.press("7")
+        await hand.sees("worker web-1")
+        await hand.sees("queue high")
+        await hand.sees(f"id:{job_id(1)} to low")
+        await hand.sees("purge of dead: task:mail")
