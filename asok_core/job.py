@@ -19,6 +19,8 @@ MAX_RETRIES = 1_000_000
 
 HARD_GRACE = 5.0
 """Seconds that a task has to end after its ``timeout`` has been raised in it."""
+EARLIER_ERROR = "earlier_error"
+"""Key of a job (in ``extra``) for the error in one line that it had before it was requeued."""
 LONGEST_ID = 128
 """Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
 

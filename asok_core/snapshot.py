@@ -47,6 +47,9 @@ class ServerInfo(NamedTuple):
     round_trip_ms: float | None = None
 
 
+KEY_EVIDENCE = 3
+"""Signed jobs of which none verifies from which SECRET_KEY is held to be the wrong one."""
+
 COUNTERS = (
     "enqueued", "completed", "failed", "retried", "dead", "dropped", "outcomes_dropped", "run_ms",
     "wait_ms",
@@ -217,6 +220,26 @@ class WorkerInfo:
         if self.refusal:
             return f"{self.condition}{f' ({able})' if able else ''}: {self.refusal}"
         return ""
+
+
+class KeyCheck(NamedTuple):
+    """How many of some signed jobs in Redis SECRET_KEY or one of its fallbacks verifies."""
+
+    sampled: int = 0
+    verified: int = 0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether SECRET_KEY is hardly the key of these jobs: of several none verifies."""
+        return self.sampled >= KEY_EVIDENCE and not self.verified
+
+    @property
+    def line(self) -> str:
+        """What is likely wrong, in one line."""
+        return (
+            f"SECRET_KEY is likely not the key of the application: none of {self.sampled} jobs that were "
+            "looked at verifies with it or with SECRET_KEY_FALLBACKS"
+        )
 
 
 class Cost(NamedTuple):

@@ -131,6 +131,8 @@ class Payload:
     failed_at: float | None = None
     error: str | None = None
     traceback: str | None = None
+    rejected: bool = False
+    """Whether it is a dead job that never began to run: a worker refused it."""
     text: str | None = None
     """The job's JSON text as it was signed, rightly or not; None when it was not."""
 
@@ -154,6 +156,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
         "failed_at": float(failed_at) if finite(failed_at) else None,
         "error": _optional_text(fields.get("error")),
         "traceback": _optional_text(fields.get("traceback")),
+        "rejected": fields.get("rejected") is True,
     }
     original = _quarantined(fields)
     if original is not None:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on
@@ -19,7 +19,7 @@ from asok_console.present.text import safe, safe_block
 from asok_console.tui import actions, palette, reflexes, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
-from asok_console.tui.alerts import Alert, alerts
+from asok_console.tui.alerts import Alert, Cost, alerts
 from asok_console.tui.incidents import Incidents
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.runner import Finished, Progressed
@@ -42,7 +42,7 @@ from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, Tabs
 from asok_console.tui.widgets.keybar import KeyBar
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.snapshot import KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
 
@@ -56,6 +56,8 @@ VIEWS: tuple[type[View], ...] = (
     ActivityView,
 )
 
+KEY_EVERY = 30.0
+"""Seconds between two checks whether SECRET_KEY fits."""
 COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
 
@@ -82,6 +84,8 @@ class ConsoleApp(App[None]):
         self.snapshot: Snapshot | None = None
         self.failing = ""
         self.incidents = Incidents()
+        self.key_check = KeyCheck()
+        self._key_due = 0.0
         self.frozen = False
         self.view_name = session.view
         self.poller = Poller(
@@ -130,6 +134,8 @@ class ConsoleApp(App[None]):
             return []
         if self._alerts is None or self._alerts[0] is not self.snapshot:
             known = self.incidents.alerts(self.snapshot.taken_at)
+            if self.key_check.wrong:
+                known.append(Alert(Cost.UNREADABLE, self.key_check.line))
             found = alerts(self.snapshot, self.session.dead_cap, known)
             self._alerts = self.snapshot, found
         return self._alerts[1]
@@ -199,9 +205,22 @@ class ConsoleApp(App[None]):
     def _take(self, event: SnapshotTaken) -> None:
         self.failing = ""
         self.incidents.see(event.snapshot)
+        if time.monotonic() >= self._key_due:
+            self._key_due = time.monotonic() + KEY_EVERY
+            self.poller.ask("key", lambda reader: reader.check_key(), self._check_key)
         if not self.frozen:
             self.snapshot = event.snapshot
             self._taken = time.monotonic()
+            self._show()
+        self._rewrite_bars()
+
+    def _check_key(self, answer: object) -> None:
+        checked = cast("KeyCheck", answer)
+        if checked.wrong != self.key_check.wrong:
+            # Shown with the snapshot that is here already.
+            self._alerts = None
+        self.key_check = checked
+        if not self.frozen:
             self._show()
         self._rewrite_bars()
 

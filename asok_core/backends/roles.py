@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from asok_core.activity import Activity
 from asok_core.job import Job, JobRecord
-from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
+from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 
 
@@ -123,6 +123,9 @@ class Reader(Protocol):
 
     def activity(self, count: int) -> tuple[Activity, ...]:
         """What operators did lately, newest first, with what can still be undone."""
+
+    def check_key(self) -> KeyCheck:
+        """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""
 
     def trash(self, operations: Iterable[str] | None = None) -> dict[str, int]:
         """How many jobs the trash of each operation holds, the oldest operation first.

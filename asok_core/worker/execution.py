@@ -26,7 +26,7 @@ from asok_core.errors import (
     TaskNotFound,
 )
 from asok_core.failures import Failure, failure_of
-from asok_core.job import Job
+from asok_core.job import EARLIER_ERROR, Job
 from asok_core.retry import RetryPolicy
 from asok_core.tasks import resolve
 from asok_core.waiting import InSlot, Slots
@@ -339,7 +339,12 @@ class Execution:
         return outcome
 
     def _rejected(self, held: Held, line: str) -> Outcome:
-        job, failure = peek(held.claim.envelope).job, Failure.of_line(line)
+        job = peek(held.claim.envelope).job
+        earlier = job.extra.get(EARLIER_ERROR) if job is not None else None
+        if isinstance(earlier, str):
+            # It was requeued after it had failed: that error is what an operator has to know.
+            line = f"{line} (it had failed before: {earlier[:300]})"
+        failure = Failure.of_line(line)
         if job is not None:
             outcome = self._dead("reject", held, job, failure, 0.0)
         else:

@@ -47,7 +47,8 @@ def test_requeue_puts_letters_back_oldest_first_with_all_their_retries(bench: Be
     assert [job_id(raw) for raw in bench.pending()] == [jobs[0].id, jobs[2].id]
     assert [job_id(raw) for raw in bench.pending("high")] == [jobs[1].id]
     job = unseal(bench.pending()[0], KEYRING)
-    assert (job.retry_count, job.retries, job.function, job.extra) == (0, 3, "mail", {"tenant": 7})
+    assert (job.retry_count, job.retries, job.function) == (0, 3, "mail")
+    assert job.extra == {"tenant": 7, "earlier_error": "ValueError: no"}
     assert job.args == jobs[0].args
     record = bench.record(jobs[0].id)
     assert record["status"] == "pending"

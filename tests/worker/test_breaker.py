@@ -7,14 +7,19 @@ run them. What is the job's own fault still ends as a dead job.
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from asok_core.backends.roles import Scope
+from asok_core.inspector import open_operator
 from asok_core.job import Job
-from asok_core.wire import Keyring, seal
+from asok_core.states import Place
+from asok_core.wire import Keyring, bury, seal
 from tests.programs import wait_until
-from tests.worker.conftest import TASKS, Desk, RunWorker
+from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
 
 WRONG = "a key that nobody else has"
 
@@ -303,3 +308,29 @@ def test_what_is_rejected_drops_no_dead_job_and_is_not_dropped(
     assert {job.id for job in rejected} <= set(kept)
     assert [job.id for job in failed if job.id in kept] == [failed[2].id]
     assert len(kept) == 8
+
+
+def test_a_rejected_job_keeps_the_error_that_it_had_before(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """An operator whose key is another one requeues a dead job, and the worker rejects it."""
+    failed = desk.job("note", "failed")
+    letter = bury(seal(failed, KEYRING), failed_at=5.0, error="TimeoutError: gateway")
+    desk.client.lpush(desk.keys.dead, letter)
+    stranger = Keyring(b"a stranger's")
+    with closing(
+        open_operator(replace(desk.settings, secret_key=stranger.secret.decode()))
+    ) as operator:
+        # Of a few jobs none would verify, and the operator would sign nothing.
+        assert operator.requeue(Scope(Place.DEAD), trust=True).applied == 1
+    good = desk.enqueue("note", "good")
+    run_worker()
+    desk.reaches(good, "completed")
+    desk.reaches(failed, "failed")
+    (dead,) = desk.dead()
+    record = desk.producer.record(failed.id)
+    assert record is not None
+    for error in (dead.error, record.error):
+        assert "BadSignature" in (error or "")
+        assert "TimeoutError: gateway" in (error or "")
+    assert dead.id == failed.id

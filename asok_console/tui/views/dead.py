@@ -106,6 +106,7 @@ class DeadView(JobListView):
             (self.marked(), "mark"),
             *self.searched(),
             (back, "dim"),
+            ("✗ SECRET_KEY does not fit" if self.console.key_check.wrong else "", "bad"),
         )
 
     def _describe_causes(self) -> Sequence[tuple[str, str]]:

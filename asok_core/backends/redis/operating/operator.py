@@ -78,6 +78,8 @@ class RedisOperator(OperatorSession):
         rate: float | None = None,
     ) -> CommandResult:
         keyring = self._keyring_for(action)
+        if trust:
+            self._expect_fitting_key(keyring)
         keep = "keep" if changes else ""
         with self._link() as link:
             seconds, micros = link.call("TIME")

@@ -15,6 +15,10 @@ from asok_core.backends.redis.operating.scopes import among_newest, freeze, spel
 from asok_core.backends.redis.operating.sweep import Sweep
 from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.parsing import text
+from asok_core.backends.redis.reading.key_check import check_key
+from asok_core.backends.redis.reading.queries import ScriptQueries, maybe
+from asok_core.backends.redis.reading.trips import TripMaker
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
 from asok_core.setting import RecordForm
@@ -100,6 +104,18 @@ class OperatorSession:
                 f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
             )
         return self._keyring
+
+    def _expect_fitting_key(self, keyring: Keyring) -> None:
+        """Raise SettingsError where none of the jobs in Redis verifies."""
+        with TripMaker(self.pool).begin(ScriptQueries(self.keys)) as trips:
+            names = trips.ask([maybe("SMEMBERS", self.keys.queues)])[0] or ()
+            queues = sorted({"default", *map(text, names)})
+            found = check_key(trips, self.keys, keyring, queues)
+        if found.wrong:
+            raise SettingsError(
+                f"{found.line}. Nothing was signed; set SECRET_KEY to the one of the workers, or add a "
+                "former key to SECRET_KEY_FALLBACKS"
+            )
 
     @contextmanager
     def _link(self) -> Iterator[Link]:

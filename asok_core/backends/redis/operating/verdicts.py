@@ -8,8 +8,12 @@ from typing import Any
 
 from asok_core.backends.redis.connection import Arg
 from asok_core.errors import MalformedEnvelope
+from asok_core.job import EARLIER_ERROR
 from asok_core.snapshot import Row
-from asok_core.wire import Keyring, Trust, changed_text, seal_text
+from asok_core.wire import Keyring, Payload, Trust, changed_text, seal_text
+
+LONGEST_ERROR = 300
+"""Characters of an earlier error that travel with a job."""
 
 Verdict = tuple[Arg, ...] | str
 Judge = Callable[[Row, int], Verdict]
@@ -28,7 +32,9 @@ def requeue_verdict(
         if job is None or not _trusted(row, trust=trust):
             return row.payload.trust.value
         try:
-            envelope = seal_text(changed_text(row.payload, **renewed), keyring)
+            earlier = earlier_error(row.payload)
+            text = changed_text(row.payload, earlier_error=earlier, **renewed)
+            envelope = seal_text(text, keyring)
         except MalformedEnvelope:
             return Trust.MALFORMED.value
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
@@ -36,6 +42,19 @@ def requeue_verdict(
         return sha(row.payload.raw), envelope, *names, job.retries, unique
 
     return judge
+
+
+def earlier_error(payload: Payload) -> str | None:
+    """The error of a dead job in one line, which travels with it, should a worker reject it.
+
+    Of a job that was rejected it is the error that it had before.
+    """
+    if payload.rejected and payload.job is not None:
+        known = payload.job.extra.get(EARLIER_ERROR)
+        if isinstance(known, str):
+            return known
+    lines = (payload.error or "").strip().splitlines()
+    return lines[-1][:LONGEST_ERROR] if lines else None
 
 
 def purge_verdict(row: Row, older: int) -> Verdict:

@@ -15,7 +15,7 @@ from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
-from asok_core.snapshot import Bucket, JobDetail, Page, Row, Snapshot
+from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Keyring, Payload, Trust
 
@@ -196,6 +196,15 @@ class RedisReader:
         from asok_core.backends.redis.reading.trash import read_trash
 
         return self._asked(lambda trips: read_trash(trips.link, self.keys, operations))
+
+    def check_key(self) -> KeyCheck:
+        """Verify a small sample of the signatures; nothing is sampled without SECRET_KEY."""
+        from asok_core.backends.redis.reading.key_check import check_key
+
+        keyring = self._keyring
+        if keyring is None:
+            return KeyCheck()
+        return self._asked(lambda trips: check_key(trips, self.keys, keyring, self._names))
 
     def close(self) -> None:
         """Close the connections."""

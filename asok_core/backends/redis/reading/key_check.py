@@ -1,0 +1,34 @@
+"""Whether SECRET_KEY is the key of the jobs in Redis: a small sample of their signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.trips import Trips
+from asok_core.snapshot import KeyCheck
+from asok_core.wire import Keyring, Trust, peek
+
+EACH_END = 5
+"""Dead jobs at each end of their list, and delayed jobs, that are looked at."""
+QUEUES, PER_QUEUE = 10, 3
+"""Queues, and pending jobs of each (the newest), that are looked at."""
+
+
+def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str]) -> KeyCheck:
+    """Verify a sample from every location, in one round trip. Large jobs are left out."""
+    window = trips.queries.window
+    windows = trips.ask(
+        [
+            window(keys.dead, "left", 0, EACH_END),
+            window(keys.dead, "right", 0, EACH_END),
+            window(keys.delayed, "score", 0, EACH_END),
+            *(window(keys.queue(name), "left", 0, PER_QUEUE) for name in queues[:QUEUES]),
+        ]
+    )
+    raws = {item.head for each in windows for item in each.items if item.whole}
+    found = [peek(raw, keyring).trust for raw in raws]
+    return KeyCheck(
+        sampled=sum(trust in (Trust.SIGNED, Trust.BAD) for trust in found),
+        verified=sum(trust is Trust.SIGNED for trust in found),
+    )
