@@ -8,6 +8,7 @@ everything passes :func:`safe` before it is shown, printed or copied.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
@@ -39,6 +40,27 @@ def _visible_forms() -> dict[int, str]:
     return forms
 
 
+_DISPUTED = (
+    *range(0x2630, 0x2638),
+    *range(0x268A, 0x2690),
+    *range(0x302E, 0x3030),
+    *range(0x3248, 0x3250),
+    *range(0x16FF0, 0x16FF2),
+    *range(0x1D300, 0x1D357),
+    *range(0x1D360, 0x1D377),
+    *range(0x1F1E6, 0x1F200),
+    *range(0x1F3FB, 0x1F400),
+)
+"""Characters that terminals draw narrower or wider than Rich counts: symbols that newer editions of
+Unicode made wider, letters that form flags, and modifiers of emoji."""
+_LAST_MARK = 0x1D172
+
+
+def _spacing_marks() -> Iterator[int]:
+    """Vowel signs of Indic scripts and their like: some terminals give them a cell of their own."""
+    return (n for n in range(0x0900, _LAST_MARK + 1) if unicodedata.category(chr(n)) == "Mc")
+
+
 def _escaped(point: int) -> str:
     if point <= 0xFF:
         return f"\\x{point:02x}"
@@ -48,7 +70,8 @@ def _escaped(point: int) -> str:
 # Made when the first text needs them: most texts are printable ASCII, and start-up is short.
 @cache
 def _line_forms() -> dict[int, str]:
-    return _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
+    forms = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
+    return forms | {point: _escaped(point) for point in (*_DISPUTED, *_spacing_marks())}
 
 
 @cache
@@ -60,8 +83,9 @@ def safe(text: str, limit: int | None = None) -> str:
     """One line of ``text`` with every control, bidirectional or invisible character made visible.
 
     C0 controls become their pictures (``ESC`` is ``␛``), a line break ``↵``, the rest an escape as
-    Python writes it. ``limit`` cuts to so many characters *before* that, so that a
-    text of megabytes costs nothing; a cut text ends in an ellipsis.
+    Python writes it. So does what terminals draw wider or narrower than Rich counts, or the columns
+    beside it would be out of line; :func:`safe_block` keeps that. ``limit`` cuts to so many characters
+    *before* all this, so that a text of megabytes costs nothing; a cut text ends in an ellipsis.
     """
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "\u2026"

@@ -20,6 +20,9 @@ HOSTILE = {
     "bom": "\ufeffx",
     "surrogate": "\udcff",
     "variation": "x\ufe0f",
+    "skin tone": "\U0001f44d\U0001f3fd",
+    "flag": "\U0001f1e9\U0001f1ea",
+    "vowel sign": "\u0915\u093f",
     "backspace": "abc\b\b\bxyz",
 }
 
