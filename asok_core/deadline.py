@@ -16,8 +16,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from asok_core.errors import JobTimeout
 
 
+class LimitNotWatched(RuntimeError):
+    """The system has no thread for the watch of time limits: a job that has one must not run."""
+
+
 def soft_deadline(seconds: float | None) -> AbstractContextManager[None]:
-    """Raise JobTimeout in the body once it has run for ``seconds``; None sets no limit."""
+    """Raise JobTimeout in the body once it has run for ``seconds``; None sets no limit.
+
+    Raises LimitNotWatched before the body where that is impossible.
+    """
     return _NO_LIMIT if seconds is None else _deadline(seconds)
 
 
@@ -100,7 +107,10 @@ class _Timer:
             if self._thread is None or not self._thread.is_alive():
                 # The first time; again where an exception was raised in it: without it no limit holds.
                 thread = threading.Thread(target=self._run, name="asok-deadlines", daemon=True)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise LimitNotWatched(f"its time limit cannot be watched: {error}") from error
                 self._thread = thread
             self._guards.add(guard)
             if guard.at < self._next:

@@ -14,17 +14,19 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from typing import Any
 
+from asok_core import output
 from asok_core.bounded import call_within
 
 MOST_WAITING = 10_000
 """Lines that wait for a handler that hangs; those that come after that are dropped."""
 EXIT_PATIENCE = 3.0
-"""Seconds that a process which ends waits for its log handlers."""
+"""Seconds that a process which ends waits for its log handlers, and for whoever reads its log."""
 
 Extra = Mapping[str, object]
 
@@ -46,7 +48,12 @@ class SafeLogger:
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
         """Whether a line of this level would be written."""
-        return self._logger.isEnabledFor(level)
+        logger = self._logger
+        if logger.isEnabledFor(level):
+            return True
+        # Logging that was switched off as a whole does not switch off ours.
+        off = logger.disabled or logger.manager.disable >= level
+        return off and _own is not None and level >= logger.getEffectiveLevel()
 
     def debug(self, msg: str, *args: object, exc_info: BaseException | None = None) -> None:
         """Log with level DEBUG."""
@@ -111,7 +118,7 @@ class SafeLogger:
         extra: Extra | None = None,
     ) -> None:
         try:
-            if not self._logger.isEnabledFor(level):
+            if not self.isEnabledFor(level):
                 return
             code = (frame := sys._getframe(2)).f_code  # noqa: SLF001 - as logging itself does
             where = (code.co_filename, frame.f_lineno, code.co_name)
@@ -150,9 +157,38 @@ class _Line:
     at: float = field(default_factory=time.time)
 
     def write(self) -> None:
+        if _own is None:
+            self.logger.handle(self._record(self.logger.makeRecord))
+        else:
+            self._write_always(_own)
+
+    def _write_always(self, own: logging.Handler) -> None:
+        """Write to all handlers; to ``own`` where none of them takes it, or what they do fails."""
+        by_own = taken = False
+        try:
+            record = self._record(self.logger.makeRecord)
+            found: object = self.logger.filter(
+                record
+            )  # from Python 3.12 on it may be another record
+            if not found:
+                return
+            record = found if isinstance(found, logging.LogRecord) else record
+            for handler in _handlers(self.logger):
+                if record.levelno >= handler.level:
+                    handler.handle(record)
+                    taken, by_own = True, by_own or handler is own
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
+            _note_loss(error)
+            taken = by_own
+        if not taken:
+            own.handle(self._record(_plain_record))
+
+    def _record(self, make: Callable[..., logging.LogRecord]) -> logging.LogRecord:
         file, number, function = self.where
         error = self.exc_info
-        record = self.logger.makeRecord(
+        record = make(
             self.logger.name,
             self.level,
             file,
@@ -165,7 +201,44 @@ class _Line:
         )
         record.exc_text = self.exc_text
         record.created, record.msecs = self.at, self.at % 1 * 1000 // 1
-        self.logger.handle(record)
+        return record
+
+
+# In a process of ours, where the configuration of logging is not the application's
+
+_own: logging.Handler | None = None
+
+
+def write_always_to(handler: logging.Handler, level: str) -> None:
+    """Write lines of :func:`safe_logger` to ``handler`` where no other takes them, from here on.
+
+    They are written from ``level`` on, whatever becomes of the level of the root logger.
+
+    A task may call ``logging.config.dictConfig``, which disables loggers by default, or
+    ``logging.disable``, or remove every handler: what our loggers have to say of later jobs is
+    written all the same. Levels and filters of our loggers are respected.
+    """
+    global _own  # noqa: PLW0603 - one for the process
+    _own = handler
+    logging.getLogger("asok").setLevel(level)
+
+
+def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
+    """Every handler that a record of ``logger`` is passed to, and that does anything."""
+    each: logging.Logger | None = logger
+    while each is not None:
+        yield from (
+            found for found in list(each.handlers) if type(found) is not logging.NullHandler
+        )
+        each = each.parent if each.propagate else None
+
+
+def _plain_record(*arguments: Any) -> logging.LogRecord:
+    """What ``Logger.makeRecord`` makes, without the factory, which is the application's code."""
+    *standard, extra = arguments
+    record = logging.LogRecord(*standard)
+    record.__dict__.update(extra or {})
+    return record
 
 
 # Lines of threads that must not wait
@@ -187,9 +260,11 @@ class _Writer:
     def __init__(self) -> None:
         self._waiting: SimpleQueue[_Line | threading.Event] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._dropped = 0
 
     def put(self, line: _Line) -> None:
         if self._waiting.qsize() >= MOST_WAITING:
+            self._dropped += 1
             return
         self._waiting.put(line)
         if self._thread is None or not self._thread.is_alive():
@@ -213,6 +288,10 @@ class _Writer:
                 line.write()
             except BaseException as error:  # noqa: BLE001 - see the head of this file
                 _note_loss(error)
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                words = "Dropped %d log lines while a log handler did not return"
+                safe_logger("asok.worker").warning(words, dropped)
 
 
 _writer = _Writer()
@@ -236,6 +315,7 @@ def end_logging() -> None:
     """Write what waits and close the handlers, as a process does that ends; waits some seconds only."""
     if flush():
         call_within(EXIT_PATIENCE, logging.shutdown, None)
+    output.flush(EXIT_PATIENCE)
 
 
 _said: set[type[BaseException]] = set()
@@ -248,8 +328,13 @@ def _note_loss(error: BaseException) -> None:
             return
         _said.add(type(error))
         name = type(error).__name__.encode("ascii", "replace")
+        what = (
+            b"a log line was dropped"
+            if _own is None
+            else b"a log line is written by the worker alone"
+        )
         poll = select.poll()
         poll.register(2, select.POLLOUT)
         # Where nobody reads standard error, nothing waits for that.
         if any(events & select.POLLOUT for _, events in poll.poll(0)):
-            os.write(2, b"asok: a log line was dropped: a logging handler raised %s\n" % name)
+            os.write(2, b"asok: %s: a logging handler raised %s\n" % (what, name))

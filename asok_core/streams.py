@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+    from asok_core.output import Output
+
 
 class OutputError(OSError):
     """Standard output cannot be written: the disk is full, or it is open for reading only."""
@@ -24,14 +26,15 @@ def prepare(*, drop_output: bool = False) -> None:
     - A character that the encoding of the output lacks is written as an escape, as in ``\u2026``.
     - What cannot be written to standard error is dropped: no reader of a log that has ended, and no
       full disk, may end a program or change its exit code. With ``drop_output`` the same holds
-      for standard output; otherwise a failed write raises BrokenPipeError or OutputError.
+      for standard output, and nothing waits for either (see ``output``); otherwise a failed write to
+      standard output raises BrokenPipeError or OutputError.
     """
     for number in range(3):
         _open_missing(number)
     encoding = sys.stdin.encoding if sys.stdin else "utf-8"
     sys.stdin = open(0, closefd=False, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
-    sys.stdout = _writer(sys.stdout, 1, drop=drop_output)
-    sys.stderr = _writer(sys.stderr, 2, drop=True)
+    sys.stdout = _writer(sys.stdout, 1, drop=drop_output, waits=not drop_output)
+    sys.stderr = _writer(sys.stderr, 2, drop=True, waits=not drop_output)
 
 
 def _open_missing(number: int) -> None:
@@ -42,9 +45,9 @@ def _open_missing(number: int) -> None:
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
-def _writer(stream: TextIO | None, number: int, *, drop: bool) -> TextIO:
+def _writer(stream: TextIO | None, number: int, *, drop: bool, waits: bool) -> TextIO:
     """A writer to a descriptor in place of ``stream``, which flushes when that would."""
-    descriptor = _Descriptor(number, drop=drop)
+    descriptor = _Descriptor(number, drop=drop, output=None if waits else _output(number))
     # The output of a command is buffered always: whether it can be written is known at its end.
     unbuffered = drop and isinstance(stream, io.TextIOWrapper) and stream.write_through
     return io.TextIOWrapper(
@@ -56,11 +59,22 @@ def _writer(stream: TextIO | None, number: int, *, drop: bool) -> TextIO:
     )
 
 
-class _Descriptor(io.RawIOBase):
-    """A file descriptor that is written whole, or whose failure is either dropped or an OutputError."""
+def _output(number: int) -> Output:
+    # Only a worker has use for it.
+    from asok_core.output import standard
 
-    def __init__(self, number: int, *, drop: bool) -> None:
+    return standard(number)
+
+
+class _Descriptor(io.RawIOBase):
+    """A file descriptor that is written whole, or whose failure is either dropped or an OutputError.
+
+    With an ``output`` that does the writing.
+    """
+
+    def __init__(self, number: int, *, drop: bool, output: Output | None) -> None:
         self._number = number
+        self._output = output
         self._drop = drop
         self.name = f"<{'stdout' if number == 1 else 'stderr'}>"
         self.mode = "wb"
@@ -76,6 +90,9 @@ class _Descriptor(io.RawIOBase):
 
     def write(self, data: ReadableBuffer, /) -> int:
         view = memoryview(data).cast("B")
+        if self._output is not None:
+            self._output.write(bytes(view))
+            return len(view)
         rest = view
         while rest:
             try:

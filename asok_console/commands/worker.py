@@ -56,11 +56,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)
     if stop_timeout is not None:
         settings = replace(settings, worker_shutdown_timeout=stop_timeout)
-    from asok_core.logs import flush
+    from asok_core import output, streams
+    from asok_core.logs import EXIT_PATIENCE, flush
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging
     from asok_core.worker.supervisor import Supervisor, worker_id
 
+    streams.prepare(drop_output=True)
     set_up_logging(args.log_level, args.log_format)
     several, many = whole_number(1, 1000), whole_number(1, 10**9)
     code = Supervisor(
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             log_arguments=args.log_arguments,
         )
     ).run()
-    if not flush():
+    if not (flush() and output.flush(EXIT_PATIENCE)):
         # Nobody reads standard error, and the interpreter's own end would wait for that.
         os._exit(code)
     return code

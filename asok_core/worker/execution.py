@@ -16,6 +16,7 @@ from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.codec import decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
+from asok_core.deadline import LimitNotWatched
 from asok_core.errors import (
     AsokError,
     BadSignature,
@@ -246,7 +247,8 @@ class Execution:
         if found is not None:
             certain = is_exhausted_still(found)
             reason = failure_of(found, self.settings.max_traceback).line
-            if not self.breaker.fails(Check.RESOURCES, reason, certain=certain):
+            blamed = self.breaker.fails(Check.RESOURCES, reason, certain=certain)
+            if not blamed or type(error) is LimitNotWatched:
                 self._postpone(held, error, failure, ran, hand_over)
                 return
         outcome = self._outcome_of(failure, held, job, ran)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import suppress
 
+from asok_core import output
 from asok_core.failures import Failure
 from asok_core.job import Job
-from asok_core.logs import safe_logger
+from asok_core.logs import safe_logger, write_always_to
 
 logger = safe_logger("asok.worker")
 
@@ -117,8 +119,29 @@ def _text(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to standard error. Where that is closed, a task that logs is not disturbed by it."""
+class _Handler(logging.Handler):
+    """Writes to standard error, whatever tasks do to ``sys.stderr``, and waits for nothing."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._output = output.standard(2)
+        self._encoding = encoding
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record. No lock is needed: a time limit that strikes a task never leaves one taken."""
+        found: object = self.filter(record)  # from Python 3.12 on it may be another record
+        if found:
+            self.emit(found if isinstance(found, logging.LogRecord) else record)
+        return bool(found)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            text = f"{self.format(record)}\n"
+        except Exception:  # noqa: BLE001 - arguments are objects of the application
+            self.handleError(record)
+        else:
+            self._output.write(text.encode(self._encoding, "backslashreplace"))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
         """Drop a line that cannot be written."""
@@ -195,7 +218,24 @@ def warn_of_dropped(letters: int) -> None:
 
 
 def set_up_logging(level: str = "info", form: str = "text") -> None:
-    """Send the worker's log lines to standard error, in the form asked for."""
-    handler = _Handler(sys.stderr)
+    """Send the log of this process to standard error, in the form asked for.
+
+    Lines of our own are written whatever tasks do to the configuration of logging; see ``logs``.
+    """
+    handler = _Handler(sys.stderr.encoding)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    write_always_to(handler, level.upper())
+    for number in (1, 2):
+        output.standard(number).on_resumed = _warn_of_unread
+
+
+def _warn_of_unread(number: int, lines: int, seconds: float) -> None:
+    name = "output" if number == 1 else "error"
+    logger.warning(
+        "Dropped %d lines: nobody read standard %s for %.0f s (process %d)",
+        lines,
+        name,
+        seconds,
+        os.getpid(),
+    )

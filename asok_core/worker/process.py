@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO
 
-from asok_core import forks, streams, waiting
+from asok_core import forks, output, streams, waiting
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -219,6 +219,7 @@ def main() -> int:
     board.note_planned_end()
     end_logging()
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
+    output.flush(EXIT_PATIENCE)
     if os.getppid() != supervisor:
         # It is gone, and with it whoever would end what the tasks have started.
         os.killpg(0, signal.SIGKILL)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from asok_core import attempt
+from asok_core import attempt, deadline
 from asok_core.deadline import raise_in
 from asok_core.errors import JobTimeout
 
@@ -98,3 +98,28 @@ def test_time_limits_hold_after_their_thread_has_died() -> None:
         attempt.run(spin, (0.0,), {}, timeout=0.01)
         thread.join(0.01)
     limited()
+
+
+def test_where_a_limit_cannot_be_watched_the_task_does_not_run_and_later_limits_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As in a process that has not needed it before.
+    monkeypatch.setattr(deadline, "_timer", deadline._Timer())
+    ran: list[str] = []
+
+    def refused() -> None:
+        before = threading.stack_size(1 << 50)
+        try:
+            attempt.run(lambda: ran.append("the task"), (), {}, timeout=60)
+        except RuntimeError as error:
+            ran.append(str(error))
+        finally:
+            threading.stack_size(before)
+
+    # Not in this thread: Python 3.11 raises nothing more in one that has failed to start another.
+    thread = threading.Thread(target=refused)
+    thread.start()
+    thread.join()
+    assert ran == ["its time limit cannot be watched: can't start new thread"]
+    with pytest.raises(JobTimeout):
+        attempt.run(spin, (20.0,), {}, timeout=0.05)

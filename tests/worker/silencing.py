@@ -1,0 +1,56 @@
+"""Tasks that change the configuration of logging, or take what time limits need."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+import threading
+
+from asok_core.deadline import raise_in
+from tests.worker.jobs import tell
+
+HUGE = 1 << 50
+"""Bytes of stack that no thread can get."""
+
+
+def silence(how: str) -> None:
+    """Silence all logging of the process, as an application may by mistake."""
+    root = logging.getLogger()
+    if how == "dictConfig":
+        logging.config.dictConfig({"version": 1, "root": {"handlers": []}})
+    elif how == "disable":
+        logging.disable(logging.CRITICAL)
+    elif how == "handlers":
+        root.handlers.clear()
+    elif how == "null":
+        root.handlers[:] = [logging.NullHandler()]
+    elif how == "level":
+        root.setLevel(logging.CRITICAL + 1)
+    elif how == "stderr":
+        sys.stderr.close()
+    elif how == "factory":
+        logging.setLogRecordFactory(_no_record)
+
+
+def _no_record(*_args: object, **_named: object) -> logging.LogRecord:
+    raise ValueError("no record for you")
+
+
+def refuse_threads() -> None:
+    """Let no thread of this process start from now on, and end the one that watches time limits."""
+    threading.stack_size(HUGE)
+    for thread in threading.enumerate():
+        if thread.name == "asok-deadlines" and thread.ident is not None:
+            raise_in(thread.ident, SystemExit)
+    tell("refused")
+
+
+def talk() -> None:
+    """Write more to standard output and error than anybody keeps who does not read it."""
+    log = logging.getLogger("shop")
+    for number in range(300):
+        log.warning("line-%d %s", number, "x" * 10_000)
+    for _ in range(300):
+        sys.stdout.write("y" * 10_000 + "\n")
+        sys.stderr.write("z" * 10_000 + "\n")
