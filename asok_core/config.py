@@ -13,6 +13,7 @@ from pathlib import Path
 
 from asok_core import setting as kinds
 from asok_core.durations import parse_duration
+from asok_core.env_file import read_env_file
 from asok_core.errors import SettingsError
 from asok_core.redis_url import masked_url, parse_redis_url
 from asok_core.setting import (
@@ -81,6 +82,13 @@ class Settings:
         whole_number(1, 1024),
         default="10",
         description="Threads of the local backend",
+    )
+    strict: bool = setting(
+        "ASOK_STRICT",
+        kinds.FLAG,
+        default="1",
+        description="Whether arguments and results of jobs in this process (local, eager) follow the "
+        "rules of jobs on Redis; with 0 they are the objects themselves",
     )
     worker_queues: tuple[str, ...] = setting(
         "ASOK_WORKER_QUEUES",
@@ -201,12 +209,12 @@ class Settings:
         current directory or its parents. With ``env`` no file is looked for.
 
         Raises:
-            SettingsError: A value makes no sense, or ``dotenv`` cannot be read.
+            SettingsError: A value is invalid, or ``dotenv`` cannot be read.
         """
         if env is None:
             env = os.environ
             dotenv = dotenv or _nearest_dotenv()
-        environment = {**(_read_dotenv(dotenv) if dotenv else {}), **env}
+        environment = {**(read_env_file(dotenv) if dotenv else {}), **env}
         return cls(**{name: each.read(environment) for name, each in cls.declared().items()})
 
     @property
@@ -237,16 +245,3 @@ def _nearest_dotenv() -> Path | None:
     candidates = (folder / ".env" for folder in (here, *here.parents))
     # Path.is_file raises for a folder that may not be searched; there is no file to be read there.
     return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
-
-
-def _read_dotenv(path: Path) -> dict[str, str]:
-    # Imported only where a file exists: most processes on a server have none.
-    from dotenv import dotenv_values
-
-    try:
-        # Nothing in a value is replaced: a key may hold ${...}, and systemd replaces nothing either.
-        values = dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"{path} cannot be read: {reason}") from None
-    return {name: value for name, value in values.items() if value is not None}

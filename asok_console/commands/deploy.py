@@ -17,7 +17,7 @@ from asok_console.commands.framework import about_deploy
 from asok_console.commands.new_file import write_new
 from asok_console.commands.unit import WorkerUnit
 from asok_core.config import Settings
-from asok_core.errors import UsageError
+from asok_core.errors import SettingsError, UsageError
 
 FOLDER = Path("deployment")
 ENVIRONMENTS = (".venv", "venv", "env")
@@ -166,7 +166,12 @@ def _notes(unit: WorkerUnit) -> Iterator[str]:
     except (OSError, UnicodeDecodeError) as error:
         yield f"{unit.env_file} cannot be read: {error}"
         return
-    if names := read_otherwise(text):
+    try:
+        names = read_otherwise(text, unit.env_file)
+    except SettingsError as error:
+        yield f"{error}."
+        return
+    if names:
         yield (
             f"{unit.env_file}: systemd reads {', '.join(names)} otherwise than asok; put the value in "
             "single quotes, with no `export` before and no comment behind it, and no \\ or ' in it."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from io import StringIO
+from pathlib import Path
+
+from asok_core.env_file import parse_env
 
 _BINDING = re.compile(
     r"""
@@ -22,11 +25,12 @@ _QUOTED = re.compile(r"""'([^']*)'?|"((?:\\.|[^"\\])*)"?""", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-def read_otherwise(text: str) -> list[str]:
-    """Names of the variables that systemd reads otherwise than ``Settings``, in their order."""
-    from dotenv import dotenv_values
+def read_otherwise(text: str, path: Path) -> list[str]:
+    """Names of the variables that systemd reads otherwise than ``Settings``, in their order.
 
-    ours = dotenv_values(stream=StringIO(text), interpolate=False)
+    Raises SettingsError for a text that ``Settings`` would not read.
+    """
+    ours = parse_env(StringIO(text), path)
     theirs = systemd_values(text)
     return [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
 

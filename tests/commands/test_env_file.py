@@ -44,7 +44,7 @@ def test_a_key_is_read_as_it_is_written_and_as_systemd_reads_it(
     file.write_text(f"zz=no\nSECRET_KEY={text}\nLAST=1\n")
     assert Settings.load({}, dotenv=file).secret_key == value
     assert systemd_values(file.read_text()) == {"zz": "no", "SECRET_KEY": value, "LAST": "1"}
-    assert read_otherwise(file.read_text()) == []
+    assert read_otherwise(file.read_text(), file) == []
 
 
 def test_the_framework_reads_a_value_in_single_quotes_as_we_do(tmp_path: Path) -> None:
@@ -126,8 +126,11 @@ def test_what_init_writes_is_read_alike_also_without_its_comment_marks(
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
     text = (tmp_path / ".env").read_text()
-    assert read_otherwise(text) == []
-    assert read_otherwise(text.replace("\n#ASOK", "\nASOK").replace("\n#BG", "\nBG")) == []
+    assert read_otherwise(text, Path(".env")) == []
+    assert (
+        read_otherwise(text.replace("\n#ASOK", "\nASOK").replace("\n#BG", "\nBG"), Path(".env"))
+        == []
+    )
     assert (
         Settings.load({}, dotenv=tmp_path / ".env").secret_key
         == (systemd_values(text)["SECRET_KEY"])

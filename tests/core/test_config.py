@@ -51,6 +51,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_MAX_TRACEBACK", "16 kb", "max_traceback", 16_384),
         ("ASOK_CONSOLE_PROTECTED", "Yes", "console_protected", True),
         ("ASOK_WORKER_EXIT_WHEN_UNABLE", "on", "worker_exit_when_unable", True),
+        ("ASOK_STRICT", "no", "strict", False),
     ],
 )
 def test_each_variable_sets_its_attribute(
@@ -243,6 +244,34 @@ class TestDotenv:
         dotenv.write_bytes(b"BG_WORKERS=\xff\n")
         with pytest.raises(SettingsError, match=r"\.env cannot be read: it is not UTF-8 text$"):
             Settings.load({}, dotenv=dotenv)
+
+    @pytest.mark.parametrize(
+        ("text", "line", "name"),
+        [
+            ("A=1\nSECRET_KEY='abc\nB=2\n", 2, "SECRET_KEY"),
+            ('A=1\n\nexport SECRET_KEY="abc', 3, "export SECRET_KEY"),
+            ("SECRET_KEY='abc'def\n", 1, "SECRET_KEY"),
+        ],
+    )
+    def test_a_quote_that_does_not_end_is_named_with_its_file_and_line(
+        self, tmp_path: Path, text: str, line: int, name: str
+    ) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_text(text)
+        with pytest.raises(SettingsError) as caught:
+            Settings.load({}, dotenv=dotenv)
+        assert str(caught.value).startswith(
+            f"{dotenv}, line {line}: the value of '{name}' cannot be read; a quote that begins"
+        )
+        assert "abc" not in str(caught.value)
+
+    def test_a_line_that_sets_nothing_is_passed_over(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_text("[section]\nsome words\nBG_WORKERS=3\n")
+        assert Settings.load({}, dotenv=dotenv).bg_workers == 3
+        assert caplog.records == []
 
     def test_a_wrong_value_in_the_file_is_named_as_ever(self, tmp_path: Path) -> None:
         dotenv = tmp_path / ".env"
