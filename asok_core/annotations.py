@@ -51,10 +51,12 @@ class Annotations:
     """Parameters and result of a function, as its author annotated them."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        self.known = True
+        """Whether the function says what its parameters are."""
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):
-            signature = inspect.Signature()  # a function in C that says nothing about itself
+            signature, self.known = inspect.Signature(), False  # a function in C
         # Not the function itself: the cache below would keep it alive.
         owner = inspect.unwrap(function)
         self._scope: dict[str, Any] = getattr(owner, "__globals__", {})

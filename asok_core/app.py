@@ -91,6 +91,9 @@ class Background:
 
         def decorate(function: Callable[..., Any]) -> Callable[..., JobFuture[Any]]:
             check_runs(function)
+            make_call(
+                function, **kwargs
+            )  # An invalid option is refused here, not at the first call.
 
             @functools.wraps(function)
             def enqueue(*its_args: Any, **its_kwargs: Any) -> JobFuture[Any]:

@@ -108,7 +108,7 @@ def _number(name: str, value: object) -> float:
 
 def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
     if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f"{name} is a {type(value).__name__}, not {what}")
+        raise TypeError(f"{name} is {described(value)}, not {what}")
 
 
 NO_OPTIONS = Options()
@@ -158,13 +158,56 @@ class Call:
 def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
     """The call that arguments of ``background`` say. Raises what :class:`Options` raises.
 
-    Options that are not given are those that the task was declared with, if it was.
+    Options that are not given are those that the task was declared with, if it was. Raises TypeError
+    for a word that looks like an option and is neither one nor a parameter of the function.
     """
     own: Options = getattr(fn, OPTIONS_ATTRIBUTE, NO_OPTIONS)
     if not kwargs:
         return Call(fn, args, kwargs, own)
     given = {name[1:]: kwargs.pop(name) for name in _OPTION_NAMES.intersection(kwargs)}
+    for name in kwargs:
+        if name.startswith("_") and not _takes(fn, name):
+            raise TypeError(_unknown(name))
     return Call(fn, args, kwargs, replace(own, **given) if given else own)
+
+
+def task_call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options
+) -> Call:
+    """The call of a task with the options that it was declared with.
+
+    Raises TypeError for an option among the arguments: the task itself would get it.
+    """
+    for name in kwargs:
+        if name.startswith("_"):
+            if name in _OPTION_NAMES and not _takes(function, name, exactly=True):
+                raise TypeError(
+                    f"{name} is an option of background(); of a task it is changed before the call, as in "
+                    f"send.options({name[1:]}=...).delay(1)"
+                )
+            if not _takes(function, name):
+                raise TypeError(_unknown(name))
+    return Call(function, args, kwargs, options)
+
+
+def _takes(function: Callable[..., Any], name: str, *, exactly: bool = False) -> bool:
+    """Whether a function has a parameter for a keyword argument; ``exactly``: one of that name."""
+    from asok_core.annotations import annotations_of
+
+    notes = annotations_of(getattr(function, "__asok_function__", function))
+    found = notes.parameter(name)
+    if found is None:
+        return not notes.known
+    return not exactly or found.name == name
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _OPTION_NAMES, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    options = ", ".join(sorted(_OPTION_NAMES))
+    return f"{name} is neither an option ({options}) nor a parameter of the task{hint}"
 
 
 def checked_calls(calls: Iterable[Call]) -> tuple[Call, ...]:

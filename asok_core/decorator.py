@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options
+from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options, task_call
 from asok_core.client import enqueue
 from asok_core.futures import JobFuture
 from asok_core.plain import described
@@ -38,15 +38,20 @@ class Task(Generic[P, C, R]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
         """Enqueue a call. Raises what ``background`` raises."""
-        return enqueue(Call(self.__asok_function__, args, kwargs, self.__asok_options__))
+        return enqueue(self.call(*args, **kwargs))
 
     def delay_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
         """Enqueue a call that starts ``delay`` (seconds or a timedelta) from now."""
         return self.options(delay=delay).delay(*args, **kwargs)
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
-        """A call for ``background_many``, with this task's options."""
-        return Call(self.__asok_function__, args, kwargs, self.__asok_options__)
+        """A call for ``background_many``, with this task's options.
+
+        Raises TypeError for an option such as ``_queue``: see :meth:`options`.
+        """
+        if not kwargs:
+            return Call(self.__asok_function__, args, kwargs, self.__asok_options__)
+        return task_call(self.__asok_function__, args, kwargs, self.__asok_options__)
 
     def options(
         self,

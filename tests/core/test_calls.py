@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
     [
         ({"queue": ""}, ValueError, "queue name"),
         ({"queue": "a,b"}, ValueError, "comma"),
-        ({"queue": 7}, TypeError, "_queue is a int"),
+        ({"queue": 7}, TypeError, "_queue is an int"),
         ({"retries": -1}, ValueError, "_retries is -1"),
         ({"retries": 1.5}, TypeError, "_retries is a float"),
         ({"retries": True}, TypeError, "_retries is a bool"),
@@ -32,7 +32,7 @@ NOW = 1_800_000_000.0
         ({"at": datetime(2030, 1, 1)}, ValueError, "time zone"),  # noqa: DTZ001 - the point
         ({"at": "tomorrow"}, TypeError, "_at is a str"),
         ({"unique": ""}, ValueError, "_unique has 0"),
-        ({"unique": 5}, TypeError, "_unique is a int"),
+        ({"unique": 5}, TypeError, "_unique is an int"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named(

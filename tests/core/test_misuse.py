@@ -91,3 +91,64 @@ def test_of_many_calls_none_runs_where_one_cannot_be_a_task(
 def test_an_option_in_the_place_of_the_function_is_refused_by_task(given: Any) -> None:
     with pytest.raises(TypeError, match=r"task is given .* options are given by name, as in @task"):
         task(given)
+
+
+@task
+def send(recipient: str, _copy: bool = False) -> str:
+    return recipient
+
+
+def collect(**words: str) -> list[str]:
+    return list(words)
+
+
+@task
+def gather(_queue: str, **words: str) -> str:
+    return _queue
+
+
+def any_of(function: Any) -> Any:
+    """A function without its signature, for calls that type checkers refuse."""
+    return function
+
+
+def test_an_option_that_does_not_exist_is_refused_where_it_is_passed() -> None:
+    words = (
+        r"^_retires is neither an option \(_at, .*\) nor a parameter .*; did you mean _retries\?$"
+    )
+    application = Background(sigterm=False)
+    calls: list[Callable[[], Any]] = [
+        lambda: any_of(background)(send, "Ada", _retires=3),
+        lambda: any_of(application.background)(send, "Ada", _retires=3),
+        lambda: any_of(application.background)(_retires=3)(coroutine),
+        lambda: background_many([any_of(call)(send, "Ada", _retires=3)]),
+        lambda: any_of(send.delay)("Ada", _retires=3),
+        lambda: background_many([any_of(send.call)("Ada", _retires=3)]),
+        lambda: any_of(send.delay_in)(60, "Ada", _retires=3),
+    ]
+    for each in calls:
+        with pytest.raises(TypeError, match=words):
+            each()
+    with pytest.raises(TypeError, match=r"^_x is neither an option .* of the task$"):
+        any_of(background)(send, "Ada", _x=3)
+
+
+def test_an_option_of_background_is_refused_by_a_task_with_what_to_use() -> None:
+    words = r"_queue is an option of background\(\); .* as in send.options\(queue=...\).delay\("
+    for enqueue in (send.delay, send.call, any_of(task(collect)).delay):
+        with pytest.raises(TypeError, match=words):
+            any_of(enqueue)("Ada", _queue="high")
+
+
+def test_words_that_a_task_takes_are_its_own(backend: str) -> None:
+    calls = [
+        call(send, "Ada", _copy=True),
+        send.call("Ada", _copy=True),
+        any_of(call)(collect, _id="1"),
+        gather.call(_queue="x"),
+        any_of(call)(min, 1, 2, _later=3),
+    ]
+    assert [sorted(each.kwargs) for each in calls] == [
+        *(["_copy"], ["_copy"], ["_id"], ["_queue"]),
+        ["_later"],
+    ]
