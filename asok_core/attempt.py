@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import GeneratorType
 from typing import Any
@@ -13,6 +13,7 @@ from asok_core import forks
 from asok_core.deadline import soft_deadline
 from asok_core.errors import JobTimeout
 from asok_core.futures import JobFuture
+from asok_core.plain import described, is_lazy
 
 
 def run(
@@ -66,8 +67,8 @@ def _continues(result: object) -> bool:
         return True
     if issubclass(kind, GeneratorType) and inspect.isawaitable(result):
         return True
-    if issubclass(kind, Generator | AsyncGenerator):
-        what = "a generator" if issubclass(kind, Generator) else "an async generator"
+    if is_lazy(kind):
+        what = "an async generator" if issubclass(kind, AsyncGenerator) else described(result)
         raise TypeError(
             f"the task returned {what}, which nothing runs: "
             "loop over it inside the task, and return a list or nothing"

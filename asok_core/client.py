@@ -86,8 +86,8 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
     Args:
         fn: The task. On Redis it must be importable: a module-level function. One made by
             ``@task`` brings its own options, which those given here replace one by one.
-        *args: Its arguments. On Redis they must be plain JSON values, or of a type that the annotation
-            of their parameter names.
+        *args: Its arguments. They must be plain JSON values, or of a type that the annotation of their
+            parameter names (with ``ASOK_STRICT=0`` that holds on Redis alone).
         _queue: The queue it waits in (``default``).
         _retries: How many times it runs again after a failure (0).
         _backoff: The n-th retry comes ``_backoff ** n`` seconds after the failure (2).
@@ -104,7 +104,8 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
 
     Raises:
         ValueError: The function cannot be a task or be queued on Redis, or an option is invalid.
-        TypeError: An argument would not arrive as it is; the message names it, and the place inside it.
+        TypeError: An argument would not arrive as it is (the message names it, and the place inside
+            it), or a keyword looks like an option and is none.
         PayloadTooLarge: The arguments are larger than ``ASOK_MAX_PAYLOAD``.
         Unreachable: Redis does not answer. Refused: it does not let this user.
         SettingsError: A setting makes no sense, or SECRET_KEY is missing.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asok_core.errors import AsokError
-from asok_core.plain import Flaw, UncarriedError, flaw_in, is_plain
+from asok_core.plain import Flaw, UncarriedError, described, flaw_in, is_plain
 
 if TYPE_CHECKING:
     from asok_core.annotations import Annotations, Hint
@@ -208,6 +208,29 @@ def _encoded_result(function: Function, value: object, limit: int) -> Result:
 
 def _not_stored(why: str) -> Result:
     return Result(problem=f"result not stored: {why}")
+
+
+def changed_result(function: Function, text: str) -> str:
+    """Why a result is not what the task returned; it was written by a program without this codec.
+
+    Empty where that cannot be told: it fits the annotation as it is, or there is none.
+    """
+    if inspect.iscoroutinefunction(function):
+        return "it does not run async functions, and this task is one"
+    from asok_core.annotations import annotations_of
+
+    hint = annotations_of(function).result
+    if not hint.usable:
+        return ""
+    from asok_core.typed import difference, to_typed
+
+    value = decode_result(None, text)
+    try:
+        changed = difference(value, to_typed(value, hint)) is not None
+    except Exception:  # noqa: BLE001 - whatever a type of the application raises
+        changed = True
+    found = described(value)
+    return f"it wrote {found}, where the annotation says {hint}" if changed else ""
 
 
 def decode_result(function: Function | None, text: str, annotation: str = "") -> Any:

@@ -12,7 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from asok_core.errors import JobCancelled, JobFailed, JobNotFound
+from asok_core.codec import Result, decode_result
+from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, ResultNotStored
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.waiting import Slots, Wait, current
@@ -42,12 +43,14 @@ class JobFuture(Future[R], Generic[R]):
         job_id: str,
         cancel: Callable[[str], bool],
         *,
+        task: str = "",
         queue: str = "default",
         slots: Slots | None = None,
     ) -> None:
         super().__init__()
         self.job_id = job_id
         self._cancel_job = cancel
+        self._task = task
         self._queue = queue
         self._slots = slots
         self._waiters = _Waiters(self)
@@ -87,7 +90,12 @@ class JobFuture(Future[R], Generic[R]):
         """What ``ask`` returns; in a task without a time limit, this counts as a wait of its slot."""
         wait = None if timeout is not None else self._begin_wait(certain=True)
         if wait is None:
-            return ask(timeout)
+            try:
+                return ask(timeout)
+            except TimeoutError:
+                if super().done():
+                    return ask(0)
+                raise TimeoutError(self._late(timeout or 0.0)) from None
         try:
             while True:
                 # In slices: a thread that waits for a lock gets no JobTimeout, for example.
@@ -100,6 +108,11 @@ class JobFuture(Future[R], Generic[R]):
                         raise wait.error from None
         finally:
             wait.slot.slots.end(wait)
+
+    def _late(self, seconds: float) -> str:
+        name = f"{self.job_id} ({self._task})" if self._task else self.job_id
+        after = f" after {seconds:g} s" if seconds > 0 else ""
+        return f"job {name} is not finished{after}"
 
     def _begin_wait(self, *, certain: bool) -> Wait | None:
         """Count a wait for this job, where a task of the pool that runs it begins one."""
@@ -147,10 +160,11 @@ class RemoteFuture(JobFuture[R]):
         watch: Callable[[RemoteFuture[Any]], None],
         function: Callable[..., Any] | None = None,
         *,
+        task: str = "",
         queue: str = "default",
         slots: Slots | None = None,
     ) -> None:
-        super().__init__(job_id, cancel, queue=queue, slots=slots)
+        super().__init__(job_id, cancel, task=task, queue=queue, slots=slots)
         self.function = function
         self._watch = watch
         self._watched_in: int | None = None
@@ -191,6 +205,22 @@ class RemoteFuture(JobFuture[R]):
         """Call ``fn`` with this future when the job is finished, in the watching thread."""
         self._begin_watching()
         super().add_done_callback(fn)
+
+
+def settle_result(
+    future: JobFuture[Any], function: Callable[..., Any] | None, task: str, kept: Result
+) -> None:
+    """Give a future the result of a completed job that its record keeps, or ResultNotStored."""
+    if kept.problem:
+        told = f"job {future.job_id} ({task}) completed; {kept.problem}"
+        future.set_exception(ResultNotStored(told))
+        return
+    try:
+        result = decode_result(function, kept.text, kept.type)
+    except AsokError as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 _AWAITING = "asyncio.futures"

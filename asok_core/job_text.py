@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from asok_core.errors import MalformedEnvelope
 from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
+from asok_core.plain import described
 from asok_core.setting import is_text
 
 _STANDING = (
@@ -162,7 +163,7 @@ def _need(
     if value is ...:
         raise MalformedEnvelope(f"the job has no '{key}'")
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise MalformedEnvelope(f"the job's '{key}' is a {type(value).__name__}")
+        raise MalformedEnvelope(f"the job's '{key}' is {described(value)}")
     return value
 
 

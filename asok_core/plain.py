@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +23,8 @@ _BELOW = -_ABOVE
 _NOT_JSON = ", which JSON cannot carry"
 _KEPT = frozenset({str, bool, type(None)})
 _INT, _FLOAT = {int}, {float}
+_KEYS = frozenset({int, float, bool, type(None)})
+"""Types of keys that json writes as strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def _flaw_of_list(values: list[Any], levels: int) -> Flaw | None:
 def _flaw_of_dict(values: dict[Any, Any], levels: int) -> Flaw | None:
     for key in values:
         if type(key) is not str:
-            reason = f"has the key {shown_key(key)}{_NOT_JSON}"
+            arrives = ", which would arrive as a string" if type(key) in _KEYS else _NOT_JSON
+            reason = f"has the key {shown_key(key)}{arrives}"
             return Flaw((), reason, "keys that are strings", typed=True)
     if not levels:
         raise _TooDeepError
@@ -193,10 +197,16 @@ def _brief(key: object) -> str:
     return "..."
 
 
+# By the sound: an HTTPError and a UUID are spelt out, an Unshowable begins otherwise than a User.
+_AN = re.compile(
+    r"[AEFHILMNORSX](?:[A-Z]|$)|(?![A-Z]{2})(?!(?i:us[aeiu]|ut[ei]|ur[il]|uint|uni[a-ln-z]|eu|one))[AEIOUaeiou]"
+)
+
+
 def described(value: object) -> str:
     """A value by its type, with an article."""
     name = type(value).__name__[:100]
-    return f"{'an' if name[:1] in 'AEIOUaeio' else 'a'} {name}"
+    return f"{'an' if _AN.match(name) else 'a'} {name}"
 
 
 _TYPED: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -206,13 +216,8 @@ _TYPED: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (PurePath, "its str()"),
     ((bytes, bytearray, memoryview), "a string, for example its hex()"),
 )
-_SUBCLASSED: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (str, "a plain str"),
-    (int, "a plain int"),
-    (float, "a plain float"),
-    (list, "a plain list"),
-    (Mapping, "a plain dict"),
-)
+_SUBCLASSED: tuple[type, ...] = (str, int, float, list, dict)
+"""Types whose subclasses json writes as if they were these."""
 _RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
 
 
@@ -220,13 +225,27 @@ def flaw_of_kind(value: object, reason: str = "") -> Flaw:
     """The flaw of a value that is of the wrong type as a whole: what it is, and what to pass."""
     # Not isinstance(): it asks an object for its class, and a proxy may answer anything, or raise.
     kind = type(value)
-    reason = reason or f"is {described(value)}{_NOT_JSON}"
+    base = next((each for each in _SUBCLASSED if issubclass(kind, each)), None)
+    if not reason:
+        reason = f"is {described(value)}{_NOT_JSON}"
+        if base is not None or issubclass(kind, tuple):
+            arrives = f"a plain {base.__name__}" if base is not None else "a list"
+            reason = f"is {described(value)} and would arrive as {arrives}"
     for kinds, words in _TYPED:
         if issubclass(kind, kinds):
             return Flaw((), reason, words, typed=True)
     if any(hasattr(kind, each) for each in _RECORDS):
         return Flaw((), reason, "a dict", typed=True)
-    for kinds, words in _SUBCLASSED:
-        if issubclass(kind, kinds):
-            return Flaw((), reason, words)
+    if base is not None or issubclass(kind, Mapping):
+        return Flaw((), reason, f"a plain {'dict' if base is None else base.__name__}")
+    if is_lazy(kind):
+        return Flaw((), reason, "a list")
     return Flaw((), reason, "numbers, strings, lists and dicts, or an id")
+
+
+_LAZY = (map, filter, zip, enumerate, Generator, AsyncGenerator)
+
+
+def is_lazy(kind: type) -> bool:
+    """Whether a value of this type stands for work that is done only while somebody loops over it."""
+    return issubclass(kind, _LAZY) or kind.__module__ == "itertools"

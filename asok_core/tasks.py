@@ -61,8 +61,8 @@ def _problem(function: Callable[..., Any]) -> str | None:
     if inspect.ismethod(function):
         return "it is a method; write a module-level function that takes the object's id"
     if not hasattr(function, "__name__") or not hasattr(function, "__qualname__"):
-        kind = type(function).__name__
-        return f"it is a {kind} object, not a function; wrap the call in a module-level function"
+        what = described(function)
+        return f"it is {what} object, not a function; wrap the call in a module-level function"
     if function.__name__ == "<lambda>":
         return "a lambda has no name that a worker can import; write a module-level function"
     if "<locals>" in function.__qualname__:
@@ -151,7 +151,7 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
     if found is None:
         raise TaskNotFound(f"module {module!r} has no function {function!r}{about_hidden(module)}")
     if not callable(found):
-        raise TaskNotFound(f"{module}.{function} is a {type(found).__name__}, not a function")
+        raise TaskNotFound(f"{module}.{function} is {described(found)}, not a function")
     return function_of(found)
 
 

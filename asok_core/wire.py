@@ -15,7 +15,13 @@ from enum import StrEnum
 from typing import Any
 
 from asok_core.config import Settings
-from asok_core.errors import BadSignature, EnvelopeError, MalformedEnvelope, UnsignedEnvelope
+from asok_core.errors import (
+    BadSignature,
+    EnvelopeError,
+    MalformedEnvelope,
+    PayloadTooLarge,
+    UnsignedEnvelope,
+)
 from asok_core.job import Job
 from asok_core.job_text import finite, from_text, job_of, load_object, to_text
 
@@ -83,6 +89,25 @@ def seal(job: Job, keyring: Keyring) -> bytes:
 def envelope_size(text: str) -> int:
     """Bytes that the envelope of what ``to_text`` returned will have, without making it."""
     return _SKELETON + len(text) + text.count('"') + text.count("\\")
+
+
+def sendable_text(job: Job, limit: int) -> str:
+    """The text of a job whose envelope has at most ``limit`` bytes.
+
+    Raises TypeError where it cannot be written as JSON, and PayloadTooLarge.
+    """
+    try:
+        text = to_text(job)
+    except (TypeError, ValueError, RecursionError) as error:
+        # Arguments were looked at before; what is left is a call from too deep inside the program.
+        raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
+    size = envelope_size(text)
+    if size > limit:
+        raise PayloadTooLarge(
+            f"the arguments of {job.task} make {size:,} bytes, more than "
+            f"ASOK_MAX_PAYLOAD ({limit:,}); pass an id that the task looks up"
+        )
+    return text
 
 
 def seal_text(text: str, keyring: Keyring) -> bytes:

@@ -16,7 +16,6 @@ from asok_core.calls import Call
 from asok_core.config import Settings
 from asok_core.futures import JobFuture
 from asok_core.job import JobRecord
-from asok_core.tasks import check_runs
 
 
 class EagerBackend:
@@ -27,7 +26,10 @@ class EagerBackend:
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
         """Run the call, with all its retries. The future is finished."""
-        job, new = self.store.add(call)
+        return self._enqueue(self.store.make(call))
+
+    def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
+        job, new = self.store.add(made)
         if new:
             if _inside_event_loop():
                 # A coroutine task needs a loop of its own, and a thread has one at a time.
@@ -44,10 +46,8 @@ class EagerBackend:
             pass
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Run the calls one after the other, or none of them where a function cannot be a task."""
-        for call in calls:
-            check_runs(call.function)
-        return [self.enqueue(call) for call in calls]
+        """Run the calls one after the other, or none of them where one of them is at fault."""
+        return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""

@@ -1,4 +1,9 @@
-"""Jobs that live in this process: what the local and the eager backend share."""
+"""Jobs that live in this process: what the local and the eager backend share.
+
+Arguments and results are carried as on Redis, so that a program which works here works there: each attempt
+gets its own copy of what was passed, and the future has what the record has. ``ASOK_STRICT=0`` hands over
+the objects themselves.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,25 @@ from collections import OrderedDict, deque
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from contextvars import Context, copy_context
+from dataclasses import replace
 from typing import Any
 
 from asok_core import attempt, cancellation, forks, hooks
 from asok_core.calls import Call
 from asok_core.clock import now
-from asok_core.codec import Result, encode_result
+from asok_core.codec import Result, decode_arguments, encode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.failures import Failure, failure_of, shown
-from asok_core.futures import JobFuture
+from asok_core.futures import JobFuture, settle_result
 from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
+from asok_core.job_text import from_text
 from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
 from asok_core.waiting import InSlot, Slots
+from asok_core.wire import sendable_text
 
 logger = safe_logger("asok.background")
 
@@ -35,22 +43,22 @@ DEAD_LETTERS_KEPT = 1_000
 class LocalJob:
     """One job: what it calls, in which context, and how it stands.
 
-    ``status`` and the times are changed only under the lock of the store that holds it.
+    ``status`` and the times are changed only under the lock of the store that holds it. ``text`` is the
+    job as it would travel, from which each attempt reads its arguments; None where it gets the objects.
     """
 
     __slots__ = (
         "call", "context", "failure", "finished_at", "future", "job", "name", "result", "started_at",
-        "status", "stop", "ts",
+        "status", "stop", "text", "ts",
     )  # fmt: skip
 
-    def __init__(self, call: Call, future: JobFuture[Any]) -> None:
-        function = function_of(call.function)
-        names = (str(getattr(function, "__module__", "")), _name(function))
+    def __init__(self, call: Call, job: Job, future: JobFuture[Any], text: str | None) -> None:
         self.call: Call | None = call
         self.context: Context | None = copy_context()
         self.future = future
-        self.name = names[1]
-        self.job: Job = call.job(future.job_id, names, now())
+        self.name = job.function
+        self.job = job
+        self.text = text
         self.status = Status.PENDING if self.job.due_at is None else Status.SCHEDULED
         self.ts = self.job.enqueued_at
         self.started_at: float | None = None
@@ -105,21 +113,30 @@ class JobStore:
         self._finished: OrderedDict[str, LocalJob] = OrderedDict()
         self._unique: dict[str, LocalJob] = {}
 
-    def add(self, call: Call) -> tuple[LocalJob, bool]:
-        """The job of a call, and whether it is new: a ``unique`` key may name one that is there.
+    def make(self, call: Call) -> LocalJob:
+        """The job of a call, not added yet.
 
-        Raises ValueError for a function of which a call would run nothing.
+        Raises ValueError for a function of which a call would run nothing; TypeError and
+        PayloadTooLarge for arguments that cannot be sent.
         """
         check_runs(call.function)
+        function, text = function_of(call.function), None
+        names = (str(getattr(function, "__module__", "")), _name(function))
+        job = call.job(new_id(), names, now())
+        if self._settings.strict:
+            job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
+            text = sendable_text(job, self._settings.max_payload)
+        future: JobFuture[Any] = JobFuture(
+            job.id, self.cancel, task=job.task, queue=job.queue, slots=self._slots
+        )
+        return LocalJob(call, job, future, text)
+
+    def add(self, job: LocalJob) -> tuple[LocalJob, bool]:
+        """The job, and whether it is new: its ``unique`` key may name one that is there."""
         with self.lock:
-            key = call.options.unique
+            key = job.job.unique
             if key is not None and key in self._unique:
                 return self._unique[key], False
-            queue = call.options.queue
-            future: JobFuture[Any] = JobFuture(
-                new_id(), self.cancel, queue=queue, slots=self._slots
-            )
-            job = LocalJob(call, future)
             self._unfinished[job.job.id] = job
             if key is not None:
                 self._unique[key] = job
@@ -181,7 +198,7 @@ class JobStore:
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
         try:
-            result = context.run(self._attempt, job.job, call, self._slots)
+            result = context.run(self._attempt, job, call, self._slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
             # Not isinstance(): an exception may say of itself that it is of any class.
             if job.stop.asked and issubclass(type(error), JobCancelled):
@@ -197,26 +214,32 @@ class JobStore:
         job.future.set_exception(error)
 
     @staticmethod
-    def _attempt(job: Job, call: Call, slots: Slots | None) -> Any:
-        generation = forks.generation
+    def _attempt(held: LocalJob, call: Call, slots: Slots | None) -> Any:
+        job, generation, function = held.job, forks.generation, function_of(call.function)
         with InSlot(slots, job.id):
             hooks.call_before(job)
-            return attempt.run(
-                function_of(call.function),
-                call.args,
-                call.kwargs,
-                job.timeout,
-                generation=generation,
-            )
+            args, kwargs = call.args, call.kwargs
+            if held.text is not None:
+                sent = from_text(held.text)
+                args, kwargs = decode_arguments(function, sent.args, sent.kwargs, sent.typed)
+            return attempt.run(function, args, kwargs, job.timeout, generation=generation)
 
-    def _completed(self, job: LocalJob, call: Call, context: Context, result: object) -> None:
-        # The record is as it would be on Redis; the future has the object itself.
-        kept = encode_result(function_of(call.function), result, self._settings.max_result)
+    def _completed(self, held: LocalJob, call: Call, context: Context, result: object) -> None:
+        job, function = held.job, function_of(call.function)
+        kept = encode_result(function, result, self._settings.max_result)
         with self.lock:
-            job.result, job.failure = kept, None
-            self._finish(job, Status.COMPLETED)
-        job.future.set_result(result)
-        context.run(hooks.call_after, job.job, result)
+            held.result, held.failure = kept, None
+            self._finish(held, Status.COMPLETED)
+        if not self._settings.strict:
+            held.future.set_result(result)
+        else:
+            settle_result(held.future, function, job.task, kept)
+            if kept.problem:
+                extra = {"job_id": job.id, "task": job.task, "queue": job.queue}
+                extra["error"] = kept.problem
+                event = "Background task %s completed, %s"
+                logger.warning(event, held.name, kept.problem, extra=extra)
+        context.run(hooks.call_after, job, result)
 
     def _failed(self, job: LocalJob, context: Context, error: BaseException) -> float | None:
         spent = job.job
@@ -278,7 +301,8 @@ class JobStore:
         self._mark(job, status)
         job.finished_at = job.ts
         # The arguments may be large, and a record does not need them.
-        job.call = job.context = None
+        job.call = job.context = job.text = None
+        job.job = replace(job.job, args=(), kwargs={})
         if job.job.unique is not None:
             self._unique.pop(job.job.unique, None)
         self._unfinished.pop(job.job.id, None)

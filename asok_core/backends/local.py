@@ -27,7 +27,6 @@ from asok_core.job import Job, JobRecord
 from asok_core.logs import safe_logger
 from asok_core.process_exit import before_exit
 from asok_core.states import FINAL, Status
-from asok_core.tasks import check_runs
 from asok_core.waiting import Slots, Wait
 
 logger = safe_logger("asok.background")
@@ -85,19 +84,20 @@ class LocalBackend:
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
         """Put the call in line for a thread. Raises RuntimeError after ``shutdown``."""
+        return self._enqueue(self.store.make(call))
+
+    def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
         with self._changed:
             if self._closed:
                 raise RuntimeError("background tasks were shut down; nothing more is accepted")
-            job, new = self.store.add(call)
+            job, new = self.store.add(made)
             if new:
                 self._put(job, _wait_of(job.job))
         return job.future
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Put the calls in line, or none of them where a function cannot be a task."""
-        for call in calls:
-            check_runs(call.function)
-        return [self.enqueue(call) for call in calls]
+        """Put the calls in line, or none of them where one of them is at fault."""
+        return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""

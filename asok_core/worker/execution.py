@@ -279,10 +279,9 @@ class Execution:
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
         job = _opened(held)
-        again = job.postponed()
-        delay = postponement(again.postponements or 1)
-        again = replace(again, due_at=round(self.now() + delay, 6))
+        delay = postponement((job.postponements or 0) + 1)
         try:
+            again = replace(self._as_claimed(held).postponed(), due_at=round(self.now() + delay, 6))
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError):
             moved = held.claim.envelope
@@ -323,8 +322,8 @@ class Execution:
         if job.retry_count >= job.retries:
             return self._dead(dead, held, job, failure, ran)
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
-        again = replace(job.retried(), due_at=round(self.now() + delay, 6))
         try:
+            again = replace(self._as_claimed(held).retried(), due_at=round(self.now() + delay, 6))
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
             failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
@@ -333,6 +332,10 @@ class Execution:
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
         outcome.error_line = line
         return outcome
+
+    def _as_claimed(self, held: Held) -> Job:
+        """The job as it was sent. What was run holds lists and dicts that the task may have changed."""
+        return unseal(held.claim.envelope, self.keyring)
 
     def _dead(self, verb: Verb, held: Held, job: Job, failure: Failure, ran: float) -> Outcome:
         outcome = self._outcome(verb, held, job, ran, error=failure.traceback)

@@ -148,7 +148,7 @@ def test_a_module_that_cannot_be_imported_here_is_one_line_and_the_job_is_enqueu
     ("task", "why"),
     [
         ("shop:pya", "has no function 'pya'"),
-        ("shop:NOTHING", "is a int, not a function"),
+        ("shop:NOTHING", "is an int, not a function"),
         ("shop:rows", "shop.rows cannot be a task: it is a generator function"),
     ],
 )

@@ -112,8 +112,8 @@ class TestCurrentRequest:
         request = WSGIRequest({"PATH_INFO": "/a"})
         with request_context(request):
             assert current_request == request
-            future = app.background(current_request.get)
-        assert future.result(WAIT) is request
+            future = app.background(lambda: current_request.get() is request)
+        assert future.result(WAIT) is True
         with request_context(WSGIRequest({"PATH_INFO": "/b"})):
             other = app.background(sample_tasks.path_of_request)
         assert other.result(WAIT) == "/b"

@@ -31,7 +31,7 @@ async def awaited(future: JobFuture[Any]) -> Any:
 
 
 async def in_an_executor(future: JobFuture[Any]) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, future.result, 2.0)
+    return await asyncio.get_running_loop().run_in_executor(None, future.result, WAIT)
 
 
 async def gathered(future: JobFuture[Any]) -> Any:
@@ -121,6 +121,17 @@ async def test_a_cancelled_task_leaves_its_job_alone(waiting: Waiting, wait: Wai
     assert waiting.status(future) == Status.PENDING
     waiting.finish(future)
     assert await future == 2
+
+
+def test_a_time_limit_names_the_job_its_task_and_the_seconds(waiting: Waiting) -> None:
+    future = waiting.job()
+    named = rf"^job {future.job_id} \({sample_tasks.__name__}\.add\) is not finished"
+    for ask in (future.result, future.exception):
+        for seconds, words in ((0.1, " after 0.1 s$"), (0, "$"), (-1, "$")):
+            with pytest.raises(TimeoutError, match=named + words):
+                ask(seconds)
+    waiting.finish(future)
+    assert future.result(WAIT) == 2
 
 
 async def test_a_call_of_cancel_still_cancels_the_job(waiting: Waiting) -> None:

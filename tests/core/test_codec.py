@@ -29,7 +29,7 @@ from asok_core.codec import (
 from asok_core.errors import AsokError
 from asok_core.job import Job
 from asok_core.job_text import from_text, to_text
-from asok_core.plain import DEEPEST, flaw_in
+from asok_core.plain import DEEPEST, described, flaw_in
 
 T = TypeVar("T")
 Day = NewType("Day", dt.date)
@@ -299,15 +299,16 @@ def test_a_task_is_not_kept_alive_by_its_annotations() -> None:
 
 
 @pytest.fixture(params=["local", "eager"])
-def in_process(request: pytest.FixtureRequest) -> Iterator[None]:
-    configure(Settings.load({"ASOK_QUEUE_BACKEND": request.param}))
+def loose(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Jobs in this process, which get the objects themselves."""
+    configure(Settings.load({"ASOK_QUEUE_BACKEND": request.param, "ASOK_STRICT": "0"}))
     yield
     shutdown(timeout=30)
     configure()
 
 
-@pytest.mark.usefixtures("in_process")
-def test_in_this_process_the_future_has_the_object_and_the_record_its_text() -> None:
+@pytest.mark.usefixtures("loose")
+def test_without_strictness_the_future_has_the_object_and_the_record_its_text() -> None:
     value = object()
     future = background(task_of(Any), value)
     assert future.result(30) is value
@@ -327,3 +328,15 @@ def test_in_this_process_the_future_has_the_object_and_the_record_its_text() -> 
     large = background(task_of(list), list(range(20_000)))
     assert len(large.result(30)) == 20_000
     assert "more than ASOK_MAX_RESULT" in (get_job(large.job_id).result_error or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *(("int", "an int"), ("UUID", "a UUID"), ("User", "a User"), ("Text", "a Text")),
+        *(("HTTPError", "an HTTPError"), ("Union", "a Union"), ("Unseen", "an Unseen")),
+        ("X", "an X"),
+    ],
+)
+def test_a_value_is_named_with_its_article(name: str, words: str) -> None:
+    assert described(type(name, (), {})()) == words

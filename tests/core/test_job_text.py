@@ -80,7 +80,7 @@ def test_the_size_of_an_envelope_is_known_before_it_is_made(job: Job) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"id": 7}, "'id' is a int"),
+        ({"id": 7}, "'id' is an int"),
         ({"id": "x" * 129}, "128 bytes"),
         ({"module": "\ud800"}, "'module' is no text"),
         ({"function": "\udfff"}, "'function' is no text"),

@@ -72,7 +72,7 @@ def test_a_function_of_main_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("no_such_module_anywhere", "f", "cannot be imported"),
         (HERE, "gone", "has no function"),
-        (HERE, "not_callable", "is a int"),
+        (HERE, "not_callable", "is an int"),
         (HERE, "__import__", "cannot name a task"),
         (HERE, "Mailer.send", "cannot name a task"),
         ("", "f", "cannot name a module"),

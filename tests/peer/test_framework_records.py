@@ -17,7 +17,7 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
 from asok_core.calls import make_call
 from asok_core.config import Settings
-from asok_core.errors import JobFailed
+from asok_core.errors import JobFailed, ResultNotStored
 from asok_core.futures import JobFuture
 from asok_core.inspector import open_operator, open_reader
 from asok_core.states import Place, Status
@@ -96,6 +96,26 @@ def test_its_worker_tells_how_our_jobs_ended(
         assert record.function.endswith(("orders.note", "orders.fail_once", "orders.fail"))
         assert redis_client.ttl(f"asok:job:{future.job_id}") <= DAY
     assert redis_client.llen("asok:dlq") == 1
+
+
+def test_a_result_that_its_worker_changed_is_not_returned_as_if_it_were_the_task_s(
+    backend: RedisBackend, env: dict[str, str]
+) -> None:
+    due, pair, later, count = (
+        enqueue(backend, name, name) for name in ("due", "pair", "later", "count")
+    )
+    with running(*ITS_WORKER, env=env, cwd=APP):
+        assert count.result(timeout=PATIENCE) == {"count": [5]}
+        for future, words in (
+            (due, "it wrote a str, where the annotation says datetime"),
+            (pair, r"it wrote a list, where the annotation says tuple\[str, int\]"),
+            (later, "it does not run async functions, and this task is one"),
+        ):
+            with pytest.raises(ResultNotStored, match=f"the asok framework ran it, and {words}"):
+                future.result(timeout=PATIENCE)
+    record = backend.record(due.job_id)
+    assert record is not None
+    assert record.result == '"2026-01-01 00:00:00+00:00"'
 
 
 def test_its_worker_says_that_our_job_is_retried(

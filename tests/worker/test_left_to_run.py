@@ -84,13 +84,18 @@ def test_a_generator_function_behind_an_object_is_refused(
 
 @pytest.mark.parametrize(
     "function",
-    [values.returns_generator, values.returns_async_generator, values.awaits_to_generator],
+    [
+        *(values.returns_generator, values.returns_async_generator, values.awaits_to_generator),
+        *(values.returns_map, values.returns_filter, values.returns_chain),
+    ],
 )
-def test_a_task_that_returns_a_generator_fails(
+def test_a_task_that_returns_work_which_nothing_runs_fails(
     backend: str, function: Callable[..., Any], tmp_path: Path
 ) -> None:
     future = background(function, str(tmp_path / "ran"))
-    with pytest.raises(JobFailed, match=r"the task returned an? .*generator, which nothing"):
+    with pytest.raises(
+        JobFailed, match=r"the task returned an? .*(generator|map|filter|chain), which nothing"
+    ):
         future.result(WAIT)
     assert get_job(future.job_id).status == "failed"
     assert not (tmp_path / "ran").exists()

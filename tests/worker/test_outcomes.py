@@ -168,7 +168,7 @@ def test_a_task_past_its_soft_limit_gets_an_exception(desk: Desk) -> None:
 MISSING = [
     ("tests.worker.no_such_module", "f", "TaskNotFound", "cannot be imported: No module named"),
     (TASKS, "no_such_function", "TaskNotFound", "has no function 'no_such_function'"),
-    (TASKS, "not_a_function", "TaskNotFound", "is a int, not a function"),
+    (TASKS, "not_a_function", "TaskNotFound", "is an int, not a function"),
     ("", "f", "InvalidTaskName", "cannot name a module"),
     (TASKS, "__import__", "InvalidTaskName", "cannot name a task"),
     (TASKS, "os.system", "InvalidTaskName", "cannot name a task"),

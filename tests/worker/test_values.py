@@ -1,10 +1,15 @@
-"""Values over real Redis and a real worker: what arrives is what was sent, or it is refused."""
+"""Values on every backend: what arrives is what was sent, or it is refused.
+
+On Redis they travel to a real worker; threads and eager jobs follow the same rules.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import enum
+import errno
 import json
+import logging
 import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
@@ -21,7 +26,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asok_core
-from asok_core import Settings, background, configure, get_job, shutdown
+from asok_core import (
+    Settings,
+    background,
+    background_many,
+    call,
+    configure,
+    get_job,
+    shutdown,
+)
 from tests.worker import values
 from tests.worker.conftest import Desk, RunWorker, foreign_envelope
 
@@ -37,13 +50,25 @@ ORDER = values.Order(
 )
 
 
-@pytest.fixture
-def application(make_settings: Callable[..., Settings]) -> Iterator[None]:
-    """``background`` enqueues into the test's Redis."""
-    configure(make_settings())
-    yield
+@pytest.fixture(params=["local", "eager", "redis"])
+def application(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
+) -> Iterator[str]:
+    """``background`` enqueues on this backend."""
+    configure(make_settings(ASOK_QUEUE_BACKEND=request.param))
+    yield request.param
     shutdown(timeout=WAIT)
     configure()
+
+
+on_redis = pytest.mark.parametrize("application", ["redis"], indirect=True)
+
+
+@pytest.fixture
+def served(application: str, run_worker: RunWorker) -> None:
+    """Somebody runs what ``background`` enqueues."""
+    if application == "redis":
+        run_worker()
 
 
 PLAIN: tuple[Any, ...] = (
@@ -107,18 +132,16 @@ def same(one: Any, other: Any) -> bool:
     return False
 
 
-@pytest.mark.usefixtures("application")
-def test_values_arrive_as_they_were_sent(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_values_arrive_as_they_were_sent() -> None:
     sent = [(values.plain, each) for each in PLAIN] + list(TYPED)
     futures = [background(task, each) for task, each in sent]
     for (task, each), future in zip(sent, futures, strict=True):
         assert exact(future.result(WAIT)) == exact(each), task
 
 
-@pytest.mark.usefixtures("application")
-def test_arguments_of_every_kind_of_parameter_arrive(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_arguments_of_every_kind_of_parameter_arrive() -> None:
     lines = [(1, Decimal("1.0")), (2, Decimal(2))]
     future = background(values.rows, 0, *lines, since=dt.date(2026, 1, 1))
     expected = ["0", "(1, Decimal('1.0'))", "(2, Decimal('2'))", "since=datetime.date(2026, 1, 1)"]
@@ -128,9 +151,8 @@ def test_arguments_of_every_kind_of_parameter_arrive(run_worker: RunWorker) -> N
     assert background(_any(values.imported_for_types_only), 1, when=day).result(WAIT) == day
 
 
-@pytest.mark.usefixtures("application")
-def test_a_plain_value_is_never_converted(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_a_plain_value_is_never_converted() -> None:
     assert background(_any(values.mistaken), "2026-01-01").result(WAIT) == "str 2026-01-01"
     assert background(_any(values.mistaken), 7).result(WAIT) == "int 7"
     assert (
@@ -139,15 +161,15 @@ def test_a_plain_value_is_never_converted(run_worker: RunWorker) -> None:
     assert background(_any(values.pair), [1, "a"]).result(WAIT) == [1, "a"]
 
 
-@pytest.mark.usefixtures("application")
-def test_the_order_of_keywords_and_keys_survives(run_worker: RunWorker, desk: Desk) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_the_order_of_keywords_and_keys_survives() -> None:
     assert background(values.in_order, z=1, a=2, m=3).result(WAIT) == ["z", "a", "m"]
     future = background(values.plain, {"z": {"b": 1, "a": 2}, "a": 0})
     assert list(future.result(WAIT)) == ["z", "a"]
     assert get_job(future.job_id).result == '{"z": {"b": 1, "a": 2}, "a": 0}'
 
 
+@on_redis
 @pytest.mark.usefixtures("application")
 def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     run_worker: RunWorker, desk: Desk
@@ -208,10 +230,22 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, DEEP, "'value' is nested more than 200 levels deep"),
     (values.plain, (1, 2), "'value' is a tuple"),
     (values.plain, [{"a": {1}}], "'value': [0].a is a set"),
-    (values.plain, Text("x"), "'value' is a Text, which JSON cannot carry; pass a plain str"),
-    (values.plain, Kind.A, "'value' is a Kind"),
+    (
+        values.plain,
+        Text("x"),
+        "'value' is a Text and would arrive as a plain str; pass a plain str",
+    ),
+    (values.unannotated, Kind.A, "'value' is a Kind and would arrive as a plain str; annotate"),
     (values.plain, values.Size.SMALL, "'value' is a Size"),
-    (values.plain, OrderedDict(a=1), "'value' is an OrderedDict"),
+    (
+        values.plain,
+        OrderedDict(a=1),
+        "'value' is an OrderedDict and would arrive as a plain dict; pass a plain dict",
+    ),
+    (values.unannotated, (1, 2), "'value' is a tuple and would arrive as a list; annotate the"),
+    (values.plain, map(str, [1]), "'value' is a map, which JSON cannot carry; pass a list"),
+    (values.unannotated, {1.5: 1}, "the key 1.5 (float), which would arrive as a string"),
+    (values.unannotated, {b"a": 1}, "the key ... (bytes), which JSON cannot carry"),
     (values.plain, defaultdict(int, a=1), "'value' is a defaultdict"),
     (values.plain, values.Point(1, 2), "'value' is a Point"),
     (values.plain, object(), "'value' is an object"),
@@ -240,17 +274,58 @@ def test_what_would_not_arrive_is_refused_where_it_is_passed(
     assert redis_client.keys("*") == []
 
 
+@pytest.mark.usefixtures("application")
+def test_what_is_too_large_is_refused_where_it_is_passed(redis_client: redis.Redis) -> None:
+    with pytest.raises(asok_core.PayloadTooLarge) as caught:
+        background(values.plain, "x" * 2_000_000)
+    words = "the arguments of tests.worker.values.plain make 2,000,"
+    assert str(caught.value).startswith(words)
+    assert "more than ASOK_MAX_PAYLOAD (1,048,576); pass an id" in str(caught.value)
+    assert redis_client.keys("*") == []
+
+
+@pytest.mark.usefixtures("served")
+def test_of_many_calls_none_runs_where_an_argument_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ran"
+    with pytest.raises(TypeError, match="argument 'value' is an object"):
+        background_many([call(values.touch, str(path)), call(values.plain, object())])
+    assert background(values.plain, 1).result(WAIT) == 1
+    shutdown(timeout=WAIT)
+    assert not path.exists()
+
+
+@pytest.mark.usefixtures("served")
+def test_each_attempt_gets_what_was_passed_whatever_becomes_of_it() -> None:
+    basket: list[Any] = [[1], {"a": 1}]
+    future = background(values.spoil, basket, _retries=1, _backoff=0, _delay=0.2)
+    basket.append("later")
+    kept = future.result(WAIT)
+    assert kept == [[1], {"a": 1}, "spoilt"]
+    assert basket == [[1], {"a": 1}, "later"]
+
+
+@on_redis
+@pytest.mark.usefixtures("served")
+def test_a_postponed_job_keeps_what_was_passed() -> None:
+    future = background(values.spoil, [1], errno.EMFILE)
+    assert future.result(WAIT) == [1, "spoilt"]
+
+
 NOT_STORED: tuple[tuple[Callable[..., Any], str], ...] = (
     (values.large, "result not stored: it has 128,890 bytes as JSON, more than ASOK_MAX_RESULT"),
-    (values.counter, "result not stored: it is a Counter, which JSON cannot carry"),
+    (
+        values.counter,
+        "result not stored: it is a Counter and would arrive as a plain dict; return a pl",
+    ),
     (values.unshowable, "result not stored: it is an Unshowable"),
     (values.cycle, "result not stored: it contains itself"),
 )
 
 
-@pytest.mark.usefixtures("application")
-def test_a_result_that_is_not_stored_is_told_as_such(run_worker: RunWorker) -> None:
-    worker = run_worker()
+def test_a_result_that_is_not_stored_is_told_as_such(
+    application: str, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = run_worker() if application == "redis" else None
     for task, words in NOT_STORED:
         future = background(task)
         with pytest.raises(asok_core.ResultNotStored, match="completed; result not stored: ") as e:
@@ -259,12 +334,18 @@ def test_a_result_that_is_not_stored_is_told_as_such(run_worker: RunWorker) -> N
         record = get_job(future.job_id)
         assert (record.status, record.result) == ("completed", None)
         assert (record.result_error or "").startswith(words)
-        worker.says(words)
+        if worker is not None:
+            worker.says(words)
+    # In this process the warning follows the outcome.
+    shutdown(timeout=WAIT)
+    warned = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    if application != "redis":
+        for line, (_, words) in zip(warned, NOT_STORED, strict=True):
+            assert f" completed, {words}" in line
 
 
-@pytest.mark.usefixtures("application")
-def test_a_result_without_an_annotation_never_changes_its_type(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_a_result_without_an_annotation_never_changes_its_type() -> None:
     for kind in values.SAMPLES:
         future = background(values.sample, kind)
         advice = "return None" if kind == "NaN" else "annotate what the task returns"
@@ -273,9 +354,8 @@ def test_a_result_without_an_annotation_never_changes_its_type(run_worker: RunWo
         assert get_job(future.job_id).status == "completed"
 
 
-@pytest.mark.usefixtures("application")
-def test_a_record_says_how_its_result_converts_back(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_a_record_says_how_its_result_converts_back() -> None:
     future = background(values.pair, (1, "a"))
     assert future.result(WAIT) == (1, "a")
     record = get_job(future.job_id)
@@ -306,6 +386,7 @@ def test_a_record_of_the_framework_stays_a_json_string(desk: Desk, run_worker: R
     assert "result_type" not in told["pair"]
 
 
+@on_redis
 @pytest.mark.usefixtures("application")
 def test_a_unique_job_of_another_task_is_converted_by_that_task(run_worker: RunWorker) -> None:
     first = background(values.day, dt.date(2026, 1, 1), _unique="one")
@@ -352,9 +433,8 @@ calls: st.SearchStrategy[tuple[Callable[..., Any], Any]] = st.one_of(
 )
 
 
-@pytest.mark.usefixtures("application")
-def test_any_value_arrives_as_it_is_or_is_refused(run_worker: RunWorker) -> None:
-    run_worker()
+@pytest.mark.usefixtures("served")
+def test_any_value_arrives_as_it_is_or_is_refused() -> None:
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(calls, min_size=1, max_size=25))

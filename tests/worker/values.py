@@ -8,6 +8,7 @@ import concurrent.futures
 import dataclasses
 import datetime as dt
 import enum
+import itertools
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from decimal import Decimal
@@ -201,6 +202,18 @@ def fail(value: dt.date) -> None:
     raise ConnectionError(f"{type(value).__name__} {value}")
 
 
+_spoilt: list[int] = []
+
+
+def spoil(value: list[Any], number: int = 0) -> list[Any]:
+    """Changes what it was given, and fails every other time: with an errno, if there is one."""
+    value.append("spoilt")
+    _spoilt.append(1)
+    if len(_spoilt) % 2:
+        raise OSError(number, "no luck") if number else ConnectionError("no luck")
+    return value
+
+
 class Unshowable:
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
@@ -247,6 +260,18 @@ def returns_generator(path: str) -> Iterator[int]:
 
 def returns_async_generator(path: str) -> AsyncIterator[int]:
     return async_generator(path)
+
+
+def returns_map(path: str) -> Iterator[None]:
+    return map(Path.touch, [Path(path)])
+
+
+def returns_filter(path: str) -> Iterator[Path]:
+    return filter(Path.touch, [Path(path)])
+
+
+def returns_chain(path: str) -> Iterator[int]:
+    return itertools.chain(generator(path))
 
 
 async def awaits_to_generator(path: str) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -26,3 +27,25 @@ def fail_once(word: str) -> str:
         seen.touch()
         raise ConnectionError(f"{word}: first time")
     return note(word)
+
+
+def due(word: str) -> dt.datetime:
+    """A result that JSON does not have."""
+    note(word)
+    return dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def pair(word: str) -> tuple[str, int]:
+    """A result that JSON has no type for."""
+    note(word)
+    return word, 1
+
+
+async def later(word: str) -> str:
+    """A task that has to be awaited."""
+    return note(word)
+
+
+def count(word: str) -> dict[str, list[int]]:
+    """A result that is JSON."""
+    return {word: [len(word)]}

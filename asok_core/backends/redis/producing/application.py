@@ -90,6 +90,8 @@ class RedisBackend:
             self.cancel,
             self._watcher.watch,
             function,
+            # Of the job that holds a unique key, no more than the id is known.
+            task="" if holder else job.task,
             queue=job.queue,
             slots=self._slots,
         )

@@ -12,11 +12,10 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.config import Settings
-from asok_core.errors import PayloadTooLarge, Unreachable
+from asok_core.errors import Unreachable
 from asok_core.job import Job, JobRecord
-from asok_core.job_text import to_text
 from asok_core.setting import is_text
-from asok_core.wire import envelope_size, keyring_of, seal_text
+from asok_core.wire import keyring_of, seal_text, sendable_text
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class RedisProducer:
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
         PayloadTooLarge before anything is sent, Unreachable or Refused.
         """
-        texts = [self._text(job) for job in jobs]
+        texts = [sendable_text(job, self._max_payload) for job in jobs]
         # The script knows by its record a job that it has: a lost reply may be asked for again.
         return self._twice(lambda link: self._enqueue(link, jobs, texts, meanwhile))
 
@@ -92,20 +91,6 @@ class RedisProducer:
                     job.retries,
                 )
             yield args
-
-    def _text(self, job: Job) -> str:
-        try:
-            text = to_text(job)
-        except (TypeError, ValueError, RecursionError) as error:
-            # Arguments were looked at before; what is left is a call from too deep inside the program.
-            raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
-        size = envelope_size(text)
-        if size > self._max_payload:
-            raise PayloadTooLarge(
-                f"the arguments of {job.task} make {size:,} bytes, more than "
-                f"ASOK_MAX_PAYLOAD ({self._max_payload:,}); pass an id that the task looks up"
-            )
-        return text
 
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""

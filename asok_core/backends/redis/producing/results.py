@@ -22,18 +22,17 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.producing.listening import BATCH, Listener, wait_for_any
 from asok_core.backends.redis.producing.missing import MissingJobs
-from asok_core.codec import decode_result
+from asok_core.codec import Result, changed_result
 from asok_core.errors import (
     AsokError,
     JobCancelled,
     JobFailed,
     JobNotFound,
     Refused,
-    ResultNotStored,
     Unreachable,
 )
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.futures import RemoteFuture
+from asok_core.futures import RemoteFuture, settle_result
 from asok_core.job import JobRecord, task_name
 from asok_core.logs import safe_logger
 from asok_core.states import Status
@@ -214,19 +213,19 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
 
 
 def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
-    if record.result_error:
-        told = f"job {future.job_id} ({record.function}) completed; {record.result_error}"
-        future.set_exception(ResultNotStored(told))
-        return
     # Of a unique job that was there before, the task may be another one.
     named = record.function == task_name(future.function) if future.function else False
     function = future.function if named else known_task(record.function)
-    try:
-        result = decode_result(function, record.result or "null", record.result_type or "")
-    except AsokError as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    kept = Result(record.result or "null", record.result_type or "", record.result_error or "")
+    if record.foreign and record.finished_at is None and function is not None:
+        # The framework's worker notes no time of the end, and writes what JSON has not as other values.
+        why = changed_result(function, kept.text)
+        if why:
+            kept = kept._replace(
+                problem="the result is not what the task returned: the worker of the asok framework "
+                f"ran it, and {why} (get_job() has what it wrote)"
+            )
+    settle_result(future, function, record.function, kept)
 
 
 def _failed(record: JobRecord) -> JobFailed:
