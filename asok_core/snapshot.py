@@ -301,6 +301,8 @@ class Row:
     record: JobRecord | None = None
     size: int | None = None
     """Bytes of the whole element; None when ``payload.raw`` is all of it."""
+    worker: str = ""
+    """The process that holds it, where it is known beside the record."""
 
     @property
     def partial(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_console.present.text import arguments_text
-from asok_console.tui.widgets.columns import Cell
+from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.snapshot import Row
 from asok_core.states import Place, Status
 from asok_core.wire import Payload, Trust
@@ -23,7 +23,7 @@ STATUS: dict[str, tuple[str, str]] = {
 }
 """Glyph and tone of each status."""
 
-SHORT_ID = 8
+SHORT_ID, LONG_ID = 8, 36
 
 
 def status_cell(status: str) -> Cell:
@@ -66,8 +66,8 @@ def arguments_cell(row: Row, _now: float) -> Cell:
 
 
 def id_cell(row: Row, _now: float) -> Cell:
-    """The beginning of the id, as much as tells jobs apart."""
-    return job_id(row)[:SHORT_ID], "dim"
+    """The id; ``ID_COLUMN`` shows as much of it as tells jobs apart, or all of it."""
+    return job_id(row), "dim"
 
 
 def job_id(row: Row) -> str:
@@ -111,3 +111,10 @@ def error_cell(row: Row, _now: float) -> Cell:
     if row.payload.trust in (Trust.UNSIGNED, Trust.BAD, Trust.MALFORMED):
         return f"⚠ {row.payload.trust}: {error}", "warn"
     return error, "bad"
+
+
+ID_COLUMN: Column[Row] = Column("Id", SHORT_ID, id_cell, rank=3, wide=LONG_ID)
+"""The id in every list: its beginning, and all of it where there is room."""
+QUEUE_COLUMN: Column[Row] = Column("Queue", 9, queue_cell, grow=1, most=24, rank=2, middle=True)
+ARGUMENTS_COLUMN: Column[Row] = Column("Arguments", 30, arguments_cell, grow=2, most=80, rank=5)
+"""The arguments where they are not what the list is about: on wide screens."""

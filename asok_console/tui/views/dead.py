@@ -11,7 +11,14 @@ from textual.binding import BindingType
 
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import attempts_spent_cell, error_cell, id_cell, queue_cell, task_cell
+from asok_console.tui.cells import (
+    ARGUMENTS_COLUMN,
+    ID_COLUMN,
+    QUEUE_COLUMN,
+    attempts_spent_cell,
+    error_cell,
+    task_cell,
+)
 from asok_console.tui.figures import ago, span
 from asok_console.tui.plan import Plan
 from asok_console.tui.scan import Scan, Scanned
@@ -37,9 +44,10 @@ class DeadView(JobListView):
         Column("Failed", 7, lambda row, now: ago(row.payload.failed_at, now), right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Error", 30, error_cell, grow=4),
-        Column("Queue", 9, queue_cell, rank=1),
+        ARGUMENTS_COLUMN,
+        QUEUE_COLUMN,
         Column("Attempts", 8, attempts_spent_cell, rank=2),
-        Column("Id", 8, id_cell, rank=3),
+        ID_COLUMN,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),

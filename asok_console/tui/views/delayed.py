@@ -10,7 +10,14 @@ from textual.binding import BindingType
 
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import attempt_cell, id_cell, last_line, queue_cell, task_cell
+from asok_console.tui.cells import (
+    ARGUMENTS_COLUMN,
+    ID_COLUMN,
+    QUEUE_COLUMN,
+    attempt_cell,
+    last_line,
+    task_cell,
+)
 from asok_console.tui.figures import until
 from asok_console.tui.plan import Plan
 from asok_console.tui.views.joblist import JobListView
@@ -60,8 +67,9 @@ class DelayedView(JobListView):
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Attempt", 8, attempt_cell),
         Column("Last error", 24, _error_cell, grow=3, rank=1),
-        Column("Queue", 9, queue_cell, rank=2),
-        Column("Id", 8, id_cell, rank=3),
+        ARGUMENTS_COLUMN,
+        QUEUE_COLUMN,
+        ID_COLUMN,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),

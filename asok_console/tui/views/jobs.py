@@ -12,10 +12,11 @@ from asok_console.present.numbers import duration
 from asok_console.tui import operations
 from asok_console.tui.actions import OperatorAction
 from asok_console.tui.cells import (
-    id_cell,
+    ID_COLUMN,
+    QUEUE_COLUMN,
+    arguments_cell,
     job_id,
     last_line,
-    queue_cell,
     row_status,
     status_cell,
     task_cell,
@@ -56,8 +57,9 @@ def _when_cell(row: Row, now: float) -> Cell:
 
 def _outcome_cell(row: Row, _now: float) -> Cell:
     record = row.record
-    if record is None:
-        return ""
+    if record is None or row.place is Place.ACTIVE:
+        # There is none yet: what it works on is of more use than nothing.
+        return arguments_cell(row, _now)
     if record.error:
         return last_line(record.error), "bad"
     if record.result_error:
@@ -66,7 +68,7 @@ def _outcome_cell(row: Row, _now: float) -> Cell:
 
 
 def _worker_cell(row: Row, _now: float) -> Cell:
-    return (row.record.worker or "", "dim") if row.record else ""
+    return row.worker or (row.record.worker if row.record else None) or "", "dim"
 
 
 class JobsView(JobListView):
@@ -81,10 +83,10 @@ class JobsView(JobListView):
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Took", 7, _took_cell, right=True),
         Column("Ended", 7, _when_cell, right=True),
-        Column("Outcome", 18, _outcome_cell, grow=4, most=80, rank=1),
-        Column("Queue", 9, queue_cell, rank=2),
-        Column("Worker", 14, _worker_cell, rank=4),
-        Column("Id", 8, id_cell, rank=3),
+        Column("Outcome or arguments", 20, _outcome_cell, grow=4, most=80, rank=1),
+        QUEUE_COLUMN,
+        Column("Worker", 14, _worker_cell, grow=1, most=40, rank=4, middle=True),
+        ID_COLUMN,
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("jobs")]
@@ -152,5 +154,6 @@ def running_rows(snapshot: Snapshot | None) -> list[Row]:
     jobs = [job for worker in snapshot.workers for job in worker.jobs] if snapshot else []
     jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
     return [
-        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at) for at, job in enumerate(jobs)
+        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, worker=job.process)
+        for at, job in enumerate(jobs)
     ]

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import arguments_cell, attempt_cell, id_cell, task_cell
+from asok_console.tui.cells import ID_COLUMN, arguments_cell, attempt_cell, task_cell
 from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan
 from asok_console.tui.trend import trend
@@ -34,7 +34,7 @@ class PendingView(JobListView):
         Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
         Column("Waits", 6, lambda row, now: ago(_enqueued_at(row), now), right=True),
         Column("Attempt", 8, attempt_cell, rank=2),
-        Column("Id", 8, id_cell, rank=3),
+        ID_COLUMN,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),

@@ -14,6 +14,7 @@ from asok_console.present.numbers import size
 from asok_console.present.text import arguments_text
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.cells import LONG_ID, SHORT_ID
 from asok_console.tui.figures import ago, gauge, span
 from asok_console.tui.plan import Plan, exact
 from asok_console.tui.views.base import View
@@ -74,7 +75,7 @@ def _busy(line: Line, now: float) -> Cell:
     worker = line.worker
     if line.job is not None:
         if line.job.started_at is None:
-            return "claimed", "dim"
+            return "○ claimed", "dim"
         seconds = now - line.job.started_at
         return (f"⚠ {span(seconds)}", "warn") if seconds > LONG else (span(seconds), "info")
     part = worker.running / worker.concurrency if worker.concurrency else 0
@@ -125,6 +126,18 @@ def _pid(line: Line, _now: float) -> Cell:
     return "" if line.job is not None else (str(line.worker.pid or "–"), "dim")
 
 
+def _version(line: Line, _now: float) -> Cell:
+    return "" if line.job is not None else (line.worker.version or "–", "dim")
+
+
+def _host(line: Line, _now: float) -> Cell:
+    return "" if line.job is not None else (line.worker.host, "dim")
+
+
+def _job_id(line: Line, _now: float) -> Cell:
+    return (line.job.payload.id, "dim") if line.job is not None else ""
+
+
 class WorkersView(View):
     """A row a worker, and under it a row for each job that it runs."""
 
@@ -133,14 +146,17 @@ class WorkersView(View):
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("workers")]
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("", 1, _mark),
-        Column("Worker and what it runs", 24, _who, grow=1, most=40, tail=True),
-        Column("Queues, args", 13, _what, grow=2, most=60, rank=1),
+        Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
+        Column("Queues, args", 13, _what, grow=2, most=80, rank=2),
         Column("Busy", 10, _busy, right=True),
-        Column("Beat", 8, _beat, right=True),
+        Column("Heartbeat", 9, _beat, right=True, rank=3),
         Column("State", 15, _queue_or_state, rank=1),
-        Column("Memory", 7, _rss, right=True, rank=2),
-        Column("Up", 6, _up, right=True, rank=3),
-        Column("Pid", 7, _pid, right=True, rank=4),
+        Column("Memory", 7, _rss, right=True, rank=4),
+        Column("Up", 6, _up, right=True, rank=5),
+        Column("Pid", 7, _pid, right=True, rank=6),
+        Column("Version", 9, _version, rank=7),
+        Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),
+        Column("Host", 14, _host, grow=1, most=30, rank=9, middle=True),
     )
 
     def compose_body(self) -> ComposeResult:

@@ -35,6 +35,9 @@ class Column(Generic[T]):
     rank: int = 0
     tail: bool = False
     """Whether a text that is too long loses its beginning instead of its end."""
+    wide: int = 0
+    """Cells that show the text whole, given where there is much room. With less its first ``width`` cells
+    are shown without an ellipsis, as of an id, whose beginning is enough."""
     middle: bool = False
     """Whether it loses its middle: names that differ at either end stay distinct."""
 
@@ -50,6 +53,8 @@ class Placed(Generic[T]):
         """A text in the column's width, to its side."""
         if self.column.middle:
             return fit_middle(text, self.width)
+        if self.width < self.column.wide:
+            text = text[: self.width]
         return fit(text, self.width, right=self.column.right, tail=self.column.tail)
 
 
@@ -63,6 +68,12 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
     while needed() > width and any(c.rank for c in kept):
         kept.remove(max(reversed(kept), key=lambda c: c.rank))
     spare = max(width - needed(), 0)
+    widths = {}
+    for column in kept:
+        more = column.wide - column.width
+        # The columns that grow get as much again.
+        if 0 < more * 2 <= spare:
+            widths[id(column)], spare = column.wide, spare - more
     shares = sum(c.grow for c in kept)
     placed: list[Placed[T]] = []
     for column in kept:
@@ -70,7 +81,7 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
         extra = min(share, max(column.most - column.width, 0))
         shares -= column.grow
         spare -= extra
-        placed.append(Placed(column, column.width + extra))
+        placed.append(Placed(column, widths.get(id(column), column.width) + extra))
     return tuple(placed)
 
 
