@@ -150,9 +150,11 @@ class Threads:
     def take_back(self) -> list[Held]:
         """Every job that has not begun, in order."""
         back: list[Held] = []
+        # From the end: what a thread takes at the same time is older than all that is taken here.
         with suppress(IndexError):
             while True:
-                back.append(self._ready.popleft())
+                back.append(self._ready.pop())
+        back.reverse()
         return back
 
     def _work(self, slot: int) -> None:
