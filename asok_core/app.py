@@ -126,7 +126,8 @@ class Background:
         record = (self._backend or self._open()).record(job_id)
         if record is None:
             raise JobNotFound(
-                f"there is no record of job {job_id!r}; a record is kept for 24 h after its job has ended"
+                f"there is no record of job {job_id!r}; that of a completed job expires after "
+                "ASOK_RECORD_TTL, of others 24 h after the end"
             )
         return record
 

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+from asok_core.durations import LONGEST_KEPT
 from asok_core.job import MAX_RETRIES, Job
 from asok_core.plain import described
 from asok_core.setting import is_text, parse_queue_name
 
 Delay = float | timedelta
 Moment = float | datetime
+Kept = bool | float | timedelta
 
 _LONGEST_UNIQUE = 200
 _good_queue_name = lru_cache(maxsize=256)(parse_queue_name)
@@ -31,6 +33,8 @@ class Options:
     delay: Start this much later (seconds or timedelta), or
     at: start at this moment (an aware datetime, or seconds since the epoch).
     unique: While a job with this key is unfinished, another is not enqueued.
+    keep_result: False does not store the result; the record stays as long as ASOK_RECORD_TTL says.
+    Seconds or a timedelta keep the record of the completed job, the result in it, for that long instead.
 
     Raises ValueError or TypeError that names the option.
     """
@@ -42,6 +46,7 @@ class Options:
     delay: Delay | None = None
     at: Moment | None = None
     unique: str | None = None
+    keep_result: Kept | None = None
 
     def __post_init__(self) -> None:
         _expect("_queue", self.queue, str, "a string")
@@ -54,6 +59,14 @@ class Options:
         if self.timeout is not None and _number("_timeout", self.timeout) <= 0:
             raise ValueError(f"_timeout is {self.timeout}; allowed: more than 0 seconds, or None")
         self._check_start()
+        if self.keep_result is not None and not isinstance(self.keep_result, bool):
+            what = "True, False, a number or a timedelta"
+            _expect("_keep_result", self.keep_result, (int, float, timedelta), what)
+            if not 1 <= _number("_keep_result", _seconds(self.keep_result)) <= LONGEST_KEPT:
+                raise ValueError(
+                    f"_keep_result is {self.keep_result}; allowed: True, False, or a duration of 1 "
+                    "second to 10 years"
+                )
         if self.unique is not None:
             _expect("_unique", self.unique, str, "a string")
             if not is_text(self.unique):
@@ -74,6 +87,13 @@ class Options:
                 raise ValueError("_at has no time zone; give one, as in datetime.now(UTC)")
         elif self.at is not None:
             _number("_at", self.at)
+
+    @property
+    def kept(self) -> float | Literal[False] | None:
+        """``keep_result`` as a job carries it: False, seconds, or None for what the settings say."""
+        if self.keep_result is None or isinstance(self.keep_result, bool):
+            return False if self.keep_result is False else None
+        return _seconds(self.keep_result)
 
     @property
     def delay_seconds(self) -> float | None:
@@ -152,6 +172,7 @@ class Call:
             unique=options.unique,
             request=request,
             delay=delay,
+            keep_result=options.kept,
         )
 
 

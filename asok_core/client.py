@@ -96,7 +96,9 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
         _at: Start at that moment: an aware datetime or epoch seconds.
         _unique: While a job with this key is unfinished, no other is enqueued; the future is
             that of the unfinished one.
-        **kwargs: Its keyword arguments; every name but these seven is the task's own.
+        _keep_result: False does not store the result; seconds or a timedelta keep the record of the
+            completed job for that long in place of ``ASOK_RECORD_TTL``.
+        **kwargs: Its keyword arguments; every name but these eight is the task's own.
 
     Returns:
         A future with ``job_id``. A failure of the task is in the log, the record and the future,
@@ -140,13 +142,14 @@ def get_job(job_id: str) -> JobRecord:
     """The record of a job: its status, times, result and error.
 
     Raises:
-        JobNotFound: There is none: the id is wrong, or the job ended more than 24 h ago. On the
+        JobNotFound: There is none: the id is wrong, or the record has expired. On the
             local backend only the process that enqueued a job knows it.
     """
     record = _process.backend().record(job_id)
     if record is None:
         raise JobNotFound(
-            f"there is no record of job {job_id!r}; a record is kept for 24 h after its job has ended"
+            f"there is no record of job {job_id!r}; that of a completed job expires after "
+            "ASOK_RECORD_TTL, of others 24 h after the end"
         )
     return record
 

@@ -44,6 +44,8 @@ class Result(NamedTuple):
     problem: str = ""
 
 
+NO_RESULT = Result()
+"""Of a job whose result is not to be kept."""
 _CONSTANTS = {None: Result("null"), False: Result("false"), True: Result("true")}
 
 

@@ -171,6 +171,12 @@ class Settings:
         description="The form of job records on Redis: hash, or framework where the worker of the asok "
         "framework also runs jobs, which can only read and write JSON",
     )
+    record_ttl: float = setting(
+        "ASOK_RECORD_TTL",
+        kinds.KEPT,
+        default="24h",
+        description="How long the record of a completed job is kept, and with it the result",
+    )
     max_payload: int = setting(
         "ASOK_MAX_PAYLOAD",
         kinds.SIZE,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from asok_core.calls import NO_OPTIONS, Call, Delay, Moment, Options, task_call
+from asok_core.calls import NO_OPTIONS, Call, Delay, Kept, Moment, Options, task_call
 from asok_core.client import enqueue
 from asok_core.futures import JobFuture
 from asok_core.plain import described
@@ -63,6 +63,7 @@ class Task(Generic[P, C, R]):
         delay: Delay | None = None,
         at: Moment | None = None,
         unique: str | None = None,
+        keep_result: Kept | None = None,
     ) -> Task[P, C, R]:
         """The same task with other options; those not given stay as they are."""
         given = {
@@ -73,6 +74,7 @@ class Task(Generic[P, C, R]):
             "delay": delay,
             "at": at,
             "unique": unique,
+            "keep_result": keep_result,
         }
         changed: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
         return Task(self.__asok_function__, replace(self.__asok_options__, **changed))
@@ -112,6 +114,7 @@ def task(
     retries: int = 0,
     backoff: float = 2,
     timeout: float | None = None,
+    keep_result: Kept = True,
 ) -> _MakeTask: ...
 def task(
     function: Callable[..., Any] | None = None,
@@ -121,6 +124,7 @@ def task(
     retries: int = 0,
     backoff: float = 2,
     timeout: float | None = None,
+    keep_result: Kept = True,
 ) -> Any:
     """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
 
@@ -134,4 +138,4 @@ def task(
         )
     if function is not None:
         return Task(function, NO_OPTIONS)
-    return _MakeTask(Options(queue, retries, backoff, timeout))
+    return _MakeTask(Options(queue, retries, backoff, timeout, keep_result=keep_result))

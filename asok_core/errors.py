@@ -64,7 +64,7 @@ class PayloadTooLarge(AsokError, ValueError):
 
 
 class JobNotFound(AsokError, LookupError):
-    """No record of that job: it never existed, or it ended more than 24 h ago."""
+    """No record of that job: it never existed, or it has expired (see ASOK_RECORD_TTL)."""
 
 
 class JobFailed(AsokError):

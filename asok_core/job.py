@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from asok_core.states import FINAL, Status
 
 RECORD_TTL = 86_400
-"""Seconds that the record of a job is kept after the job has ended."""
+"""Seconds that the record of a job is kept after the job has ended, where no setting says otherwise."""
+
+NOT_KEPT = "result not stored: keep_result is False"
+"""Why the record of a completed job has no result."""
 
 UNFINISHED_TTL = 30 * 86_400
 """Seconds that the record of an unfinished job is kept when no worker renews it, beyond its due time."""
@@ -55,7 +58,9 @@ class Job:
     converted back by their annotations before the task is called. ``retry_count`` is the number of
     retries spent so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
     ``postponements`` counts how often a worker could not run it and was to blame for that, None for
-    never. ``extra`` holds every key that we do not know, so that none is lost.
+    never. ``keep_result`` is for how many seconds the record of the completed job stays, False for no
+    result in it, None for what the settings of the worker say. ``extra`` holds every key that
+    we do not know, so that none is lost.
     """
 
     id: str
@@ -75,6 +80,7 @@ class Job:
     request: Mapping[str, Any] | None = None
     typed: tuple[str, ...] = ()
     postponements: int | None = None
+    keep_result: float | Literal[False] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     delay: float | None = None
     """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
+from asok_core.durations import LONGEST_KEPT
 from asok_core.errors import MalformedEnvelope
 from asok_core.job import LONGEST_ID, MAX_RETRIES, Job
 from asok_core.plain import described
@@ -25,6 +26,7 @@ _OPTIONAL = (
     "unique",
     "request",
     "postponements",
+    "keep_result",
 )
 _KNOWN = frozenset((*_STANDING, *_OPTIONAL, "typed"))
 
@@ -59,7 +61,7 @@ def _plain(job: Job) -> bool:
         and job.unique is None
         and job.request is None
         and not job.typed
-        and job.postponements is None
+        and job.postponements is job.keep_result is None
         and type(job.backoff) is type(job.retries) is type(job.retry_count) is int
         and type(job.enqueued_at) is float
         and not job.extra
@@ -139,6 +141,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
         request if isinstance(request, dict) else None,
         _typed(fields["typed"]) if "typed" in fields else (),
         postponements if type(postponements) is int and 0 < postponements <= MAX_RETRIES else None,
+        _kept(fields["keep_result"]) if "keep_result" in fields else None,
         {} if _KNOWN.issuperset(fields) else _extra(fields),
     )
 
@@ -179,6 +182,12 @@ def _typed(names: object) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise MalformedEnvelope("the job's 'typed' is not a list of names")
     return tuple(names)
+
+
+def _kept(value: object) -> float | Literal[False] | None:
+    if value is False:
+        return False
+    return float(value) if finite(value) and 1 <= value <= LONGEST_KEPT else None
 
 
 def _number(value: object) -> float | None:

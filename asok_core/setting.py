@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 from asok_core import durations, redis_url
+from asok_core.durations import LONGEST_KEPT
 from asok_core.errors import SettingsError, UsageError
 
 T = TypeVar("T")
@@ -200,6 +201,13 @@ def _parse_hang_limit(text: str) -> float | None:
     return seconds or None
 
 
+def _parse_kept(text: str) -> float:
+    seconds = _parse_duration(text)
+    if not 1 <= seconds <= LONGEST_KEPT:
+        raise ValueError("a record is kept 1s to 3650d")
+    return seconds
+
+
 def _parse_redis_url(text: str) -> str:
     redis_url.parse_redis_url(text)
     return text
@@ -249,6 +257,7 @@ FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
 HANG_LIMIT = Kind(_parse_hang_limit, "0, or 10s and more, as in 90, 90s or 5m")
 LEASE = Kind(_parse_lease, "1s to 1d, as in 90, 90s or 5m")
+KEPT = Kind(_parse_kept, "1s to 3650d, as in 90, 90s, 2h or 7d")
 NAMESPACE = Kind(
     _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
 )

@@ -25,7 +25,7 @@ from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.failures import Failure, failure_of, shown
 from asok_core.futures import JobFuture, settle_result
-from asok_core.job import RECORD_TTL, Job, JobRecord, new_id
+from asok_core.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
 from asok_core.job_text import from_text
 from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.retry import RetryPolicy
@@ -101,7 +101,7 @@ def _name(function: object) -> str:
 
 
 class JobStore:
-    """The jobs of this process by id. Finished ones are kept 24 h, and a bounded number of them."""
+    """The jobs of this process by id. Finished ones are kept as on Redis, and a bounded number of them."""
 
     def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self.lock = threading.RLock()
@@ -147,7 +147,7 @@ class JobStore:
         with self.lock:
             self._forget_old()
             found = self._unfinished.get(job_id) or self._finished.get(job_id)
-            return found.record() if found else None
+            return found.record() if found and not self._expired(found) else None
 
     def unfinished(self) -> list[LocalJob]:
         """Every job that has not come to its end, oldest first."""
@@ -226,7 +226,9 @@ class JobStore:
 
     def _completed(self, held: LocalJob, call: Call, context: Context, result: object) -> None:
         job, function = held.job, function_of(call.function)
-        kept = encode_result(function, result, self._settings.max_result)
+        kept = Result(problem=NOT_KEPT)
+        if job.keep_result is not False:
+            kept = encode_result(function, result, self._settings.max_result)
         with self.lock:
             held.result, held.failure = kept, None
             self._finish(held, Status.COMPLETED)
@@ -234,7 +236,7 @@ class JobStore:
             held.future.set_result(result)
         else:
             settle_result(held.future, function, job.task, kept)
-            if kept.problem:
+            if kept.problem and job.keep_result is not False:
                 extra = {"job_id": job.id, "task": job.task, "queue": job.queue}
                 extra["error"] = kept.problem
                 event = "Background task %s completed, %s"
@@ -310,9 +312,14 @@ class JobStore:
         self._forget_old()
 
     def _forget_old(self) -> None:
-        oldest = now() - RECORD_TTL
         while self._finished:
             first = next(iter(self._finished.values()))
-            if len(self._finished) <= RECORDS_KEPT and (first.finished_at or 0) > oldest:
+            if len(self._finished) <= RECORDS_KEPT and not self._expired(first):
                 return
             self._finished.popitem(last=False)
+
+    def _expired(self, job: LocalJob) -> bool:
+        kept: float = RECORD_TTL
+        if job.status is Status.COMPLETED:
+            kept = job.job.keep_result or self._settings.record_ttl
+        return job.finished_at is not None and job.finished_at + kept <= now()

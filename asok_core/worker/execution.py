@@ -13,7 +13,7 @@ from typing import Any
 from asok_core import attempt, cancellation, forks, hooks
 from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Outcome, Start, Verb
 from asok_core.backends.redis.server_clock import ServerClock
-from asok_core.codec import decode_arguments, encode_result
+from asok_core.codec import NO_RESULT, decode_arguments, encode_result
 from asok_core.config import Settings
 from asok_core.context import restored
 from asok_core.deadline import LimitNotWatched
@@ -170,9 +170,12 @@ class Execution:
         ran = time.perf_counter() - before
         if not self.breaker.clean:
             self.breaker.passes(Check.RESOURCES)
-        kept = encode_result(function, result, self.settings.max_result)
+        kept = NO_RESULT
+        if job.keep_result is not False:
+            kept = encode_result(function, result, self.settings.max_result)
         outcome = self._outcome("complete", held, job, ran, result=kept.text)
         outcome.result_type, outcome.result_error = kept.type, kept.problem
+        outcome.kept = job.keep_result or self.settings.record_ttl
         hand_over(held, outcome)
         if kept.problem:
             event = "Job completed, result not stored"

@@ -49,7 +49,7 @@ jobs = st.builds(
 def test_a_text_is_json_of_what_a_job_has_with_its_own_keys_sorted(job: Job) -> None:
     optional = (
         *("enqueued_at", "due_at", "timeout", "hard_timeout"),
-        *("unique", "request", "postponements"),
+        *("unique", "request", "postponements", "keep_result"),
     )
     expected: dict[str, Any] = {
         field.name: getattr(job, field.name)

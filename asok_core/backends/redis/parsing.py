@@ -39,8 +39,11 @@ WORKER_FIELDS = (
     "hang_seconds",
     "hang",
 )
-RECORD_FIELDS = tuple(
-    each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}
+RECORD_FIELDS = (
+    *(each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}),
+    # What the records of completed jobs hold in place of three moments.
+    "run_us",
+    "queued_us",
 )
 
 _LARGEST = 2**53

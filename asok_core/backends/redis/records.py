@@ -11,7 +11,7 @@ import redis
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import JobRecord
+from asok_core.job import NOT_KEPT, JobRecord
 from asok_core.states import Status
 
 _FAILED = (Status.FAILED, Status.RETRYING)
@@ -76,6 +76,8 @@ def _record(
     job_id: str, fields: Mapping[str, Any], ttl: float | None, *, foreign: bool
 ) -> JobRecord:
     status = str(fields.get("status") or "")
+    if status == Status.COMPLETED and not foreign and "run_us" in fields:
+        fields = _whole_record(fields)
     return JobRecord(
         id=job_id,
         status=_STATUSES.get(status, status),
@@ -97,6 +99,22 @@ def _record(
         ttl=ttl,
         foreign=foreign,
     )
+
+
+def _whole_record(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of the record of a completed job, which ``settle.lua`` writes as few short ones."""
+    ended, ran = _number(fields.get("ts")), _whole(fields.get("run_us"))
+    queued, began, enqueued = _whole(fields.get("queued_us")), None, None
+    if ended is not None and ran is not None:
+        micros = round(ended * 1e6) - ran
+        began, enqueued = micros / 1e6, None if queued is None else (micros - queued) / 1e6
+    whole = {"queue": "default", "retries": 0, "retry_count": 0, "result": "null", **fields}
+    whole |= {"finished_at": ended, "started_at": began, "enqueued_at": enqueued}
+    if not whole["result"]:
+        whole["result_error"] = whole.get("result_error") or NOT_KEPT
+    elif whole.get("result_error"):
+        whole["result"] = ""
+    return whole
 
 
 def _text(value: object) -> str:

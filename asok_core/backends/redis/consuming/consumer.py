@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
+from asok_core.job import RECORD_TTL
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 
@@ -34,7 +36,9 @@ class Outcome:
     in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
     no record. ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead
     letter for which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
-    ``in_doubt``: it was sent, and no reply told whether it arrived.
+    ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
+    ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
+    was sent, and no reply told whether it arrived.
     """
 
     verb: Verb
@@ -56,6 +60,7 @@ class Outcome:
     wait_ms: float = 0.0
     error_line: str = ""
     notice: bytes = b""
+    kept: float = RECORD_TTL
     in_doubt: bool = False
 
 
@@ -165,6 +170,7 @@ class Consumer:
                 repr(o.wait_ms),
                 o.error_line,
                 o.notice,
+                math.ceil(o.kept),
             )
         args.append(len(starts))
         for s in starts:
@@ -218,7 +224,7 @@ class Consumer:
             return set()
         args: list[Arg] = [self.keys.namespace, self.process]
         for each in outcomes:
-            args += (each.id, each.verb, each.started_at)
+            args += (each.id, each.verb, each.started_at, each.finished_at)
         flags = self.link.run(script("arrived"), (), args)
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 

@@ -1,28 +1,33 @@
 -- Tells which outcomes of a process were settled though it had no reply. Writes nothing.
--- ARGV: ns, process, then each: id, verb, started_at
+-- ARGV: ns, process, then each: id, verb, started_at, finished_at or ''
 -- Reply: per outcome 1 settled, or there is no record; 0 the job was taken over before
 local ns, process = ARGV[1], ARGV[2]
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
   local key = ns .. ':job:' .. id
-  local found = redis.pcall('HMGET', key, 'status', 'worker', 'started_at', 'attempts')
+  local found = redis.pcall('HMGET', key, 'status', 'worker', 'started_at', 'attempts', 'run_us', 'ts')
   if not found.err then return unpack(found) end
   local ok, known = pcall(cjson.decode, redis.pcall('GET', key))
   if ok and type(known) == 'table' then return known.status, known.worker, known.started_at, known.attempts end
 end
 
-local function settled(id, verb, started_at)
-  local status, worker, began, attempts = fields_of(id)
+local function settled(id, verb, started_at, finished_at)
+  local status, worker, began, attempts, run_us, ts = fields_of(id)
   if not status then return true end
   -- What `attempts_with` wrote: it stays when the next attempt has begun.
   for line in string.gmatch(type(attempts) == 'string' and attempts or '', '[^\n]+') do
     local ok, attempt = pcall(cjson.decode, line)
     if ok and type(attempt) == 'table' and attempt[1] == started_at and attempt[3] == verb and attempt[4] == process then return true end
   end
-  return status == STATUS[verb] and worker == process and tonumber(began) == tonumber(started_at)
+  if status ~= STATUS[verb] or worker ~= process then return false end
+  -- The record of a completed job has its end in place of its start (see settle.lua).
+  if verb == 'complete' and run_us then return ts == finished_at end
+  return tonumber(began) == tonumber(started_at)
 end
 
 local flags = {}
-for i = 3, #ARGV, 3 do flags[#flags + 1] = settled(ARGV[i], ARGV[i + 1], ARGV[i + 2]) and 1 or 0 end
+for i = 3, #ARGV, 4 do
+  flags[#flags + 1] = settled(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) and 1 or 0
+end
 return flags

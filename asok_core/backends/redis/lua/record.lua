@@ -1,5 +1,5 @@
 -- Fragment (put before a script that says `needs: record`): records and unique keys of jobs.
--- write_record(ns, id, fields, wait, gone, form): write a job record's fields and its TTL, which the status
+-- write_record(ns, id, fields, wait, gone, form, kept): write a job record's fields and its TTL, which the status
 -- decides.
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
@@ -7,10 +7,12 @@
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
 -- string, whatever it is now, since the framework's worker cannot write into a hash.
+-- kept: seconds for which the record of a finished job stays, nil for 24 h.
 --
--- The record of a finished job is kept for 24 h. That of an unfinished one must outlive any wait and must
--- not stay for ever when its job disappears (a deleted list, a worker that keeps no records). So it
--- has a long TTL, which the workers renew while the job waits or runs (see consuming/renewal.py).
+-- The record of a finished job is kept for 24 h; of a completed one, as ASOK_RECORD_TTL and keep_result
+-- say. That of an unfinished one must outlive any wait and must not stay for ever when its job disappears
+-- (a deleted list, a worker that keeps no records). So it has a long TTL, which the workers renew while the
+-- job waits or runs (see consuming/renewal.py).
 local RECORD_TTL, UNFINISHED_TTL = 86400, 2592000
 
 -- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
@@ -69,9 +71,9 @@ local function write_json(key, fields, ttl, names)
   redis.call('SET', key, json_record(old or '', all, gone), 'EX', ttl)
 end
 
-local function write_record(ns, id, fields, wait, gone, form)
+local function write_record(ns, id, fields, wait, gone, form, kept)
   if id == '' then return end
-  local key, status, ttl = ns .. ':job:' .. id, fields[2], RECORD_TTL
+  local key, status, ttl = ns .. ':job:' .. id, fields[2], kept or RECORD_TTL
   if status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled' then
     ttl = wait and unfinished_ttl(wait) or UNFINISHED_TTL
   end

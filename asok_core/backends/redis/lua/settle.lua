@@ -6,9 +6,10 @@
 --   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
-local OUTCOME = 20 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
+local OUTCOME = 21 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
                    -- started_at, finished_at, result, result_type, result_error, error, run_ms, wait_ms,
-                   -- error_line, notice (a letter for the failure hooks; '=': the dead letter)
+                   -- error_line, notice (a letter for the failure hooks; '=': the dead letter),
+                   -- kept (seconds for which the record of a completed job stays)
 
 -- Quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
 local function octave(ms)
@@ -19,6 +20,46 @@ local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', re
                  cancel = 'cancelled', ['return'] = 'pending', postpone = 'retrying' }
 local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', reject = 'failed',
                   cancel = 'cancelled' }
+
+local NOT_KEPT = 'result not stored: keep_result is False'
+
+local function micros(seconds)
+  local number = tonumber(seconds)
+  return number and math.floor(number * 1e6 + 0.5)
+end
+
+-- A completed job's record as a small hash, for there may be millions: no field twice, none that says
+-- nothing. `ts` is its end, `run_us` microseconds before that it began, `queued_us` before that it was
+-- enqueued. backends/redis/records.py reads it. `result` '': it was not to be kept.
+-- Reply: false where the record is not a hash, or a time is missing, and nothing is written.
+local FRESH = { 'enqueued_at', 'queue', 'retries', 'retry_count' }
+local OTHERS = { 'started_at', 'finished_at', 'error', 'error_line', 'result', 'result_type', 'result_error' }
+local FRESH_FIELDS = 7 -- of enqueue.lua
+
+local function write_completed(ns, id, process, attempts, at)
+  local key = ns .. ':job:' .. id
+  local enqueued_at = redis.pcall('HGET', key, 'enqueued_at')
+  local began, ended = micros(ARGV[at + 10]), micros(ARGV[at + 11])
+  if type(enqueued_at) == 'table' or not began or not ended then return false end
+  enqueued_at = enqueued_at and micros(enqueued_at)
+  local fields = { 'status', 'completed', 'ts', ARGV[at + 11], 'function', ARGV[at + 7],
+    'worker', process, 'run_us', string.format('%.0f', ended - began) }
+  local function add(name, value, usual)
+    if value and value ~= usual then fields[#fields + 1], fields[#fields + 2] = name, value end
+  end
+  if enqueued_at then add('queued_us', string.format('%.0f', began - enqueued_at)) end
+  add('queue', ARGV[at + 1], 'default')
+  add('retries', ARGV[at + 8], '0')
+  add('retry_count', ARGV[at + 9], '0')
+  add('result_type', ARGV[at + 13], '')
+  add('result_error', ARGV[at + 14], '')
+  if ARGV[at + 14] == '' then add('result', ARGV[at + 12], 'null') end
+  add('attempts', attempts)
+  redis.call('HDEL', key, unpack(FRESH))
+  if redis.call('HLEN', key) > FRESH_FIELDS - #FRESH then redis.call('HDEL', key, unpack(OTHERS)) end
+  write_record(ns, id, fields, nil, nil, nil, tonumber(ARGV[at + 20]))
+  return true
+end
 
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
@@ -54,29 +95,25 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   local status, started_at = STATUS[verb], ARGV[at + 10]
   -- A job that is given back before it was started has a record that says pending already.
   if verb ~= 'return' or started_at ~= '' then
-    local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
-      'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
-      'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
-      'error', ARGV[at + 15], 'worker', process }
-    if moves and verb ~= 'return' then
-      fields[#fields + 1] = 'error_line'
-      fields[#fields + 1] = ARGV[at + 18]
-    end
-    for i, name in ipairs({ 'result_type', 'result_error' }) do
-      if ARGV[at + 12 + i] ~= '' then
-        fields[#fields + 1] = name
-        fields[#fields + 1] = ARGV[at + 12 + i]
-      end
-    end
     -- Of a job that goes well at once, the record tells it all.
-    if started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0) then
-      local attempts = attempts_with(ns, id, started_at, ARGV[at + 16], verb, process, ARGV[at + 15])
-      if attempts then
-        fields[#fields + 1] = 'attempts'
-        fields[#fields + 1] = attempts
+    local attempts = started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0)
+      and attempts_with(ns, id, started_at, ARGV[at + 16], verb, process, ARGV[at + 15])
+    if id == '' or verb ~= 'complete' or not write_completed(ns, id, process, attempts, at) then
+      local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
+        'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
+        'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
+        'error', ARGV[at + 15], 'worker', process }
+      local function add(name, value)
+        fields[#fields + 1], fields[#fields + 2] = name, value
       end
+      if moves and verb ~= 'return' then add('error_line', ARGV[at + 18]) end
+      local problem = ARGV[at + 14]
+      if verb == 'complete' and ARGV[at + 12] == '' and problem == '' then problem = NOT_KEPT end
+      if ARGV[at + 13] ~= '' then add('result_type', ARGV[at + 13]) end
+      if problem ~= '' then add('result_error', problem) end
+      if attempts then add('attempts', attempts) end
+      write_record(ns, id, fields, wait, nil, nil, verb == 'complete' and tonumber(ARGV[at + 20]) or nil)
     end
-    write_record(ns, id, fields, wait)
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
   local run, wait = tonumber(ARGV[at + 16]), tonumber(ARGV[at + 17])

@@ -200,8 +200,8 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
     if record is None:
         future.set_exception(
             JobNotFound(
-                f"job {future.job_id} has no record: it ended more than 24 h ago, or its record or "
-                "its queue was deleted"
+                f"job {future.job_id} has no record: it ended and its record has expired "
+                "(ASOK_RECORD_TTL), or its record or its queue was deleted"
             )
         )
     elif record.status == Status.COMPLETED:
