@@ -295,5 +295,5 @@ def test_a_record_that_is_gone_says_what_is_known(
 ) -> None:
     future = backend.enqueue(make_call(sample_tasks.add, 1))
     redis_client.delete(KEYS.job(future.job_id))
-    with pytest.raises(JobNotFound, match="24 h"):
+    with pytest.raises(JobNotFound, match="ASOK_RECORD_TTL"):
         future.result(timeout=30)
