@@ -216,10 +216,20 @@ class WorkerInfo:
             return f"{self.condition} ({able}{'; ' if able else ''}{deaths})"
         if self.hanging:
             hangs = f"{self.hanging} of {self.processes} processes for {self.hang_seconds:.0f} s"
-            return f"{self.condition} ({hangs}): {self.hang}"
+            return f"{self.condition} ({hangs}): {self._hang_with_tasks}"
         if self.refusal:
             return f"{self.condition}{f' ({able})' if able else ''}: {self.refusal}"
         return ""
+
+    @property
+    def _hang_with_tasks(self) -> str:
+        # A supervisor knows of its jobs no more than their ids.
+        text = self.hang
+        for running in self.jobs:
+            job = running.payload.job
+            if job is not None and job.id:
+                text = text.replace(f"job {job.id} ", f"job {job.id} of {job.task} ")
+        return text
 
 
 class KeyCheck(NamedTuple):

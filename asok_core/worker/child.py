@@ -20,7 +20,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
-from asok_core.worker.watch import Hang, Watch
+from asok_core.worker.watch import Cause, Hang, Watch
 
 logger = safe_logger("asok.worker")
 
@@ -185,16 +185,20 @@ class Child:
             self.kill()
         return reason(over.values())
 
-    def watch_loop(self, limit: float | None) -> None:
+    def watch_loop(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns, and log when that changes.
 
-        End it when it has hung for ``limit`` seconds and no job may be the reason.
+        End it when it has hung for ``limit`` seconds and no job may be the reason. In an outage of Redis
+        a loop that alone stands still waits for that, as far as is known, and does not hang.
         """
         before, alive = self.hang, self.alive
-        hang = self.hang = self._watch.look(self.pid) if alive else None
+        hang = self._watch.look(self.pid) if alive else None
+        if in_outage and hang is not None and hang.cause is Cause.LOOP:
+            hang = None
+        self.hang = hang
         if hang is None:
             self._left_hanging = False
-            if before is not None and alive:
+            if before is not None and alive and not in_outage:
                 logger.warning(
                     "Process %s works again, after it hung for %.0f s",
                     self.process_id,

@@ -104,10 +104,10 @@ class Children:
             if over:
                 logger.error("Process %s is ended: %s", child.process_id, over)
 
-    def watch_loops(self, limit: float | None) -> None:
+    def watch_loops(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether the loop of each turns; see ``Child.watch_loop``."""
         for child in self._all:
-            child.watch_loop(limit)
+            child.watch_loop(limit, in_outage=in_outage)
 
     @property
     def stuck(self) -> bool:

@@ -55,7 +55,7 @@ class Held:
 
     ``gone`` is set when its lease was lost before it began: it belongs to another by now. ``noted``
     tells that Redis knows it runs. ``rejected`` is why it must not run. ``slot`` is the number of the
-    thread that runs it.
+    thread that runs it, and ``limit`` the job's hard limit while it does.
     """
 
     claim: Claim
@@ -67,7 +67,12 @@ class Held:
     rejected: EnvelopeError | None = None
     slot: int = -1
     board_slot: int = -1
+    limit: float | None = None
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
+
+
+_RUNNING = Phase.RUNNING
+# Members of an enumeration are slow to look up, and this is done for every job.
 
 
 def _ignore(_held: Held, _phase: Phase) -> None:
@@ -157,7 +162,7 @@ class Execution:
         hooks.call_before(job)
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
-            enter(held, Phase.RUNNING)
+            enter(held, _RUNNING)
             result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before

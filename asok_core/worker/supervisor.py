@@ -204,7 +204,7 @@ class Supervisor:
     def _beat(self) -> None:
         # A process that hangs and could not be replaced: whoever watches this worker ends it whole. One
         # whose job holds it is at work, as far as is known.
-        if self._outage is not None or not self._children.stuck:
+        if not self._children.stuck:
             notify(ALIVE)
         config = self._config
         if self._started_at is None:
@@ -244,9 +244,8 @@ class Supervisor:
     def _look(self) -> None:
         """What is not for Redis: limits of jobs and of loops, and how the processes fare."""
         self._children.end_overruns()
-        # A loop may wait for a Redis that does not answer: no reason to end a process.
-        limit = None if self._outage else self._config.settings.worker_hang_limit
-        self._children.watch_loops(limit)
+        limit = self._config.settings.worker_hang_limit
+        self._children.watch_loops(limit, in_outage=self._outage is not None)
         report = self._children.report()
         if report.able and not self._ready:
             self._ready = True
@@ -323,7 +322,7 @@ class Supervisor:
             self._every("beat", self._beat_every, self._beat)
             for child in self._children:
                 child.tell()
-            self._children.watch_loops(None)
+            self._children.watch_loops(None, in_outage=self._outage is not None)
             self._children.attend(self._requests)
             self._alarm.sleep(0.5, ())
         left = self._give_up_lease() if self._leased else True

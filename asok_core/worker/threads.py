@@ -30,6 +30,7 @@ LAST_WORDS = 5.0
 """Seconds that such a process has to log why it ends."""
 LATE = 0.01
 """Seconds that hooks and log handlers may take after a job before their thread counts as busy."""
+_IMPORTING, _PREPARING, _RUNNING = Phase.IMPORTING, Phase.PREPARING, Phase.RUNNING
 CHECK = 1.0
 """Seconds between two looks whether every thread lives."""
 
@@ -203,8 +204,9 @@ class Threads:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
             # The limits of a job begin with the code of its task; see ``_note_phase``.
-            deadline = now + max(job.hard_limit, PREPARATION) if job.hard_limit else 0.0
-            phase = Phase.PREPARING if job.module in sys.modules else Phase.IMPORTING
+            held.limit = limit = job.hard_limit
+            deadline = now + max(limit, PREPARATION) if limit else 0.0
+            phase = _PREPARING if job.module in sys.modules else _IMPORTING
             held.board_slot = self._board.begin(slot, job.id, now, deadline, phase)
             self._running[slot] = held
             self.execution.run(held, self._hand_over, self._note_phase)
@@ -216,14 +218,13 @@ class Threads:
             self._tell()
 
     def _note_phase(self, held: Held, phase: Phase) -> None:
-        job = held.job
-        assert job is not None, "it runs"
-        # One that a module which the job imported has forked: the board is its parent's.
-        forks.end_if_forked(self._generation, job.task)
+        if forks.generation != self._generation:
+            # One that a module which the job imported has forked: the board is its parent's.
+            forks.end_child(held.job.task if held.job else "")
         times = None
-        if phase is Phase.RUNNING and job.hard_limit:
+        if phase is _RUNNING and held.limit:
             now = time.monotonic()
-            times = (now, now + job.hard_limit)
+            times = (now, now + held.limit)
         self._board.note_phase(held.board_slot, phase, times)
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:

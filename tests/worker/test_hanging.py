@@ -158,6 +158,7 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     code, page, words = status("--require-workers", "1", "--max-hang", "5s")
     assert code == 1
     assert "workers that run jobs: 0, at least 1 required" in words
+    assert f"job {job.id} of tests.worker.hanging.search (running for" in words
     assert "may hold the interpreter" in words
     assert "; at most 5 s allowed" in words
     assert "hanging (1 of 1 processes for " in page
