@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar, cast
 
-from asok_core.bounded import call_within
+from asok_core.bounded import MOST_ABANDONED, call_within
 
 PATIENCE = 3.0
 """Seconds that the text of an exception may take."""
@@ -29,7 +29,10 @@ LONGEST_TRACEBACK = 20_000
 
 _CUT = "... (cut)"
 _BROKEN_TEXT = "<exception str() failed>"  # as the standard library says it
-_NO_TEXT = f"(no text: making it raised an exception, or took longer than {PATIENCE:g} s)"
+_NO_TEXT = (
+    f"(no text: making it raised an exception, took longer than {PATIENCE:g} s, or was not tried "
+    f"since {MOST_ABANDONED} others hang)"
+)
 _SMALL = (int, float, bool, type(None))
 _LONGEST_ARGUMENT = 10_000
 _MOST_CHAINED = 20
