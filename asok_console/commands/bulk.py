@@ -45,6 +45,8 @@ class Deed:
     """What must be typed to confirm."""
     aftermath: str = ""
     """A line for afterwards; ``{operation}`` stands for the operation's id."""
+    lost: Callable[[Operator, str], CommandResult] | None = None
+    """What it does to a job that has a record and is in no place."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, scoped: bool = True) -> None:

@@ -177,6 +177,9 @@ class Operator(Protocol):
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
 
+    def cancel_lost(self, job_id: str) -> CommandResult:
+        """Close the record of an unfinished job that is in no place, and free its unique key."""
+
     def promote(
         self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
     ) -> CommandResult:

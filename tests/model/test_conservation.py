@@ -63,6 +63,7 @@ MOVES = {
     "pause": set(),
     "resume": set(),
     "expiry": set(),
+    "lose": {("pending", "finished"), ("delayed", "finished"), ("active", "finished")},
 }
 LISTS = {"queue": "pending", "active": "active", "dlq": "dead", "trash": "trash"}
 """Second part of a list's name -> the place it is; ``:at`` of a trash holds no jobs."""
@@ -391,6 +392,33 @@ class Conservation(RuleBasedStateMachine):
     def cancel_delayed_jobs(self, chosen: st.DataObject) -> None:
         result = self.operator.cancel(self._scope(Place.DELAYED, chosen, False))
         self._operated("cancel", result)
+
+    @precondition(lambda self: self.places)
+    @rule(chosen=st.data())
+    def a_job_that_is_somewhere_is_taken_for_lost(self, chosen: st.DataObject) -> None:
+        job_id = chosen.draw(st.sampled_from(sorted(self.places)))
+        assert self.operator.cancel_lost(job_id).applied == 0
+        self._moved("expiry", 0)
+
+    @precondition(lambda self: any(place in UNFINISHED for place in self.places.values()))
+    @rule(chosen=st.data())
+    def a_job_is_lost(self, chosen: st.DataObject) -> None:
+        """Somebody deletes it where it is; an operator ends it."""
+        living = sorted(each for each, place in self.places.items() if place in UNFINISHED)
+        job_id = chosen.draw(st.sampled_from(living))
+        for key in self.client.scan_iter(match="asok:*", count=1000, _type="list"):
+            for raw in self.client.lrange(key, 0, -1):
+                if peek(raw).id == job_id:
+                    self.client.lrem(key, 1, raw)
+        for raw in self.client.zrange("asok:delayed_tasks", 0, -1):
+            if peek(raw).id == job_id:
+                self.client.zrem("asok:delayed_tasks", raw)
+        has_record = self.client.exists(f"asok:job:{job_id}")
+        assert self.operator.cancel_lost(job_id).applied == has_record
+        if has_record:
+            assert self.client.get(f"asok:unique:{self.uniques[job_id]}") != job_id.encode()
+        self.deleted.add(job_id)
+        self._moved("lose", 1)
 
     @rule(chosen=st.data())
     def run_delayed_jobs_now(self, chosen: st.DataObject) -> None:

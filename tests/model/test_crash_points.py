@@ -621,3 +621,22 @@ def test_cancel(bench: Bench) -> None:
         ]
 
     told_with_every_cut(bench, prepare, story)
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_cancel_lost(bench: Bench, is_lost: bool) -> None:
+    (job,) = bench.jobs(1, unique="one")
+
+    def prepare() -> None:
+        bench.enqueue(job)
+        if is_lost:
+            bench.client.delete("asok:queue")
+
+    def story(cutter: Cutter) -> None:
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.cancel_lost(job.id), cutter)
+        assert bench.status(job) == ("cancelled" if is_lost else "pending")
+        assert bench.client.exists("asok:unique:one") == (not is_lost)
+        assert bench.client.xlen("asok:audit") == is_lost
+
+    told_with_every_cut(bench, prepare, story)

@@ -7,8 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 
 from asok_console.commands import bulk
+from asok_console.commands.documents import say
 from asok_console.commands.progress import Meter
 from asok_console.commands.queue.names import known
+from asok_console.present.text import safe
 from asok_core import filters
 from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.config import Settings
@@ -75,10 +77,12 @@ def act_on_ids(
     ids = list(dict.fromkeys(args.id))
     reader = open_reader(settings)
     try:
-        homes, refused, skipped = _sorted_by_home(reader, ids, allowed)
+        homes, nowhere, refused = _sorted_by_home(reader, ids, allowed)
     finally:
         reader.close()
+    skipped = Counter[str]()
     applied, operations, cancelled = 0, [], False
+    lost: list[str] = []
     operator = open_operator(settings)
     try:
         with Meter(deed.done) as meter:
@@ -91,31 +95,47 @@ def act_on_ids(
                 skipped.update(result.skipped)
                 cancelled = cancelled or result.cancelled
                 operations.append(result.operation)
+            for job_id, has_record in nowhere.items():
+                if deed.lost is None or not has_record:
+                    skipped["not found"] += 1
+                    continue
+                result = deed.lost(operator, job_id)
+                applied += result.applied
+                skipped.update(result.skipped)
+                if result.applied:
+                    lost.append(job_id)
     finally:
         operator.close()
     operation = operations[0] if len(operations) == 1 else None
     result = CommandResult(deed.verb, applied, dict(skipped), dict(refused), operation, cancelled)
     code = bulk.told(args, deed, result)
+    for job_id in lost:
+        say(
+            f"asok: job {safe(job_id, 200)} was lost: it was in no queue, not delayed, in no trash and "
+            "held by no worker; its record says so now, and its unique key is free"
+        )
     # A job that was named and not met is what the caller wants to hear of.
     return code or (1 if skipped else 0)
 
 
 def _sorted_by_home(
     reader: Reader, ids: list[str], allowed: Collection[Place]
-) -> tuple[dict[Home, list[str]], Counter[str], Counter[str]]:
+) -> tuple[dict[Home, list[str]], dict[str, bool], Counter[str]]:
+    """Ids by their homes, ids in no place (and whether there is a record), and those that are refused."""
     homes: dict[Home, list[str]] = defaultdict(list)
-    refused, skipped = Counter[str](), Counter[str]()
+    nowhere: dict[str, bool] = {}
+    refused = Counter[str]()
     for each in ids:
         detail = reader.job(each)
         place = detail.place if detail else None
         if detail is None or place is None:
-            skipped["not found"] += 1
+            nowhere[each] = detail is not None and detail.record is not None
         elif place not in allowed:
             refused[f"it is {place.value}"] += 1
         else:
             queue = _queue_of(detail) if place is Place.PENDING else None
             homes[place, queue].append(each)
-    return homes, refused, skipped
+    return homes, nowhere, refused
 
 
 def _queue_of(detail: JobDetail) -> str:

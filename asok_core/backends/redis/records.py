@@ -14,6 +14,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.job import NOT_KEPT, JobRecord
 from asok_core.states import Status
 
+LOST = "JobLost"
+"""What the error begins with in the record of a job that was in no place (see operating/lost.py)."""
 _FAILED = (Status.FAILED, Status.RETRYING)
 _STATUSES = {str(each): each for each in Status}
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from asok_core.backends.redis.audit import Operation, new_operation_id
 from asok_core.backends.redis.operating.burial import bury
 from asok_core.backends.redis.operating.emptying import empty_trash
+from asok_core.backends.redis.operating.lost import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_place,
@@ -115,6 +117,24 @@ class RedisOperator(OperatorSession):
         if scope.place is not Place.DELAYED:
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
+
+    def cancel_lost(self, job_id: str) -> CommandResult:
+        """Close the record of an unfinished job that is in no place any more, and free its unique key.
+
+        Skipped, with the reason, where that is not certain. There is no undo.
+        """
+        with self._link() as link:
+            # Not Place: it has none.
+            operation = Operation(
+                self.keys,
+                new_operation_id(link),
+                "cancel",
+                self._who,
+                self._where,
+                words=f"id:{job_id} (lost)",
+            )
+            why = end_lost(link, operation, job_id)
+        return CommandResult("cancel", 0 if why else 1, {why: 1} if why else {})
 
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
         delayed = scope.place is Place.DELAYED

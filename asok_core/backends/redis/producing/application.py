@@ -15,8 +15,10 @@ from asok_core.backends.roles import Scope
 from asok_core.calls import Call
 from asok_core.codec import Sent, check_values, encode_arguments
 from asok_core.config import Settings
+from asok_core.errors import Refused
 from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id, new_ids
+from asok_core.logs import safe_logger
 from asok_core.plain import is_plain
 from asok_core.setting import is_text
 from asok_core.states import Place, Status
@@ -24,6 +26,9 @@ from asok_core.tasks import function_of, reference
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.operating.operator import RedisOperator
+
+
+logger = safe_logger("asok.background")
 
 
 class RedisBackend:
@@ -111,6 +116,7 @@ class RedisBackend:
 
         The job is looked for through the whole of its queue. Without a record, or with one that the
         framework wrote, all queues and the delayed set are looked through, for a few seconds at most.
+        One that is in no place (its list was deleted) is closed, with the reason in its record.
         The audit says that the application did it. Raises Unreachable or Refused.
         """
         if not is_text(job_id):
@@ -123,11 +129,21 @@ class RedisBackend:
             self._operator.cancel(scope).applied for scope in self._homes(job_id, record)
         ):
             return True
+        if record is not None and self._is_lost(job_id):
+            return True
         # It runs, or has begun meanwhile.
         args = (self._producer.keys.namespace, job_id, (record and record.worker) or "")
         with self._producer.pool.borrow() as link:
             link.run(script("cancel_running"), (), args)
         return False
+
+    def _is_lost(self, job_id: str) -> bool:
+        """Close the record of a job that is in no place: whether that was done."""
+        try:
+            return self._operator.cancel_lost(job_id).applied > 0
+        except Refused as error:
+            logger.warning("Whether job %s is lost cannot be told: %s", job_id, error)
+            return False
 
     def _homes(self, job_id: str, record: JobRecord | None) -> Iterator[Scope]:
         """Where a job may wait, the likeliest first."""

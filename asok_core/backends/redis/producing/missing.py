@@ -63,10 +63,12 @@ class MissingJobs:
         logger.warning(
             "Job %s (%s) is pending by its record, but it is neither in queue %s nor held by a worker: "
             "its result may never arrive. Where the worker of the asok framework runs jobs as well, "
-            "set ASOK_RECORDS=framework for whatever enqueues them",
+            "set ASOK_RECORDS=framework for whatever enqueues them; where its list was deleted, "
+            "`asok job cancel %s` ends it",
             job.id,
             job.function,
             job.queue,
+            job.id,
         )
 
 

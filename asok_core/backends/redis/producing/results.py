@@ -22,6 +22,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.producing.listening import BATCH, Listener, wait_for_any
 from asok_core.backends.redis.producing.missing import MissingJobs
+from asok_core.backends.redis.records import LOST
 from asok_core.codec import Result, changed_result
 from asok_core.errors import (
     AsokError,
@@ -207,9 +208,15 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
     elif record.status == Status.COMPLETED:
         _settle_result(future, record)
     elif record.status == Status.CANCELLED:
-        future.set_exception(JobCancelled(f"job {future.job_id} was cancelled before it started"))
+        future.set_exception(JobCancelled(_cancelled(record)))
     else:
         future.set_exception(_failed(record))
+
+
+def _cancelled(record: JobRecord) -> str:
+    lost = (record.error or "").startswith(LOST)
+    why = f"was lost, and cancelled: {record.error}" if lost else "was cancelled before it started"
+    return f"job {record.id} {why}"
 
 
 def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
