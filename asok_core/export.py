@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,10 +16,7 @@ from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Wat
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.snapshot import Row
-from asok_core.states import Place
 from asok_core.survey import rows_in
-
-TOO_LARGE = "too large, and not found by its id"
 
 
 def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
@@ -27,18 +24,15 @@ def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> Co
 
     A file that was stopped half way is not kept. Raises as ``new_file`` does.
     """
-    left_out: list[Row] = []
     try:
         with new_file(path) as stream:
-            written = _write(stream, reader, scope, watch, left_out.append)
+            written = _write(stream, reader, scope, watch)
     except _StoppedError:
         return CommandResult("export", cancelled=True)
-    return CommandResult("export", written, {TOO_LARGE: len(left_out)} if left_out else {})
+    return CommandResult("export", written)
 
 
-def _write(
-    stream: TextIO, reader: Reader, scope: Scope, watch: Watch, left_out: Callable[[Row], object]
-) -> int:
+def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> int:
     stopped = False
 
     def watched(progress: Progress) -> bool:
@@ -47,8 +41,7 @@ def _write(
         return not stopped
 
     written = 0
-    rows = whole_rows(reader, rows_in(reader, scope, watched), left_out)
-    for written, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
+    for written, row in enumerate(rows_in(reader, scope, watched), 1):  # noqa: B007 - the count is the result
         stream.write(line_of(row) + "\n")
     if stopped:
         raise _StoppedError
@@ -71,21 +64,6 @@ def line_of(row: Row) -> str:
         document["letter64"] = base64.b64encode(raw).decode()
     document["sha256"] = hashlib.sha256(raw).hexdigest()
     return json.dumps(document)
-
-
-def whole_rows(
-    reader: Reader, rows: Iterable[Row], left_out: Callable[[Row], object]
-) -> Iterator[Row]:
-    """The rows with all of their bytes; ``left_out`` is told of those that cannot be had."""
-    for row in rows:
-        if not row.partial:
-            yield row
-            continue
-        whole = reader.job(row.payload.id) if row.payload.id else None
-        if whole is None or whole.payload is None or whole.place is not Place.DEAD:
-            left_out(row)
-        else:
-            yield Row(row.position, whole.payload, row.place, row.queue, row.at)
 
 
 @contextmanager

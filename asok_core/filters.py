@@ -36,7 +36,6 @@ FIELDS = {
 STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "malformed")
 
 _FIELD = re.compile(r"([A-Za-z_]+):")
-_MOST_LEAVES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,11 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.words)
+
+    @property
+    def reads_arguments(self) -> bool:
+        """Whether it can only be decided with the arguments, which a list leaves out of large jobs."""
+        return any(word.field in ("", "arg") for word in self.words)
 
     def matches(self, row: Row, now: float) -> bool:
         """Whether the row answers to every word. ``now``: epoch seconds of the Redis server."""
@@ -230,7 +234,7 @@ def _anywhere(row: Row, value: str) -> bool:
 def _has_argument(row: Row, value: str) -> bool:
     job = row.payload.job
     if job is None or row.partial:
-        # Only bytes are known: what is malformed, or the beginning of what is very large.
+        # Only bytes are known: what is malformed, or the beginning of what is large.
         return value in row.payload.raw.decode("utf-8", "replace").casefold()
     name, equals, wanted = value.partition("=")
     if equals and any(
@@ -241,15 +245,14 @@ def _has_argument(row: Row, value: str) -> bool:
 
 
 def _leaves(root: object) -> Iterator[str]:
-    stack, met = [root], 0
-    while stack and met < _MOST_LEAVES:
+    stack = [root]
+    while stack:
         value = stack.pop()
         if isinstance(value, dict):
             stack += value.values()
         elif isinstance(value, list | tuple):
             stack += value
         else:
-            met += 1
             yield _text(value)
 
 

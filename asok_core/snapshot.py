@@ -128,6 +128,8 @@ class RunningJob(NamedTuple):
     process: str
     queue: str
     started_at: float | None = None
+    size: int | None = None
+    """Bytes of a large job, of which ``payload`` has no arguments; see ``Row.size``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,18 +313,30 @@ class Row:
     record: JobRecord | None = None
     size: int | None = None
     """Bytes of the whole element; None when ``payload.raw`` is all of it."""
+    sum: str = ""
+    """``digest`` of the whole element, where it is partial and has no id."""
     worker: str = ""
     """The process that holds it, where it is known beside the record."""
 
     @property
     def partial(self) -> bool:
-        """Whether the element was too large to be read whole: ``payload`` tells what its ends say."""
+        """Whether the element is large and ``payload`` has neither its arguments nor its traceback."""
         return self.size is not None
 
     @property
     def key(self) -> str:
-        """What cursor and marks hold to: the job id, else a digest of the bytes."""
-        return self.payload.id or digest(self.payload.raw)
+        """What cursor, marks and operations identify it by: the job id, else the digest of all bytes."""
+        return self.payload.id or self.sum or digest(self.payload.raw)
+
+
+def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
+    """Rows of what workers hold, the longest running first, what has not begun last."""
+    jobs = [job for worker in snapshot.workers for job in worker.jobs]
+    jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
+    return tuple(
+        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, size=job.size, worker=job.process)
+        for at, job in enumerate(jobs)
+    )
 
 
 class Page(NamedTuple):
@@ -362,4 +376,5 @@ def digest(raw: bytes) -> str:
     """A short, stable name for bytes that have no job id."""
     import hashlib
 
-    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+    # Redis's scripts can compute it as well.
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()

@@ -39,9 +39,9 @@ def frozen(
     now = reader.snapshot().taken_at
     limit, boundary = None, ""
     if place is Place.DEAD:
-        page = reader.dead(0, 1)
+        page = reader.dead(0, 1, whole=True)
         limit = page.total
-        if page.rows and not page.rows[0].partial:
+        if page.rows:
             boundary = digest(page.rows[0].payload.raw)
     elif place is Place.PENDING and queue is not None:
         limit = reader.pending(queue, 0, 1).total
@@ -76,11 +76,15 @@ def survey(
 
 
 def rows_in(
-    reader: Reader, scope: Scope, watch: Callable[[Progress], bool] | None = None
+    reader: Reader,
+    scope: Scope,
+    watch: Callable[[Progress], bool] | None = None,
+    *,
+    whole: bool = True,
 ) -> Iterator[Row]:
-    """The rows of a scope, oldest first."""
+    """The rows of a scope, oldest first. ``whole``: as an action reads them, with all their bytes."""
     seen = applied = 0
-    for page in reader.scan(scope.place, scope.queue):
+    for page in reader.scan(scope.place, scope.queue, whole=whole):
         total = scope.limit if scope.limit is not None else page.total
         for row in page.rows:
             if scope.limit is not None and seen >= scope.limit:

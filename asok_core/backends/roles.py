@@ -88,13 +88,13 @@ class Reader(Protocol):
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
         """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""
 
-    def pending(self, queue: str, start: int, count: int) -> Page:
-        """Pending jobs in execution order."""
+    def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
+        """Pending jobs in execution order. ``whole``: large jobs with all of their bytes."""
 
     def next_jobs(self, queues: Sequence[str], count: int) -> dict[str, Page]:
         """The next ``count`` jobs of each queue in execution order, in one round trip."""
 
-    def delayed(self, start: int, count: int) -> Page:
+    def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
     def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
@@ -103,11 +103,11 @@ class Reader(Protocol):
         The first stretch begins ``now`` (epoch seconds); what is due already is in none.
         """
 
-    def dead(self, start: int, count: int) -> Page:
-        """Dead letters, newest first."""
+    def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
+        """Dead jobs, newest first."""
 
-    def running(self) -> tuple[Row, ...]:
-        """Jobs that workers hold right now, longest first."""
+    def running(self, *, whole: bool = False) -> tuple[Row, ...]:
+        """Jobs that workers hold right now, longest first. ``whole``: as for ``pending``."""
 
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records."""
@@ -118,7 +118,9 @@ class Reader(Protocol):
     def job(self, job_id: str) -> JobDetail | None:
         """All there is of one job, or None."""
 
-    def scan(self, place: Place, queue: str | None = None, batch: int = 500) -> Iterator[Page]:
+    def scan(
+        self, place: Place, queue: str | None = None, batch: int = 500, *, whole: bool = False
+    ) -> Iterator[Page]:
         """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
 
     def activity(self, count: int) -> tuple[Activity, ...]:

@@ -15,7 +15,7 @@ from asok_console.present import numbers
 from asok_core import filters
 from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.export import TOO_LARGE, line_of, new_file, whole_rows
+from asok_core.export import line_of, new_file
 from asok_core.inspector import open_reader
 from asok_core.snapshot import Row
 from asok_core.states import Place
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         ids = frozenset(args.id) if args.id else None
         scope = frozen(reader, Place.DEAD, chosen=chosen, ids=ids)
-        rows = whole_rows(reader, rows_in(reader, scope), _left_out)
+        rows = rows_in(reader, scope)
         write = _write_csv if args.format == "csv" else _write_lines
         with _opened(args.file) as stream:
             written = write(rows, stream)
@@ -50,10 +50,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         reader.close()
     say(f"exported {numbers.plural(written, 'dead letter')}")
     return 0
-
-
-def _left_out(row: Row) -> None:
-    say(f"left out {row.key}: it is {TOO_LARGE}")
 
 
 def _write_lines(rows: Iterable[Row], stream: TextIO) -> int:

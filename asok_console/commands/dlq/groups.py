@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         scope = frozen(reader, Place.DEAD, chosen=chosen or None)
         causes = Causes()
-        causes.add(rows_in(reader, scope))
+        causes.add(rows_in(reader, scope, whole=chosen.reads_arguments))
     finally:
         reader.close()
     groups, now = causes.groups(), scope.before or 0.0

@@ -28,7 +28,7 @@ from asok_console.tui.search import Search
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
-from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.snapshot import Page, Row, running_rows
 from asok_core.states import Place, Status
 
 SEARCHED = 1000
@@ -93,7 +93,8 @@ class JobsView(JobListView):
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
-        running = running_rows(self.console.snapshot)
+        snapshot = self.console.snapshot
+        running = list(running_rows(snapshot)) if snapshot else []
         held = running[start : start + count]
         past = reader.recent(max(start - len(running), 0), count - len(held))
         held, ended = _in_one_state(held, past.rows)
@@ -147,13 +148,3 @@ def _in_one_state(held: Sequence[Row], ended: Sequence[Row]) -> tuple[list[Row],
         [row for row in held if job_id(row) not in done],
         [row for row in ended if job_id(row) not in names or job_id(row) in done],
     )
-
-
-def running_rows(snapshot: Snapshot | None) -> list[Row]:
-    """Rows of what workers hold, the longest running first, what has not begun last."""
-    jobs = [job for worker in snapshot.workers for job in worker.jobs] if snapshot else []
-    jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
-    return [
-        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, worker=job.process)
-        for at, job in enumerate(jobs)
-    ]

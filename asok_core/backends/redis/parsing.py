@@ -119,17 +119,27 @@ def count(value: object) -> int:
 
 
 def items(parts: object, *, scored: bool = False) -> list[Item]:
-    """The items of a reply that ``bounded`` in the Lua scripts put together."""
+    """The items of a reply that ``outline`` in the Lua scripts put together."""
     if not isinstance(parts, list):
         return []
+    step = 5 if scored else 4
     found = []
-    step = 4 if scored else 3
     for at in range(0, len(parts) - step + 1, step):
-        score = number(parts[at]) if scored else None
-        size, head, tail = parts[at + step - 3 : at + step]
-        if isinstance(head, bytes) and isinstance(tail, bytes):
-            found.append(Item(int(size), head, tail, score))
+        size, text, rest, sha1 = parts[at + step - 4 : at + step]
+        found.append(Item(size, text, rest, sha1, number(parts[at]) if scored else None))
     return found
+
+
+def _bounded(parts: object) -> list[bytes | None]:
+    """The values of a reply that ``bounded`` put together; a large one keeps its two ends."""
+    if not isinstance(parts, list):
+        return []
+    values: list[bytes | None] = []
+    for size, head, tail in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        # A field that is not there has the size -1.
+        whole = head + " … ".encode() + tail if tail else head
+        values.append(None if size < 0 else whole)
+    return values
 
 
 def buckets(parts: object, width: int) -> list[Bucket]:
@@ -202,8 +212,7 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
         return None
     kind, left, parts = reply
     ttl = float(left) if isinstance(left, int) and left >= 0 else None
-    # A field that is not there has the size -1.
-    values = [None if each.size < 0 else _joined(each) for each in items(parts)]
+    values = _bounded(parts)
     if kind == b"string" and values and values[0] is not None:
         return parse_record(job_id, ([], _whole_json(values[0])), ttl=ttl)
     flat = [
@@ -213,10 +222,6 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
         for part in (name.encode(), value)
     ]
     return parse_record(job_id, (flat, None), ttl=ttl)
-
-
-def _joined(item: Item) -> bytes:
-    return item.head if item.whole else item.head + " … ".encode() + item.tail
 
 
 def _whole_json(value: bytes) -> bytes:

@@ -104,10 +104,10 @@ class Renewal:
                 this.place, this.at = key, 0
             order = "score" if key == parsing.raw(self._keys.delayed) else "right"
             while budget > 0:
-                args: list[Arg] = [order, this.at, budget, _WHOLE, ""]
+                args: list[Arg] = [order, this.at, budget, _WHOLE, "", 0]
                 total, taken, *parts = link.run(script("window"), [key], args)
                 found = parsing.items(parts, scored=order == "score")
-                renewed += renew(link, self._keys, [item.head for item in found])
+                renewed += renew(link, self._keys, [item.text for item in found])
                 this.at += taken
                 budget -= taken
                 if not taken or this.at >= total:

@@ -1,16 +1,17 @@
--- Reads a window of a list or sorted set, each item cut to a bound. Writes nothing.
--- needs: bounded
+-- Reads a window of a list or sorted set of envelopes, of the large ones an outline. Writes nothing.
+-- needs: outline
 -- KEYS[1] the list or sorted set
--- ARGV    order, start, count, whole, least
+-- ARGV    order, start, count, whole, least, sums
 --         order: `left` and `right` walk a list from that end, `score` a sorted set upwards
 --         start: items to pass over; whole: bytes up to which an item is sent uncut
 --         least: lowest score to begin at ('' for the lowest there is), for `score` only
--- Reply   {total, taken, size, head, tail, ...}; `score` puts the score before each size.
+--         sums: '1' to get the SHA-1 of each large item as well, which takes longer
+-- Reply   {total, taken, size, text, rest, SHA-1, ...} as outline.lua says; `score` puts the score before each size.
 --         taken < count though there are more: the bytes looked at reached their limit; ask again
 --         from start + taken. So no call holds Redis up for long, however large the items are.
 local key, order, least = KEYS[1], ARGV[1], ARGV[5]
 local start, count, whole = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local ENOUGH, LARGE, LONGEST_STEP = 2097152, 32768, 64
+local ENOUGH, LARGE, LONGEST_STEP = 8388608, 32768, 64
 
 local function read(from, n)
   if order == 'left' then return redis.call('LRANGE', key, from, from + n - 1) end
@@ -29,8 +30,7 @@ while taken < count and bytes < ENOUGH do
   if order == 'right' then first, last, by = #items, 1, -1 end
   for i = first, last, by do
     if stride == 2 then out[#out + 1] = items[i + 1] end
-    bounded(out, items[i], whole)
-    bytes = bytes + #items[i]
+    bytes = bytes + outline(out, items[i], whole, ARGV[6] == '1')
   end
   local got = #items / stride
   taken = taken + got

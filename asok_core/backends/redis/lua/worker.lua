@@ -1,9 +1,9 @@
 -- Reads what a worker says of itself and what its processes hold. Writes nothing.
--- needs: bounded
+-- needs: outline
 -- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
 --       among the fields are `queues` (names with commas between) and `processes`
--- Reply {{field values}, {process, queue, length, {size, head, tail, ...}, ...}}, of the active lists
---       that hold anything
+-- Reply {{field values}, {process, queue, length, {size, text, rest, SHA-1, ...}, ...}}, of the
+--       active lists that hold anything; items as outline.lua says
 local ns, worker, whole, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST_LISTS, MOST_BYTES = 4096, 2097152
 local values, named = {}, {}
@@ -28,8 +28,7 @@ for queue in string.gmatch(named.queues or '', '[^,]+') do
       for i = 0, math.min(most, length) - 1 do
         if bytes > MOST_BYTES then break end
         local item = redis.call('LINDEX', key, i)
-        bytes = bytes + #item
-        bounded(items, item, whole)
+        bytes = bytes + outline(items, item, whole)
       end
       for _, part in ipairs({ string.format('%s.%d', worker, n), queue, length, items }) do
         held[#held + 1] = part

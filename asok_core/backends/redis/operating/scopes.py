@@ -40,6 +40,7 @@ class Wanted:
     def __init__(self, ids: frozenset[str] | None) -> None:
         plain = ids is not None and all(_PLAIN.fullmatch(each) for each in ids)
         self._ids = frozenset(each.encode() for each in ids) if ids and plain else None
+        self._digests = frozenset(filter(_DIGEST.fullmatch, ids or ()))
 
     def may_hold(self, raw: bytes) -> bool:
         """False only when the element is surely not wanted."""
@@ -47,9 +48,13 @@ class Wanted:
             return True
         # An id that is not written plainly, or none at all: that takes a closer look.
         named = _ID.findall(raw)
-        return not named or not self._ids.isdisjoint(named)
+        if not named or not self._ids.isdisjoint(named):
+            return True
+        # What is not a job may have an id in it all the same.
+        return bool(self._digests) and digest(raw) in self._digests
 
 
+_DIGEST = re.compile(r"[0-9a-f]{40}")
 _PLAIN = re.compile(r"[0-9A-Za-z_.:-]+")
 _ID = re.compile(rb'"id\\?": ?\\?"([0-9A-Za-z_.:-]+)\\?"')
 

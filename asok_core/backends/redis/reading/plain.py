@@ -40,10 +40,18 @@ class PlainQueries:
         self._keys = keys
 
     def window(
-        self, key: str, order: Order, start: int, count: int, *, whole: int = WHOLE, least: str = ""
+        self,
+        key: str,
+        order: Order,
+        start: int,
+        count: int,
+        *,
+        whole: int = WHOLE,
+        least: str = "",
+        sums: bool = False,
     ) -> Query[Window]:
-        """As ScriptQueries.window; ``whole`` has no meaning here."""
-        del whole
+        """As ScriptQueries.window; here every item is whole."""
+        del whole, sums
         name = parsing.raw(key)
         size: Command = ("ZCARD" if order == "score" else "LLEN", name)
 
@@ -151,8 +159,8 @@ class PlainQueries:
                 return Found(0)
             found = _items(required(replies[0]), order)
             for at, item in enumerate(found):
-                if wanted in item.head:
-                    return Found(at + 1, start + at, item.head, item.score)
+                if wanted in item.text:
+                    return Found(at + 1, start + at, item.text, item.score)
             return Found(len(found))
 
         return Query((_range(name, order, start, count, ""),), read)

@@ -28,6 +28,8 @@ Order = Literal["left", "right", "score"]
 
 WHOLE = 32_768
 """Bytes up to which a page shows an element uncut."""
+UNBOUNDED = 1 << 30
+"""The same for a search in arguments."""
 BRIEF = 4_096
 """The same for a snapshot, which wants little more than ids and times."""
 HELD = 64
@@ -118,9 +120,21 @@ class ScriptQueries:
         self._keys = keys
 
     def window(
-        self, key: str, order: Order, start: int, count: int, *, whole: int = WHOLE, least: str = ""
+        self,
+        key: str,
+        order: Order,
+        start: int,
+        count: int,
+        *,
+        whole: int = WHOLE,
+        least: str = "",
+        sums: bool = False,
     ) -> Query[Window]:
-        """Items ``start`` and on; fewer than ``count`` where they are large (``taken`` tells)."""
+        """Items from ``start`` on; fewer than ``count`` where they are large (see ``taken``).
+
+        ``whole``: bytes up to which an item is not reduced to its outline; ``sums``: with the SHA-1
+        of each that is.
+        """
 
         def read(replies: Sequence[Any]) -> Window:
             if wrong_type(replies[0]):
@@ -129,7 +143,7 @@ class ScriptQueries:
             found = parsing.items(parts, scored=order == "score")
             return Window(total, taken, tuple(found))
 
-        called = _call("window", [parsing.raw(key)], [order, start, count, whole, least])
+        called = _call("window", [parsing.raw(key)], [order, start, count, whole, least, int(sums)])
         return Query((called,), read)
 
     def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Endpoint, LinkPool
 from asok_core.backends.redis.keys import FINE, Keys
-from asok_core.backends.redis.reading.queries import Order, ScriptQueries, Window, maybe
+from asok_core.backends.redis.reading.queries import (
+    UNBOUNDED,
+    WHOLE,
+    Order,
+    Query,
+    ScriptQueries,
+    Window,
+    maybe,
+)
 from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
-from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
+from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot, running_rows
 from asok_core.states import Place
 from asok_core.wire import Keyring, Payload, Trust
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from asok_core.activity import Activity
 
 T = TypeVar("T")
+_WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
 
 
 class RedisReader:
@@ -73,36 +83,34 @@ class RedisReader:
             names = self._names if queue is None else (queue,)
             return self._asked(lambda trips: read_history(trips, memory, names, count))
 
-    def pending(self, queue: str, start: int, count: int) -> Page:
+    def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order."""
-        return self.next_jobs([queue], count, start=start)[queue]
+        return self.next_jobs([queue], count, start=start, whole=whole)[queue]
 
-    def next_jobs(self, queues: Sequence[str], count: int, *, start: int = 0) -> dict[str, Page]:
+    def next_jobs(
+        self, queues: Sequence[str], count: int, *, start: int = 0, whole: bool = False
+    ) -> dict[str, Page]:
         """The next ``count`` jobs of each of ``queues`` in execution order, in one round trip."""
 
         def read(trips: Trips) -> dict[str, Page]:
             keys = [self.keys.queue(queue) for queue in queues]
-            windows = trips.ask([trips.queries.window(key, "right", start, count) for key in keys])
+            asking = [_window_of(trips, key, "right", whole=whole) for key in keys]
+            windows = trips.ask([of(start, count) for of in asking])
             pages = {}
-            for queue, key, window in zip(queues, keys, windows, strict=True):
-                full = self._filled(trips, window, (key, "right"), start, count)
+            for queue, of, window in zip(queues, asking, windows, strict=True):
+                full = self._filled(trips, window, of, start, count)
                 pages[queue] = self._page(full, Place.PENDING, start, queue)
             return pages
 
         return self._asked(read)
 
-    def delayed(self, start: int, count: int) -> Page:
+    def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
         def read(trips: Trips) -> Page:
-            window = self._window(trips, self.keys.delayed, "score", start, count)
-            page = self._page(window, Place.DELAYED, start)
-            records = self._records(trips, [row.payload.id for row in page.rows])
-            return Page(
-                page.start,
-                page.total,
-                tuple(_with_record(row, records.get(row.payload.id)) for row in page.rows),
-            )
+            of = _window_of(trips, self.keys.delayed, "score", whole=whole)
+            window = self._window(trips, of, start, count)
+            return self._with_records(trips, self._page(window, Place.DELAYED, start))
 
         return self._asked(read)
 
@@ -118,24 +126,26 @@ class RedisReader:
         ]
         return tuple(each or 0 for each in self._asked(lambda trips: trips.ask(asked)))
 
-    def dead(self, start: int, count: int) -> Page:
-        """Dead letters, newest first."""
+    def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
+        """Dead jobs, newest first."""
 
         def read(trips: Trips) -> Page:
-            window = self._window(trips, self.keys.dead, "left", start, count)
+            of = _window_of(trips, self.keys.dead, "left", whole=whole)
+            window = self._window(trips, of, start, count)
             return self._page(window, Place.DEAD, start)
 
         return self._asked(read)
 
-    def running(self) -> tuple[Row, ...]:
+    def running(self, *, whole: bool = False) -> tuple[Row, ...]:
         """Jobs that workers hold right now, longest first; those not begun yet come last."""
-        snapshot = self.snapshot()
-        jobs = [job for worker in snapshot.workers for job in worker.jobs]
-        jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
-        return tuple(
-            Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at)
-            for at, job in enumerate(jobs)
-        )
+        rows = running_rows(self.snapshot())
+        return tuple(self._completed(row) for row in rows) if whole else rows
+
+    def _completed(self, row: Row) -> Row:
+        detail = self.job(row.payload.id) if row.partial and row.payload.id else None
+        if detail is None or detail.payload is None:
+            return row
+        return replace(row, payload=detail.payload, size=None)
 
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records.
@@ -172,18 +182,21 @@ class RedisReader:
             lambda trips: find_job(trips, self.keys, self._names, self._keyring, job_id)
         )
 
-    def scan(self, place: Place, queue: str | None = None, batch: int = 500) -> Iterator[Page]:
+    def scan(
+        self, place: Place, queue: str | None = None, batch: int = 500, *, whole: bool = False
+    ) -> Iterator[Page]:
         """Every row of a place in windows from the oldest end (delayed: the soonest), for searches.
 
         Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
         where the walk began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
+        Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
         """
         if place is Place.DELAYED:
-            return self._scan_delayed(batch)
+            return self._scan_delayed(batch, _bound(whole))
         if place is Place.DEAD:
-            return self._scan_list(self.keys.dead, place, None, batch)
+            return self._scan_list(self.keys.dead, place, None, batch, _bound(whole))
         name = queue or "default"
-        return self._scan_list(self.keys.queue(name), place, name, batch)
+        return self._scan_list(self.keys.queue(name), place, name, batch, _bound(whole))
 
     def activity(self, count: int) -> tuple[Activity, ...]:
         """What operators did lately, newest first, with what can still be undone."""
@@ -210,11 +223,18 @@ class RedisReader:
         """Close the connections."""
         self._trips.close()
 
-    def _scan_list(self, key: str, place: Place, queue: str | None, batch: int) -> Iterator[Page]:
+    def _scan_list(
+        self, key: str, place: Place, queue: str | None, batch: int, whole: int
+    ) -> Iterator[Page]:
         start = 0
         while True:
-            query = self._one_window(key, "right", start, batch)
-            window = self._asked(query)
+
+            def read(trips: Trips, start: int = start) -> Window:
+                query = trips.queries.window(key, "right", start, batch, whole=whole)
+                window: Window = trips.ask([query])[0]
+                return window
+
+            window = self._asked(read)
             page = self._page(window, place, start, queue)
             if window.taken:
                 yield page
@@ -222,17 +242,24 @@ class RedisReader:
             if not window.taken or start >= page.total:
                 return
 
-    def _scan_delayed(self, batch: int) -> Iterator[Page]:
-        start = same = 0
-        least = "-inf"
+    def _scan_delayed(self, batch: int, whole: int) -> Iterator[Page]:
+        key, start, same, least = self.keys.delayed, 0, 0, "-inf"
         while True:
-            query = self._one_window(self.keys.delayed, "score", same, batch, least)
-            window = self._asked(query)
+
+            def read(
+                trips: Trips, start: int = start, same: int = same, least: str = least
+            ) -> tuple[Window, Page]:
+                query = trips.queries.window(key, "score", same, batch, whole=whole, least=least)
+                window: Window = trips.ask([query])[0]
+                page = self._page(window, Place.DELAYED, start)
+                return window, self._with_records(trips, page)
+
+            window, page = self._asked(read)
             if not window.taken:
                 return
-            yield self._page(window, Place.DELAYED, start)
+            yield page
             start += window.taken
-            # By score and not by place: what falls due meanwhile would shift the places.
+            # By score and not by place: what falls due in between would shift the places.
             last = window.items[-1].score if window.items else None
             if last is None:
                 return
@@ -240,15 +267,11 @@ class RedisReader:
             same = same + tied if least == repr(last) else tied
             least = repr(last)
 
-    def _one_window(
-        self, key: str, order: Order, start: int, count: int, least: str = ""
-    ) -> Callable[[Trips], Window]:
-        def read(trips: Trips) -> Window:
-            query = trips.queries.window(key, order, start, count, least=least)
-            window: Window = trips.ask([query])[0]
-            return window
-
-        return read
+    def _with_records(self, trips: Trips, page: Page) -> Page:
+        records = self._records(trips, [row.payload.id for row in page.rows])
+        return page._replace(
+            rows=tuple(replace(row, record=records.get(row.payload.id)) for row in page.rows)
+        )
 
     def _asked(self, read: Callable[[Trips], T]) -> T:
         try:
@@ -261,17 +284,16 @@ class RedisReader:
         with self._trips.begin(self._queries) as trips:
             return read(trips)
 
-    def _window(self, trips: Trips, key: str, order: Order, start: int, count: int) -> Window:
-        window = trips.ask([trips.queries.window(key, order, start, count)])[0]
-        return self._filled(trips, window, (key, order), start, count)
+    def _window(self, trips: Trips, of: _WindowOf, start: int, count: int) -> Window:
+        return self._filled(trips, trips.ask([of(start, count)])[0], of, start, count)
 
     def _filled(
-        self, trips: Trips, window: Window, where: tuple[str, Order], start: int, count: int
+        self, trips: Trips, window: Window, of: _WindowOf, start: int, count: int
     ) -> Window:
         # Items of megabytes come a few at a time, so that Redis is never held up for long.
         while window.taken < min(count, (window.total or 0) - start):
             at = window.taken
-            more = trips.ask([trips.queries.window(*where, start + at, count - at)])[0]
+            more = trips.ask([of(start + at, count - at)])[0]
             if not more.taken:
                 break
             window = Window(more.total, at + more.taken, window.items + more.items)
@@ -301,11 +323,20 @@ class RedisReader:
             queue=queue or (payload.job.queue if payload.job else ""),
             at=payload.failed_at if place is Place.DEAD else item.score,
             size=None if item.whole else item.size,
+            sum=item.sha1.decode(),
         )
 
 
-def _with_record(row: Row, record: JobRecord | None) -> Row:
-    return Row(row.position, row.payload, row.place, row.queue, row.at, record, row.size)
+def _window_of(trips: Trips, key: str, order: Order, *, whole: bool) -> _WindowOf:
+    def of(start: int, count: int) -> Query[Window]:
+        return trips.queries.window(key, order, start, count, whole=_bound(whole))
+
+    return of
+
+
+def _bound(whole: bool) -> int:
+    """Bytes up to which jobs are read whole."""
+    return UNBOUNDED if whole else WHOLE
 
 
 def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> Row:

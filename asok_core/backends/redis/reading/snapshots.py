@@ -239,7 +239,13 @@ class SnapshotTaker:
 
     def _running(self, held: Sequence[Held]) -> tuple[RunningJob, ...]:
         return tuple(
-            RunningJob(self._glimpses.of(item), worker_of(each.process), each.process, each.queue)
+            RunningJob(
+                self._glimpses.of(item),
+                worker_of(each.process),
+                each.process,
+                each.queue,
+                size=None if item.whole else item.size,
+            )
             for each in held
             for item in each.items
         )
@@ -338,7 +344,7 @@ class _First:
                     _tolerant("LRANGE", keys.recent, 0, 99),
                     scan,
                     trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
-                    trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF),
+                    trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
                     trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
                 ]
             )
@@ -411,7 +417,7 @@ def _head_of(newest: Window) -> str:
     if not newest.items:
         return ""
     item = newest.items[0]
-    return digest(item.head + item.tail + str(item.size).encode())
+    return item.sha1.decode() or digest(item.text)
 
 
 def _batches(ids: Sequence[str]) -> list[list[str]]:
