@@ -67,8 +67,17 @@ def shortened(row: Row, longest: int) -> Row:
     if job is not None:
         beginning = json.dumps(job.args or job.kwargs)[:BEGINNING].encode()
         job = replace(job, args=(), kwargs={})
-    payload = replace(payload, raw=beginning, job=job, envelope=None, text=None, traceback=None)
-    return replace(row, payload=payload, size=size, sum="" if row.payload.id else row.key)
+    payload = replace(
+        payload,
+        raw=beginning,
+        job=job,
+        envelope=None,
+        text=None,
+        traceback=None,
+        size=size,
+        sum="" if payload.id else row.key,
+    )
+    return replace(row, payload=payload)
 
 
 def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
@@ -80,10 +89,24 @@ def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
     if item.whole:
         return peek(item.text, keyring)
     if not item.text:
-        problem = f"{item.size:,} bytes that are not a job"
-        return Payload(item.rest, None, Trust.MALFORMED, problem)
+        return Payload(
+            item.rest,
+            None,
+            Trust.MALFORMED,
+            f"{item.size:,} bytes that are not a job",
+            size=item.size,
+            sum=item.sha1.decode(),
+        )
     payload = peek(item.text)
     # It has no envelope that could be signed or pushed: the arguments are missing.
     job = replace(payload.job, args=(), kwargs={}) if payload.job else None
     traceback = payload.traceback or None
-    return replace(payload, raw=item.rest, job=job, envelope=None, text=None, traceback=traceback)
+    return replace(
+        payload,
+        raw=item.rest,
+        job=job,
+        envelope=None,
+        text=None,
+        traceback=traceback,
+        size=item.size,
+    )

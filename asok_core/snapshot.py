@@ -128,8 +128,6 @@ class RunningJob(NamedTuple):
     process: str
     queue: str
     started_at: float | None = None
-    size: int | None = None
-    """Bytes of a large job, of which ``payload`` has no arguments; see ``Row.size``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,22 +309,18 @@ class Row:
     queue: str
     at: float | None = None
     record: JobRecord | None = None
-    size: int | None = None
-    """Bytes of the whole element; None when ``payload.raw`` is all of it."""
-    sum: str = ""
-    """``digest`` of the whole element, where it is partial and has no id."""
     worker: str = ""
     """The process that holds it, where it is known beside the record."""
 
     @property
     def partial(self) -> bool:
         """Whether the element is large and ``payload`` has neither its arguments nor its traceback."""
-        return self.size is not None
+        return self.payload.size is not None
 
     @property
     def key(self) -> str:
         """What cursor, marks and operations identify it by: the job id, else the digest of all bytes."""
-        return self.payload.id or self.sum or digest(self.payload.raw)
+        return self.payload.id or self.payload.sum or digest(self.payload.raw)
 
 
 def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
@@ -334,7 +328,7 @@ def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     jobs = [job for worker in snapshot.workers for job in worker.jobs]
     jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
     return tuple(
-        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, size=job.size, worker=job.process)
+        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, worker=job.process)
         for at, job in enumerate(jobs)
     )
 
@@ -370,6 +364,8 @@ class JobDetail(NamedTuple):
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""
+    complete: bool = True
+    """Whether all was searched. If not, a job without a place may be where nobody looked."""
 
 
 def digest(raw: bytes) -> str:

@@ -160,6 +160,11 @@ class Payload:
     """Whether it is a dead job that never began to run: a worker refused it."""
     text: str | None = None
     """The job's JSON text as it was signed, rightly or not; None when it was not."""
+    size: int | None = None
+    """Bytes of a large element that was not read whole: the job has no arguments, and ``raw`` is
+    their beginning. None where ``raw`` is the whole element."""
+    sum: str = ""
+    """``snapshot.digest`` of such an element where it has no id."""
 
     @property
     def id(self) -> str:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from asok_console.present import calls
 from asok_console.present.tables import Column, Ink, fit, table, terminal_width
-from asok_console.present.text import call_text, safe
+from asok_console.present.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
 from asok_core.snapshot import Row
@@ -45,10 +46,7 @@ def say(text: str) -> None:
 
 def call_of(row: Row, limit: int = 400) -> str:
     """A row's job as a call, or why it cannot be read."""
-    job = row.payload.job
-    if job is None:
-        return f"({safe(row.payload.problem or 'unreadable', 100)})"
-    return call_text(job.task, job.args, job.kwargs, limit)
+    return calls.call_of(row.payload, limit)
 
 
 def error_line(row: Row) -> str:
@@ -76,6 +74,7 @@ def row_document(row: Row) -> dict[str, Any]:
         "failed_at": iso(row.payload.failed_at),
         "error": error_line(row) or None,
         "trust": str(row.payload.trust),
+        "size": row.payload.size,
     }
 
 

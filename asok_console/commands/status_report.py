@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from asok_console.present import numbers
+from asok_console.present.calls import call_of
 from asok_console.present.tables import Column, Ink, fit, table, terminal_width
-from asok_console.present.text import call_text, safe
+from asok_console.present.text import safe
 from asok_core.clock import iso
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
 
@@ -242,12 +243,7 @@ def _call(row: Row) -> str:
 
 
 def _payload(payload: Any) -> str:
-    job = payload.job
-    if job is None:
-        return f"({safe(payload.problem or 'unreadable', 100)})"
-    if payload.problem and not (job.args or job.kwargs):
-        return f"{safe(job.task, _CALL)}(…)"
-    return call_text(job.task, job.args, job.kwargs, _CALL)
+    return call_of(payload, _CALL)
 
 
 def _error(row: Row) -> str:

@@ -302,6 +302,12 @@ READING = (
 )  # fmt: skip
 """How the page of a job is read."""
 
+WHOLE = (
+    Action("show_all", "v", "show all", "show all of the arguments, the result and the traceback",
+           "Show", frozenset({"job"})),
+)  # fmt: skip
+"""What the screen of a job understands besides."""
+
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:
     """The bindings of some actions."""

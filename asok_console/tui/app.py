@@ -42,7 +42,7 @@ from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header, Tabs
 from asok_console.tui.widgets.keybar import KeyBar
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.snapshot import KeyCheck, Page, Row, Snapshot
+from asok_core.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
 
@@ -270,6 +270,25 @@ class ConsoleApp(App[None]):
     def _finished(self, event: Finished) -> None:
         if not self._closing_down:
             self.acting.finished(event)
+
+    def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
+        """Call ``then`` with all of a row's payload; of a large job it is read first."""
+
+        def found(answer: object) -> None:
+            detail = cast("JobDetail | None", answer)
+            if detail is not None and detail.payload is not None:
+                then(detail.payload)
+            else:
+                self.notify("The job is no longer there.", severity="warning", markup=False)
+
+        if not row.partial:
+            then(row.payload)
+        elif row.payload.id:
+            name = row.payload.id
+            self.poller.ask("whole", lambda reader: reader.job(name, near=row), found)
+        else:
+            problem = f"{row.payload.problem}; asok dlq export writes them to a file"
+            self.notify(problem, severity="warning", markup=False)
 
     def open_job(self, row: Row) -> None:
         """Open all there is of a job."""

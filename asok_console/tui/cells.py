@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.present.text import arguments_text
+from asok_console.present.calls import arguments_of
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.snapshot import Row
 from asok_core.states import Place, Status
@@ -61,8 +61,7 @@ def task_cell(row: Row, _now: float) -> Cell:
 
 def arguments_cell(row: Row, _now: float) -> Cell:
     """The arguments as in a call."""
-    job = row.payload.job
-    return (arguments_text(job.args, job.kwargs), "dim") if job else ""
+    return arguments_of(row.payload), "dim"
 
 
 def id_cell(row: Row, _now: float) -> Cell:

@@ -115,8 +115,13 @@ class Reader(Protocol):
     def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
         """The records of some jobs by id; those without one are left out."""
 
-    def job(self, job_id: str) -> JobDetail | None:
-        """All there is of one job, or None."""
+    def job(
+        self, job_id: str, *, near: Row | None = None, patience: float | None = None
+    ) -> JobDetail | None:
+        """All there is of one job, or None. ``near``: where a list showed it.
+
+        It is looked for during ``patience`` seconds at most; see ``JobDetail.complete``.
+        """
 
     def scan(
         self, place: Place, queue: str | None = None, batch: int = 500, *, whole: bool = False

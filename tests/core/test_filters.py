@@ -152,8 +152,8 @@ def test_what_is_malformed_is_found_by_its_bytes() -> None:
 
 
 def test_the_beginning_of_a_very_large_job_is_searched() -> None:
-    payload = Payload(b'{"args": ["order-9', Job("1", "m", "f"), Trust.UNVERIFIED)
-    large = Row(0, payload, Place.PENDING, "default", size=5_000_000)
+    payload = Payload(b'{"args": ["order-9', Job("1", "m", "f"), Trust.UNVERIFIED, size=5_000_000)
+    large = Row(0, payload, Place.PENDING, "default")
     assert parse("arg:order-9").matches(large, NOW)
 
 

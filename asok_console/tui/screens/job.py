@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -22,6 +23,7 @@ from asok_console.tui.screens.facts import facts, table
 from asok_console.tui.screens.offers import offers
 from asok_console.tui.screens.texts import rendered
 from asok_console.tui.screens.timeline import timeline
+from asok_console.tui.screens.whole import WholeTexts
 from asok_console.tui.views.joblist import examples, needs_trust
 from asok_console.tui.views.queues import queue_names
 from asok_console.tui.widgets.bars import ActionLine, Banner, Header
@@ -41,6 +43,7 @@ class JobScreen(Operates, Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.READING),
         *actions.bindings(actions.COPIES),
+        *actions.bindings(actions.WHOLE),
         *actions.bindings(actions.EDITING),
         *(
             Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
@@ -54,6 +57,7 @@ class JobScreen(Operates, Screen[None]):
         *actions.EDITING,
         *actions.COPIES,
         *actions.READING,
+        *actions.WHOLE,
         *actions.GLOBAL,
     )
     """What its help explains."""
@@ -93,9 +97,11 @@ class JobScreen(Operates, Screen[None]):
             self._ask()
 
     def _ask(self) -> None:
-        wanted = job_id(self.row)
-        if self.row.payload.id or self.row.place is Place.FINISHED:
-            self.console.poller.ask("job", lambda reader: reader.job(wanted), self._loaded)
+        wanted, row = job_id(self.row), self.row
+        if row.payload.id or row.place is Place.FINISHED:
+            self.console.poller.ask(
+                "job", lambda reader: reader.job(wanted, near=row), self._loaded
+            )
 
     def _loaded(self, answer: object) -> None:
         self.detail = cast("JobDetail | None", answer)
@@ -109,6 +115,11 @@ class JobScreen(Operates, Screen[None]):
         if self.detail and self.detail.payload:
             return self.detail.payload
         return None if self.row.place is Place.FINISHED else self.row.payload
+
+    @property
+    def _fresh(self) -> Row:
+        payload = self.payload
+        return self.row if payload is None else replace(self.row, payload=payload)
 
     @property
     def record(self) -> JobRecord | None:
@@ -194,7 +205,7 @@ class JobScreen(Operates, Screen[None]):
         return {
             "error": error,
             "traceback": error if error and "\n" in error.strip() else None,
-            "arguments": {"args": list(job.args), "kwargs": dict(job.kwargs)} if job else None,
+            "arguments": _arguments(payload),
             "result": _result(record),
             "result_error": record.result_error if record else None,
             "raw": payload.raw.decode(errors="replace") if payload and not job else None,
@@ -205,7 +216,7 @@ class JobScreen(Operates, Screen[None]):
         if action.reach is not Reach.CHOSEN or action.place is not self.place:
             return None
         payload = self.payload
-        if action.name == "requeue_trusted" and not needs_trust([self.row]):
+        if action.name == "requeue_trusted" and not needs_trust([self._fresh]):
             return None
         key = payload.id if payload and payload.id else self.row.key
         queue = payload.job.queue if payload and payload.job else self.row.queue
@@ -215,12 +226,12 @@ class JobScreen(Operates, Screen[None]):
             ids=frozenset((key,)),
         )
         choices = queue_names(self.console.snapshot) if action.name == "move" else ()
-        return Plan(action, scope, 1, examples([self.row]), choices=choices)
+        return Plan(action, scope, 1, examples([self._fresh]), choices=choices)
 
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
         if self.place is Place.DEAD and self.payload is not None:
-            self.console.acting.edit(self.payload)
+            self.console.with_whole(self._fresh, self.console.acting.edit)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a dead letter can be edited."""
@@ -237,6 +248,13 @@ class JobScreen(Operates, Screen[None]):
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_to(y=0 if top else scroll.max_scroll_y, animate=False)
 
+    def action_show_all(self) -> None:
+        """Show all of the texts."""
+        texts = self._texts()
+        # The error is the last line of the traceback.
+        shown = [each for each in _SECTIONS if each[0] != "error" and texts.get(each[0])]
+        self.app.push_screen(WholeTexts({title: texts[name] for name, title in shown}))
+
     def action_copy_id(self) -> None:
         """Copy the id."""
         self.console.copy(job_id(self.row), "id")
@@ -245,7 +263,19 @@ class JobScreen(Operates, Screen[None]):
         """Copy the job as it stands in Redis."""
         payload = self.payload
         if payload is not None:
-            self.console.copy(payload.raw.decode(errors="replace"), "raw JSON")
+            self.console.with_whole(
+                self._fresh,
+                lambda whole: self.console.copy(whole.raw.decode(errors="replace"), "raw JSON"),
+            )
+
+
+def _arguments(payload: Payload | None) -> object:
+    if payload is None or payload.job is None:
+        return None
+    if payload.size is not None:
+        # A list has not read them; a moment later they are here.
+        return f"reading … {payload.size:,} bytes"
+    return {"args": list(payload.job.args), "kwargs": dict(payload.job.kwargs)}
 
 
 def _result(record: JobRecord | None) -> str | None:

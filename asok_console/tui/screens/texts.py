@@ -11,9 +11,9 @@ from asok_console.tui.cells import last_line
 
 HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""
-SHOWN = 60_000
-LINES = 1000
-"""Characters and lines of a text that are shown at all: laying out more would stop the screen."""
+SHOWN = 10_000
+LINES = 200
+"""Characters and lines of a text that are shown among the others; WholeTexts shows all."""
 FRAME = 20
 """Lines of the failing frame that stand before the whole traceback."""
 
@@ -27,24 +27,33 @@ def rendered(name: str, source: object) -> Content:
     if name == "result_error":
         return Content.styled(safe(str(source), SHOWN), "$tone-warn")
     if name == "traceback":
-        return _coloured(_bounded(safe_block(str(source), SHOWN).rstrip()), "pytb")
-    if isinstance(source, str):
-        return _coloured(_bounded(_pretty(source)), "json")
-    return _coloured(_bounded(plain_json(source, indent=2, limit=SHOWN)), "json")
+        # What was raised stands at the end.
+        return _coloured(_bounded(safe_block(str(source)).rstrip(), end=True), "pytb")
+    return _coloured(_bounded(plain(source)), "json")
 
 
 def _pretty(text: str) -> str:
     try:
-        return plain_json(json.loads(text), indent=2, limit=SHOWN)
+        return plain_json(json.loads(text), indent=2)
     except (ValueError, RecursionError):
-        return safe_block(text, SHOWN)
+        return safe_block(text)
 
 
-def _bounded(text: str) -> str:
-    lines = text.split("\n", LINES)
-    if len(lines) > LINES:
-        lines[LINES:] = ["…"]
-    return "\n".join(lines)
+def plain(source: object) -> str:
+    """All of a section as text that is safe to show."""
+    return _pretty(source) if isinstance(source, str) else plain_json(source, indent=2)
+
+
+def _bounded(text: str, *, end: bool = False) -> str:
+    """The beginning of a text, or its end, and a line that says how much is left out."""
+    shown = text[-SHOWN:] if end else text[:SHOWN]
+    lines = shown.split("\n")
+    lines = lines[-LINES:] if end else lines[:LINES]
+    shown = "\n".join(lines)
+    if len(shown) == len(text):
+        return text
+    part = "first" if end else "other"
+    return f"{shown}\n… the {part} {len(text) - len(shown):,} characters are left out: v shows all"
 
 
 def _failure(text: str) -> Content:

@@ -132,7 +132,7 @@ class DeadView(JobListView):
     def action_edit(self) -> None:
         """Change the arguments of the letter under the cursor, then requeue it."""
         if self.rows.row is not None:
-            self.console.acting.edit(self.rows.row.payload)
+            self.console.with_whole(self.rows.row, self.console.acting.edit)
 
     def action_sort(self) -> None:
         """Sort the causes by the next order."""

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.present.text import call_text
+from asok_console.present.calls import call_of
 from asok_console.tui import actions
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import job_id
@@ -214,7 +214,10 @@ class JobListView(View):
     def action_copy_json(self) -> None:
         """Copy the cursor's job as it stands in Redis."""
         if self.rows.row is not None:
-            self.console.copy(self.rows.row.payload.raw.decode(errors="replace"), "raw JSON")
+            self.console.with_whole(
+                self.rows.row,
+                lambda payload: self.console.copy(payload.raw.decode(errors="replace"), "raw JSON"),
+            )
 
     def chosen(self) -> list[Row]:
         """The marked rows, or the one under the cursor."""
@@ -271,15 +274,17 @@ class JobListView(View):
 
 
 def needs_trust(rows: Sequence[Row]) -> bool:
-    """Whether any of the rows is refused until an operator says that it is to be trusted."""
-    return any(row.payload.trust in (Trust.UNSIGNED, Trust.BAD) for row in rows)
+    """Whether any of the rows may be refused until an operator says that it is to be trusted.
+
+    The signature of a large job is not known from a list.
+    """
+    return any(row.partial or row.payload.trust in (Trust.UNSIGNED, Trust.BAD) for row in rows)
 
 
 def examples(rows: Sequence[Row]) -> tuple[str, ...]:
     """A few rows as lines of a confirmation."""
     lines = [
-        f"{call_text(row.payload.job.task, row.payload.job.args, row.payload.job.kwargs, 120)}"
-        f"  {row.payload.id[:8]}"
+        f"{call_of(row.payload, 120)}  {row.payload.id[:8]}"
         if row.payload.job
         else f"(unreadable)  {row.key[:8]}"
         for row in rows[:EXAMPLES]

@@ -10,8 +10,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from asok_console.present.calls import arguments_of
 from asok_console.present.numbers import size
-from asok_console.present.text import arguments_text
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import LONG_ID, SHORT_ID
@@ -64,8 +64,7 @@ def _who(line: Line, _now: float) -> Cell:
 
 def _what(line: Line, _now: float) -> Cell:
     if line.job is not None:
-        job = line.job.payload.job
-        return (arguments_text(job.args, job.kwargs), "dim") if job else ""
+        return arguments_of(line.job.payload), "dim"
     if line.worker.trouble:
         return line.worker.trouble, "bad"
     return ", ".join(line.worker.queues), "dim"

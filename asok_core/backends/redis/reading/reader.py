@@ -145,7 +145,7 @@ class RedisReader:
         detail = self.job(row.payload.id) if row.partial and row.payload.id else None
         if detail is None or detail.payload is None:
             return row
-        return replace(row, payload=detail.payload, size=None)
+        return replace(row, payload=detail.payload)
 
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records.
@@ -170,16 +170,26 @@ class RedisReader:
         """The records of some jobs by id; those without one are left out."""
         return self._asked(lambda trips: self._records(trips, job_ids))
 
-    def job(self, job_id: str) -> JobDetail | None:
+    def job(
+        self, job_id: str, *, near: Row | None = None, patience: float | None = None
+    ) -> JobDetail | None:
         """All there is of one job, or None.
 
-        A job whose place the record does not tell is looked for in bounded steps, not through
-        millions: then ``place`` is None.
+        A job is looked for in bounded steps and for ``patience`` seconds at most; where that is not
+        enough ``complete`` is False. ``near``: where a list showed it.
         """
-        from asok_core.backends.redis.reading.search import find_job
+        from asok_core.backends.redis.reading.search import LONGEST, find_job
 
         return self._asked(
-            lambda trips: find_job(trips, self.keys, self._names, self._keyring, job_id)
+            lambda trips: find_job(
+                trips,
+                self.keys,
+                self._names,
+                self._keyring,
+                job_id,
+                near=near,
+                patience=LONGEST if patience is None else patience,
+            )
         )
 
     def scan(
@@ -322,8 +332,6 @@ class RedisReader:
             # Dead letters and delayed jobs say themselves where they belong.
             queue=queue or (payload.job.queue if payload.job else ""),
             at=payload.failed_at if place is Place.DEAD else item.score,
-            size=None if item.whole else item.size,
-            sum=item.sha1.decode(),
         )
 
 

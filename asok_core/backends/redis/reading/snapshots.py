@@ -244,7 +244,6 @@ class SnapshotTaker:
                 worker_of(each.process),
                 each.process,
                 each.queue,
-                size=None if item.whole else item.size,
             )
             for each in held
             for item in each.items
