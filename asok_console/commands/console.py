@@ -73,6 +73,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.demo:
             from asok_console import demo
 
+            # The screen is taken when there is something to show.
+            sys.stderr.write("starting the demo …\n")
+            sys.stderr.flush()
             settings = stack.enter_context(demo.session())
         from asok_core.inspector import on_redis, open_operator, open_reader
 
@@ -100,6 +103,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 dead_cap=settings.dlq_max,
                 interval=args.interval or last.interval,
                 theme=last.theme,
+                new_here=last.fresh,
                 first=first,
             )
         )

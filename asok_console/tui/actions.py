@@ -232,12 +232,20 @@ SORTS = (
 )  # fmt: skip
 
 STRETCHES = (
-    Action("stretch", "w", "stretch", "let the plot show another stretch of time", "Show",
+    Action("stretch", "w", "range", "plot another range of time", "Show",
            frozenset({"overview", "delayed"}), footer=True),
 )  # fmt: skip
 
+READS = (
+    Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",
+           frozenset({"overview", "delayed"}), call="read(-1)"),
+    Action("read_on", "right,l", "read the plot", "read the value after", "Show",
+           frozenset({"overview", "delayed"}), call="read(1)"),
+)  # fmt: skip
+"""The cursor of a plot."""
+
 MEASURES = (
-    Action("measure", "m", "plot in/out", "let the plot show what came in, or what was finished",
+    Action("measure", "m", "enqueued/finished", "plot what was enqueued, or what was finished",
            "Show", frozenset({"overview"}), footer=True),
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ from asok_console.tui.actions import Access
 from asok_console.tui.alerts import Alert, Cost, alerts
 from asok_console.tui.incidents import Incidents
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
+from asok_console.tui.readings import Readings
 from asok_console.tui.runner import Finished, Progressed
 from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.screens.find import FindJob
@@ -84,7 +85,10 @@ class ConsoleApp(App[None]):
         self.snapshot: Snapshot | None = None
         self.failing = ""
         self.incidents = Incidents()
+        self.readings = Readings()
         self.key_check = KeyCheck()
+        self.hinting = session.new_here
+        """Whether the footer points out the help: until it was opened once."""
         self._key_due = 0.0
         self.frozen = False
         self.view_name = session.view
@@ -205,6 +209,7 @@ class ConsoleApp(App[None]):
     def _take(self, event: SnapshotTaken) -> None:
         self.failing = ""
         self.incidents.see(event.snapshot)
+        self.readings.see(event.snapshot)
         if time.monotonic() >= self._key_due:
             self._key_due = time.monotonic() + KEY_EVERY
             self.poller.ask("key", lambda reader: reader.check_key(), self._check_key)
@@ -358,6 +363,7 @@ class ConsoleApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of the screen that is shown."""
+        self.hinting = False
         if isinstance(self.screen, JobScreen):
             topic = Topic("the page of a job", JobScreen.ACTIONS)
         else:

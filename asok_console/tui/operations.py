@@ -19,6 +19,7 @@ from asok_console.tui.actions import (
     MOVES,
     NARROWING,
     QUEUE_TURNS,
+    READS,
     SORTS,
     STRETCHES,
     Access,
@@ -255,7 +256,7 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *STRETCHES, *MEASURES, *SORTS, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS,
+    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS,
     *COPIES, *EDITING, *OPERATIONS,
 )  # fmt: skip
 

@@ -28,6 +28,8 @@ class Remembered:
     interval: float = 1.0
     theme: str = THEMES[0].name
     view: str = VIEW_NAMES[0]
+    fresh: bool = False
+    """Whether there was nothing to remember; it is not kept."""
 
 
 def state_file() -> Path:
@@ -43,6 +45,8 @@ def recall() -> Remembered:
     try:
         with state_file().open("rb") as stream:
             said = json.loads(stream.read(LONGEST))
+    except FileNotFoundError:
+        return Remembered(fresh=True)
     except (OSError, ValueError, RuntimeError, RecursionError):
         return Remembered()
     if not isinstance(said, dict):
@@ -73,7 +77,7 @@ def remember(state: Remembered) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".console-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(asdict(state), stream)
+                json.dump({k: v for k, v in asdict(state).items() if k != "fresh"}, stream)
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)

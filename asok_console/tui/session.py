@@ -26,5 +26,7 @@ class Session:
     interval: float = 1.0
     dead_cap: int = 100_000
     theme: str = THEMES[0].name
+    new_here: bool = False
+    """Whether nobody has opened a console here before, so that it says where its help is."""
     first: Snapshot | None = None
     """What was read already, to be shown at once."""

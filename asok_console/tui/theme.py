@@ -144,3 +144,7 @@ class Tones:
     def color(self, tone: str) -> str:
         """The hex colour of a tone."""
         return self._variables.get(f"tone-{tone}", self._variables["foreground"])
+
+    def background(self, name: str) -> str:
+        """The hex colour of a background, such as ``cursor``."""
+        return self._variables[name]

@@ -23,7 +23,8 @@ NOW = 1_772_333_820.0
 """2026-03-01 02:57 UTC."""
 
 SCENES: dict[str, tuple[tuple[str, ...], str]] = {
-    "overview": (("1",), "1,335 pending"),
+    "live": (("1",), "last 60 s"),
+    "overview": (("w",), "last 5 min"),
     "pending": (("2",), "1 of 1,204"),
     "delayed": (("3",), "1 of 14"),
     "jobs": (("4",), "1 of 67"),
@@ -108,4 +109,4 @@ async def test_the_overview_in_other_themes(
 ) -> None:
     pictures = snapshot.use_extension(SVGImageExtension)
     async with open_console(size=(120, 40), reading=Steady, interval=1.0, theme=theme) as hand:
-        await draw(hand, {"overview": SCENES["overview"]}, pictures, tmp_path)
+        await draw(hand, {"overview": (("1", "w"), "last 5 min")}, pictures, tmp_path)

@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_remembered_is_recalled_and_nobody_elses_business(home: Path) -> None:
-    assert recall() == Remembered()
+    assert recall() == Remembered(fresh=True)
     state = Remembered(2.5, "asok-light", "dead")
     remember(state)
     assert recall() == state

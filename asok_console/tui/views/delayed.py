@@ -21,8 +21,9 @@ from asok_console.tui.cells import (
 from asok_console.tui.figures import until
 from asok_console.tui.plan import Plan
 from asok_console.tui.views.joblist import JobListView
+from asok_console.tui.views.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.plot import Plot, Series
+from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
@@ -56,7 +57,7 @@ def _error_cell(row: Row, _now: float) -> Cell:
     return last_line(row.record.error if row.record else None), "bad"
 
 
-class DelayedView(JobListView):
+class DelayedView(PlotView, JobListView):
     """Everything that waits for its time."""
 
     NAME = "delayed"
@@ -74,6 +75,7 @@ class DelayedView(JobListView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.STRETCHES),
+        *actions.bindings(actions.READS),
         *operations.operations_of("delayed"),
     ]
 
@@ -108,9 +110,8 @@ class DelayedView(JobListView):
             plot.show(
                 [Series("due", "calm", tuple(map(float, counts)))],
                 title=f"Due per {stretch.unit}: {sum(counts):,} in the {stretch.name}{after}",
-                since="now",
-                until=f"in {stretch.end}",
-                whole=True,
+                times=Times(snapshot.taken_at, stretch.width, f"in {stretch.end}"),
+                unit=Unit.COUNT,
             )
 
     def action_stretch(self) -> None:

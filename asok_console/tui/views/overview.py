@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.content import Content
 
 from asok_console.present.numbers import plural, size
@@ -17,43 +18,57 @@ from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.alerts import Alert
 from asok_console.tui.plan import Plan
-from asok_console.tui.views.base import View
+from asok_console.tui.views.plots import (
+    LIVE,
+    RANGES,
+    PlotView,
+    Range,
+    show_backlog,
+    show_failures,
+    show_live,
+    show_traffic,
+    show_wait,
+)
 from asok_console.tui.views.queuelist import ORDERS, Line, QueueList, lines_of
 from asok_console.tui.views.queues import plan_for_queue
 from asok_console.tui.views.totals import ALL
 from asok_console.tui.widgets.caption import Caption
-from asok_console.tui.widgets.plot import Plot, Series
+from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import Bucket, Snapshot
 
-STRETCHES = (("5 min ago", 10, 31), ("1 h ago", 60, 61), ("24 h ago", 60, 1441))
-"""What the plot can show: name of its left end, seconds of a bucket, number of buckets."""
+WIDE, HIGH = 160, 44
+"""Cells and lines of the view from which backlog, wait and failures are plotted beside the rest."""
 
 MOST_WARNINGS = 3
 ROOMY = 24
 """Lines from which more than one warning is shown."""
 
 
-class OverviewView(View):
+class OverviewView(PlotView):
     """The state of everything on one screen. Enter on a queue shows its pending jobs."""
 
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.STRETCHES),
         *actions.bindings(actions.MEASURES),
+        *actions.bindings(actions.READS),
         *actions.bindings(actions.SORTS),
         *operations.operations_of("overview"),
     ]
 
     order = "name"
-    stretch = 0
+    shown_range = LIVE
     incoming = False
 
     def compose_body(self) -> ComposeResult:
         """Warnings, queues, the plot, then a line about Redis."""
         yield Caption(id="warnings")
         yield QueueList()
-        yield Plot("Finished per second")
+        yield Plot("", id="main")
+        with Horizontal(id="more"):
+            for name in ("backlog", "wait", "failures"):
+                yield Plot("", id=name)
         yield Caption(id="redis")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -109,45 +124,56 @@ class OverviewView(View):
         line = self.line
         if line is None:
             return
-        _, width, count = STRETCHES[self.stretch]
-        if not self.stretch:
-            self._draw(line, line.queue.recent)
-            return
-        name = None if line.whole else line.queue.name
-        self.console.poller.ask(
-            "history",
-            lambda reader: reader.history(name, width, count),
-            lambda answer: self._draw(line, cast("tuple[Bucket, ...]", answer)),
-        )
-
-    def _draw(self, line: Line, buckets: Sequence[Bucket]) -> None:
-        buckets = buckets[:-1]
-        name = ALL if line.whole else f"queue {line.queue.name}"
-        if self.incoming:
-            what = "Enqueued"
-            series = [Series("enqueued", "info", tuple(b.enqueued / b.width for b in buckets))]
+        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
+        name, within = None if line.whole else line.queue.name, self.shown_range
+        readings, main = self.console.readings, self.query_one("#main", Plot)
+        more = self.query_one("#more")
+        more.display = self.size.width >= WIDE and self.size.height >= HIGH
+        if more.display:
+            show_backlog(self.query_one("#backlog", Plot), readings.last_minutes(name, now))
+        if within is LIVE:
+            show_live(main, readings.last_minute(name, now), self._of(line))
+            self._draw_more(line.queue.recent, RANGES[1])
+        elif within is RANGES[1]:
+            self._draw(line, line.queue.recent, within)
         else:
-            what = "Attempts finished"
-            series = [
-                Series("completed", "done", tuple(b.completed / b.width for b in buckets)),
-                Series("failed", "failed", tuple(b.failed / b.width for b in buckets)),
-            ]
-        for plot in self.query(Plot):
-            plot.show(
-                series,
-                title=safe(f"{what} per second, {name}"),
-                since=STRETCHES[self.stretch][0],
+            self.console.poller.ask(
+                "history",
+                lambda reader: reader.history(name, within.width, within.buckets),
+                lambda answer: self._draw(line, cast("tuple[Bucket, ...]", answer), within),
             )
 
+    def _of(self, line: Line) -> str:
+        return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
+
+    def _draw(self, line: Line, buckets: Sequence[Bucket], within: Range) -> None:
+        if within is not self.shown_range or not self.is_attached:
+            return
+        main = self.query_one("#main", Plot)
+        show_traffic(main, buckets[:-1], self._of(line), within, incoming=self.incoming)
+        self._draw_more(buckets, within)
+
+    def _draw_more(self, buckets: Sequence[Bucket], within: Range) -> None:
+        if self.query_one("#more").display:
+            show_wait(self.query_one("#wait", Plot), buckets[:-1], within)
+            show_failures(self.query_one("#failures", Plot), buckets[:-1], within)
+
     def action_stretch(self) -> None:
-        """Let the plot show the next stretch of time."""
-        self.stretch = (self.stretch + 1) % len(STRETCHES)
+        """Let the plot show the next range."""
+        self.shown_range = RANGES[(RANGES.index(self.shown_range) + 1) % len(RANGES)]
         self._plot()
+        self.refresh_heading()
 
     def action_measure(self) -> None:
         """Let the plot show what came in, or what was finished."""
         self.incoming = not self.incoming
         self._plot()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of the live range there is one measure only."""
+        if action == "measure":
+            return self.shown_range is not LIVE
+        return super().check_action(action, parameters)
 
     @on(RowList.Opened)
     def _open(self) -> None:

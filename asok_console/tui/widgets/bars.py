@@ -15,6 +15,7 @@ from asok_console.present.text import safe
 from asok_console.tui import actions
 from asok_console.tui.figures import span
 from asok_console.tui.widgets.caption import Caption
+from asok_console.tui.widgets.columns import fit_middle
 from asok_core.backends.roles import Progress
 from asok_core.canary import CanaryProgress
 from asok_core.snapshot import Snapshot
@@ -46,19 +47,20 @@ class Header(Caption):
     def rewrite(self) -> None:
         """Write the line."""
         app = cast("ConsoleApp", self.app)
-        left = Content.assemble(
-            ("◆ Asok", "bold $primary"),
-            "  ",
-            *((f" {mode} ", f"bold {color} reverse") for mode, color in app.modes),
-            "  " if app.modes else "",
-            (safe(app.session.target), "$foreground"),
-        )
+        marks: list[tuple[str, str]] = [("◆ Asok", "bold $primary"), ("  ", "")]
+        marks += [(f" {mode} ", f"bold {color} reverse") for mode, color in app.modes]
+        if not (app.only_reads or app.session.protected):
+            marks.append((f"{' ' if app.modes else ''}read-write", "$tone-dim"))
+        mode = Content.assemble(*marks, "  ")
         right = self._right(app)
-        room = self.size.width - left.cell_length - right.cell_length
-        if room < 2:
-            left = left.truncate(max(self.size.width - right.cell_length - 2, 0), ellipsis=True)
-            room = max(self.size.width - left.cell_length - right.cell_length, 1)
-        self.write(Content.assemble(left, " " * room, right))
+        # Which Redis it is can be told by both ends: the host, and port and database.
+        target = safe(app.session.target)
+        room = max(self.size.width - mode.cell_length - right.cell_length - 2, 0)
+        if cell_len(target) > room:
+            target = fit_middle(target, room)
+        left = Content.assemble(mode, (target, "$foreground"))
+        blank = max(self.size.width - left.cell_length - right.cell_length, 1)
+        self.write(Content.assemble(left, " " * blank, right))
 
     def _right(self, app: ConsoleApp) -> Content:
         parts: list[tuple[str, str]] = []

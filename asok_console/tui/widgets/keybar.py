@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual import events
@@ -11,6 +12,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from asok_console.tui import actions, operations
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+
+HINT = "New here? All keys"
+"""What the key for help says until it was pressed once by whoever opens the console for the first time."""
 
 
 class KeyBar(Widget):
@@ -82,7 +90,11 @@ class KeyBar(Widget):
                 if width > room:
                     continue
                 room -= width
-            pieces += [(f" {action.shown_key}", "bold $primary"), (f" {shown} ", "$tone-title")]
+            hint = action.name == "help" and shown == HINT
+            pieces += [
+                (f" {action.shown_key}", "bold $primary reverse" if hint else "bold $primary"),
+                (f" {shown} ", "$primary reverse" if hint else "$tone-title"),
+            ]
             self._spans.append((column, column + width, action.keys.split(",")[0]))
             column, before = column + width, label
         return Content.assemble(*pieces)
@@ -90,6 +102,8 @@ class KeyBar(Widget):
     def _label(self, action: actions.Action) -> str:
         if action.name == "leave" and self.screen is not self.app.screen_stack[0]:
             return "back"
+        if action.name == "help" and cast("ConsoleApp", self.app).hinting:
+            return HINT
         return action.label
 
     def on_click(self, event: events.Click) -> None:

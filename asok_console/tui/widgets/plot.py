@@ -1,16 +1,24 @@
-"""A plot of stacked columns in eighth blocks, with an axis, a legend and nothing else."""
+"""A plot of stacked columns in eighth blocks, with axes, a legend, and a cursor that reads values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from asok_console.present.numbers import UNKNOWN, milliseconds
 from asok_console.tui.figures import pool, rate
 from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import fit
@@ -20,15 +28,39 @@ ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 MARGIN = 2
 AXIS = 7
 """Cells at the left for the figures of the axis."""
+TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
+"""Seconds between two times on the axis: those that read as round."""
+APART = 14
+"""Least cells between two of them."""
+
+
+class Unit(Enum):
+    """What the values are."""
+
+    RATE = "/s"
+    COUNT = ""
+    MILLISECONDS = "ms"
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One band of the stack: values from the oldest to the newest, all series of equal length."""
+    """One band of the stack: values from the oldest to the newest, all series of equal length.
+
+    A value that is not known is NaN: there nothing is drawn.
+    """
 
     name: str
     tone: str
     values: tuple[float, ...]
+
+
+class Times(NamedTuple):
+    """The axis of time: when the first value begins (epoch seconds), and seconds of a value."""
+
+    start: float
+    width: float
+    until: str = "now"
+    """What its right end is called."""
 
 
 def nice_top(highest: float, *, whole: bool = False) -> float:
@@ -54,50 +86,99 @@ class Plot(Widget):
 
     DEFAULT_CSS = "Plot { height: 1fr; background: $background; }"
 
+    class Read(Message):
+        """The pointer is on a moment, or left (None): see ``read_at``."""
+
+        def __init__(self, moment: float | None) -> None:
+            super().__init__()
+            self.moment = moment
+
     def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.title = title
         self._series: tuple[Series, ...] = ()
-        self._since, self._until = "", "now"
-        self._whole = False
+        self._times = Times(0.0, 1.0)
+        self._unit = Unit.RATE
+        self._bands: list[list[float]] = []
         self._stacks: list[list[float]] = []
         self._top = 1.0
         self._empty = True
+        self._moment: float | None = None
 
     def show(
-        self,
-        series: Sequence[Series],
-        *,
-        title: str,
-        since: str,
-        until: str = "now",
-        whole: bool = False,
+        self, series: Sequence[Series], *, title: str, times: Times, unit: Unit = Unit.RATE
     ) -> None:
-        """Draw other values. ``since`` and ``until`` name the ends of the axis of time.
-
-        ``whole`` says that they are counts, so that the other axis has no fractions.
-        """
-        drawn = self._series, self._since, self.title
-        self._series, self._since, self.title = tuple(series), since, title
-        self._until, self._whole = until, whole
-        if drawn != (self._series, since, title):
+        """Draw other values."""
+        drawn = self._series, self._times, self.title, self._unit
+        self._series, self._times, self.title, self._unit = tuple(series), times, title, unit
+        if drawn != (self._series, times, title, unit):
             self._measure()
             self.refresh()
 
+    @property
+    def cursor(self) -> int | None:
+        """The value that is read, counted from the oldest; None: none."""
+        count = len(self._bands[0]) if self._bands else 0
+        if self._moment is None or not count:
+            return None
+        at = math.floor((self._moment - self._times.start) / self._step)
+        return at if 0 <= at < count else None
+
+    @property
+    def moment(self) -> float | None:
+        """The time that the cursor is on, epoch seconds."""
+        at = self.cursor
+        return None if at is None else self._times.start + (at + 0.5) * self._step
+
+    @property
+    def _step(self) -> float:
+        """Seconds of a value as it is drawn: several that share a column are one."""
+        count = len(self._series[0].values) if self._series else 0
+        return self._times.width * count / max(len(self._bands[0]) if self._bands else 1, 1)
+
+    def read_at(self, moment: float | None) -> None:
+        """Put the cursor on a time, or take it away. It stays with its time as the plot moves."""
+        if moment != self._moment:
+            self._moment = moment
+            self.refresh()
+
+    def move_cursor(self, by: int) -> float | None:
+        """The time so many values away, from the newest where there is no cursor."""
+        count = len(self._bands[0]) if self._bands else 0
+        if not count:
+            return None
+        now = self.cursor
+        # What is now is at the right end, but for a plot of what is to come.
+        first = count - 1 if self._times.until == "now" else 0
+        at = first if now is None else min(max(now + by, 0), count - 1)
+        return self._times.start + (at + 0.5) * self._step
+
     def on_resize(self) -> None:
-        """Pool the values anew for the width."""
+        """Pool the values again for the width."""
         self._measure()
         self.refresh()
 
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Read what the pointer is on."""
+        x = event.x - AXIS - 1
+        if 0 <= x < len(self._stacks):
+            at = x * len(self._bands[0]) // len(self._stacks)
+            self.post_message(self.Read(self._times.start + (at + 0.5) * self._step))
+
+    def on_leave(self) -> None:
+        """Read no more."""
+        self.post_message(self.Read(None))
+
     def _measure(self) -> None:
         width = max(self.size.width - AXIS - 1 - MARGIN, 1)
-        bands = [pool(s.values, width) for s in self._series]
-        length = len(bands[0]) if bands else 0
+        self._bands = [pool(s.values, width) for s in self._series]
+        length = len(self._bands[0]) if self._bands else 0
         # Buckets share the width as evenly as whole cells allow.
         places = range(width if length else 0)
-        self._stacks = [[band[x * length // width] for band in bands] for x in places]
-        highest = max((sum(stack) for stack in self._stacks), default=0)
-        self._top = nice_top(highest, whole=self._whole)
+        self._stacks = [[band[x * length // width] for band in self._bands] for x in places]
+        sums = (sum(stack) for stack in zip(*self._bands, strict=True))
+        highest = max((each for each in sums if each == each), default=0)  # noqa: PLR0124 - not NaN
+        self._top = nice_top(highest, whole=self._unit is Unit.COUNT)
         self._empty = highest <= 0
 
     def render_line(self, y: int) -> Strip:
@@ -115,20 +196,54 @@ class Plot(Widget):
 
     def _legend(self, tones: Tones) -> list[Segment]:
         segments = [Segment(f"  {self.title}", tones("title"))]
-        for series in self._series:
+        at = self.cursor
+        if at is not None:
+            start = self._times.start + at * self._step
+            segments.append(Segment(f"   {_clock(start, exact=True)} UTC", tones("info")))
+        for series, band in zip(self._series, self._bands, strict=False):
             segments.append(Segment("   ■ ", Style(color=tones.color(series.tone))))
+            read = "" if at is None else f" {self._read(band[at])}"
             segments.append(Segment(series.name, tones("dim")))
+            segments.append(Segment(read, tones("")))
         return segments
 
     def _time_axis(self, tones: Tones) -> list[Segment]:
-        width = len(self._stacks)
-        left = fit(self._since, max(width - len(self._until), 0))
-        return [Segment(" " * (AXIS + 1)), Segment(f"{left}{self._until}", tones("dim"))]
+        """The clock times that are round and lie far enough apart."""
+        width, times = len(self._stacks), self._times
+        if not width:
+            return []
+        seconds = times.width * len(self._series[0].values)
+        step = next((each for each in TICKS if each * width >= APART * seconds), TICKS[-1])
+        line = fit(f"{_clock(times.start, exact=step < 60)} UTC", width)
+        last = width - cell_len(times.until) - 2
+        moment = math.ceil(times.start / step) * step
+        while moment < times.start + seconds:
+            label = _clock(moment, exact=step < 60)
+            x = round((moment - times.start) / seconds * width)
+            if x >= APART and x + len(label) <= last:
+                line = f"{line[:x]}{label}{line[x + len(label) :]}"
+            moment += step
+        until = times.until
+        if self.cursor is not None:
+            x = int((self.cursor + 0.5) * width / len(self._bands[0]))
+            until = "" if x > last else until
+            line = f"{line[:x]}▲{line[x + 1 :]}"
+        line = f"{line[: width - cell_len(until)]}{until}"
+        return [Segment(" " * (AXIS + 1)), Segment(line, tones("dim"))]
 
     def _figure(self, value: float) -> str:
-        if not self._whole:
+        if self._unit is Unit.MILLISECONDS:
+            return milliseconds(value) if value else "0"
+        if self._unit is Unit.RATE:
             return rate(value)
         return f"{value:,.0f}" if value == round(value) else ""
+
+    def _read(self, value: float) -> str:
+        if value != value:  # noqa: PLR0124 - NaN
+            return UNKNOWN
+        if self._unit is Unit.COUNT:
+            return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+        return f"{self._figure(value)}{'/s' if self._unit is Unit.RATE else ''}"
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         if self._empty:
@@ -151,16 +266,32 @@ class Plot(Widget):
         ]
         floor = (lines - 1 - line) * 8
         scale = lines * 8 / self._top
-        segments += [self._cell(stack, floor, scale, tones, base) for stack in self._stacks]
-        return list(Segment.simplify(segments))
+        cursor = tones.background("cursor") if self.cursor is not None else ""
+        read, length = self.cursor, len(self._bands[0])
+        # A value takes several columns, and neighbours often look the same on a line.
+        text, style = "", base
+        width = len(self._stacks)
+        for at, stack in enumerate(zip(*self._bands, strict=True)):
+            cells = -(-(at + 1) * width // length) - -(-at * width // length)
+            glyph, color, over = self._cell(stack, floor, scale, tones)
+            if at == read:
+                over = over or cursor
+            drawn = _style(color, over) if color or over else base
+            if drawn is not style and text:
+                segments.append(Segment(text, style))
+                text = ""
+            text, style = text + glyph * cells, drawn
+        return [*segments, Segment(text, style)]
 
     def _cell(
-        self, stack: list[float], floor: int, scale: float, tones: Tones, base: Style
-    ) -> Segment:
+        self, stack: Sequence[float], floor: int, scale: float, tones: Tones
+    ) -> tuple[str, str, str]:
+        """Glyph, its colour and that of its background ('': none)."""
         reached = 0.0
         low: tuple[int, str] | None = None
         for value, series in zip(stack, self._series, strict=True):
-            if value <= 0:
+            # NaN is not above 0 either.
+            if not value > 0:
                 continue
             # What is there at all is seen: at least one eighth.
             before, reached = reached, reached + max(value * scale, 1.0)
@@ -170,10 +301,17 @@ class Plot(Widget):
             color = tones.color(series.tone)
             if low is None:
                 if filled >= 8:
-                    return Segment("█", Style(color=color))
+                    return "█", color, ""
                 low = (filled, color)
             else:
-                return Segment(EIGHTHS[low[0]], Style(color=low[1], bgcolor=color))
-        if low is None:
-            return Segment(" ", base)
-        return Segment(EIGHTHS[low[0]], Style(color=low[1]))
+                return EIGHTHS[low[0]], low[1], color
+        return (" ", "", "") if low is None else (EIGHTHS[low[0]], low[1], "")
+
+
+@lru_cache(maxsize=256)
+def _style(color: str, over: str) -> Style:
+    return Style(color=color or None, bgcolor=over or None)
+
+
+def _clock(moment: float, *, exact: bool) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"

@@ -1,0 +1,93 @@
+"""What the console itself saw of the backlog, second by second, since it was opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from asok_core.snapshot import Snapshot
+
+SECONDS = 60
+"""Seconds that are kept each."""
+TENS = 31
+"""Stretches of ten seconds that are kept beside them."""
+HELD = 5
+"""Seconds for which a reading stands where none came: with a longer interval, or between two of them."""
+
+
+class Load(NamedTuple):
+    """Jobs of one queue at one moment."""
+
+    pending: int
+    running: int
+
+
+class Course(NamedTuple):
+    """Values from ``start`` (epoch seconds) on, one for each ``width`` seconds; NaN: not known."""
+
+    start: int
+    width: int
+    pending: tuple[float, ...]
+    running: tuple[float, ...]
+
+
+class Readings:
+    """The last minute by seconds and the last five by tens. Queues without jobs take no memory."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, Mapping[str, Load]] = {}
+        self._tens: dict[int, Mapping[str, Load]] = {}
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take in a new snapshot."""
+        found = {
+            queue.name: Load(queue.pending, queue.running)
+            for queue in snapshot.queues
+            if queue.pending or queue.running
+        }
+        second = int(snapshot.taken_at)
+        for kept, key, most in (
+            (self._seconds, second, SECONDS + HELD),
+            (self._tens, second - second % 10, 10 * TENS),
+        ):
+            kept[key] = found
+            for old in [each for each in kept if not second - most <= each <= second]:
+                del kept[old]
+
+    def last_minute(self, queue: str | None, now: float) -> Course:
+        """One value for each of the last ``SECONDS``; None: all queues together."""
+        first = int(now) - SECONDS + 1
+        loads: list[Load | None] = []
+        held: tuple[int, Load] | None = None
+        for second in range(first - HELD, first + SECONDS):
+            found = self._seconds.get(second)
+            if found is not None:
+                held = second, _of(found, queue)
+            known = held is not None and second - held[0] <= HELD
+            loads.append(held[1] if held is not None and known else None)
+        return _course(first, 1, loads[HELD:])
+
+    def last_minutes(self, queue: str | None, now: float) -> Course:
+        """One value for each ten seconds of the last five minutes: that of its last reading."""
+        last = int(now) - int(now) % 10
+        first = last - 10 * (TENS - 1)
+        found = [self._tens.get(start) for start in range(first, last + 1, 10)]
+        return _course(first, 10, [None if each is None else _of(each, queue) for each in found])
+
+
+def _of(loads: Mapping[str, Load], queue: str | None) -> Load:
+    if queue is not None:
+        return loads.get(queue, Load(0, 0))
+    return Load(
+        sum(load.pending for load in loads.values()), sum(load.running for load in loads.values())
+    )
+
+
+def _course(start: int, width: int, loads: list[Load | None]) -> Course:
+    return Course(
+        start,
+        width,
+        tuple(math.nan if load is None else float(load.pending) for load in loads),
+        tuple(math.nan if load is None else float(load.running) for load in loads),
+    )
