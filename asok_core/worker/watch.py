@@ -114,7 +114,7 @@ def _state(pid: int | None) -> str:
     except OSError:
         return ""
     # The name of the program is in parentheses and may hold anything.
-    return stat.rpartition(")")[2].split()[0]
+    return "".join(stat.rpartition(")")[2].split()[:1])
 
 
 def beat(board: Board) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.alerts import alerts
 from asok_core.inspector import open_reader
 from asok_core.worker.board import Board, Phase
@@ -307,4 +308,26 @@ def test_a_slow_import_does_not_stop_the_loop(
         desk.reaches(desk.enqueue("note", "beside it"), "completed")
     desk.let("imported")
     desk.reaches(job, "completed")
+    assert "hangs" not in worker.log
+
+
+def test_a_loop_that_waits_for_redis_does_not_hang(
+    own_desk: Desk, run_worker: RunWorker, server: EmbeddedRedis
+) -> None:
+    desk = own_desk
+    worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_HANG_LIMIT=LIMIT)
+    job = desk.enqueue("hold", "word")
+    desk.hears("begin word")
+    child = worker.child()
+    redis_pid = desk.client.info()["process_id"]
+    os.kill(redis_pid, signal.SIGSTOP)
+    try:
+        worker.says("does not answer in time")
+        over = time.monotonic() + LIMIT + 5
+        wait_until(lambda: time.monotonic() > over, "a long outage")
+    finally:
+        os.kill(redis_pid, signal.SIGCONT)
+    desk.let("word")
+    desk.reaches(job, "completed")
+    assert worker.child() == child
     assert "hangs" not in worker.log
