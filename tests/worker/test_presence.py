@@ -169,6 +169,9 @@ def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
     dead, lost = busy(desk, start, "dead")
     name = id_of(desk, foreign)
     (here,) = desk.client.keys("asok:place:*")
+    # Neither may see the other die and recover its job.
+    for each in (foreign, dead):
+        each.signal(signal.SIGSTOP)
     for each in (foreign, dead):
         each.kill()
     desk.client.srem(here, name)
