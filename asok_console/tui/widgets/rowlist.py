@@ -87,6 +87,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._whole = False
         self._asked: tuple[int, int] | None = None
         self._chase: tuple[int, int] | None = None
+        self._open_when_read = False
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
         self._sized: Size | None = None
@@ -136,6 +137,8 @@ class RowList(Window[T], ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False, force=True)
         self._refresh_changed()
         self._ask()
+        if self._open_when_read and self.row is not None:
+            self.action_open()
 
     def forget(self) -> None:
         """Empty the list until it is fed again: another queue or filter is to be shown."""
@@ -161,6 +164,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         before = self.cursor
         if position != before:
             self.cursor = position
+            self._open_when_read = False
             self.hold()
         top = round(self.scroll_y)
         if position < top:
@@ -219,7 +223,8 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self.move_to(self.total - 1)
 
     def action_open(self) -> None:
-        """Open the cursor's row."""
+        """Open the cursor's row, as soon as it has been read."""
+        self._open_when_read = self.row is None and self.has_focus
         if self.row is not None:
             self.post_message(self.Opened(self))
 
@@ -241,6 +246,10 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._place()
         self._resize()
         self.move_to(self.cursor)
+
+    def on_blur(self) -> None:
+        """Open nothing any longer that was still to be read."""
+        self._open_when_read = False
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         """Find no styles anew: only the cursor's line tells the focus, and any change of it draws."""
