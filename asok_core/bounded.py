@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -14,6 +15,10 @@ T = TypeVar("T")
 
 MOST_ABANDONED = 8
 """Threads that may be left behind in calls that did not return. Then no more are started."""
+
+SLICES = 30
+"""Waits in which a time limit passes. A machine that stands still (a suspended process or virtual machine,
+no processor for seconds) spends one of them and not the whole limit: the call has stood still too."""
 
 ENDS = 5
 END_PAUSE = 0.05
@@ -40,17 +45,17 @@ def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
     except RuntimeError:
         # The interpreter is on its way out, or the system has no thread to give.
         call.run()
-    try:
-        return call.results.get(timeout=seconds)
-    except Empty:
-        # What it calls may catch SystemExit and go on, as whoever describes an error whose text fails.
-        for _ in range(ENDS):
-            call.end(thread)
-            thread.join(END_PAUSE)
-            if not thread.is_alive():
-                return otherwise
-        _abandoned.append(thread)
-        return otherwise
+    for _ in range(SLICES):
+        with suppress(Empty):
+            return call.results.get(timeout=seconds / SLICES)
+    # What it calls may catch SystemExit and go on, as whoever describes an error whose text fails.
+    for _ in range(ENDS):
+        call.end(thread)
+        thread.join(END_PAUSE)
+        if not thread.is_alive():
+            return otherwise
+    _abandoned.append(thread)
+    return otherwise
 
 
 class _Call(Generic[T]):

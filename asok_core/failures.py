@@ -198,12 +198,30 @@ def _is_harmless(error: BaseException) -> bool:
         if type(notes) is not list and type(notes) is not tuple:
             return False
         values = [*each.args, *notes]
+        if isinstance(each, BaseExceptionGroup):
+            inner = _inside(each)
+            if inner is None:
+                return False
+            # Its text is its message; the errors in it have texts of their own.
+            values = [each.message, *each.args[:1], *notes]
+            waiting += inner
         if isinstance(each, OSError):
             values += (each.filename, each.filename2)
         if not all(map(_is_harmless_value, values)):
             return False
         waiting += [other for other in (each.__cause__, each.__context__) if other is not None]
     return True
+
+
+def _inside(group: BaseExceptionGroup[BaseException]) -> list[BaseException] | None:
+    """The errors of a group, and those that its repr shows; None where that may show anything else."""
+    args: tuple[object, ...] = group.args
+    if len(args) != 2 or (type(args[1]) is not list and type(args[1]) is not tuple):
+        return None
+    listed = cast("list[object]", args[1])
+    if not all(issubclass(type(each), BaseException) for each in listed):
+        return None
+    return [*group.exceptions, *cast("list[BaseException]", listed)]
 
 
 def _is_harmless_value(value: object) -> bool:
@@ -224,13 +242,16 @@ def _is_harmless_type_of(error: BaseException) -> bool:
 def _is_harmless_type(kind: Hashable) -> bool:
     assert isinstance(kind, type), "of an exception"
     # Those that are left out look for similar names, for which they ask other objects.
-    odd = (SyntaxError, NameError, AttributeError, ImportError, BaseExceptionGroup)
-    if issubclass(kind, odd) or kind.__str__ not in _TEXTS:
+    odd = (SyntaxError, NameError, AttributeError, ImportError)
+    if kind in _GROUPS:
+        return True
+    if issubclass(kind, (*odd, BaseExceptionGroup)) or kind.__str__ not in _TEXTS:
         return False
     own = [each for each in kind.__mro__ if each.__module__ != "builtins"]
     return not any(_LOOKED_UP & each.__dict__.keys() for each in own)
 
 
+_GROUPS = (ExceptionGroup, BaseExceptionGroup)
 _TEXTS = frozenset({BaseException.__str__, KeyError.__str__, OSError.__str__})
 _LOOKED_UP = frozenset(
     {
