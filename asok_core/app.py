@@ -24,7 +24,7 @@ from asok_core.calls import make_call
 from asok_core.client import make_backend
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
-from asok_core.futures import JobFuture
+from asok_core.futures import JobFuture, checked_id
 from asok_core.job import JobRecord
 from asok_core.signatures import AppBackground
 from asok_core.tasks import check_runs
@@ -123,7 +123,7 @@ class Background:
 
     def get_job(self, job_id: str) -> JobRecord:
         """The record of a job. Raises JobNotFound when there is none (any more)."""
-        record = (self._backend or self._open()).record(job_id)
+        record = (self._backend or self._open()).record(checked_id(job_id))
         if record is None:
             raise JobNotFound(
                 f"there is no record of job {job_id!r}; that of a completed job expires after "
@@ -133,7 +133,7 @@ class Background:
 
     def cancel(self, job_id: str) -> bool:
         """Stop a job that waits for its turn, its start or its retry. True if it will not run."""
-        return (self._backend or self._open()).cancel(job_id)
+        return (self._backend or self._open()).cancel(checked_id(job_id))
 
     def shutdown(self, wait: bool = True, timeout: float | None = None) -> bool:
         """Take no more tasks and let those that are there finish.

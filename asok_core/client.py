@@ -15,7 +15,7 @@ from asok_core.backends.application import ApplicationBackend
 from asok_core.calls import Call, checked_calls, make_call
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
-from asok_core.futures import JobFuture
+from asok_core.futures import JobFuture, checked_id
 from asok_core.job import JobRecord
 from asok_core.signatures import Background, P
 
@@ -145,7 +145,7 @@ def get_job(job_id: str) -> JobRecord:
         JobNotFound: There is none: the id is wrong, or the record has expired. On the
             local backend only the process that enqueued a job knows it.
     """
-    record = _process.backend().record(job_id)
+    record = _process.backend().record(checked_id(job_id))
     if record is None:
         raise JobNotFound(
             f"there is no record of job {job_id!r}; that of a completed job expires after "
@@ -164,7 +164,7 @@ def cancel(job_id: str) -> bool:
     for 100,000 jobs. One that has a record and is in no place, since somebody deleted its list, is ended:
     its record says so, its unique key is free, and that is True.
     """
-    return _process.backend().cancel(job_id)
+    return _process.backend().cancel(checked_id(job_id))
 
 
 def shutdown(*, wait: bool = True, timeout: float | None = None) -> bool:

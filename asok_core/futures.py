@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import threading
@@ -15,7 +16,10 @@ from typing import Any, Generic, TypeVar
 from asok_core.codec import Result, decode_result
 from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, ResultNotStored
 from asok_core.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.job import JobRecord
 from asok_core.logs import is_ctrl_c, safe_logger
+from asok_core.plain import described
+from asok_core.states import Status
 from asok_core.waiting import Slots, Wait, current
 
 logger = safe_logger("asok.background")
@@ -46,6 +50,7 @@ class JobFuture(Future[R], Generic[R]):
         task: str = "",
         queue: str = "default",
         slots: Slots | None = None,
+        record: Callable[[str], JobRecord | None] | None = None,
     ) -> None:
         super().__init__()
         self.job_id = job_id
@@ -53,6 +58,7 @@ class JobFuture(Future[R], Generic[R]):
         self._task = task
         self._queue = queue
         self._slots = slots
+        self._record = record
         self._waiters = _Waiters(self)
 
     def cancel(self) -> bool:
@@ -72,6 +78,13 @@ class JobFuture(Future[R], Generic[R]):
         """Whether the job was cancelled before it started."""
         return self.done() and isinstance(super().exception(), JobCancelled)
 
+    def running(self) -> bool:
+        """Whether the job runs right now. On Redis that is asked there, and may raise Unreachable."""
+        if super().done() or self._record is None:
+            return False
+        record = self._record(self.job_id)
+        return record is not None and record.status == Status.RUNNING
+
     def result(self, timeout: float | None = None) -> R:
         """Wait for the job and return its result; see above for what is raised."""
         return self._waited(super().result, timeout)
@@ -88,6 +101,7 @@ class JobFuture(Future[R], Generic[R]):
 
     def _waited(self, ask: Callable[[float | None], T], timeout: float | None) -> T:
         """What ``ask`` returns; in a task without a time limit, this counts as a wait of its slot."""
+        timeout = _limit(timeout)
         wait = None if timeout is not None else self._begin_wait(certain=True)
         if wait is None:
             try:
@@ -147,6 +161,25 @@ class JobFuture(Future[R], Generic[R]):
         return f"<JobFuture of job {self.job_id}>"
 
 
+def checked_id(job_id: object) -> str:
+    """The id of a job. Raises TypeError for anything else that is given in its place."""
+    if isinstance(job_id, str):
+        return job_id
+    hint = "; pass its job_id" if isinstance(job_id, JobFuture) else ""
+    raise TypeError(f"the id of a job is a string, not {described(job_id)}{hint}")
+
+
+def _limit(timeout: object) -> float | None:
+    """A time limit that a lock can wait for. Raises TypeError or ValueError for what is none."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout is {described(timeout)}, not a number of seconds or None")
+    if math.isnan(timeout):
+        raise ValueError("timeout is nan, not a number of seconds or None")
+    return min(timeout, threading.TIMEOUT_MAX)
+
+
 class RemoteFuture(JobFuture[R]):
     """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is.
 
@@ -163,8 +196,9 @@ class RemoteFuture(JobFuture[R]):
         task: str = "",
         queue: str = "default",
         slots: Slots | None = None,
+        record: Callable[[str], JobRecord | None] | None = None,
     ) -> None:
-        super().__init__(job_id, cancel, task=task, queue=queue, slots=slots)
+        super().__init__(job_id, cancel, task=task, queue=queue, slots=slots, record=record)
         self.function = function
         self._watch = watch
         self._watched_in: int | None = None

@@ -127,7 +127,12 @@ class JobStore:
             job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
             text = sendable_text(job, self._settings.max_payload)
         future: JobFuture[Any] = JobFuture(
-            job.id, self.cancel, task=job.task, queue=job.queue, slots=self._slots
+            job.id,
+            self.cancel,
+            task=job.task,
+            queue=job.queue,
+            slots=self._slots,
+            record=self.record,
         )
         return LocalJob(call, job, future, text)
 

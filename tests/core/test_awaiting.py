@@ -51,9 +51,15 @@ WAITS: list[Wait] = [awaited, asyncio.wrap_future, gathered, in_an_executor, in_
 class Waiting:
     """A backend, and a job on it that waits until it is let."""
 
-    def __init__(self, backend: ApplicationBackend, finish: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        backend: ApplicationBackend,
+        finish: Callable[[str], None],
+        start: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.backend = backend
         self._finish = finish
+        self._start = start
         self.open = threading.Event()
 
     def job(self) -> JobFuture[Any]:
@@ -64,6 +70,10 @@ class Waiting:
     def finish(self, future: JobFuture[Any]) -> None:
         self.open.set()
         self._finish(future.job_id)
+
+    def start(self, future: JobFuture[Any]) -> None:
+        """Let the record of a job on Redis say that it runs, as a worker does."""
+        self._start(future.job_id)
 
     def status(self, future: JobFuture[Any]) -> str:
         record = self.backend.record(future.job_id)
@@ -83,7 +93,10 @@ def waiting(request: pytest.FixtureRequest) -> Iterator[Waiting]:
             client.publish(f"asok:done:{job_id}", "completed")
             client.delete("asok:queue")
 
-        made = Waiting(RedisBackend(request.getfixturevalue("make_settings")()), finish)
+        def start(job_id: str) -> None:
+            client.hset(f"asok:job:{job_id}", "status", "running")
+
+        made = Waiting(RedisBackend(request.getfixturevalue("make_settings")()), finish, start)
     yield made
     made.open.set()
     made.backend.shutdown(wait=True, timeout=WAIT)
@@ -185,3 +198,26 @@ def test_a_loop_that_ends_first_disturbs_nobody(waiting: Waiting) -> None:
     waiting.finish(future)
     assert future.result(WAIT) == 2
     assert waiting.status(future) == Status.COMPLETED
+
+
+def test_a_future_says_whether_its_job_runs(waiting: Waiting) -> None:
+    future = waiting.job()
+    assert not future.running()
+    if isinstance(waiting.backend, LocalBackend):
+        begun = threading.Event()
+
+        def task() -> None:
+            begun.set()
+            waiting.open.wait(WAIT)
+
+        waiting.open.set()
+        assert future.result(WAIT) == 2
+        waiting.open.clear()
+        future = waiting.backend.enqueue(make_call(task))
+        assert begun.wait(WAIT)
+    else:
+        waiting.start(future)
+    assert future.running()
+    waiting.finish(future)
+    future.result(WAIT)
+    assert not future.running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import redis
 
 from asok_core import (
     Background,
+    JobCancelled,
     Settings,
     background,
     background_many,
     call,
+    cancel,
     configure,
+    get_job,
     shutdown,
     task,
 )
@@ -152,3 +156,33 @@ def test_words_that_a_task_takes_are_its_own(backend: str) -> None:
         *(["_copy"], ["_copy"], ["_id"], ["_queue"]),
         ["_later"],
     ]
+
+
+def test_what_is_no_id_is_refused_in_the_place_of_one() -> None:
+    future = background(send, "Ada", _delay=3600)
+    application = Background(sigterm=False)
+    for ask in (get_job, cancel, application.get_job, application.cancel):
+        with pytest.raises(
+            TypeError, match=r"^the id of a job is a string, not a .*; pass its job_id$"
+        ):
+            any_of(ask)(future)
+        with pytest.raises(TypeError, match=r"^the id of a job is a string, not a NoneType$"):
+            any_of(ask)(None)
+    cancel(future.job_id)
+
+
+def test_what_is_no_time_limit_is_refused_and_a_long_one_is_not(backend: str) -> None:
+    future = background(send, "Ada", _delay=3600)
+    for ask in (future.result, future.exception):
+        with pytest.raises(TypeError, match=r"^timeout is a str, not a number of seconds or None$"):
+            any_of(ask)("2")
+        with pytest.raises(ValueError, match=r"^timeout is nan, not a number"):
+            ask(float("nan"))
+    if backend != "eager":
+        threading.Timer(0.2, cancel, (future.job_id,)).start()
+    for seconds in (float("inf"), 1e10):
+        if backend == "eager":
+            assert future.result(seconds) == "Ada"
+        else:
+            with pytest.raises(JobCancelled):
+                future.result(seconds)

@@ -99,6 +99,7 @@ class RedisBackend:
             task="" if holder else job.task,
             queue=job.queue,
             slots=self._slots,
+            record=self.record,
         )
 
     def _holder(self, job: Job) -> str:
