@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import sys
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.config import Settings
 from asok_core.errors import Unreachable
 from asok_core.job import Job, new_id
-from asok_core.wire import seal
+from asok_core.wire import peek, seal
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.execution import Execution, Held
@@ -127,6 +128,26 @@ class TestThreads:
             str(number) for number in range(100)
         ]
 
+    def test_what_is_taken_back_is_younger_than_all_that_a_thread_has_taken(
+        self, threads: Threads
+    ) -> None:
+        interval = sys.getswitchinterval()
+        # The thread gets the interpreter again and again while jobs are taken back.
+        sys.setswitchinterval(1e-6)
+        try:
+            for _ in range(3):
+                threads.put([_held("give", number) for number in range(20_000)], few=True)
+                while not threads.finished:
+                    time.sleep(0)
+                back = [_number(held) for held in threads.take_back()]
+                left = 20_000 - len(back)
+                wait_until(lambda: len(threads.finished) == left, "every other job")  # noqa: B023
+                ran = [int(outcome.result or "") for _, outcome in threads.finished if outcome]
+                assert [*ran, *back] == list(range(20_000))
+                threads.finished.clear()
+        finally:
+            sys.setswitchinterval(interval)
+
     def test_calls_for_threads_that_are_awake_do_not_pile_up(self, threads: Threads) -> None:
         for number in range(200):
             threads.put([_held("give", number) for _ in range(4)])
@@ -144,6 +165,12 @@ class TestThreads:
         wait_until(lambda: len(threads.running()) == 3, "all running")
         Path(release).touch()
         wait_until(lambda: len(threads.finished) == 3, "every job")
+
+
+def _number(held: Held) -> object:
+    job = peek(held.claim.envelope).job
+    assert job is not None
+    return job.args[0]
 
 
 def _held(function: str, *args: object) -> Held:
