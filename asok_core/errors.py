@@ -19,6 +19,10 @@ class Unreachable(AsokError):
     """Redis cannot be reached, or refuses this user. Nothing was changed unless the line says so."""
 
 
+class NoResources(Unreachable):
+    """No connection to Redis can be opened: this process or host has run out of what that takes."""
+
+
 class Refused(AsokError):
     """Redis answered, and will not let this user do it (ACL, read-only replica, out of memory)."""
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from asok_core import output
@@ -268,30 +268,42 @@ class _Writer:
             return
         self._waiting.put(line)
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="asok-log", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="asok-log", daemon=True)
+            # Where the system has no thread to give, the next line tries again.
+            with suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
 
     def flush(self, seconds: float) -> bool:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
+            self._write_here()
             return True
         written = threading.Event()
         self._waiting.put(written)
         return written.wait(seconds)
 
+    def _write_here(self) -> None:
+        """Write what waits for a thread that could not be started."""
+        with suppress(Empty):
+            while True:
+                self._write(self._waiting.get_nowait())
+
     def _run(self) -> None:
         while True:
-            line = self._waiting.get()
-            if isinstance(line, threading.Event):
-                line.set()
-                continue
-            try:
-                line.write()
-            except BaseException as error:  # noqa: BLE001 - see the head of this file
-                _note_loss(error)
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                words = "Dropped %d log lines while a log handler did not return"
-                safe_logger("asok.worker").warning(words, dropped)
+            self._write(self._waiting.get())
+
+    def _write(self, line: _Line | threading.Event) -> None:
+        if isinstance(line, threading.Event):
+            line.set()
+            return
+        try:
+            line.write()
+        except BaseException as error:  # noqa: BLE001 - see the head of this file
+            _note_loss(error)
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            words = "Dropped %d log lines while a log handler did not return"
+            safe_logger("asok.worker").warning(words, dropped)
 
 
 _writer = _Writer()

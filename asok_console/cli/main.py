@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from asok_console.cli.parser import build_parser, first_words, with_default_words
 from asok_core import streams
-from asok_core.errors import AsokError, SettingsError, Unreachable, UsageError
+from asok_core.errors import AsokError, NoResources, SettingsError, Unreachable, UsageError
 
 FAILED = 1
 USAGE = 2
@@ -81,7 +81,9 @@ def _run(words: list[str]) -> int:
 def _exit_code(error: AsokError) -> int:
     if isinstance(error, SettingsError | UsageError):
         return USAGE
-    return UNREACHABLE if isinstance(error, Unreachable) else FAILED
+    if isinstance(error, Unreachable) and not isinstance(error, NoResources):
+        return UNREACHABLE
+    return FAILED
 
 
 def _report(line: str, code: int, words: list[str]) -> int:

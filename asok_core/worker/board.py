@@ -20,6 +20,7 @@ from enum import IntEnum
 from typing import IO
 
 from asok_core.errors import AsokError
+from asok_core.exhaustion import shortage
 from asok_core.job import LONGEST_ID
 from asok_core.worker.prefetch import MOST
 from asok_core.worker.start import FAULT_BYTES
@@ -84,10 +85,8 @@ def shared_file(name: str) -> IO[bytes]:
     try:
         return tempfile.TemporaryFile(prefix=f"asok-{name}-")
     except OSError as error:
-        raise AsokError(
-            f"a worker needs a temporary file, and none can be made: {error.strerror}; "
-            "set TMPDIR to a folder that can be written"
-        ) from None
+        why = shortage(error) or f"{error.strerror}; set TMPDIR to a folder that can be written"
+        raise AsokError(f"cannot create a temporary file, which a worker needs: {why}") from None
 
 
 class Board:

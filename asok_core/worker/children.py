@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from asok_core.exhaustion import failed_start
 from asok_core.job import HARD_GRACE
 from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
@@ -121,8 +122,15 @@ class Children:
         )
 
     def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:
+            # The other processes live, and so does their lease: it is tried again.
+            why = failed_start(error)
+            wait = self._lives.fail_start(child.number - 1, why, child.process_id)
+            self._start_at[child.number] = time.monotonic() + wait
+            return
         self._lives.start(child.number - 1)
-        child.start()
         if self.quiet:
             child.order("quiet")
 

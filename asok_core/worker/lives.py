@@ -49,6 +49,10 @@ class Life:
     """Whether its loop does not turn."""
     rests: int = 0
     """Processes in a row that ended because they could not run jobs."""
+    failed_starts: int = 0
+    """Attempts in a row to start a process that the system refused."""
+    unstarted: str = ""
+    """Why none could be started; '' once one is."""
 
     @property
     def looping(self) -> bool:
@@ -58,7 +62,12 @@ class Life:
     @property
     def able(self) -> bool:
         """Whether it runs the jobs that it gets, as far as is known."""
-        return self.claims and not (self.refusal or self.looping or self.hangs)
+        return self.claims and not (self.why_not or self.looping or self.hangs)
+
+    @property
+    def why_not(self) -> str:
+        """Why no process under this number claims jobs."""
+        return self.unstarted or self.refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,19 @@ class Lives:
 
     def start(self, index: int) -> None:
         """Note that a process is started."""
-        self.lives[index].started_at = self.clock()
+        life = self.lives[index]
+        if life.failed_starts:
+            logger.info("A process is started again, after %d attempts", life.failed_starts)
+        life.started_at, life.failed_starts, life.unstarted = self.clock(), 0, ""
+
+    def fail_start(self, index: int, why: str, name: str) -> float:
+        """Note that process ``name`` cannot be started; returns the seconds to the next attempt."""
+        life = self.lives[index]
+        wait = min(2.0 ** min(life.failed_starts, 10), LONGEST_WAIT)
+        life.failed_starts += 1
+        life.claims, life.unstarted = False, f"no process can be started: {why}"
+        logger.error("Process %s cannot be started: %s; trying again in %g s", name, why, wait)
+        return wait
 
     def end(self, index: int, code: int, name: str) -> float:
         """Note that process ``name`` has ended; returns the seconds to wait before it is replaced."""
@@ -155,8 +176,8 @@ class Lives:
             deaths=sum(life.deaths for life in looping),
             seconds=now - min((life.since for life in looping), default=now),
             death=last.reason if last else "",
-            refusal=next((life.refusal for life in self.lives if life.refusal), ""),
-            unable=all(life.looping or life.refusal for life in self.lives),
+            refusal=next((life.why_not for life in self.lives if life.why_not), ""),
+            unable=all(life.looping or life.why_not for life in self.lives),
             hanging=sum(life.hangs for life in self.lives),
             hang_seconds=longest.seconds if longest else 0.0,
             hang=longest.why if longest else "",

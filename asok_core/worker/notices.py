@@ -78,8 +78,15 @@ class Notices:
             return
         if self._thread is None or not self._thread.is_alive():
             self._look_at = math.inf
-            self._thread = threading.Thread(target=self._run, name="asok-notices", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="asok-notices", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # The system has no thread to give now: no reason to end the process.
+                logger.warning("Failure hooks are called later: %s", error)
+                self._look_at = time.monotonic() + LEASE
+            else:
+                self._thread = thread
 
     def _run(self) -> None:
         wait = LEASE

@@ -23,8 +23,9 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.waiters import Waiters
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import load_scripts
 from asok_core.bounded import call_within
-from asok_core.errors import Refused, Unreachable
+from asok_core.errors import NoResources, Refused, Unreachable
 from asok_core.import_path import add_application_folder
 from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
 from asok_core.typed import load_converter
@@ -62,6 +63,7 @@ class Process:
         self._lease = settings.worker_lease
         self._outage: float | None = None
         self._refused = False
+        self._away = True
         self._backoff = SHORTEST_BACKOFF
         self._alarm = alarm
         self._board = board
@@ -121,7 +123,10 @@ class Process:
             if self._outage is None or refused != self._refused:
                 self._outage, self._backoff = time.monotonic(), SHORTEST_BACKOFF
                 self._refused = refused
-                logger.warning("%s; waiting for it", error)
+                # What was missing is not known to be Redis.
+                self._away = not isinstance(error, NoResources)
+                waiting = "waiting for it" if self._away else "trying again"
+                logger.warning("%s; %s", error, waiting)
             self._consumer.close()
             self._waiters.close()
             self._alarm.sleep(self._backoff, ())
@@ -129,8 +134,9 @@ class Process:
             self._dispatcher.obey()
         else:
             if self._outage is not None:
-                what = "no longer refuses" if self._refused else "is back"
-                logger.info("Redis %s after %.1f s", what, back_at - self._outage)
+                what = "Redis no longer refuses" if self._refused else "Redis is back"
+                what = what if self._away else "Connected to Redis"
+                logger.info("%s after %.1f s", what, back_at - self._outage)
                 self._outage = None
 
     def _drain(self) -> None:
@@ -184,7 +190,11 @@ class Process:
         # Redis may not answer when the jobs are to be returned, which must not take longer either.
         timer = threading.Timer(left - margin / 4, os.killpg, (0, signal.SIGKILL))
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:
+            # The system has no thread to give: the jobs are returned at once, while there is time.
+            return time.monotonic()
         return end - margin
 
 
@@ -201,7 +211,7 @@ def main() -> int:
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
     config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
     set_up_logging(config.log_level, config.log_format)
-    _import_what_tasks_may_use()
+    _load_what_tasks_may_use()
     if add_application_folder() is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
     with os.fdopen(board_file, "r+b") as file:
@@ -227,12 +237,13 @@ def main() -> int:
     os._exit(code)
 
 
-def _import_what_tasks_may_use() -> None:
+def _load_what_tasks_may_use() -> None:
     # A task that enqueues reads the settings, and values are converted by annotations. Once the
     # application's folder is on the path, a module of its own could be found in place of these.
     import dotenv  # noqa: F401
 
     load_converter()
+    load_scripts()
 
 
 def _handle_signals(alarm: Alarm, stacks: int) -> None:

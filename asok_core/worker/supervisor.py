@@ -22,7 +22,8 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renewal, renew_held
 from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
-from asok_core.errors import AsokError, Unreachable
+from asok_core.backends.redis.scripts import load_scripts
+from asok_core.errors import AsokError, NoResources, Unreachable
 from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
@@ -99,6 +100,7 @@ class Supervisor:
         self._ready = False
         self._report: Report | None = None
         self._outage: float | None = None
+        self._away = True
         self._refused: set[str] = set()
 
     def run(self) -> int:
@@ -108,6 +110,7 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> int:
+        load_scripts()
         self._requests.listen()
         self._wait_for_redis()
         if not self._requests.stop:
@@ -179,7 +182,8 @@ class Supervisor:
             if not self._refused:
                 logger.info("Redis no longer refuses what this worker needs")
         if self._outage is not None and duty == self._beat:
-            logger.info("Redis is back after %.1f s", time.monotonic() - self._outage)
+            what = "Redis is back" if self._away else "Connected to Redis"
+            logger.info("%s after %.1f s", what, time.monotonic() - self._outage)
             self._outage = None
             # The processes may be in a long pause between two attempts.
             self._children.order("wake")
@@ -188,7 +192,9 @@ class Supervisor:
     def _note_outage(self, error: Unreachable) -> None:
         if self._outage is None:
             self._outage = time.monotonic()
-            logger.warning("%s; waiting for it", error)
+            # What was missing is not known to be Redis.
+            self._away = not isinstance(error, NoResources)
+            logger.warning("%s; %s", error, "waiting for it" if self._away else "trying again")
         # When Redis is back, the lease comes first.
         self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import redis
 
-from asok_core.errors import Refused, Unreachable
+from asok_core.errors import NoResources, Refused, Unreachable
+from asok_core.exhaustion import shortage
 
 
 class ErrorReply(Refused, redis.ResponseError):
@@ -85,16 +86,20 @@ def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
     ):
         return Unreachable(f"Redis at {shown} does not answer in time")
     if isinstance(error, redis.ConnectionError | OSError):
-        if isinstance(error, redis.exceptions.BusyLoadingError):
-            why = f"Redis at {shown}: {_REFUSALS['LOADING']}"
-        else:
-            why = f"cannot reach Redis at {shown}: {_first_line(error)}"
-        return Unreachable(why)
+        return _explained_way(error, shown)
     if isinstance(error, redis.ResponseError):
         return _explained_reply(error, shown)
     if isinstance(error, redis.exceptions.InvalidResponse):
         return Unreachable(f"what answers at {shown} is not a Redis: {_first_line(error)}")
     return error
+
+
+def _explained_way(error: Exception, shown: str) -> Exception:
+    if isinstance(error, redis.exceptions.BusyLoadingError):
+        return Unreachable(f"Redis at {shown}: {_REFUSALS['LOADING']}")
+    if missing := shortage(error):
+        return NoResources(f"cannot open a connection to Redis at {shown}: {missing}")
+    return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")
 
 
 def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:

@@ -34,5 +34,11 @@ def script(name: str) -> Script:
     return Script(name, whole, sha1(whole.encode(), usedforsecurity=False).hexdigest())
 
 
+def load_scripts() -> None:
+    """Load every script: a worker that runs out of file descriptors later can read none."""
+    for file in (files(__package__) / "lua").iterdir():
+        script(file.name.removesuffix(".lua"))
+
+
 def _read(name: str) -> str:
     return (files(__package__) / "lua" / f"{name}.lua").read_text(encoding="utf-8")

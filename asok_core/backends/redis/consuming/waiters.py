@@ -1,7 +1,8 @@
 """The idle wait: one blocked BLMOVE per queue, each on a connection of its own.
 
 A plain LPUSH by anybody wakes the worker in about a millisecond and has claimed the job already when
-it does. Nothing polls, and a push wakes one worker, not all.
+it does. Nothing polls, and a push wakes one worker, not all. Where a process may not open a file for
+each of its queues, jobs are polled for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
-from asok_core.errors import AsokError, Refused, Unreachable
+from asok_core.errors import AsokError, NoResources, Refused, Unreachable
+from asok_core.exhaustion import open_files_limit
 from asok_core.logs import safe_logger
 
 logger = safe_logger("asok.worker")
@@ -29,13 +31,15 @@ BLOCK = 5
 REPLY_TIMEOUT = BLOCK + 10.0
 UNBLOCK_AGAIN = 0.05
 """Seconds after which a wait that was told to end, and did not, is told again."""
+SHARE = 2
+"""One in so many of the files that a process may open is for waits at most; tasks have the others."""
 
 
 class Waiters:
     """Blocked claims for one process. For one thread; replies are read when ``files`` are readable."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys, process: str) -> None:
-        self._without_client = False
+        self._without_client = self._too_many = False
         self._refused_until = 0.0
         self._refusal_logged = False
         self._endpoint = endpoint
@@ -58,10 +62,12 @@ class Waiters:
     def refused(self) -> bool:
         """Whether Redis allows no wait at present, so that jobs must be polled for.
 
-        For good where this user may not use CLIENT, without which no wait can be ended; for a moment
-        where Redis refuses BLMOVE itself (it is full, or an ACL). A cycle still claims there.
+        For good where this user may not use CLIENT, without which no wait can be ended, or where there
+        are too many queues for the files that this process may open; for a moment where Redis refuses
+        BLMOVE itself (it is full, or an ACL), or no file is left. A cycle still claims there.
         """
-        return self._without_client or time.monotonic() < self._refused_until
+        lasting = self._without_client or self._too_many
+        return lasting or time.monotonic() < self._refused_until
 
     @property
     def whole(self) -> bool:
@@ -76,10 +82,16 @@ class Waiters:
         """Wait on each of ``queues`` that is not waited on yet."""
         waiting = set(self._armed.values())
         self._wanted = tuple(queues)
+        self._count(len(self._wanted))
         for queue in self._wanted:
             if queue in waiting or self.refused:
                 continue
-            link = self._link(queue)
+            try:
+                link = self._link(queue)
+            except NoResources as error:
+                # Some are left for the connection that claims: it is open already.
+                self._refuse(error)
+                return
             if link is None:
                 return
             source, target = self._keys.queue(queue), self._keys.active(self._process, queue)
@@ -104,10 +116,7 @@ class Waiters:
             # Unblocked with an error (a failover), or the queue is no list: the next cycle tells.
             return None
         except Refused as error:
-            self._refused_until = time.monotonic() + BLOCK
-            if not self._refusal_logged:
-                self._refusal_logged = True
-                logger.warning("%s; polling for jobs ten times a second", error)
+            self._refuse(error)
             return None
         if not self.refused:
             self._refusal_logged = False
@@ -140,6 +149,27 @@ class Waiters:
             with suppress(AsokError):
                 link.close()
         self._links.clear()
+
+    def _count(self, queues: int) -> None:
+        limit = open_files_limit()
+        too_many = queues > limit // SHARE
+        if too_many and not self._too_many:
+            logger.warning(
+                "Limit of open files is %d, and waiting for jobs of %d queues would take %d of them: "
+                "polling for jobs ten times a second; raise the limit (ulimit -n, LimitNOFILE= of "
+                "systemd) to %d or serve fewer queues",
+                limit,
+                queues,
+                queues,
+                queues * SHARE,
+            )
+        self._too_many = too_many
+
+    def _refuse(self, error: Exception) -> None:
+        self._refused_until = time.monotonic() + BLOCK
+        if not self._refusal_logged:
+            self._refusal_logged = True
+            logger.warning("%s; polling for jobs ten times a second", error)
 
     def _readable(self) -> list[int]:
         poll = select.poll()

@@ -1,0 +1,179 @@
+"""Workers that meet the limits of the system: of open files, and of processes and threads."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.programs import family, python, wait_until
+from tests.worker.conftest import Desk, RunThrough, Worker
+
+USER = 54321
+_CAPABILITIES = "-all,+dac_override,+dac_read_search"
+OTHER_USER: tuple[str, ...] = ()
+if os.geteuid() == 0:
+    # Root has no limit of processes. Another user has, who may read the files of root here.
+    OTHER_USER = ("setpriv", f"--reuid={USER}")
+    OTHER_USER += (f"--inh-caps={_CAPABILITIES}", f"--ambient-caps={_CAPABILITIES}")
+Lift = Callable[[], object]
+
+
+def open_files(pid: int) -> list[int]:
+    return [int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def limit(worker: Worker, kind: str, soft: int) -> Lift:
+    """Set a limit of a supervisor; what is returned lifts it again."""
+    pid = worker.process.pid
+    # It has inherited that of the tests.
+    before, _ = resource.getrlimit(getattr(resource, f"RLIMIT_{kind.upper()}"))
+
+    def set_to(number: int | str) -> None:
+        command = ("prlimit", f"--pid={pid}", f"--{kind}={number}:")
+        subprocess.run([*(OTHER_USER if kind == "nproc" else ()), *command], check=True)
+
+    set_to(soft)
+    return partial(set_to, "unlimited" if before == resource.RLIM_INFINITY else before)
+
+
+def no_more_files(worker: Worker) -> Lift:
+    return limit(worker, "nofile", max(open_files(worker.process.pid)) + 1)
+
+
+def no_more_processes(worker: Worker) -> Lift:
+    return limit(worker, "nproc", 1)
+
+
+@pytest.mark.parametrize(
+    ("user", "exhaust", "reason"),
+    [
+        ((), no_more_files, "this process has no file descriptor left of"),
+        (
+            OTHER_USER,
+            no_more_processes,
+            "this user or container may have no more processes and threads",
+        ),
+    ],
+    ids=["files", "processes"],
+)
+def test_a_process_that_cannot_be_started_is_started_later_and_the_others_work(
+    desk: Desk,
+    run_through: RunThrough,
+    user: tuple[str, ...],
+    exhaust: Callable[[Worker], Lift],
+    reason: str,
+) -> None:
+    worker = run_through(user, "--processes", "2")
+    desk.idle(2)
+    (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
+    key = desk.keys.worker(name.decode())
+    lift = exhaust(worker)
+    first, second = worker.children()
+    os.kill(first, signal.SIGKILL)
+    worker.says(f"{name.decode()}.1 cannot be started: {reason}")
+    wait_until(lambda: reason in desk.client.hget(key, "refusal").decode(), "the reason")
+    assert desk.client.hget(key, "able") == b"1"
+    pids = [desk.enqueue("pid") for _ in range(5)]
+    for job in pids:
+        desk.reaches(job, "completed")
+    assert {*desk.journal()} == {str(second)}
+    worker.says("cannot be started", times=2)
+    lift()
+    worker.says("is started again")
+    wait_until(lambda: desk.client.hget(key, "able") == b"2", "two processes that work")
+    assert desk.client.hget(key, "refusal") == b""
+    assert "Traceback" not in worker.log
+    assert worker.stop() == 0
+
+
+def test_a_process_that_gets_no_threads_is_replaced_and_the_others_work(
+    desk: Desk, run_through: RunThrough
+) -> None:
+    worker = run_through(OTHER_USER, "--processes", "2", "--concurrency", "8")
+    desk.idle(2)
+    first, second = worker.children()
+
+    def threads() -> int:
+        user = USER if OTHER_USER else os.getuid()
+        pids = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+        return sum(_threads_of(pid) for pid in pids if _user_of(pid) == user)
+
+    before = threads()
+    ours = _threads_of(first)
+    # Enough for a process and some of its threads, but not for all.
+    lift = limit(worker, "nproc", before - ours + 4)
+    os.kill(first, signal.SIGKILL)
+    worker.says("can't start new thread")
+    jobs = [desk.enqueue("pid") for _ in range(5)]
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert {*desk.journal()} == {str(second)}
+    lift()
+    desk.idle(2)
+    assert not desk.client.keys("asok:crashes:*")
+    assert worker.stop() == 0
+
+
+def _threads_of(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except OSError:
+        return 0
+
+
+def _user_of(pid: int) -> int:
+    try:
+        (line,) = [
+            each
+            for each in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+            if each.startswith("Uid:")
+        ]
+        return int(line.split()[1])
+    except (OSError, ValueError):
+        return -1
+
+
+def test_more_queues_than_a_process_may_open_files_for_are_polled(
+    desk: Desk, run_through: RunThrough
+) -> None:
+    queues = [f"q{number}" for number in range(100)]
+    worker = run_through(("prlimit", "--nofile=64:64"), "--queues", ",".join(queues))
+    worker.says("Limit of open files is 64, and waiting for jobs of 100 queues would take 100")
+    # Once with nothing to do before, once at rest.
+    for queue in ("q99", "q0"):
+        desk.reaches(desk.enqueue("note", queue, queue=queue), "completed")
+    assert max(map(len, map(open_files, family(worker.name)))) < 32
+    assert "cannot" not in worker.log
+    assert worker.log.count("Limit of open files") == 1
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "socket"])
+def test_an_error_for_want_of_file_descriptors_does_not_blame_redis(
+    redis_url: str, tmp_path: Path, host: str
+) -> None:
+    url = redis_url.replace("127.0.0.1", host).replace("localhost", host)
+    if host == "socket":
+        url = f"unix://{tmp_path}/redis.sock"
+    script = (
+        "import resource, sys\n"
+        "from asok_core.backends.redis.connection import Endpoint\n"
+        "from asok_core.errors import Unreachable\n"
+        "endpoint = Endpoint(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 64))\n"
+        "try:\n"
+        "    endpoint.link()\n"
+        "except Unreachable as error:\n"
+        "    print(error)\n"
+    )
+    said = python("-c", script, url, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert said.startswith("cannot open a connection to Redis at ")
+    assert "this process has no file descriptor left of 3; raise the limit (ulimit -n" in said
