@@ -339,6 +339,8 @@ class Page(NamedTuple):
     start: int
     total: int
     rows: tuple[Row, ...] = ()
+    problem: str = ""
+    """Why there are none although there may be jobs: the key is of another type."""
 
 
 class Attempt(NamedTuple):

@@ -185,7 +185,7 @@ def printed(key: str) -> str:
     """A key as it is printed on a keyboard, by Textual's name of it."""
     if key.startswith("ctrl+") and key not in _PRINTED:
         return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
-    return _PRINTED.get(key, key.upper() if key == "f1" else key)
+    return _PRINTED.get(key, key.upper() if key in ("f1", "f5") else key)
 
 
 MOVES = (
@@ -274,6 +274,7 @@ GLOBAL = (
         for number, (name, title) in enumerate(VIEW_TITLES.items(), 1)
     ),
     Action("freeze", "p", "freeze", "hold the display still, or let it go on", "Show"),
+    Action("reread", "f5", "read again", "read from Redis now, and repeat the search", "Show"),
     Action("faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
            call="pace(0.5)"),
     Action("slower", "minus", "slower", "read from Redis less often", "Show", call="pace(2)"),

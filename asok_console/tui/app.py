@@ -248,9 +248,17 @@ class ConsoleApp(App[None]):
         if not self._closing_down:
             event.deliver()
 
-    def scan(self, take: Callable[[Page], None], *, place: Place, queue: str | None = None) -> Scan:
-        """Begin a walk through a place; the view that is shown hears how far it is."""
-        walk = Scan(self.session.reader, self.post_message, take, place=place, queue=queue)
+    def scan(
+        self,
+        take: Callable[[Page], None],
+        *,
+        place: Place,
+        queue: str | None = None,
+        whole: bool = False,
+    ) -> Scan:
+        """Begin a walk through a place; the view that is shown receives how far it is."""
+        reader, post = self.session.reader, self.post_message
+        walk = Scan(reader, post, take, place=place, queue=queue, whole=whole)
         walk.start()
         return walk
 
@@ -326,6 +334,12 @@ class ConsoleApp(App[None]):
         if action == "halt":
             return self.acting.runner.busy
         return super().check_action(action, parameters)
+
+    def action_reread(self) -> None:
+        """Read again now, and search again."""
+        self.poller.hurry()
+        if isinstance(self.view, JobListView):
+            self.view.search_again()
 
     def action_show_view(self, name: str) -> None:
         """Turn to a view."""

@@ -46,6 +46,7 @@ class Scan(threading.Thread):
         *,
         place: Place,
         queue: str | None = None,
+        whole: bool = False,
     ) -> None:
         super().__init__(name="asok-scan", daemon=True)
         self._reader = reader
@@ -53,6 +54,7 @@ class Scan(threading.Thread):
         self._take = take
         self._place = place
         self._queue = queue
+        self._whole = whole
         self._given_up = threading.Event()
         self.scanned = 0
         self.total = 0
@@ -68,7 +70,7 @@ class Scan(threading.Thread):
         """Walk."""
         told = 0.0
         try:
-            for page in self._reader.scan(self._place, self._queue):
+            for page in self._reader.scan(self._place, self._queue, whole=self._whole):
                 if self._given_up.is_set():
                     return
                 self._take(page)

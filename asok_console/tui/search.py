@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.roles import Scope
 from asok_core.filters import Filter
+from asok_core.search import matching
 from asok_core.snapshot import Page, Row, digest
 from asok_core.states import Place
 
@@ -36,7 +37,7 @@ class Search:
 
     def __init__(self, question: Question, *, newest_first: bool) -> None:
         self.question = question
-        self.count = 0
+        self.count = self.seen = 0
         self.complete = False
         self._rows: list[Row] = []
         self._newest_first = newest_first
@@ -44,8 +45,9 @@ class Search:
 
     def take(self, page: Page) -> None:
         """Take in a window."""
-        found = [row for row in page.rows if self.question.matches(row)]
+        found = list(matching(page.rows, self.question.filter, self.question.now))
         self.count += len(found)
+        self.seen += len(page.rows)
         self._rows.extend(found)
         # The newest are the ones worth keeping, except where the oldest come first.
         if self._newest_first:

@@ -106,8 +106,8 @@ class Reader(Protocol):
     def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Dead jobs, newest first."""
 
-    def running(self, *, whole: bool = False) -> tuple[Row, ...]:
-        """Jobs that workers hold right now, longest first. ``whole``: as for ``pending``."""
+    def running(self) -> tuple[Row, ...]:
+        """Jobs that workers hold right now, longest first."""
 
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records."""

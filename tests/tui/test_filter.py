@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
+from asok_core.wire import seal
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
@@ -73,17 +75,90 @@ async def test_all_that_was_found_is_marked(open_dead: Open) -> None:
         await hand.sees("25 marked")
 
 
-async def test_a_search_is_not_run_again_by_the_refresh(
+async def test_what_a_filter_found_is_as_live_as_the_rest(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     now = seed.server_time(redis_client)
     async with open_dead(8) as hand:
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("2 found")
+        await hand.press("down", "space")
+        at = hand.rows.row
+        assert at is not None
         redis_client.lpush(KEYS.dead, *seed.letters(now, 8, first=600))
-        await hand.until(lambda: hand.app.snapshot is not None and hand.app.snapshot.dead == 16)
-        await hand.pilot.pause(0.5)
+        await hand.sees("4 found")
+        assert hand.rows.row is not None
+        assert hand.rows.row.key == at.key
+        assert len(hand.rows.marks) == 1
+        redis_client.delete(KEYS.dead)
+        await hand.sees("There are no dead jobs. Esc clears the filter.")
+
+
+async def test_what_cannot_be_searched_at_each_refresh_says_since_when_it_is_held(
+    redis_client: redis.Redis, open_dead: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A search that costs much rests long.
+    monkeypatch.setattr("asok_console.tui.views.searching.SHARE", 1e9)
+    monkeypatch.setattr("asok_console.tui.views.searching.HELD", 1.0)
+    now = seed.server_time(redis_client)
+    async with open_dead(8, size=(120, 30)) as hand:
+        await hand.press("slash", *"error:KeyError", "enter")
+        await hand.sees("2 found")
+        redis_client.lpush(KEYS.dead, *seed.letters(now, 8, first=600))
+        await hand.sees("held since 1 s, press F5")
         assert hand.shows("2 found")
+        await hand.press("f5")
+        await hand.sees("4 found")
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [("6", "among 8 dead jobs"), ("2", "among 6 pending jobs of default"), ("3", "among 5 delayed jobs"),
+     ("4", "There are no jobs that run or ended last")],
+)  # fmt: skip
+async def test_an_empty_result_is_not_an_empty_place(
+    redis_client: redis.Redis, open_dead: Open, key: str, place: str
+) -> None:
+    seed.pending(redis_client, "default", 6, first=1, age=60)
+    now = seed.server_time(redis_client)
+    redis_client.zadd(
+        KEYS.delayed, {seal(seed.job(50 + n), seed.KEYRING): now + 60 + n for n in range(5)}
+    )
+    async with open_dead(8) as hand:
+        await hand.press(key, "slash", *"task:nothing_like_it", "enter")
+        await hand.sees(place)
+        await hand.sees("Esc clears the filter")
+        await hand.press("escape")
+        await hand.loses("Esc clears")
+
+
+async def test_a_place_of_another_type_is_not_called_empty(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.set(KEYS.dead, "text")
+    redis_client.set(KEYS.delayed, "text")
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees("The key is not a list: its jobs cannot be read.")
+        await hand.press("3")
+        await hand.sees("The key is not a sorted set: its jobs cannot be read.")
+
+
+async def test_the_last_error_of_a_delayed_job_is_searched_and_shown(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    for n in range(3):
+        job = seed.job(n, retry_count=1)
+        redis_client.zadd(KEYS.delayed, {seal(job, seed.KEYRING): now + 60 + n})
+        seed.record(redis_client, n, "retrying", now, error=f"OSError: disk {n}")
+    async with open_console(view="delayed", size=(120, 30)) as hand:
+        await hand.sees("OSError: disk 2")
+        await hand.press("slash", *"error:disk", "enter")
+        await hand.sees("3 found")
+        await hand.sees("OSError: disk 2")
+        await hand.press("escape", "slash", *'error:"disk 1"', "enter")
+        await hand.sees("1 found")
+        assert hand.shows("OSError: disk 1")
 
 
 async def test_recent_jobs_are_filtered_too(redis_client: redis.Redis, open_console: Open) -> None:

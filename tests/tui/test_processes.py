@@ -90,7 +90,7 @@ def test_two_consoles_at_once_requeue_every_letter_once(
         terminal.press("Enter")
     for terminal in both:
         terminal.sees("Requeued ")
-        terminal.sees("No dead letters. Good.")
+        terminal.sees("No dead jobs.")
     assert all_ids(redis_client) == every
     assert redis_client.llen(KEYS.dead) == 0
     entries = audit(redis_client)

@@ -70,7 +70,7 @@ def test_the_next_console_begins_where_the_last_one_ended(
     first = open_terminal()
     first.sees("0 pending")
     first.press("6", "t", "-")
-    first.sees("every 2 s", "No dead letters")
+    first.sees("every 2 s", "No dead jobs")
     first.press("q")
     assert first.exit_status() == 0
     kept = tmp_path / ".local" / "state" / "asok" / "console.json"
@@ -79,8 +79,8 @@ def test_the_next_console_begins_where_the_last_one_ended(
         "theme": "asok-light",
         "view": "dead",
     }
-    open_terminal().sees("every 2 s", "No dead letters")
-    open_terminal("--view pending --interval 3s").sees("every 3 s", "The queue is empty")
+    open_terminal().sees("every 2 s", "No dead jobs")
+    open_terminal("--view pending --interval 3s").sees("every 3 s", "No pending jobs in this queue")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_suspended_to_the_shell_and_back(environment: dict[str, str], tmp_path: 
         terminal.type("fg\n")
         terminal.sees("0 pending", "● live", "q quit")
         terminal.press("6")
-        terminal.sees("No dead letters")
+        terminal.sees("No dead jobs")
         assert terminal.format("#{alternate_on}") == "1"
 
 

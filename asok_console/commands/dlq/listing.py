@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from itertools import islice
 
 from asok_console.commands import bulk
@@ -20,12 +19,9 @@ from asok_console.present import numbers
 from asok_console.present.tables import Column
 from asok_console.present.text import safe
 from asok_core import filters
-from asok_core.backends.roles import Reader
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
-from asok_core.snapshot import Row
-
-PAGE = 200
+from asok_core.search import listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         now, total = reader.snapshot().taken_at, reader.dead(0, 1).total
-        matching = (row for row in _newest_first(reader) if chosen.matches(row, now))
-        rows = list(islice(matching, limit))
+        rows = list(islice(listed(reader, "dead", chosen, now), limit))
     finally:
         reader.close()
     if args.json:
@@ -72,13 +67,3 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if total > len(rows):
         say(f"{len(rows):,} of {numbers.plural(total, 'dead letter')}")
     return 0
-
-
-def _newest_first(reader: Reader) -> Iterator[Row]:
-    start = 0
-    while True:
-        page = reader.dead(start, PAGE)
-        yield from page.rows
-        start += len(page.rows)
-        if not page.rows or start >= page.total:
-            return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice
 
 from asok_console.commands import bulk
@@ -20,13 +18,10 @@ from asok_console.present import numbers
 from asok_console.present.tables import Column
 from asok_console.present.text import safe
 from asok_core import filters
-from asok_core.backends.roles import Reader
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
-from asok_core.snapshot import Page, Row
-
-STATES = ("pending", "delayed", "running", "recent", "dead")
-PAGE = 200
+from asok_core.search import STATES, listed
+from asok_core.snapshot import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,16 +42,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         snapshot = reader.snapshot()
         now = snapshot.taken_at
         queues = [args.queue] if args.queue else [queue.name for queue in snapshot.queues]
-        rows = list(
-            islice(
-                (
-                    row
-                    for row in _rows(reader, args.state, queues)
-                    if chosen.matches(row, now) and args.queue in (None, row.queue)
-                ),
-                limit,
-            )
-        )
+        found = listed(reader, args.state, chosen, now, queues=queues)
+        rows = list(islice((row for row in found if args.queue in (None, row.queue)), limit))
     finally:
         reader.close()
     if args.json:
@@ -86,21 +73,3 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
         call_of(row, 200) if job else safe(document["task"] or "", 200),
         safe(error_line(row) if job else "", 200),
     )
-
-
-def _rows(reader: Reader, state: str, queues: list[str]) -> Iterator[Row]:
-    if state == "running":
-        yield from reader.running()
-    elif state == "pending":
-        for queue in queues:
-            yield from _paged(partial(reader.pending, queue))
-    else:
-        reads = {"delayed": reader.delayed, "recent": reader.recent, "dead": reader.dead}
-        yield from _paged(reads[state])
-
-
-def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
-    start = 0
-    while (page := read(start, PAGE)).rows:
-        yield from page.rows
-        start += len(page.rows)

@@ -60,7 +60,7 @@ class CauseList(RowList[Cause]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
     def __init__(self) -> None:
-        super().__init__(COLUMNS, lambda cause: cause.text, empty="No dead letters. Good.")
+        super().__init__(COLUMNS, lambda cause: cause.text, empty="No dead jobs.")
 
 
 class Survey:

@@ -39,7 +39,7 @@ class DeadView(JobListView):
     NAME = "dead"
     PLACE = Place.DEAD
     NEWEST_FIRST = True
-    EMPTY = "No dead letters. Good."
+    EMPTY = "No dead jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Failed", 7, lambda row, now: ago(row.payload.failed_at, now), right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
@@ -72,6 +72,10 @@ class DeadView(JobListView):
         """The causes, hidden at first, and the letters."""
         yield self.causes
         yield from super().compose_body()
+
+    def searched_place(self) -> str:
+        """What a filter searches."""
+        return "dead jobs"
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window of the dead letters."""

@@ -62,7 +62,7 @@ class DelayedView(PlotView, JobListView):
 
     NAME = "delayed"
     PLACE = Place.DELAYED
-    EMPTY = "Nothing is waiting for its time."
+    EMPTY = "No delayed jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Due", 9, _due_cell, right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
@@ -119,6 +119,10 @@ class DelayedView(PlotView, JobListView):
         self.stretch = (self.stretch + 1) % len(STRETCHES)
         if self.console.snapshot is not None:
             self._look_ahead(self.console.snapshot)
+
+    def searched_place(self) -> str:
+        """What a filter searches."""
+        return "delayed jobs"
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window of the delayed jobs."""

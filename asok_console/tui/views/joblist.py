@@ -14,37 +14,27 @@ from asok_console.tui import actions
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import job_id
 from asok_console.tui.plan import Plan
-from asok_console.tui.scan import Scan, Scanned
-from asok_console.tui.search import Question, Search
-from asok_console.tui.views.base import JobList, View
+from asok_console.tui.views.base import JobList
+from asok_console.tui.views.searching import SearchingView
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.filterbar import FilterBar
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
-from asok_core.filters import Filter, parse
 from asok_core.snapshot import Page, Row, Snapshot
-from asok_core.states import Place
 from asok_core.wire import Trust
 
 EXAMPLES = 3
 """Rows that a confirmation shows."""
 
 
-class JobListView(View):
+class JobListView(SearchingView):
     """A windowed list of jobs, read as it scrolls into view."""
 
     COLUMNS: ClassVar[Sequence[Column[Row]]] = ()
-    EMPTY: ClassVar[str] = "No jobs here."
-    PLACE: ClassVar[Place] = Place.FINISHED
-    NEWEST_FIRST: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.COPIES),
         *actions.bindings(actions.NARROWING),
     ]
-
-    search: Search | None = None
-    _scan: Scan | None = None
-    _trouble = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,10 +49,11 @@ class JobListView(View):
         """Read a window. Runs on the poller's thread."""
         raise NotImplementedError
 
-    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the list reads its own window
-        """Read the window again. What a search found stays as it is until it is asked anew."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Read the window again, or search again for what is shown."""
         if self.search is None:
             self.rows.reload()
+        self.keep_up(snapshot)
         self.refresh_heading()
 
     @on(RowList.WindowNeeded)
@@ -77,9 +68,8 @@ class JobListView(View):
         if self.search is not None or not self.is_attached:
             return
         page = cast("Page", answer)
-        snapshot = self.console.snapshot
-        now = snapshot.taken_at if snapshot else 0.0
-        self.rows.show_page(page.start, page.total, page.rows, now)
+        self._problem = page.problem
+        self.rows.show_page(page.start, page.total, page.rows, self.now)
         self.refresh_heading()
 
     @on(RowList.Opened)
@@ -98,89 +88,11 @@ class JobListView(View):
         aloud = f" ({hidden:,} hidden)" if hidden else ""
         return f"● {len(marks):,} marked{aloud}" if marks else ""
 
-    def searched(self) -> Sequence[tuple[str, str]]:
-        """What is searched for, how far, and what was found."""
-        search, scan = self.search, self._scan
-        if search is None:
-            return ()
-        parts = [(f"⌕ {search.question.words}", "info")]
-        if self._trouble:
-            parts.append((f"⚠ {self._trouble}", "warn"))
-        elif scan is not None and not scan.done:
-            parts.append((f"scanned {scan.scanned:,} of {scan.total:,}", "dim"))
-        parts.append((f"{search.count:,} found", ""))
-        return parts
-
     def _hidden(self) -> int:
         if self.search is None:
             return 0
         shown = {row.key for row in self.rows.loaded}
         return sum(key not in shown for key in self.rows.marks)
-
-    @on(FilterBar.Changed)
-    def _narrow(self, event: FilterBar.Changed) -> None:
-        event.stop()
-        self.narrow(event.filter or None)
-
-    @on(FilterBar.Left)
-    def _left(self, event: FilterBar.Left) -> None:
-        event.stop()
-        self.focus_list()
-
-    def narrow(self, wanted: Filter | None) -> None:
-        """Show only what matches: at once what is loaded, then what a walk through all finds."""
-        self._give_up()
-        if wanted is None:
-            if self.search is not None:
-                self.search = None
-                self.rows.forget()
-                self.rows.reload()
-            self.refresh_heading()
-            return
-        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
-        question = Question(wanted, now)
-        self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
-        self.search = Search(question, newest_first=self.NEWEST_FIRST)
-        self.walk(self.search)
-        self.refresh_heading()
-
-    def walk(self, search: Search) -> None:
-        """Begin to walk through all there is."""
-        self._scan = self.console.scan(search.take, place=self.PLACE, queue=self.scope_queue())
-
-    def scanned(self, event: Scanned) -> None:
-        """Take in how far a walk got."""
-        search = self.search
-        if event.scan is not self._scan or search is None:
-            return
-        self._trouble = event.error
-        search.complete = event.done
-        rows = search.rows
-        if event.done or len(rows) >= self.rows.total:
-            self.rows.show_rows(rows, search.question.now)
-        self.refresh_heading()
-
-    def search_again(self) -> None:
-        """Ask the same again: something was done to what was found."""
-        if self.search is not None:
-            self.narrow(self.search.question.filter)
-
-    def _give_up(self) -> None:
-        if self._scan is not None:
-            self._scan.give_up()
-            self._scan = None
-        self._trouble = ""
-
-    def begin_with(self, text: str) -> None:
-        """Open with a filter, as a deep link says."""
-        bar = self.query_one(FilterBar)
-        bar.set(text)
-        bar.display = True
-        self.narrow(parse(text))
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(FilterBar).open()
 
     def action_mark_all(self) -> None:
         """Mark all that the filter found."""
@@ -267,10 +179,6 @@ class JobListView(View):
         if action in ("mark", "mark_visible", "copy_id", "copy_json"):
             return self.rows.row is not None
         return super().check_action(action, parameters)
-
-    def scope_queue(self) -> str | None:
-        """The queue that an action is limited to."""
-        return None
 
 
 def needs_trust(rows: Sequence[Row]) -> bool:

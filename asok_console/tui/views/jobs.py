@@ -28,6 +28,7 @@ from asok_console.tui.search import Search
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
+from asok_core.search import completed
 from asok_core.snapshot import Page, Row, running_rows
 from asok_core.states import Place, Status
 
@@ -77,7 +78,7 @@ class JobsView(JobListView):
     NAME = "jobs"
     SHOWS_RUNNING = True
     PLACE = Place.FINISHED
-    EMPTY = "Nothing runs, and nothing has finished lately."
+    EMPTY = "No running or recently finished jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Status", 11, _status_cell),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
@@ -90,6 +91,10 @@ class JobsView(JobListView):
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("jobs")]
+
+    def searched_place(self) -> str:
+        """What a filter searches."""
+        return "jobs that run or ended last"
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
@@ -110,14 +115,19 @@ class JobsView(JobListView):
     def walk(self, search: Search) -> None:
         """Look through what runs and what is remembered of what finished."""
 
+        def look(reader: Reader) -> Page:
+            page = self.read(reader, 0, SEARCHED)
+            if not search.question.filter.reads_arguments:
+                return page
+            return page._replace(rows=tuple(completed(reader, row) for row in page.rows))
+
         def found(answer: object) -> None:
-            search.take(cast("Page", answer))
-            search.complete = True
-            if self.search is search and self.is_attached:
-                self.rows.show_rows(search.rows, search.question.now)
+            if self._filling is search and self.is_attached:
+                search.take(cast("Page", answer))
+                self.walked(search)
                 self.refresh_heading()
 
-        self.console.poller.ask(self.NAME, lambda reader: self.read(reader, 0, SEARCHED), found)
+        self.console.poller.ask(self.NAME, look, found)
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """A job that failed may be among the dead letters, from where it can be requeued."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
+from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import ID_COLUMN, arguments_cell, attempt_cell, task_cell
@@ -27,7 +28,7 @@ class PendingView(JobListView):
 
     NAME = "pending"
     PLACE = Place.PENDING
-    EMPTY = "The queue is empty."
+    EMPTY = "No pending jobs in this queue."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
@@ -43,6 +44,10 @@ class PendingView(JobListView):
     ]
 
     queue: str | None = None
+
+    def searched_place(self) -> str:
+        """What a filter searches."""
+        return f"pending jobs of {safe(self.queue, 30)}" if self.queue else "pending jobs"
 
     def read(self, reader: Reader, start: int, count: int) -> Page:
         """A window of the queue that is shown."""
@@ -62,7 +67,8 @@ class PendingView(JobListView):
             self.queue = name
             self.rows.marks.clear()
             self.rows.forget()
-            self.search_again()
+            if self.search is not None:
+                self.narrow(self.search.question.filter)
         self.rows.reload()
         self.refresh_heading()
 

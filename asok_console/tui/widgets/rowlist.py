@@ -149,6 +149,19 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self.scroll_to(y=0, animate=False)
         self.refresh()
 
+    def say_empty(self, text: str) -> None:
+        """What the list says while it has no rows."""
+        if text != self.empty:
+            self.empty = text
+            if not self.total:
+                self.refresh()
+
+    def let_age(self, now: float) -> None:
+        """Show how old the same rows are by now."""
+        if now != self.now:
+            self.now = now
+            self._refresh_changed()
+
     def reload(self) -> None:
         """Ask anew for the window that is shown."""
         if self._chase is not None:
@@ -309,7 +322,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         position = round(self.scroll_y) + y - 1
         row = self.row_at(position)
         if row is None:
-            facts = (brush, self.total, self._known)
+            facts = (brush, self.total, self._known, self.empty)
             return self._lines.of(position, facts, lambda: self._without_row(y, position, brush))
         current, marked = position == self.cursor, self.key_of(row) in self.marks
         tones = brush.tones

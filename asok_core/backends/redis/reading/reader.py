@@ -136,16 +136,9 @@ class RedisReader:
 
         return self._asked(read)
 
-    def running(self, *, whole: bool = False) -> tuple[Row, ...]:
+    def running(self) -> tuple[Row, ...]:
         """Jobs that workers hold right now, longest first; those not begun yet come last."""
-        rows = running_rows(self.snapshot())
-        return tuple(self._completed(row) for row in rows) if whole else rows
-
-    def _completed(self, row: Row) -> Row:
-        detail = self.job(row.payload.id) if row.partial and row.payload.id else None
-        if detail is None or detail.payload is None:
-            return row
-        return replace(row, payload=detail.payload)
+        return running_rows(self.snapshot())
 
     def recent(self, start: int, count: int) -> Page:
         """Jobs that finished lately, newest first, with their records.
@@ -321,7 +314,11 @@ class RedisReader:
         rows = tuple(
             self._row(start + at, item, place, queue) for at, item in enumerate(window.items)
         )
-        return Page(start, window.total or 0, rows)
+        kind = "sorted set" if place is Place.DELAYED else "list"
+        problem = (
+            f"The key is not a {kind}: its jobs cannot be read." if window.total is None else ""
+        )
+        return Page(start, window.total or 0, rows, problem)
 
     def _row(self, position: int, item: Item, place: Place, queue: str | None) -> Row:
         payload = self._glimpses.of(item)
