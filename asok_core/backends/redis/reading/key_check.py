@@ -26,7 +26,7 @@ def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str])
             *(window(keys.queue(name), "left", 0, PER_QUEUE) for name in queues[:QUEUES]),
         ]
     )
-    raws = {item.head for each in windows for item in each.items if item.whole}
+    raws = {item.text for each in windows for item in each.items if item.whole}
     found = [peek(raw, keyring).trust for raw in raws]
     return KeyCheck(
         sampled=sum(trust in (Trust.SIGNED, Trust.BAD) for trust in found),
