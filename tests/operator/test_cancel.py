@@ -132,3 +132,19 @@ def test_pause_and_resume_tell_the_workers(bench: Bench) -> None:
     assert bench.operator.resume("high").skipped == {"it is not paused": 1}
     assert listener.get_message(timeout=5)["data"] == b"pause high"
     listener.close()
+
+
+def test_a_job_is_cancelled_by_its_id_whatever_the_time_says_at_which_it_was_enqueued(
+    bench: Bench,
+) -> None:
+    """A producer knows Redis's clock to a part of a millisecond, so it may be ahead of it."""
+    now = float(bench.client.time()[0])
+    ahead, other = bench.job(enqueued_at=now + 60), bench.job(enqueued_at=now + 60)
+    bench.delay(ahead, other)
+    bench.pend(other)
+    scope = Scope(Place.DELAYED, ids=frozenset((ahead.id,)))
+    assert bench.operator.cancel(scope).applied == 1
+    assert bench.client.zcard("asok:delayed_tasks") == 1
+    # What came after an operator has confirmed stays out as ever.
+    late = Scope(Place.DELAYED, ids=frozenset((other.id,)), before=now)
+    assert bench.operator.cancel(late).applied == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -67,6 +68,9 @@ def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
     seconds, micros = link.call("TIME")
     now = int(seconds) + int(micros) / 1e6
     before = now if scope.before is None else scope.before
+    if scope.before is None and scope.ids is not None:
+        # Ids are exact, and the clock of a producer that enqueued one just now may be a little ahead.
+        before = math.inf
     if scope.place is Place.DELAYED:
         length = link.call("ZCARD", key)
         return Frozen(length if scope.limit is None else min(scope.limit, length), before)
