@@ -199,16 +199,27 @@ def task_call(
 
     Raises TypeError for an option among the arguments: the task itself would get it.
     """
+    option = misplaced_option(function, kwargs)
+    if option:
+        raise TypeError(
+            f"{option} is an option of background(); of a task it is changed before the call, as in "
+            f"send.options({option[1:]}=...).delay(1)"
+        )
+    return Call(function, args, kwargs, options)
+
+
+def misplaced_option(function: Callable[..., Any], kwargs: Iterable[str]) -> str:
+    """The first keyword that names an option and would go to the task, which has none of that name.
+
+    Raises TypeError for one that looks like an option and is neither that nor a parameter.
+    """
     for name in kwargs:
         if name.startswith("_"):
             if name in _OPTION_NAMES and not _takes(function, name, exactly=True):
-                raise TypeError(
-                    f"{name} is an option of background(); of a task it is changed before the call, as in "
-                    f"send.options({name[1:]}=...).delay(1)"
-                )
+                return name
             if not _takes(function, name):
                 raise TypeError(_unknown(name))
-    return Call(function, args, kwargs, options)
+    return ""
 
 
 def _takes(function: Callable[..., Any], name: str, *, exactly: bool = False) -> bool:

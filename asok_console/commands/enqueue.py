@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from asok_console.commands.documents import say, write_json
-from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options
+from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, misplaced_option
 from asok_core.codec import check_arguments
 from asok_core.config import Settings
 from asok_core.errors import AsokError, TaskNotFound, UsageError
@@ -113,6 +113,7 @@ def _call(args: argparse.Namespace, names: tuple[str, str]) -> Call:
     given = _given(args)
     _options(NO_OPTIONS, given)  # What is wrong is said before the application is imported.
     function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names)
+    _check_names(function, named)
     return Call(function, tuple(positional), named, _options(own, given))
 
 
@@ -136,7 +137,18 @@ def _found(module: str, function: str) -> tuple[Callable[..., Any], Options]:
         return _not_here, NO_OPTIONS
 
 
-def _not_here() -> None:
+def _check_names(function: Callable[..., Any], named: dict[str, Any]) -> None:
+    """Raise UsageError for an option of the library among the arguments of the task."""
+    try:
+        option = misplaced_option(function, named)
+    except TypeError as error:
+        raise UsageError(str(error)) from None
+    if option:
+        here = f"write --{option[1:]} VALUE" if option != "_at" else "write --delay DURATION"
+        raise UsageError(f"{option}=... would be an argument of the task, not an option: {here}")
+
+
+def _not_here(**_: object) -> None:
     """Stand in a call for a task that cannot be imported here."""
 
 
@@ -185,6 +197,8 @@ def _arguments(words: list[str]) -> tuple[list[Any], dict[str, Any]]:
     for word in words:
         keyword = _KEYWORD.fullmatch(word)
         if keyword:
+            if keyword[1] in named:
+                raise UsageError(f"argument {keyword[1]} is given twice")
             named[keyword[1]] = _value(keyword[2])
         elif named:
             raise UsageError(f"{shown(word)}: positional arguments must come before NAME=VALUE")

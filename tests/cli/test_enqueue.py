@@ -162,6 +162,25 @@ def test_a_module_that_is_here_and_has_no_such_task_is_refused(
     assert bench.pending("default") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("_retries", "not an option: write --retries VALUE (see asok enqueue --help)"),
+        (
+            "_retires",
+            "nor a parameter of the task; did you mean _retries? (see asok enqueue --help)",
+        ),
+    ],
+)
+def test_an_option_of_the_library_among_the_arguments_is_refused(
+    name: str, why: str, bench: Bench, enqueue: Asok
+) -> None:
+    ran = enqueue("shop:pay", "7", f"{name}=3")
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+    assert bench.pending("high") == []
+
+
 def test_without_the_import_nothing_of_the_application_runs(bench: Bench, enqueue: Asok) -> None:
     ran = enqueue("shop:pya", "7", "--no-import")
     assert (ran.code, ran.err) == (0, "")
@@ -183,6 +202,9 @@ def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
     [
         (("shop.mail",), "not MODULE:FUNCTION"),
         (("a:b", "x=1", "2"), "'2': positional arguments must come before NAME=VALUE"),
+        (("a:b", "x=1", "x=2"), "argument x is given twice"),
+        (("a:b", "_queue=low", "--no-import"), "_queue=... would be an argument of the task, not"),
+        (("a:b", "_at=1", "--no-import"), "not an option: write --delay DURATION"),
         (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
         (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
         (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 200 levels deep"),
