@@ -85,7 +85,7 @@ def test_a_worker_that_could_not_return_its_jobs_says_so_as_it_stops(
     worker.signal(signal.SIGQUIT)
     assert worker.ends() == 0
     assert "could not give up its lease" in worker.log
-    assert "has left" not in worker.log
+    assert "has stopped\n" not in worker.log
     (name,) = desk.client.zrange("asok:workers", 0, -1)
     assert desk.client.hget(f"asok:worker:{name.decode()}", "stopping") == b"1"
     assert desk.active() == [seal(job, KEYRING)]
