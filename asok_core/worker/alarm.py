@@ -9,7 +9,7 @@ from contextlib import suppress
 
 Order = str
 """``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor is gone, which renews the lease),
-``quiet``, ``loud`` (quiet no more), ``wake`` or ``cancel ID``."""
+``quiet``, ``loud`` (quiet no more), ``wake``, ``cancel ID`` or ``avoid`` with JSON (``import_deaths``)."""
 
 
 class Alarm:

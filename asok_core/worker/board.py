@@ -28,7 +28,9 @@ from asok_core.worker.start import FAULT_BYTES
 _SLOT = struct.Struct("<BddH")
 _TIMES = struct.Struct("<dd")
 """The part of a slot behind its first byte."""
-_SLOT_BYTES = _SLOT.size + LONGEST_ID
+_MODULE_BYTES = 256
+_SLOT_BYTES = _SLOT.size + LONGEST_ID + _MODULE_BYTES
+"""Behind the id of the job: the name of the module that is imported for it."""
 _FREE, _RUNNING, _ENDED, _HOOKS, _IMPORTING, _PREPARING = range(6)
 AHEAD = 2 * MOST
 """Slots besides those of threads: while a trip settles the jobs that a process held, as many others may
@@ -40,8 +42,8 @@ _LEASE = struct.Struct("<d")
 _COUNT = struct.Struct("<Q")
 """After that, two of them: turns of the process's loop, and beats of its pulse."""
 _REFUSAL_BYTES = 512
-_STATE_BYTES = 3 + _REFUSAL_BYTES + FAULT_BYTES
-"""After that: three flags, why the process does not claim, what fault ended it. The fault is the last of
+_STATE_BYTES = 4 + _REFUSAL_BYTES + FAULT_BYTES
+"""After that: four flags, why the process does not claim, what fault ended it. The fault is the last of
 all, where ``start.note_fault`` finds it without knowing the rest."""
 
 
@@ -67,6 +69,8 @@ class Running:
     started: float
     deadline: float
     phase: Phase = Phase.RUNNING
+    module: str = ""
+    """What it imports, in phase ``IMPORTING``."""
 
 
 _PHASES = {int(phase): phase for phase in Phase}
@@ -106,8 +110,8 @@ class Board:
         self._pulses = self._turns + _COUNT.size
         self._state = self._pulses + _COUNT.size
         self._turns_made = self._pulses_made = 0
-        self._claims, self._proven, self._planned, self._refusal = (
-            self._state + at for at in range(4)
+        self._claims, self._proven, self._planned, self._lasting, self._refusal = (
+            self._state + at for at in range(5)
         )
         self._fault = self._refusal + _REFUSAL_BYTES
         file.truncate(self._state + _STATE_BYTES)
@@ -120,15 +124,22 @@ class Board:
         job_id: str,
         started: float,
         deadline: float = 0.0,
+        *,
         phase: Phase = Phase.RUNNING,
+        module: str = "",
     ) -> int:
-        """Note that a thread is about to run a job. Returns the slot, for ``end`` and ``settle``."""
+        """Note that a thread is about to run a job. Returns the slot, for ``end`` and ``settle``.
+
+        ``module`` is what it is to import in phase ``IMPORTING``.
+        """
         try:
             slot = self._free.popleft()
         except IndexError:
             slot = thread * _SLOT_BYTES
         memory, name = self._memory, job_id.encode()[:LONGEST_ID]
         memory[slot + _SLOT.size : slot + _SLOT.size + len(name)] = name
+        if phase is Phase.IMPORTING:
+            self._write_text(slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES, module)
         _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name))
         # Last, so that no reader takes it for a job with the times of the one before.
         memory[slot] = phase
@@ -178,8 +189,12 @@ class Board:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
         self._memory[self._claims] = 1
 
-    def note_refusal(self, reason: str, *, proven: bool) -> None:
-        """Note why the process does not claim jobs ('' when it does), and whether it has run one."""
+    def note_refusal(self, reason: str, *, proven: bool, lasting: bool = True) -> None:
+        """Note why the process does not claim jobs ('' when it does), and whether it has run one.
+
+        ``lasting``: a new process may have the same reason.
+        """
+        self._memory[self._lasting] = lasting
         self._write_text(self._refusal, _REFUSAL_BYTES, reason)
         self._memory[self._proven] = proven
 
@@ -224,6 +239,11 @@ class Board:
         return self._memory[self._proven] == 1
 
     @property
+    def lasting(self) -> bool:
+        """Whether a new process may not claim jobs for the same reason."""
+        return self._memory[self._lasting] == 1
+
+    @property
     def planned_end(self) -> bool:
         """Whether the process came to its end as it should; a task may call ``os._exit(0)``."""
         return self._memory[self._planned] == 1
@@ -258,7 +278,11 @@ class Board:
             if phase is not None:
                 _, started, deadline, length = _SLOT.unpack_from(self._memory, slot)
                 name = self._memory[slot + _SLOT.size : slot + _SLOT.size + length]
-                found.append(Running(name.decode("utf-8", "replace"), started, deadline, phase))
+                module = ""
+                if phase is Phase.IMPORTING:
+                    module = self._read_text(slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES)
+                job_id = name.decode("utf-8", "replace")
+                found.append(Running(job_id, started, deadline, phase, module))
         return found
 
     def _write_text(self, at: int, size: int, line: str) -> None:

@@ -113,6 +113,11 @@ class Breaker:
         """
         return self._stops >= RENEW and any(map(self._open, (Check.IMPORT, Check.RESOURCES)))
 
+    @property
+    def lasting(self) -> bool:
+        """Whether a new process may meet the same: what this one has used up, the next one has."""
+        return any(self._open(check) for check in Check if check is not Check.RESOURCES)
+
     def claimed(self) -> None:
         """Note that a job was claimed: unless ``closed``, it is the one that is tried."""
         if not self.closed:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asok_core.logs import safe_logger
 from asok_core.worker import start
-from asok_core.worker.board import Board, Running, shared_file
+from asok_core.worker.board import Board, Phase, Running, shared_file
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.overrun import Overrun, reason
 from asok_core.worker.presence import Presence
@@ -231,6 +231,14 @@ class Child:
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""
         return self.board.running()
+
+    def importing(self) -> dict[str, str]:
+        """What jobs imported when it died by itself, by their ids: the names of modules."""
+        if self.overruns or self.hung:
+            return {}
+        return {
+            each.job_id: each.module for each in self.running() if each.phase is Phase.IMPORTING
+        }
 
     @property
     def in_hooks(self) -> bool:

@@ -10,7 +10,8 @@ from asok_core.job import HARD_GRACE
 from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.lives import Life, Lives, Report
+from asok_core.worker.import_deaths import ImportDeaths
+from asok_core.worker.lives import Life, Lives, Report, exit_reason
 from asok_core.worker.presence import Presence
 from asok_core.worker.reaping import reap_orphans
 from asok_core.worker.signals import Requests
@@ -32,6 +33,7 @@ class Children:
         self._lives = Lives([Life(child.board) for child in self._all])
         self._unrecovered: set[int] = set()
         self._start_at: dict[int, float] = {}
+        self._import_deaths = ImportDeaths()
         self._looked_at = time.monotonic()
         self._spared, self._ends_from = False, 0.0
 
@@ -133,11 +135,15 @@ class Children:
         self._lives.start(child.number - 1)
         if self.quiet:
             child.order("quiet")
+        for order in self._import_deaths.orders():
+            child.order(order)
 
     def _note_death(self, child: Child, code: int) -> None:
         # One that was ended because of a job, or hung, did not die.
         ended = child.overruns or child.hung
         wait = 0.0 if ended else self._lives.end(child.number - 1, code, child.process_id)
+        for module in {*child.importing().values()}:
+            self.order(self._import_deaths.note(module, exit_reason(code)))
         self._unrecovered.add(child.number)
         self._start_at[child.number] = time.monotonic() + wait
 

@@ -202,6 +202,8 @@ class Dispatcher:
                 self.quiet = order == "quiet"
             elif order == "wake" and self._waiters.armed:
                 self._admit(self._waiters.disarm(self._consumer.link))
+            elif order.startswith("avoid "):
+                self._execution.avoided.obey(order.removeprefix("avoid "))
             elif order.startswith("cancel "):
                 self._ask_to_stop(order.removeprefix("cancel "))
 
@@ -305,7 +307,7 @@ class Dispatcher:
         elif self._reason and not breaker.reason:
             logger.info("Process claims jobs again")
         self._reason = breaker.reason
-        self._board.note_refusal(breaker.reason, proven=breaker.closed)
+        self._board.note_refusal(breaker.reason, proven=breaker.closed, lasting=breaker.lasting)
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER

@@ -41,7 +41,8 @@ from asok_core.worker.breaker import (
     is_exhausted_still,
     postponement,
 )
-from asok_core.worker.log import log_failure, log_job, log_rejected
+from asok_core.worker.import_deaths import Avoided, died_while_importing
+from asok_core.worker.log import log_failure, log_job, log_postponed, log_rejected
 
 HandOver = Callable[["Held", Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
@@ -92,6 +93,7 @@ class Execution:
     log_arguments: bool = False
     clock: ServerClock = field(default_factory=ServerClock)
     breaker: Breaker = field(default_factory=Breaker)
+    avoided: Avoided = field(default_factory=Avoided)
     slots: Slots | None = None
     policy: RetryPolicy = field(init=False)
 
@@ -131,6 +133,9 @@ class Execution:
         cancellation.running.set(held.stop)
         generation = forks.generation
         imported = job.module in sys.modules
+        if self.avoided and not imported and (why := self.avoided.why(job.module)):
+            self._avoid(held, job, why, hand_over)
+            return
         try:
             function = resolve(job.module, job.function)
             if not imported:
@@ -247,6 +252,13 @@ class Execution:
             self.breaker.fails(Check.IMPORT, f"{error}: {line}")
         self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, hand_over)
 
+    def _avoid(self, held: Held, job: Job, why: str, hand_over: HandOver) -> None:
+        error = TaskImportFailed(died_while_importing(job.module, why))
+        self.breaker.passes(Check.SIGNATURE)
+        self.breaker.fails(Check.IMPORT, str(error))
+        failure = Failure.of_line(f"{type(error).__name__}: {error}")
+        self._postpone(held, error, failure, 0.0, hand_over)
+
     def _raised(
         self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
     ) -> None:
@@ -286,6 +298,20 @@ class Execution:
         hand_over: HandOver,
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
+        outcome = self.postponed(held, failure, ran)
+        hand_over(held, outcome)
+        log_postponed(
+            _opened(held),
+            failure.line,
+            outcome.delay,
+            duration=ran,
+            raised=error,
+            trace=failure.traceback,
+            arguments=self.log_arguments,
+        )
+
+    def postponed(self, held: Held, failure: Failure, ran: float) -> Outcome:
+        """The outcome of such an attempt."""
         job = _opened(held)
         delay = postponement((job.postponements or 0) + 1)
         try:
@@ -296,17 +322,7 @@ class Execution:
         outcome = self._outcome("postpone", held, job, ran, error=failure.traceback)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
         outcome.error_line = failure.line
-        hand_over(held, outcome)
-        self._log(
-            logging.WARNING,
-            "Job postponed",
-            job,
-            duration=ran,
-            error=failure.line,
-            retry_in=delay,
-            raised=error,
-            trace=failure.traceback,
-        )
+        return outcome
 
     def _bad_signature(self, held: Held, error: BadSignature) -> Outcome:
         line = f"{type(error).__name__}: {error}"

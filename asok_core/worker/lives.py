@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asok_core.logs import safe_logger
-from asok_core.worker.board import Board
+from asok_core.worker.board import Board, Phase
 from asok_core.worker.watch import Hang
 
 logger = safe_logger("asok.worker")
@@ -39,7 +39,10 @@ class Life:
     started_at: float = 0.0
     claims: bool = False
     refusal: str = ""
-    """Why it does not claim jobs; kept over the starts of new processes until one has run a job."""
+    """Why it does not claim jobs. Kept over the starts of new processes until one has run a job, unless
+    a new process has what the last one had used up."""
+    renewed: bool = False
+    """Whether the next process is such a one."""
     deaths: int = 0
     """In a row: none of these processes lived long enough."""
     since: float = 0.0
@@ -123,6 +126,9 @@ class Lives:
         if life.failed_starts:
             logger.info("A process is started again, after %d attempts", life.failed_starts)
         life.started_at, life.failed_starts, life.unstarted = self.clock(), 0, ""
+        if life.renewed:
+            # Whether it claims is known when it does.
+            life.refusal, life.claims, life.renewed = "", False, False
 
     def fail_start(self, index: int, why: str, name: str) -> float:
         """Note that process ``name`` cannot be started; returns the seconds to the next attempt."""
@@ -141,17 +147,23 @@ class Lives:
             return 0.0
         if planned and code == WORN:
             life.refusal = life.board.refusal or life.refusal
+            life.renewed = bool(life.board.refusal) and not life.board.lasting
             life.rests += 1
             wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)
             logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
             return wait
-        logger.error("Process %s died (%s)", name, exit_reason(code))
+        why = exit_reason(code)
+        running = life.board.running()
+        modules = sorted({each.module for each in running if each.phase is Phase.IMPORTING})
+        if modules:
+            why = f"while importing {', '.join(modules)}: {why}"
+        logger.error("Process %s died (%s)", name, why)
         now = self.clock()
         if not life.deaths or now - life.started_at >= LONG_ENOUGH:
             life.deaths, life.since = 0, now
         life.deaths += 1
         life.claims = False
-        life.reason = life.board.fault or exit_reason(code)
+        life.reason = life.board.fault or (f"died {why}" if modules else why)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
 
     def look(self, alive: Sequence[bool], hangs: Sequence[Hang | None] = ()) -> Report:

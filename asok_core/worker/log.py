@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 from asok_core import output
 from asok_core.failures import Failure
@@ -192,6 +193,11 @@ def log_failure(
     extra["error"] = failure.line
     trace = failure.traceback
     log_job(level, event, job, raised=error, trace=trace, arguments=arguments, **extra)
+
+
+def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:
+    """Log that an attempt ended through no fault of the job. ``retry_in`` is in seconds."""
+    log_job(logging.WARNING, "Job postponed", job, error=error, retry_in=retry_in, **extra)
 
 
 def log_rejected(

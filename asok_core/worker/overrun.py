@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.errors import EnvelopeError
 from asok_core.failures import Failure
 from asok_core.job import Job
-from asok_core.wire import keyring_of, unseal
 from asok_core.worker.board import Phase
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.log import log_failure
+from asok_core.worker.settling import settle_for_dead
 
 PREPARATION = 300.0
 """Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
@@ -55,37 +54,22 @@ def settle_overrun(
     config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, Overrun]
 ) -> None:
     """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process."""
-    keyring = keyring_of(config.settings)
-    registry.now()
-    execution = Execution(config.settings, keyring, config.log_arguments, registry.clock)
-    consumer = Consumer(
-        registry.endpoint,
-        registry.keys,
-        worker=config.worker,
-        process=process,
-        queues=[queue],
-        dlq_max=config.settings.dlq_max,
-    )
-    outcomes: list[Outcome] = []
-    failed: list[tuple[Job, Failure, TimeoutError]] = []
-    try:
-        for claim in consumer.held():
-            try:
-                job = unseal(claim.envelope, keyring)
-            except EnvelopeError:
-                continue
-            if job.id in over:
-                ran = over[job.id].seconds
-                held = Held(claim, job, started_at=execution.now() - ran)
-                error = over[job.id].error(job)
-                outcome, failure = execution.timed_out(held, error, ran)
-                outcomes.append(outcome)
-                failed.append((job, failure, error))
-        settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
-    finally:
-        consumer.close()
-    for (job, failure, error), outcome, flag in zip(failed, outcomes, settled, strict=True):
-        if flag == 1:
+    failed: dict[str, tuple[TimeoutError, Failure]] = {}
+
+    def judge(execution: Execution, held: Held) -> Outcome | None:
+        job = held.job
+        if job is None or job.id not in over:
+            return None
+        ran = over[job.id].seconds
+        held.started_at = execution.now() - ran
+        error = over[job.id].error(job)
+        outcome, failure = execution.timed_out(held, error, ran)
+        failed[job.id] = error, failure
+        return outcome
+
+    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+        if held.job is not None:
+            error, failure = failed[held.job.id]
             retry_in = outcome.delay if outcome.verb == "retry" else None
-            ran = over[job.id].seconds
-            log_failure(job, error, failure, retry_in=retry_in, duration=ran)
+            ran = over[held.job.id].seconds
+            log_failure(held.job, error, failure, retry_in=retry_in, duration=ran)

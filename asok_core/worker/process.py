@@ -100,6 +100,9 @@ class Process:
 
     def _run(self) -> int:
         dispatcher = self._dispatcher
+        # Orders that came before the first claim: modules that are not to be imported.
+        self._alarm.sleep(0, ())
+        dispatcher.obey()
         self._persist(dispatcher.reconcile)
         while dispatcher.open and not dispatcher.worn:
             self._persist(dispatcher.turn)

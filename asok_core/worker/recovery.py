@@ -18,9 +18,11 @@ from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.expiry import Expiry, pause
+from asok_core.worker.lives import exit_reason
 from asok_core.worker.log import log_failure, warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import is_gone
+from asok_core.worker.settling import postpone_imports
 
 logger = safe_logger("asok.worker")
 
@@ -114,15 +116,19 @@ class Recovery:
         """Return what a dead child held; what had begun and was not settled is charged with a crash."""
         # A job past its hard limit is why the process was ended: the others are not charged. Nor is what
         # ran while hooks were called: the process may have died of those. Of a process that was ended as
-        # it hung, no job was the reason.
+        # it hung, no job was the reason; and where a module was imported, that may have been it.
         over = child.overruns
         begun = child.ended() if child.in_hooks else child.ended() + child.running()
-        charged = () if over or child.hung else [each.job_id for each in begun]
+        why = exit_reason(child.exit_code() or 0)
+        importing = dict.fromkeys(child.importing(), why)
+        charged = () if over or child.hung or importing else [each.job_id for each in begun]
         self._registry.kill_waiters(child.process_id)
         total = Recovered()
         for queue in self._config.queues:
             if over:
                 settle_overrun(self._config, self._registry, child.process_id, queue, over)
+            if importing:
+                postpone_imports(self._config, self._registry, child.process_id, queue, importing)
             total += self._registry.recover(child.process_id, queue, charged=charged)
         self._log(f"process {child.process_id}, which died", total)
 

@@ -207,7 +207,9 @@ class Threads:
             held.limit = limit = job.hard_limit
             deadline = now + max(limit, PREPARATION) if limit else 0.0
             phase = _PREPARING if job.module in sys.modules else _IMPORTING
-            held.board_slot = self._board.begin(slot, job.id, now, deadline, phase)
+            held.board_slot = self._board.begin(
+                slot, job.id, now, deadline, phase=phase, module=job.module
+            )
             self._running[slot] = held
             self.execution.run(held, self._hand_over, self._note_phase)
             # One that a hook has forked.

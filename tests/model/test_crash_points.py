@@ -44,6 +44,7 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.notices import Notices
 from asok_core.worker.process import Process
 from asok_core.worker.recovery import Recovery
+from asok_core.worker.settling import postpone_imports
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter
 
@@ -389,6 +390,35 @@ def test_recover(bench: Bench) -> None:
         assert not bench.client.exists("asok:crashes:work-0")
         assert bench.notices() == ["0 0 work-0"]
         assert bench.counters() == {"dead": 1, "failed": 1}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
+    jobs = bench.jobs(4)
+
+    def prepare() -> None:
+        for job in jobs:
+            bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+
+    def story(cutter: Cutter) -> None:
+        config = WorkerConfig(bench.settings(cutter.url), "w", QUEUES, concurrency=2)
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)
+
+        def recover() -> None:
+            postpone_imports(config, registry, "w.1", "default", {"work-1": "exit code 9"})
+            registry.recover("w.1", "default", charged=())
+
+        until_done(recover, cutter)
+        registry.close()
+        rest = ["work-0", "work-2", "work-3"]
+        assert bench.places() == {"queue": rest, "delayed": ["work-1"]}
+        ((raw, _),) = bench.client.zrange("asok:delayed_tasks", 0, -1, withscores=True)
+        assert (job := peek(raw, KEYRING).job) is not None
+        assert (job.postponements, job.retry_count) == (1, 0)
+        assert bench.status(jobs[1]) == "retrying"
+        assert bench.counters() == {}
+        assert not bench.client.keys("asok:crashes:*")
 
     told_with_every_cut(bench, prepare, story)
 

@@ -20,6 +20,7 @@ from asok_core.states import Place
 from asok_core.wire import Keyring, bury, seal
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
+from tests.worker.test_health import worker_of
 
 WRONG = "a key that nobody else has"
 
@@ -251,6 +252,40 @@ def test_a_process_out_of_file_descriptors_costs_no_job(
     assert desk.dead() == []
     assert desk.counted("failed") == 0
     worker.says('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
+
+
+def test_a_process_renewed_after_it_ran_out_of_files_counts_before_it_has_run_a_job(
+    desk: Desk, run_worker: RunWorker, app: Path
+) -> None:
+    """It has files again; whether it can run jobs is as well known as of any new process."""
+    (app / "leaky.py").write_text(
+        "import pathlib, resource\n"
+        "from tests.worker.jobs import hold\n"
+        "kept = []\n"
+        "def leak():\n"
+        "    if pathlib.Path('again').exists():\n"
+        "        return\n"
+        "    pathlib.Path('again').touch()\n"
+        "    hold('go')\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "    while True:\n"
+        "        kept.append(open('/dev/null'))\n"
+    )
+    job = desk.enqueue("leak", module="leaky")
+    worker = run_worker(cwd=app)
+    desk.hears("begin go")
+    first = worker.child()
+    desk.client.sadd("asok:paused", "default")
+    desk.let("go")
+    desk.reaches(job, "retrying")
+    worker.says('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
+    wait_until(lambda: worker.children() not in ([], [first]), "a new process")
+    wait_until(lambda: worker_of(desk).condition == "", "a worker that claims jobs")
+    assert worker_of(desk).able == 1
+    assert desk.journal() == ["begin go", "end go"]
+    desk.client.srem("asok:paused", "default")
+    desk.client.publish("asok:wake", "resume default")
+    desk.reaches(job, "completed")
 
 
 def test_a_full_disk_stops_the_worker_after_a_handful(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core.worker.board import Board
+from asok_core.worker.board import Board, Phase
 from asok_core.worker.lives import LONG_ENOUGH, WORN, Life, Lives, Report
 from tests.worker.test_breaker_rule import Clock
 
@@ -132,6 +132,34 @@ def test_an_exit_is_told_in_words(lives: Lives, clock: Clock) -> None:
         clock.now += 0.1
         lives.end(0, code, "w.1")
         assert look(lives, False, True).death == words
+
+
+def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    boards[0].note_claims()
+    boards[0].note_refusal("no files", proven=False, lasting=False)
+    boards[0].note_planned_end()
+    assert lives.end(0, WORN, "w.1") == 1.0
+    assert look(lives, False, True).refusal == "no files"
+    boards[0].clear()
+    lives.start(0)
+    assert look(lives) == Report(able=0)
+    boards[0].note_claims()
+    assert look(lives) == Report(able=1)
+    # The wait still grows until one has run a job.
+    boards[0].note_refusal("no files", proven=False, lasting=False)
+    assert die(lives, clock, code=WORN) == 2.0
+
+
+def test_what_was_imported_is_part_of_the_reason_of_a_death(
+    lives: Lives, boards: list[Board], clock: Clock
+) -> None:
+    for _ in range(3):
+        boards[0].begin(0, "one", 1.0, phase=Phase.IMPORTING, module="shop.tasks")
+        boards[0].begin(1, "two", 1.0)
+        die(lives, clock, code=-11)
+    assert look(lives).death == "died while importing shop.tasks: killed by SIGSEGV"
 
 
 def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(

@@ -1,0 +1,91 @@
+"""Modules that a process died of while it imported them: no job is charged for that.
+
+A segmentation fault in an extension, or ``os._exit`` in a module, is trouble of the worker, as an
+import that raises is. The job is postponed, and the processes of this worker do not import the module
+for a time that doubles with each death: jobs of other modules run meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+LONGEST = 3600.0
+"""Seconds at most for which a module is not imported."""
+FORGOTTEN = 600.0
+"""Seconds after the end of that without a further death, from which the next one counts as the first."""
+MOST = 1000
+"""Modules that are remembered."""
+
+
+@dataclass(slots=True)
+class _Module:
+    deaths: int = 0
+    until: float = 0.0
+    why: str = ""
+
+
+class ImportDeaths:
+    """What the supervisor knows of such modules. Times are those of ``clock``, which nobody sets."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._modules: dict[str, _Module] = {}
+
+    def note(self, module: str, why: str) -> str:
+        """Note that a process died while it imported ``module``; ``why`` is how it ended.
+
+        Returns the order that keeps the others from importing it now.
+        """
+        now, known = self._clock(), self._modules.pop(module, _Module())
+        if now > known.until + FORGOTTEN:
+            known.deaths = 0
+        known.deaths += 1
+        known.until = now + min(2.0 ** min(known.deaths - 1, 20), LONGEST)
+        known.why = why
+        # The latest is the last, and the oldest one makes room.
+        self._modules[module] = known
+        if len(self._modules) > MOST:
+            del self._modules[next(iter(self._modules))]
+        return _order(module, known.until - now, why)
+
+    def orders(self) -> Iterator[str]:
+        """For each module that is not to be imported now, the order that says so to a process."""
+        now = self._clock()
+        for name, known in self._modules.items():
+            if known.until > now:
+                yield _order(name, known.until - now, known.why)
+
+
+def _order(module: str, seconds: float, why: str) -> str:
+    return f"avoid {json.dumps([module, round(seconds, 3), why])}"
+
+
+class Avoided:
+    """Modules that a process does not import for some time, as its supervisor has ordered."""
+
+    def __init__(self) -> None:
+        self._modules: dict[str, tuple[float, str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._modules)
+
+    def obey(self, order: str) -> None:
+        """Take what follows ``avoid`` in an order."""
+        module, seconds, why = json.loads(order)
+        self._modules[module] = time.monotonic() + seconds, why
+
+    def why(self, module: str) -> str:
+        """How the process ended that imported ``module``, '' where it may be imported."""
+        until, why = self._modules.get(module, (0.0, ""))
+        if until > time.monotonic():
+            return why
+        self._modules.pop(module, None)
+        return ""
+
+
+def died_while_importing(module: str, why: str) -> str:
+    """Why a job is postponed whose module a process died of."""
+    return f"module {module!r} cannot be imported: a process died while importing it ({why})"

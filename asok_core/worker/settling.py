@@ -1,0 +1,69 @@
+"""Outcomes that a supervisor settles on behalf of a process that died."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.errors import EnvelopeError, TaskImportFailed
+from asok_core.failures import Failure
+from asok_core.wire import keyring_of, unseal
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.execution import Execution, Held
+from asok_core.worker.import_deaths import died_while_importing
+from asok_core.worker.log import log_postponed
+
+Judge = Callable[[Execution, Held], Outcome | None]
+"""The outcome of an opened job that the process held; None where there is none, and it goes back."""
+
+
+def settle_for_dead(
+    config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
+) -> list[tuple[Held, Outcome]]:
+    """Settle what ``judge`` says of the jobs of a dead process, in one step; returns what was settled."""
+    keyring = keyring_of(config.settings)
+    registry.now()
+    execution = Execution(config.settings, keyring, config.log_arguments, registry.clock)
+    consumer = Consumer(
+        registry.endpoint,
+        registry.keys,
+        worker=config.worker,
+        process=process,
+        queues=[queue],
+        dlq_max=config.settings.dlq_max,
+    )
+    judged: list[tuple[Held, Outcome]] = []
+    try:
+        for claim in consumer.held():
+            try:
+                held = Held(claim, unseal(claim.envelope, keyring))
+            except EnvelopeError:
+                continue
+            outcome = judge(execution, held)
+            if outcome is not None:
+                judged.append((held, outcome))
+        outcomes = [outcome for _, outcome in judged]
+        settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
+    finally:
+        consumer.close()
+    return [pair for pair, flag in zip(judged, settled, strict=True) if flag == 1]
+
+
+def postpone_imports(
+    config: WorkerConfig, registry: Registry, process: str, queue: str, importing: Mapping[str, str]
+) -> None:
+    """Postpone the jobs in ``importing`` (id -> how the process ended) on behalf of that process."""
+
+    def judge(execution: Execution, held: Held) -> Outcome | None:
+        job = held.job
+        if job is None or job.id not in importing:
+            return None
+        held.started_at = execution.now()
+        why = died_while_importing(job.module, importing[job.id])
+        failure = Failure.of_line(f"{TaskImportFailed.__name__}: {why}")
+        return execution.postponed(held, failure, 0.0)
+
+    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+        if held.job is not None:
+            log_postponed(held.job, outcome.error_line, outcome.delay)
