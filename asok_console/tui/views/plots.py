@@ -62,7 +62,7 @@ class PlotView(View):
 def show_live(plot: Plot, course: Course, of: str) -> None:
     """The jobs that wait and run, second by second."""
     plot.show(
-        [Series("running", "info", course.running), Series("pending", "calm", course.pending)],
+        [Series("pending", "done", course.pending), Series("running", "running", course.running)],
         title=f"Jobs of {of}, {LIVE.name}",
         times=Times(course.start, course.width),
         unit=Unit.COUNT,

@@ -146,9 +146,9 @@ class WorkersView(View):
     COLUMNS: ClassVar[Sequence[Column[Line]]] = (
         Column("", 1, _mark),
         Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
-        Column("Queues, args", 13, _what, grow=2, most=80, rank=2),
+        Column("Queues, args", 13, _what, grow=2, most=80, rank=3),
         Column("Busy", 10, _busy, right=True),
-        Column("Heartbeat", 9, _beat, right=True, rank=3),
+        Column("Heartbeat", 9, _beat, right=True, rank=2),
         Column("State", 15, _queue_or_state, rank=1),
         Column("Memory", 7, _rss, right=True, rank=4),
         Column("Up", 6, _up, right=True, rank=5),

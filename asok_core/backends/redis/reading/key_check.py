@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.queries import Window
 from asok_core.backends.redis.reading.trips import Trips
 from asok_core.snapshot import KeyCheck
 from asok_core.wire import Keyring, Trust, peek
@@ -18,7 +19,7 @@ QUEUES, PER_QUEUE = 10, 3
 def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str]) -> KeyCheck:
     """Verify a sample from every location, in one round trip. Large jobs are left out."""
     window = trips.queries.window
-    windows = trips.ask(
+    windows: list[Window] = trips.ask(
         [
             window(keys.dead, "left", 0, EACH_END),
             window(keys.dead, "right", 0, EACH_END),
