@@ -95,7 +95,7 @@ bench-console: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.console
 
 chaos: $(VENV)/.dev
-	$(BIN)/python -m tests.chaos --scenario "$(or $(SCENARIO),kills)" $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos --scenario "$(or $(SCENARIO),kills)" $(if $(SEED),--seed $(SEED)) $(if $(REDIS),--redis $(REDIS))
 
 clean:
 	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from asok_console.demo.embedded import find_redis_server, server_version
 from tests.chaos.run import Chaos, Plan
 from tests.chaos.scenarios import SCENARIOS
 
@@ -31,6 +32,9 @@ def main() -> int:
         type=float,
         help="inject all faults for so long, and watch what a worker uses meanwhile",
     )
+    parser.add_argument(
+        "--redis", metavar="PATH", type=Path, help="redis-server to run [the newest that is found]"
+    )
     parser.add_argument("--keep", action="store_true", help="keep journals and logs")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.randrange(10**6)
@@ -42,7 +46,15 @@ def main() -> int:
         sys.stderr.write(f"{time.monotonic() - began:5.0f} s  {words}\n")
 
     say(f"seed {seed}; journals and logs are in {folder}")
-    plan = Plan(args.jobs, args.kills, args.seconds, args.shared, scenario=args.scenario)
+    say(f"redis-server {server_version(args.redis or find_redis_server())}")
+    plan = Plan(
+        args.jobs,
+        args.kills,
+        args.seconds,
+        args.shared,
+        scenario=args.scenario,
+        redis=args.redis,
+    )
     if args.soak:
         seconds = args.soak * 60
         plan = Plan(
@@ -51,6 +63,7 @@ def main() -> int:
             seconds=seconds,
             shared=args.shared,
             finish=300,
+            redis=args.redis,
             scenario="everything",
             watched=True,
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from tests.chaos.damage import Disk, delete_by_hand
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.workers import LEASE, Blow, Worker, parent_of
@@ -21,6 +22,8 @@ from tests.programs import wait_until
 
 FREEZE = LEASE + 1.5
 """Seconds for which processes or Redis are stopped: longer than a lease."""
+SUSPENDED = 120.0
+"""Seconds for which everything stands still in the long form of a suspension."""
 FULL = 6.0
 """Seconds for which Redis has no memory left, or is a replica without a master."""
 HOUR = 3_600_000
@@ -32,7 +35,15 @@ end
 """
 WHOLE_SERVER = frozenset(
     {"redis", "freeze redis", "cut", "hold", "full", "replica", "client kill", "script flush"}
-    | {"clock forward", "clock back", "suspend all", "rename"}
+    | {
+        "clock forward",
+        "clock back",
+        "suspend all",
+        "suspend long",
+        "rename",
+        "delete",
+        "disk full",
+    }
 )
 """Faults that do not need a worker which runs."""
 
@@ -53,6 +64,8 @@ class Faults:
         journal: Journal,
         workers: Sequence[Worker],
         log: Path,
+        *,
+        disk: Disk | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.blows: list[Blow] = []
@@ -61,6 +74,9 @@ class Faults:
         self._journal = journal
         self._workers = workers
         self._log = log
+        self._disk = disk
+        self.deleted: set[str] = set()
+        """Keys that were deleted by hand."""
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._in_force: set[str] = set()
         self._by_name: dict[str, Callable[[Worker], Pids | None]] = {
@@ -72,7 +88,8 @@ class Faults:
             "freeze worker": self._freeze_worker,
             "freeze supervisor": self._freeze_supervisor,
             "freeze redis": self._freeze_redis,
-            "suspend all": self._suspend_all,
+            "suspend all": lambda _worker: self._suspend_all(FREEZE),
+            "suspend long": lambda _worker: self._suspend_all(SUSPENDED),
             "cut": self._cut,
             "hold": self._hold,
             "full": self._fill,
@@ -82,6 +99,8 @@ class Faults:
             "clock forward": lambda _worker: self._step_clock(HOUR),
             "clock back": lambda _worker: self._step_clock(-HOUR),
             "rename": self._rename,
+            "delete": self._delete,
+            "disk full": self._fill_disk,
         }
 
     def inject(self, name: str, worker: Worker) -> None:
@@ -183,13 +202,13 @@ class Faults:
             time.sleep(FREEZE)
         return ()
 
-    def _suspend_all(self, _worker: Worker) -> Pids:
+    def _suspend_all(self, seconds: float) -> Pids:
         """Stop everything at once and resume it, as a virtual machine does that is suspended."""
         awake = [worker for worker in self._workers if not worker.frozen]
         with self._stopped_redis():
             for worker in awake:
                 worker.freeze(whole=True)
-            time.sleep(FREEZE)
+            time.sleep(seconds)
             for worker in awake:
                 worker.thaw()
         return [pid for worker in awake for pid in self.processes(worker)]
@@ -245,6 +264,19 @@ class Faults:
                 pass
 
         self._until("rename", 2.0, give_back)
+        return ()
+
+    def _delete(self, _worker: Worker) -> Pids:
+        """Delete keys, as a person does who tidies up."""
+        self.deleted.update(delete_by_hand(self._client()))
+        return ()
+
+    def _fill_disk(self, _worker: Worker) -> Pids | None:
+        """Leave the disk of Redis no room: it cannot append to its file, and refuses writes."""
+        if self._disk is None:
+            return None
+        self._disk.fill()
+        self._until("disk full", FULL, self._disk.free)
         return ()
 
     # The network

@@ -78,6 +78,8 @@ class Run:
     counts: Mapping[str, int]
     complaints: Sequence[str]
     seconds: float
+    deleted: frozenset[str] = frozenset()
+    """Keys that were deleted by hand. Without its record a job may run again, and none tells how it is."""
 
 
 def report(client: redis.Redis, run: Run) -> Report:
@@ -97,6 +99,8 @@ def report(client: redis.Redis, run: Run) -> Report:
             dead[_kind(client, job_id)] += 1
         if not done[word] and not buried:
             lost.append(f"{word} ({status}, begun {journal.count(word, 'start')} times)")
+        elif f"asok:job:{job_id}" in run.deleted:
+            continue
         elif buried != (status == "failed") or status not in ("completed", "failed"):
             wrong.append(f"{word} is {status}, with {buried} dead letters, done {done[word]} times")
     wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in letters]

@@ -18,6 +18,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.demo.tether import Tether
+from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
@@ -51,6 +52,8 @@ class Plan:
     """Seconds that the workers have for what is left when no more faults are injected."""
     scenario: str = "kills"
     """Which faults are injected: a name of ``SCENARIOS``."""
+    redis: Path | None = None
+    """The redis-server to run; None for the newest that is found."""
     watched: bool = False
     """Whether one more worker runs that is not harmed, and what it uses is watched."""
 
@@ -69,16 +72,25 @@ class Chaos:
         """Run to the end. Whatever happens, no process is left behind."""
         began = time.monotonic()
         with ExitStack() as stack:
-            self._server = stack.enter_context(
-                EmbeddedRedis(("--appendonly", "yes", "--appendfsync", "always"))
-            )
+            options: tuple[str, ...] = ("--appendonly", "yes", "--appendfsync", "always")
+            disk = None
+            if "disk full" in SCENARIOS[self._plan.scenario]:
+                # By another policy Redis ends where it cannot write, instead of refusing.
+                disk = stack.enter_context(Disk())
+                options = (*options[:3], "everysec", "--dir", str(disk.folder))
+            self._server = stack.enter_context(EmbeddedRedis(options, binary=self._plan.redis))
             self._client = stack.enter_context(redis.Redis.from_url(self._server.url))
             path = self._server.folder / "proxy.sock"
             self._proxy = stack.enter_context(Proxy(path, self._server.socket))
             self._workers = list(self._make_workers())
             self._targets = [worker for worker in self._workers if worker.name != UNHARMED]
             self._faults = Faults(
-                self._server, self._proxy, self._journal, self._workers, self._folder / "faults"
+                self._server,
+                self._proxy,
+                self._journal,
+                self._workers,
+                self._folder / "faults",
+                disk=disk,
             )
             for worker in self._workers:
                 stack.callback(worker.close)
@@ -91,7 +103,15 @@ class Chaos:
             self._journal.read()
             seconds = time.monotonic() - began
             faults = self._faults
-            run = Run(jobs, self._journal, faults.blows, faults.counts, complaints, seconds)
+            run = Run(
+                jobs,
+                self._journal,
+                faults.blows,
+                faults.counts,
+                complaints,
+                seconds,
+                frozenset(faults.deleted),
+            )
             return report(self._client, run)
 
     def _environment(self, url: str) -> dict[str, str]:

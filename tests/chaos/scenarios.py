@@ -16,7 +16,15 @@ SCENARIOS: Mapping[str, Mapping[str, int]] = {
     "network": {"cut": 20, "hold": 10, "process": 10, "worker": 5},
     "clock": {"clock forward": 8, "clock back": 8, "process": 10, "worker": 6},
     "suspend": {"suspend all": 10, "process": 10, "worker": 4},
-    "by hand": {"rename": 20, "script flush": 5, "client kill": 5, "process": 10},
-    "everything": KILLS | FREEZES | NETWORK | SERVER | CLOCKS | {"suspend all": 2, "rename": 4},
+    "suspend long": {"suspend long": 1},
+    "by hand": {"rename": 20, "delete": 20, "script flush": 5, "client kill": 5, "process": 10},
+    "disk": {"disk full": 10, "process": 6, "worker": 3, "cut": 4},
+    "everything": KILLS
+    | FREEZES
+    | NETWORK
+    | SERVER
+    | CLOCKS
+    | {"suspend all": 2, "rename": 4}
+    | {"delete": 4},
 }
 """By name. ``kills`` is the one of ``make chaos`` and of the test suite."""
