@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -199,3 +201,16 @@ def test_what_a_dump_hook_adds_is_named_when_it_cannot_be_sent(
     finally:
         reset_hooks()
     assert redis_client.keys("*") == []
+
+
+def test_a_program_whose_select_has_no_poll_still_hears_results() -> None:
+    """Green threads of eventlet: it removes what would block the whole program."""
+    program = (
+        "import select, socket; del select.poll\n"
+        "from asok_core.backends.redis.producing.listening import wait_for_any\n"
+        "near, far = socket.socketpair()\n"
+        "assert wait_for_any([near], 0.01) == set()\n"
+        "far.send(b'x')\n"
+        "assert wait_for_any([near, far], 30) == {near.fileno()}\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

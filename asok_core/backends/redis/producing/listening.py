@@ -26,6 +26,10 @@ BATCH = 500
 
 def wait_for_any(sources: Iterable[Any], timeout: float) -> set[int]:
     """Wait until one of some files can be read: those that can."""
+    if not hasattr(select, "poll"):
+        # eventlet removes it, and its own select() lets other green threads run meanwhile.
+        readable, _, _ = select.select(list(sources), (), (), timeout)
+        return {each if isinstance(each, int) else each.fileno() for each in readable}
     # Not select(): it knows no file above 1023, and a web server may have more than that.
     poll = select.poll()
     for each in sources:
