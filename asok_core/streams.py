@@ -35,6 +35,9 @@ def prepare(*, drop_output: bool = False) -> None:
     sys.stdin = open(0, closefd=False, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
     sys.stdout = _writer(sys.stdout, 1, drop=drop_output, waits=not drop_output)
     sys.stderr = _writer(sys.stderr, 2, drop=True, waits=not drop_output)
+    if drop_output:
+        # Libraries that write past what an application may have put in place of these.
+        sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]
 
 
 def _open_missing(number: int) -> None:

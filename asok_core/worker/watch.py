@@ -87,16 +87,22 @@ class Watch:
         self._still = self._silent = 0.0
 
     def look(self, pid: int | None) -> Hang | None:
-        """The hang that there is now, if any; None before the loop has begun."""
+        """The hang that there is now, if any.
+
+        Before its loop begins a process may take long to start, and hangs only where it is stopped.
+        """
         now = self._clock()
         passed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
         turns, pulses = self._board.turns, self._board.pulses
         self._still = self._still + passed if turns == self._turns else 0.0
         self._silent = self._silent + passed if pulses == self._pulses else 0.0
         self._turns, self._pulses = turns, pulses
-        if not turns or self._still < SHOWN_AFTER:
+        if self._still < SHOWN_AFTER:
             return None
-        return Hang(self._still, self._cause(pid), self._board.running())
+        cause = self._cause(pid)
+        if not turns and cause is not Cause.STOPPED:
+            return None
+        return Hang(self._still, cause, self._board.running())
 
     def _cause(self, pid: int | None) -> Cause:
         state = _state(pid)

@@ -54,3 +54,4 @@ def talk() -> None:
     for _ in range(300):
         sys.stdout.write("y" * 10_000 + "\n")
         sys.stderr.write("z" * 10_000 + "\n")
+        print("w" * 10_000, file=sys.__stderr__)
