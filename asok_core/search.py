@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
-from asok_core.filters import Filter
+from asok_core.errors import UsageError
+from asok_core.filters import Filter, parse, word
 from asok_core.glimpse import shortened
-from asok_core.snapshot import Page, Row
+from asok_core.snapshot import JobDetail, Page, Row, Snapshot
+from asok_core.states import Place
+from asok_core.wire import Payload, Trust
 
 KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
 PAGE = 200
+PATIENCE = 30.0
+"""Seconds that a command looks for a job by its id; a screen has less."""
 STATES = ("pending", "delayed", "running", "recent", "dead")
 
 
@@ -57,3 +63,82 @@ def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
     while (page := read(start, PAGE)).rows:
         yield from page.rows
         start += len(page.rows)
+
+
+def by_id(reader: Reader, name: str) -> JobDetail | None:
+    """The job with an id, or the only one whose id begins with it; None where there is none.
+
+    Raises UsageError where there are several.
+    """
+    detail = reader.job(name, patience=PATIENCE)
+    if detail is not None and (detail.record is not None or detail.payload is not None):
+        return detail
+    snapshot, wanted = reader.snapshot(), parse(word("id", name))
+    ids = {
+        row.key
+        for rows in _everywhere(reader, snapshot, whole=False)
+        for row in rows
+        if wanted.matches(row, snapshot.taken_at)
+    }
+    if len(ids) > 1:
+        some = ", ".join(sorted(ids)[:3])
+        raise UsageError(
+            f"{len(ids):,} jobs have ids that begin with {name!r}: {some}; type more of it"
+        )
+    return reader.job(ids.pop(), patience=PATIENCE) if ids else None
+
+
+class Looked(NamedTuple):
+    """How far a search for a job is: jobs looked at so far, and those that it has just found."""
+
+    looked: int
+    rows: tuple[Row, ...] = ()
+
+
+def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
+    """Look for jobs everywhere by id, by its beginning, by task or by what an argument holds.
+
+    The job with exactly this id comes first, and alone. Arguments, which take longest, are read only
+    where neither an id nor a task matches. Raises Unreachable or Refused.
+    """
+    detail = reader.job(words)
+    if detail is not None and (detail.record is not None or detail.payload is not None):
+        yield Looked(1, (_row_of(detail),))
+        return
+    looked, met = 0, False
+    for names, whole in ((("id", "task"), False), (("arg",), True)):
+        wanted = [parse(word(name, words)) for name in names]
+        for rows in _everywhere(reader, snapshot, whole=whole):
+            found = tuple(
+                shortened(row, KEPT)
+                for row in rows
+                if any(each.matches(row, snapshot.taken_at) for each in wanted)
+            )
+            looked, met = looked + (0 if whole else len(rows)), met or bool(found)
+            yield Looked(looked, found)
+        if met:
+            return
+
+
+def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[Sequence[Row]]:
+    running = reader.running()
+    yield [completed(reader, row) for row in running] if whole else running
+    start = 0
+    while (page := reader.recent(start, PAGE)).rows:
+        yield page.rows
+        start += len(page.rows)
+    for place in (Place.DEAD, Place.DELAYED):
+        for page in reader.scan(place, whole=whole):
+            yield page.rows
+    for queue in snapshot.queues:
+        if not queue.problem:
+            for page in reader.scan(Place.PENDING, queue.name, whole=whole):
+                yield page.rows
+
+
+def _row_of(detail: JobDetail) -> Row:
+    record, payload = detail.record, detail.payload
+    if payload is None:
+        payload = Payload(detail.id.encode("utf-8", "surrogateescape"), None, Trust.UNVERIFIED)
+    queue = (payload.job.queue if payload.job else None) or (record.queue if record else None)
+    return Row(0, payload, detail.place or Place.FINISHED, queue or "", detail.due_at, record)

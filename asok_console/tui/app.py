@@ -45,7 +45,7 @@ from asok_console.tui.widgets.keybar import KeyBar
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
-from asok_core.wire import Payload, Trust
+from asok_core.wire import Payload
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -308,14 +308,13 @@ class ConsoleApp(App[None]):
         self.push_screen(JobScreen(row))
 
     def action_find(self) -> None:
-        """Open any job by its id."""
+        """Find a job and open it."""
 
-        def found(wanted: str | None) -> None:
-            if wanted:
-                payload = Payload(wanted.encode(), None, Trust.UNVERIFIED)
-                self.open_job(Row(0, payload, Place.FINISHED, ""))
+        def found(row: Row | None) -> None:
+            if row is not None:
+                self.open_job(row)
 
-        self.push_screen(FindJob(), found)
+        self.push_screen(FindJob(lambda: self.snapshot), found)
 
     def show_pending(self, queue: str | None) -> None:
         """Turn to the pending jobs of a queue; None: of the one shown last."""

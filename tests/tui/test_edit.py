@@ -78,15 +78,3 @@ async def test_an_unsigned_letter_runs_only_on_an_explicit_word(
         await hand.press("enter")
         await hand.sees("Requeued 1 dead letter")
         assert redis_client.llen(KEYS.queue("default")) == 1
-
-
-async def test_any_job_is_found_by_its_id(redis_client: redis.Redis, open_console: Open) -> None:
-    seed.pending(redis_client, "default", 20, first=1, age=5)
-    async with open_console() as hand:
-        await hand.press("i")
-        await hand.sees("Id of the job")
-        await hand.press(*seed.job_id(7), "enter")
-        await hand.sees("shop.images.resize")
-        await hand.press("escape", "i")
-        await hand.press(*"no-such-job", "enter")
-        await hand.sees("unknown id; a record is kept for 24 h")

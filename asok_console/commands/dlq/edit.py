@@ -13,6 +13,7 @@ from asok_core.codec import check_arguments
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound, UsageError
 from asok_core.inspector import on_redis, open_reader
+from asok_core.search import PATIENCE
 from asok_core.states import Place
 
 
@@ -57,7 +58,7 @@ def _filled(
 ) -> tuple[Any, Any]:
     reader = open_reader(on_redis(settings, args.url))
     try:
-        detail = reader.job(key)
+        detail = reader.job(key, patience=PATIENCE)
     finally:
         reader.close()
     job = detail.payload.job if detail and detail.payload else None

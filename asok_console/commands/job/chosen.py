@@ -16,6 +16,7 @@ from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.config import Settings
 from asok_core.errors import UsageError
 from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.search import PATIENCE
 from asok_core.snapshot import JobDetail
 from asok_core.states import Place
 from asok_core.survey import frozen
@@ -126,7 +127,7 @@ def _sorted_by_home(
     nowhere: dict[str, bool] = {}
     refused = Counter[str]()
     for each in ids:
-        detail = reader.job(each)
+        detail = reader.job(each, patience=PATIENCE)
         place = detail.place if detail else None
         if detail is None or place is None:
             nowhere[each] = detail is not None and detail.record is not None

@@ -13,6 +13,7 @@ from asok_core.clock import iso
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
 from asok_core.inspector import open_reader
+from asok_core.search import by_id
 from asok_core.snapshot import JobDetail
 
 LONGEST = 20_000
@@ -21,7 +22,7 @@ LONGEST = 20_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("id", help="the job's id")
+    parser.add_argument("id", help="the job's id, or as much of its beginning as is unique")
     bulk.add_common(parser)
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the job. Raises JobNotFound."""
     reader = open_reader(settings, args.url)
     try:
-        detail = reader.job(args.id)
+        detail = by_id(reader, args.id)
     finally:
         reader.close()
     if detail is None:

@@ -34,7 +34,10 @@ def facts(
     """Names and values; one without a value is not to be shown."""
     job = payload.job if payload else None
     queue = (job.queue if job else None) or (record.queue if record else None)
-    yield "Place", f"{place or 'only the record is left'}{f', queue {queue}' if queue else ''}"
+    known = place or "only the record is left"
+    if place is None and detail is not None and not detail.complete:
+        known = "not known: there are too many jobs to look through all"
+    yield "Place", f"{known}{f', queue {queue}' if queue else ''}"
     if job:
         backoff = f", backoff {job.backoff:g}" if job.retries else ""
         yield "Attempt", f"{job.attempt} of {job.attempts}{backoff}"

@@ -1,30 +1,206 @@
-"""Ask for the id of a job."""
+"""Find a job by its id, the beginning of it, its task or an argument."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from asok_console.present.text import safe
+from asok_console.tui import actions
+from asok_console.tui.cells import id_cell, queue_cell, task_cell
+from asok_console.tui.scan import EVERY
+from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.backends.roles import Reader
+from asok_core.errors import AsokError
+from asok_core.search import find
+from asok_core.snapshot import Row, Snapshot
+from asok_core.states import Place
 
-class FindJob(ModalScreen[str]):
-    """Takes an id, whole as it was copied."""
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+MOST = 500
+"""Jobs that are listed; a search that finds more ends there."""
+
+WHERE = {
+    Place.PENDING: "pending",
+    Place.DELAYED: "delayed",
+    Place.ACTIVE: "running",
+    Place.DEAD: "dead",
+    Place.FINISHED: "finished",
+}
+
+
+COLUMNS: Sequence[Column[Row]] = (
+    Column("Id", 8, id_cell),
+    Column("State", 9, lambda row, _: WHERE.get(row.place, str(row.place))),
+    Column("Task", 20, task_cell, grow=1, tail=True),
+    Column("Queue", 10, queue_cell, rank=1),
+)
+
+
+@dataclass
+class Sought(Message):
+    """What a search has found so far; ``error`` is why it ended early."""
+
+    search: JobSearch
+    rows: tuple[Row, ...]
+    looked: int
+    done: bool
+    error: str = ""
+
+
+class JobSearch(threading.Thread):
+    """Looks for jobs on a thread of its own, until it is given up."""
+
+    def __init__(
+        self, reader: Reader, post: Callable[[Message], object], words: str, snapshot: Snapshot
+    ) -> None:
+        super().__init__(name="asok-find", daemon=True)
+        self.words = words
+        self._reader = reader
+        self._post = post
+        self._snapshot = snapshot
+        self._given_up = threading.Event()
+
+    def give_up(self) -> None:
+        """Stop soon; no more reports come."""
+        self._given_up.set()
+
+    def run(self) -> None:
+        """Search."""
+        rows: list[Row] = []
+        looked, told = 0, 0.0
+        try:
+            for step in find(self._reader, self.words, self._snapshot):
+                if self._given_up.is_set():
+                    return
+                rows += step.rows
+                looked = step.looked
+                if len(rows) >= MOST:
+                    break
+                if time.monotonic() - told > EVERY:
+                    told = time.monotonic()
+                    self._report(rows, looked)
+        except AsokError as error:
+            self._report(rows, looked, error=str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - shown, whatever it is
+            self._report(rows, looked, error=f"{type(error).__name__}: {error}")
+            return
+        self._report(rows, looked, done=True)
+
+    def _report(self, rows: list[Row], looked: int, *, done: bool = False, error: str = "") -> None:
+        if not self._given_up.is_set():
+            try:
+                self._post(Sought(self, tuple(rows[:MOST]), looked, done, error))
+            except RuntimeError:
+                self._given_up.set()
+
+
+class FoundList(RowList[Row]):
+    """The jobs that were found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+
+class FindJob(ModalScreen[Row]):
+    """Asks what to look for, and lists what there is. A single job is opened at once."""
 
     CSS_PATH = "find.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+
+    def __init__(self, snapshot: Callable[[], Snapshot | None]) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+        self._search: JobSearch | None = None
 
     def compose(self) -> ComposeResult:
-        """One line."""
+        """One line to type, what became of it, and the list."""
         with Vertical(id="question") as question:
-            question.border_subtitle = "Enter opens it, Esc goes back"
-            yield Static("Id of the job", id="title")
-            yield Input(id="wanted", compact=True)
+            question.border_subtitle = "Enter searches and opens, Esc goes back"
+            yield Static("Find a job", id="title")
+            yield Input(
+                id="wanted", compact=True, placeholder="id or its beginning, task, argument"
+            )
+            yield Static(id="said")
+            yield FoundList(COLUMNS, lambda row: f"{row.place} {row.key}", empty="")
+
+    def on_mount(self) -> None:
+        """Begin with the line alone."""
+        self.query_one(FoundList).display = False
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go."""
+        """Search."""
         event.stop()
-        self.dismiss(event.value.strip())
+        words, snapshot = event.value.strip(), self._snapshot()
+        self._give_up()
+        if not words:
+            self._say("Type an id, its beginning, a task or a part of an argument.")
+        elif snapshot is None:
+            self._say("Nothing has been read from Redis yet.", "warn")
+        else:
+            self._say("Searching …")
+            reader = cast("ConsoleApp", self.app).session.reader
+            self._search = JobSearch(reader, self.post_message, words, snapshot)
+            self._search.start()
+
+    @on(Sought)
+    def _sought(self, event: Sought) -> None:
+        if event.search is not self._search:
+            return
+        rows, snapshot = event.rows, self._snapshot()
+        found = self.query_one(FoundList)
+        found.display = bool(rows)
+        found.show_rows(rows, snapshot.taken_at if snapshot else 0.0)
+        if event.done and len(rows) == 1:
+            self.dismiss(rows[0])
+        elif event.error:
+            self._say(f"Not searched to the end: {event.error}", "warn")
+        elif not event.done:
+            self._say(f"Searching … {event.looked:,} jobs, {len(rows):,} found")
+        elif not rows:
+            self._say(
+                f"None of {event.looked:,} jobs has this id, task or argument. The record of a job "
+                "that has ended is found by its whole id for 24 h.",
+                "warn",
+            )
+        else:
+            more = "+" if len(rows) >= MOST else ""
+            self._say(f"{len(rows):,}{more} jobs match. Enter opens one.")
+            found.focus()
+
+    @on(RowList.Opened)
+    def _open(self, event: RowList.Opened) -> None:
+        event.stop()
+        row = self.query_one(FoundList).row
+        if row is not None:
+            self._give_up()
+            self.dismiss(row)
+
+    def action_leave(self) -> None:
+        """Give up the search, and go back."""
+        self._give_up()
+        self.dismiss()
+
+    def _say(self, text: str, tone: str = "dim") -> None:
+        said = self.query_one("#said", Static)
+        said.set_classes(tone)
+        said.update(safe(text, 400))
+
+    def _give_up(self) -> None:
+        if self._search is not None:
+            self._search.give_up()
+            self._search = None

@@ -1,0 +1,93 @@
+"""Finding a job: by its id, the beginning of that, its task, an argument; and when Redis is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.tui.screens.find import FindJob
+from asok_console.tui.screens.job import JobScreen
+from asok_core.config import Settings
+from asok_core.wire import seal
+from tests.conftest import SECRET_KEY
+from tests.tui import seed
+from tests.tui.conftest import Hand, Open
+from tests.tui.seed import KEYRING, KEYS
+
+
+def shop(client: redis.Redis) -> None:
+    """Twenty pending, three delayed and four dead jobs, and one with a large argument."""
+    seed.pending(client, "default", 20, first=1, age=5)
+    now = seed.server_time(client)
+    client.zadd(KEYS.delayed, {seal(seed.job(40 + n), KEYRING): now + 60 + n for n in range(3)})
+    client.rpush(KEYS.dead, *seed.letters(now, 4))
+    large = replace(seed.job(60), args=("y" * 50_000, "needle-in-hay"), kwargs={})
+    client.lpush(KEYS.queue("low"), seal(large, KEYRING))
+    client.sadd(KEYS.queues, "low")
+
+
+async def find(hand: Hand, words: str) -> None:
+    """Type words where a job is asked for."""
+    await hand.press("i")
+    await hand.sees("Find a job")
+    await hand.press(*words, "enter")
+
+
+@pytest.mark.parametrize(
+    ("words", "n"),
+    [(seed.job_id(7), 7), (seed.job_id(7)[:8], 7), (seed.job_id(41)[:8], 41),
+     (seed.job_id(5001)[:8], 5001), ("needle-in-hay", 60), (seed.job_id(60)[:8].upper(), 60)],
+)  # fmt: skip
+async def test_a_job_is_opened_by_what_a_list_shows_of_it(
+    redis_client: redis.Redis, open_console: Open, words: str, n: int
+) -> None:
+    shop(redis_client)
+    async with open_console() as hand:
+        await find(hand, words)
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.sees(seed.job_id(n))
+        await hand.sees(seed.job(n).task)
+
+
+async def test_several_jobs_are_listed_and_one_is_opened(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    async with open_console() as hand:
+        await find(hand, "billing.charge")
+        await hand.sees("jobs match. Enter opens one.")
+        await hand.sees("delayed")
+        await hand.sees("pending")
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.sees("shop.billing.charge")
+
+
+async def test_what_is_nowhere_is_said_to_be_among_none_that_were_searched(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    async with open_console() as hand:
+        await find(hand, "no-such-job")
+        await hand.sees("None of 28 jobs has this id, task or argument.")
+        assert isinstance(hand.app.screen, FindJob)
+
+
+async def test_without_redis_nothing_is_said_of_the_job(
+    embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
+) -> None:
+    server = embedded_redis()
+    with redis.Redis.from_url(server.url) as client:
+        seed.pending(client, "default", 3, first=1, age=5)
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    async with open_console(settings=settings) as hand:
+        server.stop()
+        await find(hand, seed.job_id(2)[:8])
+        await hand.sees("Not searched to the end:")
+        assert not hand.shows("finished")
