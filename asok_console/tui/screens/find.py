@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from asok_console.present.text import safe
 from asok_console.tui import actions
-from asok_console.tui.cells import id_cell, queue_cell, task_cell
+from asok_console.tui.cells import LONG_ID, SHORT_ID, id_cell, queue_cell, task_cell
 from asok_console.tui.scan import EVERY
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.rowlist import RowList
@@ -44,7 +44,7 @@ WHERE = {
 
 
 COLUMNS: Sequence[Column[Row]] = (
-    Column("Id", 8, id_cell),
+    Column("Id", SHORT_ID, id_cell, wide=LONG_ID),
     Column("State", 9, lambda row, _: WHERE.get(row.place, str(row.place))),
     Column("Task", 20, task_cell, grow=1, tail=True),
     Column("Queue", 10, queue_cell, rank=1),
