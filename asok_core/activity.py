@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-UNDO_WINDOW = 600.0
-"""Seconds for which the console offers an undo."""
-
 TRASH_TTL = 86_400
-"""Seconds for which the trash is kept, and for which the command line can still restore it."""
+"""Seconds for which the trash is kept, and every undo is offered."""
+
+TRASH_KEPT = f"{TRASH_TTL // 3600} hours"
+"""The same as people read it."""
 
 
 SWITCHES = ("pause", "resume")
@@ -54,7 +54,8 @@ class Activity:
         return ": ".join(part for part in (where, self.words) if part)
 
     def undo_left(self, now: float) -> float:
-        """Seconds for which the console still offers an undo; 0 when there is nothing to undo."""
-        if not self.in_trash or self.at is None:
+        """Seconds for which the trash still holds something of it; 0 where it holds nothing."""
+        if not self.in_trash:
             return 0.0
-        return max(0.0, self.at + UNDO_WINDOW - now)
+        # A trash without an end was given none by this program; it is there all the same.
+        return TRASH_TTL if self.trash_until is None else max(0.0, self.trash_until - now)

@@ -107,7 +107,8 @@ class Canary:
             return CanaryResult(Verdict.NOTHING)
         watch = watch or _never_stop
         chosen = replace(scope, ids=frozenset(birds), match=None, words=f"canary {scope.words}")
-        sent = self.operator.requeue(chosen, trust=self.trust)
+        # Before all that waits: behind a backlog they would not run in time.
+        sent = self.operator.requeue(chosen, trust=self.trust, front=True)
         if not sent.applied:
             return CanaryResult(Verdict.NOTHING, (sent,))
         result = self._await(birds, sent, watch)

@@ -28,6 +28,7 @@ from asok_console.tui.actions import (
     OperatorAction,
     Reach,
 )
+from asok_core.activity import TRASH_KEPT
 from asok_core.backends.roles import CommandResult, Watch
 from asok_core.canary import Canary, CanaryResult
 from asok_core.export import export_letters
@@ -53,7 +54,7 @@ def _export(to: Access, plan: Plan, watch: Watch) -> CommandResult:
     return export_letters(to.reader, plan.scope, path, watch)
 
 
-_UNDO = "It goes to the trash and can be restored for 10 minutes."
+_UNDO = f"It goes to the trash and can be restored for {TRASH_KEPT}."
 
 _NO_UNDO = "None: what is deleted from the trash cannot be restored."
 
@@ -249,7 +250,9 @@ EDIT = OperatorAction(
     "edit_requeue", "", "edit and requeue", "requeue the dead letter with other arguments", "Act",
     perform=lambda to, plan, _watch: _edit(to, plan),
     place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
-    twin=twins.edit, aftermath="The original goes to the trash and can be restored for 10 minutes.",
+    twin=twins.edit,
+    aftermath=f"The original goes to the trash, and can take the place of the edited job for {TRASH_KEPT} "
+    "as long as that is pending.",
 )  # fmt: skip
 """Follows the editor, so it has no key of its own."""
 

@@ -159,8 +159,9 @@ class Operator(Protocol):
         trust: bool = False,
         watch: Watch | None = None,
         rate: float | None = None,
+        front: bool = False,
     ) -> CommandResult:
-        """Dead letters back to their queues with all retries.
+        """Dead jobs back to their queues with all retries; ``front``: as the next to run.
 
         ``trust``: sign anew what is unsigned or has a bad signature. Malformed ones never.
         """
@@ -174,7 +175,11 @@ class Operator(Protocol):
         """Dead letters, or the pending jobs of a queue, to the trash."""
 
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
-        """Undo a purge, a cancel or an edit: the trash back to where it was."""
+        """Undo a purge, a cancel or an edit: the trash back to where it was.
+
+        Of an edit the edited job leaves its queue in the same step; where it is no longer pending, that is
+        refused.
+        """
 
     def empty_trash(
         self, operations: Sequence[str], *, watch: Watch | None = None

@@ -55,6 +55,8 @@ MOVES = {
     "promote": {("delayed", "pending")},
     "recover": {("active", "pending"), ("active", "dead")},
     "requeue": {("dead", "pending")},
+    "edit": {("dead", "pending")},
+    "undo an edit": {("pending", "dead")},
     "purge": {("dead", "trash"), ("pending", "trash")},
     "cancel": {("pending", "trash"), ("delayed", "trash")},
     "restore": {("trash", "dead"), ("trash", "pending"), ("trash", "delayed")},
@@ -118,6 +120,7 @@ class Conservation(RuleBasedStateMachine):
         self.stopping: set[str] = set()
         self.forgotten: set[str] = set()
         self.operations: list[str] = []
+        self.edits: dict[str, str] = {}
         self.number = 0
         self.full = False
         self.deleted: set[str] = set()
@@ -366,12 +369,40 @@ class Conservation(RuleBasedStateMachine):
 
     # Operators
 
-    @rule(chosen=st.data(), everything=st.booleans())
-    def requeue(self, chosen: st.DataObject, everything: bool) -> None:
-        result = self.operator.requeue(self._scope(Place.DEAD, chosen, everything))
+    @rule(chosen=st.data(), everything=st.booleans(), front=st.booleans())
+    def requeue(self, chosen: st.DataObject, everything: bool, front: bool) -> None:
+        result = self.operator.requeue(self._scope(Place.DEAD, chosen, everything), front=front)
         self._count("enqueued", result.applied)
         for job_id in self._moved("requeue", result.applied):
             del self.crashes[job_id]
+
+    @rule(chosen=st.data())
+    def edit(self, chosen: st.DataObject) -> None:
+        dead = sorted(each for each, place in self.places.items() if place == "dead")
+        job_id = chosen.draw(st.sampled_from(dead)) if dead else "nobody"
+        result = self.operator.edit(job_id, [1], {})
+        self._count("enqueued", result.applied)
+        for each in self._edited(result, job_id):
+            del self.crashes[each]
+
+    def _edited(self, result: CommandResult, job_id: str) -> list[str]:
+        if result.applied and result.operation:
+            self.edits[result.operation] = job_id
+        return self._moved("edit", result.applied)
+
+    @precondition(lambda self: self.edits)
+    @rule(chosen=st.data())
+    def undo_an_edit(self, chosen: st.DataObject) -> None:
+        """The original and the edited job change places, or nothing moves."""
+        operation = chosen.draw(st.sampled_from(sorted(self.edits)))
+        edited = self.client.lindex(f"asok:trash:{operation}:at", 0)
+        queues = [self.client.lrange(Keys().queue(queue), 0, -1) for queue in QUEUES]
+        there = any(edited in envelopes for envelopes in queues)
+        result = self.operator.restore(operation)
+        assert (result.applied, sum(result.refused.values())) == (int(there), int(not there))
+        if there:
+            del self.edits[operation]
+        self._moved("undo an edit", result.applied)
 
     @rule(chosen=st.data(), everything=st.booleans())
     def purge_dead_letters(self, chosen: st.DataObject, everything: bool) -> None:
@@ -536,7 +567,11 @@ class Conservation(RuleBasedStateMachine):
         for key in self.client.scan_iter(count=1000, _type="list"):
             name = key.decode()
             place = LISTS.get(name.split(":")[1])
-            if place and not name.endswith(":at"):
+            # The trash of an edit holds the original of a job that is elsewhere.
+            original = name.removeprefix("asok:trash:") in self.edits
+            if original:
+                assert self.client.llen(key) == 1
+            elif place and not name.endswith(":at"):
                 for raw in self.client.lrange(key, 0, -1):
                     see(raw, place)
         for raw in self.client.zrange("asok:delayed_tasks", 0, -1):

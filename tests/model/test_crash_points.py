@@ -609,6 +609,45 @@ def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
     told_with_every_cut(bench, _buried(bench, jobs), story)
 
 
+def test_edit_and_its_undo(bench: Bench) -> None:
+    (job,) = bench.jobs(1)
+
+    def story(cutter: Cutter) -> None:
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.edit(job.id, ["other"], {}), cutter)
+            # The original is kept beside the edited job.
+            assert bench.places() == {"queue": [job.id], "trash": [job.id]}
+            assert bench.status(job) == "pending"
+            (trash,) = (key.decode() for key in bench.client.keys("asok:trash:*[!t]"))
+
+            def undo() -> None:
+                try:
+                    operator.restore(trash.split(":")[2])
+                except UsageError:
+                    assert not bench.client.exists(trash)
+
+            until_done(undo, cutter)
+        assert bench.places() == {"dlq": [job.id]}
+        assert bench.status(job) == "failed"
+
+    told_with_every_cut(bench, _buried(bench, [job]), story)
+
+
+def test_a_requeue_to_the_front(bench: Bench) -> None:
+    jobs, waiting = bench.jobs(3), Job("waits", __name__, "work", ("waits",))
+
+    def prepare() -> None:
+        _buried(bench, jobs)()
+        bench.enqueue(waiting)
+
+    def story(cutter: Cutter) -> None:
+        with _operator(cutter) as operator:
+            until_done(lambda: operator.requeue(DEAD, front=True), cutter)
+        assert bench.places() == {"queue": [*(job.id for job in jobs), waiting.id]}
+
+    told_with_every_cut(bench, prepare, story)
+
+
 def test_empty_trash(bench: Bench) -> None:
     jobs = bench.jobs(5)
 

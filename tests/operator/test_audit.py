@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from asok_core.activity import TRASH_TTL
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
@@ -39,8 +40,11 @@ def test_activity_tells_who_did_what_newest_first(bench: Bench, reader: RedisRea
     assert (purge.operation, purge.in_trash) == (purged.operation, 1)
     assert purge.at is not None
     assert purge.trash_until == pytest.approx(purge.at + 86_400, abs=10)
-    assert 590 < purge.undo_left(purge.at) <= 600
-    assert purge.undo_left(purge.at + 601) == 0
+    left = bench.client.ttl("asok:trash:" + purge.operation)
+    assert left > TRASH_TTL - 60
+    assert purge.undo_left(purge.at) == pytest.approx(left, abs=10)
+    assert purge.undo_left(purge.at + TRASH_TTL - 60) > 0
+    assert purge.undo_left(purge.at + TRASH_TTL + 60) == 0
     assert (pause.action, pause.queue, pause.state) == ("pause", "high", "done")
     assert reader.activity(1) == (pause,)
 

@@ -13,7 +13,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.canary import Canary, Verdict
 from asok_core.states import Place
-from tests.operator.conftest import Bench
+from tests.operator.conftest import Bench, job_id
 from tests.operator.workers import as_before, well, worker
 
 ALL = Scope(Place.DEAD, words="everything")
@@ -69,6 +69,14 @@ def test_canary_without_a_worker_is_undecided(bench: Bench, canary: Canary) -> N
     result = canary.run(ALL)
     assert (result.verdict, result.left) == (Verdict.UNDECIDED, 10)
     assert len(bench.dead()) == 20
+
+
+def test_canary_goes_before_a_backlog(bench: Bench, canary: Canary) -> None:
+    bench.pend(*(bench.job() for _ in range(500)))
+    jobs = [bench.job() for _ in range(3)]
+    bench.die(*jobs)
+    canary.run(ALL, lambda _progress: False)
+    assert [job_id(raw) for raw in bench.pending()[:3]] == [job.id for job in jobs]
 
 
 def test_canary_can_be_stopped_and_has_nothing_to_do(bench: Bench, canary: Canary) -> None:

@@ -84,7 +84,7 @@ def test_promote_into_a_key_of_another_type_leaves_the_job_delayed(bench: Bench)
     bench.delay(bench.job(queue="odd"))
     bench.client.set("asok:queue:odd", "text", ex=60)
     result = bench.operator.promote(DELAYED)
-    assert result.refused == {"its place is of another type": 1}
+    assert result.refused == {"its key in Redis is of another type": 1}
     assert bench.client.zrange("asok:delayed_tasks", 0, -1, withscores=True)[0][1] == EPOCH
 
 

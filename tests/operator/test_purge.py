@@ -117,7 +117,9 @@ def test_restore_twice_and_of_nothing(bench: Bench) -> None:
     operation = bench.operator.purge(ALL).operation or ""
     bench.operator.restore(operation)
     for wrong in (operation, "20200101-000000-abcdef"):
-        with pytest.raises(UsageError, match="restored or emptied already, or a day has passed"):
+        with pytest.raises(
+            UsageError, match="restored or emptied already, or 24 hours have passed"
+        ):
             bench.operator.restore(wrong)
     with pytest.raises(UsageError, match="is no operation"):
         bench.operator.restore("a:b*")

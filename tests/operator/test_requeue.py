@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.operating.sweep import REASONS
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.snapshot import digest
@@ -162,7 +165,7 @@ def test_requeue_into_a_key_of_another_type_refuses_only_that_queue(bench: Bench
     letters = bench.die(broken, good)
     bench.client.set("asok:queue:odd", "text", ex=60)
     result = bench.operator.requeue(ALL)
-    assert (result.applied, result.refused) == (1, {"its place is of another type": 1})
+    assert (result.applied, result.refused) == (1, {"its key in Redis is of another type": 1})
     assert bench.dead() == letters[:1]
 
 
@@ -233,8 +236,93 @@ def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench)
     edited = unseal(bench.pending()[0], KEYRING)
     assert (edited.id, edited.args, edited.kwargs) == (job.id, ("new",), {"to": "y"})
     assert bench.trash(result.operation) == [raw]
-    bench.operator.restore(result.operation or "")
+    assert bench.operator.restore(result.operation or "").applied == 1
     assert bench.dead() == [raw]
+    assert bench.pending() == [], "the original and the edited job are never both there"
+    record = bench.record(job.id)
+    assert (record["status"], record["error"]) == ("failed", "Trace")
+    with pytest.raises(UsageError, match="nothing of"):
+        bench.operator.restore(result.operation or "")
+
+
+def test_undo_of_an_edit_frees_the_unique_key(bench: Bench) -> None:
+    job = bench.job(unique="order-1")
+    bench.die(job)
+    result = bench.operator.edit(job.id, ["new"], {})
+    assert bench.client.get("asok:unique:order-1") == job.id.encode()
+    bench.operator.restore(result.operation or "")
+    assert bench.client.exists("asok:unique:order-1") == 0
+
+
+@pytest.mark.parametrize("form", ["hash", "framework"])
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("running", "the edited job is running"),
+        ("completed", "the edited job has ended"),
+        ("failed", "the edited job has ended"),
+        ("cancelled", "the edited job has ended"),
+        ("retrying", "the edited job has run and waits for a retry"),
+        ("pending", "the edited job is no longer where the edit put it"),
+        ("", "the edited job is no longer where the edit put it"),
+    ],
+)
+def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
+    bench: Bench, status: str, why: str, form: str
+) -> None:
+    job = bench.job()
+    (raw,) = bench.die(job)
+    result = bench.operator.edit(job.id, ["new"], {})
+    edited = bench.client.rpop("asok:queue")
+    key = "asok:job:" + job.id
+    bench.client.delete(key)
+    if status and form == "hash":
+        bench.client.hset(key, mapping={"status": status})
+    elif status:
+        bench.client.set(key, json.dumps({"status": status}))
+    if status:
+        bench.client.expire(key, 60)
+    for _ in range(2):
+        refused = bench.operator.restore(result.operation or "")
+        assert (refused.applied, refused.refused) == (0, {why: 1})
+        assert bench.trash(result.operation) == [raw]
+        assert bench.dead() == []
+    # Back where it was, it can be undone again.
+    bench.client.rpush("asok:queue", edited)
+    assert bench.operator.restore(result.operation or "").applied == 1
+    assert (bench.dead(), bench.pending()) == ([raw], [])
+
+
+def test_undo_of_an_edit_meets_keys_of_another_type(bench: Bench) -> None:
+    job = bench.job()
+    bench.die(job)
+    result = bench.operator.edit(job.id, ["new"], {})
+    for key in ("asok:dlq", "asok:queue"):
+        kept = bench.client.dump(key)
+        bench.client.delete(key)
+        bench.client.set(key, "text", ex=60)
+        assert bench.operator.restore(result.operation or "").applied == 0
+        bench.client.delete(key)
+        if kept:
+            bench.client.restore(key, 0, kept)
+    assert bench.operator.restore(result.operation or "").applied == 1
+    assert (len(bench.dead()), bench.pending()) == (1, [])
+
+
+def test_requeue_to_the_front_runs_before_all_that_waits_in_order(bench: Bench) -> None:
+    bench.pend(*(bench.job() for _ in range(3)))
+    jobs = [bench.job() for _ in range(5)]
+    bench.die(*jobs)
+    assert bench.operator.requeue(ALL, front=True).applied == 5
+    assert [job_id(raw) for raw in bench.pending()[:5]] == [job.id for job in jobs]
+
+
+def test_python_and_lua_say_the_same_reasons() -> None:
+    text = script("requeue").text
+    found = re.findall(r"\[(\d)\] = '(.+)',", text.partition("local REFUSALS")[2].partition("}")[0])
+    assert {int(reply): reason for reply, reason in found} == {
+        reply: reason for reply, reason in REASONS.items() if reply != 5
+    }
 
 
 def test_edit_refuses_arguments_that_json_cannot_carry(bench: Bench) -> None:

@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import redis
 from textual.message import Message
 
+from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions import Danger
 from asok_console.tui.app import VIEWS
@@ -19,6 +21,8 @@ from asok_console.tui.runner import Progressed
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.keybar import KeyBar
+from asok_core.activity import TRASH_KEPT, TRASH_TTL
+from asok_core.backends.redis.scripts import script
 from asok_core.config import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
@@ -165,16 +169,16 @@ async def test_what_was_done_is_in_the_audit(redis_client: redis.Redis, open_con
         for action in ("requeue", "cancel", "promote", "pause"):
             await hand.sees(action)
         assert hand.screen().count("✓ done") == 4
-        assert "z, 9 min" in hand.screen()
+        assert "z, 23h" in hand.screen()
 
 
-async def test_an_undo_is_offered_for_ten_minutes(
+async def test_an_undo_is_offered_as_long_as_the_trash_holds_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    for operation, age in (("older", 601), ("newer", 590)):
+    for operation, age in (("older", 80_000), ("newer", 590)):
         redis_client.rpush(KEYS.trash(operation), *seed.letters(now, 3))
-        redis_client.expire(KEYS.trash(operation), 3600)
+        redis_client.expire(KEYS.trash(operation), TRASH_TTL - age)
         entry = {
             "operation": operation,
             "at": now - age,
@@ -184,12 +188,26 @@ async def test_an_undo_is_offered_for_ten_minutes(
         redis_client.xadd(KEYS.audit, entry | {"state": "done", "applied": 3})  # type: ignore[arg-type]
     async with open_console(size=(120, 30)) as hand:
         await hand.press("7")
+        await hand.sees("2 can be undone")
+        await hand.press("j", "z")
+        await hand.sees("Undo 3 jobs?")
+        await hand.sees("1h 46 left")
+        await hand.press("escape")
+        redis_client.delete(KEYS.trash("older"))
         await hand.sees("1 can be undone")
         await hand.press("z")
-        await hand.sees("Undo 3 jobs?")
-        await hand.press("escape", "j", "z")
         assert len(hand.app.screen_stack) == 1
-        await hand.sees("in trash")
+
+
+def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert TRASH_TTL == 24 * 3600
+    assert f"restores it for {TRASH_KEPT}" in readme
+    assert TRASH_KEPT in AFTERMATH
+    undoable = [action.aftermath for action in OPERATIONS if "trash and can" in action.aftermath]
+    assert undoable
+    assert all(TRASH_KEPT in each for each in undoable)
+    assert f"TRASH_TTL = {TRASH_TTL}" in script("purge").text
 
 
 async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console: Open) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands import bulk
+from asok_core.activity import TRASH_KEPT
 from asok_core.config import Settings
 from asok_core.states import Place
 
-AFTERMATH = "asok trash restore {operation} puts them back, for a day"
+AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

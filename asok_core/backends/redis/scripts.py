@@ -2,7 +2,7 @@
 
 Redis has no include, so a file whose header says ``-- needs: record stats`` gets those fragments
 before its own text. Every key is made from the namespace given as the first argument: the keys share
-one Cluster slot when the namespace is in braces.
+one Cluster slot when the namespace is in braces. ``@TRASH_TTL@`` stands for the constant of that name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import NamedTuple
+
+from asok_core.activity import TRASH_TTL
 
 _NEEDS = re.compile(r"^-- needs: (.+)$", re.MULTILINE)
 
@@ -41,4 +43,5 @@ def load_scripts() -> None:
 
 
 def _read(name: str) -> str:
-    return (files(__package__) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    text = (files(__package__) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    return text.replace("@TRASH_TTL@", str(TRASH_TTL))

@@ -4,7 +4,17 @@
 --   about: JSON object of words (who, action, ...), kept from the first call; counts: JSON object of
 --   numbers; refused: reason -> number. `asok:operation:{op}` (a day) holds the sums, and the action's
 --   one entry in `asok:audit` is written anew with them, so that it is true whenever the caller dies.
-local TRASH_TTL = 86400
+local TRASH_TTL = @TRASH_TTL@
+
+-- Why a job stays where it is, by a script's reply; `sweep.REASONS` says the same words.
+local REFUSALS = {
+  [2] = 'its key in Redis is of another type',
+  [3] = 'its unique key is held by another job',
+  [6] = 'the edited job is running',
+  [7] = 'the edited job has ended',
+  [8] = 'the edited job has run and waits for a retry',
+  [9] = 'the edited job is no longer where the edit put it',
+}
 
 local function expect(kind, key)
   local found = redis.call('TYPE', key).ok

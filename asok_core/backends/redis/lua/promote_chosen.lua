@@ -25,7 +25,7 @@ for i = 5, #ARGV, 4 do
   replies[#replies + 1] = reply
   if reply == 1 then applied = applied + 1 end
   if reply == 2 then
-    refused['its queue is not a list'] = (refused['its queue is not a list'] or 0) + 1
+    refused[REFUSALS[2]] = (refused[REFUSALS[2]] or 0) + 1
   end
 end
 note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')

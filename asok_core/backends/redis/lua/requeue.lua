@@ -1,14 +1,19 @@
 -- needs: full record status stats places take audit
--- requeue: dead letters -> pending (queue list, left) with all their retries. One batch, one step.
--- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), 'keep' (the letter itself goes to
---   the trash) or '', form of the records (see record.lua), then each, oldest first: mark, envelope, id,
---   queue, function, retries, unique
--- Reply: per letter 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
+-- requeue: dead jobs -> pending (queue list) with all their retries. One batch, one step.
+-- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), mode, form of the records (see
+--   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique
+-- mode: '' (to the left end), 'front' (to the end that workers take from) or 'keep' (an edit: to the left,
+--   and the dead job itself -> trash; beside it, in `:at`, the envelope that took its place, for the undo)
+-- Reply: per job 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
 --   key is held by another job
 local ns, op, keep, form = ARGV[1], ARGV[2], ARGV[7] == 'keep', ARGV[8]
+local PUSH = ARGV[7] == 'front' and 'RPUSH' or 'LPUSH'
 local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
 expect_audit(ns, op)
-if keep then expect('list', trash) end
+if keep then
+  expect('list', trash)
+  expect('list', trash .. ':at')
+end
 
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
@@ -25,8 +30,11 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
   if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   swap(dead, index, op)
   local undo = swap_back(dead, index, letter)
-  if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
-  if keep then redis.call('LPUSH', trash, letter) end
+  if not placed(undo, PUSH, pending_key(ns, queue), envelope) then return 2 end
+  if keep then
+    redis.call('LPUSH', trash, letter)
+    redis.call('LPUSH', trash .. ':at', envelope)
+  end
   hold_unique(ns, unique, id)
   write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
     'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' },
@@ -37,9 +45,11 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
   return 1
 end
 
-local REASONS = { [2] = 'its queue is not a list', [3] = 'its unique key is held by another job' }
 local replies, applied, refused = {}, 0, {}
-for n = 1, #marks do
+-- The oldest is the first to run: to the front it goes last.
+local first, last, step = 1, #marks, 1
+if PUSH == 'RPUSH' then first, last, step = #marks, 1, -1 end
+for n = first, last, step do
   local reply = 0
   if indexes[n] then
     local at = 10 + (n - 1) * 7
@@ -47,12 +57,15 @@ for n = 1, #marks do
   end
   replies[n] = reply
   if reply == 1 then applied = applied + 1 end
-  if REASONS[reply] then refused[REASONS[reply]] = (refused[REASONS[reply]] or 0) + 1 end
+  if REFUSALS[reply] then refused[REFUSALS[reply]] = (refused[REFUSALS[reply]] or 0) + 1 end
 end
 for queue in pairs(queues) do note_queue(ns, queue) end
 if #crashes > 0 then redis.call('DEL', unpack(crashes)) end
 sweep(dead, applied, op, tonumber(ARGV[5]))
-if keep and applied > 0 then redis.call('EXPIRE', trash, TRASH_TTL) end
+if keep and applied > 0 then
+  redis.call('EXPIRE', trash, TRASH_TTL)
+  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+end
 note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')
 write_tally(ns, tonumber(time[1]))
 return replies

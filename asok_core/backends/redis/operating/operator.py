@@ -48,14 +48,16 @@ class RedisOperator(OperatorSession):
         trust: bool = False,
         watch: Watch | None = None,
         rate: float | None = None,
+        front: bool = False,
     ) -> CommandResult:
-        """Dead letters back to their queues with all retries, signed anew.
+        """Dead jobs back to their queues with all retries, signed again; ``front``: as the next to run.
 
         Letters that are unsigned or whose signature is bad are refused unless ``trust``; malformed
         ones always. Raises SettingsError without SECRET_KEY.
         """
         expect_place(scope, Place.DEAD)
-        return self._requeue("requeue", scope, {}, trust=trust, watch=watch, rate=rate)
+        mode = "front" if front else ""
+        return self._requeue("requeue", scope, {}, mode, trust=trust, watch=watch, rate=rate)
 
     def edit(
         self, key: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
@@ -67,13 +69,14 @@ class RedisOperator(OperatorSession):
         check_arguments(args, kwargs)
         changes = {"args": list(args), "kwargs": dict(kwargs)}
         scope = Scope(Place.DEAD, ids=frozenset((key,)), words=f"id:{key}")
-        return self._requeue("edit", scope, changes, trust=trust)
+        return self._requeue("edit", scope, changes, "keep", trust=trust)
 
     def _requeue(
         self,
         action: str,
         scope: Scope,
         changes: Mapping[str, Any],
+        mode: str,
         *,
         trust: bool,
         watch: Watch | None = None,
@@ -82,13 +85,12 @@ class RedisOperator(OperatorSession):
         keyring = self._keyring_for(action)
         if trust:
             self._expect_fitting_key(keyring)
-        keep = "keep" if changes else ""
         with self._link() as link:
             seconds, micros = link.call("TIME")
             now = int(seconds) + int(micros) / 1e6
             judge = requeue_verdict(keyring, now, changes, trust=trust)
             sweep = self._prepared(link, action, scope, watch, rate)
-            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, keep, self._records), judge)
+            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash.

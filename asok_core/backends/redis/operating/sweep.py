@@ -25,9 +25,13 @@ from asok_core.wire import Keyring, peek
 
 GONE = "no longer there"
 REASONS = {
-    2: "its place is of another type",
+    2: "its key in Redis is of another type",
     3: "its unique key is held by another job",
     5: "its job is on its way again",
+    6: "the edited job is running",
+    7: "the edited job has ended",
+    8: "the edited job has run and waits for a retry",
+    9: "the edited job is no longer where the edit put it",
 }
 """Replies of the scripts that refuse; the scripts count them in the audit themselves."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from asok_core.activity import TRASH_KEPT
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.scopes import freeze
 from asok_core.backends.redis.operating.sweep import REASONS, Sweep
-from asok_core.backends.redis.operating.verdicts import cancel_verdict, sha
+from asok_core.backends.redis.operating.verdicts import as_bytes, cancel_verdict, sha
 from asok_core.backends.redis.operating.walks import (
     BATCH,
     BATCH_BYTES,
@@ -86,10 +87,12 @@ def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None)
     if not about or not total:
         raise UsageError(
             f"nothing of {operation} is in the trash: it was restored or emptied already, "
-            "or a day has passed"
+            f"or {TRASH_KEPT} have passed"
         )
     undoing.place, undoing.queue = about.get("place", "dead"), about.get("queue", "")
     undoing.begin(link)
+    if about.get("action") == "edit":
+        return _restore_each(link, undoing, operation, total, watch, place="edited")
     if undoing.place == "dead" and not _places_known(link, keys, operation, total):
         return _restore_whole(link, undoing, operation, total, watch)
     return _restore_each(link, undoing, operation, total, watch)
@@ -115,13 +118,20 @@ def _restore_whole(
 
 
 def _restore_each(
-    link: Link, undoing: Operation, operation: str, total: int, watch: Watch | None
+    link: Link,
+    undoing: Operation,
+    operation: str,
+    total: int,
+    watch: Watch | None,
+    *,
+    place: str = "",
 ) -> CommandResult:
+    place = place or undoing.place
     trash = undoing.keys.trash(operation)
     applied, seen, stopped = 0, 0, False
     refused: dict[str, int] = {}
     batch = BATCH
-    if undoing.place == "dead":
+    if place == "dead":
         # Beside a neighbour means that Redis looks for the neighbour, from the newest on.
         batch = max(
             1, min(STRETCH, COMPARISONS_AT_ONCE // max(1, link.call("LLEN", undoing.keys.dead)))
@@ -130,9 +140,10 @@ def _restore_each(
         rows = _newest(link, trash, min(batch, total - seen), undoing.queue)
         if not rows:
             break
-        args: list[Arg] = [*undoing.header(), operation, undoing.place, undoing.records]
+        args: list[Arg] = [*undoing.header(), operation, place, undoing.records]
         for row in rows:
-            args += cancel_verdict(row, 0)
+            error = row.payload.traceback or row.payload.error or ""
+            args += (*cancel_verdict(row, 0), as_bytes(error) if place == "edited" else b"")
         for reply in link.run(script("restore"), (), args):
             seen += reply != 0
             applied += reply == 1
