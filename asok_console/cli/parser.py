@@ -50,7 +50,9 @@ COMMANDS = (
         "show queues, next jobs, dead letters and workers",
     ),
     Command("worker quiet", "asok_console.commands.orders.quiet", "let a worker take no more jobs"),
-    Command("worker unquiet", "asok_console.commands.orders.unquiet", "let it take jobs again"),
+    Command(
+        "worker resume", "asok_console.commands.orders.resume", "let a quiet worker take jobs again"
+    ),
     Command("worker stop", "asok_console.commands.orders.stop", "let a worker end"),
     Command("console", "asok_console.commands.console", "open the console"),
     Command("queue list", "asok_console.commands.queue.listing", "show the queues"),

@@ -221,7 +221,7 @@ class Operator(Protocol):
     def quiet(self, worker: str) -> CommandResult:
         """A worker claims no more; what it runs goes on."""
 
-    def unquiet(self, worker: str) -> CommandResult:
+    def resume_worker(self, worker: str) -> CommandResult:
         """A quiet worker claims again."""
 
     def stop(self, worker: str) -> CommandResult:

@@ -42,7 +42,7 @@ class Orders:
             self._requests.stop = self._requests.stop or "an order through Redis"
         elif (beat.wanted == "quiet") != self._children.quiet:
             self._children.quiet = quiet = beat.wanted == "quiet"
-            logger.info("Ordered to %s through Redis", "be quiet" if quiet else "go on")
+            logger.info("Ordered to %s through Redis", "be quiet" if quiet else "resume")
             self._children.order("quiet" if quiet else "loud")
         if beat.cancelled:
             self._cancel_again(beat.cancelled)

@@ -43,7 +43,7 @@ async def yes(hand: Hand) -> None:
     await hand.press("tab", "enter")
 
 
-async def test_a_worker_is_told_to_be_quiet_and_to_go_on(
+async def test_a_worker_is_quieted_and_resumed(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=2, first=200)
@@ -56,14 +56,14 @@ async def test_a_worker_is_told_to_be_quiet_and_to_go_on(
         await hand.sees("no other worker serves high")
         await hand.sees("asok worker quiet web-1")
         await yes(hand)
-        await hand.sees("Told worker web-1 to be quiet")
+        await hand.sees("Quieted worker web-1")
         assert redis_client.hget(WEB, "wanted") == b"quiet"
         await hand.sees("quieting")
         redis_client.hset(WEB, "state", "quiet")
         await hand.press("P")
         await hand.sees("Let worker web-1 take jobs again?")
         await yes(hand)
-        await hand.sees("Told worker web-1 to go on")
+        await hand.sees("Resumed worker web-1")
         assert redis_client.hget(WEB, "wanted") == b""
 
 

@@ -86,7 +86,7 @@ def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction
         ("resume", "queue.resume", {"queue": "high"}),
         ("purge_queue", "queue.purge", {"queue": "high"}),
         ("quiet", "orders.quiet", {"worker": "web-1"}),
-        ("unquiet", "orders.unquiet", {"worker": "web-1"}),
+        ("resume_worker", "orders.resume", {"worker": "web-1"}),
         ("stop", "orders.stop", {"worker": "web-1"}),
         ("restore", "trash.restore", {"operation": "4f2a"}),
         ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),

@@ -202,7 +202,7 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
         operator.pause("default"),
         operator.resume("default"),
         operator.quiet("someone"),
-        operator.unquiet("someone"),
+        operator.resume_worker("someone"),
         operator.stop("someone"),
         operator.purge(pending),
     ]

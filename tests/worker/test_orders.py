@@ -17,7 +17,7 @@ from tests.programs import environment, running, wait_until
 from tests.worker.conftest import Desk, RunWorker
 
 
-def test_quiet_unquiet_and_stop(
+def test_quiet_resume_and_stop(
     redis_url: str, redis_client: redis.Redis, make_settings: Any
 ) -> None:
     settings = make_settings()
@@ -35,13 +35,13 @@ def test_quiet_unquiet_and_stop(
         redis_client.lpush("asok:queue", "not an envelope")
         wait_until(lambda: redis_client.llen("asok:queue") == 1, "the job to stay")
 
-        operator.unquiet(worker)
+        operator.resume_worker(worker)
         wait_until(lambda: redis_client.llen("asok:dlq") == 1, "the job to be claimed")
 
         operator.stop(worker)
         assert program.wait(30) == 0
     assert redis_client.zcard("asok:workers") == 0
-    assert [each.action for each in reader.activity(10)][:3] == ["stop", "unquiet", "quiet"]
+    assert [each.action for each in reader.activity(10)][:3] == ["stop", "resume", "quiet"]
     with pytest.raises(UsageError, match="no worker"):
         operator.stop(worker)
     reader.close()

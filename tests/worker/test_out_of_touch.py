@@ -148,7 +148,7 @@ def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
     beats_on(desk, name, 2)
     assert [payload.id for payload in desk.pending()] == [job.id]
     assert desk.journal() == []
-    operator.unquiet(name)
+    operator.resume_worker(name)
     desk.reaches(job, "completed")
     operator.close()
     assert worker.stop() == 0

@@ -15,6 +15,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Let it take no more jobs."""
-    return order.give(
-        args, settings, "told to be quiet", lambda operator, worker: operator.quiet(worker)
-    )
+    return order.give(args, settings, "quieted", lambda operator, worker: operator.quiet(worker))

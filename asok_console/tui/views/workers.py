@@ -202,7 +202,7 @@ class WorkersView(View):
         held = worker.quiet or worker.wanted == "quiet"
         if worker.stopping or worker.wanted == "stop" or (action.name == "quiet" and held):
             return None
-        if action.name == "unquiet" and not held:
+        if action.name == "resume_worker" and not held:
             return None
         return Plan(
             action,

@@ -1,5 +1,5 @@
 -- needs: full audit
--- quiet, unquiet, stop: what a worker is wanted to do, in its hash until it leaves. It hears of it at
+-- quiet, resume, stop: what a worker is wanted to do, in its hash until it leaves. It hears of it at
 -- once by `asok:wake`, and at its next beat if that message is lost. Moves no job.
 -- ARGV: ns, op, about, counts (audit), worker, wanted ('quiet', 'stop', or '' to go on)
 -- Reply: 1 ordered, 0 it was wanted already, -1 there is no such worker (any more)

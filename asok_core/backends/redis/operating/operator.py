@@ -236,9 +236,9 @@ class RedisOperator(OperatorSession):
         """A worker claims no more; what it runs goes on. Raises UsageError for an unknown worker."""
         return self._order("quiet", worker, "quiet")
 
-    def unquiet(self, worker: str) -> CommandResult:
+    def resume_worker(self, worker: str) -> CommandResult:
         """A quiet worker claims again. Raises UsageError for an unknown worker."""
-        return self._order("unquiet", worker, "")
+        return self._order("resume", worker, "")
 
     def stop(self, worker: str) -> CommandResult:
         """A worker ends as by SIGTERM: it returns what has not begun and finishes what runs.

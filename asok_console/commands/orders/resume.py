@@ -1,4 +1,4 @@
-"""``asok worker unquiet``: a quiet worker takes jobs again."""
+"""``asok worker resume``: a quiet worker takes jobs again."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Let it take jobs again."""
     return order.give(
-        args, settings, "told to go on", lambda operator, worker: operator.unquiet(worker)
+        args, settings, "resumed", lambda operator, worker: operator.resume_worker(worker)
     )
