@@ -40,6 +40,9 @@ from asok_core.snapshot import Bucket, Snapshot
 WIDE, HIGH = 160, 44
 """Cells and lines of the view from which backlog, wait and failures are plotted beside the rest."""
 
+PLOTS = 4
+"""The main plot and the three beside it."""
+
 MOST_WARNINGS = 3
 ROOMY = 24
 """Lines from which more than one warning is shown."""
@@ -121,6 +124,8 @@ class OverviewView(PlotView):
 
     @on(RowList.Moved)
     def _plot(self) -> None:
+        if not self._whole:
+            return
         line = self.line
         if line is None:
             return
@@ -143,11 +148,16 @@ class OverviewView(PlotView):
                 lambda answer: self._draw(line, cast("tuple[Bucket, ...]", answer), within),
             )
 
+    @property
+    def _whole(self) -> bool:
+        # Where the console closes, some of the view is gone before the rest.
+        return bool(self.query(QueueList)) and len(self.query(Plot)) == PLOTS
+
     def _of(self, line: Line) -> str:
         return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
 
     def _draw(self, line: Line, buckets: Sequence[Bucket], within: Range) -> None:
-        if within is not self.shown_range or not self.is_attached:
+        if within is not self.shown_range or not self._whole:
             return
         main = self.query_one("#main", Plot)
         show_traffic(main, buckets[:-1], self._of(line), within, incoming=self.incoming)
