@@ -8,10 +8,12 @@ those take a tenth of the time to make, and a status command starts often.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from asok_core.filling import Filling, filling
 from asok_core.job import JobRecord
 from asok_core.states import Place
 from asok_core.wire import Payload
@@ -173,6 +175,8 @@ class WorkerInfo:
     """For how long one of them had not at the last heartbeat."""
     hang: str = ""
     """What is known of the reason of that."""
+    memory_rate: float | None = None
+    """Bytes per second by which it found the memory of Redis to grow; None where it does not know."""
     jobs: tuple[RunningJob, ...] = ()
 
     def claims(self, now: float) -> bool:
@@ -293,6 +297,14 @@ class Snapshot:
     def claimed(self) -> int:
         """Jobs that a live worker holds and has not begun."""
         return self.active - self.orphaned - self.running
+
+    @property
+    def filling(self) -> Filling | None:
+        """How soon Redis is full, as live workers saw it grow; None: no trouble, or not known."""
+        live = (each for each in self.workers if (each.lease_until or 0) > self.taken_at)
+        rates = [each.memory_rate for each in live if each.memory_rate is not None]
+        rate = statistics.median(rates) if rates else None
+        return filling(rate, self.server.used_memory, self.server.max_memory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,19 @@ class Status(NamedTuple):
 def to_json(status: Status, *, indent: int | None = None) -> str:
     """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
 
-    ``version backend url taken_at pending delayed due running claimed orphaned dead queues[]
-    dead_letters[] workers[] checks_failed[]``.
+    ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due running
+    claimed orphaned dead queues[] dead_letters[] workers[] checks_failed[]``. ``memory_full_in`` is
+    seconds and ``memory_rate`` bytes per second.
     """
     snapshot = status.snapshot
+    filling = snapshot.filling
     document = {
         "version": VERSION,
         "backend": "redis",
         "url": snapshot.server.url,
         "redis_version": snapshot.server.version or None,
+        "memory_full_in": round(filling.seconds) if filling else None,
+        "memory_rate": round(filling.rate) if filling else None,
         "taken_at": iso(snapshot.taken_at),
         "pending": snapshot.pending,
         "delayed": snapshot.delayed,
@@ -91,6 +95,8 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         numbers.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
+    if snapshot.filling is not None:
+        yield fit(f"Redis {snapshot.filling}", width)
 
 
 def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:

@@ -52,6 +52,8 @@ def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> li
     """
     found = [*known, *_of_jobs(snapshot, dead_cap), *_of_workers(snapshot)]
     found += _of_server(snapshot.server)
+    if (filling := snapshot.filling) is not None:
+        found.append(Alert(Cost.LOSS_POSSIBLE, f"Redis {filling}"))
     return sorted(found, key=lambda alert: alert.cost)
 
 

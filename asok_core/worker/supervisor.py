@@ -24,11 +24,13 @@ from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
 from asok_core.errors import AsokError, NoResources, Unreachable
+from asok_core.filling import INTERVAL
 from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.lives import Report
+from asok_core.worker.memory import MemoryWatch
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.orders import Orders
 from asok_core.worker.presence import Presence
@@ -95,6 +97,7 @@ class Supervisor:
         self._orders = Orders(
             config, self._registry, self._children, self._requests, hasten=self._hasten
         )
+        self._memory = MemoryWatch()
         self._started_at: float | None = None
         self._leased = False
         self._ready = False
@@ -144,6 +147,7 @@ class Supervisor:
         self._every("orphans", self._beat_every, self._recovery.orphans)
         self._every("wakes", min(self._beat_every, LISTEN), self._wakes.check)
         self._every("age", AGE, self._drop_aged)
+        self._every("memory", INTERVAL, self._watch_memory)
         self._every("renew", LONGEST_WAIT, self._renew)
         self._every("renew held", HELD, self._renew_held)
 
@@ -232,6 +236,7 @@ class Supervisor:
                 # Where no process lives, nothing is known.
                 "rss": sum(size for size in memory if size) or "",
                 **self._children.report().fields(),
+                "memory_rate": "" if self._memory.rate is None else f"{self._memory.rate:.0f}",
                 "quiet": int(self._children.quiet),
                 "stopping": int(bool(self._requests.stop)),
             },
@@ -266,6 +271,9 @@ class Supervisor:
         if not self._recovery.others():
             # The clock of Redis was set forward, or somebody took the lease away.
             self._timers["beat"] = 0.0
+
+    def _watch_memory(self) -> None:
+        self._memory.look(self._registry.link)
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age

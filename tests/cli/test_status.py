@@ -80,6 +80,8 @@ def test_the_document_has_stable_keys(
         "backend",
         "url",
         "redis_version",
+        "memory_full_in",
+        "memory_rate",
         "taken_at",
         "pending",
         "delayed",

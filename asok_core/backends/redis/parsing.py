@@ -38,6 +38,7 @@ WORKER_FIELDS = (
     "hanging",
     "hang_seconds",
     "hang",
+    "memory_rate",
 )
 RECORD_FIELDS = (
     *(each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}),
@@ -191,6 +192,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         lease_until=None if lease_ms is None else lease_ms / 1000,
         running=count(fields.get("running")),
         rss=whole(fields.get("rss")),
+        memory_rate=number(fields.get("memory_rate")),
         outcomes_dropped=count(fields.get("outcomes_dropped")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",

@@ -1,0 +1,84 @@
+"""Whether the memory of Redis is being filled, and how fast: said only where samples agree."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from itertools import combinations
+from typing import NamedTuple
+
+INTERVAL = 5.0
+"""Seconds between two samples."""
+SPAN = 60.0
+"""Seconds that samples must cover before anything is known."""
+WINDOW = 600.0
+"""Seconds after which a sample counts no more."""
+FEWEST = 10
+AGREE = 0.95
+"""Part of all pairs of distant samples of which the later must be larger."""
+HORIZON = 12 * 3600.0
+"""Seconds: memory that lasts for longer is no trouble yet. Records expire, so most growth ends."""
+
+
+class Filling(NamedTuple):
+    """How memory is being filled: bytes per second, and the seconds until it is full at this rate."""
+
+    rate: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"memory full in about {_span(self.seconds)} at +{_size(self.rate * 60)}/min"
+
+
+class Growth:
+    """Samples of used memory, and what they prove. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, at: float, used: int) -> None:
+        """Take a sample; those older than the window go."""
+        self._samples.append((at, used))
+        while self._samples[0][0] < at - WINDOW:
+            self._samples.popleft()
+
+    def rate(self) -> float | None:
+        """Bytes per second by which it grows, None where that is not known: too early, or no growth.
+
+        The median over all pairs of distant samples, which a few odd ones do not move. Queues that fill
+        and drain in turn give pairs of both signs, and prove nothing.
+        """
+        samples = self._samples
+        if len(samples) < FEWEST or samples[-1][0] - samples[0][0] < SPAN:
+            return None
+        apart = (samples[-1][0] - samples[0][0]) / 3
+        rates = [
+            (later[1] - earlier[1]) / (later[0] - earlier[0])
+            for earlier, later in combinations(samples, 2)
+            if later[0] - earlier[0] >= apart
+        ]
+        if sum(rate > 0 for rate in rates) < AGREE * len(rates):
+            return None
+        return statistics.median(rates)
+
+
+def filling(rate: float | None, used: int | None, most: int | None) -> Filling | None:
+    """What a rate means for a memory of ``most`` bytes; None where it is no trouble, or not known."""
+    if not rate or rate <= 0 or not most or used is None or used >= most:
+        return None
+    seconds = (most - used) / rate
+    return Filling(rate, seconds) if seconds <= HORIZON else None
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
+
+
+def _size(number: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"
