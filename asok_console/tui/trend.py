@@ -40,6 +40,8 @@ PROVEN_AFTER = 60.0
 """Seconds without a finished job before a queue that waits is called stalled."""
 FEW = 10
 """Jobs in and out in a minute below which a rate is a guess."""
+PROOF = 5
+"""Attempts in a minute from which a share of failures is more than chance."""
 FAILURES_SEEN, FAILURES_BAD = 0.05, 0.5
 """Shares of failures from which nothing reads well, and from which they are all that counts."""
 WIDEST = 23
@@ -112,14 +114,18 @@ def trend(queue: QueueStats, now: float) -> Trend:
     unserved = _unserved(queue, flows=flows)
     if unserved is not None:
         return unserved
+    history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
+    finished = sum(map(_finished, history))
     if failing >= FAILURES_BAD:
-        return _plain(Kind.FAILING, f"✗ {share(failing)} fail", "failing")
+        # One failed attempt is no proof that all fail.
+        tone = "bad" if finished >= PROOF else "warn"
+        words = f"{'✗' if tone == 'bad' else '⚠'} {share(failing)} fail"
+        return Trend(Kind.FAILING, words, tone, "failing", finished >= PROOF)
     if not queue.pending:
         kind, words = (Kind.EMPTY, "✓ no backlog") if flows else (Kind.IDLE, "○ idle")
         return _tempered(_plain(kind, words), failing, None)
     age = None if queue.oldest_at is None else now - queue.oldest_at
-    history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
-    if not sum(map(_finished, history)):
+    if not finished:
         return _without_output(queue, len(history) * WIDTH, age)
     return _tempered(_by_flow(queue.pending, history), failing, age)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from asok_console.tui.figures import span
-from asok_console.tui.trend import OLD, WIDEST, Kind, total_trend, trend
+from asok_console.tui.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
 from asok_console.tui.views.totals import total
 from asok_core.snapshot import Bucket, QueueStats, WorkerInfo
 from tests.tui import seed
@@ -76,7 +76,8 @@ def test_nothing_bad_reads_well(queue: QueueStats) -> None:
     if found.tone != "bad":
         assert not queue.problem
         assert not (queue.pending and not queue.consumers and not queue.paused)
-        assert queue.paused or not queue.consumers or (queue.failure_rate or 0) < 0.5
+        failing = (queue.failure_rate or 0) >= 0.5 and queue.consumers and not queue.paused
+        assert not failing or (found.tone == "warn" and finished < PROOF)
     if found.kind in (Kind.IDLE, Kind.EMPTY):
         assert not queue.pending
     if found.kind is Kind.STALLED:
