@@ -1,7 +1,8 @@
 """``make bench-console``: measure the console on a Redis with a million jobs, and with a thousand.
 
 Key presses and pictures are measured on the real program in a pseudo-terminal, from the key to the
-bytes that show its effect. ``--churn 10m`` is the long run alone. Linux only: it reads /proc.
+bytes that show its effect. ``--churn 10m`` is the long run alone, and ``--large`` gives the
+figures of large jobs alone. Linux only: it reads /proc.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis, find_redis_server, server_version
 from asok_core.config import Settings
 from asok_core.durations import parse_duration
-from tests.benchmarks.console import churn, operating, reading, showing
+from tests.benchmarks.console import churn, large, operating, reading, showing
 from tests.benchmarks.console.data import SLOTS, Amounts, fill
 from tests.benchmarks.console.report import Figures, markdown
 from tests.benchmarks.console.traffic import Traffic
@@ -36,10 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     notes = [_surroundings()]
     scenes: list[tuple[str, Figures]] = []
+    if options.large:
+        sys.stdout.write(markdown([("10,000 dead jobs", large.measure())], notes))
+        return 0
     if options.churn is None:
         for amounts in (SMALL, _part(LARGE, options.share)):
             _say(f"{amounts.pending:,} pending jobs")
             scenes.append((f"{amounts.pending:,} jobs", _scene(amounts, options.rest)))
+        scenes[-1][1].update(large.measure())
+        _say("large jobs read")
         notes += _beside_the_framework(scenes[-1][1], _part(LARGE, options.share).dead)
     amounts = _part(LARGE, options.share)
     course = _churn(amounts, options.churn or CHURN)
@@ -69,6 +75,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--churn", type=parse_duration, metavar="TIME", help="only the long run, as 10m"
     )
+    parser.add_argument("--large", action="store_true", help="only the figures of large jobs")
     parser.add_argument("--output", type=Path, help="a file to write the table to as well")
     return parser.parse_args(arguments)
 

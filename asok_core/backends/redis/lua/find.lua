@@ -4,7 +4,7 @@
 -- Reply   {looked at, index from start's end or -1, the item or '', its score or ''}
 --         looked at < count: the bytes looked at reached their limit, or there are no more
 local key, order, start, count, text = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local ENOUGH, STEP = 8388608, 32
+local ENOUGH, STEP = 4194304, 32
 local looked, bytes = 0, 0
 while looked < count and bytes < ENOUGH do
   local from, n = start + looked, math.min(STEP, count - looked)

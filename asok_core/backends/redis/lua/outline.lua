@@ -10,6 +10,8 @@ local ERROR, OUTLINE, BEGINNING, LONGEST_ID = 2000, 16384, 1024, 128
 local SCALARS = { 'v', 'sig', 'failed_at', 'error', 'id', 'module', 'function', 'queue', 'retries',
   'retry_count', 'backoff', 'enqueued_at', 'due_at', 'timeout', 'hard_timeout', 'unique' }
 
+local REJECTED = '", "rejected": true}'
+
 -- The first `most` bytes of a JSON string, without half an escape or half a character at its end.
 local function clip(text, most)
   if #text <= most then return text end
@@ -30,7 +32,7 @@ local function ending(text)
   local _, error_at = string.find(text, ', "error": "', 1, true)
   if not error_at then return text end
   local last, traceback_at = string.find(text, '", "traceback": "', error_at, true)
-  local close = string.match(text, '", "rejected": true}$') or '"}'
+  local close = string.sub(text, -#REJECTED) == REJECTED and REJECTED or '"}'
   local message = string.sub(text, error_at + 1, (last or #text - #close + 1) - 1)
   local traceback = last and string.sub(text, last, traceback_at) or ''
   return string.sub(text, 1, error_at) .. clip(message, ERROR) .. traceback .. close

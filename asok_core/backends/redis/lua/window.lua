@@ -11,7 +11,7 @@
 --         from start + taken. So no call holds Redis up for long, however large the items are.
 local key, order, least = KEYS[1], ARGV[1], ARGV[5]
 local start, count, whole = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local ENOUGH, LARGE, LONGEST_STEP = 8388608, 32768, 64
+local ENOUGH, STEP_BYTES, LONGEST_STEP = 4194304, 1048576, 64
 
 local function read(from, n)
   if order == 'left' then return redis.call('LRANGE', key, from, from + n - 1) end
@@ -35,8 +35,8 @@ while taken < count and bytes < ENOUGH do
   local got = #items / stride
   taken = taken + got
   if got < asked then break end
-  -- Few at first and then more, as long as the items are small.
-  step = bytes / taken > LARGE and 1 or math.min(step * 2, LONGEST_STEP)
+  -- One at first, then as many as STEP_BYTES may hold: each command walks through the list to its place.
+  step = math.max(1, math.min(step * 4, LONGEST_STEP, math.floor(STEP_BYTES * taken / bytes)))
 end
 out[2] = taken
 return out

@@ -1,0 +1,80 @@
+"""What dead jobs of 100 kB cost the console, beside small ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from statistics import mean
+
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from asok_core.wire import bury, seal
+from tests.benchmarks.console.reading import WINDOW, slow_log
+from tests.benchmarks.console.report import Figures, p95
+from tests.conftest import SECRET_KEY
+from tests.tui import seed
+
+JOBS = 10_000
+SIZE = 100_000
+"""Dead jobs, and bytes of the argument of a large one."""
+TIMES = 60
+PAUSE = 0.05
+_BATCH = 100
+
+
+def measure() -> Figures:
+    """Refresh with small and with large dead jobs, each on a Redis of its own."""
+    return {**_measured("small", 100), **_measured("large", SIZE)}
+
+
+def _measured(name: str, argument: int) -> Figures:
+    with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
+        for batch in _letters(client, argument):
+            client.rpush(seed.KEYS.dead, *batch)
+        settings = Settings.load(
+            {
+                "ASOK_QUEUE_BACKEND": "redis",
+                "ASOK_REDIS_URL": server.url,
+                "SECRET_KEY": SECRET_KEY,
+            }
+        )
+        reader = open_reader(settings)
+        reader.snapshot()
+        took, read = [], []
+        with slow_log(client) as slowest:
+            for _ in range(TIMES):
+                before = _sent(client)
+                began = time.perf_counter()
+                reader.snapshot()
+                reader.dead(JOBS // 2, WINDOW)
+                took.append(time.perf_counter() - began)
+                read.append(_sent(client) - before)
+                time.sleep(PAUSE)
+        reader.close()
+        return {
+            f"{name}_refresh": p95(took),
+            f"{name}_bytes": mean(read),
+            f"{name}_slowest": max(slowest()),
+        }
+
+
+def _letters(client: redis.Redis, argument: int) -> Iterator[list[bytes]]:
+    now = seed.server_time(client)
+    for first in range(0, JOBS, _BATCH):
+        batch = []
+        for n in range(first, first + _BATCH):
+            error, trace = seed.traceback(n)
+            job = replace(seed.job(n, enqueued_at=now - 90), args=("x" * argument, n), kwargs={})
+            letter = bury(
+                seal(job, seed.KEYRING), failed_at=now - n / 10, error=error, traceback=trace * 10
+            )
+            batch.append(letter)
+        yield batch
+
+
+def _sent(client: redis.Redis) -> int:
+    return int(client.info("stats")["total_net_output_bytes"])
