@@ -8,6 +8,7 @@ GLYPHS = (
     ("▸ ●", "the row of the cursor; a marked row"),
     ("↑ ↓ →", "a backlog that grows; shrinks; stays (Trend)"),
     ("❙❙ ■", "paused, or quiet: takes no new jobs; stopping"),
+    ("▒ █", "attempts that failed; that completed (plot)"),
     ("⚠ …", "needs attention; too early to tell"),
     ("–", "not known, or nothing to measure"),
 )

@@ -109,3 +109,14 @@ async def test_a_protected_console_and_one_without_redis_have_enough_contrast(
             await settled(hand)
             await hand.sees("does not answer")
             assert sorted(_too_low(hand)) == [], theme
+
+
+async def test_failures_in_the_plot_have_a_pattern_of_their_own(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(120, 40), interval=60.0) as hand:
+        await hand.press("w")
+        await hand.sees("▒ failed")
+        await hand.until(lambda: hand.screen().count("▒") > 5, "columns with failures")
+        await hand.sees("■ completed")

@@ -10,7 +10,7 @@ from textual import on
 
 from asok_console.tui.readings import Course
 from asok_console.tui.views.base import View
-from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
+from asok_console.tui.widgets.plot import HATCHED, Plot, Series, Times, Unit
 from asok_core.snapshot import Bucket
 
 
@@ -80,7 +80,7 @@ def show_traffic(
         what = "Attempts finished"
         series = [
             Series("completed", "done", _rates(buckets, "completed")),
-            Series("failed", "failed", _rates(buckets, "failed")),
+            Series("failed", "failed", _rates(buckets, "failed"), HATCHED),
         ]
     title = f"{what} per second, {of}, {within.name}"
     plot.show(series, title=title, times=_times(buckets))
@@ -113,7 +113,7 @@ def show_wait(plot: Plot, buckets: Sequence[Bucket], within: Range) -> None:
 def show_failures(plot: Plot, buckets: Sequence[Bucket], within: Range) -> None:
     """The attempts that failed."""
     plot.show(
-        [Series("failed", "failed", _rates(buckets, "failed"))],
+        [Series("failed", "failed", _rates(buckets, "failed"), HATCHED)],
         title=f"Failures per second, {within.name}",
         times=_times(buckets),
     )

@@ -25,6 +25,8 @@ from asok_console.tui.widgets.columns import fit
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
+HATCHED = "▒"
+"""What fills a band that has to be told from its neighbour without colour."""
 MARGIN = 2
 AXIS = 7
 """Cells at the left for the figures of the axis."""
@@ -52,6 +54,8 @@ class Series:
     name: str
     tone: str
     values: tuple[float, ...]
+    fill: str = "█"
+    """What fills a cell of it: a pattern tells it from the others without colour."""
 
 
 class Times(NamedTuple):
@@ -201,7 +205,8 @@ class Plot(Widget):
             start = self._times.start + at * self._step
             segments.append(Segment(f"   {_clock(start, exact=True)} UTC", tones("info")))
         for series, band in zip(self._series, self._bands, strict=False):
-            segments.append(Segment("   ■ ", Style(color=tones.color(series.tone))))
+            swatch = "■" if series.fill == "█" else series.fill
+            segments.append(Segment(f"   {swatch} ", Style(color=tones.color(series.tone))))
             read = "" if at is None else f" {self._read(band[at])}"
             segments.append(Segment(series.name, tones("dim")))
             segments.append(Segment(read, tones("")))
@@ -301,8 +306,10 @@ class Plot(Widget):
             color = tones.color(series.tone)
             if low is None:
                 if filled >= 8:
-                    return "█", color, ""
+                    return series.fill, color, ""
                 low = (filled, color)
+            elif series.fill != "█" and low[0] <= 4:
+                return series.fill, color, low[1]
             else:
                 return EIGHTHS[low[0]], low[1], color
         return (" ", "", "") if low is None else (EIGHTHS[low[0]], low[1], "")
