@@ -76,6 +76,11 @@ def has_failure() -> bool:
     return bool(_failure)
 
 
+def has_after() -> bool:
+    """Whether any ``after`` hook is registered in this process."""
+    return bool(_after)
+
+
 def call_before(job: Job) -> None:
     """Tell the hooks that an attempt begins."""
     for hook in _before:

@@ -137,6 +137,14 @@ def _found(module: str, function: str) -> tuple[Callable[..., Any], Options]:
         return _not_here, NO_OPTIONS
 
 
+_INSTEAD = {
+    **{f"_{name}": f"write --{name} VALUE" for name in ("queue", "retries", "backoff", "unique")},
+    **{f"_{name}": f"write --{name} DURATION" for name in ("timeout", "delay")},
+    "_at": "write --delay DURATION",
+}
+"""What stands for an option of the library on the command line."""
+
+
 def _check_names(function: Callable[..., Any], named: dict[str, Any]) -> None:
     """Raise UsageError for an option of the library among the arguments of the task."""
     try:
@@ -144,8 +152,10 @@ def _check_names(function: Callable[..., Any], named: dict[str, Any]) -> None:
     except TypeError as error:
         raise UsageError(str(error)) from None
     if option:
-        here = f"write --{option[1:]} VALUE" if option != "_at" else "write --delay DURATION"
-        raise UsageError(f"{option}=... would be an argument of the task, not an option: {here}")
+        raise UsageError(
+            f"{option}=... would be an argument of the task, not an option: "
+            f"{_INSTEAD.get(option, 'it is for calls in Python')}"
+        )
 
 
 def _not_here(**_: object) -> None:

@@ -192,7 +192,8 @@ class Execution:
             self._log(logging.WARNING, event, job, duration=ran, error=kept.problem)
         else:
             self._log(logging.DEBUG, "Job completed", job, duration=ran)
-        hooks.call_after(job, result)
+        if hooks.has_after():
+            hooks.call_after(self._as_sent(held), result)
 
     def start(self, held: Held) -> Start:
         """What Redis is told of a job that has begun."""
@@ -282,8 +283,9 @@ class Execution:
         outcome: Outcome,
         hand_over: HandOver,
     ) -> None:
-        job, ran = _opened(held), outcome.run_ms / 1000
+        ran = outcome.run_ms / 1000
         hand_over(held, outcome)
+        job = self._as_sent(held) if self.log_arguments or hooks.has_failure() else _opened(held)
         retry_in = outcome.delay if outcome.verb == "retry" else None
         arguments = self.log_arguments
         log_failure(job, error, failure, retry_in=retry_in, arguments=arguments, duration=ran)
@@ -315,7 +317,7 @@ class Execution:
         job = _opened(held)
         delay = postponement((job.postponements or 0) + 1)
         try:
-            again = replace(self._as_claimed(held).postponed(), due_at=round(self.now() + delay, 6))
+            again = replace(self._as_sent(held).postponed(), due_at=round(self.now() + delay, 6))
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError):
             moved = held.claim.envelope
@@ -347,7 +349,7 @@ class Execution:
             return self._dead(dead, held, job, failure, ran)
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
         try:
-            again = replace(self._as_claimed(held).retried(), due_at=round(self.now() + delay, 6))
+            again = replace(self._as_sent(held).retried(), due_at=round(self.now() + delay, 6))
             moved = seal(again, self.keyring)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
             failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
@@ -357,9 +359,10 @@ class Execution:
         outcome.error_line = line
         return outcome
 
-    def _as_claimed(self, held: Held) -> Job:
+    def _as_sent(self, held: Held) -> Job:
         """The job as it was sent. What was run holds lists and dicts that the task may have changed."""
-        return unseal(held.claim.envelope, self.keyring)
+        job = _opened(held)
+        return unseal(held.claim.envelope, self.keyring) if job.args or job.kwargs else job
 
     def _dead(self, verb: Verb, held: Held, job: Job, failure: Failure, ran: float) -> Outcome:
         outcome = self._outcome(verb, held, job, ran, error=failure.traceback)

@@ -21,7 +21,24 @@ def report(job: Job, error: BaseException, will_retry: bool) -> None:
         os._exit(7)
     where = f" at {current_request.path}" if current_request else ""
     again = ", again later" if will_retry else ""
+    if job.function == "change":
+        again += f", called with {job.args} {dict(job.kwargs)}"
     tell(f"{job.queue}: {job.function or '?'} {type(error).__name__}: {error}{where}{again}")
+
+
+@hooks.after
+def done(job: Job, result: object) -> None:
+    if job.function == "change":
+        tell(f"after: {job.args} {dict(job.kwargs)} {result}")
+
+
+def change(first: list[int], again: dict[str, int], fail: bool) -> list[int]:
+    """Changes what it was given."""
+    first.append(2)
+    again["b"] = 2
+    if fail:
+        raise ValueError(f"{first} {again}")
+    return first
 
 
 def die(*_: str) -> None:

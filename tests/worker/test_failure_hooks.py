@@ -126,3 +126,17 @@ def test_a_key_of_another_type_costs_the_notice_and_no_job(
     job = desk.enqueue("die", module=HOOKED)
     desk.reaches(job, "failed")
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
+
+
+def test_hooks_are_given_the_arguments_that_were_passed(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker("--log-arguments")
+    for fail in (True, False):
+        desk.enqueue("change", [1], kwargs={"again": {"a": 1}, "fail": fail}, module=HOOKED)
+    sent = "([1],) {'again': {'a': 1}, 'fail': %s}"
+    desk.hears(
+        "default: change ValueError: [1, 2] {'a': 1, 'b': 2}, called with " + sent % True,
+        f"after: {sent % False} [1, 2]",
+    )
+    worker.says("Job failed")
+    line = next(each for each in worker.log.splitlines() if "Job failed" in each)
+    assert line.endswith("arguments=(([1],), {'again': {'a': 1}, 'fail': True})")
