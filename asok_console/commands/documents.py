@@ -14,6 +14,7 @@ from asok_console.present.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
 from asok_core.snapshot import Row
+from asok_core.states import Place
 
 VERSION = 1
 """Of every document. It changes when a key goes or changes its meaning, not when one is added."""
@@ -66,7 +67,7 @@ def row_document(row: Row) -> dict[str, Any]:
         "task": job.task if job else (record.function if record else None),
         "call": call_of(row) if job else None,
         "queue": row.queue or None,
-        "status": str(record.status) if record else None,
+        "status": _status(row),
         "attempt": job.attempt if job else None,
         "attempts": job.attempts if job else None,
         "enqueued_at": iso(job.enqueued_at if job else (record.enqueued_at if record else None)),
@@ -76,6 +77,13 @@ def row_document(row: Row) -> dict[str, Any]:
         "trust": str(row.payload.trust),
         "size": row.payload.size,
     }
+
+
+def _status(row: Row) -> str | None:
+    if row.place is Place.ACTIVE:
+        # A worker may hold a job without a free thread.
+        return "running" if row.at is not None else "claimed"
+    return str(row.record.status) if row.record else None
 
 
 def result_document(result: CommandResult) -> dict[str, Any]:

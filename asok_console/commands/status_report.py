@@ -323,6 +323,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
                 "id": job.payload.id or None,
                 "call": _payload(job.payload),
                 "queue": job.queue,
+                "status": "claimed" if job.started_at is None else "running",
                 "started_at": iso(job.started_at),
             }
             for job in worker.jobs

@@ -230,3 +230,23 @@ def test_times_are_told_by_the_clock_of_redis(status: Status) -> None:
     before = time.time()
     taken = json.loads(status("--json")[1])["taken_at"]
     assert taken[:10] in {time.strftime("%Y-%m-%d", time.gmtime(t)) for t in (before, time.time())}
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_claimed_job_is_not_reported_as_running(
+    redis_client: redis.Redis, status: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A process of two threads holds four jobs, of which one is known to have begun."""
+    for n in (401, 402, 403):
+        hold(redis_client, "web1-7.1", job(n, "high"))
+    _, page, _ = status()
+    assert "2 running (2 more claimed)" in page
+    _, text, _ = status("--json")
+    document = json.loads(text)
+    assert (document["running"], document["claimed"]) == (2, 2)
+    (worker,) = document["workers"]
+    states = [each["status"] for each in worker["running"]]
+    assert sorted(states) == ["claimed", "claimed", "claimed", "running"]
+    assert main(["job", "list", "--state", "running", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["jobs"]
+    assert sorted(each["status"] for each in listed) == ["claimed"] * 3 + ["running"]
