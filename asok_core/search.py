@@ -75,7 +75,7 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
         return detail
     snapshot, wanted = reader.snapshot(), parse(word("id", name))
     ids = {
-        row.key
+        _name(row)
         for rows in _everywhere(reader, snapshot, whole=False)
         for row in rows
         if wanted.matches(row, snapshot.taken_at)
@@ -89,7 +89,7 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
 
 
 class Looked(NamedTuple):
-    """How far a search for a job is: jobs looked at so far, and those that it has just found."""
+    """How far a search for a job is: unfinished jobs looked at, and those that it has just found."""
 
     looked: int
     rows: tuple[Row, ...] = ()
@@ -105,17 +105,18 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
     if detail is not None and (detail.record is not None or detail.payload is not None):
         yield Looked(1, (_row_of(detail),))
         return
-    looked, met = 0, False
+    looked, met = 0, set[str]()
     for names, whole in ((("id", "task"), False), (("arg",), True)):
         wanted = [parse(word(name, words)) for name in names]
         for rows in _everywhere(reader, snapshot, whole=whole):
-            found = tuple(
-                shortened(row, KEPT)
-                for row in rows
-                if any(each.matches(row, snapshot.taken_at) for each in wanted)
-            )
-            looked, met = looked + (0 if whole else len(rows)), met or bool(found)
-            yield Looked(looked, found)
+            found = []
+            for row in rows:
+                name = _name(row)
+                if name not in met and any(each.matches(row, snapshot.taken_at) for each in wanted):
+                    met.add(name)
+                    found.append(shortened(row, KEPT))
+            looked += 0 if whole else sum(row.place is not Place.FINISHED for row in rows)
+            yield Looked(looked, tuple(found))
         if met:
             return
 
@@ -123,10 +124,6 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
 def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[Sequence[Row]]:
     running = reader.running()
     yield [completed(reader, row) for row in running] if whole else running
-    start = 0
-    while (page := reader.recent(start, PAGE)).rows:
-        yield page.rows
-        start += len(page.rows)
     for place in (Place.DEAD, Place.DELAYED):
         for page in reader.scan(place, whole=whole):
             yield page.rows
@@ -134,6 +131,21 @@ def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[
         if not queue.problem:
             for page in reader.scan(Place.PENDING, queue.name, whole=whole):
                 yield page.rows
+    # Last: a dead job is listed here as well, and is to be met where it is.
+    start = 0
+    while (page := reader.recent(start, PAGE)).rows:
+        yield page.rows
+        start += len(page.rows)
+
+
+def _name(row: Row) -> str:
+    """The id of a row's job; of what is not a job its digest."""
+    if row.payload.id:
+        return row.payload.id
+    if row.record is not None:
+        return row.record.id
+    finished = row.place is Place.FINISHED
+    return row.payload.raw.decode("utf-8", "surrogateescape") if finished else row.key
 
 
 def _row_of(detail: JobDetail) -> Row:

@@ -43,6 +43,8 @@ def test_large_dead_jobs_are_listed_filtered_and_requeued(bench: Bench, asok: As
 def test_a_job_is_shown_by_the_unique_beginning_of_its_id(bench: Bench, asok: Asok) -> None:
     for n in (1, 2, 0x20):
         die(bench, n, "a")
+        seed.record(bench.client, n, "failed", 1000.0, error="E")
+        bench.client.lpush(seed.KEYS.recent, seed.job_id(n))
     shown = asok("job", "show", seed.job_id(0x20)[:8], "--json")
     assert shown.document["id"] == seed.job_id(0x20)
     several = asok("job", "show", "000000")

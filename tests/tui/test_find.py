@@ -28,6 +28,10 @@ def shop(client: redis.Redis) -> None:
     large = replace(seed.job(60), args=("y" * 50_000, "needle-in-hay"), kwargs={})
     client.lpush(KEYS.queue("low"), seal(large, KEYRING))
     client.sadd(KEYS.queues, "low")
+    # Jobs that died are listed among those that ended lately, too.
+    for n in range(5000, 5004):
+        seed.record(client, n, "failed", now, error="E")
+    client.lpush(KEYS.recent, *(seed.job_id(n) for n in range(5000, 5004)))
 
 
 async def find(hand: Hand, words: str) -> None:
@@ -73,7 +77,7 @@ async def test_what_is_nowhere_is_said_to_be_among_none_that_were_searched(
     shop(redis_client)
     async with open_console() as hand:
         await find(hand, "no-such-job")
-        await hand.sees("None of 28 jobs has this id, task or argument.")
+        await hand.sees("None of 28 pending, delayed, running and dead jobs has this id")
         assert isinstance(hand.app.screen, FindJob)
 
 

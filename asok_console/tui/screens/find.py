@@ -173,8 +173,9 @@ class FindJob(ModalScreen[Row]):
             self._say(f"Searching … {event.looked:,} jobs, {len(rows):,} found")
         elif not rows:
             self._say(
-                f"None of {event.looked:,} jobs has this id, task or argument. The record of a job "
-                "that has ended is found by its whole id for 24 h.",
+                f"None of {event.looked:,} pending, delayed, running and dead jobs has this id, task "
+                "or argument, and none that ended last. Others that have ended are found by their "
+                "whole id for 24 h.",
                 "warn",
             )
         else:

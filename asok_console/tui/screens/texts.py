@@ -29,7 +29,10 @@ def rendered(name: str, source: object) -> Content:
     if name == "traceback":
         # What was raised stands at the end.
         return _coloured(_bounded(safe_block(str(source)).rstrip(), end=True), "pytb")
-    return _coloured(_bounded(plain(source)), "json")
+    text = plain(source)
+    shown = _bounded(text)
+    # Half a string would be coloured as an error.
+    return _coloured(shown, "json") if shown == text else Content(shown)
 
 
 def _pretty(text: str) -> str:
