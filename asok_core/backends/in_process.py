@@ -28,6 +28,7 @@ from asok_core.futures import JobFuture, settle_result
 from asok_core.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
 from asok_core.job_text import from_text
 from asok_core.logs import is_ctrl_c, safe_logger
+from asok_core.plain import is_plain
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
@@ -126,6 +127,11 @@ class JobStore:
         if self._settings.strict:
             job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
             text = sendable_text(job, self._settings.max_payload)
+            if not all(map(is_plain, (*job.args, *job.kwargs.values()))):
+                # What the caller goes on changing is not what was passed.
+                sent = from_text(text)
+                job.args, job.kwargs = sent.args, sent.kwargs
+            call = Call(call.function, (), {}, call.options)
         future: JobFuture[Any] = JobFuture(
             job.id,
             self.cancel,

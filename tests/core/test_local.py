@@ -337,6 +337,28 @@ def test_hooks_see_each_attempt_and_a_broken_one_changes_nothing(
     assert sum("broken failed" in each.getMessage() for each in caplog.records) == 3
 
 
+def test_hooks_are_given_the_arguments_that_were_passed(backend: LocalBackend) -> None:
+    seen: list[Any] = []
+    basket: list[Any] = [1]
+
+    def spoil(given: list[int]) -> None:
+        given.append(2)
+        raise ConnectionError
+
+    @hooks.failure
+    def failure(job: Job, error: BaseException, will_retry: bool) -> None:
+        seen.append(job.args)
+
+    try:
+        future = backend.enqueue(make_call(spoil, basket, _retries=1, _backoff=0, _delay=0.2))
+        basket.append("later")
+        assert future.exception(WAIT) is not None
+        assert backend.shutdown(timeout=WAIT)
+    finally:
+        hooks.remove(failure)
+    assert seen == [([1],), ([1],)]
+
+
 def test_shutdown_waits_for_what_runs_and_what_is_pending(gate: Gate) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     futures = [backend.enqueue(make_call(gate)), backend.enqueue(make_call(failing(0)))]
