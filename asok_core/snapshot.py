@@ -294,6 +294,11 @@ class Snapshot:
     cost: Cost = field(default_factory=Cost)
 
     @property
+    def alive(self) -> int:
+        """Workers whose lease holds. The others are listed until their jobs are recovered."""
+        return sum((worker.lease_until or 0) > self.taken_at for worker in self.workers)
+
+    @property
     def claimed(self) -> int:
         """Jobs that a live worker holds and has not begun."""
         return self.active - self.orphaned - self.running

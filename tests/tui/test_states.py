@@ -131,3 +131,16 @@ async def test_activity_names_what_was_acted_on(
         await hand.sees("queue high")
         await hand.sees(f"id:{job_id(1)} to low")
         await hand.sees("purge of dead: task:mail")
+
+
+async def test_a_worker_whose_lease_ran_out_is_not_counted_as_alive(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    for name in ("web-1", "web-2"):
+        seed.worker(redis_client, name, queues=("high",), concurrency=6, running=0, first=900)
+    redis_client.zadd(KEYS.workers, {"web-2": 1000})
+    async with open_console(size=(120, 40)) as hand:
+        await hand.sees("5 Workers 1")
+        assert "2 workers" not in hand.screen()
+        await hand.press("5")
+        await hand.sees("1 alive")

@@ -106,7 +106,7 @@ class OverviewView(PlotView):
         snapshot = self.console.snapshot
         if snapshot is None:
             return (("Overview", "title"),)
-        alive = len(snapshot.workers)
+        alive = snapshot.alive
         return (
             (f"○ {snapshot.pending:,} pending", ""),
             (f"▶ {snapshot.running:,} running", "info"),

@@ -186,7 +186,7 @@ class WorkersView(View):
         troubled = sum(bool(worker.trouble) for worker in snapshot.workers)
         return (
             ("Workers", "title"),
-            (f"{len(snapshot.workers):,} alive", ""),
+            (f"{snapshot.alive:,} alive", ""),
             (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),

@@ -129,7 +129,7 @@ def _amount(snapshot: Snapshot | None, name: str) -> int | None:
         "pending": snapshot.pending,
         "delayed": snapshot.delayed,
         "jobs": snapshot.running,
-        "workers": len(snapshot.workers),
+        "workers": snapshot.alive,
         "dead": snapshot.dead,
     }.get(name)
 
