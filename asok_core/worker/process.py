@@ -38,6 +38,7 @@ from asok_core.worker.execution import Execution
 from asok_core.worker.lives import WORN
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.notices import Notices
+from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
@@ -61,6 +62,7 @@ class Process:
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._grace = settings.worker_shutdown_timeout
         self._lease = settings.worker_lease
+        self._reasons = Reasons()
         self._outage: float | None = None
         self._refused = False
         self._away = True
@@ -130,6 +132,8 @@ class Process:
                 self._away = not isinstance(error, NoResources)
                 waiting = "waiting for it" if self._away else "trying again"
                 logger.warning("%s; %s", error, waiting)
+                self._reasons.begin(error)
+            self._reasons.add(error)
             self._consumer.close()
             self._waiters.close()
             self._alarm.sleep(self._backoff, ())

@@ -33,6 +33,7 @@ from asok_core.worker.lives import Report
 from asok_core.worker.memory import MemoryWatch
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.orders import Orders
+from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import Presence
 from asok_core.worker.recovery import Recovery
 from asok_core.worker.signals import Requests
@@ -103,6 +104,7 @@ class Supervisor:
         self._ready = False
         self._report: Report | None = None
         self._outage: float | None = None
+        self._reasons = Reasons()
         self._away = True
         self._refused: set[str] = set()
 
@@ -199,6 +201,8 @@ class Supervisor:
             # What was missing is not known to be Redis.
             self._away = not isinstance(error, NoResources)
             logger.warning("%s; %s", error, "waiting for it" if self._away else "trying again")
+            self._reasons.begin(error)
+        self._reasons.add(error)
         # When Redis is back, the lease comes first.
         self._timers["beat"] = min(self._timers.get("beat", 0.0), time.monotonic() + RETRY)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +14,20 @@ from pathlib import Path
 
 from asok_console.demo.embedded import find_redis_server, server_version
 from tests.chaos.run import Chaos, Plan
-from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.scenarios import GREEN, SCENARIOS, SITUATIONS
+
+
+def run(module: str, *arguments: str) -> int:
+    """Run a module of Python and return its exit code."""
+    return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+
+
+def try_green(library: str) -> int:
+    """Try a producer under a library of green threads; one that is missing is skipped aloud."""
+    if importlib.util.find_spec(library) is None:
+        sys.stdout.write(f"SKIPPED: {library} is not installed (pip install {library})\n")
+        return 0
+    return run("tests.chaos.green", library)
 
 
 def main() -> int:
@@ -24,7 +39,10 @@ def main() -> int:
     parser.add_argument("--shared", type=int, default=600, help="jobs shared with the framework")
     parser.add_argument("--seed", type=int, default=None, help="of the order of the blows")
     parser.add_argument(
-        "--scenario", choices=sorted(SCENARIOS), default="kills", help="which faults [kills]"
+        "--scenario",
+        choices=sorted([*SCENARIOS, *SITUATIONS, "green"]),
+        default="kills",
+        help="which faults [kills]",
     )
     parser.add_argument(
         "--soak",
@@ -37,6 +55,10 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="keep journals and logs")
     args = parser.parse_args()
+    if args.scenario in SITUATIONS:
+        return run("pytest", "-q", *SITUATIONS[args.scenario])
+    if args.scenario == "green":
+        return max(map(try_green, GREEN))
     seed = args.seed if args.seed is not None else random.randrange(10**6)
     random.seed(seed)
     folder = Path(tempfile.mkdtemp(prefix="asok-chaos-"))

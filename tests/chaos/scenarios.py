@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 KILLS = {"process": 40, "supervisor": 12, "worker": 12, "redis": 9, "terminate": 5}
 FREEZES = {"freeze worker": 6, "freeze supervisor": 4, "freeze redis": 4}
@@ -28,3 +28,17 @@ SCENARIOS: Mapping[str, Mapping[str, int]] = {
     | {"delete": 4},
 }
 """By name. ``kills`` is the one of ``make chaos`` and of the test suite."""
+
+PRODUCTION = "tests/production"
+SITUATIONS: Mapping[str, Sequence[str]] = {
+    "failover": (f"{PRODUCTION}/test_failover.py", f"{PRODUCTION}/test_lost_writes.py"),
+    "replicas": (f"{PRODUCTION}/test_lost_writes.py", "-k", "min_replicas"),
+    "certificates": (f"{PRODUCTION}/test_certificates.py",),
+    "dns": (f"{PRODUCTION}/test_dns.py",),
+    "hosts": (f"{PRODUCTION}/test_hosts.py", "-rs"),
+    "namespaces": ("tests/worker/test_namespaces.py",),
+    "daylight": ("tests/worker/test_daylight.py",),
+}
+"""Scenarios that are no matter of chance: each is a test, or some, with what pytest is given for it."""
+GREEN = ("gevent", "eventlet")
+"""Libraries of green threads under which a producer is tried, where they are installed."""

@@ -1,0 +1,168 @@
+"""Workers on hosts of their own: network namespaces, each with one link to Redis, which is cut.
+
+It takes a user who may make network namespaces (root, CAP_NET_ADMIN).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.config import Settings
+from asok_core.worker.recovery import PROVED
+from tests.conftest import SECRET_KEY
+from tests.programs import FAMILY, environment, kill_family, wait_until
+from tests.worker.conftest import Desk
+
+LEASE = "4s"
+SUBNET = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
+
+
+def ip(*words: str) -> None:
+    subprocess.run(("ip", *words), check=True, capture_output=True, text=True, timeout=30)
+
+
+class Host:
+    """A network namespace. ``gateway`` is the address at which it reaches this machine."""
+
+    def __init__(self, number: int) -> None:
+        self.name = f"asok-{os.getpid()}-{number}"
+        self.gateway, own = f"{SUBNET}.{4 * number + 1}", f"{SUBNET}.{4 * number + 2}"
+        self.outer, inner = f"ak{os.getpid() % 10**6}o{number}", f"ak{os.getpid() % 10**6}i{number}"
+        ip("netns", "add", self.name)
+        try:
+            ip("link", "add", self.outer, "type", "veth", "peer", "name", inner)
+            ip("link", "set", inner, "netns", self.name)
+            ip("addr", "add", f"{self.gateway}/30", "dev", self.outer)
+            ip("link", "set", self.outer, "up")
+            ip("-n", self.name, "addr", "add", f"{own}/30", "dev", inner)
+            ip("-n", self.name, "link", "set", inner, "up")
+            ip("-n", self.name, "link", "set", "lo", "up")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        # The links go with it.
+        ip("netns", "del", self.name)
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        ip("link", "set", self.outer, "down")
+        try:
+            yield
+        finally:
+            ip("link", "set", self.outer, "up")
+
+
+@pytest.fixture
+def hosts() -> Iterator[list[Host]]:
+    with ExitStack() as stack:
+        made = []
+        try:
+            for number in (0, 1):
+                made.append(Host(number))
+                stack.callback(made[-1].close)
+        except (OSError, subprocess.CalledProcessError) as error:
+            why = getattr(error, "stderr", None) or error
+            pytest.skip(f"this machine allows no network namespaces: {why}")
+        yield made
+
+
+class Remote:
+    """A worker on a host."""
+
+    def __init__(self, host: Host, port: int, folder: Path) -> None:
+        self._family, self._log = uuid.uuid4().hex, folder / f"{host.name}.log"
+        variables = {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": f"redis://{host.gateway}:{port}/0?socket_timeout=2",
+            "SECRET_KEY": SECRET_KEY,
+            "ASOK_WORKER_LEASE": LEASE,
+            "ASOK_TEST_FOLDER": str(folder),
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["ip", "netns", "exec", host.name, sys.executable, "-m", "asok_console", "worker"],
+                env=environment(variables) | {FAMILY: self._family},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        kill_family(self._family)
+        self._process.wait()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def says(self, words: str, times: int = 1) -> None:
+        wait_until(lambda: self.log.count(words) >= times, f"{words!r} in the log:\n{self.log}")
+
+
+@pytest.fixture
+def server(embedded_redis: Callable[..., EmbeddedRedis], hosts: list[Host]) -> EmbeddedRedis:
+    addresses = ("127.0.0.1", *(host.gateway for host in hosts))
+    return embedded_redis("--bind", *addresses, "--protected-mode", "no", port=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_host_that_is_cut_off_and_one_that_dies(
+    hosts: list[Host], server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    settings = Settings.load(
+        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
+    )
+    port = server.port
+    assert port is not None
+    with redis.Redis.from_url(server.url) as client, ExitStack() as stack:
+        desk = Desk(settings, client, RedisProducer(settings), tmp_path)
+        stack.callback(desk.producer.close)
+        first = Remote(hosts[0], port, tmp_path)
+        stack.callback(first.kill)
+        job = desk.enqueue("hold", "job")
+        desk.hears("begin job")
+        desk.reaches(job, "running")
+        second = Remote(hosts[1], port, tmp_path)
+        stack.callback(second.kill)
+        wait_until(lambda: client.zcard("asok:workers") == 2, "two workers")
+        with hosts[0].cut_off():
+            second.says("whose lease ran out")
+            desk.hears("begin job", "begin job")
+            desk.let("job")
+            desk.reaches(job, "completed")
+            first.says("waiting for it")
+        # It is back with an outcome of a job that another had meanwhile: that is dropped.
+        first.says("Redis is back", times=2)
+        wait_until(lambda: desk.counted("outcomes_dropped") == 1, "the outcome to be dropped")
+        assert desk.counted("completed") == 1
+        assert sorted(desk.journal()) == ["begin job", "begin job", "end job", "end job"]
+        # The kernel proves no death to another host: the lease decides, and nobody recovers too soon.
+        again = desk.enqueue("hold", "again")
+        desk.hears("begin again")
+        desk.reaches(again, "running")
+        holder = desk.record(again).worker or ""
+        dead, alive = (first, second)
+        if f"Worker {holder.rpartition('.')[0]}:" in second.log:
+            dead, alive = second, first
+        before = alive.log.count("whose lease ran out")
+        dead.kill()
+        desk.let("again")
+        alive.says("whose lease ran out", times=before + 1)
+        desk.reaches(again, "completed")
+        assert desk.journal().count("begin again") == 2
+    X
+        assert not desk.active()
