@@ -164,5 +164,5 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         alive.says("whose lease ran out", times=before + 1)
         desk.reaches(again, "completed")
         assert desk.journal().count("begin again") == 2
-    X
+        assert PROVED not in alive.log
         assert not desk.active()
