@@ -144,6 +144,8 @@ class WorkerInfo:
     concurrency: int = 0
     """Threads in all its processes."""
     processes: int = 0
+    process_numbers: tuple[int, ...] = ()
+    """Numbers of the processes that may hold jobs: also of those that retire, until they end."""
     started_at: float | None = None
     beat_at: float | None = None
     lease_until: float | None = None

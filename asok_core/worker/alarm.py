@@ -9,7 +9,8 @@ from contextlib import suppress
 
 Order = str
 """``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor is gone, which renews the lease),
-``quiet``, ``loud`` (quiet no more), ``wake``, ``cancel ID`` or ``avoid`` with JSON (``import_deaths``)."""
+``quiet``, ``loud`` (quiet no more), ``slots N`` (how many jobs it may run at once), ``wake``,
+``cancel ID`` or ``avoid`` with JSON (``import_deaths``)."""
 
 
 class Alarm:

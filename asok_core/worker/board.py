@@ -41,6 +41,8 @@ _LEASE = struct.Struct("<d")
 """After the slots: monotonic time until which the supervisor has the lease. This the supervisor writes."""
 _COUNT = struct.Struct("<Q")
 """After that, two of them: turns of the process's loop, and beats of its pulse."""
+_LEFT = struct.Struct("<H")
+"""After that: slots that a process still takes which claims no more, and 1; 0 while it claims."""
 _REFUSAL_BYTES = 512
 _STATE_BYTES = 4 + _REFUSAL_BYTES + FAULT_BYTES
 """After that: four flags, why the process does not claim, what fault ended it. The fault is the last of
@@ -108,7 +110,8 @@ class Board:
         self._lease = self._size
         self._turns = self._lease + _LEASE.size
         self._pulses = self._turns + _COUNT.size
-        self._state = self._pulses + _COUNT.size
+        self._left = self._pulses + _COUNT.size
+        self._state = self._left + _LEFT.size
         self._turns_made = self._pulses_made = 0
         self._claims, self._proven, self._planned, self._lasting, self._refusal = (
             self._state + at for at in range(5)
@@ -185,6 +188,10 @@ class Board:
         self._pulses_made += 1
         _COUNT.pack_into(self._memory, self._pulses, self._pulses_made)
 
+    def note_retiring(self, slots: int) -> None:
+        """Note that the process claims no more, and how many slots its jobs still take."""
+        _LEFT.pack_into(self._memory, self._left, slots + 1)
+
     def note_claims(self) -> None:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
         self._memory[self._claims] = 1
@@ -227,6 +234,12 @@ class Board:
         """How often its pulse has beaten."""
         pulses: int = _COUNT.unpack_from(self._memory, self._pulses)[0]
         return pulses
+
+    @property
+    def retiring(self) -> int | None:
+        """Slots that a process still takes which claims no more; None while it claims."""
+        left: int = _LEFT.unpack_from(self._memory, self._left)[0]
+        return left - 1 if left else None
 
     @property
     def claims(self) -> bool:

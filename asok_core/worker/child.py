@@ -36,8 +36,14 @@ class Child:
     another group.
     """
 
-    def __init__(self, config: WorkerConfig, number: int, presence: Presence) -> None:
+    def __init__(
+        self, config: WorkerConfig, number: int, presence: Presence, place: int = 0
+    ) -> None:
         self.number = number
+        self.place = place
+        """Which of the processes that were configured it is, or succeeds, from 0."""
+        self.slots = config.concurrency
+        """How many jobs it may run at once by the last order."""
         self.process_id = f"{config.worker}.{number}"
         self._config = config
         self._presence = presence
@@ -70,6 +76,7 @@ class Child:
         self._watch = Watch(self.board)
         self._untold.clear()
         self._retiring = False
+        self.slots = self._config.concurrency
         board, stacks = self._file.fileno(), self._stacks.fileno()
         with held_back():
             self._popen = subprocess.Popen(
@@ -131,6 +138,17 @@ class Child:
             self._retiring = True
             logger.info("Process %s %s: another takes its place", self.process_id, why)
             self.order("retire")
+
+    @property
+    def retiring(self) -> int | None:
+        """Slots that its jobs still take, where it claims no more and lives; else None."""
+        return self.board.retiring if self.alive else None
+
+    def grant(self, slots: int) -> None:
+        """Let it run so many jobs at once."""
+        if slots != self.slots:
+            self.slots = slots
+            self.order(f"slots {slots}")
 
     def exit_code(self) -> int | None:
         """The exit code (negative: a signal), or None while it lives.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 
+from asok_core.errors import AsokError
 from asok_core.exhaustion import failed_start
 from asok_core.job import HARD_GRACE
 from asok_core.logs import safe_logger
@@ -15,6 +17,7 @@ from asok_core.worker.lives import Life, Lives, Report, exit_reason
 from asok_core.worker.presence import Presence
 from asok_core.worker.reaping import reap_orphans
 from asok_core.worker.signals import Requests
+from asok_core.worker.watch import Hang
 
 logger = safe_logger("asok.worker")
 
@@ -25,12 +28,24 @@ RETRY = 1.0
 
 
 class Children:
-    """Iterates over every process, dead or alive. ``quiet`` is what those are told that start."""
+    """Iterates over every process, dead or alive. ``quiet`` is what those are told that start.
+
+    A process that retires (``--max-jobs``, ``--max-memory``) has a successor while it drains: another
+    process of the same place, with a number of its own, as each has its own active lists in Redis. The
+    successor gets the slots that its predecessors no longer take, so that no more jobs run at once than
+    were configured. It starts when a heartbeat has published its number: whoever recovers this worker
+    finds its lists by that.
+    """
 
     def __init__(self, config: WorkerConfig, presence: Presence) -> None:
         self.quiet = False
-        self._all = [Child(config, n, presence) for n in range(1, config.processes + 1)]
+        self._config = config
+        self._presence = presence
+        self._all = [Child(config, place + 1, presence, place) for place in range(config.processes)]
+        self._newest = list(self._all)
         self._lives = Lives([Life(child.board) for child in self._all])
+        self._published: set[int] = set()
+        self._news = False
         self._unrecovered: set[int] = set()
         self._start_at: dict[int, float] = {}
         self._import_deaths = ImportDeaths()
@@ -55,9 +70,29 @@ class Children:
         """Monotonic time at which one is to be replaced; infinite when none is."""
         return min(self._start_at.values(), default=float("inf"))
 
+    @property
+    def slots(self) -> dict[int, int]:
+        """Numbers of the processes that hold jobs or may, and how many jobs each may run at once."""
+        return {
+            child.number: child.slots if (left := child.retiring) is None else left
+            for child in self._all
+        }
+
+    def has_news(self) -> bool:
+        """Whether a heartbeat is due, since the last call, for the number of a successor."""
+        news, self._news = self._news, False
+        return news
+
+    def publish(self, numbers: Iterable[int]) -> None:
+        """Note that a heartbeat has published which processes there are."""
+        before, self._published = self._published, set(numbers)
+        for number in self._published - before:
+            if number in self._start_at:
+                self._start_at[number] = 0.0
+
     def replace_the_dead(self, recover: Callable[[Child], bool]) -> None:
         """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
-        for child in self._all:
+        for child in list(self._all):
             code = child.exit_code()
             if code is not None and child.number not in self._start_at:
                 self._note_death(child, code)
@@ -66,11 +101,44 @@ class Children:
             due = self._start_at.get(child.number)
             if due is None or due > time.monotonic():
                 continue
-            if child.number in self._unrecovered:
+            if child.number in self._unrecovered or child.number not in self._published:
                 self._start_at[child.number] = time.monotonic() + RETRY
-            else:
+            elif child is self._newest[child.place]:
                 del self._start_at[child.number]
                 self._start(child)
+            else:
+                del self._start_at[child.number]
+                self._all.remove(child)
+                child.close()
+        for place in range(len(self._newest)):
+            self._succeed(place)
+
+    def _succeed(self, place: int) -> None:
+        """See to it that a process which retires has a successor, and that this has its slots."""
+        newest = self._newest[place]
+        if newest.retiring is not None:
+            numbers = {child.number for child in self._all}
+            number = next(each for each in count(1) if each not in numbers)
+            try:
+                successor = Child(self._config, number, self._presence, place)
+            except AsokError as error:
+                logger.error("Process %s has no successor yet: %s", newest.process_id, error)
+                return
+            successor.slots = 0
+            self._all.append(successor)
+            self._newest[place] = newest = successor
+            self._lives.succeed(place, successor.board)
+            self._start_at[number] = time.monotonic() + RETRY
+            # Also a number that was another's: it may be published no more.
+            self._published.discard(number)
+            self._news = True
+        if newest.alive:
+            newest.grant(self._granted(newest))
+
+    def _granted(self, child: Child) -> int:
+        """The slots of its place that no process takes which retires."""
+        taken = [each.retiring or 0 for each in self._all if each.place == child.place]
+        return max(0, self._config.concurrency - sum(taken))
 
     def attend(self, requests: Requests) -> None:
         """Reap orphans, and do what signals ask for beside stopping."""
@@ -119,9 +187,10 @@ class Children:
 
     def report(self) -> Report:
         """How the processes fare."""
-        return self._lives.look(
-            [child.alive for child in self._all], [child.hang for child in self._all]
-        )
+        hangs: list[Hang | None] = [None] * len(self._newest)
+        for child in self._all:
+            hangs[child.place] = hangs[child.place] or child.hang
+        return self._lives.look([child.alive for child in self._newest], hangs)
 
     def _start(self, child: Child) -> None:
         try:
@@ -129,10 +198,11 @@ class Children:
         except OSError as error:
             # The other processes live, and so does their lease: it is tried again.
             why = failed_start(error)
-            wait = self._lives.fail_start(child.number - 1, why, child.process_id)
+            wait = self._lives.fail_start(child.place, why, child.process_id)
             self._start_at[child.number] = time.monotonic() + wait
             return
-        self._lives.start(child.number - 1)
+        self._lives.start(child.place)
+        child.grant(self._granted(child))
         if self.quiet:
             child.order("quiet")
         for order in self._import_deaths.orders():
@@ -141,7 +211,7 @@ class Children:
     def _note_death(self, child: Child, code: int) -> None:
         # One that was ended because of a job, or hung, did not die.
         ended = child.overruns or child.hung
-        wait = 0.0 if ended else self._lives.end(child.number - 1, code, child.process_id)
+        wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, child.board)
         for module in {*child.importing().values()}:
             self.order(self._import_deaths.note(module, exit_reason(code)))
         self._unrecovered.add(child.number)

@@ -52,6 +52,7 @@ class Dispatcher:
         notices: Notices,
     ) -> None:
         self._concurrency = config.concurrency
+        self._slots = config.concurrency
         self._max_jobs = config.max_jobs
         self._lease = config.settings.worker_lease
         self._reconcile_at = 0.0
@@ -108,6 +109,7 @@ class Dispatcher:
         self._threads.check()
         self._notices.look()
         self._collect()
+        self._note_retiring()
         self._heed_breaker()
         self._waiters.check()
         if time.monotonic() >= self._reconcile_at:
@@ -200,12 +202,33 @@ class Dispatcher:
                 self.retiring = True
             elif order in ("quiet", "loud"):
                 self.quiet = order == "quiet"
+            elif order.startswith("slots "):
+                self._take_slots(int(order.removeprefix("slots ")))
             elif order == "wake" and self._waiters.armed:
                 self._admit(self._waiters.disarm(self._consumer.link))
             elif order.startswith("avoid "):
                 self._execution.avoided.obey(order.removeprefix("avoid "))
             elif order.startswith("cancel "):
                 self._ask_to_stop(order.removeprefix("cancel "))
+
+    def _take_slots(self, slots: int) -> None:
+        """Run so many jobs at once: predecessors that retire run the others of this process's share."""
+        self._slots = slots
+        if self._execution.slots is not None:
+            self._execution.slots.size = slots
+
+    def _note_retiring(self) -> None:
+        """Let the supervisor know, once no job is claimed, how many slots a successor may have."""
+        if self._max_jobs is not None and self.breaker.closed and not self._threads.waiting:
+            # What runs makes the number full: no need to wait for its end. What waits may be returned.
+            full = self._done + len(self._held) >= self._max_jobs
+            self.retiring = self.retiring or (full and not self._suspects)
+        if self.open or self.draining:
+            return
+        left = min(self._concurrency, len(self._held))
+        if left != self._board.retiring:
+            self._board.note_retiring(left)
+            self._take_slots(left)
 
     def _ask_to_stop(self, job_id: str) -> None:
         for held in self._threads.running():
@@ -215,9 +238,7 @@ class Dispatcher:
     # What is in hand
 
     def _free(self) -> int:
-        return (
-            self._concurrency - len(self._held) + self._suspects.without_slot - self._threads.late
-        )
+        return self._slots - len(self._held) + self._suspects.without_slot - self._threads.late
 
     @property
     def _claiming(self) -> bool:

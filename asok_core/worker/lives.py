@@ -139,21 +139,29 @@ class Lives:
         logger.error("Process %s cannot be started: %s; trying again in %g s", name, why, wait)
         return wait
 
-    def end(self, index: int, code: int, name: str) -> float:
-        """Note that process ``name`` has ended; returns the seconds to wait before it is replaced."""
+    def succeed(self, index: int, board: Board) -> None:
+        """Look at the board of a successor from here on: the process retires."""
+        self.lives[index].board = board
+
+    def end(self, index: int, code: int, name: str, board: Board | None = None) -> float:
+        """Note that process ``name`` has ended; returns the seconds to wait before it is replaced.
+
+        ``board`` is its own, where it may have a successor already.
+        """
         life = self.lives[index]
-        planned = life.board.planned_end
+        board = board or life.board
+        planned = board.planned_end
         if planned and code == 0:
             return 0.0
         if planned and code == WORN:
-            life.refusal = life.board.refusal or life.refusal
-            life.renewed = bool(life.board.refusal) and not life.board.lasting
+            life.refusal = board.refusal or life.refusal
+            life.renewed = bool(board.refusal) and not board.lasting
             life.rests += 1
             wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)
             logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
             return wait
         why = exit_reason(code)
-        running = life.board.running()
+        running = board.running()
         modules = sorted({each.module for each in running if each.phase is Phase.IMPORTING})
         if modules:
             why = f"while importing {', '.join(modules)}: {why}"
@@ -163,7 +171,7 @@ class Lives:
             life.deaths, life.since = 0, now
         life.deaths += 1
         life.claims = False
-        life.reason = life.board.fault or (f"died {why}" if modules else why)
+        life.reason = board.fault or (f"died {why}" if modules else why)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
 
     def look(self, alive: Sequence[bool], hangs: Sequence[Hang | None] = ()) -> Report:

@@ -102,7 +102,7 @@ class Process:
 
     def _run(self) -> int:
         dispatcher = self._dispatcher
-        # Orders that came before the first claim: modules that are not to be imported.
+        # Orders that came before the first claim: slots, and modules that are not to be imported.
         self._alarm.sleep(0, ())
         dispatcher.obey()
         self._persist(dispatcher.reconcile)

@@ -141,6 +141,8 @@ class Supervisor:
         for message in self._wakes.read():
             self._orders.hear(message)
         self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
+        if self._children.has_news():
+            self._timers["beat"] = 0.0
         self._children.attend(self._requests)
         self._every("look", LOOK, self._look)
         self._every("beat", self._beat_every, self._beat)
@@ -224,6 +226,7 @@ class Supervisor:
         if self._started_at is None:
             self._started_at = self._registry.now()
         memory = [child.memory() for child in self._children]
+        slots = self._children.slots
         asked_at = time.monotonic()
         beat = self._registry.beat(
             config.worker,
@@ -235,6 +238,7 @@ class Supervisor:
                 "queues": ",".join(config.queues),
                 "concurrency": config.concurrency * config.processes,
                 "processes": config.processes,
+                "slots": ",".join(f"{number}:{each}" for number, each in slots.items()),
                 "started_at": f"{self._started_at:.3f}",
                 "running": sum(len(child.running()) for child in self._children),
                 # Where no process lives, nothing is known.
@@ -247,13 +251,17 @@ class Supervisor:
             place=self._presence.place,
         )
         self._leased = True
+        self._children.publish(slots)
         for child in self._children:
             child.board.leased_until = asked_at + config.settings.worker_lease
         if not beat.whole:
             self._recovery.spare_others()
         self._orders.obey(beat)
         for child, size in zip(self._children, memory, strict=True):
-            if config.max_memory is not None and size is not None and size > config.max_memory:
+            if config.max_memory is None or size is None or size <= config.max_memory:
+                continue
+            # Where each process is too large from its start, each runs a job all the same.
+            if child.board.proven:
                 child.retire(f"has grown to {size} bytes")
 
     def _look(self) -> None:

@@ -142,8 +142,8 @@ def test_a_wait_that_may_have_an_end_is_warned_of(
     assert desk.reaches(job, "completed").result == '"a child"'
 
 
-ONE = {"a": (frozenset({"q"}), 1)}
-TWO = {"a": (frozenset({"q"}), 1), "b": (frozenset({"q", "r"}), 2)}
+ONE = {"a": (frozenset({"q"}), [1])}
+TWO = {"a": (frozenset({"q"}), [1]), "b": (frozenset({"q", "r"}), [1, 2])}
 
 
 class TestRule:
@@ -169,7 +169,7 @@ class TestRule:
             assert "a.1" not in stuck(left, TWO)
 
     def test_a_process_that_will_go_on_frees_the_others(self) -> None:
-        third = TWO | {"c": (frozenset({"s"}), 1)}
+        third = TWO | {"c": (frozenset({"s"}), [1])}
         marks = {"a.1": self.mark("q"), "b.1": self.mark("q"), "b.2": self.mark("s")}
         assert stuck(marks, third) == set()
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 FINE = 10
 """Seconds of a fine statistics bucket, kept an hour."""
 COARSE = 60
 """Seconds of a coarse statistics bucket, kept a day."""
+MOST_PROCESSES = 4096
+"""Processes that a worker's hash is believed to name."""
+_NUMBER = re.compile(r"[0-9]{1,4}")
+_SLOTS = re.compile(r"[0-9]{1,5}:[0-9]{1,5}(?:,[0-9]{1,5}:[0-9]{1,5})*")
 
 
 class Keys(NamedTuple):
@@ -149,6 +154,19 @@ class Keys(NamedTuple):
 def glob_escaped(text: str) -> str:
     """A text as a pattern of SCAN that matches nothing else."""
     return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)
+
+
+def process_numbers(slots: str | None, processes: str | None) -> list[int] | None:
+    """Numbers of the processes of a worker, by these fields of its hash; None where they do not say.
+
+    ``slots`` is ``NUMBER:SLOTS,...``, which an older worker does not have: its numbers go up to
+    ``processes``.
+    """
+    if slots and _SLOTS.fullmatch(slots):
+        return [int(each.partition(":")[0]) for each in slots.split(",")][:MOST_PROCESSES]
+    if processes and _NUMBER.fullmatch(processes):
+        return list(range(1, int(processes) + 1))
+    return None
 
 
 def worker_of(process: str) -> str:

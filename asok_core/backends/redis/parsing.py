@@ -10,6 +10,7 @@ from dataclasses import fields as fields_of
 from functools import lru_cache
 from typing import Any
 
+from asok_core.backends.redis.keys import process_numbers
 from asok_core.backends.redis.records import parse_record
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
@@ -22,6 +23,7 @@ WORKER_FIELDS = (
     "queues",
     "concurrency",
     "processes",
+    "slots",
     "started_at",
     "beat_at",
     "running",
@@ -187,6 +189,9 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         queues=tuple(dict.fromkeys(each for each in queues if each)),
         concurrency=count(fields.get("concurrency")),
         processes=processes,
+        process_numbers=tuple(
+            (process_numbers(text(fields.get("slots")), f"{processes or 1}") or ())[:256]
+        ),
         started_at=number(fields.get("started_at")),
         beat_at=number(fields.get("beat_at")),
         lease_until=None if lease_ms is None else lease_ms / 1000,

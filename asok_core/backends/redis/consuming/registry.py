@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
-from asok_core.backends.redis.keys import Keys, glob_escaped, worker_of
+from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
@@ -160,15 +160,16 @@ class Registry:
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
         key = self.keys.worker(worker)
-        (said,) = self.link.pipeline([("HMGET", key, "queues", "processes")])
+        (said,) = self.link.pipeline([("HMGET", key, "queues", "slots", "processes")])
         try:
-            queues, processes = said[0].decode().split(","), int(said[1])
+            slots, processes = (None if each is None else each.decode() for each in said[1:])
+            queues, numbers = said[0].decode().split(","), process_numbers(slots, processes)
         except (TypeError, ValueError, AttributeError):
             # There is no hash, or not one that a worker wrote.
             return self._scanned(worker)
-        if not 0 < len(queues) * processes <= MOST_LISTS:
+        if numbers is None or not 0 < len(queues) * len(numbers) <= MOST_LISTS:
             return self._scanned(worker)
-        return [(f"{worker}.{n}", queue) for n in range(1, processes + 1) for queue in queues]
+        return [(f"{worker}.{n}", queue) for n in numbers for queue in queues]
 
     def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""

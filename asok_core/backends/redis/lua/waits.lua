@@ -3,7 +3,7 @@
 --   `asok:waits` (a minute) holds, per process, the time of the server's clock and what it said.
 -- ARGV: ns, process, mark ('': it says so no longer)
 -- Reply: { server time (epoch seconds), { process, time .. ' ' .. mark, ... },
---   { worker with a lease, its queues, its processes, ... } }
+--   { worker with a lease, its queues, NUMBER:SLOTS of its processes (or their number), ... } }
 local ns, process, mark = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
@@ -16,10 +16,10 @@ redis.call('HSET', key, process, now .. ' ' .. mark)
 redis.call('EXPIRE', key, 60)
 local workers = {}
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', ns .. ':workers', '(' .. tonumber(now) * 1000, '+inf')) do
-  local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, 'queues', 'processes')
+  local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, 'queues', 'slots', 'processes')
   workers[#workers + 1] = worker
   -- Nothing is known of one whose hash is gone.
   workers[#workers + 1] = said[1] or ''
-  workers[#workers + 1] = said[2] or ''
+  workers[#workers + 1] = said[2] or said[3] or ''
 end
 return { now, redis.call('HGETALL', key), workers }

@@ -1,7 +1,8 @@
 -- Reads what a worker says of itself and what its processes hold. Writes nothing.
 -- needs: outline
 -- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
---       among the fields are `queues` (names with commas between) and `processes`
+--       among the fields are `queues` (names with commas between), `processes` and `slots`
+--       (NUMBER:SLOTS of each process, with commas between)
 -- Reply {{field values}, {process, queue, length, {size, text, rest, SHA-1, ...}, ...}}, of the
 --       active lists that hold anything; items as outline.lua says
 local ns, worker, whole, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -16,9 +17,15 @@ if not said.err then
 end
 
 local held, lists, bytes = {}, 0, 0
-local processes = math.max(1, math.min(tonumber(named.processes or 1) or 1, 256))
+local numbers = {}
+for n in string.gmatch(named.slots or '', '(%d+):') do
+  if #numbers < 256 and #n < 6 then numbers[#numbers + 1] = tonumber(n) end
+end
+if #numbers == 0 then
+  for n = 1, math.max(1, math.min(tonumber(named.processes or 1) or 1, 256)) do numbers[n] = n end
+end
 for queue in string.gmatch(named.queues or '', '[^,]+') do
-  for n = 1, processes do
+  for _, n in ipairs(numbers) do
     lists = lists + 1
     if lists > MOST_LISTS then return { values, held } end
     local key = string.format('%s:active:%s.%d:%s', ns, worker, n, queue)

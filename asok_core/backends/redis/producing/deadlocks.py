@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from asok_core.backends.redis.connection import Link
-from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.keys import Keys, process_numbers, worker_of
 from asok_core.backends.redis.producing.looking import holds
 from asok_core.backends.redis.scripts import script
 from asok_core.errors import Deadlock
@@ -136,8 +136,8 @@ class Deadlocks:
         )
 
 
-Workers = Mapping[str, tuple[frozenset[str], int]]
-"""Those with a lease: the queues of each, and how many processes it has."""
+Workers = Mapping[str, tuple[frozenset[str], Collection[int]]]
+"""Those with a lease: the queues of each, and the numbers of its processes that have slots."""
 
 
 def served(workers: Workers) -> set[str]:
@@ -153,7 +153,7 @@ def stuck(marks: Mapping[str, Mark], workers: Workers) -> set[str]:
         free = {
             name: each
             for name, each in workers.items()
-            if not all(f"{name}.{number}" in left for number in range(1, each[1] + 1))
+            if not each[1] or not all(f"{name}.{number}" in left for number in each[1])
         }
         # What stands in a queue of no worker waits for one that is to come.
         hopeless = served(workers) - served(free)
@@ -193,9 +193,16 @@ def _marks(said: list[bytes], now: float) -> dict[str, Mark]:
 def _workers(leased: list[bytes]) -> Workers | None:
     """None when there is one of which nothing is known: it may serve any queue."""
     workers = {}
-    for name, queues, processes in zip(leased[::3], leased[1::3], leased[2::3], strict=True):
-        if not processes.isdigit():
+    for name, queues, said in zip(leased[::3], leased[1::3], leased[2::3], strict=True):
+        slots = said.decode("utf-8", "replace")
+        if slots.isdigit():
+            numbers = process_numbers(None, slots)
+        else:
+            # Those without a slot run no job until another process ends.
+            having = [each for each in slots.split(",") if not each.endswith(":0")]
+            numbers = process_numbers(",".join(having), None)
+        if numbers is None:
             return None
         names = frozenset(queues.decode("utf-8", "replace").split(","))
-        workers[name.decode("utf-8", "replace")] = (names, int(processes))
+        workers[name.decode("utf-8", "replace")] = (names, numbers)
     return workers

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from asok_core.backends.redis.connection import Link
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.keys import Keys, process_numbers
 from asok_core.backends.redis.scripts import script
 from asok_core.job import JobRecord
 from asok_core.logs import safe_logger
@@ -80,11 +80,12 @@ def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
     if index >= 0 or looked >= MOST_JOBS or link.call("LLEN", key) > looked:
         return False
     workers = [each.decode("utf-8", "replace") for each in link.call("ZRANGE", keys.workers, 0, -1)]
-    told = link.pipeline([("HGET", keys.worker(each), "processes") for each in workers])
+    told = link.pipeline([("HMGET", keys.worker(each), "slots", "processes") for each in workers])
     lists = []
-    for worker, count in zip(workers, map(link.checked, told), strict=True):
-        processes = int(count) if count is not None and count.isdigit() and len(count) < 4 else 256
-        lists += [keys.active(f"{worker}.{n}", queue) for n in range(1, processes + 1)]
+    for worker, fields in zip(workers, map(link.checked, told), strict=True):
+        said = [each and each.decode("utf-8", "replace") for each in fields or (None, None)]
+        numbers = process_numbers(*said) or range(1, 257)
+        lists += [keys.active(f"{worker}.{n}", queue) for n in numbers]
     if len(lists) > MOST_LISTS:
         return False
     held = link.pipeline([("LRANGE", each, 0, -1) for each in lists])

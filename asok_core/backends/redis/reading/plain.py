@@ -111,9 +111,7 @@ class PlainQueries:
         """What the processes of a worker hold, of the fields that ``worker`` read."""
         worker = parsing.worker(worker_id, None, fields)
         lists = [
-            (f"{worker_id}.{n}", queue)
-            for queue in worker.queues
-            for n in range(1, (worker.processes or 1) + 1)
+            (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
         ][:MOST_LISTS]
         keys = [parsing.raw(self._keys.active(*each)) for each in lists]
 

@@ -1,0 +1,167 @@
+"""Processes that retire while their jobs run: their successors have the slots that become free."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+
+from asok_core.inspector import open_operator
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker
+
+WAITERS = "tests.worker.waiters"
+
+
+def slots(desk: Desk) -> dict[int, int]:
+    """Numbers of the processes of the one worker that there is, and the slots of each."""
+    (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
+    said = desk.client.hget(desk.keys.worker(name.decode()), "slots").decode()
+    return {int(n): int(of) for n, of in (each.split(":") for each in said.split(","))}
+
+
+def has_slots(desk: Desk, **expected: int) -> None:
+    """Wait until processes ``pN`` have so many slots, as the heartbeat says."""
+    wanted = {int(name[1:]): number for name, number in expected.items()}
+    wait_until(lambda: slots(desk) == wanted, f"slots {wanted}")
+
+
+def test_short_jobs_do_not_wait_for_the_longest_of_a_process_that_retires(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    long = desk.enqueue("hold", "long")
+    worker = run_worker("--concurrency", "2", "--max-jobs", "3")
+    desk.hears("begin long")
+    first = worker.child()
+    jobs = [desk.enqueue("pid") for _ in range(12)]
+    for job in jobs:
+        desk.reaches(job, "completed")
+    assert desk.record(long).status == "running"
+    pids = [line for line in desk.journal() if line.isdigit()]
+    assert pids.count(str(first)) == 2
+    assert max(map(pids.count, pids)) <= 3
+    desk.let("long")
+    desk.reaches(long, "completed")
+    wait_until(lambda: first not in worker.children(), "the end of the first process")
+    wait_until(lambda: len(slots(desk)) == 1, "one process left")
+    assert {*slots(desk).values()} == {2}
+    assert "died" not in worker.log
+    assert worker.stop() == 0
+
+
+def test_no_more_jobs_run_at_once_than_slots_were_configured(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    words = [f"job {number}" for number in range(9)]
+    jobs = [desk.enqueue("hold", word) for word in words]
+    worker = run_worker("--concurrency", "3", "--max-jobs", "1", ASOK_WORKER_LEASE="2s")
+    # The jobs of three processes, each of which runs one.
+    for at, word in enumerate(words):
+        desk.hears(*(f"begin {each}" for each in words[: at + 3]))
+        wait_until(lambda: sum(slots(desk).values()) == 3, "three slots")
+        desk.let(word)
+    for job in jobs:
+        desk.reaches(job, "completed")
+    running = most = 0
+    for line in desk.journal():
+        running += 1 if line.startswith("begin") else -1
+        most = max(most, running)
+    assert most == 3
+    assert len(desk.journal()) == 18
+    assert worker.stop() == 0
+
+
+def test_a_worker_that_is_killed_with_two_generations_is_recovered_whole(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    worker = run_worker("--concurrency", "2", "--max-jobs", "1")
+    desk.hears("begin one", "begin two")
+    worker.kill()
+    other = run_worker("--concurrency", "2")
+    desk.hears(*["begin one", "begin two"] * 2)
+    for word in ("one", "two"):
+        desk.let(word)
+    for job in jobs:
+        desk.reaches(job, "completed")
+    other.says("Recovered 2 jobs of worker")
+    assert desk.active() == []
+    assert desk.counted("completed") == 2
+
+
+def test_a_stop_returns_the_jobs_of_every_generation_uncharged(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
+    worker = run_worker(
+        "--concurrency", "2", "--max-jobs", "1", ASOK_WORKER_SHUTDOWN_TIMEOUT="200ms"
+    )
+    desk.hears("begin one", "begin two")
+    assert worker.stop() == 0
+    assert {each.id for each in desk.pending()} == {job.id for job in jobs}
+    assert desk.active() == []
+    assert not desk.client.keys("asok:crashes:*")
+    assert not desk.client.exists("asok:workers")
+
+
+def test_orders_reach_every_generation(desk: Desk, run_worker: RunWorker) -> None:
+    desk.enqueue("hold", "one")
+    worker = run_worker("--concurrency", "2", "--max-jobs", "2", ASOK_WORKER_LEASE="2s")
+    desk.hears("begin one")
+    desk.enqueue("note", "two")
+    desk.hears("two")
+    has_slots(desk, p1=1, p2=1)
+    (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
+    operator = open_operator(desk.settings)
+    operator.quiet(name.decode())
+    worker.says("be quiet")
+    late = desk.enqueue("note", "late")
+    # A process that begins later is quiet as well.
+    first, second = worker.children()
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: len({*worker.children()} - {first, second}) == 1, "another successor")
+    assert desk.record(late).status == "pending"
+    desk.let("one")
+    desk.hears("end one")
+    wait_until(lambda: slots(desk) == {2: 2}, "the whole of its slots")
+    assert "late" not in desk.journal()
+    operator.resume_worker(name.decode())
+    desk.reaches(late, "completed")
+    operator.close()
+
+
+def test_a_process_that_dies_while_it_retires_has_its_jobs_recovered(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    job = desk.enqueue("hold", "one")
+    worker = run_worker("--concurrency", "2", "--max-jobs", "2")
+    desk.hears("begin one")
+    first = worker.child()
+    desk.enqueue("note", "two")
+    desk.hears("two")
+    has_slots(desk, p1=1, p2=1)
+    os.kill(first, signal.SIGKILL)
+    # By the successor, which has its slot now.
+    desk.hears(*["begin one"] * 2)
+    desk.let("one")
+    desk.reaches(job, "completed")
+    assert desk.counted("completed") == 2
+    worker.says("Recovered 1 jobs of process")
+    wait_until(partial(lambda: 1 not in slots(desk)), "no number of the process that died")
+
+
+def test_a_job_of_a_process_that_retires_may_wait_for_one_of_its_successor(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    job = desk.enqueue("parent", "default", module=WAITERS)
+    run_worker("--concurrency", "2", "--max-jobs", "1")
+    desk.reaches(job, "completed")
+
+
+def test_a_deadlock_over_two_generations_is_found(desk: Desk, run_worker: RunWorker) -> None:
+    jobs = [desk.enqueue("parent", "default", module=WAITERS) for _ in range(2)]
+    run_worker("--concurrency", "2", "--max-jobs", "1")
+    wait_until(lambda: any(desk.record(job).finished for job in jobs), "the end of a wait")
+    failed = [desk.record(job) for job in jobs if desk.record(job).status == "failed"]
+    assert len(failed) == 1
+    assert "Deadlock" in (failed[0].error or "")
