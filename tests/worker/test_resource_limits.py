@@ -94,53 +94,6 @@ def test_a_process_that_cannot_be_started_is_started_later_and_the_others_work(
     assert worker.stop() == 0
 
 
-def test_a_process_that_gets_no_threads_is_replaced_and_the_others_work(
-    desk: Desk, run_through: RunThrough
-) -> None:
-    worker = run_through(OTHER_USER, "--processes", "2", "--concurrency", "8")
-    desk.idle(2)
-    first, second = worker.children()
-
-    def threads() -> int:
-        user = USER if OTHER_USER else os.getuid()
-        pids = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
-        return sum(_threads_of(pid) for pid in pids if _user_of(pid) == user)
-
-    before = threads()
-    ours = _threads_of(first)
-    # Enough for a process and some of its threads, but not for all.
-    lift = limit(worker, "nproc", before - ours + 4)
-    os.kill(first, signal.SIGKILL)
-    worker.says("can't start new thread")
-    jobs = [desk.enqueue("pid") for _ in range(5)]
-    for job in jobs:
-        desk.reaches(job, "completed")
-    assert {*desk.journal()} == {str(second)}
-    lift()
-    desk.idle(2)
-    assert not desk.client.keys("asok:crashes:*")
-    assert worker.stop() == 0
-
-
-def _threads_of(pid: int) -> int:
-    try:
-        return len(list(Path(f"/proc/{pid}/task").iterdir()))
-    except OSError:
-        return 0
-
-
-def _user_of(pid: int) -> int:
-    try:
-        (line,) = [
-            each
-            for each in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-            if each.startswith("Uid:")
-        ]
-        return int(line.split()[1])
-    except (OSError, ValueError):
-        return -1
-
-
 def test_more_queues_than_a_process_may_open_files_for_are_polled(
     desk: Desk, run_through: RunThrough
 ) -> None:
