@@ -75,6 +75,7 @@ class Running:
     """What it imports, in phase ``IMPORTING``."""
 
 
+_IMPORTS = Phase.IMPORTING
 _PHASES = {int(phase): phase for phase in Phase}
 _AT_END = {_ENDED: Phase.RUNNING}
 
@@ -141,7 +142,7 @@ class Board:
             slot = thread * _SLOT_BYTES
         memory, name = self._memory, job_id.encode()[:LONGEST_ID]
         memory[slot + _SLOT.size : slot + _SLOT.size + len(name)] = name
-        if phase is Phase.IMPORTING:
+        if phase is _IMPORTS:
             self._write_text(slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES, module)
         _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name))
         # Last, so that no reader takes it for a job with the times of the one before.

@@ -133,7 +133,7 @@ class Execution:
         cancellation.running.set(held.stop)
         generation = forks.generation
         imported = job.module in sys.modules
-        if self.avoided and not imported and (why := self.avoided.why(job.module)):
+        if not imported and (why := self.avoided.why(job.module)):
             self._avoid(held, job, why, hand_over)
             return
         try:

@@ -69,9 +69,6 @@ class Avoided:
     def __init__(self) -> None:
         self._modules: dict[str, tuple[float, str]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._modules)
-
     def obey(self, order: str) -> None:
         """Take what follows ``avoid`` in an order."""
         module, seconds, why = json.loads(order)
