@@ -100,9 +100,14 @@ def report(client: redis.Redis, run: Run) -> Report:
         if not done[word] and not buried:
             lost.append(f"{word} ({status}, begun {journal.count(word, 'start')} times)")
         elif f"asok:job:{job_id}" in run.deleted:
-            continue
+            # Its record is gone, or tells of a second run; the journal says what it came to.
+            completed += status != "completed" and not buried
         elif buried != (status == "failed") or status not in ("completed", "failed"):
             wrong.append(f"{word} is {status}, with {buried} dead letters, done {done[word]} times")
+    settled = _counted(client, "completed")
+    if settled > completed and not run.deleted:
+        # The counter is written by the script that removes the job from an active list.
+        wrong.append(f"{settled} jobs were settled as completed, of which there are {completed}")
     wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in letters]
     interrupted = list(_interrupted(journal, run.blows))
     first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
@@ -136,6 +141,12 @@ def _statuses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
                 yield str(json.loads(as_text)["status"])
             else:
                 yield "without a record"
+
+
+def _counted(client: redis.Redis, field: str) -> int:
+    """A counter over all queues and all of the run."""
+    keys = client.scan_iter(match="asok:stats:*:m*", count=1000)
+    return sum(int(client.hget(key, field) or 0) for key in keys)
 
 
 def _kind(client: redis.Redis, job_id: str) -> str:
