@@ -373,6 +373,10 @@ class Attempt(NamedTuple):
     """The last line of what was raised."""
 
 
+MISSING = "none: a worker of the asok framework runs it, which keeps no such list, or it is lost"
+"""Where a job is that has not ended and is in no location."""
+
+
 class JobDetail(NamedTuple):
     """All that Redis knows of one job. ``place`` is None when only the record is left."""
 
@@ -387,6 +391,13 @@ class JobDetail(NamedTuple):
     """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""
     complete: bool = True
     """Whether all was searched. If not, a job without a place may be where nobody looked."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether its record says that it has not ended, and it is in no location."""
+        if self.place is not None or self.record is None:
+            return False
+        return self.complete and not self.record.finished
 
 
 def digest(raw: bytes) -> str:

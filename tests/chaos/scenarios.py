@@ -37,6 +37,7 @@ SITUATIONS: Mapping[str, Sequence[str]] = {
     "dns": (f"{PRODUCTION}/test_dns.py",),
     "hosts": (f"{PRODUCTION}/test_hosts.py", "-rs"),
     "namespaces": ("tests/worker/test_namespaces.py",),
+    "framework": ("tests/peer/test_killed.py",),
     "daylight": ("tests/worker/test_daylight.py",),
 }
 """Scenarios that are no matter of chance: each is a test, or some, with what pytest is given for it."""

@@ -14,7 +14,7 @@ from asok_core.config import Settings
 from asok_core.errors import JobNotFound
 from asok_core.inspector import open_reader
 from asok_core.search import by_id
-from asok_core.snapshot import JobDetail
+from asok_core.snapshot import MISSING, JobDetail
 
 LONGEST = 20_000
 """Characters of a result, an argument or a traceback that are shown to a person."""
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         reader.close()
     if detail is None:
         raise JobNotFound(
-            f"there is no job {args.id!r}: the id is wrong, or it ended more than 24 h ago"
+            f"there is no job {args.id!r}: the id is wrong, or its record has expired"
         )
     if args.json:
         write_json(_document(detail))
@@ -91,6 +91,8 @@ def _lines(detail: JobDetail) -> list[str]:
         *("started_at", "finished_at", "failed_at", "worker", "trust"),
     ):
         value = document[name]
+        if name == "place" and detail.missing:
+            value = MISSING
         if value is not None:
             lines.append(f"{name.replace('_', ' '):<12}{safe(str(value), 500)}")
     if detail.crashes:

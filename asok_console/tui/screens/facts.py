@@ -10,7 +10,7 @@ from asok_console.present.numbers import age
 from asok_console.present.text import safe
 from asok_core.clock import iso
 from asok_core.job import JobRecord
-from asok_core.snapshot import JobDetail
+from asok_core.snapshot import MISSING, JobDetail
 from asok_core.states import Place
 from asok_core.wire import Payload, Trust
 
@@ -35,7 +35,9 @@ def facts(
     job = payload.job if payload else None
     queue = (job.queue if job else None) or (record.queue if record else None)
     known = place or "only the record is left"
-    if place is None and detail is not None and not detail.complete:
+    if detail is not None and detail.missing:
+        known = MISSING
+    elif place is None and detail is not None and not detail.complete:
         known = "not known: there are too many jobs to look through all"
     yield "Place", f"{known}{f', queue {queue}' if queue else ''}"
     if job:

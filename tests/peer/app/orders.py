@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
 from pathlib import Path
 
 
@@ -49,3 +50,10 @@ async def later(word: str) -> str:
 def count(word: str) -> dict[str, list[int]]:
     """A result that is JSON."""
     return {word: [len(word)]}
+
+
+def hold(word: str) -> str:
+    """Begin, and not end before its process does."""
+    note(word)
+    time.sleep(3600)
+    return word

@@ -1,0 +1,79 @@
+"""The framework's worker under kill -9: what it has in hand is lost by its design, and ours say so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_core.backends.redis.producing.application import RedisBackend
+from asok_core.calls import make_call
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from asok_core.snapshot import MISSING
+from tests.conftest import SECRET_KEY
+from tests.peer.app import orders
+from tests.programs import PATIENCE, environment, python, running, wait_until
+
+APP = Path(__file__).parent / "app"
+
+
+@pytest.fixture
+def env(redis_url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(
+        {
+            "ASOK_QUEUE_BACKEND": "redis",
+            "ASOK_REDIS_URL": redis_url,
+            "ASOK_RECORDS": "framework",
+            "SECRET_KEY": SECRET_KEY,
+            "JOURNAL": str(tmp_path / "journal"),
+        },
+        APP,
+    )
+
+
+@pytest.fixture
+def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
+    made = RedisBackend(make_settings(ASOK_RECORDS="framework"))
+    yield made
+    made.shutdown(wait=False, timeout=None)
+
+
+def test_what_its_worker_had_in_hand_is_in_no_place_and_is_not_called_active(
+    backend: RedisBackend,
+    env: dict[str, str],
+    redis_client: redis.Redis,
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    held = backend.enqueue(make_call(orders.hold, "held"))
+    journal = tmp_path / "journal"
+    with running("-m", "asok", "worker", env=env, cwd=APP) as worker:
+        wait_until(lambda: journal.exists() and "held" in journal.read_text(), "its job to begin")
+        worker.kill()
+        worker.wait()
+    reader = open_reader(make_settings())
+    try:
+        detail = reader.job(held.job_id)
+        snapshot = reader.snapshot()
+    finally:
+        reader.close()
+    assert detail is not None
+    assert detail.missing
+    assert (detail.place, detail.record and detail.record.status) == (None, "running")
+    # Nothing counts it as running: no worker is known to hold it.
+    assert (snapshot.running, snapshot.active, snapshot.orphaned) == (0, 0, 0)
+    shown = python("-m", "asok_console", "job", "show", held.job_id, env=env, cwd=APP)
+    assert f"place       {MISSING}" in shown
+    document = python("-m", "asok_console", "job", "show", held.job_id, "--json", env=env, cwd=APP)
+    assert json.loads(document)["place"] is None
+    later = backend.enqueue(make_call(orders.note, "later"))
+    with running("-m", "asok_console", "worker", env=env, cwd=APP):
+        assert later.result(timeout=PATIENCE) == "noted later"
+    record = backend.record(held.job_id)
+    assert record is not None
+    assert record.status == "running"
+    assert redis_client.ttl(f"asok:job:{held.job_id}") > 0
