@@ -136,10 +136,17 @@ def _test(name: str, value: str, word: str) -> Test:
     if name == "age":
         return _age_test(value, word)
     if name == "queue":
-        pattern = re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL)
-        return lambda row, _now: pattern.fullmatch(row.queue.casefold()) is not None
+        is_meant = queue_test(value)
+        return lambda row, _now: is_meant(row.queue)
     holds = _HOLDS[name]
     return lambda row, _now: holds(row, value)
+
+
+def queue_test(value: str) -> Callable[[str], bool]:
+    """Whether a queue is the one that ``queue:`` names; ``*`` stands for anything."""
+    parts = map(re.escape, value.casefold().split("*"))
+    pattern = re.compile(".*".join(parts), re.DOTALL)
+    return lambda queue: pattern.fullmatch(queue.casefold()) is not None
 
 
 def _status_test(value: str, word: str) -> Test:

@@ -228,8 +228,26 @@ GROUPING = (
 
 SORTS = (
     Action("sort", "s", "sort", "sort by something else", "Show",
-           frozenset({"overview", "dead"}), footer=True),
+           frozenset({"overview", "workers", "dead"}), footer=True),
 )  # fmt: skip
+
+FINDING = (
+    Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
+           "Show", frozenset({"overview", "workers"}), footer=True),
+)  # fmt: skip
+"""What a list of queues or workers is narrowed by."""
+
+RELATED = (
+    Action("of_dead", "F", "its dead jobs", "show the dead jobs of the queue (Esc: back)", "Show",
+           frozenset({"overview", "pending"}), call="related('dead')"),
+    Action("of_delayed", "L", "its delayed jobs", "show the delayed jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('delayed')"),
+    Action("of_running", "B", "its running jobs", "show the running jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('jobs')"),
+    Action("of_workers", "W", "its workers", "show the workers that serve the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('workers')"),
+)  # fmt: skip
+"""From a queue to all that belongs to it."""
 
 STRETCHES = (
     Action("stretch", "w", "range", "plot another range of time", "Show",

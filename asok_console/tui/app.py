@@ -345,6 +345,7 @@ class ConsoleApp(App[None]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.view_name = name
+        self.view.came_from = ""
         self.query_one(Views).current = name
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
@@ -403,7 +404,12 @@ class ConsoleApp(App[None]):
             self.pop_screen()
             self._show()
             return True
-        return self.view.go_back()
+        view, former = self.view, self.view.came_from
+        if former:
+            view.clear_filter()
+            self.action_show_view(former)
+            return True
+        return view.go_back()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, for the command palette."""

@@ -11,6 +11,7 @@ from asok_console.tui import answers, twins
 from asok_console.tui.actions import (
     COPIES,
     EDITING,
+    FINDING,
     GLOBAL,
     GROUPING,
     LISTS,
@@ -20,6 +21,7 @@ from asok_console.tui.actions import (
     NARROWING,
     QUEUE_TURNS,
     READS,
+    RELATED,
     SORTS,
     STRETCHES,
     Access,
@@ -257,8 +259,8 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *NARROWING, *GROUPING, *MOVES, *MARKS, *QUEUE_TURNS,
-    *COPIES, *EDITING, *OPERATIONS,
+    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *FINDING, *RELATED, *NARROWING, *GROUPING, *MOVES,
+    *MARKS, *QUEUE_TURNS, *COPIES, *EDITING, *OPERATIONS,
 )  # fmt: skip
 
 

@@ -27,6 +27,9 @@ class View(Operates, Backdrop, Vertical):
     SHOWS_RUNNING: ClassVar[bool] = False
     """Whether it names running jobs, so that each snapshot has to read them."""
 
+    came_from = ""
+    """The view that led here by way of one of its queues, to which the way back leads."""
+
     def __init__(self) -> None:
         super().__init__(id=self.NAME)
 
@@ -51,6 +54,14 @@ class View(Operates, Backdrop, Vertical):
     def describe(self) -> Sequence[tuple[str, str]]:
         """The parts of the heading: text and tone."""
         raise NotImplementedError
+
+    def begin_with(self, text: str) -> None:
+        """Show what a filter lets through, as if it had been typed."""
+        raise NotImplementedError
+
+    def clear_filter(self) -> bool:
+        """Show everything again. False: that was so already."""
+        return False
 
     def go_back(self) -> bool:
         """Close one level inside the view; False when there is none."""

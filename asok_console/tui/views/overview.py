@@ -18,6 +18,7 @@ from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.alerts import Alert
 from asok_console.tui.plan import Plan
+from asok_console.tui.views.named import NamedView
 from asok_console.tui.views.plots import (
     LIVE,
     RANGES,
@@ -29,8 +30,8 @@ from asok_console.tui.views.plots import (
     show_traffic,
     show_wait,
 )
-from asok_console.tui.views.queuelist import ORDERS, Line, QueueList, lines_of
-from asok_console.tui.views.queues import plan_for_queue
+from asok_console.tui.views.queuelist import ORDERS, SORTED_BY, Line, QueueList, lines_of
+from asok_console.tui.views.queues import plan_for_queue, show_related
 from asok_console.tui.views.totals import ALL
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
@@ -48,7 +49,7 @@ ROOMY = 24
 """Lines from which more than one warning is shown."""
 
 
-class OverviewView(PlotView):
+class OverviewView(NamedView, PlotView):
     """The state of everything on one screen. Enter on a queue shows its pending jobs."""
 
     NAME = "overview"
@@ -56,18 +57,23 @@ class OverviewView(PlotView):
         *actions.bindings(actions.STRETCHES),
         *actions.bindings(actions.MEASURES),
         *actions.bindings(actions.READS),
-        *actions.bindings(actions.SORTS),
+        *actions.bindings(actions.RELATED),
         *operations.operations_of("overview"),
     ]
 
+    ORDERS = tuple(ORDERS)
+    SORTED_BY = SORTED_BY
     order = "name"
     shown_range = LIVE
     incoming = False
+    _shown = 0
+    """Queues that the filter lets through."""
 
     def compose_body(self) -> ComposeResult:
         """Warnings, queues, the plot, then a line about Redis."""
         yield Caption(id="warnings")
         yield QueueList()
+        yield self.filter_bar()
         yield Plot("", id="main")
         with Horizontal(id="more"):
             for name in ("backlog", "wait", "failures"):
@@ -83,13 +89,21 @@ class OverviewView(PlotView):
         self.refresh_heading()
 
     def _list(self, snapshot: Snapshot) -> None:
-        lines = lines_of(snapshot, self.order)
+        lines = [
+            line
+            for line in lines_of(snapshot, self.order)
+            if line.whole or self.is_meant((line.queue.name,), (line.queue.name,))
+        ]
+        self._shown = sum(not line.whole for line in lines)
         self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
 
-    def action_sort(self) -> None:
-        """Sort the queues by the next order."""
-        orders = list(ORDERS)
-        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+    def action_related(self, view: str) -> None:
+        """Show what belongs to the queue under the cursor in another view."""
+        if self.line is not None:
+            show_related(self.console, view, None if self.line.whole else self.line.queue.name)
+
+    def list_again(self) -> None:
+        """Show the queues as they are filtered and sorted now."""
         if self.console.snapshot is not None:
             self._list(self.console.snapshot)
         self.refresh_heading()
@@ -115,6 +129,7 @@ class OverviewView(PlotView):
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
             (f"{alive:,} worker{'' if alive == 1 else 's'}", "" if alive else "bad"),
             (f"by {self.order}" if self.order != "name" else "", "dim"),
+            self.narrowed(self._shown, len(snapshot.queues)),
         )
 
     @property

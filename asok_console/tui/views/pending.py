@@ -16,7 +16,7 @@ from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan
 from asok_console.tui.trend import trend
 from asok_console.tui.views.joblist import JobListView
-from asok_console.tui.views.queues import plan_for_queue, queue_names
+from asok_console.tui.views.queues import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Column
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
@@ -40,6 +40,7 @@ class PendingView(JobListView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.QUEUE_TURNS),
+        *actions.bindings(actions.RELATED),
         *operations.operations_of("pending"),
     ]
 
@@ -71,6 +72,10 @@ class PendingView(JobListView):
                 self.narrow(self.search.question.filter)
         self.rows.reload()
         self.refresh_heading()
+
+    def action_related(self, view: str) -> None:
+        """Show what belongs to the queue in another view."""
+        show_related(self.console, view, self.queue)
 
     def action_turn(self, by: int) -> None:
         """Turn to the next queue, or the one before."""

@@ -102,6 +102,17 @@ ORDERS: dict[str, Callable[[QueueStats], tuple[float, str]]] = {
 """What the queues can be sorted by."""
 
 
+SORTED_BY = {
+    "Queue": "name",
+    "Pending": "pending",
+    "Oldest": "age of the oldest",
+    "Fails": "failures",
+    "In/s": "traffic",
+    "Done/s": "traffic",
+}
+"""The order that a column's title stands for."""
+
+
 def lines_of(snapshot: Snapshot, order: str) -> list[Line]:
     """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
     queues, now = snapshot.queues, snapshot.taken_at

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from asok_console.tui.actions import OperatorAction
 from asok_console.tui.plan import Plan
 from asok_core.backends.roles import Scope
+from asok_core.filters import word
 from asok_core.snapshot import QueueStats, Snapshot
+from asok_core.states import Status
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+
+def show_related(console: ConsoleApp, view: str, queue: str | None) -> None:
+    """Turn to what belongs to a queue in another view; of no queue, to all of it."""
+    former = console.view_name
+    console.action_show_view(view)
+    if queue is None:
+        console.view.clear_filter()
+    else:
+        running = f" status:{Status.RUNNING}" if view == "jobs" else ""
+        console.view.begin_with(word("queue", queue) + running)
+    console.view.came_from = former
 
 
 def plan_for_queue(

@@ -164,6 +164,14 @@ class SearchingView(View):
         bar.display = True
         self.narrow(parse(text))
 
+    def clear_filter(self) -> bool:
+        """Show everything again. False: that was so already."""
+        if self.search is None:
+            return False
+        self.query_one(FilterBar).close()
+        self.narrow(None)
+        return True
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterBar).open()

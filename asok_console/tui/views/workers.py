@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,13 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.present.calls import arguments_of
-from asok_console.present.numbers import size
+from asok_console.present.numbers import plural, size
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import LONG_ID, SHORT_ID
 from asok_console.tui.figures import ago, gauge, span
 from asok_console.tui.plan import Plan, exact
-from asok_console.tui.views.base import View
+from asok_console.tui.views.named import NamedView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Scope
@@ -137,7 +137,19 @@ def _job_id(line: Line, _now: float) -> Cell:
     return (line.job.payload.id, "dim") if line.job is not None else ""
 
 
-class WorkersView(View):
+ORDERS: dict[str, Callable[[WorkerInfo], tuple[float, str]]] = {
+    "name": lambda worker: (0.0, worker.id),
+    "running": lambda worker: (-worker.running, worker.id),
+    "heartbeat": lambda worker: (worker.beat_at or 0.0, worker.id),
+    "trouble": lambda worker: (-float(bool(worker.trouble)), worker.id),
+    "memory": lambda worker: (-(worker.rss or 0), worker.id),
+    "start": lambda worker: (worker.started_at or 0.0, worker.id),
+    "version": lambda worker: (0.0, f"{worker.version} {worker.id}"),
+}
+"""What the workers can be sorted by."""
+
+
+class WorkersView(NamedView):
     """A row a worker, and under it a row for each job that it runs."""
 
     NAME = "workers"
@@ -158,21 +170,53 @@ class WorkersView(View):
         Column("Host", 14, _host, grow=1, most=30, rank=9, middle=True),
     )
 
+    ORDERS = tuple(ORDERS)
+    SORTED_BY: ClassVar[dict[str, str]] = {
+        "Worker and what it runs": "name",
+        "Busy": "running",
+        "Heartbeat": "heartbeat",
+        "State": "trouble",
+        "Memory": "memory",
+        "Up": "start",
+        "Version": "version",
+    }
+    order = "name"
+    _shown = 0
+    """Workers that the filter lets through."""
+
     def compose_body(self) -> ComposeResult:
-        """The list."""
+        """The list, and the line for a filter."""
         yield WorkerList(
             self.COLUMNS, lambda line: line.key, empty="No worker is alive. Start one: asok worker"
         )
+        yield self.filter_bar()
 
     def show(self, snapshot: Snapshot) -> None:
         """List the workers and their jobs."""
+        meant = [worker for worker in snapshot.workers if self._is_meant(worker)]
         lines = [
             line
-            for worker in snapshot.workers
+            for worker in sorted(meant, key=ORDERS[self.order])
             for line in (Line(worker), *(Line(worker, job) for job in worker.jobs))
         ]
-        self.query_one(WorkerList).show_rows(lines, snapshot.taken_at)
+        self._shown = len(meant)
+        rows = self.query_one(WorkerList)
+        rows.empty = (
+            f"None of {plural(len(snapshot.workers), 'worker')} matches the filter; Esc clears it."
+            if snapshot.workers
+            else "No worker is alive. Start one: asok worker"
+        )
+        rows.show_rows(lines, snapshot.taken_at)
         self.refresh_heading()
+
+    def _is_meant(self, worker: WorkerInfo) -> bool:
+        texts = (worker.id, worker.host, worker.version or "", worker.trouble or "")
+        return self.is_meant(texts, worker.queues)
+
+    def list_again(self) -> None:
+        """Show the workers as they are filtered and sorted now."""
+        if self.console.snapshot is not None:
+            self.show(self.console.snapshot)
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """How many, and how busy."""
@@ -191,6 +235,8 @@ class WorkersView(View):
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
             (f"⚠ {silent} silent" if silent else "", "bad"),
+            (f"by {self.order}" if self.order != "name" else "", "dim"),
+            self.narrowed(self._shown, len(snapshot.workers)),
         )
 
     def plan(self, action: OperatorAction) -> Plan | None:

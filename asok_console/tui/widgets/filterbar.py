@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,14 +45,16 @@ class FilterBar(Horizontal):
     class Left(Message):
         """The line is done with: the list gets the focus back."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[str], Filter] = parse, *, hint: str = HINT) -> None:
         super().__init__()
+        self._read = read
+        self._hint = hint
         self._resting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """A slash, the text, and what is wrong with it."""
         yield Static("/")
-        yield Input(placeholder=HINT, compact=True)
+        yield Input(placeholder=self._hint, compact=True)
         yield Static(id="wrong")
 
     def open(self) -> None:
@@ -100,7 +103,7 @@ class FilterBar(Horizontal):
     def _rest(self) -> bool:
         self._resting = None
         try:
-            found = parse(self.query_one(Input).value.strip())
+            found = self._read(self.query_one(Input).value.strip())
         except UsageError as error:
             self._tell(str(error).partition(": ")[2] or str(error))
             return False

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from asok_console.tui.widgets.columns import Column, Placed, lay_out
+from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 from asok_console.tui.widgets.rowdrawing import EDGE, GUTTER, Brush, Lines, heading, line
 from asok_console.tui.widgets.window import T, Window
 
@@ -59,6 +59,13 @@ class RowList(Window[T], ScrollView, can_focus=True):
         def control(self) -> RowList[Any]:
             """The list it happened in."""
             return self.rows
+
+    @dataclass
+    class HeadingPressed(Message):
+        """The title of a column was clicked."""
+
+        rows: RowList[Any]
+        title: str
 
     @dataclass
     class Opened(Message):
@@ -244,11 +251,21 @@ class RowList(Window[T], ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the pointer is; a second click opens."""
         position = round(self.scroll_y) + event.y - 1
+        if event.y < 1:
+            self._press_heading(event.x)
         if event.y < 1 or position >= self.total:
             return
         self.move_to(position)
         if event.chain == 2:
             self.action_open()
+
+    def _press_heading(self, x: int) -> None:
+        end = GUTTER
+        for placed in self._placed:
+            end += placed.width + GAP
+            if x < end:
+                self.post_message(self.HeadingPressed(self, placed.column.title))
+                return
 
     def on_resize(self) -> None:
         """Lay out for the new size; the cursor stays in view."""

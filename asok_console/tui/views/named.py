@@ -1,0 +1,123 @@
+"""Lists that are in memory whole, of queues or workers: narrowed and sorted at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+
+from asok_console.tui import actions
+from asok_console.tui.views.base import View
+from asok_console.tui.widgets.filterbar import FilterBar
+from asok_console.tui.widgets.rowlist import RowList
+from asok_core.errors import UsageError
+from asok_core.filters import Filter, parse, queue_test
+
+HINT = "words, queue:high, queue:mail-*, !x"
+
+
+def read_names(text: str) -> Filter:
+    """Read a filter for queues or workers. Raises UsageError for words that ask for a job."""
+    found = parse(text)
+    for word in found.words:
+        if word.field not in ("", "queue"):
+            raise UsageError(
+                f"filter word '{word.field}:{word.value}': it is about jobs; here words and queue: apply"
+            )
+    return found
+
+
+class NamedView(View):
+    """A view of such a list. ``ORDERS`` are the columns' titles and what they sort by."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.FINDING),
+        *actions.bindings(actions.SORTS),
+    ]
+    ORDERS: ClassVar[tuple[str, ...]] = ()
+    SORTED_BY: ClassVar[dict[str, str]] = {}
+    """The order that a click on a column's title chooses, by the title."""
+
+    order = ""
+    names: Filter | None = None
+    """What the list is narrowed to."""
+
+    def list_again(self) -> None:
+        """Show the list as it is filtered and sorted now."""
+        raise NotImplementedError
+
+    def filter_bar(self) -> FilterBar:
+        """The line for the filter."""
+        return FilterBar(read_names, hint=HINT)
+
+    def is_meant(self, texts: Iterable[str], queues: Iterable[str]) -> bool:
+        """Whether the filter lets something through that has these texts and serves these queues."""
+        words, served = [text.casefold() for text in texts], list(queues)
+        for word in self.names.words if self.names else ():
+            if word.field == "queue":
+                found = any(map(queue_test(word.value), served))
+            else:
+                found = any(word.value.casefold() in text for text in words)
+            if found is word.negated:
+                return False
+        return True
+
+    def narrowed(self, shown: int, total: int) -> tuple[str, str]:
+        """The part of the heading that says what is shown, and of how many."""
+        text = self.names.text if self.names else ""
+        return (f"⌕ {text}  {shown:,} of {total:,}", "info") if text else ("", "")
+
+    def begin_with(self, text: str) -> None:
+        """Show what a filter lets through."""
+        bar = self.query_one(FilterBar)
+        bar.set(text)
+        bar.display = True
+        self.names = read_names(text)
+        self.list_again()
+
+    def clear_filter(self) -> bool:
+        """Show everything again. False: that was so already."""
+        if self.names is None:
+            return False
+        self.query_one(FilterBar).close()
+        self.names = None
+        self.list_again()
+        return True
+
+    def go_back(self) -> bool:
+        """Clear the filter first."""
+        return self.clear_filter() or super().go_back()
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Changed)
+    def _narrow(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self.names = event.filter or None
+        self.list_again()
+        for rows in self.query(RowList):
+            rows.action_first()
+
+    @on(FilterBar.Left)
+    def _left(self, event: FilterBar.Left) -> None:
+        event.stop()
+        self.focus_list()
+
+    def action_sort(self) -> None:
+        """Sort by the next order."""
+        self.sort_by(self.ORDERS[(self.ORDERS.index(self.order) + 1) % len(self.ORDERS)])
+
+    @on(RowList.HeadingPressed)
+    def _pressed(self, event: RowList.HeadingPressed) -> None:
+        event.stop()
+        if order := self.SORTED_BY.get(event.title):
+            self.sort_by(order)
+
+    def sort_by(self, order: str) -> None:
+        """Sort by one of the ``ORDERS``."""
+        self.order = order
+        self.list_again()
