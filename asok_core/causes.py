@@ -7,7 +7,7 @@ only the groups are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from asok_core.snapshot import Row
@@ -18,7 +18,7 @@ OTHER = "(other errors)"
 UNREADABLE = "(unreadable)"
 _LONGEST = 2000
 _LONGEST_CAUSE = 300
-_MOST_NAMES = 50
+MOST_NAMES = 50
 
 _FOLDS = (
     # Not within a word: the apostrophes of "can't open it, won't try" quote nothing.
@@ -88,9 +88,7 @@ class _Group:
         if at is not None:
             self.first_seen = at if self.first_seen is None else min(at, self.first_seen)
             self.last_seen = at if self.last_seen is None else max(at, self.last_seen)
-        job = row.payload.job
-        _count(self.tasks, job.task if job else UNREADABLE)
-        _count(self.queues, row.queue or UNREADABLE)
+        count_names(self.tasks, self.queues, row)
 
 
 class Causes:
@@ -104,11 +102,8 @@ class Causes:
         """Take in letters, each once (as ``Reader.scan`` gives them)."""
         for row in rows:
             self.letters += 1
-            cause = row_cause(row)
-            if cause.casefold() not in self._groups and len(self._groups) >= MOST_CAUSES:
-                cause = OTHER
-            # A filter asks without regard to case: what it finds is one group, never two that look alike.
-            self._groups.setdefault(cause.casefold(), _Group(cause)).add(row)
+            cause, key = group_of(row, self._groups)
+            self._groups.setdefault(key, _Group(cause)).add(row)
 
     def groups(self) -> tuple[Cause, ...]:
         """The groups, the largest first."""
@@ -132,8 +127,23 @@ def row_cause(row: Row) -> str:
     return cause_of(row.payload.error or row.payload.problem)
 
 
+def group_of(row: Row, known: Collection[str]) -> tuple[str, str]:
+    """The cause of a row and the key of its group; ``known`` are the keys of the groups so far."""
+    cause = row_cause(row)
+    if cause.casefold() not in known and len(known) >= MOST_CAUSES:
+        cause = OTHER
+    # A filter asks without regard to case: what it finds is one group, never two that look alike.
+    return cause, cause.casefold()
+
+
+def count_names(tasks: dict[str, int], queues: dict[str, int], row: Row) -> None:
+    """Count the task and the queue of a row, of at most ``MOST_NAMES`` names each."""
+    _count(tasks, row.payload.job.task if row.payload.job else UNREADABLE)
+    _count(queues, row.queue or UNREADABLE)
+
+
 def _count(counts: dict[str, int], name: str) -> None:
     # Names come from Redis: a hostile producer must not make the memory grow.
-    if name not in counts and len(counts) >= _MOST_NAMES:
+    if name not in counts and len(counts) >= MOST_NAMES:
         name = OTHER
     counts[name] = counts.get(name, 0) + 1

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from asok_core.backends.roles import Progress, Reader, Scope
+from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
 from asok_core.filters import Filter
 from asok_core.snapshot import Row, digest
 from asok_core.states import Place
 from asok_core.wire import Trust
 
 SAMPLE = 5
+UNMET = "no longer there when its turn came"
+"""Why a job that was confirmed was not met: others were quicker, or its filter no longer finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Survey:
     sample: tuple[Row, ...] = ()
     trusts: Counter[Trust] = field(default_factory=Counter)
     missing: frozenset[str] = frozenset()
+    queues: Counter[str] = field(default_factory=Counter)
+    """How many belong to which queue."""
 
 
 def frozen(
@@ -62,17 +66,32 @@ def survey(
     """Count what is in ``scope`` by going through its place once."""
     found = Survey(scope, scope.limit or 0, 0)
     matching, trusts, seen = 0, Counter[Trust](), set[str]()
+    queues = Counter[str]()
     sample: list[Row] = []
     for row in rows_in(reader, scope, watch):
         matching += 1
         trusts[row.payload.trust] += 1
         seen.add(row.key)
+        queues[row.queue] += 1
         if len(sample) < SAMPLE:
             sample.append(row)
     missing = (scope.ids or frozenset()) - seen
     return replace(
-        found, matching=matching, sample=tuple(sample), trusts=trusts, missing=frozenset(missing)
+        found,
+        matching=matching,
+        sample=tuple(sample),
+        trusts=trusts,
+        missing=frozenset(missing),
+        queues=queues,
     )
+
+
+def with_unmet(result: CommandResult, confirmed: int) -> CommandResult:
+    """The result with what was confirmed and is nowhere in it counted as skipped."""
+    met = result.applied + sum(result.skipped.values()) + sum(result.refused.values())
+    if result.cancelled or confirmed <= met:
+        return result
+    return replace(result, skipped={**result.skipped, UNMET: confirmed - met})
 
 
 def rows_in(

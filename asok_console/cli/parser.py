@@ -85,8 +85,11 @@ COMMANDS = (
 class CommandParser(argparse.ArgumentParser):
     """A parser that fills itself from its command's module when it is first asked to parse."""
 
-    def __init__(self, *, module: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, *, module: str | None = None, default: str | None = None, **options: Any
+    ) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self._default = default
         self._module = module
         self._leaf = module is not None
         self.add_argument(
@@ -115,7 +118,16 @@ class CommandParser(argparse.ArgumentParser):
             from asok_console.commands.framework import about_help
 
             self.epilog = about_help()
-        return super().format_help()
+        return super().format_help() + self._help_of_default()
+
+    def _help_of_default(self) -> str:
+        if self._default is None:
+            return ""
+        # A parser of its own: this one must not take the options, the command does.
+        options = argparse.ArgumentParser(add_help=False, usage=argparse.SUPPRESS)
+        import_module(module_of(f"{self.prog.split()[-1]} {self._default}")).add_arguments(options)
+        _, _, lines = options.format_help().partition("options:\n")
+        return f"\noptions of {self.prog} {self._default}, with or without that word:\n{lines}"
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with one line that also says where to read more."""
@@ -138,6 +150,11 @@ def build_parser() -> CommandParser:
             word, module=command.module, help=command.help, description=_sentence(command.help)
         )
     return parser
+
+
+def module_of(words: str) -> str:
+    """The module of a command."""
+    return next(command.module for command in COMMANDS if command.words == words)
 
 
 def first_words() -> set[str]:
@@ -163,7 +180,10 @@ def _add_group(
 ) -> argparse._SubParsersAction[CommandParser]:
     note = f" Without a further word: {group.default}." if group.default else ""
     parser = top.add_parser(
-        group.word, help=group.help, description=f"{_sentence(group.help)}{note}"
+        group.word,
+        help=group.help,
+        description=f"{_sentence(group.help)}{note}",
+        default=group.default,
     )
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

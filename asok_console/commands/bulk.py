@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from asok_console.commands.documents import (
@@ -23,9 +23,10 @@ from asok_core import filters
 from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
 from asok_core.config import Settings
 from asok_core.errors import UsageError
+from asok_core.hazards import hazards
 from asok_core.inspector import on_redis, open_operator, open_reader
 from asok_core.states import Place
-from asok_core.survey import Survey, frozen, survey
+from asok_core.survey import Survey, frozen, survey, with_unmet
 
 INTERRUPTED = 130
 
@@ -45,6 +46,12 @@ class Deed:
     """What must be typed to confirm."""
     aftermath: str = ""
     """A line for afterwards; ``{operation}`` stands for the operation's id."""
+    returns: bool = False
+    """Whether it puts jobs into queues."""
+    trash: bool = False
+    """Whether it moves jobs to the trash."""
+    to: str = ""
+    """The queue that they go to, where that is not their own."""
     lost: Callable[[Operator, str], CommandResult] | None = None
     """What it does to a job that has a record and is in no place."""
 
@@ -102,12 +109,16 @@ def act(
     try:
         scope = scope_from(reader) if scope_from else scope_of(args, reader, deed.place)
         counted = _counted(args, reader, scope)
+        if counted is not None and counted.matching and not args.dry_run:
+            warn(reader, deed, counted.queues)
     finally:
         reader.close()
     if args.dry_run:
         _tell_survey(args, deed, counted)
         return 0
-    if counted is not None and counted.matching and not confirmed(settings, deed, counted):
+    if counted is None or not counted.matching:
+        pass
+    elif not confirmed(settings, deed, counted.matching, counted.scope.words):
         say("nothing was done")
         return 1
     operator = open_operator(settings)
@@ -116,7 +127,20 @@ def act(
             result = deed.perform(operator, scope, meter)
     finally:
         operator.close()
+    if counted is not None:
+        result = with_unmet(result, counted.matching)
     return tell(result) if tell else told(args, deed, result)
+
+
+def warn(reader: Reader, deed: Deed, queues: Mapping[str, int]) -> None:
+    """Say what makes the deed pointless or harmful now, in the words of the console."""
+    if not (deed.returns or deed.trash):
+        return
+    to: Mapping[str, int] = {}
+    if deed.returns:
+        to = {deed.to: sum(queues.values())} if deed.to else queues
+    for line in hazards(reader.snapshot(jobs=False), to=to, trash=deed.trash):
+        say(f"warning: {line}")
 
 
 def refuse_without_yes(args: argparse.Namespace) -> None:
@@ -125,10 +149,10 @@ def refuse_without_yes(args: argparse.Namespace) -> None:
         raise UsageError("there is no terminal to ask on: add --yes, or --dry-run to look first")
 
 
-def confirmed(settings: Settings, deed: Deed, counted: Survey) -> bool:
+def confirmed(settings: Settings, deed: Deed, count: int, words: str = "") -> bool:
     """Ask on the terminal; True when the word was typed."""
-    what = exact(counted.matching, deed.thing)
-    words = f" ({safe(counted.scope.words, 100)})" if counted.scope.words else ""
+    what = exact(count, deed.thing)
+    words = f" ({safe(words, 100)})" if words else ""
     where = safe(settings.masked_redis_url)
     sys.stderr.write(f"{deed.verb} {what}{words} of {where}? Type {deed.word}: ")
     sys.stderr.flush()
@@ -147,6 +171,8 @@ def told(args: argparse.Namespace, deed: Deed, result: CommandResult) -> int:
             line += f"; refused {reasons(result.refused)}"
         if result.cancelled:
             line += "; stopped before the end"
+        elif not (result.applied or result.skipped or result.refused):
+            line += "; nothing was found"
         write_lines([line])
         if deed.aftermath and result.applied and result.operation:
             say(deed.aftermath.format(operation=result.operation))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from asok_core.causes import row_cause
+from asok_core.causes import OTHER, count_names, group_of
 from asok_core.filters import Filter, parse, word
 from asok_core.snapshot import Row
 
@@ -28,11 +28,15 @@ class Cause:
         """The filter that finds exactly these letters."""
         return parse(word("cause", self.text))
 
+    @property
+    def is_rest(self) -> bool:
+        """Whether it is what had no group of its own, which no filter finds."""
+        return self.text == OTHER
+
     def add(self, row: Row) -> None:
         """Count one letter in."""
         self.count += 1
-        self.tasks[row.payload.job.task if row.payload.job else "(unreadable)"] += 1
-        self.queues[row.queue] += 1
+        count_names(self.tasks, self.queues, row)
         at = row.payload.failed_at
         if at is not None:
             self.first = at if self.first is None else min(self.first, at)
@@ -51,13 +55,18 @@ class Cause:
         return tuple(counts)
 
 
+def names(counts: Mapping[str, int], shown: int) -> str:
+    """The most frequent names, and how many more there are: ``mail.send, mail.check +3``."""
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    more = len(ranked) - shown
+    return ", ".join(ranked[:shown]) + (f" +{more}" if more > 0 else "")
+
+
 def by_cause(rows: Iterable[Row], causes: dict[str, Cause] | None = None) -> dict[str, Cause]:
     """Group dead letters, adding to ``causes`` when given; its keys are the causes in lower case."""
     causes = {} if causes is None else causes
     for row in rows:
-        text = row_cause(row)
-        # The filter of a cause asks without regard to case, and has to find exactly its letters.
-        key = text.casefold()
+        text, key = group_of(row, causes)
         if key not in causes:
             causes[key] = Cause(text)
         causes[key].add(row)

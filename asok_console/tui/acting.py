@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from asok_console.present.text import call_text
@@ -13,22 +14,27 @@ from asok_console.tui.runner import Finished, Progressed, Runner
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import Arguments, EditArguments
+from asok_console.tui.screens.quitting import Quitting
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.bars import ActionLine
 from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
+from asok_core.hazards import hazards, maybe_paused
 from asok_core.states import Place
 from asok_core.wire import Payload
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp
 
+END_WITHIN = 2.0
+"""Seconds that actions get to end when the console is closed."""
+
 UNDO_AMONG = 50
 """Newest actions among which an undo looks for those of this session."""
 
 
 class Acting:
-    """Asks, runs and tells, one action at a time."""
+    """Asks, runs and shows what became of it. Actions run beside each other."""
 
     def __init__(self, app: ConsoleApp, access: Access) -> None:
         self._app = app
@@ -41,9 +47,7 @@ class Acting:
         """Ask for what is not known yet and for a yes, then run the plan."""
         if self.only_reads and plan.action.changes:
             return
-        if self.runner.busy:
-            self._app.notify("Another action is still running; x stops it.", severity="warning")
-        elif plan.action.asks:
+        if plan.action.asks:
             self._app.push_screen(Ask(plan), self._answered)
         else:
             self._confirm(plan)
@@ -62,14 +66,32 @@ class Acting:
                 self._start(plan)
 
         session = self._app.session
-        self._app.push_screen(
-            Confirm(plan, target=session.target, protected=session.protected), answered
+        confirm = Confirm(
+            plan,
+            target=session.target,
+            protected=session.protected,
+            hazards=self._hazards(plan),
         )
+        self._app.push_screen(confirm, answered)
+
+    def _hazards(self, plan: Plan) -> tuple[str, ...]:
+        snapshot, action = self._app.snapshot, plan.action
+        if snapshot is None:
+            return ()
+        to: Mapping[str, int] = {}
+        if action.returns:
+            chosen = plan.answers.get("queue")
+            to = {chosen: plan.count or 0} if chosen else plan.queues or {}
+        trash = "goes to the trash" in action.aftermath
+        found = hazards(snapshot, to=to, trash=trash)
+        # A restore of dead jobs or delayed ones puts nothing into a queue.
+        unknown = action.returns and not to and action.place is not Place.TRASH
+        return (*found, *maybe_paused(snapshot)) if unknown else found
 
     def _start(self, plan: Plan) -> None:
+        number = self.runner.start(plan)
         for line in self._lines():
-            line.working(plan.title)
-        self.runner.start(plan)
+            line.working(number, plan.title)
 
     def edit(self, letter: Payload) -> None:
         """Let the arguments of a dead letter be changed, then ask and requeue it."""
@@ -82,21 +104,24 @@ class Acting:
             if changes is not None:
                 scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
                 new = call_text(job.task, *changes, 200)
-                self.carry_out(Plan(operations.EDIT, scope, 1, (new,), changes=changes))
+                self.carry_out(
+                    Plan(operations.EDIT, scope, 1, (new,), changes=changes, queues={job.queue: 1})
+                )
 
         self._app.push_screen(EditArguments(job), edited)
 
     def progressed(self, event: Progressed) -> None:
         """Show how far it is."""
+        stoppable = event.run == self.runner.next_to_halt
         for line in self._lines():
-            line.progress(event.plan.title, event.progress)
+            line.progress(event.run, event.plan.title, event.progress, stoppable=stoppable)
         self._app.screen.refresh_bindings()
 
     def finished(self, event: Finished) -> None:
         """Show what came of it, and what can be undone now."""
         app, result = self._app, event.result
         for line in self._lines():
-            line.outcome(event.line, event.tone)
+            line.outcome(event.run, event.line, event.tone)
         if result is not None and isinstance(app.view, JobListView):
             if event.plan.scope.ids:
                 app.view.rows.clear_marks()
@@ -114,6 +139,29 @@ class Acting:
         undoable = [a for a in activities if a.operation in mine and a.undo_left(now)]
         self.last_undoable = undoable[0] if undoable else None
         self._app.screen.refresh_bindings()
+
+    def quit(self) -> None:
+        """Close the console; while actions run, only when that is confirmed or asked for twice."""
+        running = [run.plan.title.rstrip("?") for run in self.runner.running]
+        if not running:
+            self._app.exit()
+        elif isinstance(self._app.screen, Quitting):
+            self._stop_and_quit(True)
+        else:
+            self._app.push_screen(Quitting(running), self._stop_and_quit)
+
+    def _stop_and_quit(self, yes: bool | None) -> None:
+        if not yes:
+            return
+        # A moment for the audit: an action that does not get to end its entry is shown as unfinished.
+        until = time.monotonic() + END_WITHIN
+        self.runner.halt_all()
+
+        def look() -> None:
+            if not self.runner.busy or time.monotonic() > until:
+                self._app.exit()
+
+        self._app.set_interval(0.05, look)
 
     def _lines(self) -> Iterable[ActionLine]:
         return [line for screen in self._app.screen_stack for line in screen.query(ActionLine)]

@@ -50,7 +50,7 @@ class Danger(Enum):
     """How much a confirmation asks for."""
 
     MILD = "mild"
-    """A yes; for more than one job in a protected session a typed word."""
+    """A yes, and for many jobs a second key; in a protected session a typed word for more than one job."""
     GRAVE = "grave"
     """A typed word, always."""
 
@@ -150,6 +150,10 @@ class OperatorAction(Action):
     aftermath: str = ""
     """What the confirmation says about undoing it."""
     asks: tuple[Field, ...] = ()
+    returns: bool = False
+    """Whether it puts jobs into queues."""
+    guarded: bool = False
+    """Whether a protected session wants a typed word for a single one as well."""
     changes: bool = True
     """Whether it changes anything. What does not is allowed to whoever only reads."""
 
@@ -299,7 +303,7 @@ GLOBAL = (
     Action("next_theme", "t", "theme", "dark, light or high contrast", "Show"),
     Action("find", "i", "find a job", "find any job by its id, task or argument, and open it",
            "Get around"),
-    Action("halt", "x", "stop the action", "stop the bulk action that is running", "Act",
+    Action("halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
            footer=True),
     Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True),
     Action("command_palette", "ctrl+p,colon", "commands", "find an action by its name",

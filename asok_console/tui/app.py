@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, cast
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input, TextArea
 
 from asok_console.present.text import safe, safe_block
 from asok_console.tui import actions, palette, reflexes, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
 from asok_console.tui.alerts import Alert, Cost, alerts
+from asok_console.tui.hush import Hush
 from asok_console.tui.incidents import Incidents
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.readings import Readings
@@ -100,6 +101,7 @@ class ConsoleApp(App[None]):
         )
         self.acting = Acting(self, Access(session.reader, session.operator))
         self.views = {view.NAME: view() for view in VIEWS}
+        self.hush = Hush()
         self._closing_down = False
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
@@ -198,7 +200,7 @@ class ConsoleApp(App[None]):
     def on_unmount(self) -> None:
         """Stop reading. The threads end by themselves."""
         self.poller.stop()
-        self.acting.runner.halt()
+        self.acting.runner.halt_all()
 
     @property
     def view(self) -> View:
@@ -386,6 +388,30 @@ class ConsoleApp(App[None]):
             topic = topic_of(self.view_name, titles)
         self.push_screen(Help(topic, read_only=self.only_reads))
 
+    async def action_quit(self) -> None:
+        """Quit; while actions run, only when it is pressed again or confirmed."""
+        self.acting.quit()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let letters that were meant for a dialog not act where none opened."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._drops(event):
+            return
+        await super().on_event(event)
+
+    def _drops(self, key: events.Key) -> bool:
+        acts = self.screen if isinstance(self.screen, JobScreen) else self.view
+        typing = isinstance(self.focused, Input | TextArea)
+        if typing or (acts is self.view and len(self.screen_stack) > 1):
+            return False
+        if self.hush.swallows(key):
+            return True
+        labels = acts.fruitless(key.key)
+        if labels:
+            self.hush.begin()
+            why = "this session only reads" if self.only_reads else "there is nothing for it here"
+            self.notify(f"Can't {' or '.join(labels)}: {why}.", timeout=5, markup=False)
+        return bool(labels)
+
     def action_step_back(self) -> None:
         """Close one level: a screen, marks, the freeze, then up to the Overview."""
         if not self._close_one():
@@ -397,7 +423,7 @@ class ConsoleApp(App[None]):
     def action_leave(self) -> None:
         """Close one level, or quit when there is none."""
         if not self._close_one():
-            self.exit()
+            self.acting.quit()
 
     def _close_one(self) -> bool:
         if len(self.screen_stack) > 1:

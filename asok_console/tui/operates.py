@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from asok_console.tui import operations
@@ -49,6 +50,17 @@ class Operates:
         if plan is not None:
             self.console.acting.carry_out(plan)
 
+    def fruitless(self, key: str) -> list[str]:
+        """Labels of the operator's actions on a key, where none of them has anything to do."""
+        bound = [each for each in self.operations() if key in each.keys.split(",")]
+        if any(self.check_action("operate", (each.name,)) for each in bound):
+            return []
+        return list(dict.fromkeys(each.label for each in bound))
+
+    def operations(self) -> Sequence[OperatorAction]:
+        """The operator's actions that have keys here."""
+        return ()
+
     def undo(self) -> Activity | None:
         """The action that an undo would take back: the last one of this session."""
         return self.console.acting.last_undoable
@@ -67,4 +79,5 @@ class Operates:
             activity.in_trash,
             (about, f"{span(activity.undo_left(snapshot.taken_at))} left"),
             operation=activity.operation,
+            queues={activity.queue: activity.in_trash} if activity.place == "pending" else None,
         )

@@ -65,7 +65,8 @@ OPERATIONS = (
         "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
         "Act", frozenset({"dead", "jobs"}), footer=True,
         perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
-        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
+        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
+        returns=True, word="requeue",
         twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
@@ -73,7 +74,7 @@ OPERATIONS = (
         "Act", frozenset({"dead"}), footer=True,
         perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
         place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
-        word="requeue", twin=twins.dead_letters("requeue"),
+        returns=True, word="requeue", twin=twins.dead_letters("requeue"),
     ),
     OperatorAction(
         "purge", "d,delete", "purge", "move the dead letter to the trash",
@@ -94,14 +95,16 @@ OPERATIONS = (
         "sign what is unsigned or signed by another key, and requeue it",
         "Act", frozenset({"dead"}), footer=True,
         perform=lambda to, plan, watch: to.operator.requeue(plan.scope, trust=True, watch=watch),
-        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued", word="trust",
+        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued",
+        returns=True, word="trust",
         twin=twins.dead_letters("requeue --trust"),
     ),
     OperatorAction(
         "canary", "C", "canary", "requeue a few first, and the rest only if they do not fail as before",
         "Act", frozenset({"dead"}), footer=True,
         perform=_canary,
-        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="requeued", word="requeue",
+        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="requeued",
+        returns=True, word="requeue",
         twin=twins.canary, asks=answers.CANARY, question="Requeue {noun} with a canary?",
         note="{first} first, then {rate} a second; stops if the same error returns",
     ),
@@ -124,7 +127,8 @@ OPERATIONS = (
         "move_front", "f", "to the front", "let the job be the next that a worker takes",
         "Act", frozenset({"pending"}), footer=True,
         perform=lambda to, plan, watch: to.operator.move(plan.scope, front=True, watch=watch),
-        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved", word="move",
+        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
+        guarded=True, word="move",
         twin=twins.move_front, question="Move {noun} to the front?",
     ),
     OperatorAction(
@@ -134,7 +138,7 @@ OPERATIONS = (
             plan.scope, to=plan.answers["queue"], watch=watch
         ),
         place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
-        word="move", twin=twins.move, asks=answers.QUEUE,
+        returns=True, guarded=True, word="move", twin=twins.move, asks=answers.QUEUE,
         question="Move {noun} to queue '{queue}'?", outcome="{done} {what} to queue '{queue}'",
     ),
     OperatorAction(
@@ -149,7 +153,7 @@ OPERATIONS = (
         "Act", frozenset({"delayed"}), footer=True,
         perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
-        word="promote", twin=twins.promote, question="Run {noun} now?",
+        returns=True, word="promote", twin=twins.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "cancel_matching_pending", "D", "cancel all", "take out all jobs that the filter found",
@@ -170,13 +174,14 @@ OPERATIONS = (
         "Act", frozenset({"delayed"}),
         perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
         place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.MILD, done="promoted",
-        word="promote", twin=twins.promote, question="Run {noun} now?",
+        returns=True, word="promote", twin=twins.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "pause", "P", "pause", "no worker takes jobs from the queue until it is resumed",
         "Act", frozenset({"overview", "pending"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.pause(plan.scope.queue or ""),
-        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused", word="pause",
+        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused",
+        guarded=True, word="pause",
         twin=twins.queue("pause"),
     ),
     OperatorAction(
@@ -198,7 +203,8 @@ OPERATIONS = (
         "Act", frozenset({"workers"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.quiet(plan.worker),
         place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="quieted",
-        word="quiet", twin=twins.worker("quiet"), question="Let {noun} take no more jobs?",
+        guarded=True, word="quiet", twin=twins.worker("quiet"),
+        question="Let {noun} take no more jobs?",
         aftermath="P again lets it take jobs again.",
     ),
     OperatorAction(
@@ -221,7 +227,7 @@ OPERATIONS = (
         "Act", LISTS, footer=True,
         perform=lambda to, plan, watch: to.operator.restore(plan.operation, watch=watch),
         place=Place.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
-        word="restore", twin=twins.restore,
+        returns=True, word="restore", twin=twins.restore,
     ),
     OperatorAction(
         "empty", "d,delete", "delete trash", "delete what the action moved to the trash",
@@ -249,7 +255,8 @@ OPERATIONS = (
 EDIT = OperatorAction(
     "edit_requeue", "", "edit and requeue", "requeue the dead letter with other arguments", "Act",
     perform=lambda to, plan, _watch: _edit(to, plan),
-    place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued", word="requeue",
+    place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
+    returns=True, word="requeue",
     twin=twins.edit,
     aftermath=f"The original goes to the trash, and can take the place of the edited job for {TRASH_KEPT} "
     "as long as that is pending.",

@@ -10,6 +10,9 @@ from asok_console.tui.actions import Danger, OperatorAction, Reach
 from asok_core.backends.roles import Scope
 from asok_core.states import Place
 
+MANY = 100
+"""Jobs beyond which an action that needs no typed word wants a second key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -34,6 +37,8 @@ class Plan:
     """What was said to the fields that the action asks for."""
     choices: tuple[str, ...] = ()
     """Answers that make sense, where only some do."""
+    queues: Mapping[str, int] | None = None
+    """How many of its jobs belong to which queue; None where that is not known."""
 
     @property
     def noun(self) -> str:
@@ -66,9 +71,15 @@ class Plan:
     def word(self, *, protected: bool) -> str | None:
         """What must be typed before it is done, or None when a yes is enough."""
         bulk = self.count is not None and self.count > 1
-        if self.action.danger is Danger.GRAVE or (protected and bulk):
+        guarded = bulk or self.action.guarded
+        if self.action.danger is Danger.GRAVE or (protected and guarded):
             return self.action.word
         return None
+
+    @property
+    def large(self) -> bool:
+        """Whether it is about so many jobs that a yes alone could be a slip."""
+        return (self.count or 0) > MANY and self.action.changes
 
 
 def exact(number: int, noun: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from asok_console.tui.actions import Reach
 from asok_console.tui.plan import Plan, exact
 from asok_core.backends.roles import CommandResult
 from asok_core.canary import CanaryResult, Verdict
 from asok_core.states import Place
+from asok_core.survey import with_unmet
 
 
 def told(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
     """The line and its tone: good, warn or bad."""
     if isinstance(result, CanaryResult):
         return _told_of_canary(plan, result)
-    missed = result.skipped or result.refused or result.cancelled
+    if plan.action.reach is not Reach.TRASH:
+        result = with_unmet(result, plan.count or 0)
+    missed = result.skipped or result.refused or result.cancelled or not result.applied
     return _line(plan, result), "warn" if missed else "good"
 
 

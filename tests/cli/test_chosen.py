@@ -25,7 +25,7 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> None:
     jobs = [bench.job() for _ in range(4)]
     bench.pend(*jobs)
-    assert asok("job", "move", "--front", jobs[2].id).out == "moved 1 job\n"
+    assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "moved 1 job\n"
     assert job_id(bench.pending()[0]) == jobs[2].id
     words = ("job", "move", "--to", "low", "--queue", "default", "--filter", f"id:{jobs[0].id}")
     assert asok(*words, "--dry-run").out.splitlines()[0] == "would move 1 job"
@@ -50,6 +50,9 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
         (("job", "cancel", "--all", "--yes"), "say in which queue"),
         (("job", "cancel", "--all", "--queue", "default"), "add --yes"),
         (("job", "promote", "--filter", "", "--yes"), "--all means all"),
+        (("job", "cancel", "x"), "add --yes"),
+        (("job", "promote", "x"), "add --yes"),
+        (("job", "move", "--front", "x"), "add --yes"),
         (("job", "promote", "x", "--dry-run"), "asok job show"),
         (("job", "move", "x"), "one of the arguments --to --front is required"),
         (("dlq", "requeue", "--all", "--args", "[]", "--yes"), "one --id"),
@@ -69,6 +72,52 @@ def test_words_that_make_no_sense(
     ran = asok(*words)
     assert (ran.code, ran.out) == (2, "")
     assert line in ran.err
+
+
+class Terminal(io.StringIO):
+    """Somebody who types a line."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("verb", ["cancel", "promote"])
+def test_jobs_that_are_named_are_asked_for_as_others(
+    bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    job = bench.job(queue="high")
+    bench.delay(job, due=2e9)
+    bench.client.sadd("asok:paused", "high")
+    for typed, left in (("no", 1), ("yes", 0)):
+        monkeypatch.setattr(sys, "stdin", Terminal(f"{typed}\n"))
+        ran = asok("job", verb, job.id)
+        assert f"{verb} 1 job of " in ran.err
+        assert ran.code == left
+        assert ("nothing was done" in ran.err) == bool(left)
+        assert bench.client.zcard("asok:delayed_tasks") == left
+    # Nothing is asked of what is nowhere.
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    assert asok("job", verb, "nobody").out.endswith("skipped 1 not found\n")
+
+
+def test_what_makes_an_action_pointless_is_said_before_it_is_confirmed(
+    bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.die(bench.job(queue="high"))
+    bench.client.sadd("asok:paused", "high")
+    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    ran = asok("dlq", "requeue", "--all")
+    assert "warning: queue 'high' is paused: jobs wait there until it is resumed" in ran.err
+    bench.pend(bench.job())
+    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    ran = asok("job", "move", "--to", "nobody", "--queue", "default", "--all")
+    assert "warning: no worker takes jobs from queue 'nobody'" in ran.err
+
+
+def test_an_outcome_of_nothing_has_its_reason(bench: Bench, asok: Asok) -> None:
+    assert asok("dlq", "purge", "--all", "--yes").out == (
+        "purged 0 dead letters; nothing was found\n"
+    )
 
 
 def test_one_letter_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:

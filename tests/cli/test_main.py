@@ -157,6 +157,18 @@ def test_a_group_without_a_word_means_its_default(words: list[str], meant: list[
     assert with_default_words(words) == meant
 
 
+@pytest.mark.parametrize(
+    ("group", "option"), [("worker", "--concurrency"), ("queue", "--json"), ("trash", "--url")]
+)
+def test_help_of_a_group_lists_the_options_of_its_default(
+    group: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([group, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"options of asok {group} " in shown
+    assert f"  {option} " in shown
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
 def test_every_declared_command_has_help(
     command: Command, capsys: pytest.CaptureFixture[str]

@@ -364,7 +364,7 @@ class TestJobs:
         bench.pend(waiting)
         bench.delay(late)
         bench.die(dead)
-        ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody")
+        ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody", "--yes")
         assert ran.code == 1
         assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is dead letters\n")
         assert bench.pending("high") == []
@@ -374,7 +374,7 @@ class TestJobs:
     def test_promote_a_delayed_job(self, bench: Bench, asok: Asok) -> None:
         job = bench.job()
         bench.delay(job, due=2e9)
-        assert asok("job", "promote", job.id, "--json").document["applied"] == 1
+        assert asok("job", "promote", job.id, "--yes", "--json").document["applied"] == 1
         assert len(bench.pending()) == 1
 
 

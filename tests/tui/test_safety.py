@@ -88,6 +88,7 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
             await to_the_list(hand, view.NAME)
             for key in sorted({a.keys.split(",")[0] for a in OPERATIONS if view.NAME in a.views}):
                 # The sum of all queues and a worker's job have no actions of their own.
+                await hand.until(lambda: not hand.app.hush.lasts, "the end of what is swallowed")
                 await hand.press("j" if view.NAME == "overview" else "g", key)
                 screen = hand.app.screen
                 if isinstance(screen, Confirm):
@@ -136,7 +137,7 @@ async def test_a_bulk_action_shows_how_far_it_is_and_x_stops_it(
         await hand.press("R")
         await hand.sees("Requeue 9,000 dead letters?")
         with held(hand):
-            await hand.press("tab", "enter")
+            await hand.press("tab", "enter", "Y")
             await hand.sees(" done   x stops it")
             await hand.sees("x stops it")
             await hand.press("x")

@@ -28,7 +28,7 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
         results.append(canary.run(scope, watch))
         return results[0].total
 
-    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform)
+    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
     try:
         return bulk.act(
             args, settings, deed, tell=lambda result: _tell(args, deed, results, result)

@@ -7,6 +7,7 @@ import argparse
 from asok_console.commands import bulk
 from asok_console.commands.documents import write_json, write_table
 from asok_console.present import numbers
+from asok_console.present.causes import names
 from asok_console.present.tables import Column
 from asok_console.present.text import safe
 from asok_core import filters
@@ -16,6 +17,9 @@ from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from asok_core.states import Place
 from asok_core.survey import frozen, rows_in
+
+NAMED = 3
+"""Tasks and queues of a group that are named."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +73,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 numbers.age(each.first_seen, now),
                 numbers.age(each.last_seen, now),
                 safe(each.cause, 200),
-                safe(", ".join(each.tasks), 200),
-                safe(", ".join(each.queues), 100),
+                safe(names(each.tasks, NAMED), 200),
+                safe(names(each.queues, NAMED), 100),
             )
             for each in groups
         ],

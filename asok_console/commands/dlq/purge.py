@@ -27,5 +27,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
         aftermath=AFTERMATH,
+        trash=True,
     )
     return bulk.act(args, settings, deed)

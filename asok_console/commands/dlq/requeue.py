@@ -51,6 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         lambda operator, scope, watch: operator.requeue(
             scope, trust=args.trust, watch=watch, rate=rate
         ),
+        returns=True,
     )
     return bulk.act(args, settings, deed)
 

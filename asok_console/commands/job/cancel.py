@@ -31,6 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         Place(args.state),
         lambda operator, scope, watch: operator.cancel(scope, watch=watch),
         aftermath=AFTERMATH,
+        trash=True,
         lost=lambda operator, job_id: operator.cancel_lost(job_id),
     )
     return chosen.act(args, settings, deed, {Place.PENDING, Place.DELAYED})

@@ -75,12 +75,23 @@ def act_on_ids(
     A job elsewhere is refused with where it is; one that is nowhere is skipped.
     """
     settings = on_redis(settings, args.url)
+    bulk.refuse_without_yes(args)
     ids = list(dict.fromkeys(args.id))
     reader = open_reader(settings)
     try:
         homes, nowhere, refused = _sorted_by_home(reader, ids, allowed)
+        count = sum(map(len, homes.values()))
+        if deed.lost is not None:
+            count += sum(nowhere.values())
+        if count and not args.yes:
+            bulk.warn(
+                reader, deed, {queue or "": len(found) for (_, queue), found in homes.items()}
+            )
     finally:
         reader.close()
+    if count and not args.yes and not bulk.confirmed(settings, deed, count):
+        say("nothing was done")
+        return 1
     skipped = Counter[str]()
     applied, operations, cancelled = 0, [], False
     lost: list[str] = []

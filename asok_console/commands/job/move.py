@@ -25,5 +25,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
         return operator.move(scope, to=args.to, front=args.front, watch=watch)
 
-    deed = bulk.Deed("move", "moved", "job", Place.PENDING, perform)
+    deed = bulk.Deed(
+        "move", "moved", "job", Place.PENDING, perform, returns=bool(args.to), to=args.to or ""
+    )
     return chosen.act(args, settings, deed, {Place.PENDING})

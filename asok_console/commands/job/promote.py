@@ -23,5 +23,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "job",
         Place.DELAYED,
         lambda operator, scope, watch: operator.promote(scope, watch=watch),
+        returns=True,
     )
     return chosen.act(args, settings, deed, {Place.DELAYED})

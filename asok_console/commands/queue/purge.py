@@ -29,6 +29,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
         aftermath=AFTERMATH,
+        trash=True,
     )
 
     def scope_from(reader: Reader) -> Scope:

@@ -12,7 +12,6 @@ from asok_core.config import Settings
 from asok_core.errors import UsageError
 from asok_core.inspector import on_redis, open_operator, open_reader
 from asok_core.states import Place
-from asok_core.survey import Survey
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,18 +50,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     deed = bulk.Deed(
         "permanently delete", "deleted", "trashed job", Place.TRASH, perform, word="empty"
     )
-    scope = Scope(Place.TRASH, words=" ".join(args.operation))
     total = sum(found.values())
     if args.dry_run:
         _write_preview(args, deed, found)
         return 0
-    if total and not args.yes and not bulk.confirmed(settings, deed, Survey(scope, total, total)):
+    if (
+        total
+        and not args.yes
+        and not bulk.confirmed(settings, deed, total, " ".join(args.operation))
+    ):
         say("nothing was done")
         return 1
     operator = open_operator(settings)
     try:
         with Meter(deed.done) as meter:
-            result = deed.perform(operator, scope, meter)
+            result = deed.perform(operator, Scope(Place.TRASH), meter)
     finally:
         operator.close()
     return bulk.told(args, deed, result)

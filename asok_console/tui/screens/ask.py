@@ -10,25 +10,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from asok_console.present.text import safe
 from asok_console.tui import twins
 from asok_console.tui.plan import Plan
+from asok_console.tui.screens.dialog import Dialog
 
 WIDEST_LINE = 300
 MOST_CHOICES = 12
 
 
-class Ask(ModalScreen[Plan]):
+class Ask(Dialog[Plan]):
     """Takes the answers of a plan, checks them as they are typed, and gives back the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),
-        Binding("up", "focus_previous", show=False),
-        Binding("down", "focus_next", show=False),
     ]
     CSS_PATH = "ask.tcss"
 

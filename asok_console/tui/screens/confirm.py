@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -10,33 +10,38 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from asok_console.present.text import safe
 from asok_console.tui import twins
 from asok_console.tui.plan import Plan
+from asok_console.tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp
 
 WIDEST_LINE = 300
+SECOND_KEY = "Y"
+"""Confirms, after a yes, what is about many jobs."""
 
 
-class Confirm(ModalScreen[bool]):
-    """Asks whether a plan is to be carried out. Escape, Enter and a click outside mean no."""
+class Confirm(Dialog[bool]):
+    """Asks whether a plan is to be carried out. The focus is where Enter changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "answer(False)", "cancel"),
-        Binding("y", "copy", show=False),
-        Binding("left,up", "focus_previous", show=False),
-        Binding("right,down", "focus_next", show=False),
+        Binding("c,C", "copy", show=False),
+        Binding(SECOND_KEY, "confirm_large", show=False),
     ]
     CSS_PATH = "confirm.tcss"
     AUTO_FOCUS = "#no"
 
-    def __init__(self, plan: Plan, *, target: str, protected: bool) -> None:
+    def __init__(
+        self, plan: Plan, *, target: str, protected: bool, hazards: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self._hazards = hazards
+        self._armed = False
         self.plan = plan
         self._target = target
         self._protected = protected
@@ -46,12 +51,13 @@ class Confirm(ModalScreen[bool]):
         """Lay out title, facts, typed word and buttons."""
         plan = self.plan
         with Vertical(id="question", classes=plan.action.danger.value) as question:
-            question.border_subtitle = "y copies the command line"
+            copies = "C" if self._word and self._word[0] == "c" else "c"
+            question.border_subtitle = f"{copies} copies the command line"
             yield Static(Content(safe(plan.title, WIDEST_LINE)), id="title")
             for line in plan.examples:
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
-            if plan.warning:
-                yield Static(Content(safe(f"! {plan.warning}", WIDEST_LINE)), classes="warning")
+            for line in filter(None, (plan.warning, *self._hazards)):
+                yield Static(Content(safe(f"! {line}", WIDEST_LINE)), classes="warning")
             with Vertical(id="facts"):
                 for name, value in self._facts():
                     with Horizontal(classes="fact"):
@@ -62,8 +68,10 @@ class Confirm(ModalScreen[bool]):
                     Content.from_markup("Type [b]$word[/b] to go on:", word=self._word), id="ask"
                 )
                 yield Input(id="word", compact=True, select_on_focus=False)
+            if plan.large and not self._word:
+                yield Static(f"{plan.count:,} jobs: y, then {SECOND_KEY}.", id="ask")
             with Horizontal(id="buttons"):
-                yield Button("Cancel", id="no", compact=True)
+                yield Button("Back", id="no", compact=True)
                 yield Button(
                     Content(safe(plan.title.rstrip("?"), 40)),
                     id="yes",
@@ -111,7 +119,24 @@ class Confirm(ModalScreen[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer."""
         event.stop()
-        self.action_answer(event.button.id == "yes")
+        if event.button.id == "yes" and self.plan.large and not self._word:
+            self._arm()
+        else:
+            self.action_answer(event.button.id == "yes")
+
+    def _arm(self) -> None:
+        # Another key than the first, so that one which repeats by itself confirms nothing.
+        self._armed = True
+        self.query_one("#ask", Static).update(
+            Content.from_markup("Press [b]$key[/b] to confirm.", key=SECOND_KEY)
+        )
+        self.query_one("#yes", Button).disabled = True
+        self.set_focus(self.query_one("#no", Button))
+
+    def action_confirm_large(self) -> None:
+        """The second key of what is about many jobs."""
+        if self._armed:
+            self.action_answer(True)
 
     def action_copy(self) -> None:
         """Copy the whole command line."""

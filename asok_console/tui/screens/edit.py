@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static, TextArea
 
 from asok_console.present.text import safe
+from asok_console.tui.screens.dialog import Dialog
 from asok_core.codec import check_arguments
 from asok_core.job import Job
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
-class EditArguments(ModalScreen[Arguments]):
+class EditArguments(Dialog[Arguments]):
     """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows."""
 
     CSS_PATH = "edit.tcss"

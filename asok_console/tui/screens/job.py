@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar, cast
 
@@ -211,6 +211,10 @@ class JobScreen(Operates, Screen[None]):
             "raw": payload.raw.decode(errors="replace") if payload and not job else None,
         }
 
+    def operations(self) -> Sequence[OperatorAction]:
+        """What may concern a single job."""
+        return [each for each in operations.OPERATIONS if each.reach is Reach.CHOSEN]
+
     def plan(self, action: OperatorAction) -> Plan | None:
         """Act on this job where it is now."""
         if action.reach is not Reach.CHOSEN or action.place is not self.place:
@@ -226,7 +230,7 @@ class JobScreen(Operates, Screen[None]):
             ids=frozenset((key,)),
         )
         choices = queue_names(self.console.snapshot) if action.name == "move" else ()
-        return Plan(action, scope, 1, examples([self._fresh]), choices=choices)
+        return Plan(action, scope, 1, examples([self._fresh]), choices=choices, queues={queue: 1})
 
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""

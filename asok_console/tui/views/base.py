@@ -12,7 +12,9 @@ from textual.content import Content
 
 from asok_console.present.text import safe
 from asok_console.tui import actions
+from asok_console.tui.actions import OperatorAction
 from asok_console.tui.operates import Operates
+from asok_console.tui.operations import OPERATIONS
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
@@ -62,6 +64,10 @@ class View(Operates, Backdrop, Vertical):
     def clear_filter(self) -> bool:
         """Show everything again. False: that was so already."""
         return False
+
+    def operations(self) -> Sequence[OperatorAction]:
+        """The operator's actions of the view."""
+        return [each for each in OPERATIONS if self.NAME in each.views]
 
     def go_back(self) -> bool:
         """Close one level inside the view; False when there is none."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.present.causes import Cause, by_cause
+from asok_console.present.causes import Cause, by_cause, names
 from asok_console.present.numbers import count
 from asok_console.tui import actions
 from asok_console.tui.figures import ago, spark
@@ -29,12 +28,6 @@ SHARE = 20.0
 """How many times the length of a walk it rests before the next."""
 
 
-def _names(counter: Counter[str]) -> str:
-    first = counter.most_common(1)[0][0] if counter else ""
-    more = len(counter) - 1
-    return f"{first} +{more}" if more > 0 else first
-
-
 def _trend(cause: Cause, now: float) -> Cell:
     return spark(cause.trend(now, TREND, SLOTS), SLOTS), "dim"
 
@@ -45,8 +38,8 @@ COLUMNS: Sequence[Column[Cause]] = (
     Column("First", 6, lambda c, now: (ago(c.first, now), "dim"), right=True),
     Column("Last hour", SLOTS, _trend, rank=2),
     Column("Cause", 44, lambda c, _: (c.text, "bad"), grow=4),
-    Column("Tasks", 26, lambda c, _: _names(c.tasks), grow=1, most=40, rank=1, tail=True),
-    Column("Queues", 10, lambda c, _: (_names(c.queues), "dim"), rank=3),
+    Column("Tasks", 26, lambda c, _: names(c.tasks, 1), grow=1, most=40, rank=1, tail=True),
+    Column("Queues", 10, lambda c, _: (names(c.queues, 1), "dim"), rank=3),
 )
 
 

@@ -176,7 +176,7 @@ class DeadView(JobListView):
     @on(RowList.Opened)
     def _open_cause(self, event: RowList.Opened) -> None:
         cause = self.causes.row
-        if event.rows is self.causes and cause is not None:
+        if event.rows is self.causes and cause is not None and not cause.is_rest:
             event.prevent_default()
             self.grouped = False
             self._drilled = cause.filter
@@ -247,9 +247,9 @@ class DeadView(JobListView):
         survey, cause, snapshot = self._survey, self.causes.row, self.console.snapshot
         if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
             return None
-        if survey is None or not survey.done or cause is None:
+        if survey is None or not survey.done or cause is None or cause.is_rest:
             return None
         question = Question(cause.filter, snapshot.taken_at)
         scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at)
         hit = ", ".join(f"{task} ({n:,})" for task, n in cause.tasks.most_common(3))
-        return Plan(action, scope, cause.count, (cause.text, f"tasks: {hit}"))
+        return Plan(action, scope, cause.count, (cause.text, f"tasks: {hit}"), queues=cause.queues)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, cast
 
@@ -162,6 +163,7 @@ class JobListView(SearchingView):
             len(rows),
             examples(rows),
             warning=f"The filter hides {hidden:,} of them." if (hidden := self._hidden()) else "",
+            queues=Counter(row.queue for row in rows),
         )
 
     def _plan_for_found(self, action: OperatorAction) -> Plan | None:
@@ -170,7 +172,9 @@ class JobListView(SearchingView):
         if search is None or snapshot is None or not search.complete or not search.count:
             return None
         scope = search.scope(action.place, self.scope_queue(), snapshot.taken_at)
-        return Plan(action, scope, search.count, examples(search.rows))
+        known = len(search.rows) == search.count
+        queues = Counter(row.queue for row in search.rows) if known else None
+        return Plan(action, scope, search.count, examples(search.rows), queues=queues)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""

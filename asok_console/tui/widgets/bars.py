@@ -28,6 +28,9 @@ SHORT_TITLES = {"dead": "Dead"}
 RESULT_STAYS = 12.0
 """Seconds that the outcome of an action stays on its line."""
 
+MOST_LINES = 4
+"""Lines for actions that run at the same time."""
+
 BAR = 12
 """Cells of a progress bar."""
 
@@ -152,19 +155,19 @@ class Banner(Static):
 
 
 class ActionLine(Static):
-    """How far an action is, then what came of it."""
+    """A line for each action that runs, then for what became of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._until = 0.0
+        self._lines: dict[int, tuple[Content, float]] = {}
         self.display = False
 
     def on_mount(self) -> None:
-        """Clear an old outcome in time."""
+        """Clear old outcomes in time."""
         self.set_interval(1.0, self._expire)
 
-    def progress(self, title: str, progress: Progress) -> None:
-        """Show how far it is."""
+    def progress(self, run: int, title: str, progress: Progress, *, stoppable: bool = True) -> None:
+        """Show how far ``run`` is; ``stoppable`` is whether it is the one that x stops."""
         done = f"{progress.applied:,} done"
         pieces: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
         pieces += _bar(progress)
@@ -177,26 +180,42 @@ class ActionLine(Static):
                 f"  {progress.completed:,} of the first {progress.sent:,} went well, "
                 f"{progress.failed:,} failed; waits {span(progress.patience)} more   "
             )
-        self._show(Content.assemble(*pieces, ("x stops it", "$tone-dim")), float("inf"))
+        pieces.append(("x stops it" if stoppable else "", "$tone-dim"))
+        self._show(run, Content.assemble(*pieces), float("inf"))
 
-    def working(self, title: str) -> None:
-        """Say that it has begun."""
-        self._show(Content.assemble((safe(title.rstrip("?")), "bold"), " …"), float("inf"))
+    def working(self, run: int, title: str) -> None:
+        """Say that ``run`` has begun."""
+        line = Content.assemble((safe(title.rstrip("?")), "bold"), " …")
+        self._show(run, line, float("inf"))
 
-    def outcome(self, line: str, tone: str) -> None:
-        """Show what came of it, for a while. ``tone`` is good, warn or bad."""
+    def outcome(self, run: int, line: str, tone: str) -> None:
+        """Show what became of ``run``, for a while. ``tone`` is good, warn or bad."""
         mark, style = _OUTCOMES[tone]
         stays = RESULT_STAYS if tone == "good" else 3 * RESULT_STAYS
-        self._show(Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
+        self._show(run, Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
 
-    def _show(self, content: Content, stays: float) -> None:
-        self._until = time.monotonic() + stays
-        self.display = True
-        self.update(content)
+    def _show(self, run: int, content: Content, stays: float) -> None:
+        # Of what has ended only the last is kept, until another action begins or ends.
+        if run not in self._lines or stays < float("inf"):
+            for each in [n for n, (_, until) in self._lines.items() if until < float("inf")]:
+                del self._lines[each]
+        self._lines[run] = content, time.monotonic() + stays
+        self._write()
 
     def _expire(self) -> None:
-        if self.display and time.monotonic() > self._until:
-            self.display = False
+        old = [run for run, (_, until) in self._lines.items() if time.monotonic() > until]
+        for run in old:
+            del self._lines[run]
+        if old:
+            self._write()
+
+    def _write(self) -> None:
+        shown = [content for content, _ in self._lines.values()]
+        if len(shown) > MOST_LINES:
+            more = len(shown) - MOST_LINES + 1
+            shown = [Content(f"… {more} more actions run"), *shown[more:]]
+        self.display = bool(shown)
+        self.update(Content("\n").join(shown))
 
 
 def _part(progress: Progress) -> float:

@@ -1,0 +1,37 @@
+"""The keys that every dialog with buttons understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Button
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A question with the buttons ``#yes`` and ``#no``.
+
+    Tab and the arrows move between its parts, Enter presses the button that has the focus, ``y`` and ``n``
+    press theirs. In a line where text is typed they are text.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+        Binding("y", "choose('yes')", show=False),
+        Binding("n", "choose('no')", show=False),
+    ]
+
+    def action_choose(self, button: str) -> None:
+        """Press a button, where it can be pressed."""
+        chosen = self.query_one(f"#{button}", Button)
+        if not chosen.disabled:
+            # Whoever types a word ends it behind the dialog, where its letters are keys.
+            cast("ConsoleApp", self.app).hush.begin()
+            chosen.press()

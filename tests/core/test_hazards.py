@@ -1,0 +1,60 @@
+"""What an operation is warned of, by what is known of the queues it puts jobs into."""
+
+from __future__ import annotations
+
+from asok_core.hazards import HOUR, NAMED, hazards, maybe_paused
+from asok_core.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
+
+NOW = 1_772_333_820.0
+
+
+def snapshot(*queues: QueueStats, used: int = 10, most: int = 100, quiet: bool = False) -> Snapshot:
+    worker = WorkerInfo("w", queues=("busy", "held"), lease_until=NOW + 20, quiet=quiet)
+    server = ServerInfo("redis://", used_memory=used, max_memory=most)
+    return Snapshot(NOW, server, queues, (worker,))
+
+
+def test_nothing_is_said_where_all_is_well() -> None:
+    busy = QueueStats("busy", 5, completed_per_s=10.0)
+    assert hazards(snapshot(busy), to={"busy": int(10 * HOUR)}) == ()
+    assert hazards(snapshot(busy), trash=True) == ()
+    assert maybe_paused(snapshot(busy)) == ()
+
+
+def test_more_than_an_hour_of_work_is_named_with_its_length() -> None:
+    busy = QueueStats("busy", 5, completed_per_s=0.75, failed_per_s=0.25)
+    (line,) = hazards(snapshot(busy), to={"busy": 9000})
+    assert line == ("queue 'busy' finishes about 3,600 jobs an hour: 9,000 more take about 2 h")
+    # Nothing was finished in the last minute: how fast it goes is not known.
+    assert hazards(snapshot(QueueStats("busy", 5)), to={"busy": 9000}) == ()
+
+
+def test_a_paused_queue_and_one_that_nobody_serves() -> None:
+    held, lone = QueueStats("held", 0, paused=True), QueueStats("lone", 3)
+    found = hazards(snapshot(held, lone), to={"held": 1, "lone": 1, "unknown": 2})
+    assert found == (
+        "queue 'held' is paused: jobs wait there until it is resumed",
+        "no worker takes jobs from queues 'lone', 'unknown'",
+    )
+    assert maybe_paused(snapshot(held)) == (
+        "queue 'held' is paused: jobs that go there wait until it is resumed",
+    )
+
+
+def test_a_quiet_worker_serves_nothing() -> None:
+    found = hazards(snapshot(QueueStats("busy", 1), quiet=True), to={"busy": 1})
+    assert found == ("no worker takes jobs from queue 'busy'",)
+
+
+def test_many_queues_are_not_all_named() -> None:
+    names = {f"q{n}": 1 for n in range(NAMED + 4)}
+    (line,) = hazards(snapshot(), to=names)
+    assert line.endswith("'q2' and 4 more")
+
+
+def test_memory_that_is_nearly_full() -> None:
+    full = snapshot(used=95)
+    assert hazards(full) == ("Redis uses 95 % of its maxmemory",)
+    (line,) = hazards(full, trash=True)
+    assert line.endswith("jobs in the trash still take memory until it is emptied")
+    assert hazards(snapshot(used=95, most=0), trash=True) == ()

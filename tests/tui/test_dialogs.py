@@ -1,0 +1,342 @@
+"""Keys in dialogs, letters where none opened, operations beside each other, warnings before them."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from textual.widgets import Button, Input, TextArea
+
+from asok_console.tui.actions import Danger
+from asok_console.tui.hush import PAUSE, Hush
+from asok_console.tui.operations import OPERATIONS
+from asok_console.tui.screens.ask import Ask
+from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.edit import EditArguments
+from asok_console.tui.screens.quitting import Quitting
+from tests.operator.conftest import Bench, bench
+from tests.operator.workers import well, worker
+from tests.tui import seed
+from tests.tui.conftest import Hand, Open
+from tests.tui.seed import KEYS
+
+__all__ = ["bench"]
+
+
+async def asked(hand: Hand, *keys: str) -> Confirm:
+    await hand.until(lambda: not hand.app.hush.lasts)
+    await hand.press(*keys)
+    await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+    screen = hand.app.screen
+    assert isinstance(screen, Confirm)
+    return screen
+
+
+async def closed(hand: Hand) -> None:
+    await hand.until(lambda: len(hand.app.screen_stack) == 1, "no dialog")
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("y",),
+        ("right", "enter"),
+        ("down", "enter"),
+        ("tab", "enter"),
+        ("left", "left", "left", "enter"),
+    ],
+)
+async def test_every_key_for_yes_means_yes(
+    redis_client: redis.Redis, open_dead: Open, keys: tuple[str, ...]
+) -> None:
+    async with open_dead(3) as hand:
+        await asked(hand, "r")
+        await hand.press(*keys)
+        await hand.sees("Requeued 1 dead letter")
+        assert redis_client.llen(KEYS.dead) == 2
+
+
+@pytest.mark.parametrize(
+    "keys", [("n",), ("escape",), ("enter",), ("right", "left", "enter"), ("down", "up", "enter")]
+)
+async def test_every_key_for_no_means_no(
+    redis_client: redis.Redis, open_dead: Open, keys: tuple[str, ...]
+) -> None:
+    async with open_dead(3) as hand:
+        await asked(hand, "r")
+        await hand.press(*keys)
+        await closed(hand)
+        assert redis_client.llen(KEYS.dead) == 3
+
+
+async def test_c_copies_the_command_and_y_answers_no_typed_word(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3) as hand:
+        screen = await asked(hand, "r")
+        await hand.press("c")
+        assert hand.app.clipboard == screen.plan.twin
+        await hand.press("n")
+        await closed(hand)
+        screen = await asked(hand, "d")
+        await hand.press("y")
+        assert hand.app.screen is screen
+        await hand.press("n")
+        await closed(hand)
+        assert redis_client.llen(KEYS.dead) == 3
+        # The word begins with the letter that copies elsewhere.
+        seed.pending(redis_client, "default", 2, first=50, age=5)
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("2")
+        await hand.sees("1 of 2")
+        await hand.press("slash", *"shop", "enter")
+        await hand.sees("2 found")
+        screen = await asked(hand, "D")
+        await hand.press("c")
+        assert screen.query_one("#word", Input).value == "c"
+
+
+async def test_arrows_and_letters_work_in_a_form_and_in_the_editor(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3) as hand:
+        await hand.press("C")
+        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.press("down", "down", "right", "left")
+        focused = hand.app.screen.focused
+        assert isinstance(focused, Button)
+        await hand.press("n")
+        await closed(hand)
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("e")
+        await hand.until(lambda: isinstance(hand.app.screen, EditArguments))
+        await hand.press("n")
+        assert hand.app.screen.query_one(TextArea).text.startswith("n")
+        await hand.press("tab", "n")
+        await closed(hand)
+
+
+async def test_a_large_mild_action_wants_a_second_key(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(101) as hand:
+        for keys in (("y", "y", "y"), ("tab", "enter", "enter")):
+            screen = await asked(hand, "R")
+            await hand.sees("101 jobs: y, then Y.")
+            await hand.press("Y")
+            assert hand.app.screen is screen, "the second key alone is none"
+            await hand.press(*keys)
+            if keys[0] == "y":
+                assert hand.app.screen is screen
+                await hand.press("escape")
+            await closed(hand)
+            assert redis_client.llen(KEYS.dead) == 101
+        await asked(hand, "R")
+        await hand.press("y")
+        await hand.sees("Press Y to confirm.")
+        await hand.press("Y")
+        await hand.sees("Requeued 101 dead letters")
+
+
+async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=0, first=200)
+    seed.pending(redis_client, "default", 2, first=1, age=5)
+    async with open_console(size=(110, 30), protected=True) as hand:
+        for view, key, word in (("2", "P", "pause"), ("5", "P", "quiet"), ("2", "f", "move")):
+            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.press(view)
+            await hand.sees("web-1" if view == "5" else "1 of 2")
+            await asked(hand, key)
+            await hand.sees(f"Type {word} to go on")
+            await hand.press("y", "escape")
+            await closed(hand)
+    assert not redis_client.exists(KEYS.paused)
+    guarded = {each.name for each in OPERATIONS if each.guarded and each.danger is Danger.MILD}
+    assert guarded == {"pause", "quiet", "move", "move_front"}
+
+
+# Letters that were meant for a dialog
+
+
+async def test_a_word_typed_where_no_dialog_opened_does_nothing(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3) as hand:
+        redis_client.delete(KEYS.dead)
+        await hand.until(lambda: hand.app.snapshot and not hand.app.snapshot.dead)
+        now = 0.0
+        hand.app.hush = Hush(lambda: now)
+        await hand.press("D")
+        said = "Can't purge all: there is nothing for it here."
+        assert said in [each.message for each in hand.app._notifications]
+        await hand.press(*"purge", "enter", "enter")
+        assert not hand.app.frozen
+        assert len(hand.app.screen_stack) == 1
+        assert hand.app.view_name == "dead"
+        now = PAUSE + 0.01
+        await hand.press("p")
+        assert hand.app.frozen, "after a pause keys act again"
+
+
+async def test_the_rest_of_a_word_behind_an_answered_dialog_does_nothing(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3) as hand:
+        await asked(hand, "r")
+        hand.app.hush = Hush(lambda: 0.0)
+        await hand.press(*"n", *"op", "enter")
+        assert not hand.app.frozen
+        assert len(hand.app.screen_stack) == 1
+
+
+# Outcomes
+
+
+async def test_what_another_operator_was_quicker_with_is_no_success(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3, size=(120, 30)) as hand:
+        for filtered in (False, True):
+            if filtered:
+                redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 4))
+                await hand.sees("of 4")
+                await hand.until(lambda: not hand.app.hush.lasts)
+                await hand.press("slash", *"error:KeyError", "enter")
+                await hand.sees("1 found")
+            screen = await asked(hand, "D")
+            count = screen.plan.count
+            redis_client.delete(KEYS.dead)
+            await hand.press("shift+tab", *"purge", "enter", "enter")
+            await hand.sees("⚠ Purged 0 dead letters")
+            await hand.sees(f"{count} skipped (no longer there")
+
+
+# Beside each other
+
+
+async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
+    bench: Bench, open_console: Open
+) -> None:
+    bench.die(*(bench.job() for _ in range(30)))
+    bench.pend(*(bench.job() for _ in range(40)))
+    async with open_console(size=(150, 34)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 30")
+        await hand.press("space", "space", "C")
+        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        hand.app.screen.query_one("#first", Input).value = "1"
+        await hand.press("enter")
+        await hand.sees("Requeue 2 dead letters with a canary?")
+        await hand.press("y")
+        await hand.sees("0 of the first 1 went well")
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("escape")
+        await hand.loses("2 marked")
+        await asked(hand, "r")
+        await hand.press("y")
+        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("0 of the first 1 went well")
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("2")
+        await asked(hand, "P")
+        await hand.press("y")
+        await hand.sees("Paused queue 'default'")
+        assert len(hand.app.acting.runner.running) == 1
+        # The rest of them still waits behind it.
+        with worker(bench, well):
+            await hand.sees("Canary went well: requeued 2 dead letters")
+
+
+async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -> None:
+    bench.die(*(bench.job() for _ in range(30)))
+    async with open_console(size=(150, 34)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 30")
+        for number in (1, 2):
+            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.press("C")
+            await hand.until(lambda: isinstance(hand.app.screen, Ask))
+            hand.app.screen.query_one("#first", Input).value = str(number)
+            await hand.press("enter")
+            await hand.until(lambda: isinstance(hand.app.screen, Confirm))
+            await hand.press("y")
+            await hand.sees(f"0 of the first {number} went well")
+        first, second = hand.app.acting.runner.running
+        assert hand.screen().count("x stops it") == 1
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("x")
+        await hand.sees("Canary stopped · of the first 2")
+        assert (first.halted.is_set(), second.halted.is_set()) == (False, True)
+        await hand.press("x")
+        await hand.sees("Canary stopped · of the first 1")
+
+
+async def test_quitting_while_an_operation_runs_asks_first(
+    bench: Bench, open_console: Open
+) -> None:
+    bench.die(*(bench.job() for _ in range(30)))
+    async with open_console(size=(110, 30)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 30")
+        await hand.press("C")
+        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, Confirm))
+        await hand.press("y")
+        await hand.sees("0 of the first 10 went well")
+        for key in ("q", "ctrl+c"):
+            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.press(key)
+            await hand.until(lambda: isinstance(hand.app.screen, Quitting))
+            await hand.sees("Quit while 1 operation runs?")
+            await hand.sees("What is done stays done")
+            await hand.press("n")
+            await closed(hand)
+            assert hand.app.acting.runner.busy
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("q")
+        await hand.until(lambda: isinstance(hand.app.screen, Quitting))
+        await hand.press("ctrl+c")
+        await hand.until(lambda: not hand.app.is_running or hand.app._exit, "the end")
+    (entry,) = [fields for _, fields in bench.client.xrange("asok:audit")]
+    assert entry[b"state"] == b"done", "the first jobs went whole"
+    assert len(bench.dead()) == 20
+
+
+# Warnings
+
+
+async def test_a_confirmation_warns_of_what_makes_it_pointless(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.letters(now, 6))
+    redis_client.sadd(KEYS.paused, "default", "high", "low")
+    seed.pending(redis_client, "default", 3, first=50, age=5)
+    seed.pending(redis_client, "nobody", 1, first=60, age=5)
+    async with open_console(size=(120, 36)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 6")
+        screen = await asked(hand, "r")
+        (queue,) = dict(screen.plan.queues or {})
+        await hand.sees(f"! queue '{queue}' is paused: jobs wait there until it is resumed")
+        await hand.press("n")
+        await closed(hand)
+        await asked(hand, "R")
+        await hand.sees("are paused: jobs that go there wait")
+        await hand.press("n")
+        await closed(hand)
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("2")
+        hand.app.show_pending("default")
+        await hand.sees("1 of 3")
+        await hand.press("M")
+        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        hand.app.screen.query_one("#queue", Input).value = "nobody"
+        await hand.pilot.pause()
+        await hand.press("enter")
+        await hand.sees("no worker takes jobs from queue 'nobody'")
