@@ -30,7 +30,7 @@ def maybe_paused(snapshot: Snapshot) -> tuple[str, ...]:
     paused = sorted(queue.name for queue in snapshot.queues if queue.paused)
     if not paused:
         return ()
-    return (f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until it is resumed",)
+    return (f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until resumed",)
 
 
 def _of_memory(server: ServerInfo, *, trash: bool) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
     paused = [name for name in to if name in known and known[name].paused]
     unserved = [name for name in to if name not in served and name not in paused]
     if paused:
-        yield f"{_names(paused)} {_is(paused)} paused: jobs wait there until it is resumed"
+        yield f"{_names(paused)} {_is(paused)} paused: jobs wait there until resumed"
     if unserved:
         yield f"no worker takes jobs from {_names(unserved)}"
     for name, number in to.items():

@@ -29,7 +29,7 @@ class Hush:
 
     def swallows(self, key: events.Key) -> bool:
         """Whether a key is to be dropped; each that is makes it last."""
-        typed = key.is_printable or key.key in ("enter", "backspace")
+        typed = (key.character or "").isalpha() or key.key in ("enter", "space", "backspace")
         if not typed or not self.lasts:
             return False
         self.begin()

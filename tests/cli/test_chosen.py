@@ -107,7 +107,7 @@ def test_what_makes_an_action_pointless_is_said_before_it_is_confirmed(
     bench.client.sadd("asok:paused", "high")
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     ran = asok("dlq", "requeue", "--all")
-    assert "warning: queue 'high' is paused: jobs wait there until it is resumed" in ran.err
+    assert "warning: queue 'high' is paused: jobs wait there until resumed" in ran.err
     bench.pend(bench.job())
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     ran = asok("job", "move", "--to", "nobody", "--queue", "default", "--all")

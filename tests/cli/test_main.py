@@ -166,7 +166,7 @@ def test_help_of_a_group_lists_the_options_of_its_default(
     assert main([group, "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"options of asok {group} " in shown
-    assert f"  {option} " in shown
+    assert f"{option} " in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)

@@ -180,7 +180,10 @@ class TestDeadLetters:
         assert asok("trash", "list", "--json").document == {"version": 1, "trash": []}
         newest = asok("audit", "--json").document["actions"][0]
         assert (newest["action"], newest["place"], newest["applied"]) == ("empty", "trash", 5)
-        assert asok("trash", "empty", "--all", "--yes").out == "deleted 0 trashed jobs\n"
+        assert (
+            asok("trash", "empty", "--all", "--yes").out
+            == "deleted 0 trashed jobs; nothing was found\n"
+        )
 
     @pytest.mark.parametrize(("typed", "done"), [("empty\n", True), ("yes\n", False), ("", False)])
     def test_emptying_the_trash_asks_for_a_typed_word(

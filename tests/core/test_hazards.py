@@ -33,11 +33,11 @@ def test_a_paused_queue_and_one_that_nobody_serves() -> None:
     held, lone = QueueStats("held", 0, paused=True), QueueStats("lone", 3)
     found = hazards(snapshot(held, lone), to={"held": 1, "lone": 1, "unknown": 2})
     assert found == (
-        "queue 'held' is paused: jobs wait there until it is resumed",
+        "queue 'held' is paused: jobs wait there until resumed",
         "no worker takes jobs from queues 'lone', 'unknown'",
     )
     assert maybe_paused(snapshot(held)) == (
-        "queue 'held' is paused: jobs that go there wait until it is resumed",
+        "queue 'held' is paused: jobs that go there wait until resumed",
     )
 
 

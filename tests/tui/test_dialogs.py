@@ -323,7 +323,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
         await hand.sees("1 of 6")
         screen = await asked(hand, "r")
         (queue,) = dict(screen.plan.queues or {})
-        await hand.sees(f"! queue '{queue}' is paused: jobs wait there until it is resumed")
+        await hand.sees(f"! queue '{queue}' is paused: jobs wait there until resumed")
         await hand.press("n")
         await closed(hand)
         await asked(hand, "R")

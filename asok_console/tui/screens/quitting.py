@@ -22,7 +22,7 @@ class Quitting(Dialog[bool]):
     """Asks whether to quit, and says what happens to the operations that run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]
-    CSS_PATH = "confirm.tcss"
+    CSS_PATH = "quitting.tcss"
     AUTO_FOCUS = "#no"
 
     def __init__(self, running: Sequence[str]) -> None:
