@@ -30,6 +30,9 @@ class Hush:
     def swallows(self, key: events.Key) -> bool:
         """Whether a key is to be dropped; each that is makes it last."""
         typed = (key.character or "").isalpha() or key.key in ("enter", "space", "backspace")
+        if key.key == "escape" or (key.character or "").isdigit():
+            # No part of a word: whoever turns to another view means the next letter.
+            self._until = 0.0
         if not typed or not self.lasts:
             return False
         self.begin()
