@@ -86,7 +86,7 @@ def test_with_min_replicas_nothing_is_acknowledged_while_no_replica_has_it(
     master = embedded_redis("--repl-diskless-sync-delay", "0", binary=binary, port=0)
     address = ("127.0.0.1", str(master.port))
     replica = embedded_redis("--replicaof", *address, binary=binary, port=0)
-    app = application(master.tcp_url, ASOK_WORKER_LEASE="5s")
+    app = application(master.tcp_url)
     with redis.Redis.from_url(master.url) as client, redis.Redis.from_url(replica.url) as other:
         wait_until(lambda: other.info("replication")["master_link_status"] == "up", "a replica")
         client.config_set("min-replicas-max-lag", 2)
