@@ -408,8 +408,9 @@ class ConsoleApp(App[None]):
         labels = acts.fruitless(key.key)
         if labels:
             self.hush.begin()
-            why = "this session only reads" if self.only_reads else "there is nothing for it here"
-            self.notify(f"Can't {' or '.join(labels)}: {why}.", timeout=5, markup=False)
+            nothing = f"Can't {' or '.join(labels)}: there is nothing for it here."
+            line = "This session only reads." if self.only_reads else nothing
+            self.notify(line, timeout=5, markup=False)
         return bool(labels)
 
     def action_step_back(self) -> None:
