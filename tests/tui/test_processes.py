@@ -50,7 +50,9 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     terminal.sees("1 of 15,000")
     terminal.press("R")
     terminal.sees("Requeue 15,000 dead letters?")
-    terminal.press("Tab", "Enter", "Y")
+    terminal.press("Tab", "Enter")
+    terminal.sees("Press Y to confirm.")
+    terminal.press("Y")
     deadline = time.monotonic() + PATIENCE
     while not requeued(redis_client):
         assert time.monotonic() < deadline, terminal.screen()
@@ -69,7 +71,9 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     again.sees(f"1 of {BULK - done:,}")
     again.press("R")
     again.sees(f"Requeue {BULK - done:,} dead letters?")
-    again.press("Tab", "Enter", "Y")
+    again.press("Tab", "Enter")
+    again.sees("Press Y to confirm.")
+    again.press("Y")
     again.sees(f"Requeued {BULK - done:,} dead letters")
     assert redis_client.llen(KEYS.dead) == 0
     assert all_ids(redis_client) == every
@@ -87,7 +91,10 @@ def test_two_consoles_at_once_requeue_every_letter_once(
         terminal.sees("Requeue 4,000 dead letters?")
         terminal.press("Tab")
     for terminal in both:
-        terminal.press("Enter", "Y")
+        terminal.press("Enter")
+        terminal.sees("Press Y to confirm.")
+    for terminal in both:
+        terminal.press("Y")
     for terminal in both:
         terminal.sees("Requeued ")
         terminal.sees("No dead jobs.")
