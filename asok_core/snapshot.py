@@ -48,6 +48,12 @@ class ServerInfo(NamedTuple):
     """Of a replica: ``up`` or ``down``."""
     round_trip_ms: float | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it refuses new data for want of memory."""
+        full = self.max_memory and (self.used_memory or 0) >= self.max_memory
+        return bool(full) and self.eviction_policy == "noeviction"
+
 
 KEY_EVIDENCE = 3
 """Signed jobs of which none verifies from which SECRET_KEY is held to be the wrong one."""

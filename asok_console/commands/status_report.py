@@ -36,16 +36,16 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
 
     ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due running
     claimed orphaned dead queues[] dead_letters[] workers[] checks_failed[]``. ``memory_full_in`` is
-    seconds and ``memory_rate`` bytes per second.
+    seconds, 0 where it is full already, and ``memory_rate`` bytes per second.
     """
     snapshot = status.snapshot
-    filling = snapshot.filling
+    filling, full = snapshot.filling, snapshot.server.is_full
     document = {
         "version": VERSION,
         "backend": "redis",
         "url": snapshot.server.url,
         "redis_version": snapshot.server.version or None,
-        "memory_full_in": round(filling.seconds) if filling else None,
+        "memory_full_in": 0 if full else round(filling.seconds) if filling else None,
         "memory_rate": round(filling.rate) if filling else None,
         "taken_at": iso(snapshot.taken_at),
         "pending": snapshot.pending,
@@ -95,7 +95,10 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         numbers.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
-    if snapshot.filling is not None:
+    if snapshot.server.is_full:
+        most = numbers.size(snapshot.server.max_memory)
+        yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)
+    elif snapshot.filling is not None:
         yield fit(f"Redis {snapshot.filling}", width)
 
 

@@ -146,7 +146,7 @@ def _of_memory(server: ServerInfo) -> Iterator[Alert]:
     if policy and policy != "noeviction":
         line = f"Redis may evict jobs when memory is short (maxmemory-policy {policy})"
         yield Alert(Cost.LOSS_POSSIBLE, line)
-    if used >= most and policy == "noeviction":
+    if server.is_full:
         line = f"Redis is out of memory (maxmemory {size(most)}): it accepts no new jobs"
         yield Alert(Cost.NO_CHANGES, line)
     elif used > NEARLY_FULL * most:

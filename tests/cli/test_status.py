@@ -116,6 +116,18 @@ def test_the_document_has_stable_keys(
 
 
 @pytest.mark.usefixtures("busy")
+def test_a_redis_that_is_full_is_told(status: Status, redis_client: redis.Redis) -> None:
+    line = "Redis is out of memory (maxmemory 1 B): it accepts no new jobs"
+    assert line not in status()[1]
+    redis_client.config_set("maxmemory", 1)
+    try:
+        assert line in status()[1].splitlines()
+        assert json.loads(status("--json")[1])["memory_full_in"] == 0
+    finally:
+        redis_client.config_set("maxmemory", 0)
+
+
+@pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize(
     ("words", "failure"),
     [
