@@ -28,6 +28,10 @@ print("importing the shop")
 def pay(order: int) -> str:
     return f"order {order} is paid by {queue.__name__}"
 
+@task(keep_result=False)
+def quietly() -> str:
+    return "unheard"
+
 def plain(*words, **options):
     return [words, options]
 
@@ -95,6 +99,11 @@ def test_it_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
     assert before - 1 <= job.enqueued_at <= server_time(bench) + 1
     record = bench.record(job.id)
     assert (record["status"], record["queue"], record["retries"]) == ("pending", "high", "4")
+
+
+def test_a_result_that_its_task_does_not_keep_is_not_kept(bench: Bench, enqueue: Asok) -> None:
+    assert enqueue("shop:quietly").code == 0
+    assert only_job(bench, "default").keep_result is False
 
 
 def test_options_of_the_command_line_replace_those_of_the_task_one_by_one(
