@@ -7,6 +7,7 @@ change that is meant: ``pytest tests/tui/test_pictures.py --snapshot-update``, a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -14,6 +15,8 @@ from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-unt
 from syrupy.assertion import SnapshotAssertion
 
 from asok_console.tui.app import ConsoleApp
+from asok_core.activity import Activity
+from asok_core.backends.redis import audit
 from asok_core.backends.redis.reading import snapshots
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open, settled
@@ -52,6 +55,13 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(*args)  # type: ignore[arg-type]
             self.now = NOW
 
+    def activity(fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
+        # What is left of a trash to the minute: the seeds are some milliseconds old.
+        whole = -(-ttl_ms // 60_000) * 60_000
+        return of_fields(fields, length, whole, NOW)
+
+    of_fields = audit._activity
+    monkeypatch.setattr(audit, "_activity", activity)
     monkeypatch.setattr(seed, "server_time", lambda _: NOW)
     monkeypatch.setattr(snapshots, "_First", First)
     monkeypatch.setattr(ConsoleApp, "age", 0.0)
