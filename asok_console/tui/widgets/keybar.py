@@ -65,13 +65,15 @@ class KeyBar(Widget):
             for active in self.screen.active_bindings.values()
             if active.enabled
         }
-        shown: list[actions.Action] = []
+        # Views explain some actions in words of their own: each is shown once.
+        by_call: dict[str, actions.Action] = {}
         for action in _ORDER:
             call = action.call or action.name
             if isinstance(action, actions.OperatorAction):
                 call = f"operate('{action.name}')"
-            if action.footer and call in by_binding and action not in shown:
-                shown.append(action)
+            if action.footer and call in by_binding:
+                by_call.setdefault(call, action)
+        shown = by_call.values()
         return self._lay_out(
             [a for a in shown if a.name not in self.LAST],
             [a for a in shown if a.name in self.LAST],
