@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +168,3 @@ def systemd_analyze() -> str:
             pytest.fail("systemd-analyze is missing: on Debian, apt install systemd", pytrace=False)
         pytest.skip("systemd-analyze is missing: on Debian, apt install systemd")
     return found
-
-
-def free_port() -> int:
-    """A TCP port of this machine that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

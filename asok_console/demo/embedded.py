@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,8 @@ NOT_FOUND = (
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET_PATH = 100
 _PAUSE = 0.002
+_PORTS = range(12_000, 32_000)
+"""Below those that systems choose by themselves."""
 
 
 class EmbeddedRedis:
@@ -54,7 +57,7 @@ class EmbeddedRedis:
         port: int | None = None,
     ) -> None:
         self.binary = binary or find_redis_server()
-        self.port = _free_port() if port == 0 else port
+        self.port = free_port() if port == 0 else port
         self.folder = _private_folder()
         self.socket = self.folder / "redis.sock"
         self._arguments = tuple(arguments)
@@ -207,8 +210,14 @@ def _answers(path: Path) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on, by chance one of many thousands.
+
+    Not one that the system would choose: until a server listens on it, it could be the near end of any
+    connection, and two who ask at once would be given the same.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -216,7 +216,12 @@ def main() -> int:
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
-    config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
+    try:
+        config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
+    except EOFError as error:
+        # It was killed as it started this process, which holds nothing yet.
+        sys.stderr.write(f"asok worker: {error}\n")
+        return 1
     set_up_logging(config.log_level, config.log_format)
     _load_what_tasks_may_use()
     if add_application_folder() is None:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from asok_console.demo.embedded import free_port
 from asok_core import Settings
 from tests.conftest import SECRET_KEY
-from tests.programs import PATIENCE, ROOT, environment, free_port, running, wait_until
+from tests.programs import PATIENCE, ROOT, environment, running, wait_until
 
 LOST = re.compile(r"Background task note did not finish before the shutdown: .* \(job (\S+)\)")
 

@@ -15,13 +15,14 @@ import pytest
 from aiosmtpd.controller import Controller
 from PIL import Image
 
+from asok_console.demo.embedded import free_port
 from asok_core import Settings, Status, configure, get_job, shutdown
 from tests.conftest import SECRET_KEY
 from tests.examples import mail
 from tests.examples.thumbnails import make_thumbnail
 from tests.examples.warm_cache import warm_all
 from tests.examples.webhook import deliver
-from tests.programs import environment, free_port, running
+from tests.programs import environment, running
 
 WAIT = 50.0
 

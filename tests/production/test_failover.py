@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_console.demo.embedded import EmbeddedRedis, _free_port
+from asok_console.demo.embedded import EmbeddedRedis, free_port
 from asok_console.demo.tether import Tether
 from tests.production.conftest import Application
 from tests.programs import wait_until
@@ -37,7 +37,11 @@ class Trio:
         self._sentinels = [self._sentinel(binary) for _ in range(3)]
         hosts = ",".join(f"127.0.0.1:{port}" for port, _ in self._sentinels)
         self.url = f"redis+sentinel://:{PASSWORD}@{hosts}/{SERVICE}/0?sentinel_password={WATCHER}"
-        wait_until(self._agreed, "the sentinels to know each other and the replica")
+        try:
+            wait_until(self._agreed, "the sentinels to know each other and the replica")
+        except BaseException:
+            self.close()
+            raise
 
     def client(self, server: EmbeddedRedis) -> redis.Redis:
         return redis.Redis.from_url(f"{server.url}?password={PASSWORD}")
@@ -47,7 +51,7 @@ class Trio:
             tether.close()
 
     def _sentinel(self, binary: Path) -> tuple[int, Tether]:
-        folder, port = Path(tempfile.mkdtemp(prefix="asok-sentinel-")), _free_port()
+        folder, port = Path(tempfile.mkdtemp(prefix="asok-sentinel-")), free_port()
         settings = folder / "sentinel.conf"
         settings.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {folder}\nrequirepass {WATCHER}\n"

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.demo.embedded import EmbeddedRedis, free_port
 from asok_console.demo.tether import Tether
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.config import Settings
@@ -27,7 +27,7 @@ from tests.conftest import SECRET_KEY
 from tests.production.conftest import Application
 from tests.production.test_cluster import SLOTS, bus_port
 from tests.production.test_tls import Papers, Terminator
-from tests.programs import PATIENCE, ROOT, environment, free_port, wait_until
+from tests.programs import PATIENCE, ROOT, environment, wait_until
 
 FORMS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+cluster")
 RISKY = {"db", "username", "password", "sentinel_username", "sentinel_password"}

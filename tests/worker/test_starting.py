@@ -1,0 +1,29 @@
+"""A process of a worker as its supervisor starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from asok_core.worker import start
+from asok_core.worker.board import Board, shared_file
+from tests.programs import environment
+
+
+def test_a_process_whose_supervisor_died_as_it_started_it_says_so_in_one_line() -> None:
+    with shared_file("board") as board, shared_file("stacks") as stacks:
+        Board(board, 1).clear()
+        done = subprocess.run(
+            [
+                *(sys.executable, "-P", start.__file__),
+                *(str(board.fileno()), str(stacks.fileno()), "1", "worker.1"),
+            ],
+            env=environment({}),
+            pass_fds=(board.fileno(), stacks.fileno()),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "asok worker: the supervisor went away before it said what to do\n"
