@@ -53,6 +53,16 @@ _DISPUTED = (
 )
 """Characters that terminals draw narrower or wider than Rich counts: symbols that newer editions of
 Unicode made wider, letters that form flags, and modifiers of emoji."""
+_NEW = (
+    (0xCF3, 0xCF3), (0xECE, 0xECE), (0x2FFC, 0x2FFF), (0x31EF, 0x31EF), (0x10EFD, 0x10EFF),
+    (0x1123F, 0x11241), (0x11B00, 0x11B09), (0x11F00, 0x11F10), (0x11F12, 0x11F3A), (0x11F3E,
+    0x11F59), (0x1342F, 0x1342F), (0x13439, 0x13455), (0x1B132, 0x1B132), (0x1B155, 0x1B155),
+    (0x1D2C0, 0x1D2D3), (0x1DF25, 0x1DF2A), (0x1E030, 0x1E06D), (0x1E08F, 0x1E08F), (0x1E4D0,
+    0x1E4F9), (0x1F6DC, 0x1F6DC), (0x1F774, 0x1F776), (0x1F77B, 0x1F77F), (0x1F7D9, 0x1F7D9),
+    (0x1FA75, 0x1FA77), (0x1FA87, 0x1FA88), (0x1FAAD, 0x1FAAF), (0x1FABB, 0x1FABD), (0x1FABF,
+    0x1FABF), (0x1FACE, 0x1FACF), (0x1FADA, 0x1FADB), (0x1FAE8, 0x1FAE8), (0x1FAF7, 0x1FAF8),
+)  # fmt: skip
+"""First and last of the characters of Unicode 15.0 and 15.1: many terminals do not know their widths."""
 _LAST_MARK = 0x1D172
 
 
@@ -71,7 +81,8 @@ def _escaped(point: int) -> str:
 @cache
 def _line_forms() -> dict[int, str]:
     forms = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
-    return forms | {point: _escaped(point) for point in (*_DISPUTED, *_spacing_marks())}
+    new = (point for first, last in _NEW for point in range(first, last + 1))
+    return forms | {point: _escaped(point) for point in (*_DISPUTED, *new, *_spacing_marks())}
 
 
 @cache

@@ -117,6 +117,20 @@ async def test_a_refresh_leaves_the_search_for_the_cursors_row_its_turn(
         assert [(each.start, each.count) for each in asked] == [(5, 4), (5, 4)]
 
 
+async def test_a_late_page_does_not_end_the_search_for_the_cursors_row(
+    open_dead: Open,
+) -> None:
+    async with open_dead(5) as hand:
+        await settled(hand)
+        hand.app.poller.stop()
+        rows, held = hand.rows, list(hand.rows.loaded)
+        key = rows.cursor_key
+        for _ in range(2):
+            rows.show_page(0, 10, held[1:], rows.now)
+        rows.show_page(5, 10, held, rows.now)
+        assert (rows.cursor, rows.cursor_key) == (5, key)
+
+
 async def test_the_cursor_never_wraps(open_dead: Open) -> None:
     async with open_dead(5) as hand:
         await hand.press("k", "up")

@@ -129,6 +129,9 @@ class RowList(Window[T], ScrollView, can_focus=True):
         """Show a window of a long list: ``rows`` from position ``start`` out of ``total``."""
         grown = total - self.total
         gone = not self._whole and self.lost_in(start, rows)
+        if gone and self._chase is not None and start < self._chase[0] < total:
+            # An answer to what was asked before that: the row is looked for elsewhere by now.
+            return
         if gone and grown > 0 and self._chase is None:
             # New rows at the top pushed ours out of the window: look for it where it went.
             self._chase = (start + grown, len(rows))
