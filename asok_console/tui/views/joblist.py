@@ -102,9 +102,7 @@ class JobListView(SearchingView):
 
     def go_back(self) -> bool:
         """Clear the filter, then the marks, if there are any."""
-        if self.search is not None:
-            self.query_one(FilterBar).close()
-            self.narrow(None)
+        if self.clear_filter():
             return True
         if self.rows.marks:
             self.rows.clear_marks()

@@ -9,7 +9,7 @@ from textual import on
 from textual.binding import BindingType
 
 from asok_console.tui import actions
-from asok_console.tui.views.base import View
+from asok_console.tui.views.filtered import FilteredView
 from asok_console.tui.widgets.filterbar import FilterBar
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.errors import UsageError
@@ -29,7 +29,7 @@ def read_names(text: str) -> Filter:
     return found
 
 
-class NamedView(View):
+class NamedView(FilteredView):
     """A view of such a list. ``ORDERS`` are the columns' titles and what they sort by."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,7 +50,7 @@ class NamedView(View):
 
     def filter_bar(self) -> FilterBar:
         """The line for the filter."""
-        return FilterBar(read_names, hint=HINT)
+        return FilterBar(self.read_filter, hint=HINT)
 
     def is_meant(self, texts: Iterable[str], queues: Iterable[str]) -> bool:
         """Whether the filter lets something through that has these texts and serves these queues."""
@@ -69,43 +69,28 @@ class NamedView(View):
         text = self.names.text if self.names else ""
         return (f"⌕ {text}  {shown:,} of {total:,}", "info") if text else ("", "")
 
-    def begin_with(self, text: str) -> None:
-        """Show what a filter lets through."""
-        bar = self.query_one(FilterBar)
-        bar.set(text)
-        bar.display = True
-        self.names = read_names(text)
+    def read_filter(self, text: str) -> Filter:
+        """Read a filter for what is listed."""
+        return read_names(text)
+
+    def narrow(self, wanted: Filter | None) -> None:
+        """Show only what matches; None: everything."""
+        self.names = wanted
         self.list_again()
 
-    def clear_filter(self) -> bool:
-        """Show everything again. False: that was so already."""
-        if self.names is None:
-            return False
-        self.query_one(FilterBar).close()
-        self.names = None
-        self.list_again()
-        return True
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter is in use."""
+        return self.names is not None
 
     def go_back(self) -> bool:
         """Clear the filter first."""
         return self.clear_filter() or super().go_back()
 
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(FilterBar).open()
-
     @on(FilterBar.Changed)
-    def _narrow(self, event: FilterBar.Changed) -> None:
-        event.stop()
-        self.names = event.filter or None
-        self.list_again()
+    def _begin_at_the_top(self) -> None:
         for rows in self.query(RowList):
             rows.action_first()
-
-    @on(FilterBar.Left)
-    def _left(self, event: FilterBar.Left) -> None:
-        event.stop()
-        self.focus_list()
 
     def action_sort(self) -> None:
         """Sort by the next order."""

@@ -6,14 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
-
 from asok_console.tui.figures import span
 from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.search import Question, Search
-from asok_console.tui.views.base import JobList, View
-from asok_console.tui.widgets.filterbar import FilterBar
-from asok_core.filters import Filter, parse
+from asok_console.tui.views.base import JobList
+from asok_console.tui.views.filtered import FilteredView
+from asok_core.filters import Filter
 from asok_core.snapshot import Snapshot
 from asok_core.states import Place
 
@@ -25,7 +23,7 @@ HELD = 5.0
 """Age in seconds from which the heading says that what was found is no longer new."""
 
 
-class SearchingView(View):
+class SearchingView(FilteredView):
     """A list of jobs with a filter. What it finds is searched for again with the snapshots.
 
     What is shown is the last search that reached its end: a search through a million jobs takes long,
@@ -69,6 +67,11 @@ class SearchingView(View):
         self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
         self.search = self._begin(question)
         self.refresh_heading()
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter is in use."""
+        return self.search is not None
 
     @property
     def now(self) -> float:
@@ -156,35 +159,6 @@ class SearchingView(View):
         """Write the heading and what an empty list says."""
         self.rows.say_empty(self.nothing())
         super().refresh_heading()
-
-    def begin_with(self, text: str) -> None:
-        """Open with a filter, as a deep link says."""
-        bar = self.query_one(FilterBar)
-        bar.set(text)
-        bar.display = True
-        self.narrow(parse(text))
-
-    def clear_filter(self) -> bool:
-        """Show everything again. False: that was so already."""
-        if self.search is None:
-            return False
-        self.query_one(FilterBar).close()
-        self.narrow(None)
-        return True
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(FilterBar).open()
-
-    @on(FilterBar.Changed)
-    def _narrow(self, event: FilterBar.Changed) -> None:
-        event.stop()
-        self.narrow(event.filter or None)
-
-    @on(FilterBar.Left)
-    def _left(self, event: FilterBar.Left) -> None:
-        event.stop()
-        self.focus_list()
 
     def _begin(self, question: Question) -> Search:
         search = Search(question, newest_first=self.NEWEST_FIRST)
