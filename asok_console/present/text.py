@@ -63,12 +63,18 @@ _NEW = (
     0x1FABF), (0x1FACE, 0x1FACF), (0x1FADA, 0x1FADB), (0x1FAE8, 0x1FAE8), (0x1FAF7, 0x1FAF8),
 )  # fmt: skip
 """First and last of the characters of Unicode 15.0 and 15.1: many terminals do not know their widths."""
-_LAST_MARK = 0x1D172
 
 
-def _spacing_marks() -> Iterator[int]:
-    """Vowel signs of Indic scripts and their like: some terminals give them a cell of their own."""
-    return (n for n in range(0x0900, _LAST_MARK + 1) if unicodedata.category(chr(n)) == "Mc")
+class _LineForms(dict[int, str]):
+    """Forms by character. Whether one is a spacing mark is looked up when a text first has it.
+
+    Those are vowel signs of Indic scripts and their like: some terminals give them a cell of their own.
+    """
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        form = self[point] = _escaped(point) if unicodedata.category(char) == "Mc" else char
+        return form
 
 
 def _escaped(point: int) -> str:
@@ -79,10 +85,10 @@ def _escaped(point: int) -> str:
 
 # Made when the first text needs them: most texts are printable ASCII, and start-up is short.
 @cache
-def _line_forms() -> dict[int, str]:
+def _line_forms() -> _LineForms:
     forms = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
     new = (point for first, last in _NEW for point in range(first, last + 1))
-    return forms | {point: _escaped(point) for point in (*_DISPUTED, *new, *_spacing_marks())}
+    return _LineForms(forms | {point: _escaped(point) for point in (*_DISPUTED, *new)})
 
 
 @cache
