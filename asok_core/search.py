@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
@@ -58,11 +59,15 @@ def completed(reader: Reader, row: Row) -> Row:
     return replace(row, payload=detail.payload)
 
 
-def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
+def _pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:
     start = 0
     while (page := read(start, PAGE)).rows:
-        yield from page.rows
+        yield page.rows
         start += len(page.rows)
+
+
+def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
+    return chain.from_iterable(_pages(read))
 
 
 def by_id(reader: Reader, name: str) -> JobDetail | None:
@@ -132,10 +137,7 @@ def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[
             for page in reader.scan(Place.PENDING, queue.name, whole=whole):
                 yield page.rows
     # Last: a dead job is listed here as well, and is to be met where it is.
-    start = 0
-    while (page := reader.recent(start, PAGE)).rows:
-        yield page.rows
-        start += len(page.rows)
+    yield from _pages(reader.recent)
 
 
 def _name(row: Row) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from asok_core.backends.roles import Reader
-from tests.tui.conftest import Open
+from tests.tui.conftest import Hand, Open
 
 
 class Gate:
@@ -25,9 +27,9 @@ class Gate:
         return self._reader.dead(*args, **options)
 
 
-async def test_a_row_that_is_still_to_be_read_is_opened_as_soon_as_it_is(
-    open_dead: Open,
-) -> None:
+@asynccontextmanager
+async def behind_a_gate(open_dead: Open) -> AsyncIterator[tuple[Hand, Gate]]:
+    """The console on 3,000 dead jobs, with a gate that is open."""
     gates: list[Gate] = []
 
     def gated(reader: Reader) -> Gate:
@@ -35,39 +37,40 @@ async def test_a_row_that_is_still_to_be_read_is_opened_as_soon_as_it_is(
         return gates[0]
 
     async with open_dead(3000, reading=gated, interval=60.0) as hand:
-        gates[0].open.clear()
+        yield hand, gates[0]
+
+
+async def test_a_row_that_is_still_to_be_read_is_opened_as_soon_as_it_is(
+    open_dead: Open,
+) -> None:
+    async with behind_a_gate(open_dead) as (hand, gate):
+        gate.open.clear()
         try:
             await hand.press("G")
             assert hand.rows.row is None
             await hand.press("enter")
         finally:
-            gates[0].open.set()
+            gate.open.set()
         await hand.sees("signed with our key")
         await hand.press("escape")
-        gates[0].open.clear()
+        gate.open.clear()
         try:
             await hand.press("g", "G")
             await hand.until(lambda: hand.rows.cursor == 2999)
         finally:
-            gates[0].open.set()
+            gate.open.set()
         await hand.until(lambda: hand.rows.row is not None)
         assert not hand.shows("signed with our key")
 
 
 async def test_a_row_that_the_cursor_has_left_is_not_opened(open_dead: Open) -> None:
-    gates: list[Gate] = []
-
-    def gated(reader: Reader) -> Gate:
-        gates.append(Gate(reader))
-        return gates[0]
-
-    async with open_dead(3000, reading=gated, interval=60.0) as hand:
-        gates[0].open.clear()
+    async with behind_a_gate(open_dead) as (hand, gate):
+        gate.open.clear()
         try:
             await hand.press("G")
             await hand.press("enter", "k")
         finally:
-            gates[0].open.set()
+            gate.open.set()
         await hand.until(lambda: hand.rows.row is not None)
         await hand.pilot.pause()
         assert not hand.shows("signed with our key")
