@@ -1,4 +1,4 @@
-"""What operators and applications order a worker through Redis, and what else it hears there.
+"""What operators and applications order a worker through Redis, and what else is published there.
 
 Each order is stored as well as published: a heartbeat finds those whose messages were lost.
 """
@@ -47,7 +47,7 @@ class Orders:
         if beat.cancelled:
             self._cancel_again(beat.cancelled)
 
-    def hear(self, message: str) -> None:
+    def follow(self, message: str) -> None:
         """Do what a message of ``asok:wake`` says."""
         verb, _, rest = message.partition(" ")
         if verb == "due":

@@ -139,7 +139,7 @@ class Supervisor:
 
     def _round(self) -> None:
         for message in self._wakes.read():
-            self._orders.hear(message)
+            self._orders.follow(message)
         self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
         if self._children.has_news():
             self._timers["beat"] = 0.0
