@@ -190,7 +190,10 @@ def test_what_cannot_be_looked_through_in_one_step_is_left_alone(
     assert bench.operator.cancel_lost(job.id).applied == 1
 
 
-@pytest.mark.parametrize("comes_to", ["asok:queue", "asok:active:new.1:default", "record"])
+@pytest.mark.parametrize(
+    "comes_to",
+    ["asok:queue", "asok:active:new.1:default", "asok:active:successors.7:default", "record"],
+)
 def test_a_job_that_comes_back_between_two_looks_is_left_alone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, comes_to: str
 ) -> None:
@@ -204,7 +207,12 @@ def test_a_job_that_comes_back_between_two_looks_is_left_alone(
         elif comes_to == "asok:queue":
             bench.client.lpush("asok:queue", envelope)
         else:
-            bench.client.zadd("asok:workers", {"new": 4e12})
+            # The second has a process that succeeds others, with a number of its own.
+            bench.client.zadd("asok:workers", {"new": 4e12, "successors": 4e12})
+            bench.client.hset(
+                "asok:worker:successors", mapping={"processes": "1", "slots": "6:1,7:2"}
+            )
+            bench.client.expire("asok:worker:successors", 60)
             bench.client.lpush(comes_to, envelope)
         return ""
 

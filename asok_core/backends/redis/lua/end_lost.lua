@@ -1,4 +1,4 @@
--- needs: full record status places audit
+-- needs: full record status places processes audit
 -- end_lost: the record of a job that is in no place -> `cancelled` with the reason, its unique keys freed, whoever
 --   waits is told (see operating/lost.py). Moves no job: there is none. What this one step looks through is
 --   all that jobs move between without a word in their records: the queue, and what workers hold.
@@ -53,8 +53,8 @@ local function look(list)
   end
 end
 for _, worker in ipairs(redis.call('ZRANGE', ns .. ':workers', 0, -1)) do
-  local count = redis.pcall('HGET', ns .. ':worker:' .. worker, 'processes')
-  for n = 1, type(count) == 'string' and tonumber(count) or 256 do
+  local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, 'slots', 'processes')
+  for _, n in ipairs(process_numbers(said[1], said[2], 256, 4096)) do
     look(active_key(ns, string.format('%s.%d', worker, n), queue))
   end
 end

@@ -1,5 +1,5 @@
 -- Reads what a worker says of itself and what its processes hold. Writes nothing.
--- needs: outline
+-- needs: outline processes
 -- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
 --       among the fields are `queues` (names with commas between), `processes` and `slots`
 --       (NUMBER:SLOTS of each process, with commas between)
@@ -17,13 +17,7 @@ if not said.err then
 end
 
 local held, lists, bytes = {}, 0, 0
-local numbers = {}
-for n in string.gmatch(named.slots or '', '(%d+):') do
-  if #numbers < 256 and #n < 6 then numbers[#numbers + 1] = tonumber(n) end
-end
-if #numbers == 0 then
-  for n = 1, math.max(1, math.min(tonumber(named.processes or 1) or 1, 256)) do numbers[n] = n end
-end
+local numbers = process_numbers(named.slots, named.processes, 1, 256)
 for queue in string.gmatch(named.queues or '', '[^,]+') do
   for _, n in ipairs(numbers) do
     lists = lists + 1
