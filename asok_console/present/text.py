@@ -12,32 +12,24 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
+from asok_core.visible import is_hidden
+
 _NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 
 
-def _visible_forms() -> dict[int, str]:
-    hidden = (
-        *range(0x80, 0xA0),
-        0x00AD,
-        0x034F,
-        0x061C,
-        *range(0x115F, 0x1161),
-        0x180E,
-        *range(0x200B, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2060, 0x2070),
-        0x3164,
-        *range(0xFE00, 0xFE10),
-        0xFEFF,
-        0xFFA0,
-        *range(0xFFF9, 0xFFFC),
-        *range(0xD800, 0xE000),
-        *range(0xE0000, 0xE1000),
-    )
-    forms = {point: _escaped(point) for point in hidden}
-    forms |= {point: chr(0x2400 + point) for point in range(0x20)}
-    forms[0x7F] = "\u2421"
-    return forms
+class _Forms(dict[int, str]):
+    """Forms by character; that of one that is not here is found when a text first has it."""
+
+    def __missing__(self, point: int) -> str:
+        form = self[point] = self.form_of(chr(point))
+        return form
+
+    def form_of(self, char: str) -> str:
+        return _escaped(ord(char)) if is_hidden(char) else char
+
+
+def _control_pictures() -> dict[int, str]:
+    return {point: chr(0x2400 + point) for point in range(0x20)} | {0x7F: "\u2421"}
 
 
 _DISPUTED = (
@@ -65,16 +57,14 @@ _NEW = (
 """First and last of the characters of Unicode 15.0 and 15.1: many terminals do not know their widths."""
 
 
-class _LineForms(dict[int, str]):
-    """Forms by character. Whether one is a spacing mark is looked up when a text first has it.
+class _LineForms(_Forms):
+    """Spacing marks are escaped as well.
 
     Those are vowel signs of Indic scripts and their like: some terminals give them a cell of their own.
     """
 
-    def __missing__(self, point: int) -> str:
-        char = chr(point)
-        form = self[point] = _escaped(point) if unicodedata.category(char) == "Mc" else char
-        return form
+    def form_of(self, char: str) -> str:
+        return _escaped(ord(char)) if unicodedata.category(char) == "Mc" else super().form_of(char)
 
 
 def _escaped(point: int) -> str:
@@ -86,14 +76,14 @@ def _escaped(point: int) -> str:
 # Made when the first text needs them: most texts are printable ASCII, and start-up is short.
 @cache
 def _line_forms() -> _LineForms:
-    forms = _visible_forms() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
+    forms = _control_pictures() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
     new = (point for first, last in _NEW for point in range(first, last + 1))
     return _LineForms(forms | {point: _escaped(point) for point in (*_DISPUTED, *new)})
 
 
 @cache
-def _block_forms() -> dict[int, str]:
-    return _visible_forms() | {ord("\t"): "    ", ord("\n"): "\n"}
+def _block_forms() -> _Forms:
+    return _Forms(_control_pictures() | {ord("\t"): "    ", ord("\n"): "\n"})
 
 
 def safe(text: str, limit: int | None = None) -> str:

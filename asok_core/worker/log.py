@@ -14,12 +14,15 @@ from asok_core import output
 from asok_core.failures import Failure
 from asok_core.job import Job
 from asok_core.logs import safe_logger, write_always_to
+from asok_core.visible import visible
 
 logger = safe_logger("asok.worker")
 
 FIELDS = ("task", "error", "retry_in", "queue", "attempt", "duration", "job_id", "arguments")
 """Attributes of our records that a line for people shows, in that order."""
 _SHOWN_AS = {"job_id": "job"}
+_LAYOUT = "\n\t"
+"""What stays as it is in a traceback and in a message of the application."""
 
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
@@ -34,8 +37,9 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record, and a traceback below it."""
         message = record.getMessage()
-        if record.name.startswith("asok."):
-            message = _printable(message)
+        # Ids and names come from Redis, and values from anybody: none may steer a terminal.
+        ours = record.name.startswith("asok.")
+        message = visible(message) if ours else _indented(visible(message, kept=_LAYOUT))
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {message}"
         extras = []
         for name in FIELDS:
@@ -45,7 +49,7 @@ class TextFormatter(logging.Formatter):
         if extras:
             line = f"{line}  {' '.join(extras)}"
         for text in _below(self, record):
-            line = f"{line}\n{text}"
+            line = f"{line}\n  {_indented(visible(text, kept=_LAYOUT))}"
         return line
 
 
@@ -54,14 +58,13 @@ def _shown(name: str, value: object) -> str:
         return f"{value * 1000:.0f}ms"
     if name == "retry_in":
         return f"{value:g}s"
-    return _printable(repr(value) if name == "error" else str(value))
+    return visible(repr(value) if name == "error" else str(value))
 
 
-def _printable(text: str) -> str:
-    # Ids and names come from Redis: no line of theirs may pass for ours, or steer a terminal.
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _indented(text: str) -> str:
+    # A text of several lines has line breaks that somebody else may have chosen: no line of theirs may
+    # pass for one of the log.
+    return text.replace("\n", "\n  ")
 
 
 class JsonFormatter(logging.Formatter):

@@ -254,12 +254,6 @@ class TestDeadLetters:
         assert asok("dlq", "import", str(file), "--json").document["applied"] == 603
         assert bench.dead() == [*letters, *odd]
 
-    def test_export_as_csv_holds_no_formula(self, bench: Bench, asok: Asok) -> None:
-        bench.die(bench.job(queue="=cmd()"))
-        title, row = asok("dlq", "export", "--format", "csv").out.splitlines()
-        assert title.startswith("id,task,queue,failed_at,error")
-        assert "'=cmd()" in row
-
     @pytest.mark.parametrize(
         ("content", "line"),
         [

@@ -10,6 +10,7 @@ from typing import Any, cast
 import redis
 
 from asok_core.wire import bury, seal
+from tests.hidden import samples
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS
 
@@ -34,6 +35,7 @@ TEXTS = {
     "lines": "one\r\ntwo\rthree\x0bfour\x0cfive\u2028six\u2029\x85end\t\b\b\b",
     "surrogate": "\udcff\ud83d",
     "long": "x" * 5000,
+    "categories": " ".join(samples()),
 }
 """Texts that must come through as something visible and harmless wherever they stand."""
 
@@ -43,6 +45,7 @@ GROUPS = {
     "hidden characters": ("bidi", "zero width", "surrogate"),
     "wide characters": ("wide", "emoji", "combining"),
     "broken lines": ("nul", "lines"),
+    "every category": ("categories",),
 }
 """The same by what they are after."""
 

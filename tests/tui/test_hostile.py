@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,11 @@ from asok_console.tui.app import VIEWS, ConsoleApp
 from asok_console.tui.poller import ReadFailed
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
+from tests.hidden import hidden_in
 from tests.tui import hostile
 from tests.tui.conftest import Hand, Open, OpenTerminal, settled
 
 SIZE = (100, 30)
-
-HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories of what moves, hides or reorders text."""
 
 
 def looks_whole(hand: Hand) -> None:
@@ -29,8 +26,7 @@ def looks_whole(hand: Hand) -> None:
     assert [strip.cell_length for strip in strips] == [SIZE[0]] * SIZE[1]
     lines = hand.screen().split("\n")
     assert "◆ Asok" in lines[0], ascii(hand.screen())
-    bad = {hex(ord(c)) for c in "".join(lines) if unicodedata.category(c) in HIDDEN}
-    assert not bad, ascii(hand.screen())
+    assert not hidden_in("".join(lines)), ascii(hand.screen())
 
 
 async def look_everywhere(hand: Hand, letters: int = 1) -> None:
@@ -86,8 +82,7 @@ async def test_a_text_stays_a_text(
         await look_everywhere(hand, len(hostile.GROUPS[name]))
         assert hand.app.return_code is None
     assert len(copied) == 2
-    hidden = {c for text in copied for c in text.replace("\n", "")}
-    assert not {c for c in hidden if unicodedata.category(c) in HIDDEN}
+    assert not [text for text in copied if hidden_in(text.replace("\n", ""))]
 
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
@@ -157,4 +152,4 @@ def sequences(recording: Path) -> set[str]:
     kinds = {re.sub(r"\d+", "#", found[0]) for found in re.finditer(r"\x1b\[[^@-~]*[@-~]", written)}
     colours = {kind for kind in kinds if re.fullmatch(r"\x1b\[[#;]*m", kind)}
     rest = re.sub(r"\x1b\[[^@-~]*[@-~]", "", written)
-    return kinds - colours | {c for c in rest if unicodedata.category(c) in HIDDEN}
+    return kinds - colours | hidden_in(rest)

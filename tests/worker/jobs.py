@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -62,6 +63,12 @@ def wait_for(path: str) -> None:
 
 
 def fail(words: str = "no luck") -> None:
+    raise ValueError(words)
+
+
+def say_and_fail(words: str) -> None:
+    """Log words of somebody else, and fail with them."""
+    logging.getLogger("shop").warning("no such user: %s", words)
     raise ValueError(words)
 
 

@@ -118,4 +118,4 @@ def test_a_traceback_in_the_log_keeps_its_lines() -> None:
         dig(1)
     except ValueError:
         record = logging.LogRecord("x", logging.INFO, __file__, 1, "m", (), sys.exc_info())
-    assert TextFormatter().format(record).endswith("\nValueError: 1 is deep enough")
+    assert TextFormatter().format(record).endswith("\n  ValueError: 1 is deep enough")

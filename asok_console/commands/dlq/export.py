@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TextIO
 
 from asok_console.commands.documents import error_line, row_document, say
 from asok_console.present import numbers
+from asok_console.present.text import safe_block
 from asok_core import filters
 from asok_core.config import Settings
 from asok_core.errors import UsageError
@@ -22,6 +24,7 @@ from asok_core.states import Place
 from asok_core.survey import frozen, rows_in
 
 COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust")
+_BEGIN_FORMULAS = "=+-@\u2212"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,9 +73,11 @@ def _write_csv(rows: Iterable[Row], stream: TextIO) -> int:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value).encode("utf-8", "replace").decode()
-    # A spreadsheet would run it as a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    text = "" if value is None else str(value)
+    # A spreadsheet would run it as a formula, some also behind blanks and in other forms of the sign.
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    mark = "'" if first and first in _BEGIN_FORMULAS else ""
+    return mark + safe_block(text).replace("\n", "↵")
 
 
 @contextmanager
