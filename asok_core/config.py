@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from asok_core import setting as kinds
 from asok_core.durations import parse_duration
-from asok_core.env_file import read_env_file
+from asok_core.env_file import find_env_file, read_env_file
 from asok_core.errors import SettingsError
 from asok_core.redis_url import masked_url, parse_redis_url
+from asok_core.secret_key import HOW_TO_MAKE_A_KEY, is_placeholder, weakness
 from asok_core.setting import (
     Backend,
     RecordForm,
@@ -34,8 +35,6 @@ __all__ = [
     "parse_queue_name",
     "parse_redis_url",
 ]
-
-HOW_TO_MAKE_A_KEY = 'python -c "import secrets; print(secrets.token_hex(32))"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,26 +201,35 @@ class Settings:
         description="Whether the console wants a typed word before every bulk action",
     )
 
+    env_file: Path | None = field(default=None, compare=False)
+    """The ``.env`` that was read, if any."""
+
     @classmethod
     def declared(cls) -> dict[str, Setting]:
         """Return the declaration of every setting by its attribute, in reading order."""
-        return {each.name: each.metadata["setting"] for each in fields(cls)}
+        return {
+            each.name: each.metadata["setting"]
+            for each in fields(cls)
+            if "setting" in each.metadata
+        }
 
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
         """Read the settings from ``env`` over the file ``dotenv``.
 
-        Without ``env`` that is the environment of this process over the nearest ``.env`` in the
-        current directory or its parents. With ``env`` no file is looked for.
+        Without ``env`` that is the environment of this process over the file that ASOK_ENV_FILE names,
+        or else over the nearest ``.env`` (see ``find_env_file``). With ``env`` no file is looked for.
 
         Raises:
-            SettingsError: A value is invalid, or ``dotenv`` cannot be read.
+            SettingsError: A value is invalid, ``dotenv`` cannot be read, or the nearest ``.env`` could
+                have been written by another user.
         """
         if env is None:
             env = os.environ
-            dotenv = dotenv or _nearest_dotenv()
+            dotenv = dotenv or find_env_file(env)
         environment = {**(read_env_file(dotenv) if dotenv else {}), **env}
-        return cls(**{name: each.read(environment) for name, each in cls.declared().items()})
+        values = {name: each.read(environment) for name, each in cls.declared().items()}
+        return cls(**values, env_file=dotenv)
 
     @property
     def masked_redis_url(self) -> str:
@@ -232,7 +240,8 @@ class Settings:
         """Return SECRET_KEY.
 
         Raises:
-            SettingsError: It is not set; the line tells how to make one.
+            SettingsError: It is not set, or it or a fallback is a placeholder that everybody knows.
+                The line says how to make one.
         """
         if self.secret_key is None:
             raise SettingsError(
@@ -240,14 +249,20 @@ class Settings:
                 f"{HOW_TO_MAKE_A_KEY} and give the same to all that share the queues; `asok init` "
                 "writes a .env that has one"
             )
+        for name, keys in self._keys:
+            if any(map(is_placeholder, keys)):
+                raise SettingsError(
+                    f"{name} is a placeholder, which everybody knows, and who knows the key can run "
+                    f"code on every worker. Make a key with {HOW_TO_MAKE_A_KEY}"
+                )
         return self.secret_key
 
+    def key_warnings(self) -> list[str]:
+        """Lines on keys that are so short that they could be guessed."""
+        return [line for name, keys in self._keys if (line := weakness(name, keys))]
 
-def _nearest_dotenv() -> Path | None:
-    try:
-        here = Path.cwd()
-    except OSError:
-        return None
-    candidates = (folder / ".env" for folder in (here, *here.parents))
-    # Path.is_file raises for a folder that may not be searched; there is no file to be read there.
-    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
+    @property
+    def _keys(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        own = () if self.secret_key is None else (self.secret_key,)
+        # A worker runs what any of them signed.
+        return ("SECRET_KEY", own), ("SECRET_KEY_FALLBACKS", self.secret_key_fallbacks)

@@ -1,11 +1,103 @@
-"""The ``.env`` file, read as systemd reads it: nothing in a value is replaced."""
+"""The ``.env`` file, read as systemd reads it: nothing in a value is replaced.
+
+Whoever writes it decides which code runs: it names the SECRET_KEY and the Redis whose jobs are run.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 from asok_core.errors import SettingsError
+
+VARIABLE = "ASOK_ENV_FILE"
+"""Names the file in place of a search. Empty: no file is read."""
+
+
+def find_env_file(env: Mapping[str, str]) -> Path | None:
+    """The file that ASOK_ENV_FILE names, or the nearest ``.env`` from the current directory upwards.
+
+    Raises SettingsError for a file named that is not there, and for a nearest one that other users
+    could have written: it, or its directory, belongs to another user or can be written by one.
+    """
+    named = env.get(VARIABLE)
+    if named is not None:
+        path = Path(named)
+        if named and not path.is_file():
+            raise SettingsError(
+                f"{VARIABLE} is {named!a}, which is not a file; it must name one, or be empty to read none"
+            )
+        return path if named else None
+    try:
+        here = Path.cwd()
+    except OSError:
+        return None
+    candidates = (folder / ".env" for folder in (here, *here.parents))
+    # Path.is_file raises for a folder that may not be searched; there is no file to be read there.
+    found = next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
+    if found is not None and (reason := _distrust(found)):
+        # Not passed over: with other settings than were meant, jobs would go elsewhere and be lost.
+        raise SettingsError(
+            f"{found} is not read: {reason}. It and its directory must belong to you or root and be "
+            f"writable by nobody else; or set {VARIABLE} to the file to read, or to nothing to read none"
+        )
+    return found
+
+
+def _distrust(path: Path) -> str | None:
+    """Why others could have written the file or put it there, or None."""
+    try:
+        # What a link leads to counts as well as where the link is.
+        real = path.resolve(strict=True)
+        places = dict.fromkeys((path.parent, real.parent, real))
+        reasons = ((place, _foreign(place.stat())) for place in places)
+        return next((f"{place} {why}" for place, why in reasons if why), None)
+    except OSError as error:
+        return f"{error.filename} cannot be looked at: {error.strerror}"
+
+
+def _foreign(status: os.stat_result) -> str | None:
+    if status.st_uid not in {0, os.geteuid()}:
+        return f"belongs to {_user(status.st_uid)}"
+    if status.st_mode & stat.S_IWOTH:
+        return "can be written by every user"
+    if status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid):
+        return f"can be written by group {_group(status.st_gid)}"
+    return None
+
+
+def _is_private(gid: int) -> bool:
+    """Whether a group has no other member than its user: many systems give each user one."""
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    own = gid == 0 or (gid == user.pw_gid and group.gr_name == user.pw_name)
+    return own and set(group.gr_mem) <= {"root", user.pw_name}
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _group(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def read_env_file(path: Path) -> dict[str, str]:

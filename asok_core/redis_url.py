@@ -25,6 +25,15 @@ _HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:,\[\]@/]+)")
 _LONGEST_DATABASE = 9
 _USERINFO = re.compile(r"^(?P<scheme>[^@]*?://)?(?P<userinfo>.*)@", re.DOTALL)
 _OPTION = re.compile(r"(?P<name>[?&][^=&#]*=)(?P<value>[^&#]*)")
+_PLACE = re.compile(
+    r"([a-z+]+://)?((?:[\w.-]*:)?\*\*\*@)?([^/#]*)([^#]*)(#.*)?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_SHOWN_HOST = re.compile(
+    r"(?P<name>\[[0-9a-f:.%]+\]|[^\s:,\[\]@/=;&%]*)(?P<port>:.*)?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_ASSIGNED = re.compile(r"=|%3[dD]")
 _SHOWN_OPTIONS = {name for name, option in OPTIONS.items() if not option.secret}
 
 
@@ -109,29 +118,71 @@ def masked_url(url: str) -> str:
     """Return ``url`` as it may be shown: with ``***`` in the place of every password.
 
     Works on any text, a URL that does not parse among them: where it is unclear what is a
-    password, more is hidden rather than less.
+    password, more is hidden rather than less. A part is shown only if it has the form of what
+    belongs there.
     """
     shown = _OPTION.sub(_mask_option, url)
-    if shown.lower().startswith("unix:///"):
-        return shown
     before, question, after = shown.partition("?")
-    if "@" in after:
+    if "@" in after and not _is_local(shown):
         before, question, after = shown, "", ""
-    return _USERINFO.sub(_mask_userinfo, before) + question + after
+    if not _is_local(before):
+        before = _USERINFO.sub(_mask_userinfo, before)
+    after, fragment, _ = after.partition("#")
+    # What has no name may be the rest of a password.
+    options = "&".join(each if "=" in each else "***" for each in after.split("&") if after)
+    return _mask_place(before) + question + options + ("#***" if fragment else "")
+
+
+def _is_local(url: str) -> bool:
+    """Whether it is the URL of a unix socket without user and password, whose path may hold an @."""
+    return url.lower().startswith("unix:///")
 
 
 def _mask_option(found: re.Match[str]) -> str:
     # An unknown one may be a password whose name is misspelt.
     known = found["name"][1:-1] in _SHOWN_OPTIONS
-    return found[0] if known else f"{found['name']}***"
+    return found[0] if known and not _ASSIGNED.search(found["value"]) else f"{found['name']}***"
 
 
 def _mask_userinfo(found: re.Match[str]) -> str:
-    username, colon, _ = found["userinfo"].partition(":")
+    username, _, password = found["userinfo"].partition(":")
     scheme = found["scheme"] or ""
-    if not scheme or not re.fullmatch(r"[\w.%-]*", username):
+    if scheme and not username:
+        return f"{scheme}:***@"
+    # What stands alone before the @ is more often a password than a user without one.
+    if not scheme or not password or not re.fullmatch(r"[\w.-]*", username):
         return f"{scheme}***@"
-    return f"{scheme}{username}{':***' if colon else ''}@"
+    return f"{scheme}{username}:***@"
+
+
+def _mask_place(text: str) -> str:
+    """Hide what is neither a host nor a path: what was a password before a / or @ was forgotten."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        return "***"
+    scheme, userinfo, hosts, path, fragment = (each or "" for each in found.groups())
+    if scheme.lower() == "unix://":
+        cut = _ASSIGNED.search(path)
+        path = f"{path[: cut.end()]}***" if cut else path
+    else:
+        hosts = ",".join(_mask_host(each) for each in hosts.split(","))
+        path = path if _shown_path(scheme, path) else "/***"
+    return scheme + userinfo + hosts + path + ("#***" if fragment else "")
+
+
+def _mask_host(text: str) -> str:
+    found = _SHOWN_HOST.fullmatch(text)
+    if found is None:
+        return "***"
+    # Where no @ follows, what looks like a port may be a password.
+    port = found["port"] or ""
+    return found["name"] + (port if re.fullmatch("(:[0-9]{1,5})?", port, re.ASCII) else ":***")
+
+
+def _shown_path(scheme: str, path: str) -> bool:
+    """Whether a path is a database, after the name of a service where there are sentinels."""
+    named = r"(?:/[\w.-]*)?" if scheme[:-3].lower() in _SENTINEL else ""
+    return re.fullmatch(named + r"(?:/[0-9]{0,9})?/?", path, re.ASCII) is not None
 
 
 def _socket_path(host: str, path: str) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from asok_console.commands.env_file import read_otherwise
+from asok_console.commands.env_file import read_otherwise, systemd_values
 from asok_console.commands.framework import about_deploy
 from asok_console.commands.new_file import write_new
 from asok_console.commands.unit import WorkerUnit
@@ -20,6 +20,7 @@ from asok_core.config import Settings
 from asok_core.errors import SettingsError, UsageError
 
 FOLDER = Path("deployment")
+KEYS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
 ENVIRONMENTS = (".venv", "venv", "env")
 
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for line in (f"Wrote {path}, which runs {unit.python} as {unit.user}.", *_notes(unit)):
         _say(line)
     _say("On the server, these install it and start it (again):")
-    for command in _commands(unit, path):
+    for command in _commands(path):
         print(command)
     return 0
 
@@ -87,11 +88,8 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{safe(line)}\n")
 
 
-def _commands(unit: WorkerUnit, path: Path) -> Iterator[str]:
+def _commands(path: Path) -> Iterator[str]:
     as_root = "" if os.geteuid() == 0 else "sudo "
-    if unit.env_file == unit.directory / ".env" and _owner(unit.env_file) not in (None, unit.user):
-        # A worker reads the .env of its directory by itself as well, and not as root.
-        yield f"{as_root}chown {unit.user} {shlex.quote(str(unit.env_file))}"
     yield f"{as_root}cp {shlex.quote(str(path))} /etc/systemd/system/"
     yield f"{as_root}systemctl daemon-reload"
     yield f"{as_root}systemctl enable {shlex.quote(path.name)}"
@@ -101,18 +99,6 @@ def _commands(unit: WorkerUnit, path: Path) -> Iterator[str]:
 def _plain(path: Path) -> Path:
     """A path without ``..``, which systemd refuses."""
     return Path(os.path.normpath(path))
-
-
-def _owner(path: Path) -> str | None:
-    """Whose file it is: a name or a number, or None where there is no file."""
-    try:
-        uid = path.stat().st_uid
-    except OSError:
-        return None
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _user() -> str:
@@ -168,6 +154,7 @@ def _notes(unit: WorkerUnit) -> Iterator[str]:
         return
     try:
         names = read_otherwise(text, unit.env_file)
+        yield from _key_notes(text, unit.env_file)
     except SettingsError as error:
         yield f"{error}."
         return
@@ -176,3 +163,15 @@ def _notes(unit: WorkerUnit) -> Iterator[str]:
             f"{unit.env_file}: systemd reads {', '.join(names)} otherwise than asok; put the value in "
             "single quotes, with no `export` before and no comment behind it, and no \\ or ' in it."
         )
+
+
+def _key_notes(text: str, env_file: Path) -> Iterator[str]:
+    """What is wrong with the secret keys in the file."""
+    values = systemd_values(text)
+    settings = Settings.load({name: values[name] for name in KEYS if name in values})
+    try:
+        if settings.secret_key is not None:
+            settings.require_secret_key()
+    except SettingsError as error:
+        yield f"{env_file}: {error}."
+    yield from (f"{env_file}: {line}." for line in settings.key_warnings())

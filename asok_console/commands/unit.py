@@ -32,7 +32,8 @@ Type=notify
 User={user}
 WorkingDirectory={directory}
 EnvironmentFile={env_file}
-Environment=PYTHONUNBUFFERED=1
+# The file is read above, as root; the worker's user needs no right to read it.
+Environment=PYTHONUNBUFFERED=1 ASOK_ENV_FILE=
 ExecStart={command}
 SyslogIdentifier={project}-worker
 

@@ -57,13 +57,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if stop_timeout is not None:
         settings = replace(settings, worker_shutdown_timeout=stop_timeout)
     from asok_core import output, streams
-    from asok_core.logs import EXIT_PATIENCE, flush
+    from asok_core.logs import EXIT_PATIENCE, flush, safe_logger
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging
     from asok_core.worker.supervisor import Supervisor, worker_id
 
     streams.prepare(drop_output=True)
     set_up_logging(args.log_level, args.log_format)
+    logger = safe_logger("asok.worker")
+    if settings.env_file is not None:
+        logger.info("Settings file read path=%s", settings.env_file)
+    for line in settings.key_warnings():
+        logger.warning("%s", line)
     several, many = whole_number(1, 1000), whole_number(1, 10**9)
     code = Supervisor(
         WorkerConfig(

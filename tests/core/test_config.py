@@ -166,7 +166,7 @@ def test_a_refused_url_is_named_without_its_password(variable: str) -> None:
         Settings.load({variable: "redis://me:hunter2@host:port/0"})
     line = str(caught.value)
     assert line.startswith(
-        f"{variable} is 'redis://me:***@host:port/0'; its port is not a number from 1 to 65535."
+        f"{variable} is 'redis://me:***@host:***/0'; its port is not a number from 1 to 65535."
     )
     assert "\n" not in line
 

@@ -174,6 +174,19 @@ def test_many_calls_reach_a_server_that_has_forgotten_the_script(
     assert waiting[1:] == [future.job_id for future in futures]
 
 
+def test_an_application_is_warned_of_a_short_key(caplog: pytest.LogCaptureFixture) -> None:
+    RedisBackend(Settings(queue_backend="redis", secret_key="k" * 32))
+    assert caplog.messages == []
+    RedisBackend(Settings(queue_backend="redis", secret_key="hunter2"))
+    (line,) = caplog.messages
+    assert line.startswith("SECRET_KEY has 7 characters, and who guesses it can run code")
+    assert "hunter2" not in line
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY is a placeholder"):
+        RedisBackend(
+            Settings(queue_backend="redis", secret_key="CHANGE_ME_TO_A_LONG_SECURE_STRING")
+        )
+
+
 def test_without_redis_the_error_names_the_server_without_its_password() -> None:
     settings = Settings(
         queue_backend="redis", redis_url="redis://me:hush@127.0.0.1:1/0", secret_key="k"

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,7 +205,28 @@ def test_an_option_that_is_refused_is_named_with_its_value_and_what_is_allowed(
     [
         ("redis://localhost:6379/0", "redis://localhost:6379/0"),
         ("redis://me:hunter2@h:1/0", "redis://me:***@h:1/0"),
-        ("redis://me@h", "redis://me@h"),
+        ("redis://hunter2@h", "redis://***@h"),
+        ("redis://hunter2:@h", "redis://***@h"),
+        ("redis://me%3Ahunter2@h", "redis://***@h"),
+        ("redis://me%3Ahunter2:x@h", "redis://***@h"),
+        ("redis://:hunter2", "redis://:***"),
+        ("redis://me:hunter2", "redis://me:***"),
+        ("redis://h/hunter2", "redis://h/***"),
+        ("redis://h/0#hunter2", "redis://h/0#***"),
+        ("redis://h/0%3Fpassword%3Dhunter2", "redis://h/***"),
+        ("redis://h?hunter2", "redis://h?***"),
+        ("redis://h?passwd=hunter2", "redis://h?passwd=***"),
+        ("redis://h?pass%77ord=hunter2", "redis://h?pass%77ord=***"),
+        ("redis://h?db=0;passwd=hunter2", "redis://h?db=***"),
+        ("redis://h?db=0%3Bpasswd%3dhunter2&db=1", "redis://h?db=***&db=1"),
+        ("redis+sentinel://a,b:1/m/hunter2", "redis+sentinel://a,b:1/***"),
+        ("redis+sentinel://a,b:hunter2:1/m/0", "redis+sentinel://a,b:***/m/0"),
+        ("unix:///run/redis.sock;passwd=hunter2", "unix:///run/redis.sock;passwd=***"),
+        ("unix:///run/redis.sock?passwd=hunter2", "unix:///run/redis.sock?passwd=***"),
+        ("redis+sentinel://a,b:1/mymaster/3", "redis+sentinel://a,b:1/mymaster/3"),
+        ("rediss+cluster://a,[::1]:7001/", "rediss+cluster://a,[::1]:7001/"),
+        ("REDIS://LOCALHOST:6379/0?db=0", "REDIS://LOCALHOST:6379/0?db=0"),
+        ("localhost:6379/0", "localhost:6379/0"),
         ("redis://:hunter2@h", "redis://:***@h"),
         ("redis://me:hun@ter2@h", "redis://me:***@h"),
         ("redis://:hun/ter2@h", "redis://:***@h"),
@@ -235,6 +258,35 @@ def test_a_shown_url_holds_no_password(url: str, shown: str) -> None:
     before=st.text(max_size=5),
     after=st.text(max_size=5),
 )
-def test_no_password_shines_through(scheme: str, username: str, before: str, after: str) -> None:
+def test_no_password_is_shown(scheme: str, username: str, before: str, after: str) -> None:
     password = f"{before}hunter2{after}"
     assert "hunter2" not in masked_url(f"{scheme}{username}:{password}@localhost:6379/0")
+
+
+TEMPLATES = [
+    "redis://{0}:{1}@h:6379/0",
+    "redis://{1}@h/1",
+    "redis://{1}:@h",
+    "redis://{0}%3A{1}@h",
+    "redis://{0}:{1}",
+    "redis://h:1?passwd={1}",
+    "redis://h/{0}?{0}={1}",
+    "redis://h?{1}",
+    "redis://h#{1}",
+    "redis://h/{1}",
+    "unix://{1}@/run/r.sock",
+    "unix:///run/r.sock?{1}",
+    "redis+sentinel://{0}:{1}@a,b/m",
+    "rediss://h?{0}={1}#{1}",
+]
+
+
+@given(
+    template=st.sampled_from(TEMPLATES),
+    name=st.sampled_from(["", "me", "user", "a.b"]),
+    secret=st.text(st.characters(codec="utf-8"), max_size=6).map(
+        lambda text: f"hunter2{quote(text, '')}"
+    ),
+)
+def test_a_password_in_any_part_is_hidden(template: str, name: str, secret: str) -> None:
+    assert "hunter2" not in masked_url(template.format(name, secret))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.programs import wait_until
@@ -64,6 +66,36 @@ def test_without_a_secret_key_no_job_is_touched(desk: Desk, run_worker: RunWorke
     assert worker.log.count("\n") == 1
     assert [each.id for each in desk.pending()] == [job.id]
     assert not desk.client.exists("asok:workers")
+
+
+def test_a_placeholder_in_place_of_a_key_touches_no_job(desk: Desk, run_worker: RunWorker) -> None:
+    job = desk.enqueue("note", "job")
+    for variables in ({"SECRET_KEY": "change-me"}, {"SECRET_KEY_FALLBACKS": "change-me"}):
+        worker = run_worker(**variables)
+        assert worker.ends() == 2
+        assert f"{next(iter(variables))} is a placeholder, which everybody knows" in worker.log
+        assert worker.log.count("\n") == 1
+    assert [each.id for each in desk.pending()] == [job.id]
+
+
+def test_a_short_key_is_warned_of_once_at_the_start(desk: Desk, run_worker: RunWorker) -> None:
+    short = "hunter2" * 4
+    job = desk.enqueue("note", "job")
+    worker = run_worker(
+        "--processes", "2", SECRET_KEY=short, SECRET_KEY_FALLBACKS=desk.settings.secret_key
+    )
+    desk.reaches(job, "completed")
+    assert worker.log.count("SECRET_KEY has 28 characters") == 1
+    assert "hunter2" not in worker.log
+
+
+def test_the_file_of_settings_in_use_is_logged(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "settings").write_text("ASOK_WORKER_QUEUES=of-the-file\n")
+    run_worker(ASOK_ENV_FILE=tmp_path / "settings").says(
+        f"Settings file read path={tmp_path}/settings"
+    )
 
 
 def test_a_former_secret_key_is_still_accepted(desk: Desk, run_worker: RunWorker) -> None:

@@ -39,6 +39,10 @@ class RedisBackend:
         self._queues = ("default", *settings.worker_queues)
         endpoint, keys = self._producer.pool.endpoint, self._producer.keys
         host = waiting.worker
+        if host is None:
+            # In a worker the supervisor has logged the same.
+            for line in settings.key_warnings():
+                logger.warning("%s", line)
         if host is not None and (host.redis_url, host.namespace) != (
             settings.redis_url,
             settings.namespace,
