@@ -48,12 +48,13 @@ class SafeLogger:
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
         """Whether a line of this level would be written."""
+        # Not by its ``isEnabledFor``: that takes a lock which ``dictConfig`` holds until it returns, and
+        # a handler that it makes may wait for ever.
         logger = self._logger
-        if logger.isEnabledFor(level):
-            return True
+        if level < logger.getEffectiveLevel():
+            return False
         # Logging that was switched off as a whole does not switch off ours.
-        off = logger.disabled or logger.manager.disable >= level
-        return off and _own is not None and level >= logger.getEffectiveLevel()
+        return _own is not None or not (logger.disabled or logger.manager.disable >= level)
 
     def debug(self, msg: str, *args: object, exc_info: BaseException | None = None) -> None:
         """Log with level DEBUG."""

@@ -8,6 +8,7 @@ as one does that closes the connection to Redis.
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
@@ -156,11 +157,16 @@ class Board:
             _TIMES.pack_into(self._memory, slot + 1, *times)
         self._memory[slot] = phase
 
-    def call_hooks(self, thread: int, slot: int = -1) -> None:
-        """Note that a thread logs and calls hooks; ``slot`` is that of the job, not settled yet."""
+    def call_hooks(self, thread: int, slot: int = -1, since: float = 0.0) -> None:
+        """Note that a thread logs and calls hooks, ``since`` when (monotonic).
+
+        ``slot`` is that of the job, not settled yet.
+        """
         if slot >= self._own:
             self._memory[slot] = _ENDED
-        self._memory[thread * _SLOT_BYTES] = _HOOKS
+        own = thread * _SLOT_BYTES
+        _TIMES.pack_into(self._memory, own + 1, since, 0.0)
+        self._memory[own] = _HOOKS
 
     def end(self, thread: int) -> None:
         """Note that a thread has come to the end of that."""
@@ -276,6 +282,17 @@ class Board:
     def in_hooks(self) -> bool:
         """Whether any thread calls hooks: its process may die of that, and not of what runs."""
         return _HOOKS in self._memory[0 : self._own : _SLOT_BYTES]
+
+    def hooks(self) -> list[float]:
+        """Since when threads that run jobs call hooks and log handlers of jobs that have ended."""
+        memory, threads = self._memory, range(0, self.threads * _SLOT_BYTES, _SLOT_BYTES)
+        return [_TIMES.unpack_from(memory, at + 1)[0] for at in threads if memory[at] == _HOOKS]
+
+    @property
+    def kept_since(self) -> float:
+        """Since when these keep all of those threads; infinite while one is free, or runs a job."""
+        since = self.hooks()
+        return max(since) if len(since) == self.threads else math.inf
 
     def running(self) -> list[Running]:
         """What threads have begun and not come to the end of, in any phase."""

@@ -20,7 +20,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
-from asok_core.worker.watch import Cause, Hang, Watch
+from asok_core.worker.watch import KEPT, SHOWN_AFTER, Cause, Hang, Watch
 
 logger = safe_logger("asok.worker")
 
@@ -58,6 +58,8 @@ class Child:
         self.hung = False
         """Whether it was ended because its loop did not turn, and through no fault of its jobs."""
         self._left_hanging = False
+        self.kept = False
+        """Whether hooks and log handlers of jobs that have ended keep all its threads."""
         self._watch = Watch(self.board)
         self.overruns: dict[str, Overrun] = {}
         """The jobs past their hard limit for which it was ended, by id."""
@@ -72,7 +74,7 @@ class Child:
         self._hang_up()
         self.board.clear()
         self.overruns = {}
-        self.hang, self.hung = None, False
+        self.hang, self.hung, self.kept = None, False, False
         self._watch = Watch(self.board)
         self._untold.clear()
         self._retiring = False
@@ -243,8 +245,21 @@ class Child:
                 "Process %s hangs for %.0f s and is not ended for it: %s",
                 self.process_id,
                 hang.seconds,
-                f"{hang.why}; a _timeout would limit it" if hang.maybe_a_job else hang.why,
+                "; ".join(filter(None, (hang.why, hang.advice))),
             )
+
+    def watch_hooks(self) -> None:
+        """See whether hooks and log handlers keep all its threads, and log when that changes.
+
+        It claims no job then, and runs none. Nothing limits hooks, and what they do may be of use.
+        """
+        before, alive = self.kept, self.alive
+        self.kept = alive and self.board.kept_since <= time.monotonic() - SHOWN_AFTER
+        if self.kept and not before:
+            logger.error("Process %s claims no jobs: %s", self.process_id, KEPT)
+            self.write_stacks()
+        elif before and alive and not self.kept:
+            logger.info("Process %s claims jobs again: hooks have returned", self.process_id)
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""

@@ -176,9 +176,10 @@ class Children:
                 logger.error("Process %s is ended: %s", child.process_id, over)
 
     def watch_loops(self, limit: float | None, *, in_outage: bool) -> None:
-        """See whether the loop of each turns; see ``Child.watch_loop``."""
+        """See whether the loop and the threads of each serve; see ``Child.watch_loop``."""
         for child in self._all:
             child.watch_loop(limit, in_outage=in_outage)
+            child.watch_hooks()
 
     @property
     def stuck(self) -> bool:
@@ -190,7 +191,8 @@ class Children:
         hangs: list[Hang | None] = [None] * len(self._newest)
         for child in self._all:
             hangs[child.place] = hangs[child.place] or child.hang
-        return self._lives.look([child.alive for child in self._newest], hangs)
+        alive, kept = zip(*((child.alive, child.kept) for child in self._newest), strict=True)
+        return self._lives.look(alive, hangs, kept)
 
     def _start(self, child: Child) -> None:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from asok_core.logs import safe_logger
 from asok_core.worker.board import Board, Phase
-from asok_core.worker.watch import Hang
+from asok_core.worker.watch import KEPT, Hang
 
 logger = safe_logger("asok.worker")
 
@@ -50,6 +50,8 @@ class Life:
     reason: str = ""
     hangs: bool = False
     """Whether its loop does not turn."""
+    kept: bool = False
+    """Whether hooks keep all its threads. No reason to end a worker: that may be over soon."""
     rests: int = 0
     """Processes in a row that ended because they could not run jobs."""
     failed_starts: int = 0
@@ -65,7 +67,7 @@ class Life:
     @property
     def able(self) -> bool:
         """Whether it runs the jobs that it gets, as far as is known."""
-        return self.claims and not (self.why_not or self.looping or self.hangs)
+        return self.claims and not (self.why_not or self.looping or self.hangs or self.kept)
 
     @property
     def why_not(self) -> str:
@@ -174,11 +176,21 @@ class Lives:
         life.reason = board.fault or (f"died {why}" if modules else why)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
 
-    def look(self, alive: Sequence[bool], hangs: Sequence[Hang | None] = ()) -> Report:
-        """Read the boards of those that live, and report on all. ``hangs``: of each, if it hangs."""
+    def look(
+        self,
+        alive: Sequence[bool],
+        hangs: Sequence[Hang | None] = (),
+        kept: Sequence[bool] = (),
+    ) -> Report:
+        """Read the boards of those that live, and report on all.
+
+        ``hangs``: of each, if it hangs. ``kept``: of each, whether hooks keep all its threads.
+        """
         now = self.clock()
         for life, hang in zip(self.lives, hangs, strict=False):
             life.hangs = hang is not None
+        for life, is_kept in zip(self.lives, kept, strict=False):
+            life.kept = is_kept
         longest = max((each for each in hangs if each), key=lambda each: each.seconds, default=None)
         for life, lives in zip(self.lives, alive, strict=True):
             if not lives:
@@ -190,13 +202,14 @@ class Lives:
                 life.refusal, life.rests = "", 0
             life.refusal = life.board.refusal or life.refusal
         looping = [life for life in self.lives if life.looping]
+        held_up = KEPT if any(life.kept for life in self.lives) else ""
         last = max(looping, key=lambda life: life.started_at, default=None)
         return Report(
             able=sum(life.able for life in self.lives),
             deaths=sum(life.deaths for life in looping),
             seconds=now - min((life.since for life in looping), default=now),
             death=last.reason if last else "",
-            refusal=next((life.why_not for life in self.lives if life.why_not), ""),
+            refusal=next(filter(None, (life.why_not for life in self.lives)), held_up),
             unable=all(life.looping or life.why_not for life in self.lives),
             hanging=sum(life.hangs for life in self.lives),
             hang_seconds=longest.seconds if longest else 0.0,

@@ -234,7 +234,7 @@ class Threads:
         forks.end_if_forked(self._generation, held.job.task if held.job else "")
         slot = held.slot
         self._running.pop(slot, None)
-        self._board.call_hooks(slot, held.board_slot)
-        self._closing[slot] = time.monotonic()
+        self._closing[slot] = now = time.monotonic()
+        self._board.call_hooks(slot, held.board_slot, now)
         self.finished.append((held, outcome))
         self._tell()

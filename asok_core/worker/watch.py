@@ -24,6 +24,8 @@ SILENT = 5.0
 LONGEST_LOOK = 1.0
 """Seconds that count at most between two looks. A supervisor that was itself suspended (SIGSTOP, a virtual
 machine, a busy host) has not seen what its processes did meanwhile, and they had no time to do it."""
+KEPT = "hooks or log handlers of jobs that have ended do not return, and keep all its threads"
+"""Why a process claims no jobs whose loop turns."""
 _NAMED = 3
 """Jobs that are named; of more only the number is given."""
 
@@ -39,16 +41,28 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """A loop that has not turned for ``seconds``. ``running`` are the jobs of its process."""
+    """A loop that has not turned for ``seconds``. ``running`` are the jobs of its process.
+
+    ``hooks`` is how many threads call hooks and log handlers of jobs that have ended.
+    """
 
     seconds: float
     cause: Cause
     running: Sequence[Running] = ()
+    hooks: int = 0
 
     @property
     def maybe_a_job(self) -> bool:
-        """Whether a job may be what holds it, which may be legitimate work."""
-        return self.cause is Cause.HELD and bool(self.running)
+        """Whether a job may be what holds it, or its hooks, which may be legitimate work.
+
+        A job that has ended may not be settled while its hooks hold the process, and would run again.
+        """
+        return self.cause is Cause.HELD and bool(self.running or self.hooks)
+
+    @property
+    def advice(self) -> str:
+        """What would limit it, or ''. No limit holds for hooks."""
+        return "a _timeout would limit it" if self.maybe_a_job and not self.hooks else ""
 
     @property
     def replaceable(self) -> bool:
@@ -61,13 +75,19 @@ class Hang:
         known = str(self.cause.value)
         if self.cause is not Cause.HELD:
             return known
+        hooks = "hooks or log handlers of a job that has ended"
         if not self.running:
-            return f"{known}, and no job runs"
-        if len(self.running) == 1:
+            return (
+                f"{known}; {hooks} may hold the interpreter"
+                if self.hooks
+                else (f"{known}, and no job runs")
+            )
+        if len(self.running) == 1 and not self.hooks:
             return f"{known}; {_described(self.running[0])} may hold the interpreter"
         jobs = ", ".join(_described(each) for each in self.running[:_NAMED])
         more = f" and {len(self.running) - _NAMED} more" if len(self.running) > _NAMED else ""
-        return f"{known}; one of these may hold the interpreter: {jobs}{more}"
+        ended = f", {hooks}" if self.hooks else ""
+        return f"{known}; one of these may hold the interpreter: {jobs}{more}{ended}"
 
 
 def _described(job: Running) -> str:
@@ -102,7 +122,7 @@ class Watch:
         cause = self._cause(pid)
         if not turns and cause is not Cause.STOPPED:
             return None
-        return Hang(self._still, cause, self._board.running())
+        return Hang(self._still, cause, self._board.running(), len(self._board.hooks()))
 
     def _cause(self, pid: int | None) -> Cause:
         state = _state(pid)

@@ -1,0 +1,68 @@
+"""An application whose hooks and log handlers do not return."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import time
+from pathlib import Path
+
+from asok_core import hooks
+from asok_core.job import Job
+from tests.worker.hanging import CATASTROPHIC, TEXT
+from tests.worker.jobs import FOLDER, tell
+
+
+@hooks.after
+def report(job: Job, _result: object) -> None:
+    if job.function == "search_after":
+        CATASTROPHIC.match(TEXT)
+    elif job.function == "wait_after":
+        wait_for(FOLDER / "let the hooks return")
+
+
+@hooks.failure
+def report_failure(job: Job, _error: BaseException, _will_retry: bool) -> None:
+    if job.function == "search_after_failure":
+        CATASTROPHIC.match(TEXT)
+
+
+def search_after() -> None:
+    """Its hook holds the interpreter."""
+    tell("run")
+
+
+def search_after_failure() -> None:
+    """The same."""
+    tell("run")
+    raise ValueError("no luck")
+
+
+def wait_after() -> None:
+    """Its hook waits, and lets others run."""
+    tell("run")
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
+
+
+class HandlerThatWaits(logging.Handler):
+    """One that connects to a log server which does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        tell("configuring")
+        wait_for(FOLDER / "let the handler begin")
+
+
+def configure_logging() -> None:
+    """Hold the lock of ``logging``, as ``dictConfig`` does until all handlers are made."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "handlers": {"server": {"()": HandlerThatWaits}},
+            "root": {"handlers": ["server"]},
+        }
+    )
