@@ -76,6 +76,13 @@ class Settings:
         default="",
         description="Former secret keys, still accepted while a new one is taken into use",
     )
+    task_modules: tuple[str, ...] = setting(
+        "ASOK_TASK_MODULES",
+        kinds.TASK_MODULES,
+        default="*",
+        description="Tasks that may run on Redis, all others are refused; * is all but the modules of "
+        "Python itself (os:system, builtins:eval), which have to be named",
+    )
     bg_workers: int = setting(
         "BG_WORKERS",
         whole_number(1, 1024),

@@ -59,6 +59,10 @@ class InvalidTaskName(TaskNotFound):
     """No worker has a task of the name that a job gives: it cannot name one."""
 
 
+class TaskNotAllowed(TaskNotFound):
+    """``ASOK_TASK_MODULES`` of this worker does not list the task that a job names."""
+
+
 class TaskImportFailed(AsokError):
     """The module of a task is there, and raised an error while it was imported: its ``__cause__``."""
 

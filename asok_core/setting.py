@@ -19,6 +19,7 @@ _SIZE = re.compile(r"(?P<number>[0-9]{1,12})\s*(?P<unit>[kmg]i?b?|b?)", re.ASCII
 _SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
+_TASK_PATTERN = re.compile(r"\*|[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*|:[^\W\d]\w*)?")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 _LONGEST_SHOWN = 60
 _LONGEST_QUEUE_NAME = 200
@@ -232,6 +233,16 @@ def _parse_queues(text: str) -> tuple[str, ...]:
     return tuple(parse_queue_name(name) for name in names)
 
 
+def _parse_task_modules(text: str) -> tuple[str, ...]:
+    patterns = _parse_list(text)
+    for each in patterns:
+        if not _TASK_PATTERN.fullmatch(each):
+            raise ValueError(f"{shown(each)} is not a pattern of tasks")
+    if not patterns:
+        raise ValueError("it lists no module")
+    return patterns
+
+
 def _parse_secret(text: str) -> str:
     # Bytes of the environment that are no UTF-8 arrive as lone surrogates.
     if not is_text(text):
@@ -267,3 +278,8 @@ REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset
 SECRET = Kind(_parse_secret, "any UTF-8 text", _hidden, verbatim=True)
 SECRETS = Kind(_parse_secrets, "keys with commas between them", _hidden)
 SIZE = Kind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
+TASK_MODULES = Kind(
+    _parse_task_modules,
+    "patterns with commas between them, as in shop.*,billing.tasks,os:getpid, or *",
+    blank_is_unset=True,
+)

@@ -12,6 +12,7 @@ from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.import_path import about_hidden
 from asok_core.job import task_name
 from asok_core.plain import described
+from asok_core.task_modules import ANY_TASK, TaskModules
 
 FUNCTION_ATTRIBUTE = "__asok_function__"
 """Where an object made by ``@task`` keeps the function that a job runs."""
@@ -126,12 +127,13 @@ def _missing(function: Callable[..., Any]) -> str | None:
     return None
 
 
-def resolve(module: str, function: str) -> Callable[..., Any]:
+def resolve(module: str, function: str, allowed: TaskModules = ANY_TASK) -> Callable[..., Any]:
     """Import the task that a job names. An object made by ``@task`` yields its function.
 
     Raises:
         TaskNotFound: There is no such module or no such function. The message says which.
         InvalidTaskName: Neither of them can ever be a task.
+        TaskNotAllowed: ``allowed`` does not list it; nothing is imported.
         TaskImportFailed: The module raised an error while it was imported. The next attempt imports
             it again.
     """
@@ -139,6 +141,7 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
         raise InvalidTaskName(f"{function!r} in module {module!r} cannot name a task")
     if not module or module.startswith(".") or not module.isprintable():
         raise InvalidTaskName(f"{module!r} cannot name a module")
+    allowed.check(module, function)
     try:
         # Not import_module: of a module that is there already this is ten times faster.
         __import__(module)
@@ -152,7 +155,9 @@ def resolve(module: str, function: str) -> Callable[..., Any]:
         raise TaskNotFound(f"module {module!r} has no function {function!r}{about_hidden(module)}")
     if not callable(found):
         raise TaskNotFound(f"{module}.{function} is {described(found)}, not a function")
-    return function_of(found)
+    found = function_of(found)
+    allowed.check_found(module, found)
+    return found
 
 
 def _import_error(module: str, error: BaseException) -> TaskNotFound | TaskImportFailed:

@@ -20,6 +20,7 @@ from asok_core.import_path import add_application_folder
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, new_id
 from asok_core.setting import DURATION, Kind, parse_option, parse_queue_name, shown, whole_number
+from asok_core.task_modules import TaskModules
 from asok_core.tasks import check_runs, resolve
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
@@ -83,8 +84,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     producer = RedisProducer(settings)
     try:
-        names = _names(args.task)
-        call = _call(args, names)
+        allowed = TaskModules(settings.task_modules)
+        names = _names(args.task, allowed)
+        call = _call(args, names, allowed)
         job = call.job(new_id(), names, producer.now())
         (new,) = producer.enqueue([job])
     except UsageError as error:
@@ -100,30 +102,33 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0 if new else 1
 
 
-def _names(text: str) -> tuple[str, str]:
+def _names(text: str, allowed: TaskModules) -> tuple[str, str]:
     task = _TASK.fullmatch(text)
     if task is None:
         raise UsageError(f"{shown(text)} is not MODULE:FUNCTION, as in shop.tasks:send_mail")
-    return task["module"], task["function"]
+    names = task["module"], task["function"]
+    if why := allowed.refusal(*names):
+        raise UsageError(why)
+    return names
 
 
-def _call(args: argparse.Namespace, names: tuple[str, str]) -> Call:
+def _call(args: argparse.Namespace, names: tuple[str, str], allowed: TaskModules) -> Call:
     """The call that the command line describes. Raises UsageError."""
     positional, named = _arguments(args.arguments)
     given = _given(args)
     _options(NO_OPTIONS, given)  # What is wrong is said before the application is imported.
-    function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names)
+    function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names, allowed)
     _check_names(function, named)
     return Call(function, tuple(positional), named, _options(own, given))
 
 
-def _found(module: str, function: str) -> tuple[Callable[..., Any], Options]:
+def _found(module: str, function: str, allowed: TaskModules) -> tuple[Callable[..., Any], Options]:
     """The task and the options of its ``@task``, as far as they can be known here.
 
     Raises UsageError where the module is here and has no such task.
     """
     try:
-        return _imported(module, function)
+        return _imported(module, function, allowed)
     except AsokError as error:
         if module in sys.modules:
             raise UsageError(f"{error}; to enqueue it all the same, add --no-import") from None
@@ -162,12 +167,14 @@ def _not_here(**_: object) -> None:
     """Stand in a call for a task that cannot be imported here."""
 
 
-def _imported(module: str, function: str) -> tuple[Callable[..., Any], Options]:
+def _imported(
+    module: str, function: str, allowed: TaskModules
+) -> tuple[Callable[..., Any], Options]:
     """The task and the options it was declared with. Raises AsokError."""
     add_application_folder()
     # What the application prints while it is imported must not be taken for a job's id.
     with contextlib.redirect_stdout(sys.stderr):
-        task = resolve(module, function)
+        task = resolve(module, function, allowed)
     declared = getattr(sys.modules[module], function)
     try:
         check_runs(task)

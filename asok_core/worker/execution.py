@@ -29,6 +29,7 @@ from asok_core.errors import (
 from asok_core.failures import Failure, failure_of
 from asok_core.job import EARLIER_ERROR, Job
 from asok_core.retry import RetryPolicy
+from asok_core.task_modules import TaskModules
 from asok_core.tasks import resolve
 from asok_core.waiting import InSlot, Slots
 from asok_core.wire import Keyring, bury, peek, seal, unseal
@@ -96,8 +97,10 @@ class Execution:
     avoided: Avoided = field(default_factory=Avoided)
     slots: Slots | None = None
     policy: RetryPolicy = field(init=False)
+    allowed: TaskModules = field(init=False)
 
     def __post_init__(self) -> None:
+        self.allowed = TaskModules(self.settings.task_modules)
         self.policy = RetryPolicy(self.settings.retry_jitter, self.settings.retry_max_delay)
 
     def now(self) -> float:
@@ -137,7 +140,7 @@ class Execution:
             self._avoid(held, job, why, hand_over)
             return
         try:
-            function = resolve(job.module, job.function)
+            function = resolve(job.module, job.function, self.allowed)
             if not imported:
                 enter(held, Phase.PREPARING)
             request = restored(job.request)

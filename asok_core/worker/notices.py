@@ -22,6 +22,7 @@ from asok_core.context import restored
 from asok_core.errors import AsokError, EnvelopeError, JobFailed
 from asok_core.job import Job
 from asok_core.logs import safe_logger
+from asok_core.task_modules import ANY_TASK, TaskModules
 from asok_core.tasks import resolve
 from asok_core.wire import Keyring, Payload, Trust, peek
 from asok_core.worker.board import Board
@@ -54,8 +55,10 @@ class Notices:
         process: str,
         queues: Sequence[str],
         board: Board,
+        allowed: TaskModules = ANY_TASK,
     ) -> None:
         self._endpoint = endpoint
+        self._allowed = allowed
         self._keys = keys
         self._keyring = keyring
         self._process = process
@@ -133,18 +136,17 @@ class Notices:
             return True
         if signed and not hooks.has_failure():
             # What registers them is mostly imported with the task.
-            _import(job.module, job.function)
+            self._import(job)
         if not hooks.has_failure():
             return False
         Context().run(_call, payload, will_retry=retry == b"1", signed=signed)
         return True
 
-
-def _import(module: str, function: str) -> None:
-    try:
-        resolve(module, function)
-    except BaseException as error:  # noqa: BLE001 - the application's own code
-        logger.debug("Task of a failed job not imported: %s", type(error).__name__)
+    def _import(self, job: Job) -> None:
+        try:
+            resolve(job.module, job.function, self._allowed)
+        except BaseException as error:  # noqa: BLE001 - the application's own code
+            logger.debug("Task of a failed job not imported: %s", type(error).__name__)
 
 
 def _call(payload: Payload, *, will_retry: bool, signed: bool) -> None:

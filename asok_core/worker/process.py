@@ -83,15 +83,22 @@ class Process:
         waiting.worker = waiting.WorkerProcess(
             process, settings.redis_url, settings.namespace, slots
         )
+        execution = Execution(settings, keyring, config.log_arguments, slots=slots)
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
             self._waiters,
-            execution=Execution(settings, keyring, config.log_arguments, slots=slots),
+            execution=execution,
             board=board,
             alarm=self._alarm,
             notices=Notices(
-                endpoint, keys, keyring, process=process, queues=config.queues, board=board
+                endpoint,
+                keys,
+                keyring,
+                process=process,
+                queues=config.queues,
+                board=board,
+                allowed=execution.allowed,
             ),
         )
 

@@ -30,6 +30,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("SECRET_KEY", " kept as it is ", "secret_key", " kept as it is "),
         ("SECRET_KEY", "", "secret_key", None),
         ("SECRET_KEY_FALLBACKS", "one, two,,", "secret_key_fallbacks", ("one", "two")),
+        ("ASOK_TASK_MODULES", "shop.*, os:getpid", "task_modules", ("shop.*", "os:getpid")),
+        ("ASOK_TASK_MODULES", "", "task_modules", ("*",)),
         ("BG_WORKERS", "4", "bg_workers", 4),
         ("ASOK_WORKER_QUEUES", "a, b ,a,", "worker_queues", ("a", "b")),
         ("ASOK_WORKER_CONCURRENCY", "1024", "worker_concurrency", 1024),

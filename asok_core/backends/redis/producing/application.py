@@ -22,6 +22,7 @@ from asok_core.logs import safe_logger
 from asok_core.plain import is_plain
 from asok_core.setting import is_text
 from asok_core.states import Place, Status
+from asok_core.task_modules import TaskModules
 from asok_core.tasks import function_of, reference
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RedisBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = RedisProducer(settings)
+        self._allowed = TaskModules(settings.task_modules)
         self._queues = ("default", *settings.worker_queues)
         endpoint, keys = self._producer.pool.endpoint, self._producer.keys
         host = waiting.worker
@@ -55,12 +57,12 @@ class RedisBackend:
         """Push one call, its record with it, in one step.
 
         Raises:
-            ValueError: The function is none that a worker can import.
+            ValueError: The function is none that a worker can import and may run.
             TypeError: An argument would not arrive as it is; the message names it.
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        checked, request = _checked(call), _request()
+        (checked,), request = self._checked((call,)), _request()
         job = _job(call, checked, new_id(), self._producer.now(), request)
         made: list[JobFuture[Any]] = []
         function = function_of(call.function)
@@ -69,7 +71,7 @@ class RedisBackend:
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
-        checked, request = [_checked(call) for call in calls], _request()
+        checked, request = self._checked(calls), _request()
         if not checked:
             return []
         moment = self._producer.now()
@@ -90,6 +92,13 @@ class RedisBackend:
             future if new else self._future(job, function_of(call.function), self._holder(job))
             for future, job, call, new in zip(futures, jobs, calls, flags, strict=True)
         ]
+
+    def _checked(self, calls: Sequence[Call]) -> list[_Checked]:
+        checked = [_checked(call) for call in calls]
+        for each in checked:
+            if why := self._allowed.refusal(*each.names):
+                raise ValueError(why)
+        return checked
 
     def _future(
         self, job: Job, function: Callable[..., Any], holder: str | None = None
