@@ -379,6 +379,18 @@ class Attempt(NamedTuple):
     """The last line of what was raised."""
 
 
+class Move(NamedTuple):
+    """Something that happened to a job besides its attempts. ``verb``: see ``moves.lua``.
+
+    ``detail`` is what the verb needs: a queue, an operation, the changes of an edit.
+    """
+
+    at: float | None
+    verb: str
+    by: str = ""
+    detail: str = ""
+
+
 MISSING = "none: a worker of the asok framework runs it, which keeps no such list, or it is lost"
 """Where a job is that has not ended and is in no location."""
 
@@ -395,6 +407,12 @@ class JobDetail(NamedTuple):
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""
+    moves: tuple[Move, ...] = ()
+    """What operators and dead processes did to it, oldest first: the last twenty."""
+    operation: str = ""
+    """The operation whose trash holds it."""
+    read_at: float = 0.0
+    """When this was read, by Redis's clock."""
     complete: bool = True
     """Whether all was searched. If not, a job without a place may be where nobody looked."""
 

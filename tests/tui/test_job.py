@@ -6,9 +6,9 @@ import json
 
 import redis
 
-from asok_console.tui.screens.timeline import known_attempts
+from asok_core.history import known_attempts
 from asok_core.job import JobRecord
-from asok_core.snapshot import Attempt
+from asok_core.snapshot import Attempt, JobDetail
 from asok_core.states import Status
 from tests.tui import seed
 from tests.tui.conftest import Open
@@ -57,8 +57,8 @@ async def test_attempts_that_redis_does_not_know_are_not_made_up(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("3 earlier attempts: Redis keeps no times of them")
-        await hand.sees("✗ became a dead letter")
+        await hand.sees("3 earlier attempts: the job has no record")
+        await hand.sees("✗ became a dead job")
 
 
 async def test_what_can_be_done_is_said_and_why_the_rest_cannot(
@@ -111,9 +111,12 @@ def test_a_run_that_the_list_does_not_tell_of_is_taken_from_the_record() -> None
     def record(status: Status, started: float, finished: float | None = None) -> JobRecord:
         return JobRecord("a", status, started_at=started, finished_at=finished, worker="w.2")
 
-    running = known_attempts(kept, record(Status.RUNNING, 20.0))
+    def known(attempts: list[Attempt], record: JobRecord | None) -> list[Attempt]:
+        return known_attempts(JobDetail("a", record, attempts=tuple(attempts)))
+
+    running = known(kept, record(Status.RUNNING, 20.0))
     assert running == [*kept, Attempt(20.0, None, "run", "w.2")]
-    done = known_attempts((), record(Status.COMPLETED, 20.0, 22.5))
+    done = known([], record(Status.COMPLETED, 20.0, 22.5))
     assert done == [Attempt(20.0, 2.5, "complete", "w.2")]
-    assert known_attempts(kept, record(Status.RETRYING, 10.0)) == kept
-    assert known_attempts((), None) == []
+    assert known(kept, record(Status.RETRYING, 10.0)) == kept
+    assert known([], None) == []

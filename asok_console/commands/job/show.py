@@ -8,10 +8,12 @@ from typing import Any
 
 from asok_console.commands import bulk
 from asok_console.commands.documents import write_json, write_lines
+from asok_console.present.history import Line, history_lines
 from asok_console.present.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound
+from asok_core.history import history_of
 from asok_core.inspector import open_reader
 from asok_core.search import by_id
 from asok_core.snapshot import MISSING, JobDetail
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"there is no job {args.id!r}: the id is wrong, or its record has expired"
         )
     if args.json:
-        write_json(_document(detail))
+        write_json({**_document(detail), "history": _history(detail)})
     else:
         write_lines(_lines(detail))
     return 0
@@ -72,6 +74,21 @@ def _document(detail: JobDetail) -> dict[str, Any]:
     }
 
 
+def _history(detail: JobDetail) -> list[dict[str, Any]]:
+    return [
+        {
+            "event": each.what,
+            "at": iso(each.at),
+            "by": each.by or None,
+            "detail": each.detail or None,
+            "waited_seconds": each.waited,
+            "ran_seconds": each.ran,
+            "error": each.error or None,
+        }
+        for each in history_of(detail, detail.read_at)
+    ]
+
+
 def _result(text: str | None) -> Any:
     if text is None:
         return None
@@ -103,4 +120,12 @@ def _lines(detail: JobDetail) -> list[str]:
         lines.append(f"{'result':<12}{safe(document['result_error'], LONGEST)}")
     if document["error"]:
         lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
+    events = history_lines(history_of(detail, detail.read_at), detail.read_at)
+    clock = max((len(each.time) for each in events), default=0)
+    lines += ["history", *(_event(each, clock) for each in events)] if events else []
     return lines
+
+
+def _event(line: Line, clock: int) -> str:
+    words = f"{line.words:<22} " if line.words else ""
+    return f"  {line.time:<{clock}}  {words}{line.beside}".rstrip()

@@ -183,10 +183,9 @@ class JobScreen(Operates, Screen[None]):
         """Write what changes by the second, too."""
         self.query_one("#facts", Caption).write(table(self._facts()))
         way = self.query_one("#way", Caption)
-        job = self.payload.job if self.payload else None
         way.display = self.detail is not None
         if self.detail is not None:
-            way.write(timeline(self.detail, job, self._now))
+            way.write(timeline(self.detail, self._now))
         can = self.query_one("#offers", Caption)
         can.display = not self._unknown
         can.write(offers(self._possible, self.place, only_reads=self.console.only_reads))
@@ -289,8 +288,8 @@ def _result(record: JobRecord | None) -> str | None:
 _SECTIONS = (
     ("error", "Error"),
     ("facts", ""),
-    ("way", "Its way so far"),
-    ("offers", "What can be done"),
+    ("way", "History"),
+    ("offers", "Actions"),
     ("arguments", "Arguments"),
     ("result", "Result"),
     ("result_error", "Result"),

@@ -92,7 +92,7 @@ def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
     A key of another type, or none, is an empty audit. Raises Unreachable or Refused.
     """
     (entries,) = link.pipeline([("XREVRANGE", keys.audit, "+", "-", "COUNT", count)])
-    found = [_fields(flat) for _, flat in link.checked(entries) or ()]
+    found = [fields_of(flat) for _, flat in link.checked(entries) or ()]
     commands: list[tuple[str, str]] = []
     for fields in found:
         trash = keys.trash(fields.get("operation", ""))
@@ -108,10 +108,11 @@ def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
 
 def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:
     """What is known of one operation for as long as its trash is kept; empty when nothing is."""
-    return _fields(link.call("HGETALL", keys.operation(operation)))
+    return fields_of(link.call("HGETALL", keys.operation(operation)))
 
 
-def _fields(flat: list[bytes] | None) -> dict[str, str]:
+def fields_of(flat: list[bytes] | None) -> dict[str, str]:
+    """The fields of an entry of the audit, or of an operation's hash."""
     texts = [each.decode("utf-8", "replace") for each in flat or ()]
     return dict(zip(texts[::2], texts[1::2], strict=False))
 

@@ -14,7 +14,7 @@ from asok_core.backends.redis.keys import process_numbers
 from asok_core.backends.redis.records import parse_record
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
-from asok_core.snapshot import COUNTERS, Attempt, Bucket, ServerInfo, WorkerInfo
+from asok_core.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
 
 WORKER_FIELDS = (
     "host",
@@ -77,13 +77,31 @@ def attempts(reply: object) -> tuple[Attempt, ...]:
     return tuple(each for each in read if each is not None)
 
 
-def attempts_in(text: object) -> tuple[Attempt, ...]:
-    """The attempts that the text of a record tells of which is JSON; none where the text is cut."""
-    try:
-        kept = json.loads(text)["attempts"] if isinstance(text, bytes) else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+def moves(reply: object) -> tuple[Move, ...]:
+    """The moves that a record holds; an invalid line is left out."""
+    if not isinstance(reply, bytes) or len(reply) > _LONGEST_HISTORY:
         return ()
-    return attempts(kept.encode("utf-8", "replace")) if isinstance(kept, str) else ()
+    read = (_move(line) for line in reply.decode("utf-8", "replace").split("\n"))
+    return tuple(each for each in read if each is not None)
+
+
+def field_of_json(text: object, name: str) -> bytes | None:
+    """A text field of a record that is JSON; None where it has none, or the record is cut."""
+    try:
+        kept = json.loads(text)[name] if isinstance(text, bytes) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return kept.encode("utf-8", "replace") if isinstance(kept, str) else None
+
+
+def _move(line: str) -> Move | None:
+    try:
+        at, verb, by, detail = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(each, str) for each in (verb, by, detail)):
+        return None
+    return Move(number(at), verb, by, detail)
 
 
 def _attempt(line: str) -> Attempt | None:

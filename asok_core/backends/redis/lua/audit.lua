@@ -4,6 +4,7 @@
 --   about: JSON object of words (who, action, ...), kept from the first call; counts: JSON object of
 --   numbers; refused: reason -> number. `asok:operation:{op}` (a day) holds the sums, and the action's
 --   one entry in `asok:audit` is written anew with them, so that it is true whenever the caller dies.
+-- said(about): { who, action }, as words that are written into a job's record.
 local TRASH_TTL = @TRASH_TTL@
 
 -- Why a job stays where it is, by a script's reply; `sweep.REASONS` says the same words.
@@ -21,6 +22,11 @@ local function expect(kind, key)
   if found ~= 'none' and found ~= kind then
     error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
   end
+end
+
+local function said(about)
+  local known = cjson.decode(about)
+  return known.who or '', known.action or ''
 end
 
 local function expect_audit(ns, op)

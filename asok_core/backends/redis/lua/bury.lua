@@ -1,4 +1,4 @@
--- needs: status audit
+-- needs: record moves status audit
 -- bury: dead letters of an export -> dead letters, newest end, byte for byte. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, oldest first: letter, id
 -- Reply: per letter 1 buried; 5 its job is on its way again
@@ -8,6 +8,9 @@ local UNDER_WAY = { pending = true, scheduled = true, running = true, retrying =
 expect_audit(ns, op)
 expect('list', dead)
 
+local who = said(ARGV[3])
+local time = redis.call('TIME')
+local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 local replies, applied, refused = {}, 0, {}
 for i = 5, #ARGV, 2 do
   if UNDER_WAY[ARGV[i + 1] ~= '' and status_of(ns, ARGV[i + 1]) or ''] then
@@ -15,6 +18,7 @@ for i = 5, #ARGV, 2 do
     refused['its job is on its way again'] = (refused['its job is on its way again'] or 0) + 1
   else
     redis.call('LPUSH', dead, ARGV[i])
+    add_move(ns, ARGV[i + 1], move_line(stamp, 'import', who))
     replies[#replies + 1], applied = 1, applied + 1
   end
 end

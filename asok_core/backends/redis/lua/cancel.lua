@@ -1,4 +1,4 @@
--- needs: full record places take audit
+-- needs: full record moves places take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where
@@ -14,6 +14,7 @@ expect('list', trash .. ':at')
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 
+local who, action = said(ARGV[3])
 local indexes, envelopes, marks = {}, {}, {}
 for i = 8, #ARGV, 5 do marks[#marks + 1] = ARGV[i] end
 if list then indexes, envelopes = find(list, tonumber(ARGV[6]), tonumber(ARGV[7]), marks) end
@@ -40,7 +41,7 @@ for n = 1, #marks do
     local at = 9 + (n - 1) * 5
     local id, home, task, unique = unpack(ARGV, at, at + 3)
     write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
-      'queue', home, 'function', task })
+      'queue', home, 'function', task, 'moves', moves_with(ns, id, move_line(stamp, action, who, op)) })
     finish(ns, id, unique, 'cancelled')
     replies[n], applied = 1, applied + 1
   end

@@ -1,4 +1,4 @@
--- needs: full record places take audit
+-- needs: full record moves places take audit
 -- move: pending jobs of one queue -> the left end of another. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, lo, hi (where they were seen), other queue, then each,
 --   oldest first: mark, envelope that names its new queue, id, function
@@ -8,6 +8,7 @@ local source, list = pending_key(ns, ARGV[5]), pending_key(ns, target)
 expect_audit(ns, op)
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local who = said(ARGV[3])
 local marks = {}
 for i = 9, #ARGV, 4 do marks[#marks + 1] = ARGV[i] end
 local indexes, envelopes = find(source, tonumber(ARGV[6]), tonumber(ARGV[7]), marks)
@@ -15,7 +16,8 @@ local indexes, envelopes = find(source, tonumber(ARGV[6]), tonumber(ARGV[7]), ma
 local function move(index, old, new, id, task)
   swap(source, index, op)
   if not placed(swap_back(source, index, old), 'LPUSH', list, new) then return 2 end
-  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', target, 'function', task })
+  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', target, 'function', task,
+    'moves', moves_with(ns, id, move_line(stamp, 'move', who, target)) })
   return 1
 end
 

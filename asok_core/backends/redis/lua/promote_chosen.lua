@@ -1,4 +1,4 @@
--- needs: full record places audit
+-- needs: full record moves places audit
 -- promote: chosen delayed jobs -> pending (queue list, left), before they are due. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, soonest first: envelope, id, queue, function
 -- Reply: per job 1 promoted; 0 no longer there; 2 its queue's key is of another type
@@ -8,6 +8,8 @@ expect_audit(ns, op)
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 
+local who = said(ARGV[3])
+
 local function promote(envelope, id, queue, task)
   local score = redis.call('ZSCORE', delayed, envelope)
   if not score then return 0 end
@@ -15,7 +17,8 @@ local function promote(envelope, id, queue, task)
   local function undo() redis.call('ZADD', delayed, score, envelope) end
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
   note_queue(ns, queue)
-  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
+  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task,
+    'moves', moves_with(ns, id, move_line(stamp, 'promote', who)) })
   return 1
 end
 

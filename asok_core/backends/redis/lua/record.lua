@@ -3,6 +3,7 @@
 -- decides.
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
+-- record_text(ns, id, name): the text of a field of a record of either form; '' where there is none.
 -- hold_unique(ns, unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
@@ -22,6 +23,14 @@ end
 
 local function hold_unique(ns, unique, id, wait)
   if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', unfinished_ttl(wait)) end
+end
+
+local function record_text(ns, id, name)
+  local known = redis.pcall('HGET', ns .. ':job:' .. id, name)
+  if type(known) ~= 'table' then return known or '' end
+  local text = redis.pcall('GET', ns .. ':job:' .. id)
+  local ok, record = pcall(cjson.decode, type(text) == 'string' and text or '')
+  return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
 end
 
 local function json_record(old, fields, gone)

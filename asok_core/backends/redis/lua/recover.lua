@@ -1,4 +1,4 @@
--- needs: full record stats places notice
+-- needs: full record moves stats places notice
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), crash limit, dlq_max,
@@ -34,6 +34,14 @@ local function charge_with(id, crashes)
   redis.call('SET', ns .. ':crashes:' .. id, string.format('%d', crashes), 'EX', 86400)
 end
 
+-- moves_of(id, crashes): a run that its process did not survive has no outcome, so nothing else tells of it.
+-- Detail: when it began, as far as that was noted.
+local function moves_of(id, crashes)
+  local began = record_text(ns, id, 'status') == 'running' and record_text(ns, id, 'started_at') or ''
+  if crashes == 0 and began == '' then return nil end
+  return moves_with(ns, id, move_line(stamp, crashes > 0 and 'crash' or 'interrupt', process, began))
+end
+
 for i = 8, #ARGV, 7 do
   local envelope, id, charge, letter, task, unique = unpack(ARGV, i, i + 5)
   if redis.call('LPOS', active, envelope) then
@@ -43,7 +51,8 @@ for i = 8, #ARGV, 7 do
       redis.call('LREM', active, 1, envelope)
       push_notice(ns, queue, '0', letter, now)
       write_record(ns, id, { 'status', 'failed', 'ts', stamp, 'queue', queue, 'function', task,
-        'finished_at', stamp, 'error', ARGV[i + 6], 'error_line', ARGV[i + 6] })
+        'finished_at', stamp, 'error', ARGV[i + 6], 'error_line', ARGV[i + 6],
+        'moves', moves_of(id, crashes) })
       redis.call('DEL', ns .. ':crashes:' .. id)
       finish(ns, id, unique, 'failed')
       tally(queue, 'dead', 1)
@@ -53,7 +62,10 @@ for i = 8, #ARGV, 7 do
     elseif pushed('RPUSH', pending_key(ns, queue), envelope) then
       redis.call('LREM', active, 1, envelope)
       if crashes > 0 then charge_with(id, crashes) end
-      write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
+      local fields = { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task }
+      local moves = moves_of(id, crashes)
+      if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
+      write_record(ns, id, fields)
       returned = returned + 1
     end
   end

@@ -1,7 +1,8 @@
--- needs: full record status stats places take audit
+-- needs: full record moves status stats places take audit
 -- requeue: dead jobs -> pending (queue list) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), mode, form of the records (see
---   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique
+--   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique, and for its
+--   history: enqueued_at, failed_at, error line, detail
 -- mode: '' (to the left end), 'front' (to the end that workers take from) or 'keep' (an edit: to the left,
 --   and the dead job itself -> trash; beside it, in `:at`, the envelope that took its place, for the undo)
 -- Reply: per job 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
@@ -9,6 +10,8 @@
 local ns, op, keep, form = ARGV[1], ARGV[2], ARGV[7] == 'keep', ARGV[8]
 local PUSH = ARGV[7] == 'front' and 'RPUSH' or 'LPUSH'
 local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
+local EACH = 11
+local who, action = said(ARGV[3])
 expect_audit(ns, op)
 if keep then
   expect('list', trash)
@@ -18,14 +21,26 @@ end
 local time = redis.call('TIME')
 local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
 local marks = {}
-for i = 9, #ARGV, 7 do marks[#marks + 1] = ARGV[i] end
+for i = 9, #ARGV, EACH do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
 
 local queues, crashes = {}, {}
 local GONE = { 'started_at', 'finished_at', 'worker', 'error', 'result', 'result_type', 'result_error',
                'error_line' }
 
-local function requeue(letter, index, envelope, id, queue, task, retries, unique)
+-- The record forgets its end with the requeue, and it may have been gone before: 24 hours are over sooner.
+local function moves_of(id, enqueued_at, failed_at, line, detail)
+  local known = record_text(ns, id, 'enqueued_at')
+  local lines = { move_line(known ~= '' and known or enqueued_at, 'enqueue') }
+  local last = string.match(record_text(ns, id, 'attempts'), '([^\n]*)$')
+  if not (string.find(last, '"fail"', 1, true) or string.find(last, '"reject"', 1, true)) then
+    lines[2] = move_line(failed_at, 'dead', '', line)
+  end
+  lines[#lines + 1] = move_line(stamp, action, who, detail)
+  return moves_with(ns, id, unpack(lines))
+end
+
+local function requeue(letter, index, envelope, id, queue, task, retries, unique, ...)
   local held_by = unique ~= '' and holder(ns, unique)
   if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   swap(dead, index, op)
@@ -37,7 +52,8 @@ local function requeue(letter, index, envelope, id, queue, task, retries, unique
   end
   hold_unique(ns, unique, id)
   write_record(ns, id, { 'status', 'pending', 'function', task, 'queue', queue, 'ts', stamp,
-    'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '' },
+    'enqueued_at', stamp, 'retry_count', '0', 'retries', retries, 'error', '', 'result', '',
+    'moves', moves_of(id, ...) },
     nil, GONE, form)
   if id ~= '' then crashes[#crashes + 1] = ns .. ':crashes:' .. id end
   queues[queue] = true
@@ -52,8 +68,8 @@ if PUSH == 'RPUSH' then first, last, step = #marks, 1, -1 end
 for n = first, last, step do
   local reply = 0
   if indexes[n] then
-    local at = 10 + (n - 1) * 7
-    reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 5))
+    local at = 10 + (n - 1) * EACH
+    reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 9))
   end
   replies[n] = reply
   if reply == 1 then applied = applied + 1 end

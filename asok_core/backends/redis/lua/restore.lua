@@ -1,4 +1,4 @@
--- needs: full record status places audit
+-- needs: full record moves status places audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
 --   An edit ('edited') is undone by a swap: the edited job out of its queue for good, the original ->
@@ -11,10 +11,13 @@
 local ns, op, place = ARGV[1], ARGV[2], ARGV[6]
 local trash = ns .. ':trash:' .. ARGV[5]
 local ats, dead = trash .. ':at', ns .. ':dlq'
+local who = said(ARGV[3])
 expect_audit(ns, op)
 local time = redis.call('TIME')
 local now = tonumber(time[1])
 local stamp = string.format('%d.%06d', now, tonumber(time[2]))
+
+local function moves_of(id) return moves_with(ns, id, move_line(stamp, 'restore', who, place)) end
 
 local function bury_again(letter, older)
   local pivot = older and older > 0 and redis.call('LINDEX', dead, -older)
@@ -33,7 +36,7 @@ local function swap_edited(original, edited, id, queue, task, unique, error_text
   if not bury_again(original) then return 2 end
   redis.call('LREM', list, 1, edited)
   write_record(ns, id, { 'status', 'failed', 'ts', stamp, 'finished_at', stamp, 'queue', queue,
-    'function', task, 'error', error_text }, nil, nil, ARGV[7])
+    'function', task, 'error', error_text, 'moves', moves_of(id) }, nil, nil, ARGV[7])
   finish(ns, id, unique, 'failed')
   return 1
 end
@@ -41,7 +44,11 @@ end
 local function put_back(element, at, id, queue, task, unique, error_text)
   if place == 'edited' then return swap_edited(element, at, id, queue, task, unique, error_text) end
   local held_by = unique ~= '' and holder(ns, unique)
-  if place == 'dead' then return bury_again(element, tonumber(at)) and 1 or 2 end
+  if place == 'dead' then
+    if not bury_again(element, tonumber(at)) then return 2 end
+    add_move(ns, id, move_line(stamp, 'restore', who, place))
+    return 1
+  end
   if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   local status = 'pending'
   if place == 'delayed' then
@@ -52,8 +59,8 @@ local function put_back(element, at, id, queue, task, unique, error_text)
   end
   local wait = place == 'delayed' and tonumber(at) - now or nil
   hold_unique(ns, unique, id, wait)
-  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task }, wait,
-    { 'finished_at' }, ARGV[7])
+  write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task,
+    'moves', moves_of(id) }, wait, { 'finished_at' }, ARGV[7])
   return 1
 end
 

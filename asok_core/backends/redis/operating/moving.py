@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.operating.sweep import Sweep
+from asok_core.backends.redis.operating.verdicts import as_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult
 
@@ -18,8 +20,9 @@ def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
     with sweep.audited():
         for start in range(0, len(rows), FRONT_BATCH):
             batch = rows[start : start + FRONT_BATCH]
-            envelopes = [row.payload.raw for row in batch]
-            args = [*sweep.operation.header(), queue, *envelopes]
+            args: list[Arg] = [*sweep.operation.header(), queue]
+            for row in batch:
+                args += (row.payload.raw, as_bytes(row.payload.id))
             replies = sweep.link.run(script("move_front"), (), args)
             sweep.tally.count([row.key for row in batch], replies)
     return sweep.finish("done")

@@ -88,7 +88,8 @@ class RedisOperator(OperatorSession):
         with self._link() as link:
             seconds, micros = link.call("TIME")
             now = int(seconds) + int(micros) / 1e6
-            judge = requeue_verdict(keyring, now, changes, trust=trust)
+            note = "to the front" if mode == "front" else ""
+            judge = requeue_verdict(keyring, now, changes, trust=trust, note=note)
             sweep = self._prepared(link, action, scope, watch, rate)
             return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge)
 

@@ -7,6 +7,7 @@ from hashlib import sha1
 from typing import Any
 
 from asok_core.backends.redis.connection import Arg
+from asok_core.edits import changed_words
 from asok_core.errors import MalformedEnvelope
 from asok_core.job import EARLIER_ERROR
 from asok_core.snapshot import Row
@@ -21,9 +22,12 @@ Judge = Callable[[Row, int], Verdict]
 
 
 def requeue_verdict(
-    keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool
+    keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool, note: str = ""
 ) -> Judge:
-    """For ``requeue.lua``: the same job, signed anew, with all its retries."""
+    """For ``requeue.lua``: the same job, signed again, with all its retries.
+
+    ``note`` is what its history says of the requeue where ``changes`` do not say it.
+    """
     fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
     renewed = {**fresh, **changes}
 
@@ -39,9 +43,21 @@ def requeue_verdict(
             return Trust.MALFORMED.value
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
         unique = as_bytes(job.unique or "")
-        return sha(row.payload.raw), envelope, *names, job.retries, unique
+        facts = job.enqueued_at or "", row.payload.failed_at or "", as_bytes(earlier or "")
+        detail = as_bytes(_noted(row.payload, changes, note))
+        return sha(row.payload.raw), envelope, *names, job.retries, unique, *facts, detail
 
     return judge
+
+
+def _noted(payload: Payload, changes: Mapping[str, Any], note: str) -> str:
+    job = payload.job
+    assert job is not None, "only what can be read is requeued"
+    edited = ""
+    if changes:
+        edited = changed_words((job.args, job.kwargs), (changes["args"], changes["kwargs"]))
+    trusted = "" if payload.trust is Trust.SIGNED else f"trusted: {payload.trust}"
+    return "; ".join(filter(None, (edited, note, trusted)))
 
 
 def earlier_error(payload: Payload) -> str | None:
@@ -59,7 +75,7 @@ def earlier_error(payload: Payload) -> str | None:
 
 def purge_verdict(row: Row, older: int) -> Verdict:
     """For ``purge.lua``."""
-    return sha(row.payload.raw), older
+    return sha(row.payload.raw), older, as_bytes(row.payload.id)
 
 
 def cancel_verdict(row: Row, _older: int) -> Verdict:

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from asok_core import clock
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order, maybe
 from asok_core.backends.redis.reading.trips import Trips
 from asok_core.job import JobRecord
-from asok_core.snapshot import JobDetail, Row
+from asok_core.snapshot import JobDetail, Move, Row
 from asok_core.states import Place, Status
 from asok_core.wire import Keyring, peek
 
@@ -21,7 +23,13 @@ STEP = 1000
 NEAR = 32
 """Elements in which a job is looked for that a list has just shown."""
 
+OPERATIONS = 50
+"""Newest operations in whose trash a job is looked for that is nowhere else."""
+_TRASHING = ("purge", "cancel")
+
 _Where: TypeAlias = tuple[Place, str, Order]
+_Part: TypeAlias = tuple[int, int | None]
+"""Where in a list a search starts, and among how many elements; None: all."""
 
 _PLACES = {
     Status.RUNNING: Place.ACTIVE,
@@ -49,59 +57,90 @@ def find_job(
     It is looked for where a list showed it (``near``), then wherever it may be, for as long as
     ``patience`` (seconds) allows: ``complete`` is False where that was too short.
     """
-    records, crashes, history, text = trips.ask(
+    records, crashes, history, text, moment = trips.ask(
         [
             trips.queries.records([job_id]),
             maybe("GET", parsing.raw(keys.crashes(job_id))),
-            maybe("HGET", parsing.raw(keys.job(job_id)), "attempts"),
+            maybe("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves"),
             maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
+            maybe("TIME"),
         ]
     )
-    attempts = parsing.attempts(history) or parsing.attempts_in(text)
-    record: JobRecord | None = records.get(job_id)
+    kept = history or [parsing.field_of_json(text, name) for name in ("attempts", "moves")]
+    known = JobDetail(
+        id=job_id,
+        record=records.get(job_id),
+        crashes=parsing.count(crashes),
+        attempts=parsing.attempts(kept[0]),
+        moves=parsing.moves(kept[1]),
+        # Who may not ask for the time (ACL) gets that of this machine.
+        read_at=int(moment[0]) + int(moment[1]) / 1e6 if moment else clock.now(),
+    )
     until = time.monotonic() + patience
-    places = [*_around(keys, near), *((each, 0, None) for each in _lists(keys, queues, record))]
-    for (place, key, order), start, most in places:
-        for found in _search(trips, (key, order), job_id, until, (start, most)):
+
+    def held_by(place: Place, key: str, order: Order, part: _Part) -> JobDetail | None:
+        for found in _search(trips, (key, order), job_id, until, part):
             payload = peek(found.item, keyring)
             if payload.id == job_id:
                 parts = keys.active_parts(key)
-                return JobDetail(
-                    id=job_id,
-                    record=record,
-                    place=place,
-                    payload=payload,
-                    due_at=found.score,
-                    worker=worker_of(parts[0]) if parts else None,
-                    crashes=parsing.count(crashes),
-                    attempts=attempts,
+                worker = worker_of(parts[0]) if parts else None
+                return known._replace(
+                    place=place, payload=payload, due_at=found.score, worker=worker
                 )
-    complete = time.monotonic() <= until
-    if record is None and complete:
         return None
-    finished = _place_told_by(record) is Place.FINISHED
-    return JobDetail(
-        id=job_id,
-        record=record,
-        place=Place.FINISHED if finished else None,
-        crashes=parsing.count(crashes),
-        attempts=attempts,
-        complete=complete,
-    )
+
+    places = [
+        *_around(keys, near),
+        *((each, (0, None)) for each in _lists(keys, queues, known.record)),
+    ]
+    for where, part in places:
+        if detail := held_by(*where, part):
+            return detail
+    if _may_be_in_trash(known.record):
+        for move in _trashed(trips, keys, known.moves):
+            if detail := held_by(Place.TRASH, keys.trash(move.detail), "left", (0, None)):
+                moves = detail.moves if move in detail.moves else (*detail.moves, move)
+                return detail._replace(moves=moves, operation=move.detail)
+    complete = time.monotonic() <= until
+    if known.record is None and complete:
+        return None
+    finished = _place_told_by(known.record) is Place.FINISHED
+    return known._replace(place=Place.FINISHED if finished else None, complete=complete)
 
 
-def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, int, int]]:
+def _may_be_in_trash(record: JobRecord | None) -> bool:
+    return record is None or record.status in (Status.FAILED, Status.CANCELLED)
+
+
+def _trashed(trips: Trips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
+    """What may have moved a job to the trash, the likeliest first; ``detail`` names the operation.
+
+    A purge of a whole list writes nothing into the records of dead jobs: only the audit has it.
+    """
+    noted = [each for each in reversed(moves) if each.verb in _TRASHING]
+    yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
+    names = {each.detail for each in noted}
+    entries = trips.ask([maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS)])[0]
+    for _, flat in entries or ():
+        fields = fields_of(flat)
+        operation, action = fields.get("operation", ""), fields.get("action", "")
+        if action in _TRASHING and operation not in names and VALID_ID.fullmatch(operation):
+            at = parsing.number(fields.get("at"))
+            yield Move(at, action, fields.get("who", ""), operation)
+
+
+def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, _Part]]:
     """Where a job was when a list showed it, counted from either end, with a few on both sides."""
     if near is None:
         return
     start = max(0, near.position - NEAR // 2)
     if near.place is Place.DELAYED:
-        yield (Place.DELAYED, keys.delayed, "score"), start, NEAR
+        yield (Place.DELAYED, keys.delayed, "score"), (start, NEAR)
     elif near.place is Place.PENDING:
-        yield (Place.PENDING, keys.queue(near.queue), "right"), start, NEAR
+        yield (Place.PENDING, keys.queue(near.queue), "right"), (start, NEAR)
     elif near.place is Place.DEAD:
-        yield (Place.DEAD, keys.dead, "left"), start, NEAR
-        yield (Place.DEAD, keys.dead, "right"), start, NEAR
+        yield (Place.DEAD, keys.dead, "left"), (start, NEAR)
+        yield (Place.DEAD, keys.dead, "right"), (start, NEAR)
 
 
 def _lists(keys: Keys, queues: Sequence[str], record: JobRecord | None) -> Iterator[_Where]:
@@ -132,7 +171,7 @@ def _search(
     where: tuple[str, Order],
     job_id: str,
     until: float,
-    part: tuple[int, int | None],
+    part: _Part,
 ) -> Iterator[Found]:
     start, most = part
     end = None if most is None else start + most

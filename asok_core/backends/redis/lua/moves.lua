@@ -1,0 +1,47 @@
+-- Fragment (needs record): what happened to a job besides its attempts, in `moves` of its record. A line of
+-- JSON each, the oldest first: epoch seconds, verb, by whom, detail. Only what an operator does and what a dead
+-- process leaves is written, so the record of any other job is no larger for it.
+-- move_line(at, verb, by, detail): one such line.
+-- moves_with(ns, id, line, ...): what `moves` is to say from now on: the first line, which says when the job was
+--   enqueued if it was requeued since, and the last nineteen.
+-- add_move(ns, id, line): write it where a script writes nothing else of the record. Without a record there is
+--   nothing to write it into.
+local KEPT_MOVES, LONGEST_MOVES, MOVE_DETAIL = 20, 32768, 900
+
+local function move_line(at, verb, by, detail)
+  return cjson.encode({ at or '', verb, by or '', string.sub(detail or '', 1, MOVE_DETAIL) })
+end
+
+local function is_enqueue(line) return string.find(line or '', '"enqueue"', 1, true) ~= nil end
+
+local function lines_of(text)
+  local lines = {}
+  -- Another program may have put anything there.
+  if #text > LONGEST_MOVES then return lines end
+  for line in string.gmatch(text, '[^\n]+') do lines[#lines + 1] = line end
+  return lines
+end
+
+local function moves_with(ns, id, ...)
+  local lines = lines_of(record_text(ns, id, 'moves'))
+  for _, line in ipairs({ ... }) do
+    if is_enqueue(line) and not is_enqueue(lines[1]) then
+      table.insert(lines, 1, line)
+    elseif not is_enqueue(line) then
+      lines[#lines + 1] = line
+    end
+  end
+  while #lines > KEPT_MOVES do table.remove(lines, is_enqueue(lines[1]) and 2 or 1) end
+  return table.concat(lines, '\n')
+end
+
+local function add_move(ns, id, line)
+  local key = ns .. ':job:' .. id
+  if id == '' or redis.call('EXISTS', key) == 0 then return end
+  local fields = { 'moves', moves_with(ns, id, line) }
+  local reply = redis.pcall('HSET', key, unpack(fields))
+  if type(reply) ~= 'table' or not reply.err then return end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  local ttl = redis.call('TTL', key)
+  write_json(key, fields, ttl > 0 and ttl or RECORD_TTL)
+end

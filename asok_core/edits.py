@@ -1,0 +1,76 @@
+"""What an edit changes of a job's arguments: as lines to read before it is confirmed, and in few words."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+LONGEST_WORDS = 300
+"""Characters of what a history says of an edit."""
+_LONGEST_VALUE = 60
+_CONTEXT = 2
+
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+_HIDDEN = re.compile(
+    r"[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    r"\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""Characters that an editor would not show, would obey, or cannot write."""
+
+
+def editable(arguments: Arguments) -> str:
+    """The arguments as indented JSON: text as text, only what is not visible as an escape."""
+    args, kwargs = arguments
+    value = {"args": list(args), "kwargs": dict(kwargs)}
+    # Such characters stand only in strings, where JSON reads an escape as the character.
+    return _HIDDEN.sub(_escaped, json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def diff(before: Arguments, after: Arguments) -> list[str]:
+    """The lines that differ, each behind ``-`` or ``+``, with lines around them behind a space."""
+    lines = difflib.unified_diff(
+        editable(before).splitlines(), editable(after).splitlines(), n=_CONTEXT, lineterm=""
+    )
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+
+
+def changed_words(before: Arguments, after: Arguments) -> str:
+    """The same in one line: ``argument 2: 4711 → 4712, currency: "EUR" → none``."""
+    words = ", ".join(_changes(before, after)) or "nothing changed"
+    return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+
+
+def same(before: Arguments, after: Arguments) -> bool:
+    """Whether nothing would change. In Python 1, 1.0 and true are equal, and so are keys in any order."""
+    return editable(before) == editable(after)
+
+
+def _changes(before: Arguments, after: Arguments) -> Iterator[str]:
+    (args, kwargs), (new_args, new_kwargs) = before, after
+    for at in range(max(len(args), len(new_args))):
+        yield from _change(f"argument {at + 1}", args[at : at + 1], new_args[at : at + 1])
+    for name in dict.fromkeys((*kwargs, *new_kwargs)):
+        old = [kwargs[name]] if name in kwargs else []
+        new = [new_kwargs[name]] if name in new_kwargs else []
+        yield from _change(name, old, new)
+
+
+def _change(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
+    was, becomes = _brief(old), _brief(new)
+    if json.dumps(list(old)) != json.dumps(list(new)):
+        yield f"{name[:_LONGEST_VALUE]}: {was} → {becomes}"
+
+
+def _brief(value: Sequence[Any]) -> str:
+    if not value:
+        return "none"
+    text = _HIDDEN.sub(_escaped, json.dumps(value[0], ensure_ascii=False))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]

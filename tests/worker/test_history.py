@@ -1,0 +1,68 @@
+"""The history of jobs that a real worker ran: requeued by an operator, and killed with their processes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from asok_core.backends.roles import Scope
+from asok_core.history import Event, history_of
+from asok_core.inspector import open_operator, open_reader
+from asok_core.job import Job
+from asok_core.states import Place
+from tests.programs import wait_until
+from tests.worker.conftest import Desk, RunWorker
+
+
+def history(desk: Desk, job: Job) -> tuple[Event, ...]:
+    with closing(open_reader(desk.settings)) as reader:
+        detail = reader.job(job.id)
+    assert detail is not None
+    return history_of(detail, detail.read_at)
+
+
+def told(desk: Desk, job: Job) -> list[str]:
+    return [each.what for each in history(desk, job)]
+
+
+def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker()
+    job = desk.enqueue("fail", retries=1, backoff=0)
+    first = ["enqueued", "retried", "failed"]
+    wait_until(lambda: told(desk, job) == first, "two attempts")
+    with closing(open_operator(desk.settings)) as operator:
+        assert operator.requeue(Scope(Place.DEAD)).applied == 1
+    wait_until(lambda: told(desk, job) == [*first, "requeued", "retried", "failed"], "two more")
+    found = history(desk, job)
+    times = [each.at or 0.0 for each in found]
+    assert times == sorted(times)
+    requeued, again = found[3], found[4]
+    assert requeued.at is not None
+    assert again.at is not None
+    assert again.waited == pytest.approx(again.at - requeued.at), "not since it died"
+
+
+def test_a_job_that_killed_its_processes_tells_of_each(desk: Desk, run_worker: RunWorker) -> None:
+    run_worker()
+    poison = desk.enqueue("die", "poison", retries=5)
+    desk.reaches(poison, "failed")
+    wait_until(lambda: told(desk, poison)[-1] == "died", "the dead job")
+    found = history(desk, poison)
+    assert [each.what for each in found] == ["enqueued", "crashed", "crashed", "crashed", "died"]
+    assert "the process died 3 times" in found[-1].error
+    times = [each.at or 0.0 for each in found]
+    assert times == sorted(times)
+
+
+def test_a_job_without_an_operators_moves_has_no_list_of_them(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker()
+    well, flaky = desk.enqueue("give", 1), desk.enqueue("fail", retries=1, backoff=0)
+    for job, status in ((well, "completed"), (flaky, "failed")):
+        desk.reaches(job, status)
+        assert not desk.client.hexists(f"asok:job:{job.id}", "moves")
+    assert told(desk, well) == ["enqueued", "completed"]
