@@ -30,8 +30,12 @@ class Alarm:
     def ring(self) -> None:
         """End the sleep, from any thread or signal handler."""
         self.asleep = False
-        with suppress(BlockingIOError):  # the pipe is full of rings already
-            os.write(self._ring, b"!")
+        ring(self._ring)
+
+    @property
+    def bell(self) -> int:
+        """The file descriptor by which a process that inherits it ends the sleep; see ``ring``."""
+        return self._ring
 
     def sleep(
         self, seconds: float, files: Iterable[int], unless: Callable[[], bool] | None = None
@@ -81,3 +85,10 @@ class Alarm:
             return
         *lines, self._rest = (self._rest + text).split(b"\n")
         self._orders += [line.decode() for line in lines]
+
+
+def ring(bell: int) -> None:
+    """End the sleep of the alarm that has this ``bell``, here or in another process."""
+    # The pipe may be full of rings already, or the other process may be gone.
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(bell, b"!")

@@ -45,8 +45,8 @@ _COUNT = struct.Struct("<Q")
 _LEFT = struct.Struct("<H")
 """After that: slots that a process still takes which claims no more, and 1; 0 while it claims."""
 _REFUSAL_BYTES = 512
-_STATE_BYTES = 4 + _REFUSAL_BYTES + FAULT_BYTES
-"""After that: four flags, why the process does not claim, what fault ended it. The fault is the last of
+_STATE_BYTES = 5 + _REFUSAL_BYTES + FAULT_BYTES
+"""After that: five flags, why the process does not claim, what fault ended it. The fault is the last of
 all, where ``start.note_fault`` finds it without knowing the rest."""
 
 
@@ -115,8 +115,8 @@ class Board:
         self._left = self._pulses + _COUNT.size
         self._state = self._left + _LEFT.size
         self._turns_made = self._pulses_made = 0
-        self._claims, self._proven, self._planned, self._lasting, self._refusal = (
-            self._state + at for at in range(5)
+        self._claims, self._proven, self._planned, self._lasting, self._soon, self._refusal = (
+            self._state + at for at in range(6)
         )
         self._fault = self._refusal + _REFUSAL_BYTES
         file.truncate(self._state + _STATE_BYTES)
@@ -199,6 +199,10 @@ class Board:
         """Note that the process claims no more, and how many slots its jobs still take."""
         _LEFT.pack_into(self._memory, self._left, slots + 1)
 
+    def note_retires_soon(self) -> None:
+        """Note that a successor should be started, so that it is ready when the process retires."""
+        self._memory[self._soon] = 1
+
     def note_claims(self) -> None:
         """Note that the process claims jobs: Redis has answered, and the lease holds."""
         self._memory[self._claims] = 1
@@ -247,6 +251,11 @@ class Board:
         """Slots that a process still takes which claims no more; None while it claims."""
         left: int = _LEFT.unpack_from(self._memory, self._left)[0]
         return left - 1 if left else None
+
+    @property
+    def retires_soon(self) -> bool:
+        """Whether the process expects to retire within seconds."""
+        return self._memory[self._soon] == 1
 
     @property
     def claims(self) -> bool:

@@ -37,7 +37,12 @@ class Child:
     """
 
     def __init__(
-        self, config: WorkerConfig, number: int, presence: Presence, place: int = 0
+        self,
+        config: WorkerConfig,
+        number: int,
+        presence: Presence,
+        bell: int,
+        place: int = 0,
     ) -> None:
         self.number = number
         self.place = place
@@ -47,11 +52,14 @@ class Child:
         self.process_id = f"{config.worker}.{number}"
         self._config = config
         self._presence = presence
+        self._bell = bell
         self._file = shared_file("board")
         self.board = Board(self._file, config.concurrency)
         self._stacks = StackFile()
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
+        self.prepared = False
+        """Whether a successor has been created for it, which may have died since."""
         self._untold: deque[bytes] = deque()
         self.hang: Hang | None = None
         """Of its loop, as it was at the last look."""
@@ -69,16 +77,16 @@ class Child:
         """Its process id in the system, or None before the start."""
         return self._popen.pid if self._popen else None
 
-    def start(self) -> None:
-        """Start the process on an empty board."""
+    def start(self, slots: int) -> None:
+        """Start the process on an empty board. It may run so many jobs at once: see ``grant``."""
         self._hang_up()
         self.board.clear()
         self.overruns = {}
         self.hang, self.hung, self.kept = None, False, False
         self._watch = Watch(self.board)
         self._untold.clear()
-        self._retiring = False
-        self.slots = self._config.concurrency
+        self._retiring = self.prepared = False
+        self.slots = slots
         board, stacks = self._file.fileno(), self._stacks.fileno()
         with held_back():
             self._popen = subprocess.Popen(
@@ -89,12 +97,13 @@ class Child:
                     start.__file__,
                     str(board),
                     str(stacks),
-                    str(self._config.concurrency),
+                    str(self._bell),
+                    str(slots),
                     self.process_id,
                     *(str(file) for file in self._presence.files),
                 ],
                 stdin=subprocess.PIPE,
-                pass_fds=(board, stacks, *self._presence.files),
+                pass_fds=(board, stacks, self._bell, *self._presence.files),
                 start_new_session=True,
             )
         assert self._popen.stdin is not None, "asked for above"
@@ -145,6 +154,19 @@ class Child:
     def retiring(self) -> int | None:
         """Slots that its jobs still take, where it claims no more and lives; else None."""
         return self.board.retiring if self.alive else None
+
+    @property
+    def retires_soon(self) -> bool:
+        """Whether a successor should be started for it."""
+        return self.board.retires_soon and self.alive
+
+    @property
+    def taken(self) -> int:
+        """Slots of its place that it takes, or may take: none once it has ended."""
+        if not self.alive:
+            return 0
+        left = self.board.retiring
+        return self.slots if left is None else left
 
     def grant(self, slots: int) -> None:
         """Let it run so many jobs at once."""

@@ -35,14 +35,22 @@ class Children:
     successor gets the slots that its predecessors no longer take, so that no more jobs run at once than
     were configured. It starts when a heartbeat has published its number: whoever recovers this worker
     finds its lists by that.
+
+    A process that expects to retire soon has a *standby*: a successor that is started before it is
+    needed, and has no slot. It takes the place when its predecessor retires or dies. Where it dies
+    first, the predecessor has its next successor when it retires.
     """
 
-    def __init__(self, config: WorkerConfig, presence: Presence) -> None:
+    def __init__(self, config: WorkerConfig, presence: Presence, bell: int) -> None:
         self.quiet = False
         self._config = config
         self._presence = presence
-        self._all = [Child(config, place + 1, presence, place) for place in range(config.processes)]
+        self._bell = bell
+        self._all = [
+            Child(config, place + 1, presence, bell, place) for place in range(config.processes)
+        ]
         self._newest = list(self._all)
+        self._standbys: dict[int, Child] = {}
         self._lives = Lives([Life(child.board) for child in self._all])
         self._published: set[int] = set()
         self._news = False
@@ -74,7 +82,7 @@ class Children:
     def slots(self) -> dict[int, int]:
         """Numbers of the processes that hold jobs or may, and how many jobs each may run at once."""
         return {
-            child.number: child.slots if (left := child.retiring) is None else left
+            child.number: child.slots if self._is_newest(child) and not child.alive else child.taken
             for child in self._all
         }
 
@@ -92,10 +100,13 @@ class Children:
 
     def replace_the_dead(self, recover: Callable[[Child], bool]) -> None:
         """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
-        for child in list(self._all):
+        for child in self._all:
             code = child.exit_code()
             if code is not None and child.number not in self._start_at:
                 self._note_death(child, code)
+        for place in range(len(self._newest)):
+            self._succeed(place)
+        for child in list(self._all):
             if child.number in self._unrecovered and recover(child):
                 self._unrecovered.discard(child.number)
             due = self._start_at.get(child.number)
@@ -103,42 +114,65 @@ class Children:
                 continue
             if child.number in self._unrecovered or child.number not in self._published:
                 self._start_at[child.number] = time.monotonic() + RETRY
-            elif child is self._newest[child.place]:
+            elif self._is_newest(child) or self._is_standby(child):
                 del self._start_at[child.number]
                 self._start(child)
             else:
-                del self._start_at[child.number]
-                self._all.remove(child)
-                child.close()
-        for place in range(len(self._newest)):
-            self._succeed(place)
+                self._remove(child)
+
+    def _is_newest(self, child: Child) -> bool:
+        return self._newest[child.place] is child
+
+    def _is_standby(self, child: Child) -> bool:
+        return self._standbys.get(child.place) is child
 
     def _succeed(self, place: int) -> None:
-        """See to it that a process which retires has a successor, and that this has its slots."""
+        """See to it that a process which retires (soon) has a successor, and that this has its slots."""
         newest = self._newest[place]
-        if newest.retiring is not None:
-            numbers = {child.number for child in self._all}
-            number = next(each for each in count(1) if each not in numbers)
-            try:
-                successor = Child(self._config, number, self._presence, place)
-            except AsokError as error:
-                logger.error("Process %s has no successor yet: %s", newest.process_id, error)
+        if newest.retires_soon and not newest.prepared and place not in self._standbys:
+            newest.prepared = True
+            self._prepare(newest)
+        # One that has died is started again under its own number where none stands by.
+        gone = newest.exit_code() is not None and place in self._standbys
+        if newest.retiring is not None or gone:
+            if place not in self._standbys:
+                self._prepare(newest)
+            successor = self._standbys.pop(place, None)
+            if successor is None:
                 return
-            successor.slots = 0
-            self._all.append(successor)
             self._newest[place] = newest = successor
             self._lives.succeed(place, successor.board)
-            self._start_at[number] = time.monotonic() + RETRY
-            # Also a number that was another's: it may be published no more.
-            self._published.discard(number)
-            self._news = True
+            if successor.alive:
+                self._lives.start(place)
         if newest.alive:
             newest.grant(self._granted(newest))
 
+    def _prepare(self, newest: Child) -> None:
+        """Create the standby of a process, which is started when its number is published."""
+        numbers = {child.number for child in self._all}
+        number = next(each for each in count(1) if each not in numbers)
+        try:
+            standby = Child(self._config, number, self._presence, self._bell, newest.place)
+        except AsokError as error:
+            logger.error("Process %s has no successor yet: %s", newest.process_id, error)
+            return
+        standby.slots = 0
+        self._all.append(standby)
+        self._standbys[newest.place] = standby
+        self._start_at[number] = time.monotonic() + RETRY
+        # Also a number that was another's: it may be published no more.
+        self._published.discard(number)
+        self._news = True
+
     def _granted(self, child: Child) -> int:
-        """The slots of its place that no process takes which retires."""
-        taken = [each.retiring or 0 for each in self._all if each.place == child.place]
-        return max(0, self._config.concurrency - sum(taken))
+        """The slots of its place that no other process takes."""
+        others = (each for each in self._all if each.place == child.place and each is not child)
+        return max(0, self._config.concurrency - sum(each.taken for each in others))
+
+    def _remove(self, child: Child) -> None:
+        self._start_at.pop(child.number, None)
+        self._all.remove(child)
+        child.close()
 
     def attend(self, requests: Requests) -> None:
         """Reap orphans, and do what signals ask for beside stopping."""
@@ -196,24 +230,37 @@ class Children:
 
     def _start(self, child: Child) -> None:
         try:
-            child.start()
+            child.start(0 if self._is_standby(child) else self._granted(child))
         except OSError as error:
             # The other processes live, and so does their lease: it is tried again.
             why = failed_start(error)
+            if self._is_standby(child):
+                logger.warning("Process %s cannot be started yet: %s", child.process_id, why)
+                del self._standbys[child.place]
+                self._remove(child)
+                return
             wait = self._lives.fail_start(child.place, why, child.process_id)
             self._start_at[child.number] = time.monotonic() + wait
             return
-        self._lives.start(child.place)
-        child.grant(self._granted(child))
+        if self._is_newest(child):
+            self._lives.start(child.place)
         if self.quiet:
             child.order("quiet")
         for order in self._import_deaths.orders():
             child.order(order)
 
     def _note_death(self, child: Child, code: int) -> None:
-        # One that was ended because of a job, or hung, did not die.
-        ended = child.overruns or child.hung
-        wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, child.board)
+        if self._is_standby(child):
+            # Of the place another process has the jobs. The next start is when that retires.
+            del self._standbys[child.place]
+            why = exit_reason(code)
+            logger.warning("Process %s ended before it was needed (%s)", child.process_id, why)
+            wait = 0.0
+        else:
+            # One that was ended because of a job, or hung, did not die.
+            ended = child.overruns or child.hung
+            board = child.board
+            wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, board)
         for module in {*child.importing().values()}:
             self.order(self._import_deaths.note(module, exit_reason(code)))
         self._unrecovered.add(child.number)

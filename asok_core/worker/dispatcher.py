@@ -20,6 +20,7 @@ from asok_core.worker.execution import Execution, Held
 from asok_core.worker.ledger import Ledger
 from asok_core.worker.notices import Notices
 from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
+from asok_core.worker.quota import Quota
 from asok_core.worker.suspects import Suspects
 from asok_core.worker.threads import Threads
 
@@ -37,7 +38,8 @@ class Dispatcher:
     """One process's loop: each ``turn`` settles and claims, then sleeps until something happens.
 
     ``turn`` raises Unreachable or Refused when Redis is away; nothing in hand is lost by it, and
-    ``reconcile`` comes before the next turn.
+    ``reconcile`` comes before the next turn. ``slots`` is how many jobs it may run at once, until an
+    order changes that. ``report`` has the supervisor look at the board.
     """
 
     def __init__(
@@ -50,10 +52,14 @@ class Dispatcher:
         board: Board,
         alarm: Alarm,
         notices: Notices,
+        slots: int,
+        report: Callable[[], None],
     ) -> None:
         self._concurrency = config.concurrency
-        self._slots = config.concurrency
-        self._max_jobs = config.max_jobs
+        self._slots = slots
+        self._quota = Quota(config.max_jobs)
+        self._report = report
+        self._retires_soon = False
         self._lease = config.settings.worker_lease
         self._reconcile_at = 0.0
         self._consumer = consumer
@@ -76,7 +82,6 @@ class Dispatcher:
         self._estranged = False
         self._wake_at = 0
         self._claimed_at = 0.0
-        self._done = 0
         self.quiet = False
         self.draining = False
         self.quitting = False
@@ -86,8 +91,7 @@ class Dispatcher:
     @property
     def open(self) -> bool:
         """Whether it claims jobs. Not when it drains, retires or has done its ``max_jobs``."""
-        done = self._max_jobs is not None and self._done >= self._max_jobs
-        return not (self.draining or self.retiring or done)
+        return not (self.draining or self.retiring or self._quota.used_up)
 
     @property
     def worn(self) -> bool:
@@ -218,17 +222,23 @@ class Dispatcher:
             self._execution.slots.size = slots
 
     def _note_retiring(self) -> None:
-        """Let the supervisor know, once no job is claimed, how many slots a successor may have."""
-        if self._max_jobs is not None and self.breaker.closed and not self._threads.waiting:
+        """Report that a successor is needed soon and, once no job is claimed, the slots it may have."""
+        held = len(self._held)
+        if self.breaker.closed and not self._threads.waiting:
             # What runs makes the number full: no need to wait for its end. What waits may be returned.
-            full = self._done + len(self._held) >= self._max_jobs
+            full = self._quota.left(held) <= 0
             self.retiring = self.retiring or (full and not self._suspects)
+        if self.open and not self._retires_soon and self._quota.nearly_used_up(held):
+            self._retires_soon = True
+            self._board.note_retires_soon()
+            self._report()
         if self.open or self.draining:
             return
-        left = min(self._concurrency, len(self._held))
+        left = min(self._concurrency, held)
         if left != self._board.retiring:
             self._board.note_retiring(left)
             self._take_slots(left)
+            self._report()
 
     def _ask_to_stop(self, job_id: str) -> None:
         for held in self._threads.running():
@@ -244,13 +254,18 @@ class Dispatcher:
     def _claiming(self) -> bool:
         return self.open and not self.quiet and self.breaker.may_claim
 
+    @property
+    def _shares_place(self) -> bool:
+        """Whether other processes have some of the slots; there are threads for all of them."""
+        return self._slots < self._concurrency
+
     def _room(self) -> int:
-        room = self._free() + self._prefetch.size
+        # What is claimed begins at once where there are more threads than slots.
+        ahead = 0 if self._shares_place else self._prefetch.size
+        room = self._free() + ahead
         if not self.breaker.closed:
             room = min(1, self._free())
-        if self._max_jobs is not None:
-            room = min(room, self._max_jobs - self._done - len(self._held))
-        return room
+        return int(min(room, self._quota.left(len(self._held))))
 
     def _begin(self, batch: Sequence[Held], turn: Turn) -> bool:
         """Let claimed jobs begin. Returns whether some have to wait, in whose place others may run."""
@@ -282,7 +297,7 @@ class Dispatcher:
             if outcome is not None and known is not None:
                 self._ledger.add(held, outcome)
                 # A process that ends over jobs it cannot run would never find out what is wrong.
-                self._done += outcome.verb != "postpone"
+                self._quota.done += outcome.verb != "postpone"
             elif outcome is not None:
                 # It was given back, or belongs to another worker by now.
                 self._board.settle(held.board_slot)
@@ -372,13 +387,8 @@ class Dispatcher:
         if not claims:
             return
         claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
-        asking = [Held(claim) for claim in claims]
+        asking = self._with_room([Held(claim) for claim in claims])
         rejected: dict[int, Outcome] = {}
-        claiming = self._claiming
-        if not claiming:
-            for held in reversed(asking):
-                self._ledger.add(held, self._execution.give_back(held))
-            asking = []
 
         def open_all() -> None:
             for held in asking:
@@ -386,7 +396,7 @@ class Dispatcher:
                 if outcome is not None:
                     rejected[id(held)] = outcome
 
-        slots = min(self._free(), self._room()) - len(asking) if claiming else 0
+        slots = min(self._free(), self._room()) - len(asking) if self._claiming else 0
         turn = self._trip(slots, asking, open_all)
         admitted = [held for held in asking if not held.gone]
         for held in admitted:
@@ -397,6 +407,16 @@ class Dispatcher:
         self._begin([*sound, *map(Held, turn.claims)], turn)
         if wait_on:
             self._arm(slots, turn)
+
+    def _with_room(self, asking: list[Held]) -> list[Held]:
+        """Those jobs that came by the idle wait which may run here now; the others are returned."""
+        room = min(len(asking), self._quota.left(len(self._held))) if self._claiming else 0
+        if self._shares_place:
+            room = min(room, self._free())
+        room = max(0, int(room))
+        for held in reversed(asking[room:]):
+            self._ledger.add(held, self._execution.give_back(held))
+        return asking[:room]
 
     def _arm(self, slots: int, turn: Turn) -> None:
         """Wait for jobs where there was room for more than came, and there still is."""

@@ -142,7 +142,7 @@ class Lives:
         return wait
 
     def succeed(self, index: int, board: Board) -> None:
-        """Look at the board of a successor from here on: the process retires."""
+        """Look at the board of a successor from here on: the process retires, or has died."""
         self.lives[index].board = board
 
     def end(self, index: int, code: int, name: str, board: Board | None = None) -> float:

@@ -30,7 +30,7 @@ from asok_core.import_path import add_application_folder
 from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
 from asok_core.typed import load_converter
 from asok_core.wire import keyring_of
-from asok_core.worker.alarm import Alarm
+from asok_core.worker.alarm import Alarm, ring
 from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
@@ -56,7 +56,16 @@ MARGIN, LONGEST_MARGIN = 0.2, 2.0
 class Process:
     """Turns the dispatcher until it is drained, through outages of Redis."""
 
-    def __init__(self, config: WorkerConfig, process: str, board: Board, alarm: Alarm) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        process: str,
+        board: Board,
+        alarm: Alarm,
+        *,
+        slots: int,
+        report: Callable[[], None],
+    ) -> None:
         settings = config.settings
         keys = Keys(settings.namespace)
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
@@ -79,11 +88,11 @@ class Process:
         )
         self._waiters = Waiters(endpoint, keys, process)
         keyring = keyring_of(settings)
-        slots = waiting.Slots(config.concurrency)
+        waits = waiting.Slots(slots)
         waiting.worker = waiting.WorkerProcess(
-            process, settings.redis_url, settings.namespace, slots
+            process, settings.redis_url, settings.namespace, waits
         )
-        execution = Execution(settings, keyring, config.log_arguments, slots=slots)
+        execution = Execution(settings, keyring, config.log_arguments, slots=waits)
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
@@ -100,6 +109,8 @@ class Process:
                 board=board,
                 allowed=execution.allowed,
             ),
+            slots=slots,
+            report=report,
         )
 
     def run(self) -> int:
@@ -109,7 +120,7 @@ class Process:
 
     def _run(self) -> int:
         dispatcher = self._dispatcher
-        # Orders that came before the first claim: slots, and modules that are not to be imported.
+        # Orders that came before the first claim, as modules that are not to be imported.
         self._alarm.sleep(0, ())
         dispatcher.obey()
         self._persist(dispatcher.reconcile)
@@ -213,13 +224,13 @@ class Process:
 
 
 def main() -> int:
-    """Entry of a child: ``start.py BOARD_FD STACKS_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    """Entry of a child: ``start.py BOARD_FD STACKS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     # A task's print() must not fail because nobody reads the worker's output.
     streams.prepare(drop_output=True)
     supervisor = os.getppid()
-    board_file, stacks, slots, process = (*map(int, sys.argv[1:4]), sys.argv[4])
-    presence = [int(each) for each in sys.argv[5:]]
-    keep_from_tasks([stacks, *presence])
+    board_file, stacks, bell, slots, process = (*map(int, sys.argv[1:5]), sys.argv[5])
+    presence = [int(each) for each in sys.argv[6:]]
+    keep_from_tasks([stacks, bell, *presence])
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
@@ -234,15 +245,16 @@ def main() -> int:
     if add_application_folder() is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
     with os.fdopen(board_file, "r+b") as file:
-        board = Board(file, slots)
+        board = Board(file, config.concurrency)
     alarm = Alarm(control)
     # Before there is a thread: signals are blocked until then, and threads would inherit that.
     _handle_signals(alarm, stacks)
     threading.Thread(target=beat, args=(board,), name="asok-pulse", daemon=True).start()
-    for descriptor in (control, stacks, *presence):
+    for descriptor in (control, stacks, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:
-        code = Process(config, process, board, alarm).run()
+        report = partial(ring, bell)
+        code = Process(config, process, board, alarm, slots=slots, report=report).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error, board)
     board.note_planned_end()

@@ -1,4 +1,4 @@
-"""The file that a process of a worker starts from: ``python -P start.py BOARD_FD SLOTS ...``.
+"""The file that a process of a worker starts from: ``python -P start.py BOARD_FD ...``.
 
 A start with ``python -m`` puts the working directory, which is the application's folder, before the
 standard library: a ``queue.py`` in it would be imported instead of Python's own, and no process

@@ -93,7 +93,7 @@ class Supervisor:
         self._requests = Requests(self._alarm.ring)
         self._presence = Presence(config.worker)
         self._recovery = Recovery(config, self._registry, self._presence.place)
-        self._children = Children(config, self._presence)
+        self._children = Children(config, self._presence, self._alarm.bell)
         self._timers: dict[str, float] = {}
         self._orders = Orders(
             config, self._registry, self._children, self._requests, hasten=self._hasten

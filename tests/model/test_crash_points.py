@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import redis
@@ -62,6 +62,13 @@ def work(word: str) -> str:
 def fail(word: str) -> None:
     ran[word] += 1
     raise ValueError(word)
+
+
+def _process(config: WorkerConfig, board: IO[bytes], orders: int) -> Process:
+    """A process of a worker, in this one."""
+    slots = config.concurrency
+    alarm = Alarm(orders)
+    return Process(config, "w.1", Board(board, slots), alarm, slots=slots, report=lambda: None)
 
 
 @dataclass
@@ -202,7 +209,7 @@ def test_a_process_at_work(bench: Bench) -> None:
         config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
         read, write = os.pipe()
         with tempfile.TemporaryFile() as file:
-            process = Process(config, "w.1", Board(file, 2), Alarm(read))
+            process = _process(config, file, read)
             ended = threading.Thread(target=_end_when_done, args=(bench, cutter, late, write))
             ended.start()
             process._persist(process._dispatcher.reconcile)
@@ -272,7 +279,7 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
         read, write = os.pipe()
         with tempfile.TemporaryFile() as file:
             config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
-            process = Process(config, "w.1", Board(file, 2), Alarm(read))
+            process = _process(config, file, read)
             dispatcher = process._dispatcher
             if most:
                 dispatcher.breaker.passes(*Check)

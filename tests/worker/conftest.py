@@ -164,15 +164,15 @@ class Desk:
         """Let the task ``hold(word)`` end."""
         (self.folder / word).touch()
 
-    def idle(self, workers: int = 1) -> None:
-        """Wait until so many processes wait for jobs, and nothing is in their hands."""
+    def idle(self, workers: int = 1, held: int = 0) -> None:
+        """Wait until so many processes wait for jobs, and only ``held`` jobs are in their hands."""
 
         def waiting() -> bool:
             clients: list[dict[str, str]] = self.client.client_list()
             blocked = {
                 each["name"] for each in clients if each["cmd"] == "blmove" and "b" in each["flags"]
             }
-            return len(blocked) >= workers and not self.active()
+            return len(blocked) >= workers and len(self.active()) == held
 
         wait_until(waiting, "an idle worker")
 

@@ -16,7 +16,7 @@ def test_a_process_whose_supervisor_died_as_it_started_it_says_so_in_one_line() 
         done = subprocess.run(
             [
                 *(sys.executable, "-P", start.__file__),
-                *(str(board.fileno()), str(stacks.fileno()), "1", "worker.1"),
+                *(str(board.fileno()), str(stacks.fileno()), str(stacks.fileno()), "1", "worker.1"),
             ],
             env=environment({}),
             pass_fds=(board.fileno(), stacks.fileno()),
