@@ -20,7 +20,7 @@ class Unreachable(AsokError):
 
 
 class NoResources(Unreachable):
-    """No connection to Redis can be opened: this process or host has run out of what that takes."""
+    """No connection to Redis can be opened: what that takes is used up, here or on the server."""
 
 
 class Refused(AsokError):

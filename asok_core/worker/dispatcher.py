@@ -29,7 +29,7 @@ logger = safe_logger("asok.worker")
 IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
 POLL = 0.1
-"""Seconds between two looks for jobs where the idle wait is not allowed (a full Redis, some ACLs)."""
+"""Seconds between two looks for jobs where not all queues can be waited on (a full Redis, some ACLs)."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 
@@ -139,7 +139,7 @@ class Dispatcher:
         if not self.open and self.idle:
             # The last outcome is settled: nothing is left that would end the sleep.
             return
-        self._sleep(min(patience, POLL if self._waiters.refused else IDLE))
+        self._sleep(min(patience, POLL if self._waiters.partial else IDLE))
 
     def reconcile(self) -> None:
         """Compare the active lists with memory: after a reconnect or a lost lease, and now and then.

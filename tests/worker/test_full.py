@@ -161,9 +161,10 @@ def test_an_idle_worker_finds_what_comes_back_while_redis_is_full_and_sleeps_aga
     wait_until(lambda: desk.counted("failed") == 2, "the requeued job")
     desk.client.config_set("maxmemory", 0)
     desk.idle()
+    worker.says("Waiting for jobs again: no longer polling for them")
     desk.enqueue("note", "later")
     desk.hears("later")
-    assert worker.log.count("polling for jobs") == 1
+    assert worker.log.count("polling for jobs ten times a second") == 1
     assert "Redis is back" not in worker.log
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import family, python, wait_until
-from tests.worker.conftest import Desk, RunThrough, Worker
+from asok_console.demo.embedded import EmbeddedRedis
+from tests.programs import python, wait_until
+from tests.worker.conftest import Desk, RunThrough, RunWorker, Worker
 
 USER = 54321
 _CAPABILITIES = "-all,+dac_override,+dac_read_search"
@@ -28,6 +29,12 @@ Lift = Callable[[], object]
 
 def open_files(pid: int) -> list[int]:
     return [int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def blocked(desk: Desk) -> list[str]:
+    """The idle waits."""
+    clients: list[dict[str, str]] = desk.client.client_list()
+    return [each["name"] for each in clients if each["cmd"] == "blmove" and "b" in each["flags"]]
 
 
 def limit(worker: Worker, kind: str, soft: int) -> Lift:
@@ -94,18 +101,39 @@ def test_a_process_that_cannot_be_started_is_started_later_and_the_others_work(
     assert worker.stop() == 0
 
 
-def test_more_queues_than_a_process_may_open_files_for_are_polled(
+def test_of_more_queues_than_a_process_may_open_files_for_it_waits_on_the_first(
     desk: Desk, run_through: RunThrough
 ) -> None:
     queues = [f"q{number}" for number in range(100)]
     worker = run_through(("prlimit", "--nofile=64:64"), "--queues", ",".join(queues))
     worker.says("Limit of open files is 64, and waiting for jobs of 100 queues would take 100")
+    worker.says("waiting on the first 32 queues and polling the others")
     # Once with nothing to do before, once at rest.
     for queue in ("q99", "q0"):
+        wait_until(lambda: len(blocked(desk)) == 32, "waits on 32 queues")
         desk.reaches(desk.enqueue("note", queue, queue=queue), "completed")
-    assert max(map(len, map(open_files, family(worker.name)))) < 32
     assert "cannot" not in worker.log
     assert worker.log.count("Limit of open files") == 1
+    assert worker.stop() == 0
+
+
+def test_where_redis_accepts_no_more_connections_jobs_are_polled_for(
+    own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    queues = [f"q{number}" for number in range(20)]
+    # For this test, which is connected already, for what a worker has in any case, and some waits.
+    first = own_desk.enqueue("note", "first", queue="q1")
+    own_desk.client.config_set("maxclients", 12)
+    worker = run_worker("--queues", ",".join(queues), ASOK_REDIS_URL=server.url)
+    worker.says("accepts no more connections (maxclients)")
+    own_desk.reaches(first, "completed")
+    for queue in ("q19", "q0"):
+        own_desk.reaches(own_desk.enqueue("note", queue, queue=queue), "completed")
+    assert worker.log.count("polling for jobs ten times a second") == 1
+    own_desk.client.config_set("maxclients", 100)
+    wait_until(lambda: len(blocked(own_desk)) == 20, "waits on all queues")
+    worker.says("Waiting for jobs again")
+    assert "waiting for it" not in worker.log
     assert worker.stop() == 0
 
 

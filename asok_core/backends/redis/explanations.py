@@ -97,6 +97,11 @@ def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
 def _explained_way(error: Exception, shown: str) -> Exception:
     if isinstance(error, redis.exceptions.BusyLoadingError):
         return Unreachable(f"Redis at {shown}: {_REFUSALS['LOADING']}")
+    if "max number of clients" in str(error):
+        return NoResources(
+            f"Redis at {shown} accepts no more connections (maxclients); raise maxclients, or run "
+            "fewer processes or serve fewer queues"
+        )
     if missing := shortage(error):
         return NoResources(f"cannot open a connection to Redis at {shown}: {missing}")
     return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")

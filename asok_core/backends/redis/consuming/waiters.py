@@ -2,7 +2,7 @@
 
 A plain LPUSH by anybody wakes the worker in about a millisecond and has claimed the job already when
 it does. Nothing polls, and a push wakes one worker, not all. Where a process may not open a file for
-each of its queues, jobs are polled for.
+each of its queues, it waits on the first ones and polls the others.
 """
 
 from __future__ import annotations
@@ -60,29 +60,33 @@ class Waiters:
 
     @property
     def refused(self) -> bool:
-        """Whether Redis allows no wait at present, so that jobs must be polled for.
+        """Whether no wait can begin at present, so that jobs must be polled for.
 
-        For good where this user may not use CLIENT, without which no wait can be ended, or where there
-        are too many queues for the files that this process may open; for a moment where Redis refuses
-        BLMOVE itself (it is full, or an ACL), or no file is left. A cycle still claims there.
+        For good where this user may not use CLIENT, without which no wait can be ended; for a moment
+        where Redis refuses BLMOVE itself (it is full, or an ACL) or one more connection, or no file is
+        left. A cycle still claims there.
         """
-        lasting = self._without_client or self._too_many
-        return lasting or time.monotonic() < self._refused_until
+        return self._without_client or time.monotonic() < self._refused_until
+
+    @property
+    def partial(self) -> bool:
+        """Whether jobs of some queues must be polled for: of all, or of those that are too many."""
+        return self._too_many or self.refused
 
     @property
     def whole(self) -> bool:
-        """Whether each queue that was last to be waited on still is, so that no push goes unheard."""
-        return bool(self._armed) and {*self._wanted} <= {*self._armed.values()}
+        """Whether each queue that was last to be waited on still is, so that no push is missed."""
+        waiting = bool(self._armed) and not self._too_many
+        return waiting and {*self._wanted} <= {*self._armed.values()}
 
     def files(self) -> Iterator[int]:
         """File descriptors of the outstanding claims."""
         return iter(self._armed)
 
     def arm(self, queues: Iterable[str]) -> None:
-        """Wait on each of ``queues`` that is not waited on yet."""
+        """Wait on each of ``queues`` that is not waited on yet; on the first ones if they are many."""
         waiting = set(self._armed.values())
-        self._wanted = tuple(queues)
-        self._count(len(self._wanted))
+        self._wanted = self._allowed(tuple(queues))
         for queue in self._wanted:
             if queue in waiting or self.refused:
                 continue
@@ -109,7 +113,7 @@ class Waiters:
         queue = self._armed.pop(file, None)
         if queue is None:
             return None
-        del self._over_at[file]
+        armed_at = self._over_at.pop(file) - REPLY_TIMEOUT
         try:
             envelope = self._links[queue].read()
         except redis.ResponseError:
@@ -118,8 +122,10 @@ class Waiters:
         except Refused as error:
             self._refuse(error)
             return None
-        if not self.refused:
+        if self._refusal_logged and armed_at >= self._refused_until:
+            # It was accepted after the last refusal, and has not only outlived that.
             self._refusal_logged = False
+            logger.info("Waiting for jobs again: no longer polling for them")
         return None if envelope is None else Claim(queue, envelope)
 
     def disarm(self, control: Link) -> list[Claim]:
@@ -150,20 +156,23 @@ class Waiters:
                 link.close()
         self._links.clear()
 
-    def _count(self, queues: int) -> None:
+    def _allowed(self, queues: tuple[str, ...]) -> tuple[str, ...]:
         limit = open_files_limit()
-        too_many = queues > limit // SHARE
+        most = limit // SHARE
+        too_many = len(queues) > most
         if too_many and not self._too_many:
             logger.warning(
                 "Limit of open files is %d, and waiting for jobs of %d queues would take %d of them: "
-                "polling for jobs ten times a second; raise the limit (ulimit -n, LimitNOFILE= of "
-                "systemd) to %d or serve fewer queues",
+                "waiting on the first %d queues and polling the others ten times a second; raise the "
+                "limit (ulimit -n, LimitNOFILE= of systemd) to %d or serve fewer queues",
                 limit,
-                queues,
-                queues,
-                queues * SHARE,
+                len(queues),
+                len(queues),
+                most,
+                len(queues) * SHARE,
             )
         self._too_many = too_many
+        return queues[:most]
 
     def _refuse(self, error: Exception) -> None:
         self._refused_until = time.monotonic() + BLOCK
