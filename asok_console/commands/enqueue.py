@@ -19,7 +19,15 @@ from asok_core.errors import AsokError, TaskNotFound, UsageError
 from asok_core.import_path import add_application_folder
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, new_id
-from asok_core.setting import DURATION, Kind, parse_option, parse_queue_name, shown, whole_number
+from asok_core.setting import (
+    DURATION,
+    KEPT,
+    Kind,
+    parse_option,
+    parse_queue_name,
+    shown,
+    whole_number,
+)
 from asok_core.task_modules import TaskModules
 from asok_core.tasks import check_runs, resolve
 
@@ -36,8 +44,16 @@ def _number(text: str) -> float:
     return int(number) if number.is_integer() else number
 
 
+def _kept(text: str) -> bool | float:
+    words = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+    word = text.lower()
+    # 1 and 0 are numbers of seconds here.
+    return words[word] if word in words else KEPT.parse(text)
+
+
 _QUEUE = Kind(parse_queue_name, "the name of a queue")
 _NUMBER = Kind(_number, "a number of seconds such as 2 or 1.5")
+_KEPT = Kind(_kept, f"yes, no, or {KEPT.allowed}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--delay", metavar="DURATION", help="start this much later, as in 90s or 2h"
     )
     parser.add_argument("--unique", metavar="KEY", help="only if no unfinished job has this key")
+    parser.add_argument(
+        "--keep-result",
+        metavar="DURATION",
+        help="how long the record of the completed job stays, its result in it; no: do not store the "
+        "result; yes: as long as ASOK_RECORD_TTL [that of @task, else yes]",
+    )
     parser.add_argument(
         "--no-import",
         action="store_true",
@@ -145,6 +167,7 @@ def _found(module: str, function: str, allowed: TaskModules) -> tuple[Callable[.
 _INSTEAD = {
     **{f"_{name}": f"write --{name} VALUE" for name in ("queue", "retries", "backoff", "unique")},
     **{f"_{name}": f"write --{name} DURATION" for name in ("timeout", "delay")},
+    "_keep_result": "write --keep-result DURATION",
     "_at": "write --delay DURATION",
 }
 """What stands for an option of the library on the command line."""
@@ -199,9 +222,10 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
         "backoff": _NUMBER,
         "timeout": DURATION,
         "delay": DURATION,
+        "keep_result": _KEPT,
     }
     found: dict[str, Any] = {
-        name: parse_option(f"--{name}", kind, text)
+        name: parse_option(f"--{name.replace('_', '-')}", kind, text)
         for name, kind in kinds.items()
         if (text := getattr(args, name)) is not None
     }

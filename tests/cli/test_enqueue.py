@@ -106,6 +106,36 @@ def test_a_result_that_its_task_does_not_keep_is_not_kept(bench: Bench, enqueue:
     assert only_job(bench, "default").keep_result is False
 
 
+@pytest.mark.parametrize(
+    ("task", "value", "kept"),
+    [
+        ("plain", "90m", 5400),
+        ("plain", "1", 1),
+        ("plain", "no", False),
+        ("plain", "Yes", None),
+        ("quietly", "yes", None),
+        ("quietly", "7d", 7 * 86400),
+    ],
+)
+def test_how_long_a_result_is_kept_is_an_option(
+    bench: Bench, enqueue: Asok, task: str, value: str, kept: float | None
+) -> None:
+    assert enqueue(f"shop:{task}", "--keep-result", value).code == 0
+    found = only_job(bench, "default").keep_result
+    assert (found, found is False) == (kept, kept is False)
+
+
+@pytest.mark.parametrize("value", ["0", "0.5s", "99999d", "maybe", ""])
+def test_a_length_of_time_that_no_record_is_kept_for_is_refused(
+    bench: Bench, enqueue: Asok, value: str
+) -> None:
+    ran = enqueue("shop:plain", "--keep-result", value)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--keep-result is '{value}'" in ran.err
+    assert "Allowed: yes, no, or 1s to 3650d, as in 90, 90s, 2h or 7d" in ran.err
+    assert bench.pending("default") == []
+
+
 def test_options_of_the_command_line_replace_those_of_the_task_one_by_one(
     bench: Bench, enqueue: Asok
 ) -> None:
