@@ -37,16 +37,27 @@ def run(
     """
     began_in = forks.generation if generation is None else generation
     forks.end_if_forked(began_in, function)
-    with soft_deadline(timeout):
-        try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            forks.end_if_forked(began_in, function, error)
-            raise
-        forks.end_if_forked(began_in, function)
-        if type(result) in _FINAL or not _continues(result):
-            return result
+    if timeout is None:
+        result, continues = _called(function, args, kwargs, began_in)
+    else:
+        with soft_deadline(timeout):
+            result, continues = _called(function, args, kwargs, began_in)
+    if not continues:
+        return result
     return asyncio.run(_awaited(function, result, timeout, began_in))
+
+
+def _called(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], began_in: int
+) -> tuple[Any, bool]:
+    """What the task returned, and whether that must be waited for."""
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        forks.end_if_forked(began_in, function, error)
+        raise
+    forks.end_if_forked(began_in, function)
+    return result, type(result) not in _FINAL and _continues(result)
 
 
 _FINAL = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})

@@ -29,6 +29,8 @@ _OPTIONAL = (
     "keep_result",
 )
 _KNOWN = frozenset((*_STANDING, *_OPTIONAL, "typed"))
+_COMMON = frozenset((*_STANDING, "enqueued_at"))
+"""What most jobs have, and nothing else: see ``_plain``."""
 
 # Made once: json.dumps and json.loads make theirs for each call that names an option. Keys are not
 # sorted: arguments keep their order, and that of a job's own fields is set below.
@@ -121,19 +123,18 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
     job_id, module, function, args, kwargs, queue, retries, retry_count, backoff = values
     if not 0 < len(job_id.encode()) <= LONGEST_ID:
         raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
+    if not (0 <= retries <= MAX_RETRIES and 0 <= retry_count <= MAX_RETRIES):
+        retries, retry_count = (min(max(n, 0), MAX_RETRIES) for n in (retries, retry_count))
+    queue = queue or "default"
+    enqueued_at = _number(fields.get("enqueued_at"))
+    standing = (job_id, module, function, tuple(args), kwargs, queue, retries, retry_count, backoff)
+    if fields.keys() == _COMMON:
+        return Job(*standing, enqueued_at)
     unique, request = fields.get("unique"), fields.get("request")
     postponements = fields.get("postponements")
     return Job(
-        job_id,
-        module,
-        function,
-        tuple(args),
-        kwargs,
-        queue or "default",
-        min(max(retries, 0), MAX_RETRIES),
-        min(max(retry_count, 0), MAX_RETRIES),
-        backoff,
-        _number(fields.get("enqueued_at")),
+        *standing,
+        enqueued_at,
         _number(fields.get("due_at")),
         _number(fields.get("timeout")),
         _number(fields.get("hard_timeout")),
@@ -191,6 +192,8 @@ def _kept(value: object) -> float | Literal[False] | None:
 
 
 def _number(value: object) -> float | None:
+    if type(value) is float and math.isfinite(value):
+        return value
     return float(value) if value is not None and finite(value) else None
 
 

@@ -15,13 +15,24 @@ from dataclasses import dataclass, field
 from asok_core.errors import Deadlock
 
 
-@dataclass(eq=False, slots=True)
 class Slot:
-    """A thread of a pool that runs a job."""
+    """A thread of a pool that runs a job, in the body of a ``with`` in a context of its own.
 
-    slots: Slots
-    job_id: str
-    thread: int = field(default_factory=threading.get_ident)
+    Not a generator with ``contextmanager``: that sets attributes of what a task raises.
+    """
+
+    __slots__ = ("job_id", "slots", "thread")
+
+    def __init__(self, slots: Slots, job_id: str) -> None:
+        self.slots = slots
+        self.job_id = job_id
+        self.thread = threading.get_ident()
+
+    def __enter__(self) -> None:
+        current.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.slots.leave(self)
 
 
 @dataclass(eq=False, slots=True)
@@ -105,24 +116,3 @@ class WorkerProcess:
 
 worker: WorkerProcess | None = None
 """None in every other process. Set once, before the first job runs."""
-
-
-class InSlot:
-    """In the body, which runs in a context of its own, this thread is a slot that runs a job.
-
-    Not a generator with ``contextmanager``: that sets attributes of what a task raises.
-    """
-
-    __slots__ = ("_slot", "_slots")
-
-    def __init__(self, slots: Slots | None, job_id: str) -> None:
-        self._slots = slots
-        self._slot = None if slots is None else Slot(slots, job_id)
-
-    def __enter__(self) -> None:
-        if self._slot is not None:
-            current.set(self._slot)
-
-    def __exit__(self, *_: object) -> None:
-        if self._slots is not None and self._slot is not None:
-            self._slots.leave(self._slot)

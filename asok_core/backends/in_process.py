@@ -12,7 +12,7 @@ import os
 import threading
 from collections import OrderedDict, deque
 from concurrent.futures import InvalidStateError
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ from asok_core.plain import is_plain
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
-from asok_core.waiting import InSlot, Slots
+from asok_core.waiting import Slot, Slots
 from asok_core.wire import sendable_text
 
 logger = safe_logger("asok.background")
@@ -227,7 +227,7 @@ class JobStore:
     @staticmethod
     def _attempt(held: LocalJob, call: Call, slots: Slots | None) -> Any:
         job, generation, function = held.job, forks.generation, function_of(call.function)
-        with InSlot(slots, job.id):
+        with nullcontext() if slots is None else Slot(slots, job.id):
             hooks.call_before(job)
             args, kwargs = call.args, call.kwargs
             if held.text is not None:

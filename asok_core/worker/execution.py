@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +32,7 @@ from asok_core.job import EARLIER_ERROR, Job
 from asok_core.retry import RetryPolicy
 from asok_core.task_modules import TaskModules
 from asok_core.tasks import resolve
-from asok_core.waiting import InSlot, Slots
+from asok_core.waiting import Slot, Slots
 from asok_core.wire import Keyring, bury, peek, seal, unseal
 from asok_core.worker.board import Phase
 from asok_core.worker.breaker import (
@@ -43,7 +44,7 @@ from asok_core.worker.breaker import (
     postponement,
 )
 from asok_core.worker.import_deaths import Avoided, died_while_importing
-from asok_core.worker.log import log_failure, log_job, log_postponed, log_rejected
+from asok_core.worker.log import is_logged, log_failure, log_job, log_postponed, log_rejected
 
 HandOver = Callable[["Held", Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
@@ -73,6 +74,8 @@ class Held:
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
 
 
+LONGEST_WAIT = 1e9
+"""Seconds: a job cannot have waited longer, whatever its envelope says of when it was enqueued."""
 _RUNNING = Phase.RUNNING
 # Members of an enumeration are slow to look up, and this is done for every job.
 
@@ -143,7 +146,8 @@ class Execution:
             function = resolve(job.module, job.function, self.allowed)
             if not imported:
                 enter(held, Phase.PREPARING)
-            request = restored(job.request)
+            # A context manager that does nothing is entered and left for each job, so there is none.
+            request = None if job.request is None else restored(job.request)
         except TaskNotFound as error:
             self._not_found(held, job, error, hand_over)
         except TaskImportFailed as error:
@@ -153,8 +157,12 @@ class Execution:
         else:
             if not self.breaker.clean:
                 self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
-            with request, InSlot(self.slots, job.id):
-                self._attempt(held, job, function, hand_over, enter, generation=generation)
+            with nullcontext() if self.slots is None else Slot(self.slots, job.id):
+                if request is None:
+                    self._attempt(held, job, function, hand_over, enter, generation=generation)
+                else:
+                    with request:
+                        self._attempt(held, job, function, hand_over, enter, generation=generation)
 
     def _attempt(
         self,
@@ -169,7 +177,9 @@ class Execution:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
-            args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
+            args, kwargs = job.args, job.kwargs
+            if job.typed:
+                args, kwargs = decode_arguments(function, args, kwargs, job.typed)
             enter(held, _RUNNING)
             result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
@@ -193,7 +203,7 @@ class Execution:
         if kept.problem:
             event = "Job completed, result not stored"
             self._log(logging.WARNING, event, job, duration=ran, error=kept.problem)
-        else:
+        elif is_logged(logging.DEBUG):
             self._log(logging.DEBUG, "Job completed", job, duration=ran)
         if hooks.has_after():
             hooks.call_after(self._as_sent(held), result)
@@ -286,7 +296,7 @@ class Execution:
         outcome: Outcome,
         hand_over: HandOver,
     ) -> None:
-        ran = outcome.run_ms / 1000
+        ran = outcome.run_us / 1e6
         hand_over(held, outcome)
         job = self._as_sent(held) if self.log_arguments or hooks.has_failure() else _opened(held)
         retry_in = outcome.delay if outcome.verb == "retry" else None
@@ -415,8 +425,8 @@ class Execution:
             finished_at=f"{now:.6f}",
             result=result,
             error=error,
-            run_ms=max(ran, 0.0) * 1000,
-            wait_ms=min(max(started - ready, 0.0), 1e9) * 1000,
+            run_us=int(ran * 1e6) if ran > 0 else 0,
+            wait_us=int(min(started - ready, LONGEST_WAIT) * 1e6) if started > ready else 0,
         )
 
     def log_rejected(self, held: Held, outcome: Outcome) -> None:

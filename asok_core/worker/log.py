@@ -153,6 +153,11 @@ class _Handler(logging.Handler):
             super().handleError(record)
 
 
+def is_logged(level: int) -> bool:
+    """Whether lines of this level are written: asked where it costs something to say what is in one."""
+    return logger.isEnabledFor(level)
+
+
 def log_job(
     level: int,
     event: str,

@@ -213,7 +213,8 @@ class Threads:
             self._running[slot] = held
             self.execution.run(held, self._hand_over, self._note_phase)
             # One that a hook has forked.
-            forks.end_if_forked(self._generation, job.task)
+            if forks.generation != self._generation:
+                forks.end_child(job.task)
         self._board.end(slot)
         since = self._closing.pop(slot)
         if self.tell_all or time.monotonic() - since > LATE:
@@ -231,7 +232,8 @@ class Threads:
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the board is its parent's.
-        forks.end_if_forked(self._generation, held.job.task if held.job else "")
+        if forks.generation != self._generation:
+            forks.end_child(held.job.task if held.job else "")
         slot = held.slot
         self._running.pop(slot, None)
         self._closing[slot] = now = time.monotonic()

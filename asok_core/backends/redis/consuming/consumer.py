@@ -33,7 +33,7 @@ class Outcome:
     """How a claimed job ended, ready for the script. Texts are as the record will hold them.
 
     ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
-    in seconds; ``run_ms`` and ``wait_ms`` are milliseconds. A ``return`` without ``started_at`` writes
+    in seconds; ``run_us`` and ``wait_us`` are microseconds. A ``return`` without ``started_at`` writes
     no record. ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead
     letter for which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
@@ -56,8 +56,8 @@ class Outcome:
     result_type: str = ""
     result_error: str = ""
     error: str = ""
-    run_ms: float = 0.0
-    wait_ms: float = 0.0
+    run_us: int = 0
+    wait_us: int = 0
     error_line: str = ""
     notice: bytes = b""
     kept: float = RECORD_TTL
@@ -166,8 +166,8 @@ class Consumer:
                 o.result_type,
                 o.result_error,
                 o.error,
-                repr(o.run_ms),
-                repr(o.wait_ms),
+                o.run_us,
+                o.wait_us,
                 o.error_line,
                 o.notice,
                 math.ceil(o.kept),

@@ -7,7 +7,7 @@
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
 local OUTCOME = 21 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
-                   -- started_at, finished_at, result, result_type, result_error, error, run_ms, wait_ms,
+                   -- started_at, finished_at, result, result_type, result_error, error, run_us, wait_us,
                    -- error_line, notice (a letter for the failure hooks; '=': the dead letter),
                    -- kept (seconds for which the record of a completed job stays)
 
@@ -32,9 +32,9 @@ end
 -- nothing. `ts` is its end, `run_us` microseconds before that it began, `queued_us` before that it was
 -- enqueued. backends/redis/records.py reads it. `result` '': it was not to be kept.
 -- Reply: false where the record is not a hash, or a time is missing, and nothing is written.
-local FRESH = { 'enqueued_at', 'queue', 'retries', 'retry_count' }
-local OTHERS = { 'started_at', 'finished_at', 'error', 'error_line', 'result', 'result_type', 'result_error' }
 local FRESH_FIELDS = 7 -- of enqueue.lua
+local NOT_OF_COMPLETED = { 'enqueued_at', 'queue', 'retries', 'retry_count', 'started_at', 'finished_at',
+  'error', 'error_line', 'result', 'result_type', 'result_error' }
 
 local function write_completed(ns, id, process, attempts, at)
   local key = ns .. ':job:' .. id
@@ -55,8 +55,9 @@ local function write_completed(ns, id, process, attempts, at)
   add('result_error', ARGV[at + 14], '')
   if ARGV[at + 14] == '' then add('result', ARGV[at + 12], 'null') end
   add('attempts', attempts)
-  redis.call('HDEL', key, unpack(FRESH))
-  if redis.call('HLEN', key) > FRESH_FIELDS - #FRESH then redis.call('HDEL', key, unpack(OTHERS)) end
+  -- Most are over before they are noted as running: nothing but what `enqueue` wrote is in their record.
+  if redis.call('HLEN', key) == FRESH_FIELDS then redis.call('DEL', key)
+  else redis.call('HDEL', key, unpack(NOT_OF_COMPLETED)) end
   write_record(ns, id, fields, nil, nil, nil, tonumber(ARGV[at + 20]))
   return true
 end
@@ -92,12 +93,12 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     push_notice(ns, queue, verb == 'retry' and '1' or '0', notice == '=' and moved or notice, now)
   end
 
-  local status, started_at = STATUS[verb], ARGV[at + 10]
+  local status, started_at, run = STATUS[verb], ARGV[at + 10], tonumber(ARGV[at + 16]) / 1000
   -- A job that is given back before it was started has a record that says pending already.
   if verb ~= 'return' or started_at ~= '' then
     -- Of a job that goes well at once, the record tells it all.
     local attempts = started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0)
-      and attempts_with(ns, id, started_at, ARGV[at + 16], verb, process, ARGV[at + 15])
+      and attempts_with(ns, id, started_at, string.format('%.3f', run), verb, process, ARGV[at + 15])
     if id == '' or verb ~= 'complete' or not write_completed(ns, id, process, attempts, at) then
       local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
         'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
@@ -116,7 +117,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     end
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
-  local run, wait = tonumber(ARGV[at + 16]), tonumber(ARGV[at + 17])
+  local wait = tonumber(ARGV[at + 17]) / 1000
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(wait + 0.5))
