@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Link
-from asok_core.backends.redis.consuming.registry import Recovered, Registry
+from asok_core.backends.redis.consuming.registry import Recovered, Registry, crashed
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
 from asok_core.failures import Failure
@@ -114,14 +114,19 @@ class Recovery:
 
     def child(self, child: Child) -> None:
         """Return what a dead child held; what had begun and was not settled is charged with a crash."""
-        # A job past its hard limit is why the process was ended: the others are not charged. Nor is what
-        # ran while hooks were called: the process may have died of those. Of a process that was ended as
-        # it hung, no job was the reason; and where a module was imported, that may have been it.
+        # A job past its hard limit is why the process was ended: the others are not charged. Of a process
+        # that was ended as it hung, no job was the reason; and where a module was imported, that may have
+        # been it. What ran while hooks were called is in doubt: the process may have died of those.
         over = child.overruns
-        begun = child.ended() if child.in_hooks else child.ended() + child.running()
+        begun, in_doubt = child.ended(), child.running()
+        if not child.in_hooks:
+            begun, in_doubt = begun + in_doubt, []
         why = exit_reason(child.exit_code() or 0)
         importing = dict.fromkeys(child.importing(), why)
-        charged = () if over or child.hung or importing else [each.job_id for each in begun]
+        if over or child.hung or importing:
+            begun = in_doubt = []
+        charged = [each.job_id for each in begun]
+        doubted = [each.job_id for each in in_doubt]
         self._registry.kill_waiters(child.process_id)
         total = Recovered()
         for queue in self._config.queues:
@@ -129,7 +134,9 @@ class Recovery:
                 settle_overrun(self._config, self._registry, child.process_id, queue, over)
             if importing:
                 postpone_imports(self._config, self._registry, child.process_id, queue, importing)
-            total += self._registry.recover(child.process_id, queue, charged=charged)
+            total += self._registry.recover(
+                child.process_id, queue, charged=charged, doubted=doubted
+            )
         self._log(f"process {child.process_id}, which died", total)
 
     def rest_of(self, children: Iterable[Child]) -> None:
@@ -156,5 +163,6 @@ class Recovery:
                 of,
                 f"; {total.dead} had crashed too often and are dead letters" if total.dead else "",
             )
-        for job in total.dead_jobs:
-            log_failure(job, self._registry.crashed, Failure.of_line(self._registry.crashed_line))
+        for job, times in total.dead_jobs:
+            error = crashed(times)
+            log_failure(job, error, Failure.of_line(f"{type(error).__name__}: {error}"))

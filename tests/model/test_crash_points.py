@@ -27,7 +27,7 @@ from asok_core import hooks
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Consumer, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
-from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.consuming.registry import IN_DOUBT, Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
@@ -381,22 +381,27 @@ def test_recover(bench: Bench) -> None:
     def prepare() -> None:
         for job in jobs:
             bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
-        bench.client.set("asok:crashes:work-0", 2, ex=60)
+        crashes = {"work-0": 2, "work-2": 2, "work-3": 3 * IN_DOUBT - 1}
+        for job_id, times in crashes.items():
+            bench.client.set(f"asok:crashes:{job_id}", times, ex=60)
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
 
         def recover() -> None:
             registry.kill_waiters("w.1")
-            registry.recover("w.1", "default", charged=["work-0", "work-1"])
+            charged, doubted = ["work-0", "work-1"], ["work-2", "work-3"]
+            registry.recover("w.1", "default", charged=charged, doubted=doubted)
 
         until_done(recover, cutter)
         registry.close()
-        assert bench.places() == {"queue": [job.id for job in jobs[1:]], "dlq": ["work-0"]}
+        rest = ["work-1", "work-2", "work-4"]
+        assert bench.places() == {"queue": rest, "dlq": ["work-3", "work-0"]}
         assert bench.client.get("asok:crashes:work-1") == b"1"
-        assert not bench.client.exists("asok:crashes:work-0")
-        assert bench.notices() == ["0 0 work-0"]
-        assert bench.counters() == {"dead": 1, "failed": 1}
+        assert bench.client.get("asok:crashes:work-2") == b"3"
+        assert not bench.client.exists("asok:crashes:work-0", "asok:crashes:work-3")
+        assert sorted(bench.notices()) == ["0 0 work-0", "0 0 work-3"]
+        assert bench.counters() == {"dead": 2, "failed": 2}
 
     told_with_every_cut(bench, prepare, story)
 

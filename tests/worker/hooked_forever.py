@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import os
+import threading
 import time
 from pathlib import Path
 
@@ -12,12 +14,19 @@ from asok_core.job import Job
 from tests.worker.hanging import CATASTROPHIC, TEXT
 from tests.worker.jobs import FOLDER, tell
 
+at_work = threading.Event()
+"""Set while a hook waits whose job is settled."""
+
 
 @hooks.after
 def report(job: Job, _result: object) -> None:
     if job.function == "search_after":
         CATASTROPHIC.match(TEXT)
     elif job.function == "wait_after":
+        wait_for(FOLDER / "let the hooks return")
+    elif job.function == "be_settled_and_wait":
+        wait_for(FOLDER / job.id)
+        at_work.set()
         wait_for(FOLDER / "let the hooks return")
 
 
@@ -41,6 +50,17 @@ def search_after_failure() -> None:
 def wait_after() -> None:
     """Its hook waits, and lets others run."""
     tell("run")
+
+
+def be_settled_and_wait() -> None:
+    """Its hook waits until the test knows of the outcome, and longer."""
+
+
+def die_beside_a_hook() -> None:
+    """Kill the process while that hook waits."""
+    tell("poison")
+    at_work.wait()
+    os._exit(9)
 
 
 def wait_for(path: Path) -> None:

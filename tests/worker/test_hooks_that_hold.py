@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from asok_core.backends.redis.consuming.registry import IN_DOUBT
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 from tests.worker.test_hanging import LIMIT
@@ -78,3 +79,25 @@ def test_a_task_that_configures_logging_for_ever_costs_one_thread(
     for number, job in enumerate(jobs):
         desk.reaches(job, "failed")
         worker.says(f"error='ValueError: no luck {number}'")
+
+
+def test_a_job_that_kills_its_process_reaches_the_crash_limit_though_hooks_run_each_time(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """The process may have died of the hooks, so it takes longer. It did not come to an end."""
+    worker = run_worker("-c", "2", ASOK_CRASH_LIMIT=1)
+    poison = desk.enqueue("die_beside_a_hook", module=HOOKED)
+    for times in range(1, IN_DOUBT + 1):
+        desk.hears(*("poison",) * times)
+        assert desk.record(poison).status != "failed"
+        job = desk.enqueue("be_settled_and_wait", module=HOOKED)
+        desk.reaches(job, "completed")
+        desk.let(job.id)
+        worker.says("died (exit code 9)", times)
+    record = desk.reaches(poison, "failed")
+    error = f"WorkerCrashed: the process died {IN_DOUBT} times while running this job"
+    assert record.error_line == error
+    worker.says(f"error='{error}'")
+    assert [letter.id for letter in desk.dead()] == [poison.id]
+    assert desk.journal() == ["poison"] * IN_DOUBT
+    assert not desk.client.keys("asok:crashes:*")

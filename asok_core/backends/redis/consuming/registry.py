@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
+from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
@@ -25,7 +26,14 @@ BATCH_BYTES = 1024 * 1024
 MOST_LISTS = 4096
 """Active lists that a worker's hash is believed to name; beyond that they are looked for."""
 
-CRASHED = "the process died {times} times while running this job"
+IN_DOUBT = 3
+"""So many times the crash limit is the limit of a job that ran while hooks were called each time its
+process died. It may be innocent, but there must be an end of it."""
+
+
+def crashed(times: int) -> WorkerCrashed:
+    """The error of a job that has reached the crash limit."""
+    return WorkerCrashed(f"the process died {times} times while running this job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,8 @@ class Recovered:
     refused: bool = False
     dropped: int = 0
 
-    dead_jobs: tuple[Job, ...] = ()
+    dead_jobs: tuple[tuple[Job, int], ...] = ()
+    """Those that crashed too often, and how often."""
 
     def __add__(self, other: Recovered) -> Recovered:
         return Recovered(
@@ -78,16 +87,6 @@ class Registry:
         self._cursor: int | bytes = 0
         self.between: Callable[[], object] = lambda: None
         """Called between two batches of a long recovery, for heartbeats."""
-
-    @property
-    def crashed_line(self) -> str:
-        """The error of a job that has reached the crash limit, in one line."""
-        return f"{WorkerCrashed.__name__}: {CRASHED.format(times=self._limit)}"
-
-    @property
-    def crashed(self) -> WorkerCrashed:
-        """The same as an exception."""
-        return WorkerCrashed(CRASHED.format(times=self._limit))
 
     @property
     def link(self) -> Link:
@@ -187,25 +186,29 @@ class Registry:
         guard: str = "",
         by: str = "",
         charged: Collection[str] | None = None,
+        doubted: Collection[str] = (),
     ) -> Recovered:
         """Return what ``process`` held of ``queue``, each job atomically and in its order.
 
         ``guard`` names the worker whose lease must have run out, '' when its process is known dead;
         ``by`` is the worker that recovers it, whose own lease must be alive at the same instant.
         ``charged`` are the ids that were running when it died (None: whatever its record says ran).
+        ``doubted`` are those that ran while it may have died of something else: see ``IN_DOUBT``.
         """
         key, total = self.keys.active(process, queue), Recovered()
         stuck = 0
         while batch := self._slice(key, stuck):
             payloads = [peek(raw) for raw in batch]
             guilty = self._running(payloads, process) if charged is None else charged
-            args: list[Arg] = [
-                self.keys.namespace, process, queue, guard, by, self._limit, self._dlq_max
-            ]  # fmt: skip
+            limits = dict.fromkeys(doubted, IN_DOUBT * self._limit)
+            limits |= dict.fromkeys(guilty, self._limit)
+            times = self._times(each.id for each in payloads if each.id in limits)
+            args: list[Arg] = [self.keys.namespace, process, queue, guard, by, self._dlq_max]
             for payload in payloads:
-                args += self._item(payload, payload.id in guilty)
+                args += self._item(payload, limits.get(payload.id, 0), times.get(payload.id, 0))
             refused, returned, dead, dropped, places = self.link.run(script("recover"), (), args)
-            jobs = tuple(job for at in places if (job := payloads[at - 1].job) is not None)
+            buried = [payloads[at - 1] for at in places]
+            jobs = tuple((each.job, times[each.id]) for each in buried if each.job is not None)
             total += Recovered(returned, dead, refused == 1, dropped, jobs)
             if refused:
                 break
@@ -241,15 +244,21 @@ class Registry:
         clients = self.link.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
         return clients.splitlines() if isinstance(clients, bytes) else None
 
-    def _item(self, payload: Payload, charge: bool) -> tuple[Arg, ...]:
+    def _times(self, job_ids: Iterable[str]) -> dict[str, int]:
+        """How many processes died while running each job, with the one that is recovered."""
+        ids = tuple(job_ids)
+        found = self.link.call("MGET", *map(self.keys.crashes, ids)) if ids else ()
+        return {job_id: count(each) + 1 for job_id, each in zip(ids, found, strict=True)}
+
+    def _item(self, payload: Payload, limit: int, times: int) -> tuple[Arg, ...]:
         job = payload.job
-        letter, error = b"", self.crashed_line
-        if charge:
+        letter, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
+        if limit:
             letter = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
         return (
             payload.raw,
             payload.id,
-            1 if charge else 0,
+            limit,
             letter,
             job.task if job else "",
             (job.unique or "") if job else "",

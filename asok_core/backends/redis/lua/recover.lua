@@ -1,14 +1,14 @@
 -- needs: full record moves stats places notice
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
---   whose own lease must be alive at the same instant; of no account without guard), crash limit, dlq_max,
---   then each, newest first: envelope, id, charge (0/1: its process died while running it), letter,
---   function, unique, error. A guard whose hash says `stopping` was killed by whoever stopped it, and
---   none of its jobs is charged.
+--   whose own lease must be alive at the same instant; of no account without guard), dlq_max,
+--   then each, newest first: envelope, id, limit (its process died while running it, and after so many
+--   times it is dead; 0: it is not charged), letter, function, unique, error. A guard whose hash says
+--   `stopping` was killed by whoever stopped it, and none of its jobs is charged.
 -- Reply: { refused (1: the one lease is alive, or the other is not), returned, dead, dropped dead letters,
 --   numbers of the dead, from 1 }
 local ns, process, queue, guard = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local limit, dlq_max = tonumber(ARGV[6]), tonumber(ARGV[7])
+local dlq_max = tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%.6f', now)
@@ -42,11 +42,12 @@ local function moves_of(id, crashes)
   return moves_with(ns, id, move_line(stamp, crashes > 0 and 'crash' or 'interrupt', process, began))
 end
 
-for i = 8, #ARGV, 7 do
-  local envelope, id, charge, letter, task, unique = unpack(ARGV, i, i + 5)
+for i = 7, #ARGV, 7 do
+  local envelope, id, limit, letter, task, unique = unpack(ARGV, i, i + 5)
+  limit = tonumber(limit)
   if redis.call('LPOS', active, envelope) then
-    local crashes = charge == '1' and not stopping and id ~= '' and crashes_of(id) + 1 or 0
-    local over = crashes >= limit and push_dead(ns, letter, dlq_max)
+    local crashes = limit > 0 and not stopping and id ~= '' and crashes_of(id) + 1 or 0
+    local over = crashes > 0 and crashes >= limit and push_dead(ns, letter, dlq_max)
     if over then
       redis.call('LREM', active, 1, envelope)
       push_notice(ns, queue, '0', letter, now)
@@ -58,7 +59,7 @@ for i = 8, #ARGV, 7 do
       tally(queue, 'dead', 1)
       tally(queue, 'failed', 1)
       tally(queue, 'dropped', over)
-      dead[#dead + 1], dropped = (i - 1) / 7, dropped + over
+      dead[#dead + 1], dropped = i / 7, dropped + over
     elseif pushed('RPUSH', pending_key(ns, queue), envelope) then
       redis.call('LREM', active, 1, envelope)
       if crashes > 0 then charge_with(id, crashes) end
