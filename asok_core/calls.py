@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any, Literal, cast
 
 from asok_core.durations import LONGEST_KEPT
-from asok_core.job import MAX_RETRIES, Job
+from asok_core.job import MAX_RETRIES, REDACT, Job
 from asok_core.plain import described
-from asok_core.setting import is_text, parse_queue_name
+from asok_core.setting import is_text, parse_name_pattern, parse_queue_name
 
 Delay = float | timedelta
 Moment = float | datetime
@@ -35,6 +35,7 @@ class Options:
     unique: While a job with this key is unfinished, another is not enqueued.
     keep_result: False does not store the result; the record stays as long as ASOK_RECORD_TTL says.
     Seconds or a timedelta keep the record of the completed job, the result in it, for that long instead.
+    redact: Names (with * and ?) of arguments whose values are not to be shown, logged or exported.
 
     Raises ValueError or TypeError that names the option.
     """
@@ -47,6 +48,7 @@ class Options:
     at: Moment | None = None
     unique: str | None = None
     keep_result: Kept | None = None
+    redact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _expect("_queue", self.queue, str, "a string")
@@ -67,6 +69,8 @@ class Options:
                     f"_keep_result is {self.keep_result}; allowed: True, False, or a duration of 1 "
                     "second to 10 years"
                 )
+        if self.redact:
+            _check_names(self.redact)
         if self.unique is not None:
             _expect("_unique", self.unique, str, "a string")
             if not is_text(self.unique):
@@ -110,6 +114,13 @@ class Options:
         return self.at
 
 
+def _check_names(names: object) -> None:
+    _expect("redact", names, tuple, "a tuple of names")
+    for name in cast("tuple[object, ...]", names):
+        _expect("redact", name, str, "a tuple of names")
+        parse_name_pattern(cast("str", name))
+
+
 def _seconds(delay: Delay) -> float:
     return delay.total_seconds() if isinstance(delay, timedelta) else delay
 
@@ -134,7 +145,7 @@ def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) 
 NO_OPTIONS = Options()
 OPTIONS_ATTRIBUTE = "__asok_options__"
 """Where an object made by ``@task`` keeps the options it was declared with."""
-_OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options))
+_OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
 
 
 @dataclass(slots=True)  # Not frozen: of many calls each is made in a third of the time.
@@ -152,6 +163,7 @@ class Call:
         names: tuple[str, str],
         now: float,
         request: Mapping[str, Any] | None = None,
+        redact: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
         options, due_at, delay = self.options, None, None
@@ -173,6 +185,7 @@ class Call:
             request=request,
             delay=delay,
             keep_result=options.kept,
+            extra={} if redact is None else {REDACT: redact},
         )
 
 

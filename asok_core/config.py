@@ -201,6 +201,13 @@ class Settings:
         default="64KiB",
         description="How much of a traceback a record or a dead letter keeps",
     )
+    redact: tuple[str, ...] = setting(
+        "ASOK_REDACT",
+        kinds.NAME_PATTERNS,
+        default="",
+        description="Names of arguments whose values are hidden in console, commands, logs and exports; "
+        "set it for applications, workers and operators alike",
+    )
     console_protected: bool = setting(
         "ASOK_CONSOLE_PROTECTED",
         kinds.FLAG,

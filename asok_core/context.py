@@ -2,8 +2,9 @@
 
 During a request, and in tasks that run in the same process, it is the request object itself. In a
 task that a worker runs it is a :class:`RequestSnapshot`, made from what travelled with the job:
-method, path, query, host, language, remote user, request id, and what the application's own hooks
-add. Cookies and authorization headers never travel.
+method, path, host, language, remote user, request id, and what the application's own hooks
+add. Cookies and authorization headers never travel, a query string only where a hook adds it
+(``{"query": request.query}``), and what stands under a name that looks secret is replaced by a mask.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from asok_core.secret_names import query_without_secrets, without_secrets
+
 FIELDS = ("method", "path", "query", "host", "language", "remote_user", "request_id")
-"""Attributes of a request that travel with a job, each a string or None."""
+"""Attributes of a request snapshot, each a string or None."""
+_TRAVEL = tuple(name for name in FIELDS if name != "query")
+"""Those that travel with a job. A query string may hold anything: only a ``dump`` hook adds it."""
 
 _LONGEST_FIELD = 2048
 
@@ -130,10 +135,13 @@ def snapshot() -> dict[str, Any] | None:
         # A job enqueued by a task of a worker belongs to the same request.
         values = dict(request.__dict__)
     else:
-        values = {name: _text(getattr(request, name, None)) for name in FIELDS}
+        values = {name: _text(getattr(request, name, None)) for name in _TRAVEL}
     for hook in _dumps:
         values.update(hook(request))
-    return values
+    if isinstance(query := values.get("query"), str):
+        values["query"] = query_without_secrets(query)
+    hidden: dict[str, Any] = without_secrets(values)
+    return hidden
 
 
 def _text(value: object) -> str | None:

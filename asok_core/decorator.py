@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -115,6 +115,7 @@ def task(
     backoff: float = 2,
     timeout: float | None = None,
     keep_result: Kept = True,
+    redact: Sequence[str] = (),
 ) -> _MakeTask: ...
 def task(
     function: Callable[..., Any] | None = None,
@@ -125,9 +126,11 @@ def task(
     backoff: float = 2,
     timeout: float | None = None,
     keep_result: Kept = True,
+    redact: Sequence[str] = (),
 ) -> Any:
     """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
 
+    ``redact=("card", "*token*")`` names arguments whose values are hidden wherever a job is shown.
     ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
     for an invalid option, and ValueError for a generator function, of which a call runs nothing.
     """
@@ -138,4 +141,8 @@ def task(
         )
     if function is not None:
         return Task(function, NO_OPTIONS)
-    return _MakeTask(Options(queue, retries, backoff, timeout, keep_result=keep_result))
+    # A string is a sequence too: of letters, not of names.
+    names: Any = redact if isinstance(redact, str) else tuple(redact)
+    return _MakeTask(
+        Options(queue, retries, backoff, timeout, keep_result=keep_result, redact=names)
+    )

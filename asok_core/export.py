@@ -15,8 +15,15 @@ from typing import Any, TextIO
 from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
+from asok_core.redaction import shown_raw
 from asok_core.snapshot import Row
 from asok_core.survey import rows_in
+
+REDACTED = "redacted"
+"""Key of a line that stands for a job with something hidden."""
+
+
+_NOT_FOR_IMPORT = "written with hidden values, not for import"
 
 
 def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
@@ -26,13 +33,14 @@ def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> Co
     """
     try:
         with new_file(path) as stream:
-            written = _write(stream, reader, scope, watch)
+            written, redacted = _write(stream, reader, scope, watch)
     except _StoppedError:
         return CommandResult("export", cancelled=True)
-    return CommandResult("export", written)
+    skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
+    return CommandResult("export", written - redacted, skipped)
 
 
-def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> int:
+def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[int, int]:
     stopped = False
 
     def watched(progress: Progress) -> bool:
@@ -40,16 +48,20 @@ def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> int:
         stopped = not watch(progress)
         return not stopped
 
-    written = 0
+    written = redacted = 0
     for written, row in enumerate(rows_in(reader, scope, watched), 1):  # noqa: B007 - the count is the result
         stream.write(line_of(row) + "\n")
+        redacted += row.payload.redacted
     if stopped:
         raise _StoppedError
-    return written
+    return written, redacted
 
 
 def line_of(row: Row) -> str:
-    """One line: the letter byte for byte, a digest of it, and what a person wants to see."""
+    """One line: the letter byte for byte, a digest of it, and what a person wants to see.
+
+    Of a job with something hidden it has what may be shown in place of the letter, and is not for import.
+    """
     job, raw = row.payload.job, row.payload.raw
     document: dict[str, Any] = {
         "id": row.payload.id or None,
@@ -58,6 +70,8 @@ def line_of(row: Row) -> str:
         "failed_at": iso(row.payload.failed_at),
         "error": _last_line(row.payload.error or row.payload.problem) or None,
     }
+    if row.payload.redacted:
+        return json.dumps(document | {REDACTED: shown_raw(row.payload)})
     try:
         document["letter"] = raw.decode()
     except UnicodeDecodeError:

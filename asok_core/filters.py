@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from asok_core.causes import row_cause
 from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
+from asok_core.redaction import shown_raw
 from asok_core.snapshot import Row
 from asok_core.states import Place, Status
 from asok_core.wire import Trust
@@ -242,7 +243,7 @@ def _has_argument(row: Row, value: str) -> bool:
     job = row.payload.job
     if job is None or row.partial:
         # Only bytes are known: what is malformed, or the beginning of what is large.
-        return value in row.payload.raw.decode("utf-8", "replace").casefold()
+        return value in shown_raw(row.payload).casefold()
     name, equals, wanted = value.partition("=")
     if equals and any(
         key.casefold() == name and _text(argument) == wanted for key, argument in job.kwargs.items()

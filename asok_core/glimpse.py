@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import NamedTuple
 
+from asok_core.redaction import Redaction
 from asok_core.snapshot import Row
 from asok_core.wire import Keyring, Payload, Trust, peek
 
@@ -42,15 +43,16 @@ class Item(NamedTuple):
 class Glimpses:
     """What envelopes said, remembered: a list that is read every second shows mostly the same."""
 
-    def __init__(self, keyring: Keyring | None = None) -> None:
+    def __init__(self, keyring: Keyring | None, redaction: Redaction) -> None:
         self._keyring = keyring
+        self._redaction = redaction
         self._known: dict[Item, Payload] = {}
 
     def of(self, item: Item) -> Payload:
-        """Like ``glimpse``."""
+        """Like ``glimpse``, as it may be shown."""
         payload = self._known.get(item)
         if payload is None:
-            payload = glimpse(item, self._keyring)
+            payload = self._redaction.payload(glimpse(item, self._keyring))
             if len(item.text) <= LONGEST_KEPT:
                 if len(self._known) >= MOST_KEPT:
                     self._known.clear()

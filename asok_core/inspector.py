@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from asok_core.wire import Keyring
 
 
-def open_reader(settings: Settings, url: str | None = None) -> RedisReader:
+def open_reader(
+    settings: Settings, url: str | None = None, *, redacted: bool = True
+) -> RedisReader:
     """A reader of the Redis in the settings, or of ``url``. It connects at its first reading.
 
-    SECRET_KEY is not needed to look: without it signatures are not checked.
+    SECRET_KEY is not needed to look: without it signatures are not checked. Jobs come as they may be shown
+    (``ASOK_REDACT``, ``@task(redact=...)``), unless ``redacted`` is False.
 
     Raises:
         SettingsError: The jobs are not on Redis (``ASOK_QUEUE_BACKEND``) and no ``url`` is given.
@@ -29,12 +32,14 @@ def open_reader(settings: Settings, url: str | None = None) -> RedisReader:
     from asok_core.backends.redis.connection import Endpoint
     from asok_core.backends.redis.keys import Keys
     from asok_core.backends.redis.reading.reader import RedisReader
+    from asok_core.redaction import NoRedaction, Redaction
 
     return RedisReader(
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-reader"),
         Keys(settings.namespace),
         configured=tuple(dict.fromkeys((*settings.worker_queues, "default"))),
         keyring=_keyring(settings),
+        redaction=Redaction(settings.redact) if redacted else NoRedaction(),
     )
 
 
@@ -47,12 +52,14 @@ def open_operator(settings: Settings, url: str | None = None) -> RedisOperator:
     from asok_core.backends.redis.connection import Endpoint
     from asok_core.backends.redis.keys import Keys
     from asok_core.backends.redis.operating.operator import RedisOperator
+    from asok_core.redaction import Redaction
 
     return RedisOperator(
         Endpoint(settings.redis_url, namespace=settings.namespace, name="asok-operator"),
         Keys(settings.namespace),
         _keyring(settings),
         records=settings.records,
+        redaction=Redaction(settings.redact),
     )
 
 

@@ -24,6 +24,8 @@ HARD_GRACE = 5.0
 """Seconds that a task has to end after its ``timeout`` has been raised in it."""
 EARLIER_ERROR = "earlier_error"
 """Key of a job (in ``extra``) for the error in one line that it had before it was requeued."""
+REDACT = "redact"
+"""Key of a job (in ``extra``) for what is not to be shown of its arguments."""
 LONGEST_ID = 128
 """Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
 
@@ -85,6 +87,12 @@ class Job:
     delay: float | None = None
     """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the
     envelope; ``due_at`` is what the producer expects to come of it."""
+
+    @property
+    def redact(self) -> Mapping[str, Any]:
+        """What ``redaction.mark`` says of arguments that are not to be shown."""
+        marks = self.extra.get(REDACT)
+        return marks if isinstance(marks, Mapping) else {}
 
     @property
     def task(self) -> str:

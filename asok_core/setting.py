@@ -20,6 +20,7 @@ _SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
 _TASK_PATTERN = re.compile(r"\*|[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*|:[^\W\d]\w*)?")
+_NAME_PATTERN = re.compile(r"[\w*?-]{1,100}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 _LONGEST_SHOWN = 60
 _LONGEST_QUEUE_NAME = 200
@@ -233,6 +234,17 @@ def _parse_queues(text: str) -> tuple[str, ...]:
     return tuple(parse_queue_name(name) for name in names)
 
 
+def parse_name_pattern(text: str) -> str:
+    """Return ``text`` when it can be a pattern of names. Raises ValueError."""
+    if not _NAME_PATTERN.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a name or a pattern with * and ?")
+    return text
+
+
+def _parse_name_patterns(text: str) -> tuple[str, ...]:
+    return tuple(map(parse_name_pattern, _parse_list(text)))
+
+
 def _parse_task_modules(text: str) -> tuple[str, ...]:
     patterns = _parse_list(text)
     for each in patterns:
@@ -282,4 +294,7 @@ TASK_MODULES = Kind(
     _parse_task_modules,
     "patterns with commas between them, as in shop.*,billing.tasks,os:getpid, or *",
     blank_is_unset=True,
+)
+NAME_PATTERNS = Kind(
+    _parse_name_patterns, "names with commas between them, with * and ?, as in password,token,card*"
 )

@@ -163,6 +163,9 @@ class Payload:
     size: int | None = None
     """Bytes of a large element that was not read whole: the job has no arguments, and ``raw`` is
     their beginning. None where ``raw`` is the whole element."""
+    redacted: bool = False
+    """Whether something of it is hidden (see ``redaction``): ``job``, ``error`` and ``traceback`` are what
+    may be shown, ``raw``, ``text`` and ``envelope`` are not."""
     sum: str = ""
     """``snapshot.digest`` of such an element where it has no id."""
 

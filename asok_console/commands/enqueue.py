@@ -19,6 +19,7 @@ from asok_core.errors import AsokError, TaskNotFound, UsageError
 from asok_core.import_path import add_application_folder
 from asok_core.inspector import on_redis
 from asok_core.job import MAX_RETRIES, new_id
+from asok_core.redaction import mark
 from asok_core.setting import (
     DURATION,
     KEPT,
@@ -109,7 +110,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         allowed = TaskModules(settings.task_modules)
         names = _names(args.task, allowed)
         call = _call(args, names, allowed)
-        job = call.job(new_id(), names, producer.now())
+        marks = mark(
+            call.function, len(call.args), call.options.redact, wanted=bool(settings.redact)
+        )
+        job = call.job(new_id(), names, producer.now(), redact=marks)
         (new,) = producer.enqueue([job])
     except UsageError as error:
         raise UsageError(f"{error} {_HINT}") from None

@@ -29,6 +29,7 @@ from asok_core.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
 from asok_core.job_text import from_text
 from asok_core.logs import is_ctrl_c, safe_logger
 from asok_core.plain import is_plain
+from asok_core.redaction import Redaction, mark
 from asok_core.retry import RetryPolicy
 from asok_core.states import FINAL, Status
 from asok_core.tasks import check_runs, function_of
@@ -109,6 +110,7 @@ class JobStore:
         self._slots = slots
         self.dead: deque[LocalJob] = deque(maxlen=DEAD_LETTERS_KEPT)
         self._settings = settings
+        self._redaction = Redaction(settings.redact)
         self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
         self._unfinished: dict[str, LocalJob] = {}
         self._finished: OrderedDict[str, LocalJob] = OrderedDict()
@@ -123,7 +125,9 @@ class JobStore:
         check_runs(call.function)
         function, text = function_of(call.function), None
         names = (str(getattr(function, "__module__", "")), _name(function))
-        job = call.job(new_id(), names, now())
+        redact = call.options.redact
+        marks = mark(function, len(call.args), redact, wanted=self._redaction.wanted)
+        job = call.job(new_id(), names, now(), redact=marks)
         if self._settings.strict:
             job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
             text = sendable_text(job, self._settings.max_payload)
@@ -259,7 +263,7 @@ class JobStore:
         delay = None
         if spent.retry_count < spent.retries:
             delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
-        failure = failure_of(error, self._settings.max_traceback)
+        failure = self._failure_of(error, spent)
         with self.lock:
             job.failure = failure
             if delay is None:
@@ -276,7 +280,7 @@ class JobStore:
 
     def _end_broken(self, job: LocalJob, error: BaseException) -> None:
         """After a fault of ours, or an exception that struck between two steps: fail the job."""
-        failure = failure_of(error, self._settings.max_traceback)
+        failure = self._failure_of(error, job.job)
         with self.lock:
             if job.status not in FINAL:
                 job.failure = failure
@@ -286,12 +290,14 @@ class JobStore:
             job.future.set_exception(_failed_with(failure, error))
         self._log_failure(job.name, job.job, error, failure, None)
 
-    @staticmethod
+    def _failure_of(self, error: BaseException, job: Job) -> Failure:
+        return self._redaction.failure(failure_of(error, self._settings.max_traceback), job)
+
     def _log_failure(
-        name: str, job: Job, error: BaseException, failure: Failure, delay: float | None
+        self, name: str, job: Job, error: BaseException, failure: Failure, delay: float | None
     ) -> None:
         event = "Background task %s failed: %s"
-        args: tuple[object, ...] = (name, shown(error))
+        args: tuple[object, ...] = (name, self._redaction.text(shown(error), job))
         extra = {
             "job_id": job.id,
             "task": job.task,

@@ -29,6 +29,7 @@ from asok_core.errors import (
 )
 from asok_core.failures import Failure, failure_of
 from asok_core.job import EARLIER_ERROR, Job
+from asok_core.redaction import Redaction
 from asok_core.retry import RetryPolicy
 from asok_core.task_modules import TaskModules
 from asok_core.tasks import resolve
@@ -101,8 +102,10 @@ class Execution:
     slots: Slots | None = None
     policy: RetryPolicy = field(init=False)
     allowed: TaskModules = field(init=False)
+    redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
+        self.redaction = Redaction(self.settings.redact)
         self.allowed = TaskModules(self.settings.task_modules)
         self.policy = RetryPolicy(self.settings.retry_jitter, self.settings.retry_max_delay)
 
@@ -239,7 +242,7 @@ class Execution:
         self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
     ) -> None:
         hand_over(held, self._outcome("cancel", held, job, ran))
-        why = failure_of(error, self.settings.max_traceback)
+        why = self._failure_of(error, job)
         self._log(logging.INFO, "Job cancelled", job, duration=ran, error=why.line)
 
     def _not_found(self, held: Held, job: Job, error: TaskNotFound, hand_over: HandOver) -> None:
@@ -276,7 +279,7 @@ class Execution:
     def _raised(
         self, held: Held, job: Job, error: BaseException, ran: float, hand_over: HandOver
     ) -> None:
-        failure = failure_of(error, self.settings.max_traceback)
+        failure = self._failure_of(error, job)
         found = exhausted(error)
         if found is not None:
             certain = is_exhausted_still(found)
@@ -287,6 +290,13 @@ class Execution:
                 return
         outcome = self._outcome_of(failure, held, job, ran)
         self._end(held, error, failure, outcome, hand_over)
+
+    def _failure_of(self, error: BaseException, job: Job) -> Failure:
+        return self.redaction.failure(failure_of(error, self.settings.max_traceback), job)
+
+    @property
+    def _arguments(self) -> Redaction | None:
+        return self.redaction if self.log_arguments else None
 
     def _end(
         self,
@@ -300,7 +310,7 @@ class Execution:
         hand_over(held, outcome)
         job = self._as_sent(held) if self.log_arguments or hooks.has_failure() else _opened(held)
         retry_in = outcome.delay if outcome.verb == "retry" else None
-        arguments = self.log_arguments
+        arguments = self._arguments
         log_failure(job, error, failure, retry_in=retry_in, arguments=arguments, duration=ran)
         hooks.call_failure(job, error, retry_in is not None)
 
@@ -322,7 +332,7 @@ class Execution:
             duration=ran,
             raised=error,
             trace=failure.traceback,
-            arguments=self.log_arguments,
+            arguments=self._arguments,
         )
 
     def postponed(self, held: Held, failure: Failure, ran: float) -> Outcome:
@@ -437,7 +447,7 @@ class Execution:
         log_rejected(peek(held.claim.envelope).job, held.claim.queue, error, retry_in)
 
     def _log(self, level: int, event: str, job: Job, **extra: Any) -> None:
-        log_job(level, event, job, arguments=self.log_arguments, **extra)
+        log_job(level, event, job, arguments=self._arguments, **extra)
 
 
 def _opened(held: Held) -> Job:

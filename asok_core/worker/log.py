@@ -14,6 +14,7 @@ from asok_core import output
 from asok_core.failures import Failure
 from asok_core.job import Job
 from asok_core.logs import safe_logger, write_always_to
+from asok_core.redaction import Redaction
 from asok_core.visible import visible
 
 logger = safe_logger("asok.worker")
@@ -165,11 +166,12 @@ def log_job(
     *,
     raised: BaseException | None = None,
     trace: str | None = None,
-    arguments: bool = False,
+    arguments: Redaction | None = None,
     **extra: object,
 ) -> None:
     """Log what happened to a job. ``event`` is the whole message: what it was is in the attributes.
 
+    ``arguments`` says how its arguments may be shown; None: not at all.
     So log stores and error reporters group lines by event, task and error.
     """
     if not logger.isEnabledFor(level):
@@ -180,8 +182,9 @@ def log_job(
         "queue": job.queue,
         "attempt": f"{job.attempt}/{job.attempts}",
     }
-    if arguments:
-        extra["arguments"] = (job.args, dict(job.kwargs))
+    if arguments is not None:
+        shown = arguments.job(job)
+        extra["arguments"] = (shown.args, dict(shown.kwargs))
     logger.log(level, event, exc_info=raised, exc_text=trace, extra=extra)
 
 
@@ -191,7 +194,7 @@ def log_failure(
     failure: Failure,
     *,
     retry_in: float | None = None,
-    arguments: bool = False,
+    arguments: Redaction | None = None,
     **extra: object,
 ) -> None:
     """Log a failed attempt, once its outcome is handed over. ``retry_in`` is in seconds."""

@@ -32,6 +32,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("SECRET_KEY_FALLBACKS", "one, two,,", "secret_key_fallbacks", ("one", "two")),
         ("ASOK_TASK_MODULES", "shop.*, os:getpid", "task_modules", ("shop.*", "os:getpid")),
         ("ASOK_TASK_MODULES", "", "task_modules", ("*",)),
+        ("ASOK_REDACT", "password, card*,", "redact", ("password", "card*")),
         ("BG_WORKERS", "4", "bg_workers", 4),
         ("ASOK_WORKER_QUEUES", "a, b ,a,", "worker_queues", ("a", "b")),
         ("ASOK_WORKER_CONCURRENCY", "1024", "worker_concurrency", 1024),

@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="[jsonl]")
     parser.add_argument("--id", action="append", metavar="ID", help="this one; may be repeated")
     parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
+    parser.add_argument(
+        "--unredacted",
+        action="store_true",
+        help="with the values that ASOK_REDACT and tasks hide; only such lines can be imported",
+    )
     parser.add_argument("--url", help="the Redis to look at, over ASOK_REDIS_URL")
 
 
@@ -41,35 +46,42 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.id and args.filter:
         raise UsageError("say which: --id ID or --filter WORDS, not both")
     chosen = filters.parse(args.filter) or None
-    reader = open_reader(settings, args.url)
+    reader = open_reader(settings, args.url, redacted=not args.unredacted)
     try:
         ids = frozenset(args.id) if args.id else None
         scope = frozen(reader, Place.DEAD, chosen=chosen, ids=ids)
         rows = rows_in(reader, scope)
         write = _write_csv if args.format == "csv" else _write_lines
         with _opened(args.file) as stream:
-            written = write(rows, stream)
+            written, redacted = write(rows, stream)
     finally:
         reader.close()
-    say(f"exported {numbers.plural(written, 'dead letter')}")
+    say(f"exported {numbers.plural(written, 'dead letter')}{_about(redacted)}")
     return 0
 
 
-def _write_lines(rows: Iterable[Row], stream: TextIO) -> int:
-    count = 0
+def _about(redacted: int) -> str:
+    if not redacted:
+        return ""
+    return f" ({redacted:,} with hidden values, which cannot be imported; see --unredacted)"
+
+
+def _write_lines(rows: Iterable[Row], stream: TextIO) -> tuple[int, int]:
+    count = redacted = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
         stream.write(line_of(row) + "\n")
-    return count
+        redacted += row.payload.redacted
+    return count, redacted
 
 
-def _write_csv(rows: Iterable[Row], stream: TextIO) -> int:
+def _write_csv(rows: Iterable[Row], stream: TextIO) -> tuple[int, int]:
     writer = csv.writer(stream)
     writer.writerow(COLUMNS)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
         document = row_document(row) | {"error": error_line(row)}
         writer.writerow([_cell(document[name]) for name in COLUMNS])
-    return count
+    return count, 0
 
 
 def _cell(value: object) -> str:

@@ -17,6 +17,7 @@ from asok_console.commands.progress import Meter
 from asok_console.present import numbers
 from asok_core.config import Settings
 from asok_core.errors import UsageError
+from asok_core.export import REDACTED
 from asok_core.inspector import on_redis, open_operator
 from asok_core.states import Place
 
@@ -82,6 +83,10 @@ def _letter(line: bytes, where: str) -> bytes:
         fields = None
     if not isinstance(fields, dict):
         raise UsageError(f"{where} is no line of an export: it is not a JSON object")
+    if REDACTED in fields:
+        raise UsageError(
+            f"{where} cannot be imported: its values are hidden; export with --unredacted"
+        )
     text, packed = fields.get("letter"), fields.get("letter64")
     try:
         if isinstance(text, str):

@@ -65,6 +65,7 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "failed_at": iso(detail.payload.failed_at if detail.payload else None),
         "worker": detail.worker or (record.worker if record else None),
         "crashes": detail.crashes,
+        "redacted": bool(detail.payload and detail.payload.redacted),
         "trust": str(detail.payload.trust) if detail.payload else None,
         "result": _result(record.result if record else None),
         "result_type": record.result_type if record else None,

@@ -31,6 +31,7 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.keybar import KeyBar
 from asok_core.backends.roles import Scope
 from asok_core.job import JobRecord
+from asok_core.redaction import shown_raw
 from asok_core.snapshot import JobDetail, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload
@@ -207,7 +208,7 @@ class JobScreen(Operates, Screen[None]):
             "arguments": _arguments(payload),
             "result": _result(record),
             "result_error": record.result_error if record else None,
-            "raw": payload.raw.decode(errors="replace") if payload and not job else None,
+            "raw": shown_raw(payload) if payload and not job else None,
         }
 
     def operations(self) -> Sequence[OperatorAction]:
@@ -268,7 +269,7 @@ class JobScreen(Operates, Screen[None]):
         if payload is not None:
             self.console.with_whole(
                 self._fresh,
-                lambda whole: self.console.copy(whole.raw.decode(errors="replace"), "raw JSON"),
+                lambda whole: self.console.copy(shown_raw(whole), "raw JSON"),
             )
 
 

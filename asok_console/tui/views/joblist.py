@@ -21,6 +21,7 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.filterbar import FilterBar
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
+from asok_core.redaction import shown_raw
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.wire import Trust
 
@@ -127,7 +128,7 @@ class JobListView(SearchingView):
         if self.rows.row is not None:
             self.console.with_whole(
                 self.rows.row,
-                lambda payload: self.console.copy(payload.raw.decode(errors="replace"), "raw JSON"),
+                lambda payload: self.console.copy(shown_raw(payload), "raw JSON"),
             )
 
     def chosen(self) -> list[Row]:

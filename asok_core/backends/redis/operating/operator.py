@@ -89,7 +89,9 @@ class RedisOperator(OperatorSession):
             seconds, micros = link.call("TIME")
             now = int(seconds) + int(micros) / 1e6
             note = "to the front" if mode == "front" else ""
-            judge = requeue_verdict(keyring, now, changes, trust=trust, note=note)
+            judge = requeue_verdict(
+                keyring, now, changes, trust=trust, note=note, redaction=self._redaction
+            )
             sweep = self._prepared(link, action, scope, watch, rate)
             return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge)
 

@@ -21,6 +21,7 @@ from asok_core.backends.redis.reading.queries import ScriptQueries, maybe
 from asok_core.backends.redis.reading.trips import TripMaker
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
+from asok_core.redaction import Redaction
 from asok_core.setting import RecordForm
 from asok_core.states import Place
 from asok_core.wire import Keyring
@@ -40,11 +41,13 @@ class OperatorSession:
         *,
         who: str | None = None,
         records: RecordForm = "hash",
+        redaction: Redaction | None = None,
     ) -> None:
         self.keys = keys
         self.pool = LinkPool(endpoint)
         self._keyring = keyring
         self._records = records
+        self._redaction = redaction or Redaction()
         self._who = who or operator_name()
         self._where = f"{endpoint.shown} {keys.namespace}"
 
@@ -74,6 +77,7 @@ class OperatorSession:
             frozen=frozen,
             walk=walk,
             keyring=self._keyring,
+            redaction=self._redaction,
             watch=watch,
             rate=rate,
         )

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
@@ -19,6 +19,7 @@ from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.job import JobRecord
+from asok_core.redaction import Redaction
 from asok_core.snapshot import Row
 from asok_core.states import Place
 from asok_core.wire import Keyring, peek
@@ -85,6 +86,7 @@ class Sweep:
     frozen: Frozen
     walk: Walk
     keyring: Keyring | None = None
+    redaction: Redaction = field(default_factory=Redaction)
     watch: Watch | None = None
     rate: float | None = None
     tally: Tally = field(default_factory=Tally)
@@ -265,7 +267,11 @@ class Sweep:
         born = born_at(row)
         if born is not None and born > self.frozen.before and not self._stands():
             return False
-        return scope.match is None or scope.match(row)
+        if scope.match is None:
+            return True
+        # A filter finds here what it finds where jobs are shown, and no hidden value.
+        record = row.record and self.redaction.record(row.record, row.payload.job)
+        return scope.match(replace(row, payload=self.redaction.payload(row.payload), record=record))
 
     def _stands(self) -> bool:
         # Asked only when an element claims to be too young: its machine's clock may be wrong.

@@ -7,9 +7,9 @@ from hashlib import sha1
 from typing import Any
 
 from asok_core.backends.redis.connection import Arg
-from asok_core.edits import changed_words
-from asok_core.errors import MalformedEnvelope
+from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.job import EARLIER_ERROR
+from asok_core.redaction import Redaction, is_believed
 from asok_core.snapshot import Row
 from asok_core.wire import Keyring, Payload, Trust, changed_text, seal_text
 
@@ -22,40 +22,52 @@ Judge = Callable[[Row, int], Verdict]
 
 
 def requeue_verdict(
-    keyring: Keyring, now: float, changes: Mapping[str, Any], *, trust: bool, note: str = ""
+    keyring: Keyring,
+    now: float,
+    changes: Mapping[str, Any],
+    *,
+    trust: bool,
+    note: str = "",
+    redaction: Redaction | None = None,
 ) -> Judge:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
 
-    ``note`` is what its history says of the requeue where ``changes`` do not say it.
+    ``note`` is what its history says of the requeue where ``changes`` do not say it. ``changes`` are those
+    of an operator who saw the job by ``redaction``, and so does the history show it.
     """
     fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
-    renewed = {**fresh, **changes}
+    shown_by = redaction or Redaction()
 
     def judge(row: Row, _older: int) -> Verdict:
         job = row.payload.job
         if job is None or not _trusted(row, trust=trust):
             return row.payload.trust.value
         try:
-            earlier = earlier_error(row.payload)
-            text = changed_text(row.payload, earlier_error=earlier, **renewed)
+            earlier = earlier_error(shown_by.payload(row.payload))
+            filled = shown_by.filled(changes, job, believed=is_believed(row.payload))
+            text = changed_text(row.payload, earlier_error=earlier, **fresh, **filled)
             envelope = seal_text(text, keyring)
         except MalformedEnvelope:
             return Trust.MALFORMED.value
+        except UsageError as error:
+            return str(error)
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
         unique = as_bytes(job.unique or "")
         facts = job.enqueued_at or "", row.payload.failed_at or "", as_bytes(earlier or "")
-        detail = as_bytes(_noted(row.payload, changes, note))
+        detail = as_bytes(_noted(row.payload, filled, note, shown_by))
         return sha(row.payload.raw), envelope, *names, job.retries, unique, *facts, detail
 
     return judge
 
 
-def _noted(payload: Payload, changes: Mapping[str, Any], note: str) -> str:
+def _noted(payload: Payload, changes: Mapping[str, Any], note: str, redaction: Redaction) -> str:
     job = payload.job
     assert job is not None, "only what can be read is requeued"
     edited = ""
     if changes:
-        edited = changed_words((job.args, job.kwargs), (changes["args"], changes["kwargs"]))
+        edited = redaction.changed_words(
+            job, changes["args"], changes["kwargs"], believed=is_believed(payload)
+        )
     trusted = "" if payload.trust is Trust.SIGNED else f"trusted: {payload.trust}"
     return "; ".join(filter(None, (edited, note, trusted)))
 

@@ -20,6 +20,7 @@ from asok_core.futures import JobFuture, RemoteFuture
 from asok_core.job import Job, JobRecord, new_id, new_ids
 from asok_core.logs import safe_logger
 from asok_core.plain import is_plain
+from asok_core.redaction import mark
 from asok_core.setting import is_text
 from asok_core.states import Place, Status
 from asok_core.task_modules import TaskModules
@@ -37,6 +38,7 @@ class RedisBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = RedisProducer(settings)
+        self._redacts = bool(settings.redact)
         self._allowed = TaskModules(settings.task_modules)
         self._queues = ("default", *settings.worker_queues)
         endpoint, keys = self._producer.pool.endpoint, self._producer.keys
@@ -63,7 +65,7 @@ class RedisBackend:
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
         (checked,), request = self._checked((call,)), _request()
-        job = _job(call, checked, new_id(), self._producer.now(), request)
+        job = self._job(call, checked, new_id(), self._producer.now(), request)
         made: list[JobFuture[Any]] = []
         function = function_of(call.function)
         [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job, function)))
@@ -76,7 +78,7 @@ class RedisBackend:
             return []
         moment = self._producer.now()
         jobs = [
-            _job(call, each, job_id, moment, request)
+            self._job(call, each, job_id, moment, request)
             for call, each, job_id in zip(calls, checked, new_ids(len(calls)), strict=True)
         ]
         futures: list[JobFuture[Any]] = []
@@ -99,6 +101,24 @@ class RedisBackend:
             if why := self._allowed.refusal(*each.names):
                 raise ValueError(why)
         return checked
+
+    def _job(
+        self,
+        call: Call,
+        checked: _Checked,
+        job_id: str,
+        moment: float,
+        request: dict[str, Any] | None,
+    ) -> Job:
+        marks = None
+        if self._redacts or call.options.redact:
+            function = function_of(call.function)
+            declared = call.options.redact
+            marks = mark(function, len(call.args), declared, wanted=self._redacts)
+        job = call.job(job_id, checked.names, moment, request, marks)
+        if checked.sent is not None:
+            job.args, job.kwargs, job.typed = checked.sent
+        return job
 
     def _future(
         self, job: Job, function: Callable[..., Any], holder: str | None = None
@@ -209,12 +229,3 @@ def _checked(call: Call) -> _Checked:
                 names, encode_arguments(function_of(call.function), call.args, call.kwargs)
             )
     return _Checked(names)
-
-
-def _job(
-    call: Call, checked: _Checked, job_id: str, moment: float, request: dict[str, Any] | None
-) -> Job:
-    job = call.job(job_id, checked.names, moment, request)
-    if checked.sent is not None:
-        job.args, job.kwargs, job.typed = checked.sent
-    return job

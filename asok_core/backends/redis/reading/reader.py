@@ -24,6 +24,7 @@ from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
+from asok_core.redaction import Redaction
 from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot, running_rows
 from asok_core.states import Place
 from asok_core.wire import Keyring, Payload, Trust
@@ -39,7 +40,8 @@ class RedisReader:
     """Looks at queues, workers and jobs. One object serves any number of threads.
 
     ``configured`` are the queues that are shown even when nothing was ever put into them. With a
-    ``keyring`` signatures are checked; without one no payload is more than unverified.
+    ``keyring`` signatures are checked; without one no payload is more than unverified. Everything comes
+    as it may be shown, by ``redaction``; without one, what tasks declare is hidden.
     """
 
     def __init__(
@@ -49,14 +51,16 @@ class RedisReader:
         *,
         configured: Sequence[str] = ("default",),
         keyring: Keyring | None = None,
+        redaction: Redaction | None = None,
     ) -> None:
         self.keys = keys
         self.endpoint = endpoint
         self._trips = TripMaker(LinkPool(endpoint))
         self._keyring = keyring
-        self._glimpses = Glimpses(keyring)
+        self._redaction = redaction or Redaction()
+        self._glimpses = Glimpses(keyring, self._redaction)
         self._queries: Queries = ScriptQueries(keys)
-        self._taker = SnapshotTaker(keys, configured, endpoint.shown)
+        self._taker = SnapshotTaker(keys, configured, endpoint.shown, self._redaction)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
 
@@ -173,7 +177,7 @@ class RedisReader:
         """
         from asok_core.backends.redis.reading.search import LONGEST, find_job
 
-        return self._asked(
+        detail = self._asked(
             lambda trips: find_job(
                 trips,
                 self.keys,
@@ -183,6 +187,18 @@ class RedisReader:
                 near=near,
                 patience=LONGEST if patience is None else patience,
             )
+        )
+        return self._shown(detail) if detail is not None else None
+
+    def _shown(self, detail: JobDetail) -> JobDetail:
+        redaction, payload, record = self._redaction, detail.payload, detail.record
+        job = payload.job if payload else None
+        return detail._replace(
+            record=redaction.record(record, job) if record else None,
+            payload=redaction.payload(payload) if payload else None,
+            attempts=tuple(
+                each._replace(error=redaction.text(each.error, job)) for each in detail.attempts
+            ),
         )
 
     def scan(
@@ -308,7 +324,7 @@ class RedisReader:
         found: dict[str, JobRecord] = {}
         for part in trips.ask([trips.queries.records(batch) for batch in batches]):
             found |= part
-        return found
+        return {each: self._redaction.record(record) for each, record in found.items()}
 
     def _page(self, window: Window, place: Place, start: int, queue: str | None = None) -> Page:
         rows = tuple(

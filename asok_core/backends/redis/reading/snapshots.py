@@ -32,6 +32,7 @@ from asok_core.backends.redis.reading.queries import (
 from asok_core.backends.redis.reading.trips import Queries, Trips
 from asok_core.glimpse import Glimpses
 from asok_core.job import Job, JobRecord
+from asok_core.redaction import Redaction
 from asok_core.snapshot import (
     Bucket,
     QueueStats,
@@ -73,12 +74,14 @@ class _Facts(NamedTuple):
 class SnapshotTaker:
     """Takes snapshots, and remembers from one to the next what does not change any more."""
 
-    def __init__(self, keys: Keys, configured: Sequence[str], url: str) -> None:
+    def __init__(
+        self, keys: Keys, configured: Sequence[str], url: str, redaction: Redaction
+    ) -> None:
         self._keys = keys
         self._configured = configured
         self._url = url
         self._with_rates = True
-        self._glimpses = Glimpses()
+        self._glimpses = Glimpses(None, redaction)
         self._server: ServerInfo | None = None
         self._forget()
 

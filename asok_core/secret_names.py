@@ -1,0 +1,75 @@
+"""Names that hide what they stand for: patterns of a setting or a task, and those that look secret."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+MASK = "[redacted]"
+"""Stands for a hidden value."""
+
+LOOKS_SECRET = (
+    *("*password*", "*passwd*", "*passphrase*", "pwd", "*secret*", "*token*", "*api_key*", "*apikey*"),
+    *("*authorization*", "*cookie*", "*credential*", "*private_key*", "*access_key*", "*signature*"),
+    *("*session*", "sig", "otp", "*csrf*", "*xsrf*"),
+)  # fmt: skip
+"""What must not leave a request without a word."""
+
+
+class NamePattern:
+    """Whether a name answers to any of some patterns, in any case; ``-`` is as good as ``_``."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        found = "|".join(fnmatch.translate(_plain(each)) for each in patterns)
+        self._found = re.compile(found)
+        self._known: dict[str, bool] = {}
+
+    def hides(self, name: str) -> bool:
+        """Whether what this name stands for is hidden."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._found.match(_plain(name)) is not None
+            if len(self._known) > 10_000:
+                self._known.clear()
+            self._known[name] = known
+        return known
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_")
+
+
+@lru_cache(maxsize=256)
+def name_pattern(patterns: tuple[str, ...]) -> NamePattern:
+    """The pattern of these names, made once."""
+    return NamePattern(patterns)
+
+
+def without_secrets(value: Any) -> Any:
+    """``value`` with what stands under names that look secret hidden, at any depth."""
+    pattern = name_pattern(LOOKS_SECRET)
+    if isinstance(value, Mapping):
+        return {
+            key: MASK
+            if each is not None and isinstance(key, str) and pattern.hides(key)
+            else without_secrets(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(each) for each in value]
+    return value
+
+
+def query_without_secrets(query: str) -> str:
+    """A query string with the values of parameters hidden whose names look secret."""
+    pattern = name_pattern(LOOKS_SECRET)
+    parts = []
+    for part in re.split(r"([&;])", query):
+        name, equals, _ = part.partition("=")
+        hidden = equals and pattern.hides(unquote_plus(name))
+        parts.append(f"{name}={quote_plus(MASK, safe='[]')}" if hidden else part)
+    return "".join(parts)
