@@ -16,7 +16,7 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import Arguments, EditArguments
 from asok_console.tui.screens.quitting import Quitting
 from asok_console.tui.views.joblist import JobListView
-from asok_console.tui.widgets.bars import ActionLine
+from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
 from asok_core.hazards import hazards, maybe_paused
@@ -163,5 +163,5 @@ class Acting:
 
         self._app.set_interval(0.05, look)
 
-    def _lines(self) -> Iterable[ActionLine]:
-        return [line for screen in self._app.screen_stack for line in screen.query(ActionLine)]
+    def _lines(self) -> Iterable[StatusLine]:
+        return [line for screen in self._app.screen_stack for line in screen.query(StatusLine)]

@@ -230,6 +230,11 @@ GROUPING = (
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
+FOLDING = (
+    Action("fold", "v", "slots", "list the workers without their slots, or with them", "Show",
+           frozenset({"workers"}), footer=True),
+)  # fmt: skip
+
 SORTS = (
     Action("sort", "s", "sort", "sort by something else", "Show",
            frozenset({"overview", "workers", "dead"}), footer=True),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from asok_console.present.numbers import plural, size
 from asok_console.tui.figures import ago, span
-from asok_console.tui.views.workers import stale
+from asok_console.tui.views.workerlist import stale
 from asok_core.snapshot import ServerInfo, Snapshot, WorkerInfo
 
 NEARLY_FULL = 0.9

@@ -41,9 +41,10 @@ from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
-from asok_console.tui.widgets.bars import ActionLine, Banner, Header, Tabs
+from asok_console.tui.widgets.bars import Header, Tabs
 from asok_console.tui.widgets.keybar import KeyBar
 from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload
@@ -165,13 +166,12 @@ class ConsoleApp(App[None]):
         return Ground(id="_default")
 
     def compose(self) -> ComposeResult:
-        """Header, tabs, banner, the views, action line, footer."""
+        """Header, tabs, the views, status line, footer."""
         yield Header()
         yield Tabs()
-        yield Banner()
         with Views(initial=self.session.view):
             yield from self.views.values()
-        yield ActionLine()
+        yield StatusLine()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -219,7 +219,7 @@ class ConsoleApp(App[None]):
             self.snapshot = event.snapshot
             self._taken = time.monotonic()
             self._show()
-        self._rewrite_bars()
+        self.rewrite_bars()
 
     def _check_key(self, answer: object) -> None:
         checked = cast("KeyCheck", answer)
@@ -229,7 +229,7 @@ class ConsoleApp(App[None]):
         self.key_check = checked
         if not self.frozen:
             self._show()
-        self._rewrite_bars()
+        self.rewrite_bars()
 
     def _show(self) -> None:
         if self.snapshot is None or self._closing_down:
@@ -243,7 +243,7 @@ class ConsoleApp(App[None]):
     @on(ReadFailed)
     def _failed(self, event: ReadFailed) -> None:
         self.failing = event.line
-        self._rewrite_bars()
+        self.rewrite_bars()
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
@@ -270,10 +270,12 @@ class ConsoleApp(App[None]):
             if isinstance(view, JobListView) and not self._closing_down:
                 view.scanned(event)
 
-    def _rewrite_bars(self) -> None:
+    def rewrite_bars(self) -> None:
+        """Write the lines around the views as things are now."""
+        self.set_class(bool(self.failing), "failing")
         for screen in self.screen_stack:
             for bar in screen.children:
-                if isinstance(bar, Header | Tabs | Banner):
+                if isinstance(bar, Header | Tabs | StatusLine):
                     bar.rewrite()
 
     @on(Progressed)
@@ -352,20 +354,20 @@ class ConsoleApp(App[None]):
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
         self._show()
-        self._rewrite_bars()
+        self.rewrite_bars()
         self.screen.refresh_bindings()
 
     def action_freeze(self) -> None:
         """Hold the display still, or let it go on."""
         self.frozen = not self.frozen
-        self._rewrite_bars()
+        self.rewrite_bars()
         if not self.frozen:
             self.poller.hurry()
 
     def action_pace(self, factor: float) -> None:
         """Read more or less often."""
         self.poller.interval = round(self.poller.interval * factor, 2)
-        self._rewrite_bars()
+        self.rewrite_bars()
 
     def action_next_theme(self) -> None:
         """Turn to the next theme."""
@@ -433,7 +435,7 @@ class ConsoleApp(App[None]):
             return True
         view, former = self.view, self.view.came_from
         if former:
-            view.clear_filter()
+            view.end_visit()
             self.action_show_view(former)
             return True
         return view.go_back()

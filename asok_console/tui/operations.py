@@ -12,6 +12,7 @@ from asok_console.tui.actions import (
     COPIES,
     EDITING,
     FINDING,
+    FOLDING,
     GLOBAL,
     GROUPING,
     LISTS,
@@ -266,8 +267,8 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *FINDING, *RELATED, *NARROWING, *GROUPING, *MOVES,
-    *MARKS, *QUEUE_TURNS, *COPIES, *EDITING, *OPERATIONS,
+    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *FINDING, *RELATED, *NARROWING, *GROUPING,
+    *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *EDITING, *OPERATIONS,
 )  # fmt: skip
 
 

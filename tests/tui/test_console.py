@@ -388,4 +388,4 @@ async def test_the_load_to_come_is_drawn_for_an_hour_and_a_day(
         await hand.sees("Due per quarter of an hour: 4 in the next 24 hours, 1 later")
         await hand.sees("in 24 h")
         redis_client.delete(KEYS.delayed)
-        await hand.loses("Due per")
+        await hand.sees("Due per quarter of an hour: 0 in the next 24 hours")

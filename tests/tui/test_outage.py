@@ -28,7 +28,7 @@ async def test_the_last_picture_stays_and_the_console_comes_back(
         await hand.sees("4 of 8")
         server.stop()
         await hand.sees("cannot reach Redis")
-        await hand.sees("This picture is")
+        await hand.sees("Data is")
         assert "4 of 8" in hand.screen()
         await hand.press("j")
         await hand.sees("5 of 8")

@@ -103,8 +103,12 @@ class Ask(Dialog[Plan]):
         self.query_one("#verdict", Static).update(
             Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if told else ""
         )
-        twin = "" if problem else f"Same as  {twins.abridged(self._answered())}"
-        self.query_one("#twin", Static).update(Content.styled(safe(twin), "$tone-dim"))
+        twin = self.query_one("#twin", Static)
+        twin.update(
+            Content.styled(safe(f"Same as  {twins.abridged(self._answered())}"), "$tone-dim")
+        )
+        # It keeps its lines, so that nothing jumps while an answer is typed.
+        twin.visible = not problem
         self.query_one("#yes", Button).disabled = bool(problem)
 
 

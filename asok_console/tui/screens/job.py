@@ -26,9 +26,10 @@ from asok_console.tui.screens.timeline import timeline
 from asok_console.tui.screens.whole import WholeTexts
 from asok_console.tui.views.joblist import examples, needs_trust
 from asok_console.tui.views.queues import queue_names
-from asok_console.tui.widgets.bars import ActionLine, Banner, Header
+from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.keybar import KeyBar
+from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.job import JobRecord
 from asok_core.redaction import shown_raw
@@ -73,7 +74,6 @@ class JobScreen(Operates, Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the sections; those without content are hidden."""
         yield Header()
-        yield Banner()
         yield Static(id="headline")
         with VerticalScroll():
             for name, title in _SECTIONS:
@@ -81,7 +81,7 @@ class JobScreen(Operates, Screen[None]):
                 section.border_title = title
                 section.display = not title
                 yield section
-        yield ActionLine()
+        yield StatusLine()
         yield KeyBar()
 
     def on_mount(self) -> None:

@@ -61,6 +61,19 @@ class View(Operates, Backdrop, Vertical):
         """Show what a filter lets through, as if it had been typed."""
         raise NotImplementedError
 
+    def visit(self, text: str) -> None:
+        """Show what a filter lets through, until ``end_visit``."""
+        raise NotImplementedError
+
+    def end_visit(self) -> None:
+        """Show what was shown before the visit."""
+        raise NotImplementedError
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a line is open in which a filter is typed."""
+        return False
+
     def clear_filter(self) -> bool:
         """Show everything again. False: that was so already."""
         return False
@@ -88,7 +101,10 @@ class View(Operates, Backdrop, Vertical):
             if text
         ]
         for heading in self.query(".heading").results(Caption):
-            heading.write(Content("   ").join(parts))
+            line = Content("   ").join(parts)
+            if line.cell_length > heading.content_size.width:
+                line = Content("  ").join(parts)
+            heading.write(line)
         self.screen.refresh_bindings()
 
 

@@ -58,6 +58,7 @@ class DeadView(JobListView):
     ]
 
     grouped = False
+    _former_grouped = False
     order = 0
     _survey: Survey | None = None
     _walk: Scan | None = None
@@ -151,6 +152,18 @@ class DeadView(JobListView):
         self.grouped = not self.grouped
         if self.grouped and self.search is not None:
             self.narrow(None)
+        self._turn()
+
+    def visit(self, text: str) -> None:
+        """Also where the causes are shown: the visit is to the jobs."""
+        self._former_grouped, self.grouped = self.grouped, False
+        self._turn()
+        super().visit(text)
+
+    def end_visit(self) -> None:
+        """Show what was shown before the visit."""
+        super().end_visit()
+        self.grouped = self._former_grouped
         self._turn()
 
     def _turn(self) -> None:

@@ -106,7 +106,6 @@ class DelayedView(PlotView, JobListView):
         later = max(snapshot.delayed - snapshot.due - sum(counts), 0)
         after = f", {later:,} later" if later else ""
         for plot in self.query(Plot):
-            plot.display = bool(snapshot.delayed)
             plot.show(
                 [Series("due", "calm", tuple(map(float, counts)))],
                 title=f"Due per {stretch.unit}: {sum(counts):,} in the {stretch.name}{after}",

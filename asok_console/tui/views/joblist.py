@@ -61,6 +61,9 @@ class JobListView(SearchingView):
     @on(RowList.WindowNeeded)
     def _load(self, event: RowList.WindowNeeded) -> None:
         event.stop()
+        if self.console.snapshot is None:
+            # What runs and how old anything is are not known yet; the first snapshot asks again.
+            return
         start, count = event.start, event.count
         self.console.poller.ask(
             self.NAME, lambda reader: self.read(reader, start, count), self._loaded

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -64,33 +64,47 @@ class NamedView(FilteredView):
                 return False
         return True
 
-    def narrowed(self, shown: int, total: int) -> tuple[str, str]:
-        """The part of the heading that says what is shown, and of how many."""
-        text = self.names.text if self.names else ""
-        return (f"⌕ {text}  {shown:,} of {total:,}", "info") if text else ("", "")
+    def narrowed(self, shown: int, total: int) -> Sequence[tuple[str, str]]:
+        """The parts of the heading that say what is shown, of how many, and in which order."""
+        text = self.shown_filter
+        return (
+            (f"⌕ {text}  {shown:,} of {total:,}" if text else "", "info"),
+            (f"by {self.order}" if self.order != self.ORDERS[0] else "", "dim"),
+        )
 
     def read_filter(self, text: str) -> Filter:
         """Read a filter for what is listed."""
         return read_names(text)
 
     def narrow(self, wanted: Filter | None) -> None:
-        """Show only what matches; None: everything."""
+        """Show only what matches, from its first row; None: everything, with the cursor where it is."""
         self.names = wanted
         self.list_again()
+        if wanted:
+            self.listed.action_first()
 
     @property
     def is_narrowed(self) -> bool:
         """Whether a filter is in use."""
         return self.names is not None
 
+    @property
+    def filter_text(self) -> str:
+        """The filter that is in use, as it is typed."""
+        return self.names.text if self.names else ""
+
+    @property
+    def listed(self) -> RowList[Any]:
+        """The list that the filter narrows."""
+        return self.query_one(RowList)
+
+    def seek(self, key: str | None) -> None:
+        """Put the cursor on a row."""
+        self.listed.move_to_key(key)
+
     def go_back(self) -> bool:
         """Clear the filter first."""
         return self.clear_filter() or super().go_back()
-
-    @on(FilterBar.Changed)
-    def _begin_at_the_top(self) -> None:
-        for rows in self.query(RowList):
-            rows.action_first()
 
     def action_sort(self) -> None:
         """Sort by the next order."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, cast
 
-from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from asok_console.present.numbers import plural, size
 from asok_console.present.text import safe
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
@@ -36,6 +34,7 @@ from asok_console.tui.views.totals import ALL
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.statusline import alert_line
 from asok_core.snapshot import Bucket, Snapshot
 
 WIDE, HIGH = 160, 44
@@ -44,9 +43,10 @@ WIDE, HIGH = 160, 44
 PLOTS = 4
 """The main plot and the three beside it."""
 
-MOST_WARNINGS = 3
+WARNINGS, FEW_WARNINGS = 3, 2
+"""Lines that are kept for warnings, on a roomy view and on another."""
 ROOMY = 24
-"""Lines from which more than one warning is shown."""
+"""Lines of a roomy view."""
 
 
 class OverviewView(NamedView, PlotView):
@@ -70,22 +70,20 @@ class OverviewView(NamedView, PlotView):
     """Queues that the filter lets through."""
 
     def compose_body(self) -> ComposeResult:
-        """Warnings, queues, the plot, then a line about Redis."""
-        yield Caption(id="warnings")
+        """Queues, warnings below them so that they do not move the queues, then the plots."""
         yield QueueList()
+        yield Caption(id="warnings")
         yield self.filter_bar()
         yield Plot("", id="main")
         with Horizontal(id="more"):
             for name in ("backlog", "wait", "failures"):
                 yield Plot("", id=name)
-        yield Caption(id="redis")
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the snapshot."""
         self._list(snapshot)
         self._warn()
         self._plot()
-        self.query_one("#redis", Caption).write(_redis_line(snapshot, self.app.size.width - 4))
         self.refresh_heading()
 
     def _list(self, snapshot: Snapshot) -> None:
@@ -109,11 +107,12 @@ class OverviewView(NamedView, PlotView):
         self.refresh_heading()
 
     def _warn(self) -> None:
-        found = self.console.alerts
+        most = WARNINGS if self.size.height >= ROOMY else FEW_WARNINGS
         strip = self.query_one("#warnings", Caption)
-        strip.display = bool(found)
-        most = MOST_WARNINGS if self.size.height >= ROOMY else 1
-        strip.write(Content("\n").join(_warning_lines(found, most)))
+        lines = _warning_lines(self.console.alerts, most, max(self.size.width - 4, 1))
+        # As many lines whatever is wrong, so that the plot does not move either.
+        lines += [Content("")] * (most - len(lines))
+        strip.write(Content("\n").join(lines))
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """The sums by state."""
@@ -122,14 +121,14 @@ class OverviewView(NamedView, PlotView):
             return (("Overview", "title"),)
         alive = snapshot.alive
         return (
+            # What the list shows comes first: all else is in its first line as well.
+            *self.narrowed(self._shown, len(snapshot.queues)),
             (f"○ {snapshot.pending:,} pending", ""),
             (f"▶ {snapshot.running:,} running", "info"),
             (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
             (f"◷ {snapshot.delayed:,} delayed", "calm"),
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
             (f"{alive:,} worker{'' if alive == 1 else 's'}", "" if alive else "bad"),
-            (f"by {self.order}" if self.order != "name" else "", "dim"),
-            self.narrowed(self._shown, len(snapshot.queues)),
         )
 
     @property
@@ -213,38 +212,11 @@ class OverviewView(NamedView, PlotView):
         return plan_for_queue(action, line.queue, self.console.snapshot)
 
 
-def _warning_lines(found: Sequence[Alert], most: int) -> list[Content]:
+def _warning_lines(found: Sequence[Alert], most: int, room: int) -> list[Content]:
     """All that is grave, and of the rest as many lines as there is room for, but one at least."""
+    if not found:
+        return [Content.styled("✓ No warnings", "$tone-dim")]
     shown = max(most, sum(alert.grave for alert in found) + 1)
-    lines = [
-        Content.styled(f"⚠ {safe(alert.line, 300)}", "$tone-bad" if alert.grave else "$tone-warn")
-        for alert in found[:shown]
-    ]
-    if len(found) > shown:
-        lines[-1] = lines[-1].append(Content.styled(f"  (+{len(found) - shown} more)", "$tone-dim"))
-    return lines
-
-
-def _redis_line(snapshot: Snapshot, room: int) -> Content:
-    """What is worth knowing of the server, the most important first, as much as fits whole."""
-    server, cost = snapshot.server, snapshot.cost
-    memory = size(server.used_memory)
-    if server.max_memory:
-        memory += f" of {size(server.max_memory)}"
-    parts = [
-        f"Redis {server.version}".strip(),
-        memory if server.used_memory is not None else "",
-        f"{server.ops_per_second:,.0f} ops/s" if server.ops_per_second is not None else "",
-        f"persistence {server.persistence}" if server.persistence else "",
-        server.eviction_policy or "",
-        plural(server.clients, "client") if server.clients is not None else "",
-        f"a reading: {cost.commands:,} commands",
-        f"{cost.round_trips} round trips",
-        size(cost.reply_bytes) if cost.reply_bytes is not None else "",
-    ]
-    line, *rest = (safe(part) for part in parts if part)
-    for part in rest:
-        if cell_len(line) + cell_len(part) + 3 > room:
-            break
-        line += f" · {part}"
-    return Content.styled(line, "$tone-dim")
+    more = f"  (+{len(found) - shown} more)" if len(found) > shown else ""
+    *lines, last = found[:shown]
+    return [*(alert_line(alert, room) for alert in lines), alert_line(last, room, more)]

@@ -18,6 +18,7 @@ from asok_console.tui.trend import trend
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.queues import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.window import Position
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
 from asok_core.states import Place
@@ -46,6 +47,11 @@ class PendingView(JobListView):
 
     queue: str | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stood: dict[str, Position | None] = {}
+        """Where the lists of the other queues stood."""
+
     def searched_place(self) -> str:
         """What a filter searches."""
         return f"pending jobs of {safe(self.queue, 30)}" if self.queue else "pending jobs"
@@ -65,12 +71,17 @@ class PendingView(JobListView):
     def show_queue(self, name: str) -> None:
         """Turn to a queue."""
         if name != self.queue:
+            if self.queue is not None:
+                self._stood[self.queue] = self._before if self.search else self.rows.position
             self.queue = name
             self.rows.marks.clear()
-            self.rows.forget()
-            if self.search is not None:
-                self.narrow(self.search.question.filter)
-        self.rows.reload()
+            filtered = self.search
+            self.return_to(self._stood.get(name))
+            if filtered is not None:
+                self.narrow(filtered.question.filter)
+                self._before = self._stood.get(name)
+        else:
+            self.rows.reload()
         self.refresh_heading()
 
     def action_related(self, view: str) -> None:

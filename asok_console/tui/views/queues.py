@@ -19,11 +19,8 @@ def show_related(console: ConsoleApp, view: str, queue: str | None) -> None:
     """Turn to what belongs to a queue in another view; of no queue, to all of it."""
     former = console.view_name
     console.action_show_view(view)
-    if queue is None:
-        console.view.clear_filter()
-    else:
-        running = f" status:{Status.RUNNING}" if view == "jobs" else ""
-        console.view.begin_with(word("queue", queue) + running)
+    running = f" status:{Status.RUNNING}" if view == "jobs" else ""
+    console.view.visit("" if queue is None else word("queue", queue) + running)
     console.view.came_from = former
 
 

@@ -11,6 +11,7 @@ from asok_console.tui.scan import Scan, Scanned
 from asok_console.tui.search import Question, Search
 from asok_console.tui.views.base import JobList
 from asok_console.tui.views.filtered import FilteredView
+from asok_console.tui.widgets.window import Position
 from asok_core.filters import Filter
 from asok_core.snapshot import Snapshot
 from asok_core.states import Place
@@ -43,6 +44,8 @@ class SearchingView(FilteredView):
     _trouble = ""
     _problem = ""
     _began = _ended = 0.0
+    _before: Position | None = None
+    """Where the list stood without a filter."""
 
     def searched_place(self) -> str:
         """Where a filter searches, in the plural: ``dead jobs``."""
@@ -58,15 +61,40 @@ class SearchingView(FilteredView):
         if wanted is None:
             if self.search is not None:
                 self.search = None
-                self.rows.forget()
-                self.rows.reload()
+                self.return_to(self._before)
             self.refresh_heading()
             return
+        if self.search is None:
+            self._before = self.rows.position
         now = self.now
         question = Question(wanted, now)
+        self.rows.begin()
         self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
         self.search = self._begin(question)
         self.refresh_heading()
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that is in use, as it is typed."""
+        return self.search.question.words if self.search else ""
+
+    @property
+    def listed(self) -> JobList:
+        """The list that the filter narrows."""
+        return self.rows
+
+    def seek(self, key: str | None) -> None:
+        """Put the cursor on a row as soon as it is found; without a filter the list is where it was."""
+        if self.search is not None:
+            self.rows.begin(key)
+
+    def return_to(self, before: Position | None) -> None:
+        """Show the list without a filter where it stood ``before``; None: from its first row."""
+        if before is None:
+            self.rows.forget()
+            self.rows.reload()
+        else:
+            self.rows.return_to(before)
 
     @property
     def is_narrowed(self) -> bool:
@@ -126,13 +154,14 @@ class SearchingView(FilteredView):
         search.complete = not error
         self.search = search
         self.rows.show_rows(search.rows, search.question.now)
+        self.rows.settle()
 
     def searched(self) -> Sequence[tuple[str, str]]:
         """What is searched for, how far, and what was found."""
         search, scan = self.search, self._scan
         if search is None:
             return ()
-        parts = [(f"⌕ {search.question.words}", "info")]
+        parts = [(f"⌕ {self.shown_filter}", "info")]
         if self._trouble:
             parts.append((f"⚠ {self._trouble}", "warn"))
         elif not search.complete and scan is not None:

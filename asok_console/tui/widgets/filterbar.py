@@ -26,10 +26,13 @@ HINT = "words, queue:high, task:mail, error:Timeout, arg:17, id:…, age:>1h, !x
 
 
 class FilterBar(Horizontal):
-    """Takes a filter, says at once what is wrong with it, and tells the view when it rests."""
+    """Takes a filter, shows at once what is wrong with it, and posts it after a pause in typing.
+
+    It is there only while a filter is typed; which one is in use is part of the heading.
+    """
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; background: $panel; display: none; }
+    FilterBar { dock: bottom; height: 1; background: $panel; display: none; }
     FilterBar Static { width: auto; padding: 0 1; color: $primary; }
     FilterBar Input { width: 1fr; background: $panel; padding: 0; }
     FilterBar #wrong { color: $warning; max-width: 60%; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -88,8 +91,7 @@ class FilterBar(Horizontal):
             self._resting = None
             if not self._rest():
                 return
-        if not event.value.strip():
-            self.display = False
+        self.display = False
         self.post_message(self.Left())
 
     def action_cancel(self) -> None:

@@ -199,7 +199,8 @@ class Plot(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, base).apply_style(base)
 
     def _legend(self, tones: Tones) -> list[Segment]:
-        segments = [Segment(f"  {self.title}", tones("title"))]
+        """The title, as much of it as the names and the values that are read leave room for."""
+        segments = []
         at = self.cursor
         if at is not None:
             start = self._times.start + at * self._step
@@ -210,7 +211,9 @@ class Plot(Widget):
             read = "" if at is None else f" {self._read(band[at])}"
             segments.append(Segment(series.name, tones("dim")))
             segments.append(Segment(read, tones("")))
-        return segments
+        room = self.size.width - 2 - Segment.get_line_length(segments)
+        title = self.title if cell_len(self.title) <= room else fit(self.title, room)
+        return [Segment(f"  {title}", tones("title")), *segments]
 
     def _time_axis(self, tones: Tones) -> list[Segment]:
         """The clock times that are round and lie far enough apart."""

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 from asok_console.tui.widgets.rowdrawing import EDGE, GUTTER, Brush, Lines, heading, line
-from asok_console.tui.widgets.window import T, Window
+from asok_console.tui.widgets.window import Position, T, Window
 
 HEADING = -1
 KEPT = 3
@@ -33,7 +33,10 @@ class RowList(Window[T], ScrollView, can_focus=True):
     """
 
     DEFAULT_CSS = """
-    RowList { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    RowList {
+        background: $background; scrollbar-size-vertical: 1; overflow-x: hidden;
+        scrollbar-gutter: stable;
+    }
     """
 
     @dataclass
@@ -95,6 +98,8 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._asked: tuple[int, int] | None = None
         self._chase: tuple[int, int] | None = None
         self._open_when_read = False
+        self._at_first = False
+        self._sought: str | None = None
         self._placed: tuple[Placed[T], ...] = ()
         self._width = 0
         self._sized: Size | None = None
@@ -140,6 +145,8 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self._chase = None
         self._asked = None
         self.now = now
+        if self._at_first:
+            self.cursor, self.cursor_key = 0, self._sought
         shifted = self.take(start, total, rows)
         self._resize()
         if shifted:
@@ -154,10 +161,45 @@ class RowList(Window[T], ScrollView, can_focus=True):
         """Empty the list until it is fed again: another queue or filter is to be shown."""
         self.drop()
         self._asked = None
-        self._whole, self._chase = False, None
+        self._whole, self._chase, self._at_first = False, None, False
         self._resize()
         self.scroll_to(y=0, animate=False)
         self.refresh()
+
+    @property
+    def position(self) -> Position:
+        """Where the list stands, for ``return_to``."""
+        return Position(self.cursor_key, self.cursor, self.total, round(self.scroll_y))
+
+    def return_to(self, position: Position) -> None:
+        """Show a list again as it stood, as soon as it is read, with the cursor on the same row."""
+        self.forget()
+        self.cursor_key, self.cursor, self.total, top = position
+        self._resize()
+        self.scroll_to(y=top, animate=False, force=True)
+        self._ask()
+
+    def begin(self, key: str | None = None) -> None:
+        """Put the cursor on the row with a key, else on the first, also of what is still to come.
+
+        That ends when the cursor is moved, or with ``settle``.
+        """
+        self._at_first, self._sought = True, key
+        self.cursor = 0
+        self.hold()
+        self.scroll_to(y=0, animate=False, force=True)
+        self.refresh()
+        self._tell_moved()
+
+    def move_to_key(self, key: str | None) -> None:
+        """Put the cursor on the row with a key, if it is loaded."""
+        position = None if key is None else self.find_key(key)
+        if position is not None:
+            self.move_to(position)
+
+    def settle(self) -> None:
+        """Hold the cursor to its row from now on: all rows are there."""
+        self._at_first = False
 
     def say_empty(self, text: str) -> None:
         """What the list says while it has no rows."""
@@ -186,6 +228,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         position = max(min(position, self.total - 1), 0)
         before = self.cursor
         if position != before:
+            self._at_first = False
             self.cursor = position
             self._open_when_read = False
             self.hold()
@@ -206,6 +249,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         if row is None:
             return
         key = self.key_of(row)
+        self._at_first = False
         if self.marks.pop(key, None) is None:
             self.marks[key] = row
         self.move_to(self.cursor + 1)

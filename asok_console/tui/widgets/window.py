@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+
+
+class Position(NamedTuple):
+    """Where a list stands: the cursor's row, its place out of ``total``, the first row on the screen."""
+
+    key: str | None
+    cursor: int
+    total: int
+    top: int
 
 
 class Window(Generic[T]):

@@ -97,20 +97,24 @@ class SnapshotTaker:
         self._starts: dict[tuple[str, bytes], float] = {}
         self._starts_asked = 0.0
 
-    def _note_server(self, server: ServerInfo) -> None:
-        """Drop what is remembered where the server is another one, or lost most of its keys."""
+    def _note_server(self, server: ServerInfo) -> bool:
+        """Drop what is remembered where the server is another, or lost most keys: whether it did."""
         before, self._server = self._server, server
         if before is None:
-            return
-        if before.run_id != server.run_id or 2 * (server.keys or 0) < (before.keys or 0):
+            return False
+        changed = before.run_id != server.run_id or 2 * (server.keys or 0) < (before.keys or 0)
+        if changed:
             self._forget()
+        return changed
 
     def take(self, trips: Trips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything; ``rates`` and ``jobs`` as in ``Reader.snapshot``."""
         self._with_rates = rates
-        most = HELD if jobs else 0
         first = _First(trips, self._keys, self._url, self._scan_command())
-        self._note_server(first.server)
+        # Jobs that were named before are not left out because what was remembered of them is void.
+        named = bool(self._jobs)
+        jobs = (self._note_server(first.server) and named) or jobs
+        most = HELD if jobs else 0
         self._note_scan(first.scanned)
         now, queries = first.now, trips.queries
 
