@@ -117,6 +117,19 @@ def test_a_notice_that_nobody_signed_is_believed_in_no_other_way(
     wait_until(lambda: not desk.client.exists("asok:notices:default"), "all of them to be done")
 
 
+def test_a_notice_is_taken_though_the_clock_of_redis_was_set_back(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """It was written, or taken by a process that died, before that: at a time that is to come."""
+    to_come = float(desk.client.time()[0]) + 3600
+    desk.client.zadd("asok:notices:default", {"0 0 {": to_come, "1 0 []": to_come + 1})
+    desk.client.expire("asok:notices:default", 7200)
+    run_worker()
+    desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
+    wait_until(lambda: len(desk.journal()) == 2, "both calls")
+    wait_until(lambda: not desk.client.exists("asok:notices:default"), "both of them to be done")
+
+
 @pytest.mark.keeps_keys("asok:notices:default")
 def test_a_key_of_another_type_costs_the_notice_and_no_job(
     desk: Desk, run_worker: RunWorker

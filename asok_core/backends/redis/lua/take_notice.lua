@@ -26,6 +26,8 @@ end
 for i = 5, 4 + done do redis.call('ZREM', key, ARGV[i]) end
 for i = 5 + done, #ARGV do count(ARGV[i], -1) end
 local due = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now), 'LIMIT', 0, 1)[1]
+  -- The clock may have been set back: none is taken for longer than `lease`.
+  or redis.call('ZRANGEBYSCORE', key, string.format('(%.6f', now + lease), '+inf', 'LIMIT', 0, 1)[1]
 local taken = due and count(due, 1) or ''
 local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
 return { taken, first and string.format('%.6f', math.max(0, tonumber(first) - now)) or '' }
