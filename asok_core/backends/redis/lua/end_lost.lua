@@ -30,17 +30,18 @@ if ARGV[5] ~= '' and ARGV[5] ~= mark then return { 'moved', mark, queue } end
 
 -- Whether a list has it; nil where too much was looked through.
 local function has(list)
-  local at = 0
+  local at, step = 0, 1
   while true do
-    local items = redis.pcall('LRANGE', list, at, at + 99)
+    local items = redis.pcall('LRANGE', list, at, at + step - 1)
     if items.err then return false end
     for _, item in ipairs(items) do
       if string.find(item, text, 1, true) then return true end
       jobs, bytes = jobs - 1, bytes - #item
     end
     if jobs < 0 or bytes < 0 then return nil end
-    if #items < 100 then return false end
-    at = at + 100
+    if #items < step then return false end
+    -- As far as they are small; `bytes` is looked at behind each step.
+    at, step = at + step, math.min(100, #items[#items] < 10000 and step * 2 or 1)
   end
 end
 

@@ -4,20 +4,25 @@
 -- ARGV: ns, op, about, counts (audit), queue ('' for the dead letters), SHA-1 of the newest element
 --   that was confirmed, how many newer ones there were a moment ago
 -- Reply: how many were purged; -1 the confirmed element was not found, and nothing is changed
-local SLACK = 1000
+local SLACK, MOST_BYTES = 1000, 8388608
 local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
 local list = queue == '' and ns .. ':dlq' or pending_key(ns, queue)
 local trash = ns .. ':trash:' .. op
 expect_audit(ns, op)
 expect('list', list)
 
+-- Mostly it is the first that is looked at. Jobs may be large: nobody else is served while this looks.
 local newer = nil
 local from = tonumber(ARGV[7])
-for i, element in ipairs(redis.call('LRANGE', list, from, from + SLACK)) do
-  if redis.sha1hex(element) == ARGV[6] then
-    newer = from + i - 1
-    break
+local at, step, bytes = from, 1, 0
+while not newer and at <= from + SLACK and bytes < MOST_BYTES do
+  local seen = redis.call('LRANGE', list, at, at + step - 1)
+  for i, element in ipairs(seen) do
+    bytes = bytes + #element
+    if not newer and redis.sha1hex(element) == ARGV[6] then newer = at + i - 1 end
   end
+  if #seen < step then break end
+  at, step = at + step, bytes > MOST_BYTES / 8 and 1 or step * 2
 end
 if not newer then return -1 end
 

@@ -2,11 +2,12 @@
 -- find(list, lo, hi, marks): where elements are now that were seen from index lo to hi (negative:
 --   counted from the consuming end, which pushes do not shift). A mark is an element's SHA-1 and, right
 --   behind it, how many it was away from hi. It is looked for there, then between lo and hi, then a
---   little further, for others may have taken from that end or put back to it.
+--   little further, for others may have taken from that end or put back to it. How much further is
+--   bounded by bytes as well: jobs may be large, and nobody else is served while this looks.
 --   Returns, by number of the mark, index and element; nothing where it is gone.
 -- LREM by value would search the list once for each of them. Instead each is overwritten with a
 -- tombstone (swap), which nobody sees, and one LREM from the nearer end takes all of those (sweep).
-local SLACK = 1000
+local SLACK, SLACK_BYTES = 1000, 8388608
 
 local function find(list, lo, hi, marks)
   local wanted, missing, indexes, elements = {}, 0, {}, {}
@@ -33,12 +34,20 @@ local function find(list, lo, hi, marks)
       end
     end
   end
-  look(hi, seen)
-  if missing > 0 and hi < -1 then
-    local to = math.min(-1, hi + SLACK)
-    look(to, redis.call('LRANGE', list, hi + 1, to))
+  local function look_on(at, last, way)
+    local bytes, step = 0, 4
+    while missing > 0 and (last - at) * way >= 0 and bytes < SLACK_BYTES do
+      local far = way > 0 and math.min(last, at + step - 1) or math.max(last, at - step + 1)
+      local among = redis.call('LRANGE', list, math.min(at, far), math.max(at, far))
+      if #among == 0 then return end
+      for _, element in ipairs(among) do bytes = bytes + #element end
+      look(math.max(at, far), among)
+      at, step = far + way, bytes > SLACK_BYTES / 8 and 4 or step * 2
+    end
   end
-  if missing > 0 then look(lo - 1, redis.call('LRANGE', list, lo - SLACK, lo - 1)) end
+  look(hi, seen)
+  if hi < -1 then look_on(hi + 1, math.min(-1, hi + SLACK), 1) end
+  look_on(lo - 1, lo - SLACK, -1)
   return indexes, elements
 end
 
