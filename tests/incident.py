@@ -206,7 +206,7 @@ def operations(stage: Stage) -> None:
     stage.act("restored", "6", sees="dead")
     stage.act("canary", "v", "g", "C", sees="Send first")
     stage.act("canary-confirm", "Enter", sees="with a canary")
-    stage.act("canary-waits", "Tab", "Enter")
+    stage.act("canary-waits", "y", "Y")
     stage.act("beside", "1", "g", "j", "j", "P", sees="Pause")
     stage.act("two-lines", "y")
     stage.act("quit-asks", "q", sees="Quit")

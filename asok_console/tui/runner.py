@@ -113,9 +113,10 @@ class Runner:
         try:
             result = plan.action.perform(self._access, plan, watch)
         except AsokError as error:
-            self._send(run, Finished(run.number, plan, None, str(error)))
-        except Exception as error:  # noqa: BLE001 - told to the operator, whatever it is
-            self._send(run, Finished(run.number, plan, None, f"{type(error).__name__}: {error}"))
+            self._send(run, Finished(run.number, plan, None, _failure(plan, str(error))))
+        except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
+            line = _failure(plan, f"{type(error).__name__}: {error}")
+            self._send(run, Finished(run.number, plan, None, line))
         else:
             line, tone = told(plan, result)
             total = result.total if isinstance(result, CanaryResult) else result
@@ -127,3 +128,8 @@ class Runner:
         except RuntimeError:
             # The console was closed; the batch that was under way is whole.
             run.halted.set()
+
+
+def _failure(plan: Plan, reason: str) -> str:
+    """What failed, and why: others may run or have ended beside it."""
+    return f"{plan.title.rstrip('?')}: {reason}"

@@ -98,7 +98,7 @@ async def test_a_worker_that_left_meanwhile_is_told_of(
         await hand.sees("take no more jobs?")
         redis_client.zrem(KEYS.workers, "web-1")
         await yes(hand)
-        await hand.sees("✗ there is no worker 'web-1'")
+        await hand.sees("there is no worker 'web-1'")
 
 
 async def test_a_silent_worker_and_a_long_job_are_pointed_out(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 
 from tests.tui import seed
@@ -45,3 +47,35 @@ async def test_all_of_a_cause_are_requeued_and_later_ones_left_out(
         await hand.press("tab", "enter")
         await hand.sees("Requeued 10 dead letters")
         assert redis_client.llen(KEYS.dead) == 38
+
+
+async def test_no_dead_jobs_is_not_said_while_there_are_some(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(6) as hand:
+        await hand.press("v")
+        await hand.sees("6 letters")
+        kept = redis_client.lrange(KEYS.dead, 0, -1)
+        redis_client.delete(KEYS.dead)
+        await hand.until(lambda: hand.app.snapshot.dead == 0, "none")  # type: ignore[union-attr]
+        # Until they are counted again the count is that of a moment ago, and says so.
+        await hand.sees("now 0")
+        await hand.sees("No dead jobs.")
+        redis_client.rpush(KEYS.dead, *kept)
+        await hand.until(lambda: hand.app.snapshot.dead == 6, "six")  # type: ignore[union-attr]
+        assert not hand.shows("No dead jobs.")
+        await hand.sees("6 letters")
+
+
+async def test_an_operation_that_left_jobs_out_does_not_look_done(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    seed.audit(redis_client)
+    entry: Any = {"operation": "20260301-000000-5a1e01", "at": now - 5, "who": "bob@ops-2",
+                  "where": "cache.internal", "state": "done", "applied": 0, "action": "purge",
+                  "place": "dead", "words": "task:x"}  # fmt: skip
+    redis_client.xadd(KEYS.audit, entry)
+    async with open_console(view="activity") as hand:
+        await hand.sees("⚠ none")
+        await hand.sees("⚠ in part")

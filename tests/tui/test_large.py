@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import redis
 
+from asok_core.backends.roles import Reader
 from asok_core.job import Job
+from asok_core.snapshot import Page
 from asok_core.wire import bury, peek, seal
 from tests.tui import seed
-from tests.tui.conftest import Open
+from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYRING, KEYS
 
 BIG = "x" * 42_000
@@ -106,3 +109,31 @@ async def test_the_pages_of_pending_and_delayed_show_the_beginning_of_large_argu
         await hand.sees(job.task)
         await hand.press("3")
         await hand.sees(seed.job(8).task)
+
+
+async def test_a_refresh_reads_few_large_jobs_beside_those_on_the_screen(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    die(redis_client, 200)
+    windows: list[int] = []
+
+    class Counting:
+        def __init__(self, reader: Reader) -> None:
+            self._reader = reader
+
+        def dead(self, start: int, count: int) -> Page:
+            windows.append(count)
+            return self._reader.dead(start, count)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._reader, name)
+
+    async with open_console(view="dead", reading=Counting) as hand:
+        await hand.sees("1 of 200")
+        await hand.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await settled(hand)
+        windows.clear()
+        await hand.until(lambda: len(windows) > 4, "refreshes")
+        assert max(windows) <= hand.rows.size.height + 2 * 20
+        top, page = round(hand.rows.scroll_y), hand.rows.size.height - 1
+        assert hand.rows.holds_all(top, top + page)

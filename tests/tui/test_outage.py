@@ -58,5 +58,5 @@ async def test_an_action_that_redis_refuses_is_told(
         await hand.press("r")
         await hand.sees("Requeue 1 dead letter?")
         await hand.press("tab", "enter")
-        await hand.sees("✗ ")
+        await hand.sees("✗ Requeue 1 dead letter: ")
         await hand.sees("this user may not do that")

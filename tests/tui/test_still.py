@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import redis
+from textual.content import Content
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.config import Settings
 from tests.conftest import SECRET_KEY
@@ -173,3 +175,25 @@ async def test_columns_stand_still_when_the_scrollbar_comes_and_goes(
         seed.pending(redis_client, "default", 100, first=100, age=60)
         await hand.sees("1 of 105")
         assert [(placed.column.title, placed.width) for placed in hand.rows._placed] == columns
+
+
+async def test_the_first_picture_is_whole(
+    redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A console that is opened with a snapshot shows it before it is laid out for the first time."""
+    seed.shop(redis_client)
+    async with open_console(size=(200, 60)) as hand:
+        first = hand.app.snapshot
+    written = []
+    write = Caption.write
+
+    def noted(caption: Caption, content: Content) -> None:
+        if caption.id == "warnings":
+            written.append(content.plain)
+        write(caption, content)
+
+    monkeypatch.setattr(Caption, "write", noted)
+    async with open_console(size=(200, 60), first=first) as hand:
+        await hand.until(lambda: hand.app.snapshot is not first, "the second snapshot")
+    assert len({len(each.split("\n")) for each in written}) == 1
+    assert all("no worker claims jobs of reports (31)" in each for each in written)

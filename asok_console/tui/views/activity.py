@@ -29,8 +29,11 @@ EXAMPLES = 3
 
 
 def _jobs(activity: Activity, _now: float) -> Cell:
-    of_jobs = activity.place and activity.action not in SWITCHES
-    return count(activity.applied) if of_jobs else ""
+    return count(activity.applied) if _is_of_jobs(activity) else ""
+
+
+def _is_of_jobs(activity: Activity) -> bool:
+    return bool(activity.place) and activity.action not in SWITCHES
 
 
 def _left_out(activity: Activity, _now: float) -> Cell:
@@ -42,6 +45,10 @@ def _left_out(activity: Activity, _now: float) -> Cell:
 
 
 def _state(activity: Activity, _now: float) -> Cell:
+    left_out = any(activity.skipped.values()) or any(activity.refused.values())
+    if activity.state == "done" and (left_out or (_is_of_jobs(activity) and not activity.applied)):
+        # A narrow screen has no room for why.
+        return ("⚠ in part" if activity.applied else "⚠ none"), "warn"
     return _STATES.get(activity.state, (activity.state, "warn"))
 
 

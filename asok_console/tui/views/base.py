@@ -21,6 +21,9 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.rowlist import RowList
 from asok_core.snapshot import Row, Snapshot
 
+FEW_ROWS = 20
+"""Rows that are loaded above and below the visible ones where some of the jobs are large."""
+
 
 class View(Operates, Backdrop, Vertical):
     """One of the views. ``NAME`` is its id and the word for ``--view``."""
@@ -102,7 +105,7 @@ class View(Operates, Backdrop, Vertical):
         ]
         for heading in self.query(".heading").results(Caption):
             line = Content("   ").join(parts)
-            if line.cell_length > heading.content_size.width:
+            if line.cell_length > self.app.size.width - 4:
                 line = Content("  ").join(parts)
             heading.write(line)
         self.screen.refresh_bindings()
@@ -115,3 +118,9 @@ class JobList(RowList[Row]):
 
     def __init__(self, columns: Sequence[Column[Row]], *, empty: str) -> None:
         super().__init__(columns, lambda row: row.key, empty=empty)
+
+    @property
+    def margin(self) -> int:
+        """Rows to load around the visible ones: few of large jobs, since Redis touches all their bytes."""
+        large = any(row.partial for row in self.loaded)
+        return FEW_ROWS if large else super().margin

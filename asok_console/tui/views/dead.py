@@ -32,6 +32,8 @@ from asok_core.filters import Filter
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
 
+COUNTING = "The dead jobs are being counted …"
+
 
 class DeadView(JobListView):
     """All dead letters, the newest first; ``v`` groups them by cause."""
@@ -92,13 +94,14 @@ class DeadView(JobListView):
             snapshot.dead_head,
             snapshot.dead,
         )
-        if survey is None or (changed and survey.rested):
+        if survey is None or (changed and (survey.rested or (survey.done and not survey.letters))):
             self._begin_survey(snapshot)
         elif survey.done:
             self._show_causes(survey, snapshot)
         self.refresh_heading()
 
     def _show_causes(self, survey: Survey, snapshot: Snapshot) -> None:
+        self.causes.say_empty(COUNTING if snapshot.dead else self.EMPTY)
         self.causes.show_rows(survey.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:
@@ -124,11 +127,14 @@ class DeadView(JobListView):
 
     def _describe_causes(self) -> Sequence[tuple[str, str]]:
         survey, walk = self._survey, self._walk
+        now = self.console.snapshot.dead if self.console.snapshot else 0
         parts = [("Dead letters by cause", "title")]
         if survey is not None:
             causes = len(survey.causes)
             parts.append((f"{causes:,} cause{'' if causes == 1 else 's'}", ""))
             parts.append((f"{survey.letters:,} letters", ""))
+            if survey.done and survey.letters != now:
+                parts.append((f"now {now:,}", "warn"))
             parts.append((f"by {ORDERS[self.order]}", "dim"))
             if walk is not None and not survey.done:
                 parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))

@@ -38,7 +38,7 @@ class FilteredView(View):
     @property
     def shown_filter(self) -> str:
         """The filter as the heading shows it: what else that says matters as well."""
-        text, room = safe(self.filter_text), max(self.size.width // 3, 16)
+        text, room = safe(self.filter_text), max(self.app.size.width // 3, 16)
         return fit_middle(text, room) if cell_len(text) > room else text
 
     @property

@@ -37,16 +37,16 @@ from asok_console.tui.widgets.rowlist import RowList
 from asok_console.tui.widgets.statusline import alert_line
 from asok_core.snapshot import Bucket, Snapshot
 
-WIDE, HIGH = 160, 44
-"""Cells and lines of the view from which backlog, wait and failures are plotted beside the rest."""
+WIDE, HIGH = 160, 48
+"""Cells and lines of the screen from which backlog, wait and failures are plotted beside the rest."""
 
 PLOTS = 4
 """The main plot and the three beside it."""
 
 WARNINGS, FEW_WARNINGS = 3, 2
-"""Lines that are kept for warnings, on a roomy view and on another."""
-ROOMY = 24
-"""Lines of a roomy view."""
+"""Lines that are kept for warnings, on a roomy screen and on another."""
+ROOMY = 28
+"""Lines of a roomy screen."""
 
 
 class OverviewView(NamedView, PlotView):
@@ -107,9 +107,9 @@ class OverviewView(NamedView, PlotView):
         self.refresh_heading()
 
     def _warn(self) -> None:
-        most = WARNINGS if self.size.height >= ROOMY else FEW_WARNINGS
+        most = WARNINGS if self.app.size.height >= ROOMY else FEW_WARNINGS
         strip = self.query_one("#warnings", Caption)
-        lines = _warning_lines(self.console.alerts, most, max(self.size.width - 4, 1))
+        lines = _warning_lines(self.console.alerts, most, max(self.app.size.width - 4, 1))
         # As many lines whatever is wrong, so that the plot does not move either.
         lines += [Content("")] * (most - len(lines))
         strip.write(Content("\n").join(lines))
@@ -147,7 +147,7 @@ class OverviewView(NamedView, PlotView):
         name, within = None if line.whole else line.queue.name, self.shown_range
         readings, main = self.console.readings, self.query_one("#main", Plot)
         more = self.query_one("#more")
-        more.display = self.size.width >= WIDE and self.size.height >= HIGH
+        more.display = self.app.size.width >= WIDE and self.app.size.height >= HIGH
         if more.display:
             show_backlog(self.query_one("#backlog", Plot), readings.last_minutes(name, now))
         if within is LIVE:

@@ -113,6 +113,11 @@ class RowList(Window[T], ScrollView, can_focus=True):
         return [column.title for column in self._columns]
 
     @property
+    def margin(self) -> int:
+        """Rows to load above and below the visible ones."""
+        return MARGIN
+
+    @property
     def visible_rows(self) -> list[T]:
         """The rows on the screen now."""
         first = round(self.scroll_y)
@@ -423,11 +428,12 @@ class RowList(Window[T], ScrollView, can_focus=True):
             return
         first = round(self.scroll_y)
         last = first + self._page
-        near = min(self._page, MARGIN // 2)
+        around = self.margin
+        near = min(self._page, around // 2)
         if not again and self.holds_all(max(first - near, 0), last + near):
             return
         # What is to be seen is read before what may be seen next.
-        margin = MARGIN if self.holds_all(first, last) else 0
+        margin = around if self.holds_all(first, last) else 0
         start = max(first - margin, 0)
         wanted = (start, last + margin - start)
         if wanted != self._asked:

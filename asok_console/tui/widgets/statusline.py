@@ -117,7 +117,8 @@ class StatusLine(Static):
         self._write(Content("\n").join(shown) if shown else self._calm(app))
 
     def _calm(self, app: ConsoleApp) -> Content:
-        room = max(self.content_size.width, 1)
+        # Before the first layout it has no size of its own.
+        room = max(app.size.width - 4, 1)
         if app.snapshot is None:
             return Content("")
         # The Overview has lines of its own for trouble.
@@ -133,7 +134,7 @@ class StatusLine(Static):
             self.update(content, layout=self._height(content) != self._height(before))
 
     def _height(self, content: Content) -> int:
-        width = max(self.content_size.width, 1)
+        width = max(self.app.size.width - 4, 1)
         return sum(max(-(-line.cell_length // width), 1) for line in content.split("\n"))
 
 
