@@ -10,10 +10,12 @@ from statistics import mean
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.tui.views.base import FEW_ROWS
+from asok_console.tui.widgets.rowlist import MARGIN
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from asok_core.wire import bury, seal
-from tests.benchmarks.console.reading import WINDOW, slow_log
+from tests.benchmarks.console.reading import slow_log
 from tests.benchmarks.console.report import Figures, p95
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
@@ -24,14 +26,20 @@ SIZE = 100_000
 TIMES = 60
 PAUSE = 0.05
 _BATCH = 100
+PAGE = 33
+"""Dead jobs on a screen of 40 lines."""
 
 
 def measure() -> Figures:
     """Refresh with small and with large dead jobs, each on a Redis of its own."""
-    return {**_measured("small", 100), **_measured("large", SIZE)}
+    return {
+        **_measured("small", 100, PAGE + 2 * MARGIN),
+        **_measured("large", SIZE, PAGE + 2 * FEW_ROWS),
+    }
 
 
-def _measured(name: str, argument: int) -> Figures:
+def _measured(name: str, argument: int, window: int) -> Figures:
+    """``window`` is how many the console reads: the page, and the rows on either side of it."""
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         for batch in _letters(client, argument):
             client.rpush(seed.KEYS.dead, *batch)
@@ -50,7 +58,7 @@ def _measured(name: str, argument: int) -> Figures:
                 before = _sent(client)
                 began = time.perf_counter()
                 reader.snapshot()
-                reader.dead(JOBS // 2, WINDOW)
+                reader.dead(JOBS // 2, window)
                 took.append(time.perf_counter() - began)
                 read.append(_sent(client) - before)
                 time.sleep(PAUSE)
