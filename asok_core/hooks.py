@@ -9,6 +9,10 @@ Each hook is called in the thread and context that runs the task, on every backe
 
 A hook that raises is logged, and changes nothing for the job.
 
+In a worker ``failure`` hooks wait until Redis has the outcome, for 5 s at most: one that ends the process
+(``os._exit``) costs the job nothing. ``after`` hooks wait for that only where processes that ran the job
+died before, as every job that goes well would wait otherwise: such a hook may have its job run again.
+
 ``failure`` is also called for what fails where no task can run: WorkerCrashed when the processes of a job
 died too often, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
 UnsignedEnvelope or MalformedEnvelope when it was rejected. (Nothing in a rejected job is to be trusted,

@@ -291,6 +291,7 @@ class Dispatcher:
 
     def _collect(self) -> None:
         finished = self._threads.finished
+        self._threads.in_a_hurry = False
         while finished:
             held, outcome = finished.popleft()
             known = self._held.pop(id(held), None)
@@ -300,7 +301,7 @@ class Dispatcher:
                 self._quota.done += outcome.verb != "postpone"
             elif outcome is not None:
                 # It was given back, or belongs to another worker by now.
-                self._board.settle(held.board_slot)
+                self._ledger.close(held)
             self._estranged = self._estranged or held.gone
         self._next_suspect()
 
@@ -430,8 +431,12 @@ class Dispatcher:
     # Sleeping
 
     def _tell(self) -> None:
-        if self._alarm.asleep and self._threads.waiting <= self._wake_at:
+        if self._alarm.asleep and self._is_worth_a_turn:
             self._alarm.ring()
+
+    @property
+    def _is_worth_a_turn(self) -> bool:
+        return self._threads.in_a_hurry or self._threads.waiting <= self._wake_at
 
     def _sleep(self, seconds: float) -> None:
         if not self.breaker.closed and (wait := self.breaker.wait) > 0:
@@ -466,7 +471,7 @@ class Dispatcher:
         return self._alarm.sleep(seconds, self._waiters.files(), self._has_news)
 
     def _has_news(self) -> bool:
-        return bool(self._threads.finished) and self._threads.waiting <= self._wake_at
+        return bool(self._threads.finished) and self._is_worth_a_turn
 
     def _judge(self, waiting: int) -> None:
         """Widen or close the window by how long claimed jobs had to wait for a thread."""

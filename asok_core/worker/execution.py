@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -59,7 +60,8 @@ class Held:
 
     ``gone`` is set when its lease was lost before it began: it belongs to another by now. ``noted``
     tells that Redis knows it runs. ``rejected`` is why it must not run. ``slot`` is the number of the
-    thread that runs it, and ``limit`` the job's hard limit while it does.
+    thread that runs it, and ``limit`` the job's hard limit while it does. ``settled`` is for a thread
+    that waits for that.
     """
 
     claim: Claim
@@ -73,10 +75,13 @@ class Held:
     board_slot: int = -1
     limit: float | None = None
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
+    settled: threading.Event | None = None
 
 
 LONGEST_WAIT = 1e9
 """Seconds: a job cannot have waited longer, whatever its envelope says of when it was enqueued."""
+SETTLED_WITHIN = 5.0
+"""Seconds that hooks wait at most until the outcome of their job is settled; Redis may be away."""
 _RUNNING = Phase.RUNNING
 # Members of an enumeration are slow to look up, and this is done for every job.
 
@@ -202,7 +207,11 @@ class Execution:
         outcome = self._outcome("complete", held, job, ran, result=kept.text)
         outcome.result_type, outcome.result_error = kept.type, kept.problem
         outcome.kept = job.keep_result or self.settings.record_ttl
-        hand_over(held, outcome)
+        if held.suspect and hooks.has_after():
+            # All jobs would wait a round trip. This one's process died often, maybe of these hooks.
+            _hand_over_and_wait(held, outcome, hand_over)
+        else:
+            hand_over(held, outcome)
         if kept.problem:
             event = "Job completed, result not stored"
             self._log(logging.WARNING, event, job, duration=ran, error=kept.problem)
@@ -307,7 +316,10 @@ class Execution:
         hand_over: HandOver,
     ) -> None:
         ran = outcome.run_us / 1e6
-        hand_over(held, outcome)
+        if hooks.has_failure():
+            _hand_over_and_wait(held, outcome, hand_over)
+        else:
+            hand_over(held, outcome)
         job = self._as_sent(held) if self.log_arguments or hooks.has_failure() else _opened(held)
         retry_in = outcome.delay if outcome.verb == "retry" else None
         arguments = self._arguments
@@ -448,6 +460,13 @@ class Execution:
 
     def _log(self, level: int, event: str, job: Job, **extra: Any) -> None:
         log_job(level, event, job, arguments=self._arguments, **extra)
+
+
+def _hand_over_and_wait(held: Held, outcome: Outcome, hand_over: HandOver) -> None:
+    """Hand over an outcome before hooks are called that may end the process: settled, it is not lost."""
+    held.settled = threading.Event()
+    hand_over(held, outcome)
+    held.settled.wait(SETTLED_WITHIN)
 
 
 def _opened(held: Held) -> Job:

@@ -47,6 +47,12 @@ class Ledger:
         """Take an outcome that Redis is to hear with the next trip."""
         self._open.append((held, outcome))
 
+    def close(self, held: Held) -> None:
+        """Note that nothing is left to settle of a job."""
+        self._board.settle(held.board_slot)
+        if held.settled is not None:
+            held.settled.set()
+
     def claims(self) -> Iterator[Claim]:
         """What the outcomes in hand are of."""
         return (held.claim for held, _ in self._open)
@@ -58,7 +64,7 @@ class Ledger:
             if held.claim in active:
                 self._open.append((held, outcome))
             else:
-                self._board.settle(held.board_slot)
+                self.close(held)
                 self._dropped.add(outcome)
         self._dropped.account()
 
@@ -96,11 +102,11 @@ class Ledger:
         for pair, flag, before in zip(settling, turn.settled, sent_before, strict=True):
             held, outcome = pair
             if flag == 1:
-                self._board.settle(held.board_slot)
+                self.close(held)
                 continue
             outcome.in_doubt = before
             if flag == 0:
-                self._board.settle(held.board_slot)
+                self.close(held)
                 self._dropped.add(outcome)
             else:
                 unmoved.append(pair)

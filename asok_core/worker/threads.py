@@ -71,6 +71,8 @@ class Threads:
         self.runs_until = 0.0
         self._generation = forks.generation
         self.tell_all = False
+        self.in_a_hurry = False
+        """Whether a thread waits until an outcome is settled that it has handed over."""
         self._board = board
         self._tell = tell
         self._ready: deque[Held] = deque()
@@ -239,4 +241,5 @@ class Threads:
         self._closing[slot] = now = time.monotonic()
         self._board.call_hooks(slot, held.board_slot, now)
         self.finished.append((held, outcome))
+        self.in_a_hurry = self.in_a_hurry or held.settled is not None
         self._tell()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from asok_core import current_request, hooks
 from asok_core.job import Job
-from tests.worker.jobs import FOLDER, tell
+from tests.worker.jobs import FOLDER, hold, tell
 
 DIE_ONCE = "die in the hook"
+DIE_AFTER = "die in the after hook"
 
 
 @hooks.failure
@@ -28,6 +29,8 @@ def report(job: Job, error: BaseException, will_retry: bool) -> None:
 
 @hooks.after
 def done(job: Job, result: object) -> None:
+    if DIE_AFTER in job.args:
+        os._exit(7)
     if job.function == "change":
         tell(f"after: {job.args} {dict(job.kwargs)} {result}")
 
@@ -39,6 +42,15 @@ def change(first: list[int], again: dict[str, int], fail: bool) -> list[int]:
     if fail:
         raise ValueError(f"{first} {again}")
     return first
+
+
+def hold_and_fail(word: str) -> None:
+    hold(word)
+    raise ValueError(word)
+
+
+def say(word: str) -> None:
+    tell(word)
 
 
 def die(*_: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
-from asok_core import context
+from asok_core import context, hooks
 from asok_core.backends.redis.consuming.consumer import Claim, Outcome
 from asok_core.config import Settings
 from asok_core.job import Job
@@ -119,3 +120,44 @@ def test_a_traceback_in_the_log_keeps_its_lines() -> None:
     except ValueError:
         record = logging.LogRecord("x", logging.INFO, __file__, 1, "m", (), sys.exc_info())
     assert TextFormatter().format(record).endswith("\n  ValueError: 1 is deep enough")
+
+
+@pytest.mark.parametrize(
+    ("function", "suspect", "expected"),
+    [
+        ("dig", False, ["handed over", "settled", "hook"]),
+        ("mark", True, ["handed over", "settled", "hook"]),
+        # One that completes has no reason to wait a round trip to Redis.
+        ("mark", False, ["handed over", "hook"]),
+    ],
+)
+def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
+    function: str, suspect: bool, expected: list[str]
+) -> None:
+    story: list[str] = []
+
+    def settle(held: Held) -> None:
+        story.append("settled")
+        assert held.settled is not None
+        held.settled.set()
+
+    def hand_over(held: Held, _outcome: Outcome) -> None:
+        story.append("handed over")
+        if held.settled is not None:
+            threading.Thread(target=settle, args=(held,)).start()
+
+    def hook(*_: object) -> None:
+        story.append("hook")
+
+    args = (1,) if function == "dig" else ()
+    job = Job(id="job-1", module=HERE, function=function, args=args)
+    held = Held(Claim("default", seal(job, KEYRING)), suspect=suspect)
+    execution = Execution(Settings(), KEYRING)
+    assert execution.open(held) is None
+    hooks.failure(hook)
+    hooks.after(hook)
+    try:
+        execution.run(held, hand_over)
+    finally:
+        hooks.remove(hook)
+    assert story == expected

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.wire import Keyring, seal
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
@@ -79,6 +80,42 @@ def test_a_hook_hears_again_where_its_process_died_in_it(desk: Desk, run_worker:
     wait_until(lambda: not desk.client.exists("asok:notices:default"), "the notice to be done")
     assert (desk.folder / "died").exists()
     assert desk.journal() == [CRASHED]
+
+
+@pytest.mark.parametrize("concurrency", ["1", "10"])
+def test_a_hook_that_ends_its_process_costs_its_job_nothing(
+    own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker, concurrency: str
+) -> None:
+    options = {"ASOK_CRASH_LIMIT": 2, "ASOK_REDIS_URL": server.url}
+    worker = run_worker("--concurrency", concurrency, **options)
+    job = own_desk.enqueue("hold_and_fail", "die in the hook", module=HOOKED)
+    own_desk.hears("begin die in the hook")
+    own_desk.reaches(job, "running")
+    # No outcome can be settled: the hook would end the process before that.
+    own_desk.client.client_pause(60_000, all=False)
+    own_desk.let("die in the hook")
+    own_desk.hears("end die in the hook")
+    own_desk.client.client_unpause()
+    worker.says("died (exit code 7)")
+    record = own_desk.reaches(job, "failed")
+    assert record.error_line == "ValueError: die in the hook"
+    own_desk.reaches(own_desk.enqueue("good", module=HOOKED), "completed")
+    # No other attempt was made, whose hook would have written a line.
+    assert own_desk.journal() == ["begin die in the hook", "end die in the hook"]
+    assert own_desk.counted("failed") == 1
+    assert not own_desk.client.keys("asok:crashes:*")
+    assert "Recovered" not in worker.log
+
+
+def test_a_job_whose_after_hook_ends_its_process_each_time_completes(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker(ASOK_CRASH_LIMIT=3)
+    job = desk.enqueue("say", "die in the after hook", module=HOOKED)
+    desk.reaches(job, "completed")
+    worker.says("died (exit code 7)", times=len(desk.journal()))
+    assert 1 <= len(desk.journal()) <= 3
+    assert desk.dead() == []
 
 
 def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWorker) -> None:
