@@ -19,7 +19,7 @@ from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
-from asok_core.errors import AsokError, NoResources, Refused, Unreachable
+from asok_core.errors import AsokError, Refused, Unreachable
 from asok_core.exhaustion import open_files_limit
 from asok_core.logs import safe_logger
 
@@ -92,8 +92,9 @@ class Waiters:
                 continue
             try:
                 link = self._link(queue)
-            except NoResources as error:
-                # Some are left for the connection that claims: it is open already.
+            except Unreachable as error:
+                # The connection that claims is open already: if Redis is away, it will say so. One
+                # that accepts no more connections may close them before it is read why.
                 self._refuse(error)
                 return
             if link is None:
