@@ -14,11 +14,15 @@ import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.config import Settings
+from tests.users import assert_all_allowed, user_url
 
 if TYPE_CHECKING:
     import redis
 
 SECRET_KEY = "5e7b220d" * 8
+
+ROLE = os.environ.get("ASOK_TEST_ROLE", "")
+"""The documented user (ACL) that the tests' own connections are; empty: a user that may do everything."""
 
 PERMANENT = re.compile(
     r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|recent|audit|active:.+)"
@@ -76,7 +80,12 @@ def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> It
     ) as client:
         _end_blocked(client)
         client.flushall()
-        yield redis_server.url
+        if ROLE:
+            client.execute_command("ACL", "LOG", "RESET")
+            yield user_url(client, ROLE, redis_server.url)
+            assert_all_allowed(client, ROLE)
+        else:
+            yield redis_server.url
         left = set(_without_ttl(client))
     kept = request.node.get_closest_marker("keeps_keys")
     patterns = [PERMANENT, *(re.compile(each) for each in (kept.args if kept else ()))]
@@ -100,11 +109,12 @@ def _without_ttl(client: redis.Redis) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_client(redis_url: str) -> Iterator[redis.Redis]:
-    """A redis-py client of the test's Redis, whose replies are bytes."""
+def redis_client(redis_url: str, redis_server: EmbeddedRedis) -> Iterator[redis.Redis]:
+    """A redis-py client of the test's Redis that may do everything, whose replies are bytes."""
     import redis
 
-    with redis.Redis.from_url(redis_url, decode_responses=False) as client:
+    assert redis_url
+    with redis.Redis.from_url(redis_server.url, decode_responses=False) as client:
         yield client
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -15,15 +14,8 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Refused
 from asok_core.job import Job, new_id
 from tests.production.conftest import Application
-from tests.programs import ROOT, wait_until
-
-PASSWORD = "s3cret/pass:word@1"
-DOCUMENTED = {
-    line.split()[2]: line.split()[3:]
-    for line in re.findall(
-        r"^ACL SETUSER .*$", (ROOT / "asok_core/backends/redis/README.md").read_text(), re.MULTILINE
-    )
-}
+from tests.programs import wait_until
+from tests.users import DOCUMENTED, PASSWORD
 
 
 @pytest.fixture

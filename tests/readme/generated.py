@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asok_console.tui import actions, operations
 from asok_core.config import Settings
+from tests.readme import rights
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -58,6 +59,11 @@ def _where(views: frozenset[str]) -> str:
     if views == actions.LISTS:
         return "every list"
     return ", ".join(title for name, title in actions.VIEW_TITLES.items() if name in views)
+
+
+def redis_page(text: str) -> str:
+    """The page on Redis in production with its generated part as it should be."""
+    return _between(text, "users", rights.users())
 
 
 def _between(text: str, name: str, part: str) -> str:

