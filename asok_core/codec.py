@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asok_core.errors import AsokError
-from asok_core.plain import Flaw, UncarriedError, described, flaw_in, is_plain
+from asok_core.plain import MOST_KEYS, Flaw, UncarriedError, described, flaw_in, is_plain
 
 if TYPE_CHECKING:
     from asok_core.annotations import Annotations, Hint
@@ -88,6 +88,8 @@ def _places(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[in
 
 
 def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, Flaw]:
+    if len(kwargs) > MOST_KEYS:
+        raise TypeError(f"the call has {len(kwargs):,} named arguments, more than {MOST_KEYS:,}")
     found: dict[int | str, Flaw] = {}
     for place, value in _places(args, kwargs):
         if not is_plain(value):

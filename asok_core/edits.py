@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from asok_core.nesting import cut
+
 LONGEST_WORDS = 300
 """Characters of what a history says of an edit."""
 _LONGEST_VALUE = 60
@@ -25,7 +27,7 @@ _HIDDEN = re.compile(
 def editable(arguments: Arguments) -> str:
     """The arguments as indented JSON: text as text, only what is not visible as an escape."""
     args, kwargs = arguments
-    value = {"args": list(args), "kwargs": dict(kwargs)}
+    value = cut({"args": list(args), "kwargs": dict(kwargs)})
     # Such characters stand only in strings, where JSON reads an escape as the character.
     return _HIDDEN.sub(_escaped, json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -60,8 +62,9 @@ def _changes(before: Arguments, after: Arguments) -> Iterator[str]:
 
 
 def _change(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
+    old, new = cut(old), cut(new)
     was, becomes = _brief(old), _brief(new)
-    if json.dumps(list(old)) != json.dumps(list(new)):
+    if json.dumps(old) != json.dumps(new):
         yield f"{name[:_LONGEST_VALUE]}: {was} → {becomes}"
 
 

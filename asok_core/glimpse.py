@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import NamedTuple
 
+from asok_core.nesting import cut
 from asok_core.redaction import Redaction
 from asok_core.snapshot import Row
 from asok_core.wire import Keyring, Payload, Trust, peek
@@ -67,7 +68,7 @@ def shortened(row: Row, longest: int) -> Row:
         return row
     job, beginning = payload.job, payload.raw[:BEGINNING]
     if job is not None:
-        beginning = json.dumps(job.args or job.kwargs)[:BEGINNING].encode()
+        beginning = json.dumps(cut(job.args or job.kwargs))[:BEGINNING].encode()
         job = replace(job, args=(), kwargs={})
     payload = replace(
         payload,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from asok_core.job import JobRecord
+from asok_core.numbers import number
 from asok_core.snapshot import Attempt, JobDetail, Move
 from asok_core.states import Place, Status
 
@@ -104,7 +105,7 @@ def known_attempts(detail: JobDetail) -> list[Attempt]:
         return attempts
     verb = _VERB_OF.get(record.status, "")
     # What a process did not survive is among the moves.
-    starts = [_began(each.detail) for each in detail.moves if _MOVES.get(each.verb) in _UNSURVIVED]
+    starts = [number(each.detail) for each in detail.moves if _MOVES.get(each.verb) in _UNSURVIVED]
     starts += [attempts[-1].started_at if attempts else None]
     listed = any(each is not None and abs(each - record.started_at) < SAME for each in starts)
     # No task stopped where an operator took the job out of its queue.
@@ -254,7 +255,7 @@ def _with_times(
         ran = event.ran
         if event.what == "running" and event.at is not None:
             ran = max(now - event.at, 0.0)
-        begun = _began(event.detail) if event.what in _UNSURVIVED else event.at
+        begun = number(event.detail) if event.what in _UNSURVIVED else event.at
         waited = None
         if event.what in (*_ATTEMPTS.values(), *_UNSURVIVED) and begun is not None:
             waited = begun - since if since is not None and begun >= since else None
@@ -291,14 +292,6 @@ def _standing(
         yield Event(None, "waiting", waited=waited)
     elif detail.place is Place.ACTIVE and not any(each.what == "running" for each in events):
         yield Event(None, "claimed", detail.worker or "", waited=waited)
-
-
-def _began(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _last_line(text: str | None) -> str:

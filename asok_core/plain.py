@@ -13,8 +13,10 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-DEEPEST = 200
-"""Levels of nesting that any supported Python writes and reads, also far down in its own stack."""
+from asok_core.nesting import DEEPEST
+
+MOST_KEYS = 10_000
+"""Keys of one dict: whoever shows or searches a job looks at each."""
 MOST_DIGITS = 4300
 """Decimal digits that Python converts to an integer by default, whatever this process allows."""
 
@@ -102,14 +104,14 @@ def _flaw(value: Any, levels: int) -> Flaw | None:
 
 
 def _flaw_of_list(values: list[Any], levels: int) -> Flaw | None:
+    if not levels:
+        raise _TooDeepError
     # Most lists hold one type, and are looked through without a step of Python for each element.
     kinds = set(map(type, values))
     if kinds <= _KEPT or (kinds == _INT and min(values) > _BELOW and max(values) < _ABOVE):
         return None
     if kinds == _FLOAT and all(map(math.isfinite, values)):
         return None
-    if not levels:
-        raise _TooDeepError
     for at, each in enumerate(values):
         flaw = _flaw(each, levels - 1)
         if flaw is not None:
@@ -125,6 +127,9 @@ def _flaw_of_dict(values: dict[Any, Any], levels: int) -> Flaw | None:
             return Flaw((), reason, "keys that are strings", typed=True)
     if not levels:
         raise _TooDeepError
+    if len(values) > MOST_KEYS:
+        reason = f"has {len(values):,} keys, more than {MOST_KEYS:,}"
+        return Flaw((), reason, "a list, or an id that the task looks up")
     for key, each in values.items():
         kind = type(each)
         if kind in _KEPT or (kind is int and _BELOW < each < _ABOVE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_console.present import calls
@@ -13,6 +13,7 @@ from asok_console.present.tables import Column, Ink, fit, table, terminal_width
 from asok_console.present.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
+from asok_core.nesting import cut
 from asok_core.snapshot import Row
 from asok_core.states import Place
 
@@ -22,9 +23,17 @@ VERSION = 1
 _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
+def json_text(document: Mapping[str, Any], *, indent: int | None) -> str:
+    """A document as JSON; what a foreign program nested too deeply in it is cut."""
+    try:
+        return json.dumps(document, indent=indent, ensure_ascii=False)
+    except RecursionError:
+        return json.dumps(cut(document), indent=indent, ensure_ascii=False)
+
+
 def write_json(document: dict[str, Any]) -> None:
     """Print one document. It may meet a terminal, so that every odd character is escaped."""
-    text = json.dumps({"version": VERSION, **document}, indent=2, ensure_ascii=False)
+    text = json_text({"version": VERSION, **document}, indent=2)
     text = text.encode("utf-8", "replace").decode()
     sys.stdout.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")
 

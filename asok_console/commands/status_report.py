@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from asok_console.commands.documents import json_text
 from asok_console.present import numbers
 from asok_console.present.calls import call_of
 from asok_console.present.tables import Column, Ink, fit, table, terminal_width
@@ -61,7 +62,7 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "checks_failed": list(status.failures),
     }
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    text = json_text(document, indent=indent)
     # Names that are no UTF-8 hold lone surrogates, which JSON parsers differ about.
     text = text.encode("utf-8", "replace").decode()
     # The document may meet a terminal as well: no control or bidirectional character stays raw.

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
+from asok_core.nesting import cut
 from asok_core.visible import is_hidden
 
 _NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
@@ -111,16 +112,22 @@ def safe_block(text: str, limit: int | None = None) -> str:
 def plain_json(value: object, *, indent: int | None = None, limit: int | None = None) -> str:
     """``value`` as JSON text that reads well; what JSON can't carry is shown by ``repr``.
 
-    ``limit`` bounds the characters that are returned. Safe for a terminal; its line breaks, if
-    ``indent`` is given, are real.
+    What is nested too deeply is cut. ``limit`` bounds the characters that are returned. Safe for a
+    terminal; its line breaks, if ``indent`` is given, are real.
     """
     import json
 
     try:
         text = json.dumps(value, ensure_ascii=False, indent=indent, default=repr)
-    except (TypeError, ValueError, RecursionError):
+    except RecursionError:
+        text = json.dumps(cut(value), ensure_ascii=False, indent=indent, default=_type_name)
+    except (TypeError, ValueError):
         text = repr(value)
     return safe(text, limit) if indent is None else safe_block(text, limit)
+
+
+def _type_name(value: object) -> str:
+    return f"<{type(value).__name__}>"
 
 
 def call_text(function: str, args: object, kwargs: object, limit: int = 400) -> str:

@@ -20,6 +20,7 @@ from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
 from asok_core.hazards import hazards, maybe_paused
+from asok_core.nesting import DEEPEST, any_too_deep
 from asok_core.states import Place
 from asok_core.wire import Payload
 
@@ -98,6 +99,10 @@ class Acting:
         job = letter.job
         if job is None or job.id == "":
             self._app.notify("What cannot be read cannot be edited.", severity="warning")
+            return
+        if any_too_deep((*job.args, *job.kwargs.values())):
+            line = f"Cannot edit: its arguments are nested more than {DEEPEST} levels deep."
+            self._app.notify(line, severity="warning")
             return
 
         def edited(changes: Arguments | None) -> None:

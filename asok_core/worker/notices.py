@@ -22,6 +22,7 @@ from asok_core.context import restored
 from asok_core.errors import AsokError, EnvelopeError, JobFailed
 from asok_core.job import Job
 from asok_core.logs import safe_logger
+from asok_core.numbers import count, number
 from asok_core.task_modules import ANY_TASK, TaskModules
 from asok_core.tasks import resolve
 from asok_core.wire import Keyring, Payload, Trust, peek
@@ -115,7 +116,8 @@ class Notices:
             args: list[Arg] = [self._keys.namespace, queue, LEASE, len(done), *done, *left]
             notice, wait = link.run(script("take_notice"), (), args)
             if not notice:
-                return float(wait) if wait else math.inf
+                found = number(wait)
+                return math.inf if found is None else found
             self._board.call_hooks(self._board.threads)
             finished = self._call_hooks(notice)
             self._board.end(self._board.threads)
@@ -127,7 +129,7 @@ class Notices:
         payload = peek(letter, self._keyring)
         job = payload.job or UNREADABLE
         signed = payload.trust is Trust.SIGNED
-        if int(times) > MOST_TIMES:
+        if count(times) > MOST_TIMES:
             logger.error(
                 "Failure hooks given up: called %d times and never finished",
                 MOST_TIMES,

@@ -11,6 +11,7 @@ from asok_core.backends.redis.consuming.leases import Beat
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.job import LONGEST_ID
 from asok_core.logs import safe_logger
+from asok_core.numbers import number
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.signals import Requests
@@ -51,10 +52,9 @@ class Orders:
         """Do what a message of ``asok:wake`` says."""
         verb, _, rest = message.partition(" ")
         if verb == "due":
-            try:
-                self._hasten("promote", max(0.0, float(rest) - self._registry.now()))
-            except ValueError:
-                return
+            due = number(rest)
+            if due is not None:
+                self._hasten("promote", max(0.0, due - self._registry.now()))
         elif verb == "order" and rest == self._worker:
             self._hasten("beat", 0.0)
         elif verb == "cancel":

@@ -24,6 +24,7 @@ from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
 from asok_core.errors import AsokError, NoResources, Unreachable
+from asok_core.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.filling import INTERVAL
 from asok_core.logs import safe_logger, written_elsewhere
 from asok_core.worker.alarm import Alarm
@@ -185,10 +186,19 @@ class Supervisor:
                 self._refused.add(name)
                 logger.error("%s; trying again until it is allowed", error)
             return False
+        except Exception as error:
+            # A fault of ours, such as over a value that nobody foresaw in Redis, costs one duty and not
+            # the lease. The rest of a reply may be unread.
+            self._registry.close()
+            if name not in self._refused:
+                self._refused.add(name)
+                text = failure_of(error, LONGEST_TRACEBACK).traceback
+                logger.error("Duty %s failed; trying again", name, exc_info=error, exc_text=text)
+            return False
         if name in self._refused:
             self._refused.remove(name)
             if not self._refused:
-                logger.info("Redis no longer refuses what this worker needs")
+                logger.info("Everything that failed or was refused works again")
         if self._outage is not None and duty == self._beat:
             what = "Redis is back" if self._away else "Connected to Redis"
             logger.info("%s after %.1f s", what, time.monotonic() - self._outage)

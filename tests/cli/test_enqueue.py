@@ -246,7 +246,7 @@ def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
         (("a:b", "_at=1", "--no-import"), "not an option: write --delay DURATION"),
         (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
         (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
-        (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 200 levels deep"),
+        (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 100 levels deep"),
         (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
         (("a:b", "n=" + "1" * 5000), "cannot be read as JSON: Exceeds the limit"),
         (("a:b", "--retries", "-1"), "--retries is '-1'. Allowed: a whole number from 0 to"),

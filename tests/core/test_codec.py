@@ -29,7 +29,8 @@ from asok_core.codec import (
 from asok_core.errors import AsokError
 from asok_core.job import Job
 from asok_core.job_text import from_text, to_text
-from asok_core.plain import DEEPEST, described, flaw_in
+from asok_core.nesting import DEEPEST
+from asok_core.plain import described, flaw_in
 
 T = TypeVar("T")
 Day = NewType("Day", dt.date)
@@ -266,7 +267,7 @@ def test_nesting_has_one_bound_and_it_can_be_read() -> None:
     for _ in range(DEEPEST):
         value = [value]
     assert over_the_wire(task_of(Any), value)[0] == (value,)
-    with pytest.raises(TypeError, match="nested more than 200 levels deep"):
+    with pytest.raises(TypeError, match="nested more than 100 levels deep"):
         over_the_wire(task_of(Any), [[1, value]])
 
 

@@ -227,7 +227,7 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, [1.0, math.nan], "'value': [1] is nan"),
     (values.plain, -math.inf, "'value' is -inf"),
     (values.plain, CYCLE, "'value' contains itself"),
-    (values.plain, DEEP, "'value' is nested more than 200 levels deep"),
+    (values.plain, DEEP, "'value' is nested more than 100 levels deep"),
     (values.plain, (1, 2), "'value' is a tuple"),
     (values.plain, [{"a": {1}}], "'value': [0].a is a set"),
     (

@@ -13,6 +13,7 @@ from asok_core.codec import check_arguments
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound, UsageError
 from asok_core.inspector import on_redis, open_reader
+from asok_core.nesting import DEEPEST, any_too_deep
 from asok_core.search import PATIENCE
 from asok_core.states import Place
 
@@ -64,6 +65,11 @@ def _filled(
     job = detail.payload.job if detail and detail.payload else None
     if job is None:
         raise JobNotFound(f"there is no dead letter {key!r} that can be read")
+    if any_too_deep((*job.args, *job.kwargs.values())):
+        raise UsageError(
+            f"cannot edit {key}: its arguments are nested more than {DEEPEST} levels deep; "
+            "give both --args and --kwargs"
+        )
     return (
         list(job.args) if positional is None else positional,
         dict(job.kwargs) if named is None else named,

@@ -16,10 +16,10 @@ from asok_core import clock
 from asok_core.activity import Activity
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.parsing import count as whole_count
-from asok_core.backends.redis.parsing import number
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.numbers import count as whole_count
+from asok_core.numbers import number
 from asok_core.setting import RecordForm
 
 WORDS = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
@@ -14,6 +13,7 @@ from asok_core.backends.redis.keys import process_numbers
 from asok_core.backends.redis.records import parse_record
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
+from asok_core.numbers import count, number, score, whole
 from asok_core.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
 
 WORKER_FIELDS = (
@@ -49,7 +49,6 @@ RECORD_FIELDS = (
     "queued_us",
 )
 
-_LARGEST = 2**53
 _LONGEST_REASON = 512
 LONGEST_TEXT = 262_144
 """Bytes of a record that is JSON in which its attempts are looked for."""
@@ -115,30 +114,6 @@ def _attempt(line: str) -> Attempt | None:
     return Attempt(number(started_at), None if ran is None else ran / 1000, verb, worker, error)
 
 
-def number(value: object) -> float | None:
-    """A finite number, or None."""
-    if not isinstance(value, bytes | str | int | float):
-        return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None
-
-
-def whole(value: object) -> int | None:
-    """A whole number that is not negative, or None."""
-    found = number(value)
-    return None if found is None or found < 0 else int(min(found, _LARGEST))
-
-
-def count(value: object) -> int:
-    """A whole number that is not negative; anything else counts as 0."""
-    if isinstance(value, bytes) and len(value) < 16 and value.isdigit():
-        return int(value)
-    return whole(value) or 0
-
-
 def items(parts: object, *, scored: bool = False) -> list[Item]:
     """The items of a reply that ``outline`` in the Lua scripts put together."""
     if not isinstance(parts, list):
@@ -147,7 +122,7 @@ def items(parts: object, *, scored: bool = False) -> list[Item]:
     found = []
     for at in range(0, len(parts) - step + 1, step):
         size, text, rest, sha1 = parts[at + step - 4 : at + step]
-        found.append(Item(size, text, rest, sha1, number(parts[at]) if scored else None))
+        found.append(Item(size, text, rest, sha1, score(parts[at]) if scored else None))
     return found
 
 

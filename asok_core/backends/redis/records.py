@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,13 @@ import redis
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.job import NOT_KEPT, JobRecord
+from asok_core.numbers import number, whole
 from asok_core.states import Status
 
 LOST = "JobLost"
 """What the error begins with in the record of a job that was in no place (see operating/lost.py)."""
+UNREADABLE = "unreadable"
+"""Status of a record that is neither a hash nor JSON."""
 _FAILED = (Status.FAILED, Status.RETRYING)
 _STATUSES = {str(each): each for each in Status}
 
@@ -32,7 +34,7 @@ def record_commands(keys: Keys, job_id: str) -> tuple[tuple[str, str], tuple[str
 def parse_record(
     job_id: str, replies: Sequence[Any], *, ttl: float | None = None
 ) -> JobRecord | None:
-    """The record in the replies of ``record_commands``; None when there is none, or it is neither.
+    """The record in the replies of ``record_commands``; None when there is none of either type.
 
     ``ttl`` (seconds) is what Redis said beside it.
     """
@@ -48,7 +50,9 @@ def parse_record(
                     fields["result"] = json.dumps(fields["result"])
                 return _record(job_id, fields, ttl, foreign=True)
         except (ValueError, RecursionError):
-            return None
+            pass
+        # It is there, and says nothing of the job: a worker that settles it writes it again.
+        return JobRecord(job_id, UNREADABLE, ttl=ttl, foreign=True)
     return None
 
 
@@ -68,7 +72,10 @@ def read_records(link: Link, keys: Keys, job_ids: Iterable[str]) -> dict[str, Jo
     replies = [link.checked(reply) for reply in link.pipeline(commands)]
     found = {}
     for at, job_id in enumerate(ids):
-        record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
+        try:
+            record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
+        except Exception:  # noqa: BLE001 - one record must not keep the others from being read
+            record = JobRecord(job_id, UNREADABLE)
         if record is not None:
             found[job_id] = record
     return found
@@ -91,32 +98,32 @@ def _record(
         error=_optional(fields.get("error")),
         # Of an earlier attempt, once a later one went well.
         error_line=_optional(fields.get("error_line")) if status in _FAILED else None,
-        ts=_number(fields.get("ts")),
-        retry_count=_whole(fields.get("retry_count")),
-        retries=_whole(fields.get("retries")),
-        enqueued_at=_number(fields.get("enqueued_at")),
-        started_at=_number(fields.get("started_at")),
-        finished_at=_number(fields.get("finished_at")),
+        ts=number(fields.get("ts")),
+        retry_count=whole(fields.get("retry_count")),
+        retries=whole(fields.get("retries")),
+        enqueued_at=number(fields.get("enqueued_at")),
+        started_at=number(fields.get("started_at")),
+        finished_at=number(fields.get("finished_at")),
         worker=_optional(fields.get("worker")),
         ttl=ttl,
         foreign=foreign,
     )
 
 
-def _whole_record(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_record(known: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of the record of a completed job, which ``settle.lua`` writes as few short ones."""
-    ended, ran = _number(fields.get("ts")), _whole(fields.get("run_us"))
-    queued, began, enqueued = _whole(fields.get("queued_us")), None, None
+    ended, ran = number(known.get("ts")), number(known.get("run_us"))
+    queued, began, enqueued = number(known.get("queued_us")), None, None
     if ended is not None and ran is not None:
         micros = round(ended * 1e6) - ran
         began, enqueued = micros / 1e6, None if queued is None else (micros - queued) / 1e6
-    whole = {"queue": "default", "retries": 0, "retry_count": 0, "result": "null", **fields}
-    whole |= {"finished_at": ended, "started_at": began, "enqueued_at": enqueued}
-    if not whole["result"]:
-        whole["result_error"] = whole.get("result_error") or NOT_KEPT
-    elif whole.get("result_error"):
-        whole["result"] = ""
-    return whole
+    fields = {"queue": "default", "retries": 0, "retry_count": 0, "result": "null", **known}
+    fields |= {"finished_at": ended, "started_at": began, "enqueued_at": enqueued}
+    if not fields["result"]:
+        fields["result_error"] = fields.get("result_error") or NOT_KEPT
+    elif fields.get("result_error"):
+        fields["result"] = ""
+    return fields
 
 
 def _text(value: object) -> str:
@@ -124,22 +131,8 @@ def _text(value: object) -> str:
 
 
 def _optional(value: object) -> str | None:
-    return str(value) if value not in (None, "") else None
-
-
-def _number(value: object) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
+    # A text that is a list or an object was not written by a worker, and may be nested without end.
+    return str(value) if isinstance(value, str | int | float) and value != "" else None
 
 
 def is_error(reply: object) -> bool:

@@ -9,10 +9,10 @@ from typing import Literal
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
 from asok_core.job import RECORD_TTL
+from asok_core.numbers import count
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 

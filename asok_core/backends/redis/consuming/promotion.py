@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
+from asok_core.numbers import score
 from asok_core.wire import bury, peek
 
 BATCH = 200
@@ -46,7 +47,7 @@ def promote_due(link: Link, keys: Keys, *, by: str, seconds: float = LONGEST) ->
         if another:
             return Promotion(total, None)
         if not due:
-            wait = max(float(first) - float(now), AGAIN if stuck else 0.0) if first else None
+            wait = max(score(first) - float(now), AGAIN if stuck else 0.0) if first else None
             return Promotion(total, wait)
         args = [keys.namespace]
         for raw in due:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
-from asok_core.backends.redis.parsing import count
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
@@ -16,6 +15,7 @@ from asok_core.backends.redis.standing import StandingLink, cut
 from asok_core.clock import steady
 from asok_core.errors import WorkerCrashed
 from asok_core.job import Job
+from asok_core.numbers import count, score
 from asok_core.states import Status
 from asok_core.wire import Payload, bury, peek
 
@@ -139,7 +139,7 @@ class Registry:
         found = []
         for name, until, length in zip(*(expired[n::3] for n in range(3)), strict=True):
             try:
-                found.append(Expired(name.decode(), float(until) / 1000, length / 1000))
+                found.append(Expired(name.decode(), score(until) / 1000, length / 1000))
             except UnicodeDecodeError:
                 # No worker has such a name, and leases that nobody can end would hide the real ones.
                 self.link.call("ZREM", self.keys.workers, name)

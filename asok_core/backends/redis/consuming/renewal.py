@@ -17,8 +17,10 @@ from typing import Any
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys, glob_escaped
+from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
 from asok_core.job import UNFINISHED_TTL
+from asok_core.numbers import count, number
 from asok_core.wire import peek
 
 BATCH_BYTES = 1024 * 1024
@@ -75,12 +77,12 @@ class Renewal:
     def step(self, link: Link) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""
         keys = self._keys
-        args: tuple[Arg, ...] = (keys.namespace, self._worker, _ms(STEP_LOCK))
+        args: tuple[Arg, ...] = (keys.namespace, self._worker, _ms(STEP_LOCK), _ms(ROUND))
         taken, left, state, (seconds, micros) = link.run(script("begin_renewal"), (), args)
         if not taken:
             return Step(min(max(left / 1000, PAUSE), LONGEST_WAIT))
         now = int(seconds) + int(micros) / 1e6
-        this = _read(state)
+        this = _read(state, now)
         if not this.began:
             this = Round(began=now, last=this.last)
         renewed, budget = self._walk(link, this) if this.place != _SCAN else (0, JOBS_AT_ONCE)
@@ -119,7 +121,7 @@ class Renewal:
 
     def _places(self, link: Link, start: bytes) -> list[bytes]:
         """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""
-        names = {parsing.text(name) for name in link.call("SMEMBERS", self._keys.queues)}
+        names = {parsing.text(name) for name in members(link, self._keys.queues)}
         lists = {parsing.raw(self._keys.queue(name)) for name in names | {"default"}}
         delayed = parsing.raw(self._keys.delayed)
         places = sorted(key for key in lists | {delayed} if key >= start)
@@ -180,16 +182,22 @@ def renew_held(
             between()
 
 
-def _read(flat: Any) -> Round:
+def _read(flat: Any, now: float) -> Round:
     # Whatever another program wrote there: a round that begins again loses nothing.
     fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
     return Round(
-        began=parsing.number(fields.get(b"began")) or 0.0,
-        last=parsing.number(fields.get(b"last")) or 0.0,
+        began=_past(fields.get(b"began"), now),
+        last=_past(fields.get(b"last"), now),
         place=fields.get(b"place", b""),
-        at=parsing.count(fields.get(b"at")),
-        lost=parsing.count(fields.get(b"lost")),
+        at=count(fields.get(b"at")),
+        lost=count(fields.get(b"lost")),
     )
+
+
+def _past(value: object, now: float) -> float:
+    """A time that is past; 0 otherwise: by one to come, records of live jobs would look forgotten."""
+    found = number(value) or 0.0
+    return found if 0 < found <= now else 0.0
 
 
 def _ms(seconds: float) -> int:

@@ -44,6 +44,12 @@ local function placed(undo, ...)
   return false
 end
 
+-- A sum that is no number (somebody wrote there) begins again: an error here would leave a batch half moved.
+local function add(sums, name, n)
+  local reply = redis.pcall('HINCRBY', sums, name, n)
+  if type(reply) == 'table' and reply.err then redis.call('HSET', sums, name, n) end
+end
+
 local function note(ns, op, about, counts, applied, refused, state)
   local sums, audit = ns .. ':operation:' .. op, ns .. ':audit'
   if redis.call('EXISTS', sums) == 0 then
@@ -53,9 +59,9 @@ local function note(ns, op, about, counts, applied, refused, state)
     for name, value in pairs(cjson.decode(about)) do redis.call('HSET', sums, name, value) end
   end
   redis.call('EXPIRE', sums, TRASH_TTL)
-  for name, n in pairs(cjson.decode(counts)) do redis.call('HINCRBY', sums, name, n) end
-  for reason, n in pairs(refused) do redis.call('HINCRBY', sums, 'refused:' .. reason, n) end
-  redis.call('HINCRBY', sums, 'applied', applied)
+  for name, n in pairs(cjson.decode(counts)) do add(sums, name, n) end
+  for reason, n in pairs(refused) do add(sums, 'refused:' .. reason, n) end
+  add(sums, 'applied', applied)
   redis.call('HSET', sums, 'state', state)
   local entry = redis.call('HGET', sums, 'entry')
   if entry then

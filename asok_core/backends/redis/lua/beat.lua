@@ -1,4 +1,4 @@
--- needs: full
+-- needs: full places
 -- beat: a worker takes or renews its lease and says how it is. Moves no job.
 -- ARGV: ns, worker, lease (ms), ttl of the hash (s), place ('': none), #queues, queues...,
 --   then field, value, ... of its hash
@@ -15,7 +15,11 @@ for i = 7, 6 + n do redis.pcall('SADD', ns .. ':queues', ARGV[i]) end
 local key = ns .. ':worker:' .. worker
 local fields = { 'beat_at', string.format('%.3f', now / 1000), 'lease', ARGV[3] }
 for i = 7 + n, #ARGV do fields[#fields + 1] = ARGV[i] end
-redis.call('HSET', key, unpack(fields))
+if not pushed('HSET', key, unpack(fields)) then
+  -- The key is this worker's own: what somebody put in its place must not hide the worker.
+  redis.call('DEL', key)
+  redis.call('HSET', key, unpack(fields))
+end
 redis.call('EXPIRE', key, ttl)
 
 if place ~= '' then

@@ -1,4 +1,4 @@
--- needs: full record stats places attempts notice settle
+-- needs: full finite record stats places attempts notice settle
 -- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
@@ -43,7 +43,9 @@ write_recent(ns)
 
 local stopped = {}
 for i, queue in ipairs(queues) do
-  if redis.call('SISMEMBER', ns .. ':paused', queue) == 1 then
+  local marked = redis.pcall('SISMEMBER', ns .. ':paused', queue)
+  -- Where somebody spoiled the key, no queue is paused, as the console says too.
+  if not wrong_type(marked) and marked == 1 then
     stopped[queue] = true
     paused[#paused + 1] = i
   end
@@ -56,7 +58,8 @@ at = at + 1
 for i = 1, count do
   local queue, envelope = ARGV[at], ARGV[at + 1]
   local active = active_key(ns, process, queue)
-  if not redis.call('LPOS', active, envelope) then
+  local place = redis.pcall('LPOS', active, envelope)
+  if wrong_type(place) or not place then
     started[i] = 0
   elseif ARGV[at + 7] == '1' then
     local closed = stopped[queue] or left <= 0

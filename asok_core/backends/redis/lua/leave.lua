@@ -9,7 +9,7 @@ if ARGV[3] == '1' then
   if lease and tonumber(lease) > tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000 then return 0 end
 end
 for i = 4, #ARGV do
-  if redis.call('EXISTS', ARGV[i]) == 1 then return 0 end
+  if redis.call('TYPE', ARGV[i]).ok == 'list' then return 0 end
 end
 redis.call('ZREM', ns .. ':workers', worker)
 redis.call('DEL', ns .. ':worker:' .. worker, ns .. ':cancels:' .. worker)

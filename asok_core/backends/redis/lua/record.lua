@@ -33,6 +33,12 @@ local function record_text(ns, id, name)
   return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
 end
 
+-- As JSON has numbers: what another program left in a hash may be nan, or have a thousand digits.
+local function is_json_number(value)
+  return #value <= 32 and (string.find(value, '^-?[1-9]%d*$') or string.find(value, '^-?[1-9]%d*%.%d+$')
+    or string.find(value, '^-?0$') or string.find(value, '^-?0%.%d+$'))
+end
+
 local function json_record(old, fields, gone)
   local NUMERIC = { ts = true, retry_count = true, retries = true,
                     enqueued_at = true, started_at = true, finished_at = true }
@@ -51,7 +57,7 @@ local function json_record(old, fields, gone)
     local name, value = fields[i], fields[i + 1]
     if value == '' and (name == 'result' or name == 'error') then
       texts[name] = 'null'
-    elseif name == 'result' or (NUMERIC[name] and tonumber(value)) then
+    elseif name == 'result' or (NUMERIC[name] and is_json_number(value)) then
       texts[name] = value
     else
       texts[name] = cjson.encode(value)

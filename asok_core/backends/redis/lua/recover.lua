@@ -45,7 +45,8 @@ end
 for i = 7, #ARGV, 7 do
   local envelope, id, limit, letter, task, unique = unpack(ARGV, i, i + 5)
   limit = tonumber(limit)
-  if redis.call('LPOS', active, envelope) then
+  local place = redis.pcall('LPOS', active, envelope)
+  if not wrong_type(place) and place then
     local crashes = limit > 0 and not stopping and id ~= '' and crashes_of(id) + 1 or 0
     local over = crashes > 0 and crashes >= limit and push_dead(ns, letter, dlq_max)
     if over then

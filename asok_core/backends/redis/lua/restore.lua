@@ -1,4 +1,4 @@
--- needs: full record moves status places audit
+-- needs: full finite record moves status places audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
 --   An edit ('edited') is undone by a swap: the edited job out of its queue for good, the original ->
@@ -45,7 +45,7 @@ local function put_back(element, at, id, queue, task, unique, error_text)
   if place == 'edited' then return swap_edited(element, at, id, queue, task, unique, error_text) end
   local held_by = unique ~= '' and holder(ns, unique)
   if place == 'dead' then
-    if not bury_again(element, tonumber(at)) then return 2 end
+    if not bury_again(element, finite(at)) then return 2 end
     add_move(ns, id, move_line(stamp, 'restore', who, place))
     return 1
   end
@@ -53,6 +53,8 @@ local function put_back(element, at, id, queue, task, unique, error_text)
   local status = 'pending'
   if place == 'delayed' then
     status = 'scheduled'
+    -- What has no time any more, for somebody wrote into the trash, is due now.
+    at = finite(at) and at or tostring(now)
     if not pushed('ZADD', ns .. ':delayed_tasks', at, element) then return 2 end
   elseif not pushed('RPUSH', pending_key(ns, queue), element) then
     return 2

@@ -24,7 +24,7 @@ local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', rej
 local NOT_KEPT = 'result not stored: keep_result is False'
 
 local function micros(seconds)
-  local number = tonumber(seconds)
+  local number = finite(seconds)
   return number and math.floor(number * 1e6 + 0.5)
 end
 
@@ -62,13 +62,20 @@ local function write_completed(ns, id, process, attempts, at)
   return true
 end
 
+-- Whether an active list holds an envelope. A key of another type in its place holds none.
+local function holds(active, envelope)
+  local place = redis.pcall('LPOS', active, envelope, 'RANK', -1)
+  return not wrong_type(place) and place
+end
+
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local active, dropped, wait = active_key(ns, process, queue), 0, nil
   local moves = verb ~= 'complete' and verb ~= 'cancel'
   if not moves then
-    if redis.call('LREM', active, -1, envelope) == 0 then return 0, 0 end
-  elseif not redis.call('LPOS', active, envelope, 'RANK', -1) then
+    local removed = redis.pcall('LREM', active, -1, envelope)
+    if wrong_type(removed) or removed == 0 then return 0, 0 end
+  elseif not holds(active, envelope) then
     return 0, 0
   elseif verb == 'return' then
     if not pushed('RPUSH', pending_key(ns, queue), envelope) then return 3, 0 end

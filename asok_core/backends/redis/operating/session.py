@@ -11,13 +11,14 @@ import redis
 from asok_core.backends.redis.audit import Operation, new_operation_id, operator_name
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.members import members
 from asok_core.backends.redis.operating.scopes import among_newest, freeze, spelled
 from asok_core.backends.redis.operating.sweep import Sweep
 from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.reading.key_check import check_key
-from asok_core.backends.redis.reading.queries import ScriptQueries, maybe
+from asok_core.backends.redis.reading.queries import ScriptQueries
 from asok_core.backends.redis.reading.trips import TripMaker
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
@@ -112,7 +113,7 @@ class OperatorSession:
     def _expect_fitting_key(self, keyring: Keyring) -> None:
         """Raise SettingsError where none of the jobs in Redis verifies."""
         with TripMaker(self.pool).begin(ScriptQueries(self.keys)) as trips:
-            names = trips.ask([maybe("SMEMBERS", self.keys.queues)])[0] or ()
+            names = members(trips.link, self.keys.queues)
             queues = sorted({"default", *map(text, names)})
             found = check_key(trips, self.keys, keyring, queues)
         if found.wrong:

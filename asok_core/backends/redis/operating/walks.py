@@ -12,6 +12,7 @@ from typing import Protocol
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.scripts import script
+from asok_core.numbers import score
 from asok_core.snapshot import Row
 
 STRETCH = 300
@@ -147,7 +148,7 @@ class ScoreWalk:
         # No script cuts these, so that the next stretch is as long as this one's bytes allow.
         small = sum(map(len, members)) < STRETCH_BYTES / 2
         self._count = self._count * 2 if small else max(1, self._count // 4)
-        return Stretch(members, length, scores=[float(each) for each in flat[1::2]])
+        return Stretch(members, length, scores=[score(each) for each in flat[1::2]])
 
     def leave(self, elements: Sequence[bytes]) -> None:
         """Pass over ``elements``, lowest first."""

@@ -21,6 +21,7 @@ from asok_core.backends.redis.producing.looking import holds
 from asok_core.backends.redis.scripts import script
 from asok_core.errors import Deadlock
 from asok_core.logs import safe_logger
+from asok_core.numbers import number
 from asok_core.waiting import Wait, WorkerProcess
 
 logger = safe_logger("asok.worker")
@@ -181,7 +182,8 @@ def _marks(said: list[bytes], now: float) -> dict[str, Mark]:
             at, _, words = text.decode().partition(" ")
             found: dict[str, Any] = json.loads(words)
             mark = Mark(
-                float(at), *(frozenset(found[name]) for name in ("jobs", "queues", "elsewhere"))
+                number(at) or 0.0,
+                *(frozenset(found[name]) for name in ("jobs", "queues", "elsewhere")),
             )
         except (ValueError, TypeError, KeyError, RecursionError):
             continue

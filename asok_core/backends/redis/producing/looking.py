@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys, glob_escaped
+from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.logs import safe_logger
@@ -51,10 +51,7 @@ def homes(link: Link, keys: Keys, queues: Sequence[str], job_id: str) -> Iterato
 
 
 def _known(link: Link, keys: Keys) -> Iterator[str]:
-    with suppress(ErrorReply):  # a key that somebody spoiled
-        yield from sorted(
-            name.decode("utf-8", "replace") for name in link.call("SMEMBERS", keys.queues)
-        )
+    yield from sorted(name.decode("utf-8", "replace") for name in members(link, keys.queues))
 
 
 def _found(link: Link, keys: Keys, until: float) -> Iterator[str]:

@@ -28,6 +28,7 @@ from asok_core.backends.redis.reading.queries import (
 from asok_core.backends.redis.records import COMMANDS, parse_record, record_commands
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
+from asok_core.numbers import score
 from asok_core.snapshot import Bucket
 
 MOST_LISTS = 4096
@@ -178,10 +179,9 @@ def _range(key: bytes, order: Order, start: int, count: int, least: str) -> Comm
 
 def _items(reply: Sequence[Any], order: Order) -> list[Item]:
     if order == "score":
-        scores = map(parsing.number, reply[1::2])
         return [
-            Item(len(each), each, score=score)
-            for each, score in zip(reply[::2], scores, strict=True)
+            Item(len(each), each, score=score(at))
+            for each, at in zip(reply[::2], reply[1::2], strict=True)
         ]
     found = [Item(len(each), each) for each in reply]
     return found[::-1] if order == "right" else found

@@ -19,6 +19,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import Script, script
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
+from asok_core.numbers import number
 from asok_core.snapshot import Bucket
 
 T = TypeVar("T")
@@ -214,8 +215,9 @@ class ScriptQueries:
         def read(replies: Sequence[Any]) -> Found:
             if wrong_type(replies[0]):
                 return Found(0)
-            looked, index, item, score = required(replies[0])
-            return Found(looked, None if index < 0 else index, item, parsing.number(score))
+            looked, index, item, at = required(replies[0])
+            place, due = (None, None) if index < 0 else (index, number(at))
+            return Found(looked, place, item, due)
 
         args: list[Arg] = [order, start, count, parsing.raw(words)]
         return Query((_call("find", [parsing.raw(key)], args),), read)

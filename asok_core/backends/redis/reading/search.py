@@ -13,6 +13,7 @@ from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order, maybe
 from asok_core.backends.redis.reading.trips import Trips
 from asok_core.job import JobRecord
+from asok_core.numbers import count, number
 from asok_core.snapshot import JobDetail, Move, Row
 from asok_core.states import Place, Status
 from asok_core.wire import Keyring, peek
@@ -70,7 +71,7 @@ def find_job(
     known = JobDetail(
         id=job_id,
         record=records.get(job_id),
-        crashes=parsing.count(crashes),
+        crashes=count(crashes),
         attempts=parsing.attempts(kept[0]),
         moves=parsing.moves(kept[1]),
         # Who may not ask for the time (ACL) gets that of this machine.
@@ -125,7 +126,7 @@ def _trashed(trips: Trips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
         fields = fields_of(flat)
         operation, action = fields.get("operation", ""), fields.get("action", "")
         if action in _TRASHING and operation not in names and VALID_ID.fullmatch(operation):
-            at = parsing.number(fields.get("at"))
+            at = number(fields.get("at"))
             yield Move(at, action, fields.get("who", ""), operation)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from asok_core import clock
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import COARSE, FINE, Keys, worker_of
+from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading import figures
 from asok_core.backends.redis.reading.load import Load, measure
 from asok_core.backends.redis.reading.queries import (
@@ -32,6 +33,7 @@ from asok_core.backends.redis.reading.queries import (
 from asok_core.backends.redis.reading.trips import Queries, Trips
 from asok_core.glimpse import Glimpses
 from asok_core.job import Job, JobRecord
+from asok_core.numbers import count, score
 from asok_core.redaction import Redaction
 from asok_core.snapshot import (
     Bucket,
@@ -180,7 +182,7 @@ class SnapshotTaker:
             workers=tuple(sorted(workers, key=lambda worker: (worker.host, worker.id))),
             pending=sum(each.pending for each in stats),
             delayed=first.delayed.total or 0,
-            due=parsing.count(due),
+            due=count(due),
             next_due_at=first.delayed.items[0].score if first.delayed.items else None,
             active=sum(each.length for parts in held for each in parts) + orphaned,
             running=sum(worker.running for worker in workers),
@@ -344,8 +346,8 @@ class _First:
                     maybe("INFO"),
                     maybe("CONFIG", "GET", "save"),
                     maybe("DBSIZE"),
-                    _tolerant("SMEMBERS", keys.queues),
-                    _tolerant("SMEMBERS", keys.paused),
+                    _members(keys.queues),
+                    _members(keys.paused),
                     _tolerant("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES"),
                     _tolerant("LRANGE", keys.recent, 0, 99),
                     scan,
@@ -358,16 +360,36 @@ class _First:
         self.server = parsing.server(url, info, save, keys_found, trips.last_seconds)
         # Who may not ask for the server's time (ACL) gets this machine's.
         self.now = int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
-        self.queues = [name for name in map(parsing.text, queues) if name][:MOST_QUEUES]
-        self.paused = frozenset(map(parsing.text, paused))
+        self.queues = [name for name in queues.names if name][:MOST_QUEUES]
+        self.paused = frozenset(paused.names)
+        self.unread = {"queues": queues, "paused queues": paused}
         self.leases: list[tuple[str, float | None]] = [
-            (parsing.text(name), parsing.number(score))
-            for name, score in zip(leases[::2], leases[1::2], strict=True)
+            (parsing.text(name), score(until))
+            for name, until in zip(leases[::2], leases[1::2], strict=True)
         ]
         self.recent = tuple(map(parsing.text, recent))
         self.delayed: Window = windows[0]
         self.newest: Window = windows[1]
         self.oldest: Window = windows[2]
+
+
+class _Members(NamedTuple):
+    """Names in a set: those that one step of a scan read. ``total`` is None for a key of another type."""
+
+    total: int | None
+    names: tuple[str, ...]
+
+
+def _members(key: str) -> Query[_Members]:
+    """A set that another program may have filled with a million names: how many, and some thousands."""
+
+    def read(replies: Sequence[Any]) -> _Members:
+        if wrong_type(replies[0]):
+            return _Members(None, ())
+        names = dict.fromkeys(map(parsing.text, required(replies[1])[1]))
+        return _Members(required(replies[0]), tuple(names))
+
+    return Query((("SCARD", key), ("SSCAN", key, 0, "COUNT", STEP)), read)
 
 
 def _tolerant(*command: str | int) -> Query[Any]:
@@ -417,6 +439,11 @@ def _problems(first: _First) -> Iterator[str]:
         yield "dead letters cannot be read or written: their key is not a list"
     if first.delayed.total is None:
         yield "delayed jobs cannot be read or written: their key is not a sorted set"
+    for what, (total, names) in first.unread.items():
+        if total is None:
+            yield f"{what} cannot be read or written: their key is not a set"
+        elif total > len(names):
+            yield f"{total:,} names of {what} are in Redis, and {len(names):,} of them were read"
 
 
 def _head_of(newest: Window) -> str:

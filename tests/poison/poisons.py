@@ -1,0 +1,284 @@
+"""What somebody can write into each key: values of the wrong form, and keys of the wrong type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import RECORD_FIELDS, WORKER_FIELDS
+from asok_core.job import Job
+from asok_core.wire import Keyring, bury, seal
+from tests.conftest import SECRET_KEY
+
+KEYS = Keys()
+KEYRING = Keyring(SECRET_KEY.encode())
+HUGE = b"1" + b"0" * 400
+"""A number that JSON has and no float holds."""
+VALUES = {
+    "a word": b"word",
+    "nothing": b"",
+    "401 digits": HUGE,
+    "5000 digits": b"9" * 5000,
+    "nan": b"nan",
+    "inf": b"inf",
+    "-inf": b"-inf",
+    "the largest float": b"1.7e308",
+    "-1": b"-1",
+    "bytes": b"\xff\x00\xfe\n[1]",
+    "nested JSON": b"[" * 960 + b"]" * 960,
+}
+SCORES = ("inf", "-inf", "1.7e308", "-1.7e308", "0")
+
+
+Write = Callable[[Any, str], object]
+
+
+class Poison(NamedTuple):
+    """One attack on a key. ``write`` is called with a client; the key is deleted afterwards."""
+
+    label: str
+    write: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the attacked worker and jobs are called."""
+
+    worker: str
+    running: str
+    """Id of a job that runs."""
+    queue: str
+    operation: str
+    place: str
+
+
+TYPES: dict[str, Write] = {
+    "string": lambda client, key: client.set(key, b"word"),
+    "list": lambda client, key: client.rpush(key, b"word", b"\xff"),
+    "set": lambda client, key: client.sadd(key, b"word", b"\xff"),
+    "zset": lambda client, key: client.zadd(key, {b"word": 1, b"\xff": 2}),
+    "hash": lambda client, key: client.hset(key, mapping={b"word": b"1", b"\xff": b"2"}),
+}
+
+
+def _do(*command_and_client: Any) -> None:
+    *command, client = command_and_client
+    client.execute_command(*command)
+
+
+def _fields(key: str, mapping: dict[str, bytes]) -> Callable[[Any], object]:
+    return partial(_do, "HSET", key, *(part for pair in mapping.items() for part in pair))
+
+
+def _other_types(key: str, kind: str) -> Iterator[Poison]:
+    for name, write in TYPES.items():
+        if name != kind:
+            yield Poison(f"{key} is a {name}", partial(_replace, key, write))
+
+
+def _replace(key: str, write: Write, client: Any) -> None:
+    # At once: what runs could write the key again between the two.
+    with client.pipeline() as together:
+        together.delete(key)
+        write(together, key)
+        together.execute()
+
+
+def _string(key: str) -> Iterator[Poison]:
+    for label, value in VALUES.items():
+        yield Poison(f"{key} holds {label}", partial(_do, "SET", key, value))
+
+
+def _hash(key: str, fields: Iterable[str]) -> Iterator[Poison]:
+    names = list(fields)
+    for label, value in VALUES.items():
+        yield Poison(f"each field of {key} is {label}", _fields(key, dict.fromkeys(names, value)))
+    yield Poison(f"{key} has pairs of bytes", partial(_do, "HSET", key, b"\xff", b"\xfe:1 nan"))
+
+
+def _set(key: str) -> Iterator[Poison]:
+    yield Poison(f"{key} has any member", partial(_do, "SADD", key, *VALUES.values()))
+
+
+def _zset(key: str, members: Iterable[bytes | str]) -> Iterator[Poison]:
+    named = list(members)
+    for score in SCORES:
+        pairs = [part for each in named for part in (score, each)]
+        yield Poison(f"members of {key} have the score {score}", partial(_do, "ZADD", key, *pairs))
+
+
+def _list(key: str, elements: Iterable[bytes]) -> Iterator[Poison]:
+    found = [*VALUES.values(), *elements]
+    yield Poison(f"{key} has any element", partial(_do, "LPUSH", key, *found))
+
+
+def record(queue: str, **fields: Any) -> bytes:
+    """A record as the framework has it, with numbers as they are given."""
+    base = {"status": '"running"', "function": '"shop.mail"', "queue": json.dumps(queue)}
+    parts = base | {name: str(value) for name, value in fields.items()}
+    return ("{" + ", ".join(f'"{name}": {value}' for name, value in parts.items()) + "}").encode()
+
+
+def _records(key: str, queue: str) -> Iterator[Poison]:
+    numbers = ("ts", "retry_count", "retries", "enqueued_at", "started_at", "finished_at")
+    texts = {"401 digits": HUGE.decode(), "5000 digits": "9" * 5000, "NaN": "NaN"}
+    texts |= {
+        "Infinity": "Infinity",
+        "1e400": "1e400",
+        "a list": "[1]",
+        "nested": "[" * 960 + "]" * 960,
+    }
+    for label, text in texts.items():
+        for status in ('"running"', text):
+            fields = dict.fromkeys((*numbers, "result", "error", "worker", "attempts"), text)
+            raw = record(queue, **(fields | {"status": status}))
+            yield Poison(
+                f"{key} is JSON with {label}, {status[:12]}", partial(_do, "SET", key, raw)
+            )
+    for status in ("completed", "failed"):
+        for label, value in VALUES.items():
+            mapping = dict.fromkeys(RECORD_FIELDS, value) | {"status": status.encode()}
+            yield Poison(f"each field of {key} is {label}, {status}", _fields(key, mapping))
+
+
+def _envelopes(queue: str) -> Iterator[bytes]:
+    """Jobs whose numbers are none, signed and not."""
+    text = json.dumps(
+        {
+            "args": [],
+            "backoff": 2,
+            "function": "mail",
+            "id": "poisoned",
+            "kwargs": {},
+            "module": "shop",
+            "queue": queue,
+            "retries": 0,
+            "retry_count": 0,
+            "enqueued_at": 1.5,
+        }
+    )
+    for name, plain in (
+        ("backoff", "2"),
+        ("retries", "0"),
+        ("retry_count", "0"),
+        ("enqueued_at", "1.5"),
+    ):
+        for value in (HUGE.decode(), "NaN", "-Infinity", "1e400", "[]", "-1", '"x"'):
+            bad = text.replace(f'"{name}": {plain}', f'"{name}": {value}')
+            yield json.dumps({"v": 1, "job": bad, "sig": KEYRING.sign(bad)}).encode()
+            yield bad.encode()
+    deep = text.replace('"args": []', '"args": [' + "[" * 960 + "]" * 960 + "]")
+    yield json.dumps({"v": 1, "job": deep, "sig": "0" * 64}).encode()
+    yield b"[" * 100_000
+
+
+def _letters(queue: str) -> Iterator[bytes]:
+    sealed = seal(Job("letter", "shop", "mail", queue=queue), KEYRING)
+    good = bury(sealed, failed_at=1.5, error="E: e", traceback="T")
+    for value in (HUGE.decode(), "NaN", "Infinity", "[]", "{}", '"x"', "null", "-1"):
+        yield good.replace(b'"failed_at": 1.5', f'"failed_at": {value}'.encode())
+        yield good.replace(b'"error": "E: e"', f'"error": {value}'.encode())
+        yield good.replace(b'"traceback": "T"', f'"traceback": {value}'.encode())
+    yield from _envelopes(queue)
+
+
+def _buckets(
+    key_of: Callable[[str, int], str], queue: str, width: int
+) -> tuple[str, str, Iterable[Poison]]:
+    """Buckets that are read now: an hour is enough that one of them is."""
+    fields = ("enqueued", "completed", "failed", "run_ms", "wait_ms", "run_b3", "wait_b999")
+    wrong = ("run_b", "run_b-1", "x")
+
+    def fill(write: Write, client: Any) -> None:
+        seconds = client.time()[0]
+        first = seconds - seconds % width
+        for start in range(first - 6 * width, first + 3 * width, width):
+            _replace(key_of(queue, start), write, client)
+
+    def counters(value: bytes, client: Any, key: str) -> None:
+        client.hset(key, mapping=dict.fromkeys((*fields, *wrong), value))
+
+    contents = [
+        Poison(f"each counter is {label}", partial(fill, partial(counters, value)))
+        for label, value in VALUES.items()
+    ]
+    types = [
+        Poison(f"buckets are {kind}s", partial(fill, write))
+        for kind, write in TYPES.items()
+        if kind != "hash"
+    ]
+    # Each of them replaces what was there before.
+    return key_of(queue, 0), "hash", [*contents, *types]
+
+
+def poisons(name: str, target: Target) -> list[Poison]:
+    """The attacks on the key that ``Keys`` has under ``name``."""
+    queue, worker, operation = target.queue, target.worker, target.operation
+    process = f"{worker}.1"
+    ghosts = (worker, b"ghost", b"\xff\xfe", b"ghost:x", b"", b"9" * 300)
+    audit = ("operation", "at", "applied", "refused:x", "skipped:y", "state", "who", "action")
+    members = [*VALUES.values(), *_envelopes(queue)]
+    notices = [b"%s 0 {}" % value for value in VALUES.values()] + [b"1 0 x", b"1 1"]
+
+    def audited(client: Any) -> None:
+        for value in VALUES.values():
+            client.xadd(KEYS.audit, dict.fromkeys(audit, value))
+
+    found: dict[str, tuple[str, str, Iterable[Poison]]] = {
+        "queue": ((key := KEYS.queue(queue)), "list", _list(key, _envelopes(queue))),
+        "delayed": (KEYS.delayed, "zset", _zset(KEYS.delayed, members)),
+        "dead": (KEYS.dead, "list", _list(KEYS.dead, _letters(queue))),
+        "workers": (KEYS.workers, "zset", _zset(KEYS.workers, ghosts)),
+        "promoting": (KEYS.promoting, "string", _string(KEYS.promoting)),
+        "paused": (KEYS.paused, "set", _set(KEYS.paused)),
+        "queues": (KEYS.queues, "set", _set(KEYS.queues)),
+        "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
+        "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),
+        "job": ((key := KEYS.job(target.running)), "hash", _records(key, queue)),
+        "active": ((key := KEYS.active(process, queue)), "list", _list(key, _envelopes(queue))),
+        "worker": (
+            (key := KEYS.worker(worker)),
+            "hash",
+            _hash(key, (*WORKER_FIELDS, "lease", "wanted_by")),
+        ),
+        "cancels": ((key := KEYS.cancels(worker)), "set", _set(key)),
+        "place": ((key := KEYS.place(target.place)), "set", _set(key)),
+        "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
+        "fine": _buckets(KEYS.fine, queue, 10),
+        "coarse": _buckets(KEYS.coarse, queue, 60),
+        "trash": ((key := KEYS.trash(operation)), "list", _list(key, _letters(queue))),
+        "trash_places": ((key := KEYS.trash_places(operation)), "list", _list(key, ())),
+        "notices": ((key := KEYS.notices(queue)), "zset", _zset(key, notices)),
+        "operation": ((key := KEYS.operation(operation)), "hash", _hash(key, audit)),
+        "unique": ((key := KEYS.unique("one")), "string", _string(key)),
+        "renewal": (
+            KEYS.renewal,
+            "hash",
+            _hash(KEYS.renewal, ("began", "last", "place", "at", "lost")),
+        ),
+        "renewing": (KEYS.renewing, "string", _string(KEYS.renewing)),
+        "waits": ((key := "asok:waits"), "hash", _hash(key, (process, "ghost", "\n"))),
+        "suspects": ((key := "asok:suspects"), "string", _string(key)),
+    }
+    key, kind, contents = found[name]
+    return [*contents, *_other_types(key, kind)]
+
+
+def keep(client: Any) -> dict[bytes, tuple[bytes | None, int]]:
+    """Every key as it is, for ``restore``."""
+    keys = list(client.scan_iter("asok:*", count=1000))
+    return {key: (client.dump(key), client.pttl(key)) for key in keys}
+
+
+def restore(client: Any, kept: dict[bytes, tuple[bytes | None, int]]) -> None:
+    """Put every key back as it was."""
+    for key in client.scan_iter("asok:*", count=1000):
+        if key not in kept:
+            client.delete(key)
+    for key, (dump, ttl) in kept.items():
+        if dump is not None:
+            client.restore(key, max(ttl, 0), dump, replace=True)

@@ -1,0 +1,58 @@
+"""Each key of ours, holding whatever can be written into it: nothing exits, everything else continues."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from asok_core.backends.redis.keys import Keys
+from tests.cli.conftest import Ran, asok
+from tests.poison.poisons import keep, poisons, restore
+from tests.poison.stage import Stage
+from tests.worker.conftest import Desk, RunWorker, desk, run_worker, starter
+
+__all__ = ["asok", "desk", "run_worker", "starter"]
+
+CHANNELS = {"wake", "done"}
+NOT_KEYS = {"namespace", "queue_name", "active_parts"}
+ALL = sorted(
+    {name for name, _ in inspect.getmembers(Keys) if not name.startswith("_")}
+    - set(dir(tuple))
+    - CHANNELS
+    - NOT_KEYS
+    | {"suspects", "waits"}
+)
+"""Every key that ``Keys`` names, so that no new one is left out, and those that only scripts name."""
+GATES = {"workers"}
+"""Without leases no worker may run a job: all it can do is to wait until somebody mends the key."""
+
+
+@pytest.fixture
+def stage(desk: Desk, run_worker: RunWorker, asok: Callable[..., Ran]) -> Iterator[Stage]:
+    made = Stage(desk, run_worker, asok)
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.keeps_keys(r"(?s)asok:.*")
+@pytest.mark.parametrize("name", ALL)
+def test_everything_continues_whatever_a_key_holds(name: str, stage: Stage) -> None:
+    client = stage.desk.client
+    for poison in poisons(name, stage.target):
+        kept = keep(client)
+        poison.write(client)
+        stage.rounds.wait()
+        stage.commands(poison.label)
+        if name not in GATES:
+            stage.works()
+        stage.lives()
+        restore(client, kept)
+    stage.works()
+    # The application waits for the job that ran all the time, unless its own record was spoiled.
+    if name != "job":
+        assert not stage.future.done()
+        stage.desk.let("door")
+        assert stage.future.result(60) is None
