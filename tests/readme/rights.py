@@ -19,7 +19,7 @@ REDIS = CORE / "backends" / "redis"
 README = REDIS / "README.md"
 SCRIPTS = frozenset(path.stem for path in (REDIS / "lua").glob("*.lua"))
 
-CONNECTION = ("connection.py", "scripts.py", "server_clock.py")
+CONNECTION = ("connection.py", "scripts.py", "server_clock.py", "members.py")
 READING = ("reading/*.py", "records.py", "audit.py")
 # What `cancel` of an application uses of the operator's modules.
 CANCELLING = tuple(
