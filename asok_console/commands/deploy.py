@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=".env",
         help="where SECRET_KEY and the rest are [.env]",
     )
+    parser.add_argument(
+        "--sandbox",
+        choices=("strict", "basic"),
+        default="strict",
+        help="what systemd takes away from jobs; basic for those that use devices or namespaces [strict]",
+    )
     parser.add_argument("--force", action="store_true", help="replace a unit that is there")
 
 
@@ -57,6 +63,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         env_file=_plain(here / args.env_file),
         shutdown_timeout=settings.worker_shutdown_timeout,
         lease=settings.worker_lease,
+        sandbox=args.sandbox,
     )
     path = FOLDER / unit.name
     text = unit.text

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from asok_core.errors import UsageError
+
+Sandbox = Literal["strict", "basic"]
 
 LEAVING = 25.0
 """Seconds beyond the jobs' deadline in which a worker ends its processes and returns their jobs."""
@@ -52,7 +55,12 @@ TimeoutStopSec={stop:g}
 # A process that took too much memory is replaced; the worker goes on.
 OOMPolicy=continue
 
-# What no job should need. Jobs that call sudo or sendmail need NoNewPrivileges=no.
+{sandbox}
+[Install]
+WantedBy=multi-user.target
+"""
+_BASIC = """\
+# Few jobs need what these take away. Those that call sudo or sendmail need NoNewPrivileges=no.
 NoNewPrivileges=yes
 ProtectSystem=full
 ProtectControlGroups=yes
@@ -60,9 +68,25 @@ ProtectKernelModules=yes
 ProtectKernelTunables=yes
 ProtectHostname=yes
 RestrictRealtime=yes
-
-[Install]
-WantedBy=multi-user.target
+"""
+_STRICT = """
+# `asok deploy --sandbox basic` leaves the rest out, for jobs that use devices (a GPU), a sandbox of their
+# own (a browser), or system calls that services do not use. Files and the network stay as they are.
+PrivateDevices=yes
+ProtectClock=yes
+ProtectKernelLogs=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+"""
+# Root without capabilities may less than another user.
+_NOT_AS_ROOT = """\
+CapabilityBoundingSet=
 """
 
 
@@ -80,6 +104,7 @@ class WorkerUnit:
     env_file: Path
     shutdown_timeout: float
     lease: float
+    sandbox: Sandbox = "strict"
 
     def __post_init__(self) -> None:
         if not _PROJECT.fullmatch(self.project):
@@ -109,7 +134,14 @@ class WorkerUnit:
             watchdog=max(LEAST_WATCHDOG, self.lease),
             shutdown=self.shutdown_timeout,
             stop=self.shutdown_timeout + LEAVING,
+            sandbox=self._sandbox,
         )
+
+    @property
+    def _sandbox(self) -> str:
+        if self.sandbox == "basic":
+            return _BASIC
+        return _BASIC + _STRICT + ("" if self.user in {"root", "0"} else _NOT_AS_ROOT)
 
 
 def whole_path(path: Path) -> str:

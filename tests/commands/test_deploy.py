@@ -221,6 +221,55 @@ class TestNames:
             command(Path("/a\nb"))
 
 
+def unit_of(tmp_path: Path, user: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The unit that a command line writes."""
+    project = _project(tmp_path / "shop", monkeypatch)
+    assert main(["deploy", "--user", user, *words]) == 0
+    return project / "deployment" / "shop-worker.service"
+
+
+@pytest.mark.parametrize(
+    ("user", "words", "most"), [("www-data", [], 28), ("root", [], 45), ("www-data", ["basic"], 85)]
+)
+def test_the_unit_is_as_little_exposed_as_is_stated(
+    user: str, words: list[str], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--sandbox", *words] if words else []
+    unit = unit_of(tmp_path, user, *options, monkeypatch=monkeypatch)
+    scored = subprocess.run(
+        [
+            systemd_analyze(),
+            "security",
+            "--offline=true",
+            "--no-pager",
+            f"--threshold={most}",
+            unit,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    last = scored.stdout.splitlines()[-1:]
+    assert scored.returncode == 0, (last, scored.stderr)
+    assert "Overall exposure level" in last[0]
+
+
+def test_the_switch_leaves_files_and_network_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = read_unit(unit_of(tmp_path, "www-data", monkeypatch=monkeypatch))["Service"]
+    assert service["SystemCallFilter"] == "@system-service"
+    # A setting of 'strict' would take /srv and /var from jobs, and one of their own the files in /tmp
+    # that the application has put there.
+    assert service["ProtectSystem"] == "full"
+    assert not {"ProtectHome", "PrivateTmp", "PrivateNetwork", "UMask"} & set(service)
+    basic = unit_of(tmp_path / "b", "www-data", "--sandbox", "basic", monkeypatch=monkeypatch)
+    kept = read_unit(basic)["Service"]
+    assert not {"SystemCallFilter", "PrivateDevices", "RestrictNamespaces"} & set(kept)
+    assert kept["NoNewPrivileges"] == "yes"
+
+
 @pytest.mark.parametrize(
     "name", ["shop", "a b", "100%h", "$HOME", 'say "hi"', "it's", "back\\slash", "größe", "a;b#c"]
 )
