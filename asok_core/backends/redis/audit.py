@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
+import pwd
 import re
 import secrets
 import socket
@@ -22,17 +23,33 @@ from asok_core.numbers import count as whole_count
 from asok_core.numbers import number
 from asok_core.setting import RecordForm
 
+_UNUSUAL = re.compile(r"[^0-9A-Za-z_.:%@-]")
 WORDS = 500
 """Characters of a scope's words that the audit keeps."""
 
 
 def operator_name() -> str:
-    """``user@host`` of this process."""
+    """``user@host`` of this process, and who became that user from where, as far as that is known.
+
+    The user is that of the effective user id, which an environment cannot change. By sudo and by SSH
+    only the environment tells: ``root@web1 (sudo ann, ssh 10.0.0.5)``.
+    """
+    name = f"{_effective_user()}@{socket.gethostname()}"
+    origin = {
+        "sudo": os.environ.get("SUDO_USER", ""),
+        "ssh": os.environ.get("SSH_CONNECTION", "").partition(" ")[0],
+    }
+    said = [f"{how} {_UNUSUAL.sub('?', who)[:64]}" for how, who in origin.items() if who]
+    return f"{name} ({', '.join(said)})" if said else name
+
+
+def _effective_user() -> str:
+    # Not getpass: it believes LOGNAME, which anybody can set.
+    number = os.geteuid()
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
 
 
 def new_operation_id(link: Link) -> str:

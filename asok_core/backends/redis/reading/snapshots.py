@@ -27,6 +27,7 @@ from asok_core.backends.redis.reading.queries import (
     Window,
     WorkerReading,
     maybe,
+    one,
     required,
     wrong_type,
 )
@@ -121,6 +122,7 @@ class SnapshotTaker:
         now, queries = first.now, trips.queries
 
         names = self._names(first.queues, first.paused)
+        first.ask_paused(trips, self._keys, names)
         orphans = list(self._orphans)
         due, *rest = trips.ask(
             [
@@ -149,6 +151,7 @@ class SnapshotTaker:
             held = [reading.held for reading in said]
 
         late = self._late_names(names, workers)
+        first.ask_paused(trips, self._keys, late)
         running = {
             worker.id: self._running(parts) for worker, parts in zip(workers, held, strict=True)
         }
@@ -371,6 +374,14 @@ class _First:
         self.delayed: Window = windows[0]
         self.newest: Window = windows[1]
         self.oldest: Window = windows[2]
+
+    def ask_paused(self, trips: Trips, keys: Keys, names: Sequence[str]) -> None:
+        """Learn which of some queues are paused, where the set was too large to be read whole."""
+        total, read = self.unread["paused queues"]
+        if total is None or total <= len(read) or not names:
+            return
+        flags = trips.ask([one("SMISMEMBER", keys.paused, *map(parsing.raw, names))])[0]
+        self.paused |= {name for name, flag in zip(names, flags, strict=True) if flag}
 
 
 class _Members(NamedTuple):

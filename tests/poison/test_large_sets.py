@@ -1,0 +1,53 @@
+"""Sets that somebody filled with a million names: reading them is bounded, and what matters is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.renewal import Renewal
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.members import STEP, members
+from asok_core.config import Settings
+from asok_core.inspector import open_operator, open_reader
+
+KEYS = Keys()
+MILLION = 1_000_000
+FILL = """
+for first = 1, tonumber(ARGV[1]), 1000 do
+  local names = {}
+  for n = first, first + 999 do names[#names + 1] = 'name-' .. n end
+  redis.call('SADD', KEYS[1], unpack(names))
+end
+"""
+MOST_BYTES = 1_000_000
+"""Of a snapshot. The names alone are eleven times as many."""
+
+
+@pytest.mark.keeps_keys("asok:renewal")
+def test_a_million_names_cost_a_bounded_read(
+    redis_client: redis.Redis, redis_url: str, make_settings: Callable[..., Settings]
+) -> None:
+    for key in (KEYS.queues, KEYS.paused):
+        redis_client.eval(FILL, 1, key, MILLION)
+    redis_client.sadd(KEYS.paused, "low")
+    settings = make_settings()
+    reader = open_reader(settings)
+    snapshot = reader.snapshot()
+    assert (snapshot.cost.reply_bytes or 0) < MOST_BYTES
+    paused = {queue.name: queue.paused for queue in snapshot.queues}
+    assert (paused["high"], paused["default"], paused["low"]) == (False, False, True)
+    assert [each for each in snapshot.problems if "1,000,000 names of queues" in each]
+    assert [each for each in snapshot.problems if "1,000,001 names of paused queues" in each]
+    reader.close()
+
+    link = Endpoint(redis_url).link()
+    assert 10_000 <= len(members(link, KEYS.queues, 10_000)) <= 10_000 + 2 * STEP
+    assert Renewal(KEYS, "w").step(link).lost == 0
+
+    operator = open_operator(settings)
+    assert operator.resume("low").applied == 1
+    operator.close()
