@@ -39,6 +39,10 @@ EnvironmentFile={env_file}
 Environment=PYTHONUNBUFFERED=1 ASOK_ENV_FILE=
 ExecStart={command}
 SyslogIdentifier={project}-worker
+# A lock in it proves to the next worker that this one is dead. It outlives a restart for that.
+RuntimeDirectory={project}-worker
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
 
 Restart=always
 RestartSec=2

@@ -21,7 +21,7 @@ from asok_core.worker.expiry import Expiry, pause
 from asok_core.worker.lives import exit_reason
 from asok_core.worker.log import log_failure, warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
-from asok_core.worker.presence import is_gone
+from asok_core.worker.presence import forget, is_gone
 from asok_core.worker.settling import postpone_imports
 
 logger = safe_logger("asok.worker")
@@ -94,7 +94,7 @@ class Recovery:
         former, self._gone = self._gone, {}
         for worker in names:
             # A last command may be under way.
-            if not is_gone(worker) or self._registry.connected(worker):
+            if not is_gone(worker, self._place) or self._registry.connected(worker):
                 continue
             since = former.get(worker, at if reconnected else -math.inf)
             if at - since < self._pause:
@@ -110,6 +110,7 @@ class Recovery:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
+            forget(worker, self._place)
             self._log(f"worker {worker}, {why}", total)
 
     def child(self, child: Child) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import redis
@@ -267,6 +268,91 @@ def test_a_key_of_another_type_costs_no_beat(desk: Desk, start: Start) -> None:
     desk.hears("job")
     assert worker.stop() == 0
     assert desk.client.zcard("asok:workers") == 0
+
+
+@pytest.fixture(autouse=True)
+def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a directory of the user's own, as a service has none, names are taken."""
+    for variable in ("XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_folder: None) -> Path:
+    """A directory as a session of a user has one."""
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
+
+
+def test_a_name_that_somebody_else_has_taken_delays_no_recovery(
+    desk: Desk, start: Start, own_folder: Path
+) -> None:
+    killed, job = busy(desk, start, "job")
+    name = id_of(desk, killed)
+    killed.kill()
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind(f"\0asok:{name}")
+        other = start(*everything("job"))
+        other.says(PROVED)
+        assert charges(desk, job) == 1
+        desk.let("job")
+        desk.reaches(job, "completed")
+    wait_until(lambda: len(locks(own_folder)) == 1, "the dead worker's file removed")
+    assert other.stop() == 0
+    assert locks(own_folder) == []
+
+
+def test_what_a_child_without_supervisor_runs_is_left_to_it_by_a_lock_too(
+    desk: Desk, start: Start, own_folder: Path
+) -> None:
+    orphaned, job = busy(desk, start, "orphaned")
+    dead, lost = busy(desk, start, "dead")
+    child = orphaned.child()
+    orphaned.process.kill()
+    orphaned.process.wait()
+    dead.kill()
+    other = start(*everything("orphaned", "dead"))
+    desk.hears(*["begin dead"] * 2)
+    other.says(PROVED)
+    assert other.log.count(PROVED) == 1
+    assert desk.journal().count("begin orphaned") == 1
+    desk.let("dead")
+    desk.reaches(lost, "completed")
+    os.kill(child, signal.SIGKILL)
+    other.says(PROVED, times=2)
+    desk.let("orphaned")
+    desk.reaches(job, "completed")
+    assert len(locks(own_folder)) == 1
+
+
+def locks(folder: Path) -> list[Path]:
+    return list((folder / "asok").glob("*.lock"))
+
+
+def test_a_lock_is_held_until_its_last_descriptor_is_closed(own_folder: Path) -> None:
+    presence = Presence("host-1-abcd")
+    assert ":lock:" in presence.place
+    (file,) = presence.files
+    assert not os.get_inheritable(file)
+    inherited = os.dup(file)
+    assert not is_gone("host-1-abcd", presence.place)
+    assert not is_gone("host-1-abce", presence.place), "a file that is not there proves nothing"
+    os.close(file)
+    assert not is_gone("host-1-abcd", presence.place)
+    os.close(inherited)
+    assert is_gone("host-1-abcd", presence.place)
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+def test_a_directory_that_others_can_write_holds_no_lock(own_folder: Path, mode: int) -> None:
+    own_folder.chmod(mode)
+    presence = Presence("host-3-abcd")
+    assert presence.place
+    assert ":lock:" not in presence.place
+    assert list(own_folder.iterdir()) == []
+    presence.close()
 
 
 def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
