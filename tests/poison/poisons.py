@@ -280,5 +280,6 @@ def restore(client: Any, kept: dict[bytes, tuple[bytes | None, int]]) -> None:
         if key not in kept:
             client.delete(key)
     for key, (dump, ttl) in kept.items():
-        if dump is not None:
+        # What nobody touched stays: a lease may have been renewed since.
+        if dump is not None and (key != KEYS.workers.encode() or client.type(key) != b"zset"):
             client.restore(key, max(ttl, 0), dump, replace=True)

@@ -183,10 +183,13 @@ def test_one_poisoned_record_keeps_no_other_result_from_arriving(
     assert not spoiled.done()
     assert not other.done()
     for future in (other, spoiled):
-        redis_client.delete(KEYS.job(future.job_id))
-        redis_client.hset(KEYS.job(future.job_id), mapping={"status": "completed", "result": "1"})
-        redis_client.expire(KEYS.job(future.job_id), 600)
-        redis_client.publish(KEYS.done(future.job_id), "completed")
+        # At once: whoever looks in between finds no record, and gives the result up.
+        with redis_client.pipeline() as together:
+            together.delete(KEYS.job(future.job_id))
+            together.hset(KEYS.job(future.job_id), mapping={"status": "completed", "result": "1"})
+            together.expire(KEYS.job(future.job_id), 600)
+            together.publish(KEYS.done(future.job_id), "completed")
+            together.execute()
         assert future.result(PATIENCE) == 1
     backend.shutdown(wait=True, timeout=None)
 
