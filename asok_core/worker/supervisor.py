@@ -108,6 +108,7 @@ class Supervisor:
         self._reasons = Reasons()
         self._away = True
         self._refused: set[str] = set()
+        self._failed: set[str] = set()
 
     def run(self) -> int:
         """Work until a signal or an order says to stop: see ``Requests`` and README."""
@@ -190,15 +191,18 @@ class Supervisor:
             # A fault of ours, such as over a value that nobody foresaw in Redis, costs one duty and not
             # the lease. The rest of a reply may be unread.
             self._registry.close()
-            if name not in self._refused:
-                self._refused.add(name)
+            if name not in self._failed:
+                self._failed.add(name)
                 text = failure_of(error, LONGEST_TRACEBACK).traceback
                 logger.error("Duty %s failed; trying again", name, exc_info=error, exc_text=text)
             return False
         if name in self._refused:
             self._refused.remove(name)
             if not self._refused:
-                logger.info("Everything that failed or was refused works again")
+                logger.info("Redis no longer refuses what this worker needs")
+        if name in self._failed:
+            self._failed.remove(name)
+            logger.info("Duty %s no longer fails", name)
         if self._outage is not None and duty == self._beat:
             what = "Redis is back" if self._away else "Connected to Redis"
             logger.info("%s after %.1f s", what, time.monotonic() - self._outage)

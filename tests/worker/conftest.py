@@ -62,6 +62,11 @@ class Worker:
         (child,) = self.children()
         return child
 
+    def first_child(self) -> int:
+        """Process id of its oldest child, once there is one; a younger one may stand by."""
+        wait_until(self.children, "a child")
+        return self.children()[0]
+
     def signal(self, number: signal.Signals, *, to_all: bool = False) -> None:
         """Signal the supervisor, or it and all its children at once."""
         for pid in self.children() if to_all else ():

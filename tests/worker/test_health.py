@@ -182,9 +182,9 @@ def test_processes_that_end_after_few_jobs_find_out_all_the_same_that_they_canno
     for n in range(20):
         desk.enqueue("note", f"{n}")
     worker = run_worker("--max-jobs", "1", SECRET_KEY=WRONG)
-    child = worker.child()
+    child = worker.first_child()
     wait_until(lambda: has_state(status, "not claiming"), "the state")
-    assert worker.child() == child
+    assert worker.first_child() == child
     assert status("--require-workers", "1")[0] == 1
 
 

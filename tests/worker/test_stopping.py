@@ -200,7 +200,7 @@ def test_a_process_is_replaced_after_max_jobs_and_no_job_is_cut_short(
         "--concurrency", "3", "--max-jobs", "10", ASOK_WORKER_SHUTDOWN_TIMEOUT="100ms"
     )
     desk.hears("begin long 1", "begin long 2")
-    first = worker.child()
+    first = worker.first_child()
     jobs = [desk.enqueue("pid") for _ in range(25)]
     wait_until(lambda: len(desk.journal()) >= 10, "eight jobs of the first process")
     time.sleep(0.5)  # the deadline of a stop has passed by now
