@@ -9,7 +9,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check readme screenshots bench bench-console chaos clean
+.PHONY: help demo test check readme screenshots bench bench-console chaos fuzz clean
 
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench          measure the queue beside others"
 	@echo "make bench-console  measure the console"
 	@echo "make chaos          inject faults at random and count what was lost (SCENARIO=kills, SEED=1)"
+	@echo "make fuzz           throw random input at everything that reads (SECONDS=600)"
 	@echo "make clean          remove the virtual environments and caches"
 
 # $(call make_venv,DIR): a virtual environment from the first interpreter that is new enough.
@@ -96,6 +97,9 @@ bench-console: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	$(BIN)/python -m tests.chaos --scenario "$(or $(SCENARIO),kills)" $(if $(SEED),--seed $(SEED)) $(if $(REDIS),--redis $(REDIS))
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
 
 clean:
 	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
