@@ -32,6 +32,7 @@ from asok_core.errors import (
 )
 from asok_core.export import line_of
 from asok_core.job import JobRecord
+from asok_core.numbers import count, number, whole
 from asok_core.redaction import MASK, Redaction, shown_raw
 from asok_core.redis_url import masked_url, parse_redis_url
 from asok_core.snapshot import Row
@@ -140,10 +141,10 @@ def records(fields: dict[str, bytes], raw: bytes) -> None:
     parsing.attempts(raw)
     parsing.moves(raw)
     for value in (raw, *fields.values()):
-        assert parsing.count(value) >= 0
-        parsing.whole(value)
-        number = parsing.number(value)
-        assert number is None or math.isfinite(number)
+        assert count(value) >= 0
+        whole(value)
+        found = number(value)
+        assert found is None or math.isfinite(found)
 
 
 @given(
