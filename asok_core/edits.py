@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from asok_core.nesting import cut
+from asok_core.visible import is_hidden
 
 LONGEST_WORDS = 300
 """Characters of what a history says of an edit."""
@@ -17,19 +17,12 @@ _CONTEXT = 2
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
-_HIDDEN = re.compile(
-    r"[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    r"\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""Characters that an editor would not show, would obey, or cannot write."""
-
 
 def editable(arguments: Arguments) -> str:
     """The arguments as indented JSON: text as text, only what is not visible as an escape."""
     args, kwargs = arguments
     value = cut({"args": list(args), "kwargs": dict(kwargs)})
-    # Such characters stand only in strings, where JSON reads an escape as the character.
-    return _HIDDEN.sub(_escaped, json.dumps(value, indent=2, ensure_ascii=False))
+    return _visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def diff(before: Arguments, after: Arguments) -> list[str]:
@@ -71,9 +64,17 @@ def _change(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
 def _brief(value: Sequence[Any]) -> str:
     if not value:
         return "none"
-    text = _HIDDEN.sub(_escaped, json.dumps(value[0], ensure_ascii=False))
+    text = _visible(json.dumps(value[0], ensure_ascii=False))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1]
+def _visible(text: str) -> str:
+    """JSON text without a character that an editor would not show, would obey, or could not write.
+
+    Those stand only in strings, where JSON reads an escape as the character.
+    """
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(
+        json.dumps(char)[1:-1] if char != "\n" and is_hidden(char) else char for char in text
+    )

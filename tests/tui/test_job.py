@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import redis
 
 from asok_core.history import known_attempts
 from asok_core.job import JobRecord
 from asok_core.snapshot import Attempt, JobDetail
 from asok_core.states import Status
+from asok_core.wire import bury, seal
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
@@ -120,3 +122,56 @@ def test_a_run_that_the_list_does_not_tell_of_is_taken_from_the_record() -> None
     assert done == [Attempt(20.0, 2.5, "complete", "w.2")]
     assert known(kept, record(Status.RETRYING, 10.0)) == kept
     assert known([], None) == []
+
+
+CHAINED = """Traceback (most recent call last):
+  File "/srv/shop/lib/smtp.py", line 88, in connect
+    self.sock = create_connection(address)
+ConnectionRefusedError: smtp.example.org:25
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/shop/tasks/mail.py", line 41, in send_receipt
+    with smtp() as server:
+DeliveryFailed: receipt of order 4711
+"""
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/srv/shop/tasks/sync.py", line 7, in run
+  |     raise ExceptionGroup("two shops", errors)
+  | ExceptionGroup: two shops (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | TimeoutError: shop 1
+    +---------------- 2 ----------------
+    | ValueError: shop 2
+    +------------------------------------
+"""
+
+
+@pytest.mark.parametrize(
+    ("traceback", "shown"),
+    [
+        (CHAINED, ("Root cause  ConnectionRefusedError: smtp.example.org:25",
+                   "Raised as  DeliveryFailed: receipt of order 4711")),
+        (GROUP, ("│ ExceptionGroup: two shops (2 sub-exceptions)", "· TimeoutError: shop 1",
+                 "· ValueError: shop 2")),
+    ],
+    ids=["chain", "group"],
+)  # fmt: skip
+async def test_the_root_cause_and_what_was_raised_in_the_end_come_first(
+    redis_client: redis.Redis, open_console: Open, traceback: str, shown: tuple[str, ...]
+) -> None:
+    failed_at = seed.server_time(redis_client) - 5
+    letter = bury(
+        seal(seed.job(1, retry_count=3), seed.KEYRING),
+        failed_at=failed_at,
+        error="it failed",
+        traceback=traceback,
+    )
+    redis_client.rpush(KEYS.dead, letter)
+    async with open_console(size=(120, 50)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 1")
+        await hand.press("enter")
+        for part in shown:
+            await hand.sees(part)

@@ -1,13 +1,15 @@
-"""The longer texts of a job: arguments and results as JSON, tracebacks with what failed first."""
+"""The longer texts of a job: arguments and results as JSON, errors with their root cause, tracebacks."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from textual.content import Content
 
 from asok_console.present.text import plain_json, safe, safe_block
 from asok_console.tui.cells import last_line
+from asok_core.tracebacks import Raised, chain_of
 
 HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""
@@ -60,21 +62,38 @@ def _bounded(text: str, *, end: bool = False) -> str:
 
 
 def _failure(text: str) -> Content:
-    """What was raised, and the frame that raised it."""
-    headline = Content.styled(safe(last_line(text), 400), "bold $tone-bad")
-    frame = _failing_frame(safe_block(text[-SHOWN:]))
-    return Content("\n").join([headline, *([_coloured(frame, "pytb")] if frame else [])])
+    """The root cause and the exception that the worker got, each with the frame that raised it."""
+    chain = chain_of(text)
+    root, last = chain.root, chain.outermost
+    if root is None or last is None:
+        return Content.styled(safe(last_line(text), 400), "bold $tone-bad")
+    if root is last:
+        lines = [] if chain.whole else [_dim("The beginning of the traceback was not kept.")]
+        return Content("\n").join([*_raised("", root), *lines])
+    between = len(chain.raised) - 2
+    skipped = (
+        f"{between} {'exception' if between == 1 else 'exceptions'} between: see the traceback"
+    )
+    return Content("\n").join(
+        [
+            *_raised("Root cause  " if chain.whole else "First kept  ", root),
+            *([_dim(skipped)] if between else []),
+            *_raised("Raised as  " if last.link == "caused" else "Then raised  ", last),
+        ]
+    )
 
 
-def _failing_frame(traceback: str) -> str:
-    """The innermost frame: the last ``File`` line and the code under it."""
-    lines = traceback.splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith('  File "')]
-    if not starts:
-        return ""
-    last = starts[-1]
-    end = next((i for i in range(last + 1, len(lines)) if not lines[i].startswith("    ")), None)
-    return "\n".join(lines[last:end][:FRAME])
+def _raised(label: str, raised: Raised) -> Iterator[Content]:
+    yield Content.assemble((label, "$tone-dim"), (safe(raised.line, 400), "bold $tone-bad"))
+    for inside in raised.inside:
+        yield _dim(f"· {safe(inside, 200)}")
+    if raised.frame:
+        frame = "\n".join(line[:SHOWN] for line in raised.frame[:FRAME])
+        yield _coloured(safe_block(frame), "pytb")
+
+
+def _dim(text: str) -> Content:
+    return Content.styled(text, "$tone-dim")
 
 
 def _coloured(text: str, language: str) -> Content:
