@@ -71,12 +71,16 @@ def chain_of(text: str) -> Chain:
 
 
 def _raised(lines: Sequence[str]) -> Raised | None:
-    """The exception of a block: what stands behind its last frame, or its last line."""
-    frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
+    """The exception of a block, which may be a group."""
     group = next((at for at, line in enumerate(lines) if _is_group(line)), None)
-    if group is not None:
-        # Of a group the first level is its own; what it holds is indented further.
-        return _of_group(lines[group:])
+    # Of a group the first level is its own; what it holds is indented further.
+    return _alone("\n".join(lines)) if group is None else _of_group(lines[group:])
+
+
+def _alone(text: str) -> Raised | None:
+    """What stands behind the last frame, or the last line."""
+    lines = text.splitlines()
+    frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:
         texts = [line.strip() for line in lines if line.strip() and line.strip() != _CUT]
         return Raised(texts[-1]) if texts else None
@@ -110,6 +114,7 @@ def _of_group(lines: Sequence[str]) -> Raised | None:
             blocks.append([])
         elif line.startswith(f"{margin}  |") and blocks:
             blocks[-1].append(line[len(margin) + 4 :])
-    inside = [chain_of("\n".join(block)).root for block in blocks[:MOST_INSIDE]]
-    raised = _raised(own)
+    # The first of each. Groups in it are not read: anybody's text may nest them without end.
+    inside = [_alone(_BETWEEN.split("\n".join(block))[0]) for block in blocks[:MOST_INSIDE]]
+    raised = _alone("\n".join(own))
     return raised and raised._replace(inside=tuple(each.line for each in inside if each))

@@ -100,3 +100,11 @@ def test_a_syntax_error_is_told_with_the_place_in_the_source() -> None:
     (raised,) = chain_of(text_of(lambda: compile("a b", "x.py", "exec"))).raised
     assert raised.line == "SyntaxError: invalid syntax"
     assert raised.frame[0] == '  File "x.py", line 1'
+
+
+def test_groups_that_a_hostile_text_nests_without_end_raise_nothing() -> None:
+    head, rule = "+ Exception Group Traceback (most recent call last):", "+-+---"
+    inner = [f"{'  | ' * level}{part}" for level in range(1, 300) for part in (head, rule)]
+    raised = chain_of("\n".join([head, "| G: g", rule, *inner])).outermost
+    assert raised is not None
+    assert raised.line == "G: g"
