@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from asok_core.errors import JobTimeout
 
@@ -20,19 +20,12 @@ class LimitNotWatched(RuntimeError):
     """The system has no thread for the watch of time limits: a job that has one must not run."""
 
 
-def soft_deadline(seconds: float | None) -> AbstractContextManager[None]:
-    """Raise JobTimeout in the body once it has run for ``seconds``; None sets no limit.
+@contextmanager
+def soft_deadline(seconds: float) -> Iterator[None]:
+    """Raise JobTimeout in the body once it has run for ``seconds``.
 
     Raises LimitNotWatched before the body where that is impossible.
     """
-    return _NO_LIMIT if seconds is None else _deadline(seconds)
-
-
-_NO_LIMIT = nullcontext()
-
-
-@contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
     guard = _Guard(seconds)
     # The exception may strike anywhere between arm and disarm. Shared locks are taken outside of
     # that: struck between taking one and entering its body, the thread would never let go of it.

@@ -1,8 +1,7 @@
-"""What an edit changes of a job's arguments: as lines to read before it is confirmed, and in few words."""
+"""What an edit changes of a job's arguments, in few words."""
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,35 +12,24 @@ from asok_core.visible import is_hidden
 LONGEST_WORDS = 300
 """Characters of what a history says of an edit."""
 _LONGEST_VALUE = 60
-_CONTEXT = 2
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
 
-def editable(arguments: Arguments) -> str:
-    """The arguments as indented JSON: text as text, only what is not visible as an escape."""
-    args, kwargs = arguments
-    value = cut({"args": list(args), "kwargs": dict(kwargs)})
-    return _visible(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def diff(before: Arguments, after: Arguments) -> list[str]:
-    """The lines that differ, each behind ``-`` or ``+``, with lines around them behind a space."""
-    lines = difflib.unified_diff(
-        editable(before).splitlines(), editable(after).splitlines(), n=_CONTEXT, lineterm=""
-    )
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-
-
 def changed_words(before: Arguments, after: Arguments) -> str:
-    """The same in one line: ``argument 2: 4711 → 4712, currency: "EUR" → none``."""
+    """What differs, in one line: ``argument 2: 4711 → 4712, currency: "EUR" → none``."""
     words = ", ".join(_changes(before, after)) or "nothing changed"
     return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
 
 
 def same(before: Arguments, after: Arguments) -> bool:
     """Whether nothing would change. In Python 1, 1.0 and true are equal, and so are keys in any order."""
-    return editable(before) == editable(after)
+    return _text(before) == _text(after)
+
+
+def _text(arguments: Arguments) -> str:
+    args, kwargs = arguments
+    return json.dumps(cut({"args": list(args), "kwargs": dict(kwargs)}))
 
 
 def _changes(before: Arguments, after: Arguments) -> Iterator[str]:

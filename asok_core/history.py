@@ -15,6 +15,7 @@ from asok_core.job import JobRecord
 from asok_core.numbers import number
 from asok_core.snapshot import Attempt, JobDetail, Move
 from asok_core.states import Place, Status
+from asok_core.tracebacks import last_line
 
 KEPT_ATTEMPTS, KEPT_MOVES = 10, 20
 """How many of each a record holds at most (``attempts.lua``, ``moves.lua``)."""
@@ -119,7 +120,7 @@ def _last_run(record: JobRecord, started_at: float, verb: str) -> Attempt:
     end = record.finished_at if verb != "run" else None
     seconds = end - started_at if end is not None and end >= started_at else None
     failed = verb in ("retry", "fail")
-    error = (record.error_line or _last_line(record.error)) if failed else ""
+    error = (record.error_line or last_line(record.error)) if failed else ""
     return Attempt(started_at, seconds, verb, record.worker or "", error)
 
 
@@ -149,7 +150,7 @@ def _died(detail: JobDetail) -> list[Event]:
     payload = detail.payload
     if detail.place is not Place.DEAD or payload is None:
         return []
-    return [Event(payload.failed_at, "died", error=_last_line(payload.error))]
+    return [Event(payload.failed_at, "died", error=last_line(payload.error))]
 
 
 def _merged(*parts: Sequence[Event]) -> list[Event]:
@@ -292,8 +293,3 @@ def _standing(
         yield Event(None, "waiting", waited=waited)
     elif detail.place is Place.ACTIVE and not any(each.what == "running" for each in events):
         yield Event(None, "claimed", detail.worker or "", waited=waited)
-
-
-def _last_line(text: str | None) -> str:
-    lines = [line for line in (text or "")[-2000:].splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""

@@ -19,12 +19,12 @@ from asok_core.errors import UsageError
 from asok_core.failures import Failure
 from asok_core.job import EARLIER_ERROR, Job, JobRecord
 from asok_core.job_text import to_text
+from asok_core.nesting import DEEPEST
 from asok_core.secret_names import MASK, NamePattern, name_pattern
 from asok_core.wire import Payload, Trust
 
 LEAST = 4
 """Characters that a hidden value must have to be looked for in errors: shorter ones are everywhere."""
-_DEEPEST = 100
 _MOST_VALUES = 1000
 NAMES, HIDE = "names", "hide"
 """Keys of ``Job.redact``: names of the positional arguments, patterns that the task declares."""
@@ -239,7 +239,7 @@ def _hide(value: Any, found: list[Any]) -> str:
 
 def _masked(value: Any, pattern: NamePattern, found: list[Any], depth: int = 0) -> Any:
     """``value`` with what is under a hidden name hidden, at any depth; ``found`` gets what that was."""
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return _hide(None, found)
     if isinstance(value, Mapping):
         return {

@@ -56,6 +56,12 @@ class Chain(NamedTuple):
         return self.raised[-1] if self.raised else None
 
 
+def last_line(text: str | None) -> str:
+    """The line of a traceback that says what happened; empty where there is none."""
+    lines = [line for line in (text or "")[-2000:].splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
 def chain_of(text: str) -> Chain:
     """The chain of a traceback, or of a single line that says what was raised."""
     whole = len(text) <= LONGEST and not text.startswith(_CUT)

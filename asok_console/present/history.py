@@ -9,6 +9,7 @@ from asok_console.present.numbers import age, duration
 from asok_console.present.text import safe
 from asok_core.clock import iso
 from asok_core.history import NOT_KNOWN, Event
+from asok_core.numbers import number
 
 LONGEST = 300
 """Characters of what stands beside an event."""
@@ -98,7 +99,7 @@ def _beside(event: Event, *, dated: bool) -> Iterator[str]:
     if event.what in _BY_OPERATORS:
         yield from _operation(event)
     elif event.what in ("crashed", "interrupted"):
-        began = _clock(_number(event.detail), dated=dated)
+        began = _clock(number(event.detail), dated=dated)
         yield f"began {began}" if began else "when it began is not known"
         yield f"on {event.by}"
     elif event.by:
@@ -122,10 +123,3 @@ def _operation(event: Event) -> Iterator[str]:
         yield "it was in no location" if lost else f"operation {event.detail}" * bool(event.detail)
     elif event.detail:
         yield event.detail
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

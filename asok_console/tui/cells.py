@@ -96,14 +96,6 @@ def attempts_spent_cell(row: Row, _now: float) -> Cell:
     return (f"{job.attempt} of {job.attempts}", "dim") if job else ""
 
 
-def last_line(error: str | None) -> str:
-    """The line of a traceback that says what happened."""
-    if not error:
-        return ""
-    lines = [line for line in error[-2000:].splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
-
-
 def error_cell(row: Row, _now: float) -> Cell:
     """Why it failed; an envelope that is not trusted says so first."""
     error = row.payload.error or row.payload.problem or ""

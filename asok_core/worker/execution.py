@@ -185,9 +185,7 @@ class Execution:
         before = time.perf_counter()
         hooks.call_before(job)
         try:
-            args, kwargs = job.args, job.kwargs
-            if job.typed:
-                args, kwargs = decode_arguments(function, args, kwargs, job.typed)
+            args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
             enter(held, _RUNNING)
             result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us

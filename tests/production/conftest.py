@@ -44,6 +44,18 @@ def binary(request: pytest.FixtureRequest) -> Path:
     return found
 
 
+@pytest.fixture
+def server(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> EmbeddedRedis:
+    """A server of the release that the tests of a module run on."""
+    return embedded_redis(binary=binary, port=0)
+
+
+@pytest.fixture
+def root(server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]) -> redis.Redis:
+    """A client that may do everything."""
+    return admin(server)
+
+
 @dataclass
 class Application:
     """An application with a worker, at one URL. ``journal`` tells which of its jobs ran."""

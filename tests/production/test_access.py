@@ -19,11 +19,6 @@ from tests.users import DOCUMENTED, PASSWORD
 
 
 @pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> EmbeddedRedis:
-    return embedded_redis(binary=binary, port=0)
-
-
-@pytest.fixture
 def user_url(
     server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]
 ) -> Callable[..., str]:

@@ -69,17 +69,6 @@ def binary(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-@pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> EmbeddedRedis:
-    return embedded_redis(binary=binary, port=0)
-
-
-@pytest.fixture
-def root(server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]) -> redis.Redis:
-    """A client that may do everything."""
-    return admin(server)
-
-
 @contextmanager
 def as_user(root: redis.Redis, server: EmbeddedRedis, role: str) -> Iterator[Callable[..., Any]]:
     """Send single commands as the user of a role; an error reply is returned, not raised."""

@@ -32,17 +32,6 @@ def binary(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> EmbeddedRedis:
-    return embedded_redis(binary=binary, port=0)
-
-
-@pytest.fixture
-def root(server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]) -> redis.Redis:
-    """A client that may do everything."""
-    return admin(server)
-
-
-@pytest.fixture
 def users(root: redis.Redis, server: EmbeddedRedis) -> Callable[[str], str]:
     return lambda role: user_url(root, role, server.tcp_url)
 

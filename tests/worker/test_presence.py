@@ -142,6 +142,12 @@ def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> 
 def test_what_a_child_without_supervisor_still_runs_is_left_to_it_until_it_is_gone(
     desk: Desk, start: Start
 ) -> None:
+    take_over_beside_an_orphan(desk, start)
+    assert desk.journal().count("begin orphaned") == 2
+
+
+def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
+    """A worker takes over what a dead one ran at once, and what an orphan runs once that is gone."""
     orphaned, job = busy(desk, start, "orphaned")
     dead, lost = busy(desk, start, "dead")
     child = orphaned.child()
@@ -159,7 +165,6 @@ def test_what_a_child_without_supervisor_still_runs_is_left_to_it_until_it_is_go
     other.says(PROVED, times=2)
     desk.let("orphaned")
     desk.reaches(job, "completed")
-    assert desk.journal().count("begin orphaned") == 2
 
 
 @pytest.mark.parametrize("place", ["a1b2c3d4-5e6f-4a1b-8c2d-3e4f5a6b7c8d:4026531840", None])
@@ -307,23 +312,7 @@ def test_a_name_that_somebody_else_has_taken_delays_no_recovery(
 def test_what_a_child_without_supervisor_runs_is_left_to_it_by_a_lock_too(
     desk: Desk, start: Start, own_folder: Path
 ) -> None:
-    orphaned, job = busy(desk, start, "orphaned")
-    dead, lost = busy(desk, start, "dead")
-    child = orphaned.child()
-    orphaned.process.kill()
-    orphaned.process.wait()
-    dead.kill()
-    other = start(*everything("orphaned", "dead"))
-    desk.hears(*["begin dead"] * 2)
-    other.says(PROVED)
-    assert other.log.count(PROVED) == 1
-    assert desk.journal().count("begin orphaned") == 1
-    desk.let("dead")
-    desk.reaches(lost, "completed")
-    os.kill(child, signal.SIGKILL)
-    other.says(PROVED, times=2)
-    desk.let("orphaned")
-    desk.reaches(job, "completed")
+    take_over_beside_an_orphan(desk, start)
     assert len(locks(own_folder)) == 1
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from asok_console.present.text import plain_json, safe, safe_block
-from asok_console.tui.cells import last_line
-from asok_core.tracebacks import Raised, chain_of
+from asok_core.tracebacks import Raised, chain_of, last_line
 
 HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""

@@ -15,7 +15,6 @@ from asok_console.tui.cells import (
     ID_COLUMN,
     QUEUE_COLUMN,
     attempt_cell,
-    last_line,
     task_cell,
 )
 from asok_console.tui.figures import until
@@ -27,6 +26,7 @@ from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
 from asok_core.snapshot import Page, Row, Snapshot
 from asok_core.states import Place
+from asok_core.tracebacks import last_line
 
 EVERY = 5.0
 """Seconds between two looks at the load to come."""

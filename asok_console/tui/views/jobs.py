@@ -16,7 +16,6 @@ from asok_console.tui.cells import (
     QUEUE_COLUMN,
     arguments_cell,
     job_id,
-    last_line,
     row_status,
     status_cell,
     task_cell,
@@ -31,6 +30,7 @@ from asok_core.backends.roles import Reader, Scope
 from asok_core.search import completed
 from asok_core.snapshot import Page, Row, running_rows
 from asok_core.states import Place, Status
+from asok_core.tracebacks import last_line
 
 SEARCHED = 1000
 """Jobs among which a filter looks."""

@@ -73,13 +73,16 @@ def end_clients(link: Link, clients: Collection[int], name: str) -> None:
     if not isinstance(listed, bytes):
         return  # not allowed (ACL): what a late request claims is found when the lease ends
     mark = f" name={name} ".encode()
-    ids = [line.split(b" ", 1)[0][3:] for line in listed.splitlines() if mark in line]
-    cut(link, ids)
+    end_listed(link, [line for line in listed.splitlines() if mark in line])
 
 
-def cut(link: Link, clients: Iterable[bytes]) -> None:
-    """End connections by their numbers. Of a user who may not do that (ACL), end at least their waits."""
+def end_listed(link: Link, lines: Iterable[bytes]) -> None:
+    """End the connections that lines of CLIENT LIST are of.
+
+    For a user who may not do that (ACL), end at least their waits.
+    """
     commands: list[tuple[Arg, ...]] = []
-    for each in clients:
-        commands += (("CLIENT", "UNBLOCK", each, "ERROR"), ("CLIENT", "KILL", "ID", each))
+    for line in lines:
+        number = line.split(b" ", 1)[0].removeprefix(b"id=")
+        commands += (("CLIENT", "UNBLOCK", number, "ERROR"), ("CLIENT", "KILL", "ID", number))
     link.pipeline(commands)

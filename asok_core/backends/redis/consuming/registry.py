@@ -11,7 +11,7 @@ from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, w
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
-from asok_core.backends.redis.standing import StandingLink, cut
+from asok_core.backends.redis.standing import StandingLink, end_listed
 from asok_core.clock import steady
 from asok_core.errors import WorkerCrashed
 from asok_core.job import Job
@@ -227,7 +227,7 @@ class Registry:
         marks = [f"name=asok:{process}:".encode() for process in processes]
         # Not allowed to list: the slow scan finds what a late claim took.
         lines = [line for line in self._clients() or () if any(mark in line for mark in marks)]
-        cut(self.link, [line.split(b" ", 1)[0][3:] for line in lines])
+        end_listed(self.link, lines)
 
     def connected(self, worker: str) -> bool:
         """Whether Redis has a connection of a worker, or may not tell."""

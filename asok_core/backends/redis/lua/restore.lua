@@ -53,7 +53,7 @@ local function put_back(element, at, id, queue, task, unique, error_text)
   local status = 'pending'
   if place == 'delayed' then
     status = 'scheduled'
-    -- What has no time any more, for somebody wrote into the trash, is due now.
+    -- What no longer has a time, since somebody wrote into the trash, is due now.
     at = finite(at) and at or tostring(now)
     if not pushed('ZADD', ns .. ':delayed_tasks', at, element) then return 2 end
   elseif not pushed('RPUSH', pending_key(ns, queue), element) then
