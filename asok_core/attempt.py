@@ -6,11 +6,12 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from types import GeneratorType
 from typing import Any
 
 from asok_core import forks
-from asok_core.deadline import soft_deadline
+from asok_core.deadline import call_limited
 from asok_core.errors import JobTimeout
 from asok_core.futures import JobFuture
 from asok_core.plain import described, is_lazy
@@ -40,8 +41,8 @@ def run(
     if timeout is None:
         result, continues = _called(function, args, kwargs, began_in)
     else:
-        with soft_deadline(timeout):
-            result, continues = _called(function, args, kwargs, began_in)
+        call = partial(_called, function, args, kwargs, began_in)
+        result, continues = call_limited(timeout, call)
     if not continues:
         return result
     return asyncio.run(_awaited(function, result, timeout, began_in))

@@ -8,16 +8,55 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import TypeVar
 
 from asok_core.errors import JobTimeout
+
+T = TypeVar("T")
 
 
 class LimitNotWatched(RuntimeError):
     """The system has no thread for the watch of time limits: a job that has one must not run."""
+
+
+def call_limited(seconds: float, function: Callable[[], T]) -> T:
+    """Call ``function`` and return its result; JobTimeout is raised in it after ``seconds``.
+
+    It runs in this thread. Where no exception can be raised in this one it runs in another, in a copy of
+    this context. A function that makes its own thread unreachable (see ``_is_reached``) is not ended.
+
+    Raises:
+        LimitNotWatched: There is no thread for that; ``function`` was not called.
+    """
+    if _is_reached():
+        with soft_deadline(seconds):
+            return function()
+    # This thread waits all the while, so the number of the other one is not its own.
+    results: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((call_limited(seconds, function),))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            results.put(error)
+
+    _start(
+        threading.Thread(target=copy_context().run, args=(run,), name="asok-limited", daemon=True)
+    )
+    result = results.get()
+    try:
+        if isinstance(result, tuple):
+            return result[0]
+        raise result
+    finally:
+        del result  # It holds this frame by its traceback.
 
 
 @contextmanager
@@ -86,6 +125,34 @@ def raise_in(thread: int, kind: type[BaseException] | None) -> None:
     )
 
 
+class _Probe(BaseException):
+    """Raised by a thread in itself."""
+
+
+def _is_reached() -> bool:
+    """Whether an exception that is raised in this thread arrives there.
+
+    On Python 3.11 it does not after this thread failed to start another one: what remains of that one
+    has the number of this thread, is found first, and gets every exception.
+    """
+    if sys.version_info >= (3, 12):
+        return True
+    try:
+        raise_in(threading.get_ident(), _Probe)
+        for _ in range(3):
+            pass  # Python looks for exceptions when it calls and when it loops.
+    except _Probe:
+        return True
+    return False
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise LimitNotWatched(f"its time limit cannot be watched: {error}") from error
+
+
 class _Timer:
     """One daemon thread for all guards, of which each busy thread has one at most."""
 
@@ -100,10 +167,7 @@ class _Timer:
             if self._thread is None or not self._thread.is_alive():
                 # The first time; again where an exception was raised in it: without it no limit holds.
                 thread = threading.Thread(target=self._run, name="asok-deadlines", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise LimitNotWatched(f"its time limit cannot be watched: {error}") from error
+                _start(thread)
                 self._thread = thread
             self._guards.add(guard)
             if guard.at < self._next:

@@ -3,12 +3,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import pytest
 
 from asok_core import attempt, deadline
+from asok_core.backends.eager import EagerBackend
+from asok_core.backends.local import LocalBackend
+from asok_core.calls import make_call
+from asok_core.config import Settings
 from asok_core.deadline import raise_in
-from asok_core.errors import JobTimeout
+from asok_core.errors import JobFailed, JobTimeout
 
 
 def spin(seconds: float) -> str:
@@ -123,3 +130,59 @@ def test_where_a_limit_cannot_be_watched_the_task_does_not_run_and_later_limits_
     assert ran == ["its time limit cannot be watched: can't start new thread"]
     with pytest.raises(JobTimeout):
         attempt.run(spin, (20.0,), {}, timeout=0.05)
+
+
+def fail_to_start_a_thread() -> None:
+    before = threading.stack_size(1 << 50)
+    try:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(before)
+
+
+def in_a_thread(function: Callable[[], object]) -> None:
+    """Call a function in a thread of its own, as the others must not be harmed by it."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(function).result()
+
+
+def test_limits_hold_in_a_thread_that_has_failed_to_start_another() -> None:
+    word = ContextVar("word", default="")
+    seen = []
+
+    def tell_and_spin() -> None:
+        seen.append(word.get())
+        spin(5)
+
+    def limited() -> None:
+        attempt.run(spin, (0.0,), {}, timeout=60)
+        for _ in range(2):
+            fail_to_start_a_thread()
+            word.set("of the context")
+            with pytest.raises(JobTimeout, match=r"its timeout of 0\.05 s") as raised:
+                attempt.run(tell_and_spin, (), {}, timeout=0.05)
+            assert "tell_and_spin" in [each.name for each in raised.traceback]
+            with pytest.raises(JobTimeout):
+                attempt.run(nap, (60.0,), {}, timeout=0.05)
+            assert attempt.run(spin, (0.0,), {}, timeout=60) == "done"
+
+    in_a_thread(limited)
+    assert seen == ["of the context"] * 2
+    # Threads get the numbers of those that have ended.
+    in_a_thread(limited)
+
+
+@pytest.mark.parametrize("backend", ["local", "eager"])
+def test_limits_hold_in_a_backend_whose_thread_has_failed_to_start_another(backend: str) -> None:
+    def use() -> None:
+        settings = Settings.load({"ASOK_QUEUE_BACKEND": backend, "ASOK_STRICT": "0"})
+        jobs = (
+            LocalBackend(settings, bg_workers=1) if backend == "local" else EagerBackend(settings)
+        )
+        assert jobs.enqueue(make_call(fail_to_start_a_thread)).result(60) is None
+        with pytest.raises(JobFailed, match=r"its timeout of 0\.05 s"):
+            jobs.enqueue(make_call(spin, 5.0, _timeout=0.05)).result(60)
+        jobs.shutdown(wait=True, timeout=60)
+
+    in_a_thread(use)

@@ -46,6 +46,17 @@ def refuse_threads() -> None:
     tell("refused")
 
 
+def fail_to_start_a_thread() -> None:
+    """Fail to start a thread, as where the system has none to give, and carry on."""
+    before = threading.stack_size(HUGE)
+    try:
+        threading.Thread(target=print).start()
+    except RuntimeError as error:
+        tell(str(error))
+    finally:
+        threading.stack_size(before)
+
+
 def talk() -> None:
     """Write more to standard output and error than anybody keeps who does not read it."""
     log = logging.getLogger("shop")

@@ -35,3 +35,18 @@ def test_where_no_thread_can_watch_its_time_limit_a_job_is_postponed_and_not_bla
     assert "JobTimeout: it ran longer than its timeout" in (desk.reaches(job, "failed").error or "")
     worker.says("Job postponed")
     assert desk.counted("failed") == 1
+
+
+def test_time_limits_hold_on_a_thread_that_has_failed_to_start_another(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker("--concurrency", "1")
+    for _ in range(2):
+        desk.reaches(desk.enqueue("fail_to_start_a_thread", module=SILENCING), "completed")
+        job = desk.enqueue("loop_for_ever", timeout=0.2)
+        assert "JobTimeout: it ran longer than its timeout" in (
+            desk.reaches(job, "failed").error or ""
+        )
+    assert desk.journal() == ["can't start new thread", "begin"] * 2
+    assert "hard limit" not in worker.log
+    assert worker.stop() == 0
