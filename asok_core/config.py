@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 from asok_core import setting as kinds
 from asok_core.durations import parse_duration
@@ -19,6 +20,7 @@ from asok_core.redis_url import masked_url, parse_redis_url
 from asok_core.secret_key import HOW_TO_MAKE_A_KEY, is_placeholder, weakness
 from asok_core.setting import (
     Backend,
+    EnvelopeForm,
     RecordForm,
     Setting,
     optional,
@@ -82,6 +84,21 @@ class Settings:
         default="*",
         description="Tasks that may run on Redis, all others are refused; * is all but the modules of "
         "Python itself (os:system, builtins:eval), which have to be named",
+    )
+    envelope: EnvelopeForm = setting(
+        "ASOK_ENVELOPE",
+        kinds.ENVELOPE_FORM,
+        default="both",
+        description="Versions of signed jobs: both signs version 2 (version 1 with "
+        "ASOK_RECORDS=framework) and accepts both; v1 signs version 1, for workers of the framework and "
+        "of earlier releases, and accepts both; v2 accepts nothing else",
+    )
+    max_job_age: float | None = setting(
+        "ASOK_MAX_JOB_AGE",
+        optional(kinds.DURATION),
+        default=None,
+        description="How long ago a job may have been enqueued, or due where that was later; an older "
+        "one becomes a dead job",
     )
     bg_workers: int = setting(
         "BG_WORKERS",
@@ -244,6 +261,17 @@ class Settings:
         environment = {**(read_env_file(dotenv) if dotenv else {}), **env}
         values = {name: each.read(environment) for name, each in cls.declared().items()}
         return cls(**values, env_file=dotenv)
+
+    @property
+    def writes_envelope(self) -> Literal[1, 2]:
+        """The version in which new jobs are signed."""
+        framework = self.envelope == "both" and self.records == "framework"
+        return 1 if framework or self.envelope == "v1" else 2
+
+    @property
+    def accepts_v1(self) -> bool:
+        """Whether jobs that are signed in version 1 run."""
+        return self.envelope != "v2"
 
     @property
     def masked_redis_url(self) -> str:

@@ -51,6 +51,30 @@ class UnsignedEnvelope(EnvelopeError):
     reason = "unsigned"
 
 
+class OldEnvelope(EnvelopeError):
+    """It verifies, but in version 1, which ASOK_ENVELOPE does not accept."""
+
+    reason = "version 1"
+
+
+class WrongQueue(EnvelopeError):
+    """The job was signed for another queue than the one from which it was claimed."""
+
+    reason = "wrong queue"
+
+
+class TooOld(EnvelopeError):
+    """The job was enqueued or due longer ago than ASOK_MAX_JOB_AGE allows."""
+
+    reason = "too old"
+
+
+class Replayed(EnvelopeError):
+    """The record of the job says that it has ended: somebody put a copy of its envelope into a queue."""
+
+    reason = "replayed"
+
+
 class TaskNotFound(AsokError):
     """There is no module or no function of the name that a job gives."""
 

@@ -34,7 +34,7 @@ FIELDS = {
 }
 """What each field asks, for help and error lines."""
 
-STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "malformed")
+STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
 
 _FIELD = re.compile(r"([A-Za-z_]+):")
 
@@ -181,6 +181,7 @@ _TRUSTS = {
     Trust.UNVERIFIED: "unverified",
     Trust.UNSIGNED: "unsigned",
     Trust.BAD: "bad",
+    Trust.V1: "v1",
     Trust.MALFORMED: "malformed",
 }
 

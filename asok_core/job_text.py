@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeGuard
 
 from asok_core.durations import LONGEST_KEPT
@@ -42,15 +42,16 @@ _quoted = json.encoder.encode_basestring_ascii
 def to_text(job: Job) -> str:
     """The JSON text of a job: the nine keys that are always there, and ours that have a value.
 
-    These are sorted, as the framework sorts them; what is in arguments keeps its order.
+    The id comes first, where Redis finds it without decoding the rest (``lua/spent.lua``), the others are
+    sorted; what is in arguments keeps its order.
     """
     if not _plain(job):
         return _encode(_fields(job))
     # What most jobs have, put together by hand: half the time of the general way.
     return (
-        f'{{"args": {_encode(job.args) if job.args else "[]"}, "backoff": {job.backoff}, '
-        f'"enqueued_at": {job.enqueued_at!r}, "function": {_quoted(job.function)}, '
-        f'"id": {_quoted(job.id)}, "kwargs": {_encode(job.kwargs) if job.kwargs else "{}"}, '
+        f'{{"id": {_quoted(job.id)}, "args": {_encode(job.args) if job.args else "[]"}, '
+        f'"backoff": {job.backoff}, "enqueued_at": {job.enqueued_at!r}, '
+        f'"function": {_quoted(job.function)}, "kwargs": {_encode(job.kwargs) if job.kwargs else "{}"}, '
         f'"module": {_quoted(job.module)}, "queue": {_quoted(job.queue)}, '
         f'"retries": {job.retries}, "retry_count": {job.retry_count}}}'
     )
@@ -79,7 +80,13 @@ def _fields(job: Job) -> dict[str, Any]:
     if job.typed:
         fields["typed"] = job.typed
     fields.update((k, v) for k, v in job.extra.items() if k not in _KNOWN)
-    return dict(sorted(fields.items()))
+    return in_order(fields)
+
+
+def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a job as its text has them: the id, then the others by name."""
+    first = {"id": fields["id"]} if "id" in fields else {}
+    return first | dict(sorted(fields.items()))
 
 
 def from_text(text: str) -> Job:
@@ -87,22 +94,36 @@ def from_text(text: str) -> Job:
     return job_of(load_object(text), clean="\\u" not in text and is_text(text))
 
 
-def load_object(raw: bytes | str) -> dict[str, Any]:
-    """The JSON object that a text is. Raises MalformedEnvelope, whatever the text."""
+def load_object(raw: bytes | str, *, unique: bool = False) -> dict[str, Any]:
+    """The JSON object that a text is. Raises MalformedEnvelope, whatever the text.
+
+    With ``unique``, also where a key stands twice: readers may differ in which one counts.
+    """
     # What we write is plain JSON in UTF-8 with nothing around it: no guess at its encoding is needed.
     try:
         text = raw if isinstance(raw, str) else raw.decode()
-        value, end = _raw_decode(text)
+        value, end = (_raw_decode_unique if unique else _raw_decode)(text)
         if end == len(text) and type(value) is dict:
             return value
     except (ValueError, RecursionError):
         pass
-    return _load_any(raw)
+    return _load_any(raw, _unique if unique else None)
 
 
-def _load_any(raw: bytes | str) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise MalformedEnvelope("it has a key twice")
+    return fields
+
+
+_raw_decode_unique = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
+
+
+def _load_any(raw: bytes | str, hook: Callable[[Any], Any] | None) -> dict[str, Any]:
     try:
-        value = json.loads(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
+        text = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+        value = json.loads(text, object_pairs_hook=hook)
     except UnicodeDecodeError:
         raise MalformedEnvelope("it is not UTF-8") from None
     except (ValueError, RecursionError) as error:

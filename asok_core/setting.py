@@ -14,6 +14,7 @@ from asok_core.errors import SettingsError, UsageError
 T = TypeVar("T")
 Backend = Literal["local", "redis", "eager"]
 RecordForm = Literal["hash", "framework"]
+EnvelopeForm = Literal["both", "v1", "v2"]
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,12})\s*(?P<unit>[kmg]i?b?|b?)", re.ASCII | re.IGNORECASE)
 _SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
@@ -160,6 +161,13 @@ def _parse_record_form(text: str) -> RecordForm:
     return cast("RecordForm", name)
 
 
+def _parse_envelope_form(text: str) -> EnvelopeForm:
+    name = text.lower()
+    if name not in {"both", "v1", "v2"}:
+        raise ValueError
+    return cast("EnvelopeForm", name)
+
+
 def _parse_fraction(text: str) -> float:
     if not _FRACTION.fullmatch(text) or float(text) > 1:
         raise ValueError
@@ -276,6 +284,9 @@ def _shown_url(text: str) -> str:
 
 BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_unset=True)
 DURATION = Kind(_parse_duration, durations.ALLOWED)
+ENVELOPE_FORM: Kind[EnvelopeForm] = Kind(
+    _parse_envelope_form, "both, v1 or v2", blank_is_unset=True
+)
 FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
 HANG_LIMIT = Kind(_parse_hang_limit, "0, or 10s and more, as in 90, 90s or 5m")

@@ -185,12 +185,19 @@ class WorkerInfo:
     """What is known of the reason of that."""
     memory_rate: float | None = None
     """Bytes per second by which it found the memory of Redis to grow; None where it does not know."""
+    envelopes: str = ""
+    """Versions of signed jobs that it accepts, as in ``v1 v2``; '' of one of an earlier release."""
     jobs: tuple[RunningJob, ...] = ()
 
     def claims(self, now: float) -> bool:
         """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
         refrains = self.quiet or self.stopping or self.wanted in ("quiet", "stop")
         return self.runs_jobs and not refrains and (self.lease_until or 0) > now
+
+    @property
+    def accepts_v1(self) -> bool | None:
+        """Whether it runs jobs that are signed in version 1; None where it does not say."""
+        return "v1" in self.envelopes.split() if self.envelopes else None
 
     @property
     def slots(self) -> int:

@@ -1,32 +1,36 @@
 """The signed envelope: sealed and unsealed; dead letters, and what can be said of a broken one.
 
-An envelope is ``{"v": 1, "job": JSON text, "sig": hex HMAC-SHA256 of that text under SECRET_KEY}``.
-The framework ``asok`` 0.8.0 writes and reads the same bytes.
+An envelope is ``{"v": 1 or 2, "job": JSON text, "sig": hexadecimal signature of that text}``; what is
+signed, and by which key, is in ``keyring.py``. The framework ``asok`` 0.8.0 writes and reads version 1.
+Everybody who looks at an envelope uses one parser, so that what is shown is what would run.
 """
 
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from asok_core.config import Settings
 from asok_core.errors import (
     BadSignature,
-    EnvelopeError,
     MalformedEnvelope,
+    OldEnvelope,
     PayloadTooLarge,
     UnsignedEnvelope,
 )
 from asok_core.job import Job
-from asok_core.job_text import finite, from_text, job_of, load_object, to_text
+from asok_core.job_text import finite, from_text, in_order, job_of, load_object, to_text
+from asok_core.keyring import V1, V2, Keyring, Version, keyring_of
+from asok_core.plain import described
 
-VERSION = 1
+__all__ = ["Keyring", "keyring_of"]
+
 _quoted = json.encoder.encode_basestring_ascii
+_BESIDE = ("failed_at", "error", "traceback", "rejected")
+"""Keys of a dead job beside those of its envelope."""
 
 
 class Trust(StrEnum):
@@ -36,54 +40,23 @@ class Trust(StrEnum):
     UNVERIFIED = "unverified"
     UNSIGNED = "unsigned"
     BAD = "bad signature"
+    V1 = "signature of version 1"
+    """It verifies, but ``ASOK_ENVELOPE`` does not accept version 1."""
     MALFORMED = "malformed"
 
 
-@dataclass(frozen=True, slots=True)
-class Keyring:
-    """SECRET_KEY signs and verifies; the fallbacks verify only, during a rotation."""
-
-    secret: bytes = field(repr=False)
-    fallbacks: tuple[bytes, ...] = field(default=(), repr=False)
-    _begun: tuple[hmac.HMAC, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # With the key taken in: a copy costs less than beginning anew for each job.
-        begun = tuple(hmac.new(key, digestmod="sha256") for key in (self.secret, *self.fallbacks))
-        object.__setattr__(self, "_begun", begun)
-
-    def sign(self, text: str) -> str:
-        """Hex HMAC-SHA256 of ``text`` (RFC 2104)."""
-        mac = self._begun[0].copy()
-        mac.update(text.encode())
-        return mac.hexdigest()
-
-    def verifies(self, text: str, signature: str) -> bool:
-        """Whether any of the keys made ``signature``; compared in constant time."""
-        try:
-            given = bytes.fromhex(signature)
-            message = text.encode()
-        except ValueError:
-            return False
-        for begun in self._begun:
-            mac = begun.copy()
-            mac.update(message)
-            if hmac.compare_digest(mac.digest(), given):
-                return True
-        return False
+UNTRUSTED = frozenset((Trust.UNSIGNED, Trust.BAD, Trust.V1))
+"""What is signed again only on an operator's explicit word."""
 
 
-def keyring_of(settings: Settings) -> Keyring:
-    """SECRET_KEY and its fallbacks. Raises SettingsError when there is no key."""
-    return Keyring(
-        settings.require_secret_key().encode(),
-        tuple(key.encode() for key in settings.secret_key_fallbacks),
-    )
-
-
-def seal(job: Job, keyring: Keyring) -> bytes:
+def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
     """The signed envelope of a job, as it is pushed to Redis."""
-    return seal_text(to_text(job), keyring)
+    return seal_text(to_text(job), keyring, version)
+
+
+def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
+    """The envelope of a job that was opened from ``raw``, in the version of that."""
+    return seal_text(to_text(job), keyring, keyring.again(_parse(raw).version))
 
 
 def envelope_size(text: str) -> int:
@@ -110,33 +83,82 @@ def sendable_text(job: Job, limit: int) -> str:
     return text
 
 
-def seal_text(text: str, keyring: Keyring) -> bytes:
+def seal_text(text: str, keyring: Keyring, version: Version | None = None) -> bytes:
     """The envelope of a job text that is trusted already."""
-    return _envelope(text, keyring.sign(text))
+    version = version or keyring.writes
+    return _envelope(version, text, keyring.sign(text, version))
 
 
-def _envelope(text: str, signature: str) -> bytes:
+def _envelope(version: Version, text: str, signature: str) -> bytes:
     # Assembled by hand: one json.dumps less on the hottest path.
-    return f'{{"v": 1, "job": {_quoted(text)}, "sig": {_quoted(signature)}}}'.encode()
+    return f'{{"v": {version}, "job": {_quoted(text)}, "sig": {_quoted(signature)}}}'.encode()
 
 
-_SKELETON = len(_envelope("", "0" * 64))
+_VERSIONS: dict[int, Version] = {V1: V1, V2: V2}
+_SKELETON = len(_envelope(V2, "", "0" * 64))
+
+
+class _Parsed(NamedTuple):
+    """The parts of an element. Without ``signature`` it is unsigned; ``text`` is None of a bare job.
+
+    ``original`` are the bytes that a dead job keeps whole, since they were no envelope.
+    """
+
+    fields: dict[str, Any]
+    version: Version | None = None
+    text: str | None = None
+    signature: str | None = None
+    original: bytes | None = None
+
+
+def _parse(raw: bytes) -> _Parsed:
+    """Take an element apart. Raises MalformedEnvelope where it could be read in more than one way."""
+    fields = load_object(raw, unique=True)
+    text, signature = fields.get("job"), fields.get("sig")
+    if "raw" in fields or "raw64" in fields:
+        if len(fields.keys() & {"raw", "raw64", "job", "sig", "module"}) > 1:
+            raise MalformedEnvelope("it has other contents beside 'raw'")
+        return _Parsed(fields, original=_original(fields))
+    if text is None and signature is None:
+        return _Parsed(fields)
+    if not isinstance(text, str) or not (signature is None or isinstance(signature, str)):
+        raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
+    said = fields.get("v")
+    # Not a dictionary alone: True and 1.0 would be found there as 1.
+    version = _VERSIONS.get(said) if type(said) is int else None
+    if version is None:
+        shown = said if type(said) is int else described(said)
+        raise MalformedEnvelope(f"the envelope's 'v' is {shown!s:.40}; it must be 1 or 2")
+    return _Parsed(fields, version, text, signature)
 
 
 def unseal(raw: bytes, keyring: Keyring) -> Job:
     """The job of an envelope whose signature verifies.
 
-    Raises MalformedEnvelope, UnsignedEnvelope or BadSignature; no other error, whatever the bytes.
+    Raises an EnvelopeError (malformed, unsigned, of a version that is not accepted, or with a signature
+    that does not verify); no other error, whatever the bytes.
     """
-    envelope = load_object(raw)
-    text, signature = envelope.get("job"), envelope.get("sig")
-    if not isinstance(text, str) or not isinstance(signature, str):
-        if "module" in envelope or (isinstance(text, str) and signature is None):
+    fields, version, text, signature, _ = _parse(raw)
+    if version is None or text is None:
+        if "module" in fields:
             raise UnsignedEnvelope("the job is not signed")
         raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
-    if not keyring.verifies(text, signature):
-        raise BadSignature("the signature does not match SECRET_KEY; was the key changed?")
+    if signature is None:
+        raise UnsignedEnvelope("the job is not signed")
+    if not keyring.verifies(text, signature, version):
+        where = "" if version == V1 else f" in namespace {keyring.namespace}"
+        raise BadSignature(f"the signature does not match SECRET_KEY{where}; was the key changed?")
+    if version == V1 and not keyring.accepts_v1:
+        raise OldEnvelope("it is signed in version 1, which ASOK_ENVELOPE=v2 does not accept")
     return from_text(text)
+
+
+def is_canonical(raw: bytes) -> bool:
+    """Whether an envelope is written as we and the framework write it, byte for byte."""
+    _, version, text, signature, _ = _parse(raw)
+    if version is None or text is None or signature is None:
+        return False
+    return raw == _envelope(version, text, signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +182,8 @@ class Payload:
     """Whether it is a dead job that never began to run: a worker refused it."""
     text: str | None = None
     """The job's JSON text as it was signed, rightly or not; None when it was not."""
+    version: Version | None = None
+    """The version of its envelope; None of a bare job."""
     size: int | None = None
     """Bytes of a large element that was not read whole: the job has no arguments, and ``raw`` is
     their beginning. None where ``raw`` is the whole element."""
@@ -181,36 +205,45 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     With a keyring the signature is checked; without one ``trust`` is at best ``unverified``.
     """
     try:
-        fields = load_object(raw)
+        parsed = _parse(raw)
     except MalformedEnvelope as error:
         return Payload(raw, None, Trust.MALFORMED, str(error))
+    fields, version, text, signature, original = parsed
+    letter = _letter(fields)
+    if original is not None:
+        inner = peek(original, keyring)
+        problem = inner.problem or letter["error"]
+        return Payload(
+            raw, inner.job, inner.trust, problem, original, **letter, text=inner.text,
+            version=inner.version,
+        )  # fmt: skip
+    try:
+        job = from_text(text) if text is not None else job_of(_bare(fields))
+    except MalformedEnvelope as error:
+        return Payload(raw, None, Trust.MALFORMED, str(error), None, **letter)
+    if version is None or text is None or signature is None:
+        return Payload(raw, job, Trust.UNSIGNED, None, None, **letter, version=version)
+    envelope = _envelope(version, text, signature)
+    trust = _trust(keyring, version, text, signature)
+    return Payload(raw, job, trust, None, envelope, **letter, text=text, version=version)
+
+
+def _trust(keyring: Keyring | None, version: Version, text: str, signature: str) -> Trust:
+    if keyring is None:
+        return Trust.UNVERIFIED
+    if not keyring.verifies(text, signature, version):
+        return Trust.BAD
+    return Trust.SIGNED if version != V1 or keyring.accepts_v1 else Trust.V1
+
+
+def _letter(fields: Mapping[str, Any]) -> dict[str, Any]:
     failed_at = fields.get("failed_at")
-    letter: dict[str, Any] = {
+    return {
         "failed_at": float(failed_at) if finite(failed_at) else None,
         "error": _optional_text(fields.get("error")),
         "traceback": _optional_text(fields.get("traceback")),
         "rejected": fields.get("rejected") is True,
     }
-    original = _quarantined(fields)
-    if original is not None:
-        inner = peek(original, keyring)
-        problem = inner.problem or letter["error"]
-        return Payload(raw, inner.job, inner.trust, problem, original, **letter, text=inner.text)
-    text, signature = fields.get("job"), fields.get("sig")
-    try:
-        if isinstance(text, str):
-            job = from_text(text)
-        else:
-            job = job_of({k: v for k, v in fields.items() if k not in letter})
-    except MalformedEnvelope as error:
-        return Payload(raw, None, Trust.MALFORMED, str(error), None, **letter)
-    if not isinstance(text, str) or not isinstance(signature, str):
-        return Payload(raw, job, Trust.UNSIGNED, None, None, **letter)
-    if keyring is None:
-        trust = Trust.UNVERIFIED
-    else:
-        trust = Trust.SIGNED if keyring.verifies(text, signature) else Trust.BAD
-    return Payload(raw, job, trust, None, _envelope(text, signature), **letter, text=text)
 
 
 def bury(
@@ -225,17 +258,16 @@ def bury(
     """
     letter: dict[str, Any]
     try:
-        fields = load_object(raw)
-        signed = isinstance(fields.get("job"), str) and isinstance(fields.get("sig"), str)
-    except EnvelopeError:
-        signed = False
-    if signed:
-        letter = {"v": VERSION, "job": fields["job"], "sig": fields["sig"]}
+        _, version, text, signature, _ = _parse(raw)
+    except MalformedEnvelope:
+        signature = None
+    if signature is not None:
+        letter = {"v": version, "job": text, "sig": signature}
     else:
         try:
-            letter = {"v": VERSION, "raw": raw.decode()}
+            letter = {"v": V1, "raw": raw.decode()}
         except UnicodeDecodeError:
-            letter = {"v": VERSION, "raw64": base64.b64encode(raw).decode()}
+            letter = {"v": V1, "raw64": base64.b64encode(raw).decode()}
     letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
     if rejected:
         # Last: push_dead in places.lua knows it by the end of the text.
@@ -252,33 +284,34 @@ def changed_text(payload: Payload, **changes: Any) -> str:
     try:
         fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
         fields |= changes
-        # Its own keys are sorted, as in every job text; what is in arguments keeps its order.
-        return json.dumps({k: fields[k] for k in sorted(fields) if fields[k] is not None})
+        kept = {k: v for k, v in fields.items() if v is not None}
+        # In the order of every job text; what is in arguments keeps its own.
+        return json.dumps(in_order(kept))
     except RecursionError:
         raise MalformedEnvelope("it is nested too deeply") from None
 
 
 def _bare_fields(raw: bytes) -> dict[str, Any]:
-    fields = load_object(raw)
-    original = _quarantined(fields)
+    fields, _, text, _, original = _parse(raw)
     if original is not None:
         return _bare_fields(original)
-    if isinstance(fields.get("job"), str):
-        return load_object(fields["job"].encode("utf-8", "surrogatepass"))
-    return {k: v for k, v in fields.items() if k not in ("failed_at", "error", "traceback")}
+    return _bare(fields) if text is None else load_object(text)
 
 
-def _quarantined(fields: Mapping[str, Any]) -> bytes | None:
-    text = fields.get("raw")
-    if isinstance(text, str):
-        return text.encode("utf-8", "surrogatepass")
-    packed = fields.get("raw64")
-    if isinstance(packed, str):
-        try:
+def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if k not in _BESIDE}
+
+
+def _original(fields: Mapping[str, Any]) -> bytes:
+    text, packed = fields.get("raw"), fields.get("raw64")
+    try:
+        if isinstance(text, str):
+            return text.encode("utf-8", "surrogatepass")
+        if isinstance(packed, str):
             return base64.b64decode(packed, validate=True)
-        except ValueError:
-            return None
-    return None
+    except ValueError:
+        pass
+    raise MalformedEnvelope("its 'raw' cannot be read")
 
 
 def _optional_text(value: object) -> str | None:

@@ -226,6 +226,23 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
             count = numbers.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
+    yield from _envelopes(snapshot, width)
+
+
+def _envelopes(snapshot: Snapshot, width: int) -> Iterator[str]:
+    """Which workers run jobs of version 1, and which cannot run those of version 2."""
+    live = [worker for worker in snapshot.workers if _alive(snapshot, worker)]
+    accepting = sum(worker.accepts_v1 is True for worker in live)
+    if accepting:
+        count = numbers.plural(accepting, "worker")
+        verb = "accepts" if accepting == 1 else "accept"
+        yield fit(
+            f"{count} still {verb} jobs signed in version 1; ASOK_ENVELOPE=v2 ends that", width
+        )
+    for worker in live:
+        if worker.version and worker.accepts_v1 is None:
+            text = f"{worker.id} ({worker.version}) rejects jobs signed in version 2"
+            yield fit(f"{safe(text, 200)}; set ASOK_ENVELOPE=v1 until it is replaced", width)
 
 
 def _titled(
@@ -322,6 +339,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "hang_seconds": worker.hang_seconds,
         "hang": worker.hang or None,
         "outcomes_dropped": worker.outcomes_dropped,
+        "accepts_v1": worker.accepts_v1,
         "running": [
             {
                 "id": job.payload.id or None,

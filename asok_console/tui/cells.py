@@ -6,7 +6,7 @@ from asok_console.present.calls import arguments_of
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.snapshot import Row
 from asok_core.states import Place, Status
-from asok_core.wire import Payload, Trust
+from asok_core.wire import UNTRUSTED, Payload, Trust
 
 CLAIMED = "claimed"
 """What is shown of a job that a worker holds and has not begun."""
@@ -99,7 +99,7 @@ def attempts_spent_cell(row: Row, _now: float) -> Cell:
 def error_cell(row: Row, _now: float) -> Cell:
     """Why it failed; an envelope that is not trusted says so first."""
     error = row.payload.error or row.payload.problem or ""
-    if row.payload.trust in (Trust.UNSIGNED, Trust.BAD, Trust.MALFORMED):
+    if row.payload.trust is Trust.MALFORMED or row.payload.trust in UNTRUSTED:
         return f"⚠ {row.payload.trust}: {error}", "warn"
     return error, "bad"
 

@@ -401,9 +401,11 @@ class Dispatcher:
         turn = self._trip(slots, asking, open_all)
         admitted = [held for held in asking if not held.gone]
         for held in admitted:
-            if id(held) in rejected:
-                self._ledger.add(held, rejected[id(held)])
-                self._execution.log_rejected(held, rejected[id(held)])
+            outcome = rejected.get(id(held)) or self._execution.refuse_spent(held)
+            if outcome is not None:
+                rejected[id(held)] = outcome
+                self._ledger.add(held, outcome)
+                self._execution.log_rejected(held, outcome)
         sound = [held for held in admitted if id(held) not in rejected]
         self._begin([*sound, *map(Held, turn.claims)], turn)
         if wait_on:

@@ -25,8 +25,10 @@ from asok_core.errors import (
     EnvelopeError,
     InvalidTaskName,
     JobCancelled,
+    Replayed,
     TaskImportFailed,
     TaskNotFound,
+    WrongQueue,
 )
 from asok_core.failures import Failure, failure_of
 from asok_core.job import EARLIER_ERROR, Job
@@ -35,7 +37,7 @@ from asok_core.retry import RetryPolicy
 from asok_core.task_modules import TaskModules
 from asok_core.tasks import resolve
 from asok_core.waiting import Slot, Slots
-from asok_core.wire import Keyring, bury, peek, seal, unseal
+from asok_core.wire import Keyring, bury, peek, seal_again, unseal
 from asok_core.worker.board import Phase
 from asok_core.worker.breaker import (
     LIMIT,
@@ -47,6 +49,7 @@ from asok_core.worker.breaker import (
 )
 from asok_core.worker.import_deaths import Avoided, died_while_importing
 from asok_core.worker.log import is_logged, log_failure, log_job, log_postponed, log_rejected
+from asok_core.worker.opening import expect_unspent, opened
 
 HandOver = Callable[["Held", Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
@@ -121,13 +124,20 @@ class Execution:
     def open(self, held: Held) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""
         try:
-            held.job = unseal(held.claim.envelope, self.keyring)
+            held.job = opened(held.claim, self.keyring, self.settings.max_job_age, self.now)
         except BadSignature as error:
-            held.rejected = error
             return self._bad_signature(held, error)
         except EnvelopeError as error:
-            held.rejected = error
-            return self._rejected(held, f"{type(error).__name__}: {error}")
+            return self._rejected(held, error)
+        return None
+
+    def refuse_spent(self, held: Held) -> Outcome | None:
+        """The outcome of an opened job of which Redis said only then that it has ended before."""
+        try:
+            expect_unspent(held.claim)
+        except EnvelopeError as error:
+            held.job = None
+            return self._rejected(held, error)
         return None
 
     def run(self, held: Held, hand_over: HandOver, enter: Enter = _ignore) -> None:
@@ -351,7 +361,7 @@ class Execution:
         delay = postponement((job.postponements or 0) + 1)
         try:
             again = replace(self._as_sent(held).postponed(), due_at=round(self.now() + delay, 6))
-            moved = seal(again, self.keyring)
+            moved = seal_again(again, self.keyring, held.claim.envelope)
         except (AsokError, TypeError, ValueError, RecursionError):
             moved = held.claim.envelope
         outcome = self._outcome("postpone", held, job, ran, error=failure.traceback)
@@ -360,13 +370,14 @@ class Execution:
         return outcome
 
     def _bad_signature(self, held: Held, error: BadSignature) -> Outcome:
+        held.rejected = error
         line = f"{type(error).__name__}: {error}"
         job = peek(held.claim.envelope).job
         # Where no job can be read, the key does not matter.
         count = self.breaker.faults(Check.SIGNATURE) + 1
         reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
         if job is None or self.breaker.fails(Check.SIGNATURE, reason):
-            return self._rejected(held, line)
+            return self._rejected(held, error)
         outcome = self._outcome("postpone", held, job, 0.0, error=line)
         outcome.error_line = line
         # Who signed it is not known: no byte of it may change, and it gets no unique key.
@@ -383,7 +394,7 @@ class Execution:
         delay = self.policy.delay(job.backoff, job.retry_count + 1)
         try:
             again = replace(self._as_sent(held).retried(), due_at=round(self.now() + delay, 6))
-            moved = seal(again, self.keyring)
+            moved = seal_again(again, self.keyring, held.claim.envelope)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
             failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
             return self._dead(dead, held, job, failure, ran)
@@ -403,14 +414,17 @@ class Execution:
         outcome.error_line = failure.line
         return outcome
 
-    def _rejected(self, held: Held, line: str) -> Outcome:
+    def _rejected(self, held: Held, error: EnvelopeError) -> Outcome:
+        held.rejected = error
+        line = f"{type(error).__name__}: {error}"
         job = peek(held.claim.envelope).job
         earlier = job.extra.get(EARLIER_ERROR) if job is not None else None
         if isinstance(earlier, str):
             # It was requeued after it had failed: that error is what an operator has to know.
             line = f"{line} (it had failed before: {earlier[:300]})"
         failure = Failure.of_line(line)
-        if job is not None:
+        # The record is that of the job of which this is a copy.
+        if job is not None and not isinstance(error, WrongQueue | Replayed):
             outcome = self._dead("reject", held, job, failure, 0.0)
         else:
             outcome = Outcome("reject", held.claim, error=line, error_line=line)

@@ -15,6 +15,8 @@ from asok_core.worker.log import warn_of_dropped
 
 logger = safe_logger("asok.worker")
 
+ADMITTED = {1: 0, 3: 1, 4: 2}
+"""Flags of ``cycle.lua`` for a job that may begin, each with what ``Claim.spent`` is then."""
 NEARLY_FULL = 0.9
 """Part of ASOK_DLQ_MAX from which the log warns."""
 
@@ -117,7 +119,8 @@ class Ledger:
         for held in noting:
             held.noted = True
         for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
-            held.gone = flag != 1
+            held.gone = flag not in ADMITTED
+            held.claim.spent = ADMITTED.get(flag, 0)
         self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
         self._tell_of_broken(turn)

@@ -259,6 +259,7 @@ class Supervisor:
                 "rss": sum(size for size in memory if size) or "",
                 **self._children.report().fields(),
                 "memory_rate": "" if self._memory.rate is None else f"{self._memory.rate:.0f}",
+                "envelopes": "v1 v2" if config.settings.accepts_v1 else "v2",
                 "quiet": int(self._children.quiet),
                 "stopping": int(bool(self._requests.stop)),
             },

@@ -31,6 +31,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("SECRET_KEY", "", "secret_key", None),
         ("SECRET_KEY_FALLBACKS", "one, two,,", "secret_key_fallbacks", ("one", "two")),
         ("ASOK_TASK_MODULES", "shop.*, os:getpid", "task_modules", ("shop.*", "os:getpid")),
+        ("ASOK_ENVELOPE", "V1", "envelope", "v1"),
+        ("ASOK_MAX_JOB_AGE", "2d", "max_job_age", 172_800.0),
         ("ASOK_TASK_MODULES", "", "task_modules", ("*",)),
         ("ASOK_REDACT", "password, card*,", "redact", ("password", "card*")),
         ("BG_WORKERS", "4", "bg_workers", 4),

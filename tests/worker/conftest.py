@@ -294,4 +294,4 @@ def foreign_envelope(job: Job, **changes: Any) -> bytes:
         "backoff": job.backoff,
     } | changes
     text = json.dumps({k: v for k, v in fields.items() if v is not ...}, sort_keys=True)
-    return json.dumps({"v": 1, "job": text, "sig": KEYRING.sign(text)}).encode()
+    return json.dumps({"v": 1, "job": text, "sig": KEYRING.sign(text, 1)}).encode()

@@ -88,7 +88,8 @@ def test_a_failed_job_is_retried_after_backoff_to_the_power_of_its_retries(
         "retry_count": 3,
         "due_at": None,
     }
-    assert KEYRING.verifies(json.loads(envelope)["job"], json.loads(envelope)["sig"])
+    fields = json.loads(envelope)
+    assert KEYRING.verifies(fields["job"], fields["sig"], fields["v"])
     worker.says("Job will be retried")
     assert "retry_in=343s" in worker.log
     assert (desk.counted("retried"), desk.counted("failed"), desk.counted("dead")) == (1, 1, 0)

@@ -19,6 +19,7 @@ TRUST = {
     Trust.UNVERIFIED: "not checked",
     Trust.UNSIGNED: "⚠ unsigned: it never runs until an operator says so",
     Trust.BAD: "✗ does not match our key",
+    Trust.V1: "⚠ version 1, which ASOK_ENVELOPE=v2 does not accept",
     Trust.MALFORMED: "✗ not a job",
 }
 """What a signature is worth, in words."""

@@ -23,7 +23,7 @@ from asok_console.tui.widgets.rowlist import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.redaction import shown_raw
 from asok_core.snapshot import Page, Row, Snapshot
-from asok_core.wire import Trust
+from asok_core.wire import UNTRUSTED
 
 EXAMPLES = 3
 """Rows that a confirmation shows."""
@@ -192,7 +192,7 @@ def needs_trust(rows: Sequence[Row]) -> bool:
 
     The signature of a large job is not known from a list.
     """
-    return any(row.partial or row.payload.trust in (Trust.UNSIGNED, Trust.BAD) for row in rows)
+    return any(row.partial or row.payload.trust in UNTRUSTED for row in rows)
 
 
 def examples(rows: Sequence[Row]) -> tuple[str, ...]:

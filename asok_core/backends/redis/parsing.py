@@ -41,6 +41,7 @@ WORKER_FIELDS = (
     "hang_seconds",
     "hang",
     "memory_rate",
+    "envelopes",
 )
 RECORD_FIELDS = (
     *(each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}),
@@ -191,6 +192,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         running=count(fields.get("running")),
         rss=whole(fields.get("rss")),
         memory_rate=number(fields.get("memory_rate")),
+        envelopes=text(fields.get("envelopes"))[:20],
         outcomes_dropped=count(fields.get("outcomes_dropped")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",

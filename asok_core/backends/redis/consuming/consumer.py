@@ -19,10 +19,15 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 
 @dataclass(slots=True)
 class Claim:
-    """An envelope that this process holds. ``queue`` is the one it was taken from."""
+    """An envelope that this process holds. ``queue`` is the one it was taken from.
+
+    ``spent`` is what ``spent.lua`` says of it: 1 where its record says that the job has ended, 2 where
+    Redis could not read the job's id.
+    """
 
     queue: str
     envelope: bytes
+    spent: int = field(default=0, compare=False)
 
 
 DEAD_LETTER = b"="
@@ -193,8 +198,10 @@ class Consumer:
             settled=settled,
             admitted=admitted,
             claims=[
-                Claim(names[at - 1], envelope)
-                for at, envelope in zip(claimed[::2], claimed[1::2], strict=True)
+                Claim(names[at - 1], envelope, flag)
+                for at, envelope, flag in zip(
+                    claimed[::3], claimed[1::3], claimed[2::3], strict=True
+                )
             ],
             paused=frozenset(names[at - 1] for at in paused),
             suspects=suspects == 1,

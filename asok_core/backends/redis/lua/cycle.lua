@@ -1,16 +1,17 @@
--- needs: full finite record stats places attempts notice settle
+-- needs: full finite record status spent stats places attempts notice settle
 -- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
 --   #queues, queues..., #finished, outcomes (21 each),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
---   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
+--   flags of the started, claimed { queue index, envelope, flag of spent.lua, ... }, paused queue indexes,
 --   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists,
 --   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was) }
 -- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
---   not begun; nothing is written in its record, which says pending.
+--   not begun; nothing is written in its record, which says pending. An admitted one: 1, or 3 or 4 where
+--   spent.lua says 1 or 2 of it.
 local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
@@ -67,7 +68,8 @@ for i = 1, count do
       redis.call('LREM', active, -1, envelope)
       started[i] = 2
     else
-      started[i] = 1
+      local flag = spent(ns, envelope)
+      started[i] = flag > 0 and flag + 2 or 1
     end
   else
     started[i] = 1
@@ -84,8 +86,8 @@ for i, queue in ipairs(queues) do
     local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
     if wrong_type(envelope) then broken[#broken + 1] = i end
     if type(envelope) ~= 'string' then break end
-    claimed[#claimed + 1] = i
-    claimed[#claimed + 1] = envelope
+    local n = #claimed
+    claimed[n + 1], claimed[n + 2], claimed[n + 3] = i, envelope, spent(ns, envelope)
     slots = slots - 1
   end
 end

@@ -1,4 +1,4 @@
--- needs: full record moves places take audit
+-- needs: full record status moves places take audit
 -- move: pending jobs of one queue -> the left end of another. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, lo, hi (where they were seen), other queue, then each,
 --   oldest first: mark, envelope that names its new queue, id, function
@@ -16,8 +16,10 @@ local indexes, envelopes = find(source, tonumber(ARGV[6]), tonumber(ARGV[7]), ma
 local function move(index, old, new, id, task)
   swap(source, index, op)
   if not placed(swap_back(source, index, old), 'LPUSH', list, new) then return 2 end
-  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', target, 'function', task,
-    'moves', moves_with(ns, id, move_line(stamp, 'move', who, target)) })
+  if not has_ended(ns, id) then
+    write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', target, 'function', task,
+      'moves', moves_with(ns, id, move_line(stamp, 'move', who, target)) })
+  end
   return 1
 end
 

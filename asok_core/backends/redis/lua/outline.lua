@@ -6,7 +6,7 @@
 -- An outline is the same JSON with empty arguments, no traceback and an error of at most ERROR bytes, so that
 -- whoever reads envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 kB, decoding it
 -- takes 400: so the text is decoded only where it could be cut in more than one way.
-local ERROR, OUTLINE, BEGINNING, LONGEST_ID = 2000, 16384, 1024, 128
+local ERROR, OUTLINE, BEGINNING, LONGEST_ID, LONGEST_HEAD = 2000, 16384, 1024, 128, 400
 local SCALARS = { 'v', 'sig', 'failed_at', 'error', 'id', 'module', 'function', 'queue', 'retries',
   'retry_count', 'backoff', 'enqueued_at', 'due_at', 'timeout', 'hard_timeout', 'unique' }
 
@@ -38,12 +38,14 @@ local function ending(text)
   return string.sub(text, 1, error_at) .. clip(message, ERROR) .. traceback .. close
 end
 
--- An item in the layout that this project and the framework write: keys sorted, `args` first. A text of
--- arguments is quoted one level deeper and cannot look like a key; an object in them can, and then the key is
--- found twice.
+-- An item in the layout that this project (the id, then the other keys sorted) and the framework (all keys
+-- sorted) write: `args` before all that is kept but the id. A text of arguments is quoted one level deeper and
+-- cannot look like a key; an object in them can, and then the key is found twice.
 local function cut(item)
-  local first, last, quote = string.find(string.sub(item, 1, 200), '(\\*")args%1: %[')
-  if not first or string.find(string.sub(item, 1, first - 1), '[^{"\\v: 1,jobraw]') then return end
+  local first, last, quote = string.find(string.sub(item, 1, LONGEST_HEAD), '(\\*")args%1: %[')
+  if not first then return end
+  local head = string.gsub(string.sub(item, 1, first - 1), '(\\*")id%1: %1[^"\\]*%1, $', '')
+  if string.find(head, '[^{"\\v: 12,jobraw]') then return end
   local function key(before, name, after) return before .. quote .. name .. quote .. after end
   local backoff = only(item, key('], ', 'backoff', ': '), last)
   local _, kwargs = string.find(item, key(', ', 'kwargs', ': {'), backoff or #item, true)

@@ -1,4 +1,4 @@
--- needs: full record stats places notice
+-- needs: full record status stats places notice
 -- promote: delayed -> pending when due; what cannot be read -> dead jobs, as rejected, with the reason.
 -- ARGV: ns, then each: envelope, queue, id, dead job or '', function
 -- Reply: { how many were moved by this call, how many could not be: their location is of another type }
@@ -22,7 +22,9 @@ for i = 2, #ARGV, 5 do
     elseif pushed('LPUSH', pending_key(ns, queue), envelope) then
       redis.call('ZREM', delayed, envelope)
       note_queue(ns, queue)
-      write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
+      if not has_ended(ns, id) then
+        write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
+      end
       moved = moved + 1
     else
       stuck = stuck + 1

@@ -1,4 +1,4 @@
--- needs: full record moves places audit
+-- needs: full record status moves places audit
 -- promote: chosen delayed jobs -> pending (queue list, left), before they are due. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, soonest first: envelope, id, queue, function
 -- Reply: per job 1 promoted; 0 no longer there; 2 its queue's key is of another type
@@ -17,8 +17,10 @@ local function promote(envelope, id, queue, task)
   local function undo() redis.call('ZADD', delayed, score, envelope) end
   if not placed(undo, 'LPUSH', pending_key(ns, queue), envelope) then return 2 end
   note_queue(ns, queue)
-  write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task,
-    'moves', moves_with(ns, id, move_line(stamp, 'promote', who)) })
+  if not has_ended(ns, id) then
+    write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task,
+      'moves', moves_with(ns, id, move_line(stamp, 'promote', who)) })
+  end
   return 1
 end
 

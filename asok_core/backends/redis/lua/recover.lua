@@ -1,4 +1,4 @@
--- needs: full record moves stats places notice
+-- needs: full record status moves stats places notice
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), dlq_max,
@@ -64,10 +64,12 @@ for i = 7, #ARGV, 7 do
     elseif pushed('RPUSH', pending_key(ns, queue), envelope) then
       redis.call('LREM', active, 1, envelope)
       if crashes > 0 then charge_with(id, crashes) end
-      local fields = { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task }
-      local moves = moves_of(id, crashes)
-      if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
-      write_record(ns, id, fields)
+      if not has_ended(ns, id) then
+        local fields = { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task }
+        local moves = moves_of(id, crashes)
+        if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
+        write_record(ns, id, fields)
+      end
       returned = returned + 1
     end
   end

@@ -101,8 +101,9 @@ local function settle(ns, process, now, suspects, dlq_max, at)
   end
 
   local status, started_at, run = STATUS[verb], ARGV[at + 10], tonumber(ARGV[at + 16]) / 1000
-  -- A job that is given back before it was started has a record that says pending already.
-  if verb ~= 'return' or started_at ~= '' then
+  -- A job that is given back before it was started has a record that says pending already. One that has ended
+  -- must not look as if it had not: what was given back is then a copy of its envelope.
+  if verb ~= 'return' or started_at ~= '' and not has_ended(ns, id) then
     -- Of a job that goes well at once, the record tells it all.
     local attempts = started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0)
       and attempts_with(ns, id, started_at, string.format('%.3f', run), verb, process, ARGV[at + 15])

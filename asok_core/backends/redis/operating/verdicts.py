@@ -11,7 +11,7 @@ from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.job import EARLIER_ERROR
 from asok_core.redaction import Redaction, is_believed
 from asok_core.snapshot import Row
-from asok_core.wire import Keyring, Payload, Trust, changed_text, seal_text
+from asok_core.wire import UNTRUSTED, Keyring, Payload, Trust, changed_text, seal_text
 
 LONGEST_ERROR = 300
 """Characters of an earlier error that travel with a job."""
@@ -46,7 +46,7 @@ def requeue_verdict(
             earlier = earlier_error(shown_by.payload(row.payload))
             filled = shown_by.filled(changes, job, believed=is_believed(row.payload))
             text = changed_text(row.payload, earlier_error=earlier, **fresh, **filled)
-            envelope = seal_text(text, keyring)
+            envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         except MalformedEnvelope:
             return Trust.MALFORMED.value
         except UsageError as error:
@@ -116,7 +116,8 @@ def move_verdict(keyring: Keyring, queue: str) -> Judge:
         if job is None or not _trusted(row, trust=False):
             return row.payload.trust.value
         try:
-            envelope = seal_text(changed_text(row.payload, queue=queue), keyring)
+            text = changed_text(row.payload, queue=queue)
+            envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         except MalformedEnvelope:
             return Trust.MALFORMED.value
         return sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task)
@@ -135,9 +136,7 @@ def as_bytes(text: str) -> bytes:
 
 
 def _trusted(row: Row, *, trust: bool) -> bool:
-    return row.payload.trust is Trust.SIGNED or (
-        trust and row.payload.trust in (Trust.UNSIGNED, Trust.BAD)
-    )
+    return row.payload.trust is Trust.SIGNED or (trust and row.payload.trust in UNTRUSTED)
 
 
 def _facts(row: Row) -> tuple[bytes, bytes, bytes, bytes]:

@@ -12,6 +12,7 @@ from asok_core.wire import Keyring, Trust, peek
 
 EACH_END = 5
 """Dead jobs at each end of their list, and delayed jobs, that are looked at."""
+VERIFYING = (Trust.SIGNED, Trust.V1)
 QUEUES, PER_QUEUE = 10, 3
 """Queues, and pending jobs of each (the newest), that are looked at."""
 
@@ -30,6 +31,6 @@ def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str])
     raws = {item.text for each in windows for item in each.items if item.whole}
     found = [peek(raw, keyring).trust for raw in raws]
     return KeyCheck(
-        sampled=sum(trust in (Trust.SIGNED, Trust.BAD) for trust in found),
-        verified=sum(trust is Trust.SIGNED for trust in found),
+        sampled=sum(trust in (*VERIFYING, Trust.BAD) for trust in found),
+        verified=sum(trust in VERIFYING for trust in found),
     )
