@@ -15,7 +15,7 @@ died before, as every job that goes well would wait otherwise: such a hook may h
 
 ``failure`` is also called for what fails where no task can run: WorkerCrashed when the processes of a job
 died too often, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
-UnsignedEnvelope or another EnvelopeError when it was rejected. (Nothing in a rejected job is to be trusted,
+UnsignedEnvelope or another EnvelopeError when it was rejected. (Nothing in a rejected job is trusted,
 and of a malformed one nothing is known but that it was there.) A process of a worker that serves the
 job's queue makes these calls, once it has imported the application, in a thread of their own: at least
 once each, up to three times if processes die during them, and not at all if no such process is there
