@@ -88,10 +88,10 @@ class Settings:
     envelope: EnvelopeForm = setting(
         "ASOK_ENVELOPE",
         kinds.ENVELOPE_FORM,
-        default="both",
-        description="Versions of signed jobs: both signs version 2 (version 1 with "
-        "ASOK_RECORDS=framework) and accepts both; v1 signs version 1, for workers of the framework and "
-        "of earlier releases, and accepts both; v2 accepts nothing else",
+        default="v1",
+        description="Versions of signed jobs: v1 signs version 1, which workers of the framework and of "
+        "earlier releases can run, and accepts both; both signs version 2 and accepts both; v2 signs "
+        "version 2 and accepts nothing else",
     )
     max_job_age: float | None = setting(
         "ASOK_MAX_JOB_AGE",
@@ -260,13 +260,18 @@ class Settings:
             dotenv = dotenv or find_env_file(env)
         environment = {**(read_env_file(dotenv) if dotenv else {}), **env}
         values = {name: each.read(environment) for name, each in cls.declared().items()}
-        return cls(**values, env_file=dotenv)
+        settings = cls(**values, env_file=dotenv)
+        if settings.records == "framework" and settings.writes_envelope != 1:
+            raise SettingsError(
+                f"ASOK_ENVELOPE is {settings.envelope!r}; it must be 'v1' with ASOK_RECORDS=framework: "
+                "the framework's worker loses jobs that are signed in version 2"
+            )
+        return settings
 
     @property
     def writes_envelope(self) -> Literal[1, 2]:
         """The version in which new jobs are signed."""
-        framework = self.envelope == "both" and self.records == "framework"
-        return 1 if framework or self.envelope == "v1" else 2
+        return 1 if self.envelope == "v1" else 2
 
     @property
     def accepts_v1(self) -> bool:

@@ -32,7 +32,7 @@ class Keyring:
     secret: bytes = field(repr=False)
     fallbacks: tuple[bytes, ...] = field(default=(), repr=False)
     namespace: str = "asok"
-    writes: Version = V2
+    writes: Version = V1
     accepts_v1: bool = True
     _begun: dict[Version, tuple[hmac.HMAC, ...]] = field(init=False, repr=False, compare=False)
 
@@ -67,12 +67,11 @@ class Keyring:
     def again(self, version: Version | None) -> Version:
         """The version in which a job is signed again that came in ``version`` (None: unsigned).
 
-        Where new jobs have version 2 and version 1 is accepted, it stays the same, and what is unsigned
-        becomes version 1: such jobs are the framework's, whose worker loses a job that it cannot verify.
+        It stays the same while version 1 is accepted, whatever version new jobs have: who enqueued the
+        job knows which workers serve its queue. What is unsigned becomes version 1: such jobs are the
+        framework's, whose worker loses a job that it cannot verify.
         """
-        if self.writes == V1 or not self.accepts_v1:
-            return self.writes
-        return version or V1
+        return version or V1 if self.accepts_v1 else V2
 
 
 def derived_key(secret: bytes) -> bytes:

@@ -241,8 +241,8 @@ def _envelopes(snapshot: Snapshot, width: int) -> Iterator[str]:
         )
     for worker in live:
         if worker.version and worker.accepts_v1 is None:
-            text = f"{worker.id} ({worker.version}) rejects jobs signed in version 2"
-            yield fit(f"{safe(text, 200)}; set ASOK_ENVELOPE=v1 until it is replaced", width)
+            text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
+            yield fit(f"{safe(text, 200)}; keep ASOK_ENVELOPE=v1 until it is replaced", width)
 
 
 def _titled(

@@ -31,7 +31,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("SECRET_KEY", "", "secret_key", None),
         ("SECRET_KEY_FALLBACKS", "one, two,,", "secret_key_fallbacks", ("one", "two")),
         ("ASOK_TASK_MODULES", "shop.*, os:getpid", "task_modules", ("shop.*", "os:getpid")),
-        ("ASOK_ENVELOPE", "V1", "envelope", "v1"),
+        ("ASOK_ENVELOPE", "Both", "envelope", "both"),
+        ("ASOK_ENVELOPE", "", "envelope", "v1"),
         ("ASOK_MAX_JOB_AGE", "2d", "max_job_age", 172_800.0),
         ("ASOK_TASK_MODULES", "", "task_modules", ("*",)),
         ("ASOK_REDACT", "password, card*,", "redact", ("password", "card*")),
@@ -75,6 +76,16 @@ def test_every_setting_is_tried_above() -> None:
     assert {row[2] for row in marker.args[1]} == set(Settings.declared())
 
 
+@pytest.mark.parametrize("envelope", ["both", "v2"])
+def test_records_for_the_framework_need_jobs_that_it_can_verify(envelope: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"ASOK_RECORDS": "framework", "ASOK_ENVELOPE": envelope})
+    assert str(caught.value) == (
+        f"ASOK_ENVELOPE is '{envelope}'; it must be 'v1' with ASOK_RECORDS=framework: "
+        "the framework's worker loses jobs that are signed in version 2"
+    )
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "line"),
     [
@@ -86,6 +97,7 @@ def test_every_setting_is_tried_above() -> None:
                 "Allowed: 0, or 10s and more, as in 90, 90s or 5m"
             ),
         ),
+        ("ASOK_ENVELOPE", "2", "ASOK_ENVELOPE is '2'. Allowed: both, v1 or v2"),
         (
             "ASOK_QUEUE_BACKEND",
             "kafka",

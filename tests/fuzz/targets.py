@@ -70,7 +70,8 @@ def envelope(raw: bytes) -> None:
     if job is not None:
         assert payload.trust is Trust.SIGNED
         assert repr(payload.job) == repr(job)
-        assert some.KEYRING.verifies(payload.text or "", json.loads(raw)["sig"])
+        assert payload.version is not None
+        assert some.KEYRING.verifies(payload.text or "", json.loads(raw)["sig"], payload.version)
     if payload.trust is Trust.SIGNED and payload.envelope is not None:
         assert repr(unseal(payload.envelope, some.KEYRING)) == repr(payload.job)
     letter = bury(raw, failed_at=5.0, error="E", traceback="T")

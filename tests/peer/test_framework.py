@@ -108,7 +108,6 @@ def test_both_workers_side_by_side(
 def test_its_worker_runs_our_jobs(
     env: dict[str, str], redis_client: redis.Redis, journal: Path
 ) -> None:
-    env["ASOK_ENVELOPE"] = "v1"
     ours = "import orders; from asok_core import background\n" + "\n".join(
         f"background(orders.note, 'ours-{number}', _queue='high')" for number in range(5)
     )

@@ -61,7 +61,7 @@ def test_a_copy_of_a_completed_job_does_not_run(
 ) -> None:
     run_worker("--queues", "default", ASOK_WORKER_LEASE="2s")
     job = desk.job("note", "once")
-    raw = seal(job, KEYRING) if version == 2 else foreign_envelope(job)
+    raw = seal(job, KEYRING, 2) if version == 2 else foreign_envelope(job)
     desk.client.lpush("asok:queue", raw)
     desk.reaches(job, "completed")
     desk.idle()
@@ -76,7 +76,10 @@ def test_a_copy_of_a_job_that_failed_or_was_cancelled_does_not_run(
     desk: Desk, run_worker: RunWorker, ended: str
 ) -> None:
     job = desk.enqueue("note", "never")
-    raw = desk.client.lindex("asok:queue", 0)
+    desk.client.delete("asok:queue")
+    # Of version 1, `failed` says nothing: the framework requeues a dead job before it writes its record.
+    raw = seal(job, KEYRING, 2)
+    desk.client.lpush("asok:queue", raw)
     operator = RedisOperator(Endpoint(desk.settings.redis_url), desk.keys, KEYRING)
     if ended == "cancelled":
         operator.cancel(Scope(Place.PENDING, "default", frozenset((job.id,))))
@@ -110,7 +113,7 @@ def test_a_copy_in_another_queue_does_not_run_and_the_job_itself_does(
 def test_a_job_of_another_namespace_does_not_run(
     desk: Desk, run_worker: RunWorker, make_settings: Callable[..., Settings]
 ) -> None:
-    staging = RedisProducer(make_settings(ASOK_NAMESPACE="staging"))
+    staging = RedisProducer(make_settings(ASOK_NAMESPACE="staging", ASOK_ENVELOPE="v2"))
     staging.enqueue([desk.job("note", "staging")])
     staging.close()
     desk.client.lpush("asok:queue", desk.client.lindex("staging:queue", 0))
@@ -130,7 +133,9 @@ def test_nothing_else_that_is_signed_with_the_key_runs_once_version_1_is_not_acc
     }  # fmt: skip
     desk.client.lpush("asok:queue", v1_envelope(state))
     refused(desk, "OldEnvelope")
-    desk.reaches(desk.enqueue("note", "ours"), "completed")
+    ours = desk.job("note", "ours")
+    desk.client.lpush("asok:queue", seal(ours, KEYRING, 2))
+    desk.reaches(ours, "completed")
     assert desk.journal() == ["ours"]
 
 
@@ -144,7 +149,7 @@ def test_a_key_of_another_purpose_is_not_the_key_of_envelopes() -> None:
     # RFC 5869 with an empty salt, written out here a second time.
     extracted = hmac.new(b"", b"key", "sha256").digest()
     derived = hmac.new(extracted, b"asok-console job envelope 2\x01", "sha256").digest()
-    assert keyring.sign(text) == hmac.new(derived, b"2\0asok\0{}", "sha256").hexdigest()
+    assert keyring.sign(text, 2) == hmac.new(derived, b"2\0asok\0{}", "sha256").hexdigest()
 
 
 def test_a_job_that_is_too_old_does_not_run(desk: Desk, run_worker: RunWorker) -> None:
@@ -170,7 +175,7 @@ def key_twice(shown: Job, run: Job) -> bytes:
 
 
 def other_version(_shown: Job, run: Job) -> bytes:
-    return seal(run, KEYRING).replace(b'"v": 2', b'"v": 3', 1)
+    return seal(run, KEYRING, 2).replace(b'"v": 2', b'"v": 3', 1)
 
 
 def no_version(_shown: Job, run: Job) -> bytes:
