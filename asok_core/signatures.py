@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from asok_core.calls import Delay, Moment
+from asok_core.calls import Delay, Kept, Moment
 from asok_core.futures import JobFuture
 
 P = ParamSpec("P")
@@ -45,6 +45,8 @@ class Background(Protocol):
     def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
     @overload
     def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _keep_result: Kept, **kwargs: Any) -> Job: ...
 
 
 class MakeBackground(Protocol):
@@ -70,6 +72,7 @@ class AppBackground(Protocol):
         _delay: Delay | None = ...,
         _at: Moment | None = ...,
         _unique: str | None = ...,
+        _keep_result: Kept = ...,
     ) -> MakeBackground: ...
     @overload
     def __call__(
@@ -93,3 +96,5 @@ class AppBackground(Protocol):
     def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
     @overload
     def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _keep_result: Kept, **kwargs: Any) -> Job: ...

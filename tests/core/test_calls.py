@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from asok_core import call, task
+from asok_core import call, signatures, task
 from asok_core.calls import Options, make_call
 from tests.core import sample_tasks
 
@@ -72,3 +75,16 @@ def test_a_task_brings_the_options_it_was_declared_with() -> None:
     changed = make_call(send, 7, _queue="high")
     assert (changed.options.queue, changed.options.retries) == ("high", 3)
     assert call(send, 7) == declared
+
+
+@pytest.mark.parametrize("protocol", ["Background", "AppBackground"])
+def test_type_checkers_know_every_option(protocol: str) -> None:
+    # At run time an overload has no name, so the source is asked.
+    (found,) = (
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(signatures)))
+        if isinstance(node, ast.ClassDef) and node.name == protocol
+    )
+    words = {word.arg for node in ast.walk(found) for word in getattr(node, "kwonlyargs", ())}
+    options = {f"_{each.name}" for each in dataclasses.fields(Options)} - {"_redact"}
+    assert words == options

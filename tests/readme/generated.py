@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asok_console.tui import actions, operations
 from asok_core.config import Settings
+from tests.conformance import differences
 from tests.readme import rights
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ GROUPS = ("Move", "Mark", "Act", "Show", "Get around")
 
 def written_anew(text: str) -> str:
     """A README with its generated parts as they should be."""
-    parts = {"settings": settings_table(), "keys": keys_table()}
+    parts = {"settings": settings_table(), "keys": keys_table(), "backends": differences.table()}
     parts |= {f"example {name}": example(name) for name in EXAMPLES}
     for name, part in parts.items():
         text = _between(text, name, part)

@@ -1,0 +1,168 @@
+"""Tasks of the suite: each backend runs these same functions, in this process or in a worker's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from asok_core import JobCancelled, background, cancelled, current_request, hooks, task
+from asok_core.job import Job
+
+LONGEST = 50.0
+"""Seconds after which a task that waits for a file gives up."""
+
+
+tenant: ContextVar[str | None] = ContextVar("tenant", default=None)
+
+
+def returned(*args: Any, **kwargs: Any) -> list[Any]:
+    """What it was called with."""
+    return [list(args), kwargs, list(kwargs)]
+
+
+async def awaited(number: int) -> int:
+    """A coroutine."""
+    await asyncio.sleep(0)
+    return number + 1
+
+
+@task(queue="low", retries=2, backoff=0)
+def declared(number: int) -> int:
+    """A task with options of its own."""
+    return number * 2
+
+
+def where() -> list[int]:
+    """The process and the thread that run it."""
+    return [os.getpid(), threading.get_ident()]
+
+
+def note(path: str, line: str = "ran") -> None:
+    """Append a line to a file."""
+    with Path(path).open("a") as file:
+        file.write(f"{line}\n")
+
+
+def fail(message: str) -> None:
+    """Fail with a ValueError."""
+    raise ValueError(message)
+
+
+def fail_first(path: str, times: int) -> int:
+    """Fail so many times, then return how often it was called."""
+    note(path)
+    called = len(Path(path).read_text().splitlines())
+    if called <= times:
+        raise ConnectionError(f"attempt {called}")
+    return called
+
+
+def leave(code: int) -> None:
+    """Raise SystemExit."""
+    raise SystemExit(code)
+
+
+def sleep(seconds: float) -> None:
+    """Sleep in short steps, so that a time limit is raised in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def hold(folder: str) -> str:
+    """Say that it runs, and wait until it may end."""
+    Path(folder, "started").touch()
+    return _wait_for(Path(folder, "end"))
+
+
+def hold_until_cancelled(folder: str) -> None:
+    """Say that it runs, and end when it is asked to."""
+    Path(folder, "started").touch()
+    end = time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        if cancelled():
+            raise JobCancelled("asked to stop")
+        time.sleep(0.01)
+
+
+def _wait_for(path: Path) -> str:
+    end = time.monotonic() + LONGEST
+    while not path.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{path} was not made")
+        time.sleep(0.01)
+    return "held"
+
+
+def request_path() -> str | None:
+    """The path of the request in whose course it was enqueued."""
+    return current_request.path if current_request else None
+
+
+def enqueue_request_path() -> str | None:
+    """The same, of a job that this one enqueues."""
+    path: str | None = background(request_path, _queue="high").result(LONGEST)
+    return path
+
+
+def request_attributes() -> dict[str, Any]:
+    """Of which type the current request is, and which attributes it has."""
+    request = current_request.get()
+    return {"type": type(request).__name__, "names": sorted(vars(request))}
+
+
+def tenant_name() -> str | None:
+    """A context variable of the caller."""
+    return tenant.get()
+
+
+def same(value: Any) -> Any:
+    """Return its argument."""
+    return value
+
+
+def unstorable() -> object:
+    """Return a value that no record can carry."""
+    return object()
+
+
+def large(size: int) -> str:
+    """Return so many characters."""
+    return "x" * size
+
+
+def change(values: list[int], path: str) -> list[int]:
+    """Change its argument, fail once, and return what the second attempt got."""
+    values.append(0)
+    fail_first(path, 1)
+    return values
+
+
+def watch(folder: str, failures: int = 0) -> int:
+    """A task whose hooks write a journal in the folder."""
+    return fail_first(str(Path(folder, "calls")), failures)
+
+
+def _journal(job: Job, line: str) -> None:
+    if job.function == "watch":
+        note(str(Path(job.args[0], "journal")), line)
+
+
+@hooks.before
+def _before(job: Job) -> None:
+    _journal(job, f"before {job.attempt}/{job.attempts}")
+
+
+@hooks.after
+def _after(job: Job, result: Any) -> None:
+    _journal(job, f"after {job.attempt}: {result}")
+
+
+@hooks.failure
+def _failure(job: Job, error: BaseException, will_retry: bool) -> None:
+    _journal(job, f"failure {job.attempt}: {type(error).__name__}, retry {will_retry}")

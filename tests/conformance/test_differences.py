@@ -1,0 +1,125 @@
+"""What differs between the backends by their nature: one test for each row of ``differences``."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from asok_core import (
+    JobFailed,
+    Settings,
+    background,
+    cancel,
+    configure,
+    get_job,
+    request_context,
+)
+from tests.conformance import tasks
+from tests.conformance.conftest import Application
+from tests.conformance.differences import DIFFERENCES
+from tests.programs import PATIENCE, environment, python
+
+
+def test_every_difference_has_its_test() -> None:
+    assert [each.test for each in DIFFERENCES if not callable(globals().get(each.test))] == []
+
+
+def test_where_a_job_runs(application: Application) -> None:
+    process, thread = background(tasks.where).result(PATIENCE)
+    assert (process == os.getpid()) is (application.backend != "redis")
+    if application.backend != "redis":
+        assert (thread == threading.get_ident()) is application.eager
+
+
+def test_whether_a_job_has_ended_when_background_returns(application: Application) -> None:
+    if application.eager:
+        application.let_end()
+    future = background(tasks.hold, application.path("."))
+    assert future.done() is application.eager
+    application.let_end()
+    assert future.result(PATIENCE) == "held"
+
+
+def test_whether_delays_are_waited_for(application: Application) -> None:
+    delayed = background(tasks.awaited, 1, _delay=600)
+    retried = background(tasks.fail_first, application.path(), 1, _retries=1, _backoff=600)
+    if application.eager:
+        assert [delayed.result(), retried.result()] == [2, 2]
+        return
+    assert get_job(delayed.job_id).status == "scheduled"
+    application.reaches(retried.job_id, "retrying")
+    assert cancel(delayed.job_id)
+    assert cancel(retried.job_id)
+
+
+def test_whether_a_job_can_be_cancelled(application: Application) -> None:
+    future = background(tasks.awaited, 1, _delay=600)
+    assert cancel(future.job_id) is not application.eager
+
+
+def test_whether_a_nested_function_can_be_a_task(application: Application) -> None:
+    def nested() -> int:
+        return 3
+
+    if application.backend == "redis":
+        with pytest.raises(ValueError, match="nested"):
+            background(nested)
+    else:
+        assert background(nested).result(PATIENCE) == 3
+
+
+def test_the_cause_of_a_failure(application: Application) -> None:
+    with pytest.raises(JobFailed) as caught:
+        background(tasks.fail, "no luck").result(PATIENCE)
+    cause = caught.value.__cause__
+    if application.backend == "redis":
+        assert "Traceback" in str(cause)
+        assert "raise ValueError(message)" in str(cause)
+    else:
+        assert isinstance(cause, ValueError)
+
+
+def test_the_request_in_a_task(application: Application) -> None:
+    request = SimpleNamespace(path="/", cookies={"session": "secret"})
+    with request_context(request):
+        seen = background(tasks.request_attributes).result(PATIENCE)
+    if application.backend == "redis":
+        assert seen["type"] == "RequestSnapshot"
+        assert "cookies" not in seen["names"]
+    else:
+        assert seen == {"type": "SimpleNamespace", "names": ["cookies", "path"]}
+
+
+def test_context_variables_in_a_task(application: Application) -> None:
+    token = tasks.tenant.set("north")
+    try:
+        seen = background(tasks.tenant_name).result(PATIENCE)
+    finally:
+        tasks.tenant.reset(token)
+    assert seen == (None if application.backend == "redis" else "north")
+
+
+def test_which_processes_know_a_job(application: Application) -> None:
+    future = background(tasks.awaited, 1)
+    assert future.result(PATIENCE) == 2
+    script = (
+        "import sys\n"
+        "from asok_core import JobNotFound, get_job\n"
+        "try: print(get_job(sys.argv[1]).status.value)\n"
+        "except JobNotFound: print('unknown')\n"
+    )
+    known = python("-c", script, future.job_id, env=environment(application.settings)).strip()
+    assert known == ("completed" if application.backend == "redis" else "unknown")
+
+
+def test_what_strict_0_does(application: Application) -> None:
+    configure(Settings.load({**application.settings, "ASOK_STRICT": "0"}))
+    value = (1, 2)
+    if application.backend == "redis":
+        with pytest.raises(TypeError, match="'value' is a tuple and would arrive as a list"):
+            background(tasks.same, value)
+    else:
+        assert background(tasks.same, value).result(PATIENCE) is value
