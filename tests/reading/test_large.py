@@ -80,13 +80,6 @@ ELEMENTS: dict[str, Callable[[Job], bytes]] = {
 
 
 @pytest.fixture
-def reader(redis_url: str) -> Iterator[RedisReader]:
-    reader = RedisReader(Endpoint(redis_url), KEYS, configured=(), keyring=KEYRING)
-    yield reader
-    reader.close()
-
-
-@pytest.fixture
 def operator(redis_url: str) -> Iterator[RedisOperator]:
     operator = RedisOperator(Endpoint(redis_url), KEYS, KEYRING, who="ann@desk")
     yield operator
@@ -106,6 +99,11 @@ def identity(row: Row) -> tuple[object, ...]:
             about.backoff, about.enqueued_at)  # fmt: skip
 
 
+scripts_alone = pytest.mark.only_form("scripts")
+"""Plain commands read a large job whole: no part of it is left out."""
+
+
+@scripts_alone
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_a_dead_job_is_is_known_however_large_it_is(
@@ -125,6 +123,7 @@ def test_what_a_dead_job_is_is_known_however_large_it_is(
     assert (snapshot.cost.reply_bytes or 0) < 60_000
 
 
+@scripts_alone
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_waits_and_runs_is_known_however_large_it_is(
     reader: RedisReader, redis_client: redis.Redis, shape: str

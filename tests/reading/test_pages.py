@@ -1,25 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 
 import pytest
 import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
 from asok_core.snapshot import Page
 from asok_core.states import Place, Status
 from asok_core.wire import Trust, seal
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, work
-
-
-@pytest.fixture
-def reader(make_settings: Callable[..., Settings]) -> Iterator[RedisReader]:
-    opened = open_reader(make_settings())
-    yield opened
-    opened.close()
 
 
 def ids(page: Page) -> list[str]:
@@ -212,6 +202,7 @@ def test_scan_of_a_queue_and_of_nothing(reader: RedisReader, redis_client: redis
     assert list(reader.scan(Place.DEAD)) == []
 
 
+@pytest.mark.only_form("scripts")  # Plain commands read every job whole.
 def test_a_page_of_huge_jobs_is_small_and_still_names_them(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

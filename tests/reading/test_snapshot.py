@@ -18,13 +18,6 @@ from tests.conftest import SECRET_KEY
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
 
 
-@pytest.fixture
-def reader(make_settings: Callable[..., Settings]) -> Iterator[RedisReader]:
-    opened = open_reader(make_settings())
-    yield opened
-    opened.close()
-
-
 def queue_of(reader: RedisReader, name: str) -> QueueStats:
     return next(queue for queue in reader.snapshot().queues if queue.name == name)
 
@@ -69,6 +62,7 @@ def test_it_counts_every_place(reader: RedisReader, redis_client: redis.Redis) -
     assert running.started_at == pytest.approx(now - 7)
 
 
+@pytest.mark.only_form("scripts")  # What workers hold takes plain commands one more.
 def test_it_takes_three_round_trips_whatever_stands_there(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

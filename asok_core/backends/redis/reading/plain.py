@@ -25,7 +25,6 @@ from asok_core.backends.redis.reading.queries import (
     required,
     wrong_type,
 )
-from asok_core.backends.redis.records import COMMANDS, parse_record, record_commands
 from asok_core.glimpse import Item
 from asok_core.job import JobRecord
 from asok_core.numbers import score
@@ -134,20 +133,21 @@ class PlainQueries:
     def records(
         self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
     ) -> Query[dict[str, JobRecord]]:
-        """As ScriptQueries.records; every field is read, whichever are asked for."""
-        del fields
-        commands = [each for job_id in ids for each in record_commands(self._keys, job_id)]
+        """As ScriptQueries.records."""
+        keys = [parsing.raw(self._keys.job(job_id)) for job_id in ids]
+        commands: list[Command] = []
+        for key in keys:
+            commands += (("HMGET", key, *fields), ("GET", key), ("TTL", key))
 
         def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
             found = {}
-            for at, job_id in enumerate(ids):
-                record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
+            for job_id, *reply in zip(ids, replies[::3], replies[1::3], replies[2::3], strict=True):
+                record = parsing.record(job_id, _as_the_script_replies(*reply), fields)
                 if record is not None:
                     found[job_id] = record
             return found
 
-        raw = tuple((name, parsing.raw(key)) for name, key in commands)
-        return Query(raw, read)
+        return Query(tuple(commands), read)
 
     def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
         """As ScriptQueries.find."""
@@ -163,6 +163,24 @@ class PlainQueries:
             return Found(len(found))
 
         return Query((_range(name, order, start, count, ""),), read)
+
+
+def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:
+    """What ``records.lua`` says of a record: a hash of ``values``, or a string; None for neither."""
+    if isinstance(text, bytes):
+        return [b"string", ttl, _bounded(text)]
+    if not isinstance(values, list) or all(each is None for each in values):
+        return None
+    return [b"hash", ttl, [part for each in values for part in _bounded(each)]]
+
+
+def _bounded(value: bytes | None) -> list[Any]:
+    """A value as ``bounded.lua`` gives it: size and bytes, or the two ends of a large one."""
+    if value is None:
+        return [-1, b"", b""]
+    if len(value) <= WHOLE:
+        return [len(value), value, b""]
+    return [len(value), value[: WHOLE // 8], value[-WHOLE // 4 :]]
 
 
 def _range(key: bytes, order: Order, start: int, count: int, least: str) -> Command:
