@@ -15,6 +15,8 @@ from asok_core.logs import safe_logger
 from asok_core.worker import start
 from asok_core.worker.board import Board, Phase, Running, shared_file
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.import_deaths import FailedImport, died_importing
+from asok_core.worker.lives import exit_reason
 from asok_core.worker.overrun import Overrun, reason
 from asok_core.worker.presence import Presence
 from asok_core.worker.process import send
@@ -287,12 +289,17 @@ class Child:
         """What its threads run, or ran when it died."""
         return self.board.running()
 
-    def importing(self) -> dict[str, str]:
-        """What jobs imported when it died by itself, by their ids: the names of modules."""
-        if self.overruns or self.hung:
+    def failed_imports(self) -> dict[str, FailedImport]:
+        """The imports that it died of, or was ended for, by the ids of their jobs."""
+        if self.hung:
             return {}
+        died = died_importing(exit_reason(self.exit_code() or 0))
         return {
-            each.job_id: each.module for each in self.running() if each.phase is Phase.IMPORTING
+            each.job_id: FailedImport(each.module, over.why if over else died)
+            for each in self.running()
+            if each.phase is Phase.IMPORTING
+            # Where it was ended for other jobs, this import may be sound.
+            and ((over := self.overruns.get(each.job_id)) or not self.overruns)
         }
 
     @property

@@ -261,8 +261,8 @@ class Children:
             ended = child.overruns or child.hung
             board = child.board
             wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, board)
-        for module in {*child.importing().values()}:
-            self.order(self._import_deaths.note(module, exit_reason(code)))
+        for module, why in {*child.failed_imports().values()}:
+            self.order(self._import_deaths.note(module, why))
         self._unrecovered.add(child.number)
         self._start_at[child.number] = time.monotonic() + wait
 

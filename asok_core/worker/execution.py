@@ -47,7 +47,7 @@ from asok_core.worker.breaker import (
     is_exhausted_still,
     postponement,
 )
-from asok_core.worker.import_deaths import Avoided, died_while_importing
+from asok_core.worker.import_deaths import Avoided, postponed_for
 from asok_core.worker.log import is_logged, log_failure, log_job, log_postponed, log_rejected
 from asok_core.worker.opening import expect_unspent, opened
 
@@ -287,7 +287,7 @@ class Execution:
         self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, hand_over)
 
     def _avoid(self, held: Held, job: Job, why: str, hand_over: HandOver) -> None:
-        error = TaskImportFailed(died_while_importing(job.module, why))
+        error = TaskImportFailed(postponed_for(job.module, why))
         self.breaker.passes(Check.SIGNATURE)
         self.breaker.fails(Check.IMPORT, str(error))
         failure = Failure.of_line(f"{type(error).__name__}: {error}")

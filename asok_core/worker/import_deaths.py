@@ -1,8 +1,9 @@
-"""Modules that a process died of while it imported them: no job is charged for that.
+"""Modules that a process died of while it imported them, or that it imports without end.
 
-A segmentation fault in an extension, or ``os._exit`` in a module, is trouble of the worker, as an
-import that raises is. The job is postponed, and the processes of this worker do not import the module
-for a time that doubles with each death: jobs of other modules run meanwhile.
+No job is charged for that: a segmentation fault in an extension, ``os._exit`` in a module, or a server
+that a module waits for is trouble of the worker, as an import that raises is. The job is postponed, and
+the processes of this worker do not import the module for a time that doubles with each death: jobs of
+other modules run meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST = 3600.0
 """Seconds at most for which a module is not imported."""
@@ -18,6 +20,13 @@ FORGOTTEN = 600.0
 """Seconds after the end of that without a further death, from which the next one counts as the first."""
 MOST = 1000
 """Modules that are remembered."""
+
+
+class FailedImport(NamedTuple):
+    """A module, and why it cannot be imported."""
+
+    module: str
+    why: str
 
 
 @dataclass(slots=True)
@@ -35,7 +44,7 @@ class ImportDeaths:
         self._modules: dict[str, _Module] = {}
 
     def note(self, module: str, why: str) -> str:
-        """Note that a process died while it imported ``module``; ``why`` is how it ended.
+        """Note that a process died, or was ended, while it imported ``module``; ``why`` says how.
 
         Returns the order that keeps the others from importing it now.
         """
@@ -75,7 +84,7 @@ class Avoided:
         self._modules[module] = time.monotonic() + seconds, why
 
     def why(self, module: str) -> str:
-        """How the process ended that imported ``module``, '' where it may be imported."""
+        """Why ``module`` is not to be imported, '' where it may be."""
         until, why = self._modules.get(module, (0.0, ""))
         if until > time.monotonic():
             return why
@@ -83,6 +92,11 @@ class Avoided:
         return ""
 
 
-def died_while_importing(module: str, why: str) -> str:
-    """Why a job is postponed whose module a process died of."""
-    return f"module {module!r} cannot be imported: a process died while importing it ({why})"
+def died_importing(how: str) -> str:
+    """Why a module cannot be imported that a process died of; ``how`` it ended."""
+    return f"a process died while importing it ({how})"
+
+
+def postponed_for(module: str, why: str) -> str:
+    """Why a job of that module is postponed."""
+    return f"module {module!r} cannot be imported: {why}"

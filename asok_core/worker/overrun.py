@@ -1,6 +1,7 @@
 """A job that ran past its hard limit: its process was ended, and it alone is charged for that.
 
-The limit begins with the code of the task. What comes before that has one of its own.
+The limit begins with the code of the task. What comes before that has one of its own; an import that
+exceeds it is not charged to the job, as one that fails is not.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ class Overrun(NamedTuple):
     phase: Phase
     seconds: float
 
+    @property
+    def why(self) -> str:
+        """What had not ended, of an import."""
+        return f"it was not imported after {self.seconds:.0f} s"
+
     def error(self, job: Job) -> TimeoutError:
-        """What is wrong with the job."""
+        """What is wrong with the job. Nothing is where its module was imported."""
         if self.phase is Phase.RUNNING:
             limit = job.hard_limit or self.seconds
             return TimeoutError(f"it ran longer than its hard limit of {limit:g} s")
         what = "its before hooks, or the conversion of its arguments, have not ended"
-        if self.phase is Phase.IMPORTING:
-            what = f"the import of module {job.module!r} has not ended"
         return TimeoutError(f"its task had not begun after {self.seconds:.0f} s: {what}")
 
 
@@ -58,7 +62,7 @@ def settle_overrun(
 
     def judge(execution: Execution, held: Held) -> Outcome | None:
         job = held.job
-        if job is None or job.id not in over:
+        if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
             return None
         ran = over[job.id].seconds
         held.started_at = execution.now() - ran

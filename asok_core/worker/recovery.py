@@ -18,7 +18,6 @@ from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.expiry import Expiry, pause
-from asok_core.worker.lives import exit_reason
 from asok_core.worker.log import log_failure, warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import forget, is_gone
@@ -122,9 +121,8 @@ class Recovery:
         begun, in_doubt = child.ended(), child.running()
         if not child.in_hooks:
             begun, in_doubt = begun + in_doubt, []
-        why = exit_reason(child.exit_code() or 0)
-        importing = dict.fromkeys(child.importing(), why)
-        if over or child.hung or importing:
+        imports = child.failed_imports()
+        if over or child.hung or imports:
             begun = in_doubt = []
         charged = [each.job_id for each in begun]
         doubted = [each.job_id for each in in_doubt]
@@ -133,8 +131,8 @@ class Recovery:
         for queue in self._config.queues:
             if over:
                 settle_overrun(self._config, self._registry, child.process_id, queue, over)
-            if importing:
-                postpone_imports(self._config, self._registry, child.process_id, queue, importing)
+            if imports:
+                postpone_imports(self._config, self._registry, child.process_id, queue, imports)
             total += self._registry.recover(
                 child.process_id, queue, charged=charged, doubted=doubted
             )

@@ -11,7 +11,7 @@ from asok_core.failures import Failure
 from asok_core.wire import keyring_of, unseal
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
-from asok_core.worker.import_deaths import died_while_importing
+from asok_core.worker.import_deaths import FailedImport, postponed_for
 from asok_core.worker.log import log_postponed
 
 Judge = Callable[[Execution, Held], Outcome | None]
@@ -51,16 +51,20 @@ def settle_for_dead(
 
 
 def postpone_imports(
-    config: WorkerConfig, registry: Registry, process: str, queue: str, importing: Mapping[str, str]
+    config: WorkerConfig,
+    registry: Registry,
+    process: str,
+    queue: str,
+    failed: Mapping[str, FailedImport],
 ) -> None:
-    """Postpone the jobs in ``importing`` (id -> how the process ended) on behalf of that process."""
+    """Postpone the jobs in ``failed``, by their ids, on behalf of a process that died."""
 
     def judge(execution: Execution, held: Held) -> Outcome | None:
         job = held.job
-        if job is None or job.id not in importing:
+        if job is None or job.id not in failed:
             return None
         held.started_at = execution.now()
-        why = died_while_importing(job.module, importing[job.id])
+        why = postponed_for(job.module, failed[job.id].why)
         failure = Failure.of_line(f"{TaskImportFailed.__name__}: {why}")
         return execution.postponed(held, failure, 0.0)
 

@@ -41,6 +41,7 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.breaker import LIMIT, Check
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.import_deaths import FailedImport, died_importing
 from asok_core.worker.notices import Notices
 from asok_core.worker.process import Process
 from asok_core.worker.recovery import Recovery
@@ -416,9 +417,10 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
         config = WorkerConfig(bench.settings(cutter.url), "w", QUEUES, concurrency=2)
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)
+        failed = {"work-1": FailedImport("shop", died_importing("exit code 9"))}
 
         def recover() -> None:
-            postpone_imports(config, registry, "w.1", "default", {"work-1": "exit code 9"})
+            postpone_imports(config, registry, "w.1", "default", failed)
             registry.recover("w.1", "default", charged=())
 
         until_done(recover, cutter)

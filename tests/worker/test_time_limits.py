@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from asok_core.job import Job
-from asok_core.worker.board import Phase
+from asok_core.worker.board import Board, Phase
 from asok_core.worker.overrun import PREPARATION, Overrun, reason
-from tests.worker.conftest import Desk, RunWorker
+from tests.worker.conftest import Desk, RunWorker, Worker
 
 SLOW = """\
 import time
@@ -57,12 +58,62 @@ def test_the_hard_limit_holds_after_a_slow_import(
     worker.says("is ended: 1 jobs ran past their hard limit")
 
 
-def test_an_import_that_does_not_end_is_not_called_a_long_run() -> None:
+ENDLESS = """\
+import pathlib, time
+from tests.worker.jobs import note, tell
+tell("importing")
+while not pathlib.Path("mended").exists():
+    time.sleep(0.01)
+"""
+
+
+def let_time_pass(worker: Worker, seconds: float) -> None:
+    """Let what the only process of a worker has begun be so much longer ago, by its board."""
+    pid = worker.child()
+    number = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
+    with Path(f"/proc/{worker.process.pid}/fd/{number}").open("r+b") as file:
+        board = Board(file, threads=2)
+        slots = [at for at in board._free if board._memory[at] in list(Phase)]
+        jobs = board.running()
+        assert jobs
+        for at, job in zip(slots, jobs, strict=True):
+            deadline = job.deadline - seconds if job.deadline else 0.0
+            board.note_phase(at, job.phase, (job.started - seconds, deadline))
+        board.close()
+
+
+def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_run(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "endless.py").write_text(ENDLESS)
+    worker = run_worker("--concurrency", "2", cwd=app, ASOK_CRASH_LIMIT=1)
+    beside = desk.enqueue("hold", "beside")
+    desk.hears("begin beside")
+    job = desk.enqueue("note", "done", module="endless", timeout=0.5)
+    desk.hears("importing")
+    let_time_pass(worker, PREPARATION)
+    worker.says("is ended: 1 jobs had not begun their tasks after 300 s")
+    record = desk.reaches(job, "retrying")
+    assert re.fullmatch(
+        r"TaskImportFailed: module 'endless' cannot be imported: it was not imported after 30\d s",
+        record.error or "",
+    )
+    assert record.retry_count == 0
+    desk.hears("begin beside", "begin beside")
+    (app / "mended").touch()
+    desk.reaches(job, "completed")
+    desk.let("beside")
+    desk.reaches(beside, "completed")
+    assert desk.dead() == []
+    assert (desk.counted("failed"), desk.counted("retried")) == (0, 0)
+    assert not desk.client.keys("asok:crashes:*")
+
+
+def test_what_comes_before_a_task_is_not_called_a_long_run() -> None:
     job = Job("1", "shop", "send", hard_timeout=2)
     hung = Overrun(Phase.IMPORTING, PREPARATION + 0.2)
-    assert str(hung.error(job)) == (
-        "its task had not begun after 300 s: the import of module 'shop' has not ended"
-    )
     assert "before hooks" in str(Overrun(Phase.PREPARING, 301).error(job))
     ran = Overrun(Phase.RUNNING, 3)
     assert str(ran.error(job)) == "it ran longer than its hard limit of 2 s"
