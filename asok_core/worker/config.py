@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from asok_core.config import Settings
 
@@ -25,3 +29,22 @@ class WorkerConfig:
     log_level: str = "info"
     log_format: str = "text"
     log_arguments: bool = False
+
+    def to_json(self) -> bytes:
+        """Return the text from which ``from_json`` makes an equal configuration."""
+        return json.dumps(asdict(self), default=os.fspath).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> WorkerConfig:
+        """Return the configuration of ``to_json``."""
+        values = _with_tuples(json.loads(text))
+        settings = _with_tuples(values.pop("settings"))
+        env_file = settings.pop("env_file")
+        settings["env_file"] = None if env_file is None else Path(env_file)
+        return cls(settings=Settings(**settings), **values)
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }

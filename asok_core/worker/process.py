@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 import signal
 import struct
 import sys
@@ -291,7 +290,7 @@ def _handle_signals(alarm: Alarm, stacks: int) -> None:
 
 def send(pipe: IO[bytes], config: WorkerConfig) -> None:
     """Write the configuration, before any order."""
-    text = pickle.dumps(config)
+    text = config.to_json()
     pipe.write(struct.pack("!I", len(text)) + text)
     pipe.flush()
 
@@ -299,8 +298,7 @@ def send(pipe: IO[bytes], config: WorkerConfig) -> None:
 def receive(pipe: IO[bytes]) -> WorkerConfig:
     """Read the configuration that the supervisor sent."""
     (size,) = struct.unpack("!I", _exactly(pipe, 4))
-    config: WorkerConfig = pickle.loads(_exactly(pipe, size))  # noqa: S301 - from our own parent
-    return config
+    return WorkerConfig.from_json(_exactly(pipe, size))
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:
