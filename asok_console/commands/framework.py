@@ -31,7 +31,8 @@ def hand_over(words: Sequence[str], ours: Collection[str]) -> None:
         f"import sys; sys.argv[0] = {sys.argv[0]!r}; from {program.module} import {program.attr}; "
         f"sys.exit({program.attr}())"
     )
-    os.execv(sys.executable, [sys.executable, "-P", "-c", start, *words])  # noqa: S606
+    # No shell: the words are arguments as they were typed; an installed package names the module.
+    os.execv(sys.executable, [sys.executable, "-P", "-c", start, *words])  # noqa: S606  # nosec B606
 
 
 def about_help() -> str | None:

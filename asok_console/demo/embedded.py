@@ -28,6 +28,8 @@ NOT_FOUND = (
 )
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET_PATH = 100
+# Everybody may write to it, but mkdtemp creates a folder in it that only its user can enter.
+_SHORT_TEMP = "/tmp"  # noqa: S108  # nosec B108
 _PAUSE = 0.002
 _PORTS = range(12_000, 32_000)
 """Below those that systems choose by themselves."""
@@ -196,7 +198,7 @@ def _private_folder() -> Path:
     if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
         # A socket's path has room for about 104 characters, and some TMPDIRs are longer than that.
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="asok-redis-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix="asok-redis-", dir=_SHORT_TEMP))
     return folder
 
 
