@@ -118,8 +118,8 @@ class Execution:
         self.policy = RetryPolicy(self.settings.retry_jitter, self.settings.retry_max_delay)
 
     def now(self) -> float:
-        """Epoch seconds by the server's clock."""
-        return self.clock.now()
+        """Epoch seconds by the server's clock, in whole microseconds: as records hold them."""
+        return int(self.clock.now() * 1e6) / 1e6
 
     def open(self, held: Held) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""
@@ -231,7 +231,7 @@ class Execution:
     def start(self, held: Held) -> Start:
         """What Redis is told of a job that has begun."""
         job = held.job
-        started = f"{held.started_at or self.now():.6f}"
+        started = held.started_at or self.now()
         if job is None:
             return Start(held.claim, started_at=started)
         return Start(held.claim, job.id, job.task, job.retries, job.retry_count, started)
@@ -242,7 +242,7 @@ class Execution:
         if job is None or not held.noted:
             return Outcome("return", held.claim, id=job.id if job else "")
         outcome = self._outcome("return", held, job, 0.0)
-        outcome.finished_at = ""
+        outcome.finished_at = 0.0
         return outcome
 
     def timed_out(self, held: Held, error: TimeoutError, seconds: float) -> tuple[Outcome, Failure]:
@@ -365,7 +365,7 @@ class Execution:
         except (AsokError, TypeError, ValueError, RecursionError):
             moved = held.claim.envelope
         outcome = self._outcome("postpone", held, job, ran, error=failure.traceback)
-        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
+        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
         outcome.error_line = failure.line
         return outcome
 
@@ -382,7 +382,8 @@ class Execution:
         outcome.error_line = line
         # Who signed it is not known: no byte of it may change, and it gets no unique key.
         outcome.moved, outcome.delay = held.claim.envelope, postponement(min(count, LIMIT))
-        outcome.started_at = outcome.finished_at = outcome.unique = ""
+        outcome.started_at = outcome.finished_at = 0.0
+        outcome.unique = ""
         return outcome
 
     def _outcome_of(
@@ -399,7 +400,7 @@ class Execution:
             failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
             return self._dead(dead, held, job, failure, ran)
         outcome = self._outcome("retry", held, again, ran, error=trace)
-        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, ""
+        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
         outcome.error_line = line
         return outcome
 
@@ -455,8 +456,8 @@ class Execution:
             task=job.task,
             retries=job.retries,
             retry_count=job.retry_count,
-            started_at=f"{started:.6f}",
-            finished_at=f"{now:.6f}",
+            started_at=started,
+            finished_at=now,
             result=result,
             error=error,
             run_us=int(ran * 1e6) if ran > 0 else 0,

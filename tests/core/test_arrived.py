@@ -24,13 +24,13 @@ VERBS: tuple[Verb, ...] = ("complete", "retry", "fail", "cancel")
 class Run:
     """A run of the job by a process, which ends as ``verb``."""
 
-    def __init__(self, consumer: Consumer, started_at: str) -> None:
+    def __init__(self, consumer: Consumer, started_at: float) -> None:
         self._consumer = consumer
         self._started_at = started_at
 
     def outcome(self, verb: Verb) -> Outcome:
         outcome = Outcome(verb, Claim("default", ENVELOPE), JOB.id, task=JOB.task)
-        outcome.started_at, outcome.finished_at = self._started_at, "9.000000"
+        outcome.started_at, outcome.finished_at = self._started_at, 9.0
         if verb == "retry":
             outcome.moved, outcome.delay, outcome.retry_count = ENVELOPE, 600.0, 1
         if verb == "fail":
@@ -63,7 +63,7 @@ def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
                 dlq_max=9,
             )
         )
-    yield Run(consumers[0], "1.000000"), Run(consumers[1], "2.000000")
+    yield Run(consumers[0], 1.0), Run(consumers[1], 2.0)
     registry.close()
     for consumer in consumers:
         consumer.close()

@@ -153,7 +153,8 @@ def test_one_spoiled_key_does_not_hold_up_the_rest_of_a_batch(
         redis_client.lpush(KEYS.active(PROCESS, "default"), envelope)
         claims.append(Claim("default", envelope))
     outcomes = [
-        Outcome("complete", claim, id=f"job-{at}", unique="u") for at, claim in enumerate(claims)
+        Outcome("complete", claim, f"job-{at}", unique="u", started_at=1.0, finished_at=2.0)
+        for at, claim in enumerate(claims)
     ]
     assert consumer.cycle(outcomes, (), 0).settled == [1, 1, 1]
     assert redis_client.llen(KEYS.active(PROCESS, "default")) == 0

@@ -64,13 +64,14 @@ class Bench:
         claim = self.claim()
         job = peek(claim.envelope).job
         assert job is not None
-        self.consumer.cycle((), [Start(claim, job.id, job.task, started_at="1.0")], 0)
+        self.consumer.cycle((), [Start(claim, job.id, job.task, started_at=1.0)], 0)
         return claim
 
     def settle(self, verb: Verb, claim: Claim, *, delay: float = 0.0) -> None:
         job = peek(claim.envelope).job
         assert job is not None
-        outcome = Outcome(verb, claim, job.id, unique="key", task=job.task, started_at="1.0")
+        outcome = Outcome(verb, claim, job.id, unique="key", task=job.task)
+        outcome.started_at, outcome.finished_at = 1.0, 2.0
         if verb == "retry":
             outcome.moved, outcome.delay = seal(job.retried(), KEYRING), delay
         if verb == "fail":
@@ -277,7 +278,8 @@ def test_the_result_of_what_waited_for_days_arrives(backend: RedisBackend, bench
     with pytest.raises(TimeoutError):
         future.result(timeout=1.5)
     claim = bench.start()
-    outcome = Outcome("complete", claim, future.job_id, started_at="1.0", result="7")
+    outcome = Outcome("complete", claim, future.job_id, result="7")
+    outcome.started_at, outcome.finished_at = 1.0, 2.0
     bench.consumer.cycle([outcome], (), 0)
     assert future.result(timeout=30) == 7
 

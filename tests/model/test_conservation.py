@@ -685,14 +685,14 @@ class Conservation(RuleBasedStateMachine):
     def _start(self, claim: Claim) -> Start:
         job = peek(claim.envelope).job
         assert job is not None
-        return Start(claim, job.id, job.task, job.retries, job.retry_count, "1.0")
+        return Start(claim, job.id, job.task, job.retries, job.retry_count, 1.0)
 
     def _outcome(self, verb: Verb, claim: Claim) -> Outcome:
         job = peek(claim.envelope).job
         assert job is not None
-        outcome = Outcome(
-            verb, claim, job.id, unique=job.unique or "", task=job.task, started_at="1.0"
-        )
+        outcome = Outcome(verb, claim, job.id, unique=job.unique or "", task=job.task)
+        outcome.started_at, outcome.finished_at = 1.0, 2.0 if verb == "complete" else 0.0
+        outcome.retry_count = job.retry_count
         if verb == "retry":
             outcome.moved, outcome.delay = seal(job.retried(), KEYRING), 3600.0
         if verb == "postpone":

@@ -65,7 +65,7 @@ def test_an_active_list_of_another_type_costs_its_own_jobs_only(
     lost, kept = consumer.cycle([], [], 2).claims
     redis_client.set(KEYS.active(PROCESS, "a"), "word")
     outcomes = [
-        Outcome(verb, claim, id=f"job-{at}", moved=claim.envelope, started_at="1", finished_at="2")  # type: ignore[arg-type]
+        Outcome(verb, claim, id=f"job-{at}", moved=claim.envelope, started_at=1.0, finished_at=2.0)  # type: ignore[arg-type]
         for at, claim in enumerate((lost, kept), 1)
     ]
     turn = consumer.cycle(outcomes, [], 0)
@@ -205,7 +205,7 @@ def test_a_record_that_is_not_json_is_unreadable_and_written_again_when_its_job_
     record = backend.record("job-1")
     assert record is not None
     assert record.status == UNREADABLE
-    outcome = Outcome("complete", claim, id="job-1", started_at="1", finished_at="2", result="7")
+    outcome = Outcome("complete", claim, id="job-1", started_at=1.0, finished_at=2.0, result="7")
     assert consumer.cycle([outcome], [], 0).settled == [1]
     assert json.loads(redis_client.get(KEYS.job("job-1")) or b"")["status"] == "completed"
     backend.shutdown(wait=True, timeout=None)

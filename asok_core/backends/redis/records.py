@@ -111,7 +111,7 @@ def _record(
 
 
 def _whole_record(known: Mapping[str, Any]) -> dict[str, Any]:
-    """All fields of the record of a completed job, which ``settle.lua`` writes as few short ones."""
+    """All fields of the record of a completed job, which ``complete.lua`` writes as few short ones."""
     ended, ran = number(known.get("ts")), number(known.get("run_us"))
     queued, began, enqueued = number(known.get("queued_us")), None, None
     if ended is not None and ran is not None:

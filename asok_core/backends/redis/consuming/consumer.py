@@ -38,9 +38,11 @@ class Outcome:
     """How a claimed job ended, ready for the script. Texts are as the record will hold them.
 
     ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
-    in seconds; ``run_us`` and ``wait_us`` are microseconds. A ``return`` without ``started_at`` writes
-    no record. ``error`` is the traceback, ``error_line`` the error in one line. ``notice`` is the dead
-    letter for which another process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
+    in seconds; ``run_us`` and ``wait_us`` are microseconds. ``started_at`` and ``finished_at`` are epoch
+    seconds, 0 for none: a ``complete`` has both, and a ``return`` without ``started_at`` writes no record.
+    ``result``, ``result_type``, ``result_error`` and ``kept`` are of a ``complete``. ``error`` is the
+    traceback, ``error_line`` the error in one line. ``notice`` is the dead letter for which another
+    process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
     was sent, and no reply told whether it arrived.
@@ -55,8 +57,8 @@ class Outcome:
     task: str = ""
     retries: int = 0
     retry_count: int = 0
-    started_at: str = ""
-    finished_at: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
     result: str = ""
     result_type: str = ""
     result_error: str = ""
@@ -81,7 +83,7 @@ class Start:
     task: str = ""
     retries: int = 0
     retry_count: int = 0
-    started_at: str = ""
+    started_at: float = 0.0
     returnable: bool = False
 
 
@@ -153,30 +155,7 @@ class Consumer:
             names = names[first:] + names[:first]
             tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", len(names), *names)
         args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
-        for o in outcomes:
-            args += (
-                o.verb,
-                o.claim.queue,
-                o.claim.envelope,
-                o.id,
-                o.moved,
-                repr(o.delay),
-                o.unique,
-                o.task,
-                o.retries,
-                o.retry_count,
-                o.started_at,
-                o.finished_at,
-                o.result,
-                o.result_type,
-                o.result_error,
-                o.error,
-                o.run_us,
-                o.wait_us,
-                o.error_line,
-                o.notice,
-                math.ceil(o.kept),
-            )
+        args += _outcome_args(outcomes)
         args.append(len(starts))
         for s in starts:
             args += (
@@ -186,7 +165,7 @@ class Consumer:
                 s.task,
                 s.retries,
                 s.retry_count,
-                s.started_at,
+                stamp(s.started_at),
                 1 if s.returnable else 0,
             )
         left, now, settled, admitted, claimed, paused, suspects, dropped, broken, notices, dead = (
@@ -231,7 +210,7 @@ class Consumer:
             return set()
         args: list[Arg] = [self.keys.namespace, self.process]
         for each in outcomes:
-            args += (each.id, each.verb, each.started_at, each.finished_at)
+            args += (each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
         flags = self.link.run(script("arrived"), (), args)
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 
@@ -253,3 +232,68 @@ class Consumer:
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
         self._standing.close()
+
+
+def stamp(moment: float) -> str:
+    """Epoch seconds as records hold them; '' for 0, which is none."""
+    return f"{moment:.6f}" if moment else ""
+
+
+def _outcome_args(outcomes: Sequence[Outcome]) -> list[Arg]:
+    """Outcomes as ``settle.lua`` and ``complete.lua`` read them, in their order."""
+    args: list[Arg] = []
+    group: tuple[Arg, ...] | None = None
+    size_at = 0
+    for o in outcomes:
+        claim = o.claim
+        if o.verb == "complete":
+            former, group = (
+                group,
+                (
+                    claim.queue,
+                    o.task,
+                    o.retries,
+                    o.retry_count,
+                    o.kept,
+                    o.unique,
+                    o.result_type,
+                    o.result_error,
+                    stamp(o.started_at) if o.retry_count else "",
+                ),
+            )
+            if group != former:
+                size_at = len(args) + 1
+                args += ("complete", 0, *group[:4], math.ceil(o.kept), *group[5:])
+            args[size_at] += 1  # type: ignore[operator] # it is a number
+            end = o.finished_at
+            args += (
+                claim.envelope,
+                o.id,
+                f"{end:.6f}",
+                int(end * 1e6 + 0.5) - int(o.started_at * 1e6 + 0.5),
+                o.run_us,
+                o.wait_us,
+                o.result,
+            )
+            continue
+        group = None
+        args += (
+            o.verb,
+            claim.queue,
+            claim.envelope,
+            o.id,
+            o.moved,
+            repr(o.delay),
+            o.unique,
+            o.task,
+            o.retries,
+            o.retry_count,
+            stamp(o.started_at),
+            stamp(o.finished_at),
+            o.error,
+            o.run_us,
+            o.wait_us,
+            o.error_line,
+            o.notice,
+        )
+    return args

@@ -21,7 +21,7 @@ local function settled(id, verb, started_at, finished_at)
     if ok and type(attempt) == 'table' and attempt[1] == started_at and attempt[3] == verb and attempt[4] == process then return true end
   end
   if status ~= STATUS[verb] or worker ~= process then return false end
-  -- The record of a completed job has its end in place of its start (see settle.lua).
+  -- The record of a completed job has its end in place of its start (see complete.lua).
   if verb == 'complete' and run_us then return ts == finished_at end
   return tonumber(began) == tonumber(started_at)
 end

@@ -1,8 +1,8 @@
--- needs: full finite record status spent stats places attempts notice settle
--- One round trip of a worker's process: settle what finished (see settle.lua), note what started,
+-- needs: full finite record status spent stats places attempts notice settle complete
+-- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
---   #queues, queues..., #finished, outcomes (21 each),
+--   #queues, queues..., #finished, outcomes (each as settle.lua or complete.lua says),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, flag of spent.lua, ... }, paused queue indexes,
@@ -33,11 +33,13 @@ end
 
 local count = tonumber(ARGV[at])
 at = at + 1
-for i = 1, count do
-  local gone
-  finished[i], gone = settle(ns, process, now, suspects, dlq_max, at)
-  dropped = dropped + gone
-  at = at + OUTCOME
+while #finished < count do
+  if ARGV[at] == 'complete' then
+    at = complete(ns, process, suspects, at, finished)
+  else
+    local flag, gone = settle(ns, process, now, suspects, dlq_max, at)
+    finished[#finished + 1], dropped, at = flag, dropped + gone, at + OUTCOME
+  end
 end
 write_tally(ns, tonumber(time[1]))
 write_recent(ns)

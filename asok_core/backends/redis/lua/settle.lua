@@ -1,66 +1,21 @@
--- Fragment of cycle: settle one finished job.
---   complete: active -> finished      retry: active -> delayed      fail: active -> dead letters
+-- Fragment of cycle: settle one finished job. One that went well is settled by complete.lua.
+--   retry:    active -> delayed       fail: active -> dead letters
 --   cancel:   active -> finished, for its task has heard that it is to stop
 --   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
 --   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
-local OUTCOME = 21 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
-                   -- started_at, finished_at, result, result_type, result_error, error, run_us, wait_us,
-                   -- error_line, notice (a letter for the failure hooks; '=': the dead letter),
-                   -- kept (seconds for which the record of a completed job stays)
+local OUTCOME = 17 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
+                   -- started_at, finished_at, error, run_us, wait_us, error_line,
+                   -- notice (a letter for the failure hooks; '=': the dead letter)
 
 -- Quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
-local function octave(ms)
-  return string.format('%d', ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0)
-end
+local function octave(ms) return ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0 end
 
-local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', reject = 'failed',
-                 cancel = 'cancelled', ['return'] = 'pending', postpone = 'retrying' }
-local COUNTED = { complete = 'completed', retry = 'failed', fail = 'failed', reject = 'failed',
-                  cancel = 'cancelled' }
-
-local NOT_KEPT = 'result not stored: keep_result is False'
-
-local function micros(seconds)
-  local number = finite(seconds)
-  return number and math.floor(number * 1e6 + 0.5)
-end
-
--- A completed job's record as a small hash, for there may be millions: no field twice, none that says
--- nothing. `ts` is its end, `run_us` microseconds before that it began, `queued_us` before that it was
--- enqueued. backends/redis/records.py reads it. `result` '': it was not to be kept.
--- Reply: false where the record is not a hash, or a time is missing, and nothing is written.
-local FRESH_FIELDS = 7 -- of enqueue.lua
-local NOT_OF_COMPLETED = { 'enqueued_at', 'queue', 'retries', 'retry_count', 'started_at', 'finished_at',
-  'error', 'error_line', 'result', 'result_type', 'result_error' }
-
-local function write_completed(ns, id, process, attempts, at)
-  local key = ns .. ':job:' .. id
-  local enqueued_at = redis.pcall('HGET', key, 'enqueued_at')
-  local began, ended = micros(ARGV[at + 10]), micros(ARGV[at + 11])
-  if type(enqueued_at) == 'table' or not began or not ended then return false end
-  enqueued_at = enqueued_at and micros(enqueued_at)
-  local fields = { 'status', 'completed', 'ts', ARGV[at + 11], 'function', ARGV[at + 7],
-    'worker', process, 'run_us', string.format('%.0f', ended - began) }
-  local function add(name, value, usual)
-    if value and value ~= usual then fields[#fields + 1], fields[#fields + 2] = name, value end
-  end
-  if enqueued_at then add('queued_us', string.format('%.0f', began - enqueued_at)) end
-  add('queue', ARGV[at + 1], 'default')
-  add('retries', ARGV[at + 8], '0')
-  add('retry_count', ARGV[at + 9], '0')
-  add('result_type', ARGV[at + 13], '')
-  add('result_error', ARGV[at + 14], '')
-  if ARGV[at + 14] == '' then add('result', ARGV[at + 12], 'null') end
-  add('attempts', attempts)
-  -- Most are over before they are noted as running: nothing but what `enqueue` wrote is in their record.
-  if redis.call('HLEN', key) == FRESH_FIELDS then redis.call('DEL', key)
-  else redis.call('HDEL', key, unpack(NOT_OF_COMPLETED)) end
-  write_record(ns, id, fields, nil, nil, nil, tonumber(ARGV[at + 20]))
-  return true
-end
+local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
+                 ['return'] = 'pending', postpone = 'retrying' }
+local COUNTED = { retry = 'failed', fail = 'failed', reject = 'failed', cancel = 'cancelled' }
 
 -- Whether an active list holds an envelope. A key of another type in its place holds none.
 local function holds(active, envelope)
@@ -71,7 +26,7 @@ end
 local function settle(ns, process, now, suspects, dlq_max, at)
   local verb, queue, envelope, id, moved = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local active, dropped, wait = active_key(ns, process, queue), 0, nil
-  local moves = verb ~= 'complete' and verb ~= 'cancel'
+  local moves = verb ~= 'cancel'
   if not moves then
     local removed = redis.pcall('LREM', active, -1, envelope)
     if wrong_type(removed) or removed == 0 then return 0, 0 end
@@ -95,37 +50,31 @@ local function settle(ns, process, now, suspects, dlq_max, at)
     tally(queue, 'dropped', dropped)
   end
   if moves then redis.call('LREM', active, -1, envelope) end
-  local notice = ARGV[at + 19]
+  local notice = ARGV[at + 16]
   if notice ~= '' then
     push_notice(ns, queue, verb == 'retry' and '1' or '0', notice == '=' and moved or notice, now)
   end
 
-  local status, started_at, run = STATUS[verb], ARGV[at + 10], tonumber(ARGV[at + 16]) / 1000
+  local status, started_at, run = STATUS[verb], ARGV[at + 10], tonumber(ARGV[at + 13]) / 1000
   -- A job that is given back before it was started has a record that says pending already. One that has ended
   -- must not look as if it had not: what was given back is then a copy of its envelope.
   if verb ~= 'return' or started_at ~= '' and not has_ended(ns, id) then
-    -- Of a job that goes well at once, the record tells it all.
-    local attempts = started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0)
-      and attempts_with(ns, id, started_at, string.format('%.3f', run), verb, process, ARGV[at + 15])
-    if id == '' or verb ~= 'complete' or not write_completed(ns, id, process, attempts, at) then
-      local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
-        'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
-        'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', ARGV[at + 12],
-        'error', ARGV[at + 15], 'worker', process }
-      local function add(name, value)
-        fields[#fields + 1], fields[#fields + 2] = name, value
-      end
-      if moves and verb ~= 'return' then add('error_line', ARGV[at + 18]) end
-      local problem = ARGV[at + 14]
-      if verb == 'complete' and ARGV[at + 12] == '' and problem == '' then problem = NOT_KEPT end
-      if ARGV[at + 13] ~= '' then add('result_type', ARGV[at + 13]) end
-      if problem ~= '' then add('result_error', problem) end
-      if attempts then add('attempts', attempts) end
-      write_record(ns, id, fields, wait, nil, nil, verb == 'complete' and tonumber(ARGV[at + 20]) or nil)
+    local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
+      'function', ARGV[at + 7], 'retries', ARGV[at + 8], 'retry_count', ARGV[at + 9],
+      'started_at', started_at, 'finished_at', ARGV[at + 11], 'result', '', 'error', ARGV[at + 12],
+      'worker', process }
+    local function add(name, value)
+      fields[#fields + 1], fields[#fields + 2] = name, value
     end
+    if moves and verb ~= 'return' then add('error_line', ARGV[at + 15]) end
+    -- Of a first attempt that was cancelled, the record tells it all.
+    if started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0) then
+      add('attempts', attempts_with(ns, id, started_at, string.format('%.3f', run), verb, process, ARGV[at + 12]))
+    end
+    write_record(ns, id, fields, wait)
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
-  local wait = tonumber(ARGV[at + 17]) / 1000
+  local wait = tonumber(ARGV[at + 14]) / 1000
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(wait + 0.5))
