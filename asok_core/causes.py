@@ -1,14 +1,16 @@
 """Dead letters by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
 
 ``Causes`` takes in letters one after another, so a hundred thousand of them are read in windows and
-only the groups are kept.
+only the groups are kept. The console and the command line group with it alike.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from asok_core.snapshot import Row
 
@@ -19,21 +21,48 @@ UNREADABLE = "(unreadable)"
 _LONGEST = 2000
 _LONGEST_CAUSE = 300
 MOST_NAMES = 50
+STEP, MOST_STEPS = 10.0, 450
+"""Seconds in which recent dead jobs of a group are counted together, and how many such steps are kept."""
 
-_FOLDS = (
-    # Not within a word: the apostrophes of "can't open it, won't try" quote nothing.
-    (re.compile(r"""(?<!\w)b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""), "'…'"),
-    # These two begin where nothing of theirs stands before: tried at each letter of a long word, the
-    # letters of a hostile producer would take a second each.
-    (re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE), "<url>"),
-    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<mail>"),
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"(?<![\w/])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@%+~-]+){2,}[/\\]?"), "<path>"),
-    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\d+(?:[.,:]\d+)*"), "N"),
-    (re.compile(r"\s+"), " "),
-)
+# Not within a word: the apostrophes of "can't open it, won't try" quote nothing.
+_QUOTED = re.compile(r"""(?<!\w)b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)""")
+# These two begin where nothing of theirs stands before: tried at each letter of a long word, the
+# letters of a hostile producer would take a second each.
+_URL = re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
+_0X = re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w/])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@%+~-]+){2,}[/\\]?")
+_HEX = re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_ONE_DIGIT = str.maketrans("0123456789", "1" * 10)
+
+
+def _folded(text: str) -> str:
+    """What all errors that differ from this one by chance have in common.
+
+    Most patterns cost more to try than the look for what they cannot do without, and letters come by the
+    hundred thousand.
+    """
+    if "'" in text or '"' in text or "`" in text:
+        text = _QUOTED.sub("'…'", text)
+    if "://" in text:
+        text = _URL.sub("<url>", text)
+    if "@" in text:
+        text = _MAIL.sub("<mail>", text)
+    if "-" in text:
+        text = _ID.sub("<id>", text)
+    if "0x" in text or "0X" in text:
+        text = _0X.sub("<hex>", text)
+    if "/" in text or "\\" in text:
+        text = _PATH.sub("<path>", text)
+    numbered, digits = _NUMBER.subn("N", text)
+    if digits:
+        text = _NUMBER.sub("N", _HEX.sub("<hex>", text)) if _HEX.search(text) else numbered
+    return " ".join(text.split())
+
+
+_folded_once = lru_cache(maxsize=1024)(_folded)
 
 
 def cause_of(error: str | None) -> str:
@@ -47,32 +76,27 @@ def cause_of(error: str | None) -> str:
     # Both ends, so that neither the name nor what a traceback raised is cut off.
     if len(text) > 2 * _LONGEST:
         text = text[:_LONGEST] + text[-_LONGEST:]
-    lines = text.split("\n")
-    # A message of several lines begins with the exception's name; a traceback ends with it.
-    is_traceback = lines[0].startswith("Traceback ") or (lines[-1][:1].isalpha() and len(lines) > 3)
-    cause = lines[-1 if is_traceback else 0]
-    for pattern, folded in _FOLDS:
-        cause = pattern.sub(folded, cause)
-    cause = cause.strip()
+    line = text
+    if "\n" in text:
+        lines = text.split("\n")
+        # A message of several lines begins with the exception's name; a traceback ends with it.
+        is_traceback = lines[0].startswith("Traceback ") or (
+            lines[-1][:1].isalpha() and len(lines) > 3
+        )
+        line = lines[-1 if is_traceback else 0]
+    if "/" in line and len(line) < _LONGEST_CAUSE and "0x" not in line and "0X" not in line:
+        # Paths and addresses take longest, and mostly differ in nothing but numbers. Which digit it is
+        # matters only for the 0 of 0x.
+        cause = _folded_once(line.translate(_ONE_DIGIT))
+    else:
+        cause = _folded(line)
     return cause if len(cause) <= _LONGEST_CAUSE else cause[: _LONGEST_CAUSE - 1] + "…"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cause:
     """A group of dead letters. Times are epoch seconds; ``tasks`` and ``queues`` count letters."""
 
-    cause: str
-    count: int
-    first_seen: float | None
-    last_seen: float | None
-    tasks: Mapping[str, int]
-    queues: Mapping[str, int]
-    sample: str
-    """The key (job id) of the letter that was taken in last."""
-
-
-@dataclass(slots=True)
-class _Group:
     cause: str
     count: int = 0
     first_seen: float | None = None
@@ -80,46 +104,68 @@ class _Group:
     tasks: dict[str, int] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
     sample: str = ""
+    """The key (job id) of the letter that was taken in last."""
+    recent: dict[int, int] = field(default_factory=dict)
+    """Letters in each ``STEP`` seconds since ``Causes.recent_from``, by the number of the step."""
 
-    def add(self, row: Row) -> None:
+    @property
+    def is_rest(self) -> bool:
+        """Whether it is what had no group of its own, which no filter finds."""
+        return self.cause == OTHER
+
+    def add(self, row: Row, recent_from: float) -> None:
+        """Count one letter in."""
         self.count += 1
         self.sample = row.key
-        at = row.payload.failed_at
+        job, at = row.payload.job, row.payload.failed_at
         if at is not None:
-            self.first_seen = at if self.first_seen is None else min(at, self.first_seen)
-            self.last_seen = at if self.last_seen is None else max(at, self.last_seen)
-        count_names(self.tasks, self.queues, row)
+            if self.first_seen is None or self.last_seen is None:
+                self.first_seen = self.last_seen = at
+            elif at < self.first_seen:
+                self.first_seen = at
+            elif at > self.last_seen:
+                self.last_seen = at
+            if at >= recent_from:
+                # A clock that was wrong, or a hostile producer, may have written any time to come.
+                step = int(min(at, recent_from + MOST_STEPS * STEP) // STEP)
+                self.recent[step] = self.recent.get(step, 0) + 1
+        _count(self.tasks, f"{job.module}.{job.function}" if job else UNREADABLE)
+        _count(self.queues, row.queue or UNREADABLE)
 
 
 class Causes:
-    """The groups of all letters that were taken in so far."""
+    """The groups of all letters that were taken in so far, at most ``MOST_CAUSES`` and the rest.
 
-    def __init__(self) -> None:
+    ``recent_from`` is the time (epoch seconds) from which ``Cause.recent`` counts.
+    """
+
+    def __init__(self, recent_from: float = math.inf) -> None:
         self.letters = 0
-        self._groups: dict[str, _Group] = {}
+        self.recent_from = recent_from
+        self._groups: dict[str, Cause] = {}
+
+    def __len__(self) -> int:
+        return len(self._groups)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take in letters, each once (as ``Reader.scan`` gives them)."""
+        groups, letters = self._groups, 0
         for row in rows:
-            self.letters += 1
-            cause, key = group_of(row, self._groups)
-            self._groups.setdefault(key, _Group(cause)).add(row)
+            letters += 1
+            cause = row_cause(row)
+            # A filter asks without regard to case: what it finds is one group, never two that look alike.
+            key = cause.casefold()
+            group = groups.get(key)
+            if group is None:
+                if len(groups) >= MOST_CAUSES:
+                    cause = key = OTHER
+                group = groups.get(key) or groups.setdefault(key, Cause(cause))
+            group.add(row, self.recent_from)
+        self.letters += letters
 
     def groups(self) -> tuple[Cause, ...]:
         """The groups, the largest first."""
-        found = [
-            Cause(
-                cause=group.cause,
-                count=group.count,
-                first_seen=group.first_seen,
-                last_seen=group.last_seen,
-                tasks=dict(group.tasks),
-                queues=dict(group.queues),
-                sample=group.sample,
-            )
-            for group in self._groups.values()
-        ]
-        return tuple(sorted(found, key=lambda each: (-each.count, each.cause)))
+        return tuple(sorted(self._groups.values(), key=lambda each: (-each.count, each.cause)))
 
 
 def row_cause(row: Row) -> str:
@@ -127,23 +173,11 @@ def row_cause(row: Row) -> str:
     return cause_of(row.payload.error or row.payload.problem)
 
 
-def group_of(row: Row, known: Collection[str]) -> tuple[str, str]:
-    """The cause of a row and the key of its group; ``known`` are the keys of the groups so far."""
-    cause = row_cause(row)
-    if cause.casefold() not in known and len(known) >= MOST_CAUSES:
-        cause = OTHER
-    # A filter asks without regard to case: what it finds is one group, never two that look alike.
-    return cause, cause.casefold()
-
-
-def count_names(tasks: dict[str, int], queues: dict[str, int], row: Row) -> None:
-    """Count the task and the queue of a row, of at most ``MOST_NAMES`` names each."""
-    _count(tasks, row.payload.job.task if row.payload.job else UNREADABLE)
-    _count(queues, row.queue or UNREADABLE)
-
-
 def _count(counts: dict[str, int], name: str) -> None:
-    # Names come from Redis: a hostile producer must not make the memory grow.
-    if name not in counts and len(counts) >= MOST_NAMES:
-        name = OTHER
-    counts[name] = counts.get(name, 0) + 1
+    found = counts.get(name)
+    if found is None:
+        # Names come from Redis: a hostile producer must not make the memory grow.
+        if len(counts) >= MOST_NAMES:
+            name = OTHER
+        found = counts.get(name, 0)
+    counts[name] = found + 1

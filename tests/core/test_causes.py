@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.causes import MOST_CAUSES, OTHER, UNREADABLE, Causes, cause_of
+from asok_core import causes as module
+from asok_core.causes import MOST_CAUSES, MOST_NAMES, OTHER, UNREADABLE, Causes, cause_of
 from asok_core.filters import parse, word
 from asok_core.job import Job
 from asok_core.snapshot import Row
@@ -57,6 +60,75 @@ def test_what_differs_by_chance_is_folded(error: str | None, cause: str) -> None
 )
 def test_numbers_and_quoted_values_never_divide_a_cause(number: int, value: str) -> None:
     assert cause_of(f"E: {number} is '{value}'") == cause_of("E: 1 is 'x'")
+
+
+FOLDS = (
+    (
+        re.compile(r"""(?<!\w)b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""),
+        "'…'",
+    ),
+    (re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE), "<url>"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<mail>"),
+    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"(?<![\w/])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@%+~-]+){2,}[/\\]?"), "<path>"),
+    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"\d+(?:[.,:]\d+)*"), "N"),
+    (re.compile(r"\s+"), " "),
+)
+"""What is folded, one after another: the definition that the code takes short cuts of."""
+PIECES = (
+    *("'", '"', "`", "b'", "://", "http://", "@", "-", "0x", "0X1f", "/", "\\", "/srv/app", "C:\\a\\b"),
+    *(".", " ", "\t", "\u2003", "\x1c", "1", "07", "٣", "a", "deadbeef01", "x.y", "é", "b", "f", "~", "N"),
+    *(",", ":"),
+    *("5e7b220d-0000-4000-8000-0123456789ab", "asa@example.com", "x" * 40, "0" * 130),
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=14).map("".join))
+def test_the_short_cuts_fold_what_each_pattern_would(text: str) -> None:
+    line = text.replace("\n", " ").strip()
+    expected = line
+    for pattern, folded in FOLDS:
+        expected = pattern.sub(folded, expected)
+    expected = expected.strip()
+    if line:
+        assert cause_of(line) == (expected if len(expected) <= 300 else expected[:299] + "…")
+
+
+def test_errors_that_differ_in_numbers_are_folded_once() -> None:
+    folded = module._folded_once
+    folded.cache_clear()
+    causes = Causes()
+    causes.add(
+        letter(n, f"OSError: host {n:05} refused /srv/x{n % 7}/y.py after {n:05} ms")
+        for n in range(5000)
+    )
+    assert [group.count for group in causes.groups()] == [5000]
+    assert folded.cache_info().misses == 1
+    # What is remembered is bounded in number and in length.
+    most = folded.cache_info().maxsize
+    assert most is not None
+    causes.add(letter(n, f"E: /{'x' * n}/") for n in range(2 * most))
+    assert folded.cache_info().currsize <= most
+
+
+def test_hundreds_of_thousands_of_groups_are_counted_whole() -> None:
+    def name(n: int) -> str:
+        return "".join(chr(ord("g") + int(digit)) for digit in str(n))
+
+    causes = Causes(recent_from=0.0)
+    many = 100_000
+    causes.add(letter(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(many))
+    groups = causes.groups()
+    assert len(causes) == len(groups) == MOST_CAUSES + 1
+    assert causes.letters == sum(group.count for group in groups) == many
+    assert groups[0].is_rest
+    assert groups[0].sample == f"job-{many - 1}"
+    for group in groups:
+        assert len(group.tasks) <= MOST_NAMES + 1
+        assert sum(group.tasks.values()) == sum(group.queues.values()) == group.count
+        assert len(group.recent) <= module.MOST_STEPS + 1
 
 
 @given(st.text(max_size=3000))
@@ -116,4 +188,4 @@ def test_memory_is_bounded_however_many_causes_there_are() -> None:
     groups = causes.groups()
     assert len(groups) == MOST_CAUSES + 1
     assert (groups[0].cause, groups[0].count) == (OTHER, 500)
-    assert len(groups[0].tasks) <= 51
+    assert len(groups[0].tasks) <= MOST_NAMES + 1

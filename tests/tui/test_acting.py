@@ -349,7 +349,7 @@ async def test_causes_and_queues_are_sorted_otherwise(
         await hand.press("s")
         await hand.sees("by last")
         newest, *_ = hand.app.query_one(CauseList).loaded
-        assert newest.text.startswith("TimeoutError")
+        assert newest.cause.startswith("TimeoutError")
         await hand.press("s")
         await hand.sees("by first")
 

@@ -9,13 +9,14 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.present.causes import Cause, by_cause, names
+from asok_console.present.causes import names, trend
 from asok_console.present.numbers import count
 from asok_console.tui import actions
 from asok_console.tui.figures import ago, spark
 from asok_console.tui.search import End
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
+from asok_core.causes import Cause, Causes
 from asok_core.snapshot import Page
 
 TREND = 3600.0
@@ -28,23 +29,23 @@ SHARE = 20.0
 """How many times the length of a walk it rests before the next."""
 
 
+ORDERS = ("count", "last", "first")
+"""What the causes can be sorted by: most letters, newest letter, newest cause."""
+
+
 def _trend(cause: Cause, now: float) -> Cell:
-    return spark(cause.trend(now, TREND, SLOTS), SLOTS), "dim"
+    return spark(trend(cause, now, TREND, SLOTS), SLOTS), "dim"
 
 
 COLUMNS: Sequence[Column[Cause]] = (
     Column("Letters", 7, lambda c, _: count(c.count), right=True),
-    Column("Last", 6, lambda c, now: ago(c.last, now), right=True),
-    Column("First", 6, lambda c, now: (ago(c.first, now), "dim"), right=True),
+    Column("Last", 6, lambda c, now: ago(c.last_seen, now), right=True),
+    Column("First", 6, lambda c, now: (ago(c.first_seen, now), "dim"), right=True),
     Column("Last hour", SLOTS, _trend, rank=2),
-    Column("Cause", 44, lambda c, _: (c.text, "bad"), grow=4),
+    Column("Cause", 44, lambda c, _: (c.cause, "bad"), grow=4),
     Column("Tasks", 26, lambda c, _: names(c.tasks, 1), grow=1, most=40, rank=1, tail=True),
     Column("Queues", 10, lambda c, _: (names(c.queues, 1), "dim"), rank=3),
 )
-
-
-ORDERS = ("count", "last", "first")
-"""What the causes can be sorted by: most letters, newest letter, newest cause."""
 
 
 class CauseList(RowList[Cause]):
@@ -53,15 +54,14 @@ class CauseList(RowList[Cause]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
     def __init__(self) -> None:
-        super().__init__(COLUMNS, lambda cause: cause.text, empty="No dead jobs.")
+        super().__init__(COLUMNS, lambda cause: cause.cause, empty="No dead jobs.")
 
 
 class Survey:
     """One walk through all dead letters. Written by the scanning thread, read after its reports."""
 
-    def __init__(self) -> None:
-        self.causes: dict[str, Cause] = {}
-        self.letters = 0
+    def __init__(self, now: float) -> None:
+        self.causes = Causes(recent_from=now - TREND)
         self.head = ""
         self.end = End()
         self._done_at = 0.0
@@ -69,9 +69,13 @@ class Survey:
 
     def take(self, page: Page) -> None:
         """Take in a window."""
-        by_cause(page.rows, self.causes)
-        self.letters += len(page.rows)
+        self.causes.add(page.rows)
         self.end.take(page)
+
+    @property
+    def letters(self) -> int:
+        """How many were taken in."""
+        return self.causes.letters
 
     def finish(self, took: float) -> None:
         """The walk is through."""
@@ -94,11 +98,11 @@ class Survey:
 
     def ranked(self, order: str) -> list[Cause]:
         """The causes in one of the ``ORDERS``."""
-        return sorted(self.causes.values(), key=_RANKS[order])
+        return sorted(self.causes.groups(), key=_RANKS[order])
 
 
 _RANKS: dict[str, Callable[[Cause], tuple[float, str]]] = {
-    "count": lambda cause: (-cause.count, cause.text),
-    "last": lambda cause: (-(cause.last or 0.0), cause.text),
-    "first": lambda cause: (-(cause.first or 0.0), cause.text),
+    "count": lambda cause: (-cause.count, cause.cause),
+    "last": lambda cause: (-(cause.last_seen or 0.0), cause.cause),
+    "first": lambda cause: (-(cause.first_seen or 0.0), cause.cause),
 }

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from asok_console.present.causes import by_count, filter_of
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
 from asok_console.tui.cells import (
@@ -198,7 +199,7 @@ class DeadView(JobListView):
         if event.rows is self.causes and cause is not None and not cause.is_rest:
             event.prevent_default()
             self.grouped = False
-            self._drilled = cause.filter
+            self._drilled = filter_of(cause)
             self.narrow(self._drilled)
             self._turn()
 
@@ -211,7 +212,7 @@ class DeadView(JobListView):
     def _begin_survey(self, snapshot: Snapshot) -> None:
         if self._walk is not None:
             self._walk.give_up()
-        survey = Survey()
+        survey = Survey(snapshot.taken_at)
         survey.head = snapshot.dead_head
         if self._survey is None:
             self._survey = survey
@@ -268,7 +269,7 @@ class DeadView(JobListView):
             return None
         if survey is None or not survey.done or cause is None or cause.is_rest:
             return None
-        question = Question(cause.filter, snapshot.taken_at)
+        question = Question(filter_of(cause), snapshot.taken_at)
         scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at)
-        hit = ", ".join(f"{task} ({n:,})" for task, n in cause.tasks.most_common(3))
-        return Plan(action, scope, cause.count, (cause.text, f"tasks: {hit}"), queues=cause.queues)
+        hit = ", ".join(f"{task} ({cause.tasks[task]:,})" for task in by_count(cause.tasks)[:3])
+        return Plan(action, scope, cause.count, (cause.cause, f"tasks: {hit}"), queues=cause.queues)
