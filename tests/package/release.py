@@ -17,7 +17,7 @@ from typing import Any
 SBOM = "asok_console-{version}.cdx.json"
 PROVENANCE = "asok_console-{version}.provenance.json"
 CHECKSUMS = "SHA256SUMS"
-LOCKS = ("requirements/dev.txt", "requirements/runtime.txt")
+LOCKS = (".ci/requirements/dev.txt", ".ci/requirements/runtime.txt")
 """The packages that build, and those that are listed as components, with their hashes."""
 
 
@@ -35,7 +35,7 @@ def build(source: Path, folder: Path) -> None:
     commit = _commit(source)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # Not isolated: the build tools are those of requirements/dev.txt, which pip verified.
+    # Not isolated: the build tools are those of .ci/requirements/dev.txt, which pip verified.
     _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source)
     [wheel] = folder.glob("*.whl")
     version = wheel.name.split("-")[1]
@@ -79,7 +79,7 @@ def _components(source: Path, temporary: Path, wheel: Path, version: str) -> dic
     _run(sys.executable, "-m", "venv", "--without-pip", environment)
     python = environment / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
-    runtime = source / "requirements" / "runtime.txt"
+    runtime = source / ".ci" / "requirements" / "runtime.txt"
     _run(*pip, "install", "--quiet", "--no-compile", "--require-hashes", "-r", runtime)
     _run(
         *(sys.executable, "-m", "cyclonedx_py", "environment", python),

@@ -101,7 +101,7 @@ def lists_the_components(text: str, *, wheel: bytes) -> None:
     assert digest == {"alg": "SHA-256", "content": hashlib.sha256(wheel).hexdigest()}
     pins = {
         f"pkg:pypi/{requirement.name}@{version.version}"
-        for requirement, _ in pinned(ROOT / "requirements" / "runtime.txt")
+        for requirement, _ in pinned(ROOT / ".ci" / "requirements" / "runtime.txt")
         for version in requirement.specifier
         if requirement.marker is None or requirement.marker.evaluate()
     }

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from tests.package.test_wheel import INSTALL
 from tests.programs import ROOT
 
-FILES = sorted((ROOT / "requirements").glob("*.txt"))
+FILES = sorted((ROOT / ".ci" / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -52,7 +52,7 @@ def wanted(*extras: str) -> Iterator[Requirement]:
 
 
 def build_tools() -> Iterator[Requirement]:
-    for line in (ROOT / "requirements" / "build.in").read_text().splitlines():
+    for line in (ROOT / ".ci" / "requirements" / "build.in").read_text().splitlines():
         if not line.startswith("#"):
             yield Requirement(line)
 
@@ -77,11 +77,13 @@ def test_what_the_project_requires_is_pinned_in_its_range(
 ) -> None:
     found = {
         canonicalize_name(requirement.name): requirement
-        for requirement, _ in pinned(ROOT / "requirements" / f"{name}.txt")
+        for requirement, _ in pinned(ROOT / ".ci" / "requirements" / f"{name}.txt")
     }
     for requirement in (*wanted(*extras), *(build_tools() if tools else ())):
         pin = found.get(canonicalize_name(requirement.name))
-        assert pin is not None, f"{requirement} is not in requirements/{name}.txt: run make lock"
+        assert pin is not None, (
+            f"{requirement} is not in .ci/requirements/{name}.txt: run make lock"
+        )
         [version] = pin.specifier
         assert requirement.specifier.contains(version.version), f"{requirement}: run make lock"
 
@@ -96,14 +98,14 @@ def test_hashes_are_for_every_platform_and_version_of_python() -> None:
     # A package with compiled parts has a wheel for each of them.
     hashes = {
         requirement.name: hashes
-        for requirement, hashes in pinned(ROOT / "requirements" / "dev.txt")
+        for requirement, hashes in pinned(ROOT / ".ci" / "requirements" / "dev.txt")
     }
     assert len(hashes["msgspec"]) > 20
     assert len(hashes["hiredis"]) > 20
     # What only another platform or an older Python needs is there, too.
     markers = {
         requirement.name: requirement.marker
-        for requirement, _ in pinned(ROOT / "requirements" / "dev.txt")
+        for requirement, _ in pinned(ROOT / ".ci" / "requirements" / "dev.txt")
     }
     linux = {"sys_platform": "linux", "platform_machine": "x86_64", "python_full_version": "3.13.0"}
     old = linux | {"python_full_version": "3.12.1"}
@@ -133,7 +135,7 @@ def test_make_installs_nothing_without_a_hash() -> None:
     assert len(calls) >= 6
     for call in calls:
         ours = call.endswith("--no-deps --no-build-isolation -e .")
-        assert ours or ("--require-hashes" in call and "-r requirements/" in call), call
+        assert ours or ("--require-hashes" in call and "-r .ci/requirements/" in call), call
     assert "pip install" not in (ROOT / ".ci" / "run").read_text()
 
 
@@ -155,7 +157,9 @@ def install(requirements: Path, folder: Path) -> subprocess.CompletedProcess[str
 @pytest.mark.timeout(400)
 def test_pip_refuses_a_package_that_was_changed(tmp_path: Path) -> None:
     [(requirement, hashes)] = [
-        each for each in pinned(ROOT / "requirements" / "dev.txt") if each[0].name == "iniconfig"
+        each
+        for each in pinned(ROOT / ".ci" / "requirements" / "dev.txt")
+        if each[0].name == "iniconfig"
     ]
     changed = [each[:-1] + ("0" if each[-1] != "0" else "1") for each in hashes]
     good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
