@@ -32,11 +32,9 @@ class Reader:
         self.project.mkdir()
         self.log = folder / "server.log"
         self._servers: list[subprocess.Popen[bytes]] = []
-        shutil.copytree(
-            ROOT,
-            self.checkout,
-            ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "screenshots"),
-        )
+        left_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "screenshots")
+        shutil.copytree(ROOT, self.checkout, ignore=left_out)
+        shutil.copytree(ROOT / ".ci", self.checkout / ".ci")
         venv = self._make_venv()
         path = [str(venv / "bin"), os.environ.get("PATH", os.defpath)]
         self.env = {
