@@ -39,6 +39,12 @@ __all__ = [
 ]
 
 
+LEAST_MARGIN, USUAL_MARGIN = 64 << 10, 4 << 20
+"""Bytes by which the largest envelope that is read is larger than what an application may enqueue."""
+LARGEST_ENVELOPE = (1 << 20) + USUAL_MARGIN
+"""Bytes of the largest envelope that is read where no setting says otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that can be configured, read once and never changed after.
@@ -206,6 +212,13 @@ class Settings:
         default="1MiB",
         description="The largest job that is accepted",
     )
+    max_envelope: int | None = setting(
+        "ASOK_MAX_ENVELOPE",
+        optional(kinds.SIZE),
+        default=None,
+        description="The largest entry of Redis that is read; a larger one is set aside, and a dead job "
+        "says so; at least 64 KiB more than ASOK_MAX_PAYLOAD, by default 4 MiB more",
+    )
     max_result: int = setting(
         "ASOK_MAX_RESULT",
         kinds.SIZE,
@@ -277,6 +290,20 @@ class Settings:
     def accepts_v1(self) -> bool:
         """Whether jobs that are signed in version 1 run."""
         return self.envelope != "v2"
+
+    def __post_init__(self) -> None:
+        least = self.max_payload + LEAST_MARGIN
+        if self.max_envelope is not None and self.max_envelope < least:
+            # What the application may enqueue, and a retry makes a little larger, must not be set aside.
+            raise SettingsError(
+                f"ASOK_MAX_ENVELOPE is {self.max_envelope:,} bytes; it must be at least {least:,}, 64 KiB "
+                f"more than ASOK_MAX_PAYLOAD ({self.max_payload:,})"
+            )
+
+    @property
+    def largest_envelope(self) -> int:
+        """Bytes up to which an element of Redis is read as an envelope."""
+        return self.max_envelope or self.max_payload + USUAL_MARGIN
 
     @property
     def masked_redis_url(self) -> str:

@@ -183,6 +183,7 @@ _TRUSTS = {
     Trust.BAD: "bad",
     Trust.V1: "v1",
     Trust.MALFORMED: "malformed",
+    Trust.OVERSIZED: "oversized",
 }
 
 _STATUS_OF_PLACE = {

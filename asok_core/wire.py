@@ -24,6 +24,7 @@ from asok_core.errors import (
 from asok_core.job import Job
 from asok_core.job_text import finite, from_text, in_order, job_of, load_object, to_text
 from asok_core.keyring import V1, V2, Keyring, Version, keyring_of
+from asok_core.oversized import alias_words, oversized_words
 from asok_core.plain import described
 
 __all__ = ["Keyring", "keyring_of"]
@@ -31,6 +32,8 @@ __all__ = ["Keyring", "keyring_of"]
 _quoted = json.encoder.encode_basestring_ascii
 _BESIDE = ("failed_at", "error", "traceback", "rejected")
 """Keys of a dead job beside those of its envelope."""
+_CONTENTS = frozenset(("raw", "raw64", "job", "sig", "module"))
+"""Keys of which a dead job has one, as it is an envelope, a bare job or neither."""
 
 
 class Trust(StrEnum):
@@ -43,6 +46,8 @@ class Trust(StrEnum):
     V1 = "signature of version 1"
     """It verifies, but ``ASOK_ENVELOPE`` does not accept version 1."""
     MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    """It was not read: a dead job says how large it is."""
 
 
 UNTRUSTED = frozenset((Trust.UNSIGNED, Trust.BAD, Trust.V1))
@@ -116,7 +121,7 @@ def _parse(raw: bytes) -> _Parsed:
     fields = load_object(raw, unique=True)
     text, signature = fields.get("job"), fields.get("sig")
     if "raw" in fields or "raw64" in fields:
-        if len(fields.keys() & {"raw", "raw64", "job", "sig", "module"}) > 1:
+        if len(fields.keys() & _CONTENTS) > 1:
             raise MalformedEnvelope("it has other contents beside 'raw'")
         return _Parsed(fields, original=_original(fields))
     if text is None and signature is None:
@@ -207,9 +212,13 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     try:
         parsed = _parse(raw)
     except MalformedEnvelope as error:
-        return Payload(raw, None, Trust.MALFORMED, str(error))
+        words = alias_words(raw)
+        trust = Trust.MALFORMED if words is None else Trust.OVERSIZED
+        return Payload(raw, None, trust, words or str(error))
     fields, version, text, signature, original = parsed
     letter = _letter(fields)
+    if (words := _oversized(fields)) is not None:
+        return Payload(raw, None, Trust.OVERSIZED, words, **letter)
     if original is not None:
         inner = peek(original, keyring)
         problem = inner.problem or letter["error"]
@@ -300,6 +309,11 @@ def _bare_fields(raw: bytes) -> dict[str, Any]:
 
 def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in _BESIDE}
+
+
+def _oversized(fields: Mapping[str, Any]) -> str | None:
+    # Beside anything that could be a job it says nothing.
+    return None if fields.keys() & _CONTENTS else oversized_words(fields)
 
 
 def _original(fields: Mapping[str, Any]) -> bytes:

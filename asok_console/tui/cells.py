@@ -101,6 +101,8 @@ def error_cell(row: Row, _now: float) -> Cell:
     error = row.payload.error or row.payload.problem or ""
     if row.payload.trust is Trust.MALFORMED or row.payload.trust in UNTRUSTED:
         return f"⚠ {row.payload.trust}: {error}", "warn"
+    if row.payload.trust is Trust.OVERSIZED:
+        return f"⚠ {row.payload.problem}", "warn"
     return error, "bad"
 
 

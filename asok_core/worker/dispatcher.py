@@ -18,6 +18,7 @@ from asok_core.worker.board import Board
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.ledger import Ledger
+from asok_core.worker.log import log_set_aside
 from asok_core.worker.notices import Notices
 from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
 from asok_core.worker.quota import Quota
@@ -116,7 +117,7 @@ class Dispatcher:
         self._note_retiring()
         self._heed_breaker()
         self._waiters.check()
-        if time.monotonic() >= self._reconcile_at:
+        if time.monotonic() >= self._reconcile_at or self._waiters.unread:
             self.reconcile()
         claiming = self._claiming
         slots = self._room() if claiming else 0
@@ -136,6 +137,8 @@ class Dispatcher:
             self._admit(self._waiters.disarm(self._consumer.link))
             if self._ledger:
                 patience = 0.0
+        if self._waiters.unread:
+            return
         if not self.open and self.idle:
             # The last outcome is settled: nothing is left that would end the sleep.
             return
@@ -146,13 +149,17 @@ class Dispatcher:
 
         Now and then for what no connection tells of, such as a claim that a network held for minutes.
         What Redis holds for us and we do not know (a lost reply, a predecessor's) goes back; what we
-        know and have not begun, and Redis gave to another, is dropped.
+        know and have not begun, and Redis gave to another, is dropped. What a wait has brought and was
+        too large to be read is set aside.
         """
         # A wait that has just taken a job would make it look like a stray.
         self._admit(self._waiters.disarm(self._consumer.link), wait_on=False)
         self._collect()
         self._waiters.end_former(self._consumer.link)
-        in_redis = self._consumer.held()
+        self._waiters.unread = False
+        holding = self._consumer.held()
+        in_redis = holding.claims
+        log_set_aside(holding.aside)
         self._ledger.forget_all_but(in_redis)
         known = [held.claim for held in self._held.values()]
         known += self._ledger.claims()

@@ -11,7 +11,7 @@ from asok_core.logs import safe_logger
 from asok_core.worker.board import Board
 from asok_core.worker.dropped import DroppedOutcomes
 from asok_core.worker.execution import Execution, Held
-from asok_core.worker.log import warn_of_dropped
+from asok_core.worker.log import log_set_aside, warn_of_dropped
 
 logger = safe_logger("asok.worker")
 
@@ -123,6 +123,7 @@ class Ledger:
             held.claim.spent = ADMITTED.get(flag, 0)
         self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
+        log_set_aside(turn.aside)
         self._tell_of_broken(turn)
         self._dropped.account()
         return turn

@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from asok_core import output
+from asok_core.backends.redis.consuming.oversized import Oversized
 from asok_core.failures import Failure
 from asok_core.job import Job
 from asok_core.logs import safe_logger, write_always_to
@@ -226,6 +228,14 @@ def log_rejected(
     if retry_in is not None:
         level, event, extra["retry_in"] = logging.WARNING, "Job postponed", retry_in
     logger.log(level, event, exc_info=error, exc_text=line, extra=extra)
+
+
+def log_set_aside(found: Iterable[Oversized]) -> None:
+    """Log what was too large to be read as an envelope."""
+    for each in found:
+        line = f"{Oversized.__name__}: {each.size:,} bytes, SHA-1 {each.sha1}"
+        extra = {"queue": each.queue, "error": line, "size": each.size, "sha1": each.sha1}
+        logger.error("Entry set aside unread, a dead job says so (ASOK_MAX_ENVELOPE)", extra=extra)
 
 
 def warn_of_dropped(letters: int) -> None:

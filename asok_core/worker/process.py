@@ -84,8 +84,9 @@ class Process:
             process=process,
             queues=config.queues,
             dlq_max=settings.dlq_max,
+            largest=settings.largest_envelope,
         )
-        self._waiters = Waiters(endpoint, keys, process)
+        self._waiters = Waiters(endpoint, keys, process, largest=settings.largest_envelope)
         keyring = keyring_of(settings)
         waits = waiting.Slots(slots)
         waiting.worker = waiting.WorkerProcess(

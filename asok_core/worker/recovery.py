@@ -18,7 +18,7 @@ from asok_core.logs import safe_logger
 from asok_core.worker.child import Child
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.expiry import Expiry, pause
-from asok_core.worker.log import log_failure, warn_of_dropped
+from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
 from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import forget, is_gone
 from asok_core.worker.settling import postpone_imports
@@ -155,6 +155,7 @@ class Recovery:
 
     def _log(self, of: str, total: Recovered) -> None:
         warn_of_dropped(total.dropped)
+        log_set_aside(total.aside)
         if total.returned or total.dead:
             logger.warning(
                 "Recovered %d jobs of %s%s",

@@ -12,7 +12,7 @@ from asok_core.wire import keyring_of, unseal
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.execution import Execution, Held
 from asok_core.worker.import_deaths import FailedImport, postponed_for
-from asok_core.worker.log import log_postponed
+from asok_core.worker.log import log_postponed, log_set_aside
 
 Judge = Callable[[Execution, Held], Outcome | None]
 """The outcome of an opened job that the process held; None where there is none, and it goes back."""
@@ -32,10 +32,13 @@ def settle_for_dead(
         process=process,
         queues=[queue],
         dlq_max=config.settings.dlq_max,
+        largest=config.settings.largest_envelope,
     )
     judged: list[tuple[Held, Outcome]] = []
     try:
-        for claim in consumer.held():
+        holding = consumer.held()
+        log_set_aside(holding.aside)
+        for claim in holding.claims:
             try:
                 held = Held(claim, unseal(claim.envelope, keyring))
             except EnvelopeError:

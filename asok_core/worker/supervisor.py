@@ -31,6 +31,7 @@ from asok_core.worker.alarm import Alarm
 from asok_core.worker.children import Children
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.lives import Report
+from asok_core.worker.log import log_set_aside
 from asok_core.worker.memory import MemoryWatch
 from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
 from asok_core.worker.orders import Orders
@@ -83,12 +84,13 @@ class Supervisor:
             crash_limit=settings.crash_limit,
             dlq_max=settings.dlq_max,
             lease=settings.worker_lease,
+            largest=settings.largest_envelope,
             name=f"asok:{config.worker}:supervisor",
         )
         self._beat_every = settings.worker_lease / BEATS
         self._longest_duty = min(LONGEST, self._beat_every)
         self._registry.between = lambda: self._every("beat", self._beat_every, self._beat)
-        self._renewal = Renewal(self._keys, config.worker)
+        self._renewal = Renewal(self._keys, config.worker, largest=settings.largest_envelope)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._requests = Requests(self._alarm.ring)
@@ -307,7 +309,11 @@ class Supervisor:
         if max_age is None:
             return
         dropped, more = drop_aged(
-            self._registry.link, self._keys, max_age, seconds=self._longest_duty
+            self._registry.link,
+            self._keys,
+            max_age,
+            seconds=self._longest_duty,
+            largest=self._config.settings.largest_envelope,
         )
         if more:
             self._timers["age"] = 0.0
@@ -320,13 +326,16 @@ class Supervisor:
             self._keys,
             by=self._config.worker,
             seconds=self._longest_duty,
+            largest=self._config.settings.largest_envelope,
         )
+        log_set_aside(done.aside)
         if done.next_due_in is not None and done.next_due_in < PROMOTE_AT_LEAST:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 
     def _renew(self) -> None:
         done = self._renewal.step(self._registry.link)
         self._timers["renew"] = time.monotonic() + done.wait
+        log_set_aside(done.aside)
         if done.lost:
             logger.warning(
                 "Found %d unfinished jobs that are in no queue and in no worker's hands: their list "

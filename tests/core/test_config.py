@@ -54,6 +54,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_RECORDS", "Framework", "records", "framework"),
         ("ASOK_RECORDS", "", "records", "hash"),
         ("ASOK_MAX_PAYLOAD", "2MiB", "max_payload", 2_097_152),
+        ("ASOK_MAX_ENVELOPE", "2MiB", "max_envelope", 2_097_152),
         ("ASOK_MAX_RESULT", "512", "max_result", 512),
         ("ASOK_MAX_TRACEBACK", "16 kb", "max_traceback", 16_384),
         ("ASOK_CONSOLE_PROTECTED", "Yes", "console_protected", True),
@@ -163,6 +164,14 @@ def test_records_for_the_framework_need_jobs_that_it_can_verify(envelope: str) -
             "ASOK_MAX_PAYLOAD",
             "0",
             "ASOK_MAX_PAYLOAD is '0'. Allowed: a size in bytes such as 65536, 64KiB or 1MiB",
+        ),
+        (
+            "ASOK_MAX_ENVELOPE",
+            "1MiB",
+            (
+                "ASOK_MAX_ENVELOPE is 1,048,576 bytes; it must be at least 1,114,112, 64 KiB more "
+                "than ASOK_MAX_PAYLOAD (1,048,576)"
+            ),
         ),
         (
             "ASOK_CONSOLE_PROTECTED",

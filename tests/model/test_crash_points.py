@@ -331,7 +331,7 @@ def test_a_late_claim_takes_nothing(bench: Bench) -> None:
         except Unreachable:
             while True:
                 try:
-                    held += consumer.held()
+                    held += consumer.held().claims
                     break
                 except Unreachable:
                     continue

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1
-from importlib.resources import files
 
-import asok_core.backends.redis
+from asok_core.backends.redis.scripts import source
 from asok_core.backends.roles import Scope
 from asok_core.states import Place
 from tests.operator.conftest import Bench
@@ -45,7 +44,7 @@ def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> No
 
 def find(bench: Bench, raw: bytes, seen_at: int) -> int | None:
     """Where scripts find an element of a queue that was seen at an index from the consuming end."""
-    fragment = (files(asok_core.backends.redis) / "lua" / "take.lua").read_text()
+    fragment = source("alias") + source("take")
     end = "\nlocal at = tonumber(ARGV[2])\nreturn find(ARGV[1], at, at, { ARGV[3] })[1]"
     found: int | None = bench.client.eval(
         fragment + end, 0, "asok:queue", seen_at, f"{sha1(raw).hexdigest()}0"

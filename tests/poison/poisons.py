@@ -183,6 +183,10 @@ def _letters(queue: str) -> Iterator[bytes]:
         yield good.replace(b'"failed_at": 1.5', f'"failed_at": {value}'.encode())
         yield good.replace(b'"error": "E: e"', f'"error": {value}'.encode())
         yield good.replace(b'"traceback": "T"', f'"traceback": {value}'.encode())
+    good = b'{"v": 1, "oversized": {"size": 1, "sha1": "%s"}, "failed_at": 1.5}' % (b"0" * 40)
+    for value in (HUGE.decode(), "-1", "[]", "NaN", '"x"', "null"):
+        yield good.replace(b'"size": 1', f'"size": {value}'.encode())
+        yield good.replace(b'"%s"' % (b"0" * 40), value.encode())
     yield from _envelopes(queue)
 
 
@@ -253,6 +257,7 @@ def poisons(name: str, target: Target) -> list[Poison]:
         "trash": ((key := KEYS.trash(operation)), "list", _list(key, _letters(queue))),
         "trash_places": ((key := KEYS.trash_places(operation)), "list", _list(key, ())),
         "notices": ((key := KEYS.notices(queue)), "zset", _zset(key, notices)),
+        "oversized": ((key := KEYS.oversized("0" * 40)), "list", _list(key, ())),
         "operation": ((key := KEYS.operation(operation)), "hash", _hash(key, audit)),
         "unique": ((key := KEYS.unique("one")), "string", _string(key)),
         "renewal": (

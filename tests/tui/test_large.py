@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -137,3 +138,23 @@ async def test_a_refresh_reads_few_large_jobs_beside_those_on_the_screen(
         assert max(windows) <= hand.rows.size.height + 2 * 20
         top, page = round(hand.rows.scroll_y), hand.rows.size.height - 1
         assert hand.rows.holds_all(top, top + page)
+
+
+async def test_what_was_too_large_to_be_read_is_a_row_that_says_so(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    die(redis_client, 1)
+    error = "Oversized: 90000000 bytes, more than ASOK_MAX_ENVELOPE (5242880)"
+    said = {"size": 90_000_000, "sha1": "0123456789" * 4, "until": 9e9, "queue": "default"}
+    dead = {"v": 1, "oversized": said, "failed_at": seed.server_time(redis_client), "error": error}
+    redis_client.lpush(KEYS.dead, json.dumps({**dead, "traceback": "", "rejected": True}))
+    # One that nothing has met yet: Redis tells its size.
+    redis_client.lpush("asok:queue", b"\\" * (17 << 20))
+    async with open_console(size=(160, 40), view="dead") as hand:
+        await hand.sees("1 of 2")
+        await hand.sees("⚠ oversized: 90.0 MB, SHA-1 0123456789")
+        await hand.press("enter")
+        await hand.sees("not checked: it is too large to be read (ASOK_MAX_ENVELOPE)")
+        await hand.sees(f"oversized: 90.0 MB, SHA-1 {'0123456789' * 4}")
+        await hand.press("escape", "2")
+        await hand.sees("oversized: 17.8 MB, not read")

@@ -21,6 +21,7 @@ TRUST = {
     Trust.BAD: "✗ does not match our key",
     Trust.V1: "⚠ version 1, which ASOK_ENVELOPE=v2 does not accept",
     Trust.MALFORMED: "✗ not a job",
+    Trust.OVERSIZED: "not checked: it is too large to be read (ASOK_MAX_ENVELOPE)",
 }
 """What a signature is worth, in words."""
 

@@ -42,6 +42,14 @@ Arg = bytes | str | int | float
 """What may stand in a command."""
 
 
+_LONGEST_HEAD = 64
+"""Bytes in which the first line of a reply ends that is a text."""
+
+
+class ReplyTooLarge(Exception):
+    """A reply was not read for its size."""
+
+
 class Endpoint:
     """Where Redis is. Sentinel and Cluster are resolved anew for each connection.
 
@@ -281,6 +289,29 @@ class Link:
         except (redis.RedisError, OSError) as error:
             self._explain(error)
         return reply
+
+    def read_up_to(self, most: int) -> Any:
+        """Read one reply where none came before it that is still to be read.
+
+        Raises ReplyTooLarge where it is a text of more than ``most`` bytes: none of it is read, and the
+        connection is closed.
+        """
+        begun = b""
+        try:
+            # The first line of a text says how long it is. MSG_PEEK would do, but not with TLS.
+            while b"\r\n" not in begun and len(begun) < _LONGEST_HEAD:
+                more = self._socket.recv(_LONGEST_HEAD)
+                if not more:
+                    raise redis.ConnectionError("Connection closed by server.")
+                begun += more
+        except (redis.RedisError, OSError) as error:
+            self._explain(error)
+        line = begun.split(b"\r\n", 1)[0]
+        if line[:1] == b"$" and line[1:].isdigit() and int(line[1:]) > most:
+            self.close()
+            raise ReplyTooLarge(f"a reply of {int(line[1:]):,} bytes")
+        self._parser._reader.feed(begun)  # noqa: SLF001 - what was read of its socket is its own
+        return self.read()
 
     def readable(self) -> bool:
         """Whether a reply, or a message, has come."""

@@ -124,6 +124,10 @@ class Keys(NamedTuple):
         """List beside a trash: where each of its elements was (due time, or older letters)."""
         return f"{self.namespace}:trash:{operation}:at"
 
+    def oversized(self, sha1: str) -> str:
+        """List with a TTL: an element that was too large to be an envelope, as it was."""
+        return f"{self.namespace}:oversized:{sha1}"
+
     def notices(self, queue: str) -> str:
         """Sorted set: failures for which hooks have yet to be called -> when one may be taken."""
         return f"{self.namespace}:notices:{queue}"

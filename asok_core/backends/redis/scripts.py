@@ -2,7 +2,8 @@
 
 Redis has no include, so a file whose header says ``-- needs: record stats`` gets those fragments
 before its own text. Every key is made from the namespace given as the first argument: the keys share
-one Cluster slot when the namespace is in braces. ``@TRASH_TTL@`` stands for the constant of that name.
+one Cluster slot when the namespace is in braces. ``@TRASH_TTL@`` and the like stand for the
+constants of these names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from asok_core.activity import TRASH_TTL
+from asok_core.oversized import MOST_READ, OVERSIZED_TTL
 
+_CONSTANTS = {"TRASH_TTL": TRASH_TTL, "OVERSIZED_TTL": OVERSIZED_TTL, "MOST_READ": MOST_READ}
 _NEEDS = re.compile(r"^-- needs: (.+)$", re.MULTILINE)
 
 
@@ -29,9 +32,9 @@ class Script(NamedTuple):
 @cache
 def script(name: str) -> Script:
     """The script in ``lua/{name}.lua`` with the fragments it needs."""
-    text = _read(name)
+    text = source(name)
     needs = _NEEDS.search(text)
-    fragments = [_read(fragment) for fragment in needs.group(1).split()] if needs else []
+    fragments = [source(fragment) for fragment in needs.group(1).split()] if needs else []
     whole = "\n".join([*fragments, text])
     return Script(name, whole, sha1(whole.encode(), usedforsecurity=False).hexdigest())
 
@@ -42,6 +45,9 @@ def load_scripts() -> None:
         script(file.name.removesuffix(".lua"))
 
 
-def _read(name: str) -> str:
+def source(name: str) -> str:
+    """The text of ``lua/{name}.lua`` by itself."""
     text = (files(__package__) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
-    return text.replace("@TRASH_TTL@", str(TRASH_TTL))
+    for constant, value in _CONSTANTS.items():
+        text = text.replace(f"@{constant}@", str(value))
+    return text

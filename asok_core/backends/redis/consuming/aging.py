@@ -7,6 +7,7 @@ import time
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.wire import peek
 
 BATCH = 200
@@ -16,7 +17,12 @@ LONGEST = 0.25
 
 
 def drop_aged(
-    link: Link, keys: Keys, max_age: float, *, seconds: float = LONGEST
+    link: Link,
+    keys: Keys,
+    max_age: float,
+    *,
+    seconds: float = LONGEST,
+    largest: int = LARGEST_ENVELOPE,
 ) -> tuple[int, bool]:
     """Drop dead letters that failed more than ``max_age`` seconds ago, for some ``seconds``.
 
@@ -30,8 +36,12 @@ def drop_aged(
         limit = int(seconds) - max_age
         aged: list[Arg] = []
         undated: list[Arg] = []
-        batch = link.run(script("slice"), (), (keys.dead, "right", 0, BATCH, BATCH_BYTES))
+        args = (keys.dead, "right", 0, BATCH, BATCH_BYTES, largest)
+        batch = link.run(script("slice"), (), args)
         for raw in batch:
+            if not isinstance(raw, bytes):
+                # Another program put it there; it is too large to be read.
+                continue
             payload = peek(raw)
             undated += (raw, payload.job.queue if payload.job else "default")
             if payload.failed_at is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.standing import StandingLink
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.job import RECORD_TTL
 from asok_core.numbers import count
 
@@ -105,10 +107,22 @@ class Turn:
     """Whether there are failures that hooks have yet to hear of."""
     dead: int = 0
     """Dead jobs after one was added; 0 when none was."""
+    aside: list[Oversized] = field(default_factory=list)
+    """What was set aside in place of a claim."""
+
+
+class Holding(NamedTuple):
+    """What a process holds, and what of it was set aside."""
+
+    claims: list[Claim]
+    aside: list[Oversized]
 
 
 class Consumer:
-    """What one process of a worker asks of Redis, on one connection. For one thread."""
+    """What one process of a worker asks of Redis, on one connection. For one thread.
+
+    ``largest`` is how many bytes an envelope may have.
+    """
 
     def __init__(
         self,
@@ -119,6 +133,7 @@ class Consumer:
         process: str,
         queues: Sequence[str],
         dlq_max: int,
+        largest: int = LARGEST_ENVELOPE,
     ) -> None:
         self.endpoint = endpoint
         self.keys = keys
@@ -126,7 +141,8 @@ class Consumer:
         self._worker = worker
         self.queues = tuple(queues)
         self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
-        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", len(self.queues), *self.queues)
+        self._largest = largest
+        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", largest, len(self.queues), *self.queues)
         self._script = script("cycle")
         self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
 
@@ -153,7 +169,7 @@ class Consumer:
         if probe:
             first = probe // 2 % len(names)
             names = names[first:] + names[:first]
-            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", len(names), *names)
+            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", *tail[2:4], *names)
         args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
         args += _outcome_args(outcomes)
         args.append(len(starts))
@@ -168,9 +184,9 @@ class Consumer:
                 stamp(s.started_at),
                 1 if s.returnable else 0,
             )
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, notices, dead = (
-            self._standing.run(self._script, args, meanwhile)
-        )
+        reply = self._standing.run(self._script, args, meanwhile)
+        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, *reply = reply
+        notices, dead, aside = reply
         return Turn(
             lease_left=left / 1000,
             server_time=now / 1000,
@@ -188,18 +204,20 @@ class Consumer:
             broken=tuple(names[at - 1] for at in broken),
             notices=notices == 1,
             dead=dead,
+            aside=list(set_aside(aside, names)),
         )
 
-    def held(self) -> list[Claim]:
-        """Every envelope in this process's active lists, newest first. After a reconnect."""
-        replies = self._standing.pipeline(
-            [("LRANGE", self.keys.active(self.process, name), 0, -1) for name in self.queues]
+    def held(self) -> Holding:
+        """Every envelope that this process holds, newest first; what is oversized is set aside."""
+        args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
+        _, aside, rest = self._standing.run(script("held"), [*args, *self.queues])
+        return Holding(
+            [
+                Claim(self.queues[at - 1], envelope)
+                for at, envelope in zip(rest[::2], rest[1::2], strict=True)
+            ],
+            list(set_aside(aside, self.queues)),
         )
-        return [
-            Claim(name, envelope)
-            for name, reply in zip(self.queues, replies, strict=True)
-            for envelope in self.link.checked(reply) or ()
-        ]
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, as their jobs' records tell.

@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.numbers import score
 from asok_core.wire import bury, peek
 
@@ -31,24 +33,36 @@ class Promotion:
 
     moved: int
     next_due_in: float | None
+    aside: tuple[Oversized, ...] = ()
+    """What was too large to be an envelope, due or not, and was set aside."""
 
 
-def promote_due(link: Link, keys: Keys, *, by: str, seconds: float = LONGEST) -> Promotion:
+def promote_due(
+    link: Link,
+    keys: Keys,
+    *,
+    by: str,
+    seconds: float = LONGEST,
+    largest: int = LARGEST_ENVELOPE,
+) -> Promotion:
     """Promote what is due for some ``seconds``, atomically per job, in the order of the due times.
 
-    Nothing is promoted while another supervisor than ``by`` does so.
+    Nothing is promoted while another supervisor than ``by`` does so. ``largest`` is how many bytes an
+    envelope may have.
     """
+    aside: list[Oversized] = []
     total = stuck = 0
     end = time.monotonic() + seconds
     claim = int(CLAIM * 1000)
     while True:
-        args: list[Arg] = [keys.namespace, by, claim, BATCH, BATCH_BYTES, stuck]
-        now, due, first, another = link.run(script("due"), (), args)
+        args: list[Arg] = [keys.namespace, by, claim, BATCH, BATCH_BYTES, stuck, largest]
+        now, due, first, another, found = link.run(script("due"), (), args)
+        aside += set_aside(found, ("delayed jobs",))
         if another:
-            return Promotion(total, None)
+            return Promotion(total, None, tuple(aside))
         if not due:
             wait = max(score(first) - float(now), AGAIN if stuck else 0.0) if first else None
-            return Promotion(total, wait)
+            return Promotion(total, wait, tuple(aside))
         args = [keys.namespace]
         for raw in due:
             payload = peek(raw)
@@ -64,4 +78,4 @@ def promote_due(link: Link, keys: Keys, *, by: str, seconds: float = LONGEST) ->
         # What stays behind, for its queue is no list, must not hold up the rest.
         stuck += left
         if time.monotonic() >= end:
-            return Promotion(total, 0.0)
+            return Promotion(total, 0.0, tuple(aside))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
+from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.backends.redis.standing import StandingLink, end_listed
 from asok_core.clock import steady
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import WorkerCrashed
 from asok_core.job import Job
 from asok_core.numbers import count, score
@@ -50,6 +52,8 @@ class Recovered:
 
     dead_jobs: tuple[tuple[Job, int], ...] = ()
     """Those that crashed too often, and how often."""
+    aside: tuple[Oversized, ...] = ()
+    """What was too large to be an envelope, and was set aside."""
 
     def __add__(self, other: Recovered) -> Recovered:
         return Recovered(
@@ -58,6 +62,7 @@ class Recovered:
             self.refused or other.refused,
             self.dropped + other.dropped,
             self.dead_jobs + other.dead_jobs,
+            self.aside + other.aside,
         )
 
 
@@ -75,8 +80,10 @@ class Registry:
         crash_limit: int,
         dlq_max: int,
         lease: float = 30.0,
+        largest: int = LARGEST_ENVELOPE,
         name: str = "asok:supervisor",
     ) -> None:
+        self._largest = largest
         self.endpoint = endpoint
         self.keys = keys
         self._limit = crash_limit
@@ -198,7 +205,17 @@ class Registry:
         key, total = self.keys.active(process, queue), Recovered()
         stuck = 0
         while batch := self._slice(key, stuck):
-            payloads = [peek(raw) for raw in batch]
+            if not all(isinstance(each, bytes) for each in batch):
+                refused, aside = self._set_aside(process, queue, guard, by)
+                total += Recovered(refused=refused, aside=aside)
+                if refused:
+                    break
+                batch = self._slice(key, stuck)
+            envelopes = [each for each in batch if isinstance(each, bytes)]
+            stuck += len(batch) - len(envelopes)
+            if not envelopes:
+                continue
+            payloads = [peek(raw) for raw in envelopes]
             guilty = self._running(payloads, process) if charged is None else charged
             limits = dict.fromkeys(doubted, IN_DOUBT * self._limit)
             limits |= dict.fromkeys(guilty, self._limit)
@@ -213,14 +230,21 @@ class Registry:
             if refused:
                 break
             # What could not be moved (its queue is no list) must not hold up the rest.
-            stuck += len(batch) - returned - dead
+            stuck += len(envelopes) - returned - dead
             self.between()
         return total
 
-    def _slice(self, key: str, passed: int) -> list[bytes]:
-        args = (key, "left", passed, BATCH, BATCH_BYTES)
-        found: list[bytes] = self.link.run(script("slice"), (), args)
+    def _slice(self, key: str, passed: int) -> list[bytes | int]:
+        args = (key, "left", passed, BATCH, BATCH_BYTES, self._largest)
+        found: list[bytes | int] = self.link.run(script("slice"), (), args)
         return found
+
+    def _set_aside(
+        self, process: str, queue: str, guard: str, by: str
+    ) -> tuple[bool, tuple[Oversized, ...]]:
+        args: list[Arg] = [self.keys.namespace, process, guard, by, self._largest, 0, queue]
+        refused, aside, _ = self.link.run(script("held"), (), args)
+        return refused == 1, tuple(set_aside(aside, (queue,)))
 
     def kill_waiters(self, *processes: str) -> None:
         """Cut the connections of dead processes: a blocked claim of one could still take a job."""

@@ -16,9 +16,11 @@ from typing import Any
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.job import UNFINISHED_TTL
 from asok_core.numbers import count, number
 from asok_core.wire import peek
@@ -39,7 +41,6 @@ STEP_LOCK = 10.0
 HELD = 600.0
 """Seconds between two renewals of what a worker itself holds."""
 
-_WHOLE = 1 << 30
 _SCAN = b"*"
 """The place of a round that is past its walk. No key has this name."""
 
@@ -51,6 +52,8 @@ class Step:
     wait: float
     renewed: int = 0
     lost: int = 0
+    aside: tuple[Oversized, ...] = ()
+    """What was too large to be an envelope, also in queues that no worker serves, and was set aside."""
 
 
 @dataclass(slots=True)
@@ -70,9 +73,11 @@ class Round:
 class Renewal:
     """The shared walk. For one thread of a supervisor; raises Unreachable or Refused."""
 
-    def __init__(self, keys: Keys, worker: str) -> None:
+    def __init__(self, keys: Keys, worker: str, *, largest: int = LARGEST_ENVELOPE) -> None:
         self._keys = keys
         self._worker = worker
+        self._largest = largest
+        self._aside: list[Oversized] = []
 
     def step(self, link: Link) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""
@@ -92,7 +97,8 @@ class Renewal:
             wait, lost = max(PAUSE, this.began + ROUND - now), this.lost
             this = Round(last=this.began)
         self._save(link, this, wait)
-        return Step(min(wait, LONGEST_WAIT), renewed, lost)
+        aside, self._aside = tuple(self._aside), []
+        return Step(min(wait, LONGEST_WAIT), renewed, lost, aside)
 
     def _walk(self, link: Link, this: Round) -> tuple[int, int]:
         """Renew up to a step's number of jobs: how many keys, and what is left of that number.
@@ -106,18 +112,30 @@ class Renewal:
                 this.place, this.at = key, 0
             order = "score" if key == parsing.raw(self._keys.delayed) else "right"
             while budget > 0:
-                args: list[Arg] = [order, this.at, budget, _WHOLE, "", 0]
+                args: list[Arg] = [order, this.at, budget, self._largest, "", 0]
                 total, taken, *parts = link.run(script("window"), [key], args)
                 found = parsing.items(parts, scored=order == "score")
                 renewed += renew(link, self._keys, [item.text for item in found])
-                this.at += taken
                 budget -= taken
+                gone = 0
+                if any(item.size > self._largest for item in found):
+                    gone = self._expel(link, key, this.at, taken)
+                this.at += taken - gone
+                total -= gone
                 if not taken or this.at >= total:
                     break
             if budget <= 0:
                 return renewed, 0
         this.place, this.at = _SCAN, 0
         return renewed, budget
+
+    def _expel(self, link: Link, key: bytes, start: int, count: int) -> int:
+        """Set aside what is oversized from ``start`` on; how many entries."""
+        queue = self._keys.queue_name(parsing.text(key)) or ""
+        args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
+        found = list(set_aside(link.run(script("expel"), (), args), (queue or "delayed jobs",)))
+        self._aside += found
+        return len(found)
 
     def _places(self, link: Link, start: bytes) -> list[bytes]:
         """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""
@@ -173,11 +191,11 @@ def renew_held(
         passed = 0
         while link.checked(length):
             # A job that is passed over, as one before it was settled meanwhile, has its turn next time.
-            args = (name, "left", passed, JOBS_AT_ONCE, BATCH_BYTES)
-            held: list[bytes] = link.run(script("slice"), (), args)
+            args = (name, "left", passed, JOBS_AT_ONCE, BATCH_BYTES, LARGEST_ENVELOPE)
+            held: list[bytes | int] = link.run(script("slice"), (), args)
             if not held:
                 break
-            renew(link, keys, held)
+            renew(link, keys, [each for each in held if isinstance(each, bytes)])
             passed += len(held)
             between()
 

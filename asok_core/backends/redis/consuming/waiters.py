@@ -15,10 +15,11 @@ from contextlib import suppress
 
 import redis
 
-from asok_core.backends.redis.connection import Endpoint, Link
+from asok_core.backends.redis.connection import Endpoint, Link, ReplyTooLarge
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.standing import end_clients
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import AsokError, Refused, Unreachable
 from asok_core.exhaustion import open_files_limit
 from asok_core.logs import safe_logger
@@ -36,9 +37,17 @@ SHARE = 2
 
 
 class Waiters:
-    """Blocked claims for one process. For one thread; replies are read when ``files`` are readable."""
+    """Blocked claims for one process. For one thread; replies are read when ``files`` are readable.
 
-    def __init__(self, endpoint: Endpoint, keys: Keys, process: str) -> None:
+    ``largest`` is how many bytes of a reply are read at most. ``unread`` is set where there were more: the
+    element is in the active list, and its connection is closed.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, keys: Keys, process: str, *, largest: int = LARGEST_ENVELOPE
+    ) -> None:
+        self._largest = largest
+        self.unread = False
         self._without_client = self._too_many = False
         self._refused_until = 0.0
         self._refusal_logged = False
@@ -116,7 +125,10 @@ class Waiters:
             return None
         armed_at = self._over_at.pop(file) - REPLY_TIMEOUT
         try:
-            envelope = self._links[queue].read()
+            envelope = self._links[queue].read_up_to(self._largest)
+        except ReplyTooLarge:
+            self.unread = True
+            return None
         except redis.ResponseError:
             # Unblocked with an error (a failover), or the queue is no list: the next cycle tells.
             return None

@@ -1,4 +1,4 @@
--- needs: full record moves places take audit
+-- needs: full record moves places alias take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where

@@ -1,13 +1,16 @@
--- needs: full finite record status spent stats places attempts notice settle complete
+-- needs: full finite record status spent stats places attempts notice aside settle complete
 -- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
---   #queues, queues..., #finished, outcomes (each as settle.lua or complete.lua says),
+--   bytes up to which an element is an envelope, #queues, queues..., #finished, outcomes (each as settle.lua or complete.lua says),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, flag of spent.lua, ... }, paused queue indexes,
 --   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists,
---   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was) }
+--   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was),
+--   set aside (see aside.lua) { queue index, size, SHA-1, ... } }
+-- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
+-- it does not hold up its queue.
 -- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
 --   not begun; nothing is written in its record, which says pending. An admitted one: 1, or 3 or 4 where
@@ -15,14 +18,15 @@
 local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local queues, finished, started, claimed, paused, broken = {}, {}, {}, {}, {}, {}
+local queues, finished, started, claimed, paused, broken, aside = {}, {}, {}, {}, {}, {}, {}
 local suspects, notices, dropped = 0, 0, 0
 
-local at = 8 + tonumber(ARGV[7])
+local largest = tonumber(ARGV[7])
+local at = 9 + tonumber(ARGV[8])
 local marks = { ns .. ':suspects' }
-for i = 8, at - 1 do
-  queues[i - 7] = ARGV[i]
-  marks[i - 6] = notices_key(ns, ARGV[i])
+for i = 9, at - 1 do
+  queues[i - 8] = ARGV[i]
+  marks[i - 7] = notices_key(ns, ARGV[i])
 end
 -- Mostly there are neither, which one command tells.
 local exist = redis.call('EXISTS', unpack(marks))
@@ -41,7 +45,6 @@ while #finished < count do
     finished[#finished + 1], dropped, at = flag, dropped + gone, at + OUTCOME
   end
 end
-write_tally(ns, tonumber(time[1]))
 write_recent(ns)
 
 local stopped = {}
@@ -88,12 +91,21 @@ for i, queue in ipairs(queues) do
     local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
     if wrong_type(envelope) then broken[#broken + 1] = i end
     if type(envelope) ~= 'string' then break end
-    local n = #claimed
-    claimed[n + 1], claimed[n + 2], claimed[n + 3] = i, envelope, spent(ns, envelope)
     slots = slots - 1
+    if #envelope > largest then
+      local sha1 = set_aside(ns, queue, envelope, largest, now, function() redis.call('LREM', to, 1, envelope) end)
+      if sha1 then
+        local n = #aside
+        aside[n + 1], aside[n + 2], aside[n + 3] = i, #envelope, sha1
+      end
+    else
+      local n = #claimed
+      claimed[n + 1], claimed[n + 2], claimed[n + 3] = i, envelope, spent(ns, envelope)
+    end
   end
 end
+write_tally(ns, tonumber(time[1]))
 return {
   left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices,
-  dead_length
+  dead_length, aside
 }

@@ -1,4 +1,5 @@
--- Looks for a text in a stretch of a list or sorted set. Writes nothing.
+-- needs: alias
+-- Looks for a text in a stretch of a list or sorted set, but not in what is too large to be read. Writes nothing.
 -- KEYS[1] the list or sorted set
 -- ARGV    order (`left`, `right` or `score`, as window.lua has them), start, count, text
 -- Reply   {looked at, index from start's end or -1, the item or '', its score or ''}
@@ -17,7 +18,7 @@ while looked < count and bytes < ENOUGH do
     items = redis.call('ZRANGE', key, from, from + n - 1)
   end
   for i, item in ipairs(items) do
-    if string.find(item, text, 1, true) then
+    if #item <= MOST_READ and string.find(item, text, 1, true) then
       local index = from + (order == 'right' and #items - i or i - 1)
       local score = order == 'score' and redis.call('ZSCORE', key, item) or ''
       return { looked + n, index, item, score }

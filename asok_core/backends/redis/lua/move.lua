@@ -1,4 +1,4 @@
--- needs: full record status moves places take audit
+-- needs: full record status moves places alias take audit
 -- move: pending jobs of one queue -> the left end of another. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, lo, hi (where they were seen), other queue, then each,
 --   oldest first: mark, envelope that names its new queue, id, function

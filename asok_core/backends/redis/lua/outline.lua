@@ -1,7 +1,8 @@
--- Fragment (put before a script that says `needs: outline`).
+-- Fragment (put before a script that says `needs: alias outline`).
 -- outline(out, item, whole, sum): append to `out` four values: the size of an envelope or dead job in bytes, a
 --   text, a rest, and a SHA-1. Up to `whole` bytes: the item, '' and ''. Larger: its outline, the beginning of
 --   its arguments, and where `sum` is true the SHA-1 of the item. Not readable: '', its beginning, its SHA-1.
+--   Too large to be read: its alias, '' and ''.
 --   Returns how many bytes of work this was, for a script that limits its time.
 -- An outline is the same JSON with empty arguments, no traceback and an error of at most ERROR bytes, so that
 -- whoever reads envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 kB, decoding it
@@ -107,7 +108,9 @@ end
 local function outline(out, item, whole, sum)
   local size, n, work = #item, #out, #item
   local text, rest, sha1 = item, '', ''
-  if size > whole then
+  if size > MOST_READ then
+    text = alias(item)
+  elseif size > whole then
     text, rest = cut(item)
     if not stands(text) then
       text, rest, work = summed_up(item), string.sub(item, 1, BEGINNING), 16 * size

@@ -1,4 +1,4 @@
--- needs: full record moves take audit
+-- needs: full record moves alias take audit
 -- purge: chosen dead letters -> trash, as they are. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), then each, oldest first: mark,
 --   how many older letters stay behind (where a restore puts it), id

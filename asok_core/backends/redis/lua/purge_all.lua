@@ -1,8 +1,8 @@
--- needs: full places audit
+-- needs: full places alias audit
 -- purge: all dead letters, or all pending jobs of a queue, -> trash, by one RENAME: its time does not
 --   grow with the list. What came after the confirmation is left where it is.
 -- ARGV: ns, op, about, counts (audit), queue ('' for the dead letters), SHA-1 of the newest element
---   that was confirmed, how many newer ones there were a moment ago
+--   that was confirmed (of its alias, see alias.lua), how many newer ones there were a moment ago
 -- Reply: how many were purged; -1 the confirmed element was not found, and nothing is changed
 local SLACK, MOST_BYTES = 1000, 8388608
 local ns, op, queue = ARGV[1], ARGV[2], ARGV[5]
@@ -19,7 +19,7 @@ while not newer and at <= from + SLACK and bytes < MOST_BYTES do
   local seen = redis.call('LRANGE', list, at, at + step - 1)
   for i, element in ipairs(seen) do
     bytes = bytes + #element
-    if not newer and redis.sha1hex(element) == ARGV[6] then newer = at + i - 1 end
+    if not newer and redis.sha1hex(alias(element)) == ARGV[6] then newer = at + i - 1 end
   end
   if #seen < step then break end
   at, step = at + step, bytes > MOST_BYTES / 8 and 1 or step * 2

@@ -1,5 +1,5 @@
 -- Reads how one queue stands: its length, its next job and its newest counters. Writes nothing.
--- needs: outline buckets
+-- needs: alias outline buckets
 -- KEYS[1] the pending list
 -- ARGV  namespace, queue, whole, first, last (starts of the ten second buckets to read, inclusive)
 -- Reply {length, {size, text, rest, SHA-1} (outline.lua) or {}, {start, {field, value, ...}, ...}}; length -1: not a list

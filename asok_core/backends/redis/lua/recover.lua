@@ -1,4 +1,4 @@
--- needs: full record status moves stats places notice
+-- needs: full record status moves stats places notice guard
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), dlq_max,
@@ -13,12 +13,7 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%.6f', now)
 
-local function leased(worker)
-  local lease = redis.call('ZSCORE', ns .. ':workers', worker)
-  return lease and tonumber(lease) > now * 1000
-end
--- When the clock is set forward all leases run out at once: who has none itself may not judge others.
-if guard ~= '' and (leased(guard) or not leased(ARGV[5])) then return { 1, 0, 0, 0, {} } end
+if is_guarded(ns, guard, ARGV[5], now) then return { 1, 0, 0, 0, {} } end
 local stopping = guard ~= '' and redis.pcall('HGET', ns .. ':worker:' .. guard, 'stopping') == '1'
 local active, returned, dead, dropped = active_key(ns, process, queue), 0, {}, 0
 

@@ -1,4 +1,4 @@
--- needs: full record moves status stats places take audit
+-- needs: full record moves status stats places alias take audit
 -- requeue: dead jobs -> pending (queue list) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), mode, form of the records (see
 --   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique, and for its

@@ -1,10 +1,10 @@
--- needs: full finite record moves status places audit
+-- needs: full finite record moves status places alias audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
 --   An edit ('edited') is undone by a swap: the edited job out of its queue for good, the original ->
 --   dead jobs; or not at all where the edited job is no longer pending.
 -- ARGV: ns, op, about, counts (audit), undone operation, place ('dead', 'edited', 'pending' or 'delayed'),
---   form of the records (see record.lua), then each in the order of the trash: SHA-1, id, queue, function,
+--   form of the records (see record.lua), then each in the order of the trash: SHA-1 (of the alias), id, queue, function,
 --   unique, error (of 'edited')
 -- Reply: per element 1 restored; 0 someone else was faster (it and all after it); otherwise why it stays
 --   in the trash (REFUSALS in audit.lua)
@@ -70,7 +70,7 @@ local replies, applied, refused = {}, 0, {}
 for i = 8, #ARGV, 6 do
   local element = redis.call('LINDEX', trash, 0)
   local reply = 0
-  if element and redis.sha1hex(element) == ARGV[i] then
+  if element and redis.sha1hex(alias(element)) == ARGV[i] then
     local at = redis.call('LINDEX', ats, 0)
     reply = put_back(element, at, unpack(ARGV, i + 1, i + 5))
     if reply == 1 then

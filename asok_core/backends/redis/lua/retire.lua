@@ -1,4 +1,4 @@
--- needs: full record moves places take
+-- needs: full record moves places alias take
 -- The second step of purging a queue: jobs that are in the trash already get the record `cancelled`,
 --   their unique keys are freed and whoever waits is told. Moves nothing; doing it twice is harmless.
 -- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: mark, id, queue, function, unique

@@ -1,6 +1,7 @@
--- Fragment (put before a script that says `needs: take`): chosen elements out of the middle of a list.
+-- Fragment (put before a script that says `needs: alias take`): chosen elements out of the middle of a list.
 -- find(list, lo, hi, marks): where elements are now that were seen from index lo to hi (negative:
---   counted from the consuming end, which pushes do not shift). A mark is an element's SHA-1 and, right
+--   counted from the consuming end, which pushes do not shift). A mark is the SHA-1 of an element (of its
+--   alias, see alias.lua) and, right
 --   behind it, how many it was away from hi. It is looked for there, then between lo and hi, then a
 --   little further, for others may have taken from that end or put back to it. How much further is
 --   bounded by bytes as well: jobs may be large, and nobody else is served while this looks.
@@ -15,7 +16,7 @@ local function find(list, lo, hi, marks)
   for n, mark in ipairs(marks) do
     local digest, away = string.sub(mark, 1, 40), tonumber(string.sub(mark, 41))
     local element = away and seen[#seen - away]
-    if element and redis.sha1hex(element) == digest then
+    if element and redis.sha1hex(alias(element)) == digest then
       indexes[n], elements[n], seen[#seen - away] = hi - away, element, false
     else
       wanted[digest] = wanted[digest] or {}
@@ -26,7 +27,7 @@ local function find(list, lo, hi, marks)
   local function look(to, among)
     for i = #among, 1, -1 do
       if missing == 0 then return end
-      local numbers = among[i] and wanted[redis.sha1hex(among[i])]
+      local numbers = among[i] and wanted[redis.sha1hex(alias(among[i]))]
       if numbers and numbers[1] then
         local n = table.remove(numbers, 1)
         indexes[n], elements[n] = to - (#among - i), among[i]

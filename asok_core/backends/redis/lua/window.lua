@@ -1,5 +1,5 @@
 -- Reads a window of a list or sorted set of envelopes, of the large ones an outline. Writes nothing.
--- needs: outline
+-- needs: alias outline
 -- KEYS[1] the list or sorted set
 -- ARGV    order, start, count, whole, least, sums
 --         order: `left` and `right` walk a list from that end, `score` a sorted set upwards

@@ -1,5 +1,5 @@
 -- Reads what a worker says of itself and what its processes hold. Writes nothing.
--- needs: outline processes
+-- needs: alias outline processes
 -- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
 --       among the fields are `queues` (names with commas between), `processes` and `slots`
 --       (NUMBER:SLOTS of each process, with commas between)

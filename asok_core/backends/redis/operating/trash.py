@@ -161,7 +161,8 @@ def _newest(link: Link, trash: str, count: int, queue: str) -> list[Row]:
     size = 0
     while len(rows) < count and size < BATCH_BYTES:
         start = len(rows)
-        batch = link.call("LRANGE", trash, start, min(count, start + max(4, start)) - 1)
+        args = (trash, start, min(count, start + max(4, start)) - 1)
+        _, batch = link.run(script("heads"), (), args)
         for raw in batch:
             payload = peek(raw)
             home = queue or (payload.job.queue if payload.job else "")

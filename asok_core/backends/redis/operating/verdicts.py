@@ -9,6 +9,7 @@ from typing import Any
 from asok_core.backends.redis.connection import Arg
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.job import EARLIER_ERROR
+from asok_core.oversized import is_alias
 from asok_core.redaction import Redaction, is_believed
 from asok_core.snapshot import Row
 from asok_core.wire import UNTRUSTED, Keyring, Payload, Trust, changed_text, seal_text
@@ -97,6 +98,8 @@ def cancel_verdict(row: Row, _older: int) -> Verdict:
 
 def cancel_delayed_verdict(row: Row, _older: int) -> Verdict:
     """For ``cancel.lua`` on the delayed jobs, which are known by their bytes."""
+    if is_alias(row.payload.raw):
+        return row.payload.trust.value
     return row.payload.raw, *_facts(row)
 
 
@@ -104,7 +107,7 @@ def promote_verdict(row: Row, _older: int) -> Verdict:
     """For ``promote_chosen.lua``."""
     job = row.payload.job
     if job is None:
-        return Trust.MALFORMED.value
+        return row.payload.trust.value
     return row.payload.raw, as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.scripts import script
 from asok_core.numbers import score
+from asok_core.oversized import is_alias
 from asok_core.snapshot import Row
 
 STRETCH = 300
@@ -130,19 +131,15 @@ class ScoreWalk:
 
     def stretch(self, link: Link, count: int) -> Stretch:
         """The next members above the anchor; where that is gone, those from its score on."""
-        if self._anchor is not None:
+        # An alias has no rank; then what was passed over is believed to be where it was.
+        if self._anchor is not None and not is_alias(self._anchor):
             rank = link.call("ZRANK", self._key, self._anchor)
             below = b"(" + self._score
             self.left = (
                 link.call("ZCOUNT", self._key, "-inf", below) if rank is None else int(rank) + 1
             )
         last = self.left + min(count, self._count) - 1
-        flat, length = link.pipeline(
-            [("ZRANGE", self._key, self.left, last, "WITHSCORES"), ("ZCARD", self._key)]
-        )
-        for reply in (flat, length):
-            if isinstance(reply, Exception):
-                raise reply
+        length, flat = link.run(script("soonest"), (), (self._key, self.left, last))
         members = flat[::2]
         self._scores = dict(zip(members, flat[1::2], strict=True))
         # No script cuts these, so that the next stretch is as long as this one's bytes allow.

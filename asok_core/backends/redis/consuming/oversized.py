@@ -1,0 +1,20 @@
+"""What was set aside because it is too large to be an envelope (see ``lua/aside.lua``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+
+class Oversized(NamedTuple):
+    """An element that was set aside: where it was found, its bytes and their SHA-1."""
+
+    queue: str
+    size: int
+    sha1: str
+
+
+def set_aside(reply: Sequence[Any], queues: Sequence[str]) -> Iterator[Oversized]:
+    """What a script says that it has set aside, as ``queue index, size, SHA-1, ...``."""
+    for at, size, sha1 in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
+        yield Oversized(queues[at - 1], size, sha1.decode())

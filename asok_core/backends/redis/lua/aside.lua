@@ -1,0 +1,35 @@
+-- Fragment (put before a script that says `needs: aside`; it needs stats, places and notice).
+--   set aside: pending, delayed or active -> asok:oversized:{SHA-1}, the bytes as they are, and a small dead job
+--   in their place that says what they were.
+-- Nothing reads an oversized element after that: it is not sent to a worker, not parsed and not copied into a
+-- dead job, where JSON could make six bytes of one and more than Redis accepts of the whole.
+-- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
+--   largest: bytes up to which an element is an envelope; now: epoch seconds.
+--   Reply: its SHA-1; nil where the key of the dead jobs is no list, and nothing has moved.
+-- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
+-- others, and nothing requeues it.
+local OVERSIZED_TTL = @OVERSIZED_TTL@
+
+local function set_aside(ns, queue, item, largest, now, remove)
+  local dead, sha1 = ns .. ':dlq', redis.sha1hex(item)
+  local key, kind = ns .. ':oversized:' .. sha1, redis.call('TYPE', dead).ok
+  if kind ~= 'list' and kind ~= 'none' then return nil end
+  if not pushed('LPUSH', key, item) then
+    -- Only another program can have put anything else there.
+    redis.call('DEL', key)
+    redis.call('LPUSH', key, item)
+  end
+  redis.call('EXPIRE', key, OVERSIZED_TTL)
+  -- Not every name that another program gave to a queue is UTF-8, as JSON must be.
+  local name = string.gsub(string.sub(queue, 1, 200), '[\128-\255]', '?')
+  local reason = string.format('Oversized: %d bytes, more than ASOK_MAX_ENVELOPE (%d); SHA-1 %s', #item, largest, sha1)
+  local letter = string.format('{"v": 1, "oversized": {"size": %d, "sha1": "%s", "until": %.0f, "queue": %s}, '
+    .. '"failed_at": %.6f, "error": "%s", "traceback": "", "rejected": true}',
+    #item, sha1, now + OVERSIZED_TTL, cjson.encode(name), now, reason)
+  push_dead(ns, letter, false)
+  remove()
+  push_notice(ns, queue, '0', letter, now)
+  tally(queue, 'dead', 1)
+  tally(queue, 'failed', 1)
+  return sha1
+end

@@ -1,0 +1,212 @@
+"""Entries that are too large to be read: shown as one row, acted upon without being sent to anybody."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.roles import Scope
+from asok_core.config import LARGEST_ENVELOPE
+from asok_core.oversized import MOST_READ
+from asok_core.snapshot import Row
+from asok_core.states import Place
+from asok_core.wire import Trust
+from tests.cli.conftest import Ran, asok
+from tests.operator.conftest import KEYRING, Bench
+
+__all__ = ["asok"]
+DEAD = Scope(Place.DEAD)
+WAITING = Scope(Place.PENDING, queue="default")
+LITTLE = 1_000_000
+"""Bytes that an operation or a reading may cost where the entry has 90 times as many."""
+
+
+def large(size: int = 90_000_000) -> bytes:
+    return b'{"job": "' + b"\\" * size
+
+
+@pytest.fixture
+def reader(bench: Bench) -> Iterator[RedisReader]:
+    made = RedisReader(Endpoint(bench.url), Keys(), keyring=KEYRING)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def aside(bench: Bench) -> bytes:
+    """The dead job of an entry that a worker has met, beside one that failed."""
+    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
+    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    bench.die(bench.job())
+    bench.client.lpush("asok:queue", large(LARGEST_ENVELOPE))
+    made = Consumer(
+        Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
+    )
+    [found] = made.cycle([], [], 1).aside
+    made.close()
+    registry.close()
+    assert (found.queue, found.size) == ("default", LARGEST_ENVELOPE + 9)
+    raw: bytes = bench.dead()[-1]
+    return raw
+
+
+def the_row(rows: tuple[Row, ...]) -> Row:
+    [row] = (each for each in rows if each.payload.trust is Trust.OVERSIZED)
+    return row
+
+
+class Sent:
+    """Bytes that Redis has sent since this was made."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._before = self._total()
+
+    def _total(self) -> int:
+        return int(self._client.info("stats")["total_net_output_bytes"])
+
+    def __int__(self) -> int:
+        return self._total() - self._before
+
+
+def test_a_dead_job_that_was_set_aside_is_one_readable_row(
+    bench: Bench, aside: bytes, reader: RedisReader, asok: Callable[..., Ran], tmp_path: Path
+) -> None:
+    sha1 = json.loads(aside)["oversized"]["sha1"]
+    words = f"oversized: 5.2 MB, SHA-1 {sha1}"
+    row = the_row(reader.dead(0, 10).rows)
+    assert row.payload.problem == words
+    assert row.payload.error == (
+        f"Oversized: 5242889 bytes, more than ASOK_MAX_ENVELOPE (5242880); SHA-1 {sha1}"
+    )
+    ran = asok("dlq", "list")
+    assert ran.code == 0
+    assert "Oversized: 5242889 bytes" in ran.out
+    assert asok("dlq", "list", "--filter", "error:oversized", "--json").out.count(sha1) >= 1
+    assert "Oversized" in asok("dlq", "groups").out
+    for name in ("dead.jsonl", "dead.csv"):
+        assert asok("dlq", "export", "--format", name[5:], str(tmp_path / name)).code == 0
+    [line] = (
+        each
+        for each in csv.DictReader((tmp_path / "dead.csv").read_text().splitlines())
+        if not each["id"]
+    )
+    assert line["error"].startswith("Oversized: 5242889 bytes")
+    bench.client.lrem(bench.keys.dead, 1, aside)
+    assert asok("dlq", "import", str(tmp_path / "dead.jsonl")).code == 0
+    assert sorted(bench.dead()) == sorted([aside, bench.dead()[0]])
+
+
+def test_it_is_neither_requeued_nor_edited(
+    bench: Bench, aside: bytes, reader: RedisReader, asok: Callable[..., Ran]
+) -> None:
+    key = the_row(reader.dead(0, 10).rows).key
+    for trust in (False, True):
+        result = bench.operator.requeue(Scope(Place.DEAD, ids=frozenset((key,))), trust=trust)
+        assert (result.applied, result.refused) == (0, {"oversized": 1})
+        assert bench.operator.edit(key, [1], {}, trust=trust).refused == {"oversized": 1}
+    ran = asok("dlq", "requeue", "--all", "--yes")
+    assert "1 oversized" in ran.out + ran.err
+    assert (bench.dead(), len(bench.pending())) == ([aside], 1)
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_it_is_purged_and_restored(
+    bench: Bench, aside: bytes, reader: RedisReader, everything: bool
+) -> None:
+    before = bench.dead()
+    key = the_row(reader.dead(0, 10).rows).key
+    scope = DEAD if everything else Scope(Place.DEAD, ids=frozenset((key,)))
+    result = bench.operator.purge(scope)
+    assert aside not in bench.dead()
+    assert bench.operator.restore(result.operation or "").applied == result.applied
+    assert bench.dead() == before
+
+
+def test_what_waits_unread_is_one_row_and_costs_nobody_its_bytes(
+    bench: Bench, reader: RedisReader
+) -> None:
+    """No worker has met it: its queue is paused, or not served."""
+    entry = large()
+    bench.pend(bench.job())
+    bench.client.lpush("asok:queue", entry)
+    bench.client.rpush("asok:queue", entry)
+    bench.client.zadd(bench.keys.delayed, {entry: 9e9})
+    bench.client.lpush(bench.keys.dead, entry)
+    sent = Sent(bench.client)
+    snapshot = reader.snapshot()
+    assert {each.name: each.pending for each in snapshot.queues}["default"] == 3
+    for page in (
+        reader.pending("default", 0, 10),
+        reader.pending("default", 0, 10, whole=True),
+        reader.delayed(0, 10),
+        reader.dead(0, 10),
+    ):
+        for row in page.rows:
+            if row.payload.job is None:
+                assert row.payload.trust is Trust.OVERSIZED
+                assert row.payload.problem == "oversized: 90.0 MB, not read"
+                assert len(row.payload.raw) < 100
+    assert reader.job("\\", patience=60) is None
+    assert int(sent) < LITTLE
+
+
+def test_what_waits_unread_is_cancelled_and_restored(bench: Bench, reader: RedisReader) -> None:
+    entry = large()
+    others = bench.pend(bench.job(), bench.job())
+    bench.client.rpush("asok:queue", entry)
+    sent = Sent(bench.client)
+    key = the_row(reader.pending("default", 0, 10).rows).key
+    scope = Scope(Place.PENDING, queue="default", ids=frozenset((key,)))
+    result = bench.operator.cancel(scope)
+    assert result.applied == 1
+    assert int(sent) < LITTLE
+    assert bench.pending() == others
+    assert bench.trash(result.operation) == [entry]
+    sent = Sent(bench.client)
+    assert bench.operator.restore(result.operation or "").applied == 1
+    assert int(sent) < LITTLE
+    assert sorted(bench.pending()) == sorted([*others, entry])
+
+
+def test_a_queue_that_it_waits_in_is_purged_whole(bench: Bench) -> None:
+    entry = large()
+    bench.pend(bench.job())
+    bench.client.lpush("asok:queue", entry)
+    sent = Sent(bench.client)
+    result = bench.operator.purge(WAITING)
+    assert result.applied == 2
+    assert int(sent) < LITTLE
+    assert bench.trash(result.operation)[-1] == entry
+    assert bench.operator.restore(result.operation or "").applied == 2
+
+
+def test_others_are_requeued_and_promoted_beside_it(bench: Bench) -> None:
+    entry, job = large(), bench.job()
+    bench.die(bench.job(), bench.job())
+    bench.client.linsert(bench.keys.dead, "BEFORE", bench.dead()[0], entry)
+    bench.delay(job)
+    bench.client.zadd(bench.keys.delayed, {entry: 1.0})
+    sent = Sent(bench.client)
+    result = bench.operator.requeue(DEAD)
+    assert (result.applied, result.refused) == (2, {"oversized": 1})
+    result = bench.operator.promote(Scope(Place.DELAYED))
+    assert (result.applied, result.refused) == (1, {"oversized": 1})
+    assert bench.operator.cancel(Scope(Place.DELAYED)).refused == {"oversized": 1}
+    assert int(sent) < LITTLE
+
+
+def test_up_to_a_size_all_is_read(bench: Bench, reader: RedisReader) -> None:
+    bench.client.lpush("asok:queue", b"7" * MOST_READ)
+    [row] = reader.pending("default", 0, 10).rows
+    assert row.payload.problem == f"{MOST_READ:,} bytes that are not a job"
