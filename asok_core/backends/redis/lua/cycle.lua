@@ -2,7 +2,8 @@
 -- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
---   bytes up to which an element is an envelope, #queues, queues..., #finished, outcomes (each as settle.lua or complete.lua says),
+--   bytes up to which an element is an envelope, #queues, queues...,
+--   #finished, outcomes (each as settle.lua or complete.lua says),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
 --   flags of the started, claimed { queue index, envelope, flag of spent.lua, ... }, paused queue indexes,
