@@ -11,9 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from asok_core.backends.roles import CommandResult, Operator, Progress, Reader, Scope, Watch
+from asok_core.backends.roles import (
+    GONE,
+    CommandResult,
+    Operator,
+    Progress,
+    Reader,
+    Scope,
+    Watch,
+)
 from asok_core.causes import cause_of, row_cause
 from asok_core.job import JobRecord
+from asok_core.review import SHARED_ID, Reviewed
 from asok_core.snapshot import Row
 from asok_core.states import Status
 from asok_core.survey import rows_in
@@ -69,12 +78,13 @@ class CanaryResult:
     def total(self) -> CommandResult:
         """All that was requeued, as one result."""
         skipped, refused = Counter[str](), Counter[str]()
-        for each in self.results:
-            refused.update(each.refused)
+        if self.results:
+            # What was refused or skipped of the first jobs is met again with the rest.
+            refused.update(self.results[-1].refused)
+            skipped.update(self.results[-1].skipped)
         if len(self.results) > 1:
             # The first jobs are no longer there when the rest is sent, and were not skipped.
-            skipped.update(self.results[1].skipped)
-            skipped.subtract(dict.fromkeys(skipped, self.results[0].applied))
+            skipped[GONE] -= self.results[0].applied
         return CommandResult(
             "requeue",
             sum(each.applied for each in self.results),
@@ -94,7 +104,7 @@ class Canary:
     first: int = FIRST
     rate: float = RATE
     patience: float = PATIENCE
-    trust: bool = False
+    trust: Reviewed | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _causes: dict[str, str] = field(default_factory=dict)
@@ -102,9 +112,10 @@ class Canary:
 
     def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
         """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
-        birds = self._choose(scope)
+        birds, refused = self._choose(scope)
         if not birds:
-            return CanaryResult(Verdict.NOTHING)
+            nothing = CommandResult("requeue", refused=dict(refused))
+            return CanaryResult(Verdict.NOTHING, (nothing,))
         watch = watch or _never_stop
         chosen = replace(scope, ids=frozenset(birds), match=None, words=f"canary {scope.words}")
         # Before all that waits: behind a backlog they would not run in time.
@@ -116,15 +127,21 @@ class Canary:
             return result
         return self._send_rest(scope, result, watch)
 
-    def _choose(self, scope: Scope) -> list[str]:
+    def _choose(self, scope: Scope) -> tuple[list[str], Counter[str]]:
+        """The ids of the first few, and why others that were met are none of them."""
         birds: list[str] = []
+        refused = Counter[str]()
         for row in rows_in(self.reader, scope):
-            if row.payload.id:
+            if not row.payload.id:
+                refused[row.payload.trust.value] += 1
+            elif self.trust is not None and row.payload.id in self.trust.shared_ids:
+                refused[SHARED_ID] += 1
+            else:
                 self._remember(row)
                 birds.append(row.payload.id)
             if len(birds) == self.first:
                 break
-        return birds
+        return birds, refused
 
     def _remember(self, row: Row) -> None:
         self._causes[row.payload.id] = row_cause(row)

@@ -61,9 +61,13 @@ def frozen(
 
 
 def survey(
-    reader: Reader, scope: Scope, *, watch: Callable[[Progress], bool] | None = None
+    reader: Reader,
+    scope: Scope,
+    *,
+    watch: Callable[[Progress], bool] | None = None,
+    each: Callable[[Row], object] | None = None,
 ) -> Survey:
-    """Count what is in ``scope`` by going through its place once."""
+    """Count what is in ``scope`` by going through its place once. ``each`` is called with every row."""
     found = Survey(scope, scope.limit or 0, 0)
     matching, trusts, seen = 0, Counter[Trust](), set[str]()
     queues = Counter[str]()
@@ -73,6 +77,8 @@ def survey(
         trusts[row.payload.trust] += 1
         seen.add(row.key)
         queues[row.queue] += 1
+        if each is not None:
+            each(row)
         if len(sample) < SAMPLE:
             sample.append(row)
     missing = (scope.ids or frozenset()) - seen

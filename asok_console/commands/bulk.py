@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from asok_console.commands.documents import (
     call_of,
@@ -52,6 +53,8 @@ class Deed:
     """Whether it moves jobs to the trash."""
     to: str = ""
     """The queue that they go to, where that is not their own."""
+    preview: tuple[str, ...] = ()
+    """Lines, safe to print, that are shown before it is confirmed."""
     lost: Callable[[Operator, str], CommandResult] | None = None
     """What it does to a job that has a record and is in no place."""
 
@@ -114,7 +117,11 @@ def act(
     finally:
         reader.close()
     if args.dry_run:
-        _tell_survey(args, deed, counted)
+        assert counted is not None
+        if args.json:
+            write_json(survey_document(deed, counted))
+        else:
+            write_survey(deed, counted)
         return 0
     if counted is None or not counted.matching:
         pass
@@ -202,30 +209,39 @@ def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Survey |
     return counted
 
 
-def _tell_survey(args: argparse.Namespace, deed: Deed, counted: Survey | None) -> None:
-    assert counted is not None
-    trusts = {str(trust): n for trust, n in counted.trusts.items()}
-    if args.json:
-        write_json(
-            {
-                "action": deed.verb,
-                "dry_run": True,
-                "matching": counted.matching,
-                "total": counted.total,
-                "signatures": trusts,
-                "missing": sorted(counted.missing),
-                "sample": [row_document(row) for row in counted.sample],
-            }
-        )
-        return
+def survey_document(deed: Deed, counted: Survey) -> dict[str, Any]:
+    """What a deed would be about, for programs."""
+    return {
+        "action": deed.verb,
+        "dry_run": True,
+        "matching": counted.matching,
+        "total": counted.total,
+        "signatures": _signatures(counted),
+        "missing": sorted(counted.missing),
+        "sample": [row_document(row) for row in counted.sample],
+    }
+
+
+def write_survey(deed: Deed, counted: Survey) -> None:
+    """Print what a deed would be about: how many, their signatures, and a few of them."""
     lines = [f"would {deed.verb} {exact(counted.matching, deed.thing)}"]
-    if trusts:
+    if trusts := _signatures(counted):
         lines.append(f"signatures: {reasons(trusts)}")
-    if counted.missing:
-        lines.append(f"not found: {', '.join(safe(each, 60) for each in sorted(counted.missing))}")
+    lines += missing_lines(counted)
     for row in counted.sample:
         why = safe(error_line(row), 120)
         lines.append(f"  {safe(row.key, 60)}  {call_of(row, 120)}{'  ' + why if why else ''}")
     if counted.matching > len(counted.sample):
         lines.append(f"  and {counted.matching - len(counted.sample):,} more")
     write_lines(lines)
+
+
+def missing_lines(counted: Survey) -> list[str]:
+    """A line that names the ids that were not found, if there are any."""
+    if not counted.missing:
+        return []
+    return [f"not found: {', '.join(safe(each, 60) for each in sorted(counted.missing))}"]
+
+
+def _signatures(counted: Survey) -> dict[str, int]:
+    return {str(trust): n for trust, n in counted.trusts.items()}

@@ -15,6 +15,7 @@ from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import Arguments, EditArguments
 from asok_console.tui.screens.quitting import Quitting
+from asok_console.tui.screens.reading import Reading
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.activity import Activity
@@ -48,7 +49,9 @@ class Acting:
         """Ask for what is not known yet and for a yes, then run the plan."""
         if self.only_reads and plan.action.changes:
             return
-        if plan.action.asks:
+        if plan.action.reviews:
+            self._app.push_screen(Reading(plan, self._app.session.reader), self._answered)
+        elif plan.action.asks:
             self._app.push_screen(Ask(plan), self._answered)
         else:
             self._confirm(plan)
@@ -97,7 +100,7 @@ class Acting:
     def edit(self, letter: Payload) -> None:
         """Let the arguments of a dead letter be changed, then ask and requeue it."""
         job = letter.job
-        if job is None or job.id == "":
+        if job is None or job.id == "" or letter.size is not None:
             self._app.notify("What cannot be read cannot be edited.", severity="warning")
             return
         if any_too_deep((*job.args, *job.kwargs.values())):
@@ -110,7 +113,15 @@ class Acting:
                 scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
                 new = call_text(job.task, *changes, 200)
                 self.carry_out(
-                    Plan(operations.EDIT, scope, 1, (new,), changes=changes, queues={job.queue: 1})
+                    Plan(
+                        operations.EDIT,
+                        scope,
+                        1,
+                        (new,),
+                        changes=changes,
+                        letter=letter.raw,
+                        queues={job.queue: 1},
+                    )
                 )
 
         self._app.push_screen(EditArguments(job), edited)

@@ -152,6 +152,8 @@ class OperatorAction(Action):
     asks: tuple[Field, ...] = ()
     returns: bool = False
     """Whether it puts jobs into queues."""
+    reviews: bool = False
+    """Whether it signs jobs: all of them are read and listed before it is confirmed."""
     guarded: bool = False
     """Whether a protected session wants a typed word for a single one as well."""
     changes: bool = True

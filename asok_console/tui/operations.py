@@ -35,6 +35,7 @@ from asok_core.activity import TRASH_KEPT
 from asok_core.backends.roles import CommandResult, Watch
 from asok_core.canary import Canary, CanaryResult
 from asok_core.export import export_letters
+from asok_core.review import Reviewed
 from asok_core.states import Place
 
 if TYPE_CHECKING:
@@ -42,9 +43,13 @@ if TYPE_CHECKING:
 
 
 def _edit(to: Access, plan: Plan) -> CommandResult:
-    (key,) = plan.scope.ids or ("",)
     args, kwargs = plan.changes or ([], {})
-    return to.operator.edit(key, args, kwargs)
+    return to.operator.edit(plan.letter, args, kwargs)
+
+
+def _trust(to: Access, plan: Plan, watch: Watch) -> CommandResult:
+    trust = plan.review.reviewed if plan.review is not None else Reviewed(())
+    return to.operator.requeue(plan.scope, trust=trust, watch=watch)
 
 
 def _canary(to: Access, plan: Plan, watch: Watch) -> CanaryResult:
@@ -95,9 +100,9 @@ OPERATIONS = (
         "requeue_trusted", "T", "trust and requeue",
         "sign what is unsigned or signed by another key, and requeue it",
         "Act", frozenset({"dead"}), footer=True,
-        perform=lambda to, plan, watch: to.operator.requeue(plan.scope, trust=True, watch=watch),
+        perform=_trust,
         place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued",
-        returns=True, word="trust",
+        returns=True, word="trust", reviews=True, question="Trust and requeue {noun}?",
         twin=twins.dead_letters("requeue --trust"),
     ),
     OperatorAction(

@@ -8,6 +8,7 @@ from typing import Any
 
 from asok_console.tui.actions import Danger, OperatorAction, Reach
 from asok_core.backends.roles import Scope
+from asok_core.review import Review
 from asok_core.states import Place
 
 MANY = 100
@@ -29,6 +30,10 @@ class Plan:
     warning: str = ""
     changes: tuple[list[Any], dict[str, Any]] | None = None
     """Of an edit: the new arguments."""
+    letter: bytes = b""
+    """Of an edit: the element that the operator saw."""
+    review: Review | None = None
+    """Of what signs jobs: those that it would sign."""
     operation: str = ""
     """Of an undo: the action whose trash is put back."""
     worker: str = ""
@@ -47,6 +52,8 @@ class Plan:
             return f"worker {self.worker}"
         if self.count is None:
             return f"queue '{self.scope.queue}'"
+        if self.review is not None:
+            return exact(self.review.requeues, "dead job")
         if self.action.place is Place.DEAD:
             return exact(self.count, "dead letter")
         noun = exact(self.count, "job")

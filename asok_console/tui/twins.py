@@ -18,13 +18,13 @@ SPELLED_OUT = 3
 """Ids that are written out where a person reads it."""
 
 
-def abridged(plan: Plan) -> str:
+def abridged(plan: Plan, most: int = SPELLED_OUT) -> str:
     """The twin of a plan as a person reads it: of many ids the first few, and how many more."""
     ids = sorted(plan.scope.ids or ())
-    more = len(ids) - SPELLED_OUT
+    more = len(ids) - most
     if more <= 0:
         return plan.twin
-    few = replace(plan, scope=replace(plan.scope, ids=frozenset(ids[:SPELLED_OUT])))
+    few = replace(plan, scope=replace(plan.scope, ids=frozenset(ids[:most])))
     return f"{few.twin}  … and {more:,} more"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from asok_core.activity import Activity
 from asok_core.job import Job, JobRecord
+from asok_core.review import Reviewed
 from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 
@@ -70,6 +71,9 @@ class Progress:
     total: int
     applied: int
 
+
+GONE = "no longer there"
+"""Why a job is skipped that was in scope and has left its location."""
 
 Watch = Callable[[Progress], bool]
 """Called after each batch; returning False stops the action before the next one."""
@@ -156,20 +160,20 @@ class Operator(Protocol):
         self,
         scope: Scope,
         *,
-        trust: bool = False,
+        trust: Reviewed | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,
     ) -> CommandResult:
         """Dead jobs back to their queues with all retries; ``front``: as the next to run.
 
-        ``trust``: sign anew what is unsigned or has a bad signature. Malformed ones never.
+        Without a good signature only those of ``trust`` are signed, as they were reviewed.
         """
 
     def edit(
-        self, key: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
+        self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
     ) -> CommandResult:
-        """One dead letter (its ``Row.key``) back with other arguments; the original to the trash."""
+        """A dead job (its element as it was read) back with other arguments; the original to the trash."""
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash."""

@@ -124,11 +124,12 @@ def test_one_letter_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -
     job = bench.job(kwargs={"to": "ada"})
     bench.die(job)
     ran = asok("dlq", "requeue", "--id", job.id, "--args", '["new"]', "--yes")
-    assert (ran.code, ran.out) == (0, "requeued 1 dead letter\n")
+    assert (ran.code, ran.out) == (0, "requeued 1 dead job\n")
     (raw,) = bench.pending()
     assert (job_of(raw)["args"], job_of(raw)["kwargs"]) == (["new"], {"to": "ada"})
-    gone = asok("dlq", "requeue", "--id", job.id, "--kwargs", "{}", "--yes", "--trust")
-    assert gone.out.startswith("requeued 0 dead letters; skipped 1")
+    gone = asok("dlq", "requeue", "--id", job.id, "--kwargs", "{}", "--yes")
+    assert (gone.code, gone.out) == (1, "")
+    assert gone.err == f"asok: there is no dead job '{job.id}' that can be read\n"
 
 
 def test_letters_of_a_cause_are_exported_once_and_to_nobody_else(

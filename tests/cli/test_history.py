@@ -16,6 +16,7 @@ from asok_core.states import Place
 from asok_core.wire import bury, seal
 from tests.cli.conftest import Ran
 from tests.operator.conftest import KEYRING, Bench
+from tests.reviewing import review_at
 
 Asok = Callable[..., Ran]
 ERROR = "ValueError: no"
@@ -105,7 +106,7 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
 
 def test_an_edit_says_what_it_changed_and_its_undo_what_it_undid(bench: Bench, asok: Asok) -> None:
     job = die(bench, args=(1, "Grüße"), kwargs={"copy": True})
-    done = bench.operator.edit(job.id, [2, "Grüße"], {"to": "grace"})
+    done = bench.operator.edit(bench.dead()[0], [2, "Grüße"], {"to": "grace"})
     told = history(asok, job)
     (edited,) = [each for each in told if each["event"] == "edited"]
     assert edited["detail"] == 'argument 1: 1 → 2, copy: true → none, to: none → "grace"'
@@ -220,7 +221,8 @@ def test_a_job_of_the_framework_shows_what_is_known(bench: Bench, asok: Asok) ->
     told = history(asok, "theirs")
     assert [each["event"] for each in told] == ["not known", "died"]
     assert told[0]["detail"] == "2 earlier attempts: its record was written by the framework"
-    assert bench.operator.requeue(Scope(Place.DEAD), trust=True).applied == 1
+    trust = review_at(bench.url, KEYRING).reviewed
+    assert bench.operator.requeue(Scope(Place.DEAD), trust=trust).applied == 1
     told = history(asok, "theirs")
     assert [each["event"] for each in told] == ["enqueued", "died", "requeued", "waiting"]
     assert (told[0]["at"], told[2]["detail"]) == (None, "trusted: unsigned")

@@ -90,7 +90,9 @@ class TestDeadLetters:
         ran = asok("dlq", "requeue", "--all", "--yes")
         assert ran.code == 1
         assert ran.out == "requeued 2 dead letters; refused 1 unsigned, 1 malformed\n"
-        told = asok("dlq", "requeue", "--all", "--yes", "--trust", "--json")
+        review = asok("dlq", "requeue", "--all", "--dry-run", "--trust", "--json").document["trust"]
+        words = ("--yes", "--trust", "--reviewed", review["reviewed"])
+        told = asok("dlq", "requeue", "--all", *words, "--json")
         assert told.code == 1
         assert told.document["applied"] == 1
         assert told.document["refused"] == {"malformed": 1}

@@ -380,7 +380,9 @@ class Conservation(RuleBasedStateMachine):
     def edit(self, chosen: st.DataObject) -> None:
         dead = sorted(each for each, place in self.places.items() if place == "dead")
         job_id = chosen.draw(st.sampled_from(dead)) if dead else "nobody"
-        result = self.operator.edit(job_id, [1], {})
+        raws = self.client.lrange("asok:dlq", 0, -1)
+        raw = next((each for each in raws if peek(each).id == job_id), b"nothing")
+        result = self.operator.edit(raw, [1], {})
         self._count("enqueued", result.applied)
         for each in self._edited(result, job_id):
             del self.crashes[each]

@@ -627,8 +627,9 @@ def test_edit_and_its_undo(bench: Bench) -> None:
     (job,) = bench.jobs(1)
 
     def story(cutter: Cutter) -> None:
+        (raw,) = bench.client.lrange("asok:dlq", 0, -1)
         with _operator(cutter) as operator:
-            until_done(lambda: operator.edit(job.id, ["other"], {}), cutter)
+            until_done(lambda: operator.edit(raw, ["other"], {}), cutter)
             # The original is kept beside the edited job.
             assert bench.places() == {"queue": [job.id], "trash": [job.id]}
             assert bench.status(job) == "pending"

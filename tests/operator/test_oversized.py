@@ -18,11 +18,13 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.config import LARGEST_ENVELOPE
 from asok_core.oversized import MOST_READ
+from asok_core.review import Reviewed, entry_digest
 from asok_core.snapshot import Row
 from asok_core.states import Place
 from asok_core.wire import Trust
 from tests.cli.conftest import Ran, asok
 from tests.operator.conftest import KEYRING, Bench
+from tests.reviewing import review_at
 
 __all__ = ["asok"]
 DEAD = Scope(Place.DEAD)
@@ -111,10 +113,12 @@ def test_it_is_neither_requeued_nor_edited(
     bench: Bench, aside: bytes, reader: RedisReader, asok: Callable[..., Ran]
 ) -> None:
     key = the_row(reader.dead(0, 10).rows).key
+    assert review_at(bench.url, KEYRING).refused == {"oversized": 1}
     for trust in (False, True):
-        result = bench.operator.requeue(Scope(Place.DEAD, ids=frozenset((key,))), trust=trust)
+        reviewed = Reviewed((entry_digest(aside),)) if trust else None
+        result = bench.operator.requeue(Scope(Place.DEAD, ids=frozenset((key,))), trust=reviewed)
         assert (result.applied, result.refused) == (0, {"oversized": 1})
-        assert bench.operator.edit(key, [1], {}, trust=trust).refused == {"oversized": 1}
+        assert bench.operator.edit(aside, [1], {}, trust=trust).refused == {"oversized": 1}
     ran = asok("dlq", "requeue", "--all", "--yes")
     assert "1 oversized" in ran.out + ran.err
     assert (bench.dead(), len(bench.pending())) == ([aside], 1)

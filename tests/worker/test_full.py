@@ -185,6 +185,7 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
     keep_full(desk)
     operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
     dead, pending = Scope(Place.DEAD), Scope(Place.PENDING, queue="default")
+    raws = [letter.raw for letter in desk.dead()]
     keys = [letter.id for letter in desk.dead()]
 
     def one(place: Place, job_id: str, queue: str | None = None) -> Scope:
@@ -192,7 +193,7 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
 
     waiting = [each.id for each in desk.pending()]
     results = [
-        operator.edit(keys[0], ["other"], {}),
+        operator.edit(raws[0], ["other"], {}),
         operator.requeue(one(Place.DEAD, keys[1])),
         operator.purge(one(Place.DEAD, keys[2])),
         operator.purge(dead),

@@ -188,10 +188,10 @@ def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     desk.reaches(job, "failed")
     assert len(desk.dead()) == 1
     # An operator writes JSON, and the annotation still says what it becomes.
-    assert operator.edit(job.id, [], {"value": "2026-12-31"}).applied == 1
+    assert operator.edit(desk.dead()[0].raw, [], {"value": "2026-12-31"}).applied == 1
     desk.reaches(job, "failed")
     assert "date 2026-12-31" in (desk.dead()[0].error or "")
-    assert operator.edit(job.id, ["tomorrow"], {}).applied == 1
+    assert operator.edit(desk.dead()[0].raw, ["tomorrow"], {}).applied == 1
     desk.reaches(job, "failed")
     problem = "argument 'value' cannot be converted to date: "
     assert problem in (desk.dead()[0].error or "")

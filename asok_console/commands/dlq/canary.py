@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from asok_console.commands import bulk
+from asok_console.commands.dlq import trust
 from asok_console.commands.documents import result_document, say, write_json
 from asok_console.commands.status import whole_number
 from asok_console.present.text import safe
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.canary import RATE, Canary, CanaryResult, Verdict
 from asok_core.config import Settings
-from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.inspector import on_redis, open_reader
+from asok_core.review import Reviewed
 from asok_core.states import Place
 
 
 def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:
     """Requeue with a canary. Returns 1 where it stopped by itself."""
     first = whole_number("--canary", args.canary, 1, 1000)
+    trust.check(args)
     settings = on_redis(settings, args.url)
     bulk.refuse_without_yes(args)
-    reader, operator = open_reader(settings), open_operator(settings)
-    canary = Canary(reader, operator, first=first, rate=rate or RATE, trust=args.trust)
+    reader = open_reader(settings)
     results: list[CanaryResult] = []
 
-    def perform(_operator: object, scope: Scope, watch: Watch) -> CommandResult:
-        results.append(canary.run(scope, watch))
-        return results[0].total
+    def deed(reviewed: Reviewed | None) -> bulk.Deed:
+        def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
+            canary = Canary(reader, operator, first=first, rate=rate or RATE, trust=reviewed)
+            results.append(canary.run(scope, watch))
+            return results[0].total
 
-    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
+        plain = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
+        if reviewed is None:
+            return plain
+        return replace(plain, verb=trust.VERB, thing="dead job", word=trust.WORD)
+
+    def tell(deed: bulk.Deed, result: CommandResult) -> int:
+        return _tell(args, deed, results, result)
+
     try:
-        return bulk.act(
-            args, settings, deed, tell=lambda result: _tell(args, deed, results, result)
-        )
+        if args.trust:
+            return trust.act(args, settings, lambda looked: deed(looked.review.reviewed), tell=tell)
+        requeue = deed(None)
+        return bulk.act(args, settings, requeue, tell=lambda result: tell(requeue, result))
     finally:
         reader.close()
-        operator.close()
 
 
 def _tell(

@@ -7,14 +7,16 @@ import json
 from typing import Any
 
 from asok_console.commands import bulk
+from asok_console.commands.dlq import trust
 from asok_console.commands.dlq.purge import AFTERMATH
+from asok_console.present.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.codec import check_arguments
 from asok_core.config import Settings
-from asok_core.errors import JobNotFound, UsageError
-from asok_core.inspector import on_redis, open_reader
+from asok_core.errors import JobNotFound, Refused, UsageError
+from asok_core.job import Job
 from asok_core.nesting import DEEPEST, any_too_deep
-from asok_core.search import PATIENCE
+from asok_core.review import call_text
 from asok_core.states import Place
 
 
@@ -26,19 +28,50 @@ def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(
             "--canary and --rate are for many dead letters, not for one that is edited"
         )
+    positional = _given(args.args, "--args", list)
+    named = _given(args.kwargs, "--kwargs", dict)
+    if args.args is not None and args.kwargs is not None:
+        _check(positional, named)
+    return trust.act(args, settings, lambda looked: _deed(args, looked, positional, named))
+
+
+def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named: Any) -> bulk.Deed:
     (key,) = args.id
-    given = _given(args.args, "--args", list), _given(args.kwargs, "--kwargs", dict)
-    positional, named = given if None not in given else _filled(args, settings, key, *given)
+    if looked.counted.matching > 1:
+        raise Refused(
+            f"{looked.counted.matching:,} dead jobs have the id {key!r}, and an edit is about one; "
+            "nothing was changed"
+        )
+    row = next(iter(looked.counted.sample), None)
+    job = row.payload.job if row is not None else None
+    if row is None or job is None or row.partial:
+        raise JobNotFound(f"there is no dead job {key!r} that can be read")
+    positional, named = _filled(key, job, positional, named)
+    _check(positional, named)
+    edited = Job(job.id, job.module, job.function, tuple(positional), named)
+    raw = row.payload.raw
+
+    def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
+        # By its bytes: it is filled from these, and another one may have its id by now.
+        return operator.edit(raw, positional, named, trust=args.trust)
+
+    return bulk.Deed(
+        trust.VERB if args.trust else "edit",
+        "requeued",
+        "dead job",
+        Place.DEAD,
+        perform,
+        word=trust.WORD if args.trust else "yes",
+        aftermath=AFTERMATH,
+        preview=(f"with the changed arguments: {safe(call_text(edited))}",),
+    )
+
+
+def _check(positional: Any, named: Any) -> None:
     try:
         check_arguments(positional, named)
     except TypeError as error:
         raise UsageError(str(error)) from None
-
-    def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
-        return operator.edit(key, positional, named, trust=args.trust)
-
-    deed = bulk.Deed("edit", "requeued", "dead letter", Place.DEAD, perform, aftermath=AFTERMATH)
-    return bulk.act(args, settings, deed)
 
 
 def _given(text: str | None, option: str, wanted: type[Any]) -> Any:
@@ -54,18 +87,8 @@ def _given(text: str | None, option: str, wanted: type[Any]) -> Any:
     return value
 
 
-def _filled(
-    args: argparse.Namespace, settings: Settings, key: str, positional: Any, named: Any
-) -> tuple[Any, Any]:
-    reader = open_reader(on_redis(settings, args.url))
-    try:
-        detail = reader.job(key, patience=PATIENCE)
-    finally:
-        reader.close()
-    job = detail.payload.job if detail and detail.payload else None
-    if job is None:
-        raise JobNotFound(f"there is no dead letter {key!r} that can be read")
-    if any_too_deep((*job.args, *job.kwargs.values())):
+def _filled(key: str, job: Job, positional: Any, named: Any) -> tuple[Any, Any]:
+    if None in (positional, named) and any_too_deep((*job.args, *job.kwargs.values())):
         raise UsageError(
             f"cannot edit {key}: its arguments are nested more than {DEEPEST} levels deep; "
             "give both --args and --kwargs"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands import bulk
+from asok_console.commands.dlq import trust
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.config import Settings
 from asok_core.errors import UsageError
 from asok_core.states import Place
@@ -14,11 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     bulk.add_arguments(parser)
     parser.add_argument("--rate", metavar="N", help="at most so many jobs a second")
-    parser.add_argument(
-        "--trust",
-        action="store_true",
-        help="sign what is unsigned or has a bad signature: you vouch for its content",
-    )
+    trust.add_arguments(parser)
     parser.add_argument(
         "--canary",
         metavar="N",
@@ -43,17 +41,27 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         from asok_console.commands.dlq.canary import requeue_carefully
 
         return requeue_carefully(args, settings, rate)
+    if args.trust:
+        return trust.act(args, settings, lambda looked: _trusting(looked, rate))
+    trust.check(args)
     deed = bulk.Deed(
         "requeue",
         "requeued",
         "dead letter",
         Place.DEAD,
-        lambda operator, scope, watch: operator.requeue(
-            scope, trust=args.trust, watch=watch, rate=rate
-        ),
+        lambda operator, scope, watch: operator.requeue(scope, watch=watch, rate=rate),
         returns=True,
     )
     return bulk.act(args, settings, deed)
+
+
+def _trusting(looked: trust.Looked, rate: float | None) -> bulk.Deed:
+    def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
+        return operator.requeue(scope, trust=looked.review.reviewed, watch=watch, rate=rate)
+
+    return bulk.Deed(
+        trust.VERB, "requeued", "dead job", Place.DEAD, perform, word=trust.WORD, returns=True
+    )
 
 
 def positive(option: str, text: str | None) -> float | None:

@@ -12,10 +12,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from asok_console.present.reviews import refusals, review_lines, summary
 from asok_console.present.text import safe
 from asok_console.tui import twins
 from asok_console.tui.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.widgets.longlines import LongLines
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 WIDEST_LINE = 300
 SECOND_KEY = "Y"
 """Confirms, after a yes, what is about many jobs."""
+FRAME = 4
+"""Lines of the border and the padding."""
+FEWEST_CALLS = 3
+"""Lines of a list of calls at least, however low the terminal is."""
+HANG = 12
+"""Cells before a call: where it is long, it goes on below its beginning."""
 
 
 class Confirm(Dialog[bool]):
@@ -31,6 +39,8 @@ class Confirm(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "answer(False)", "cancel"),
         Binding("c,C", "copy", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", show=False),
         Binding(SECOND_KEY, "confirm_large", show=False),
     ]
     CSS_PATH = "confirm.tcss"
@@ -46,17 +56,26 @@ class Confirm(Dialog[bool]):
         self._target = target
         self._protected = protected
         self._word = plan.word(protected=protected)
+        self._nothing = plan.review is not None and not plan.review.requeues
+        if self._nothing:
+            self._word = None
 
     def compose(self) -> ComposeResult:
         """Lay out title, facts, typed word and buttons."""
         plan = self.plan
         with Vertical(id="question", classes=plan.action.danger.value) as question:
             copies = "C" if self._word and self._word[0] == "c" else "c"
-            question.border_subtitle = f"{copies} copies the command line"
+            scrolls = "PgDn PgUp scroll, " if plan.review is not None else ""
+            question.border_subtitle = f"{scrolls}{copies} copies the command line"
             yield Static(Content(safe(plan.title, WIDEST_LINE)), id="title")
-            for line in plan.examples:
+            if plan.review is not None:
+                question.add_class("review")
+                yield Static(Content(safe(summary(plan.review))), id="summary")
+                yield LongLines(list(review_lines(plan.review)), hang=HANG, id="calls")
+            for line in () if plan.review is not None else plan.examples:
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
-            for line in filter(None, (plan.warning, *self._hazards)):
+            refused = refusals(plan.review) if plan.review is not None else ()
+            for line in filter(None, (plan.warning, *refused, *self._hazards)):
                 yield Static(Content(safe(f"! {line}", WIDEST_LINE)), classes="warning")
             with Vertical(id="facts"):
                 for name, value in self._facts():
@@ -76,7 +95,7 @@ class Confirm(Dialog[bool]):
                     Content(safe(plan.title.rstrip("?"), 40)),
                     id="yes",
                     compact=True,
-                    disabled=bool(self._word),
+                    disabled=bool(self._word) or self._nothing,
                 )
 
     def _facts(self) -> Iterator[tuple[str, str]]:
@@ -88,11 +107,28 @@ class Confirm(Dialog[bool]):
             yield "How", plan.note
         if plan.action.aftermath:
             yield "Undo", plan.action.aftermath
-        yield "Same as", twins.abridged(plan)
+        # A review needs the lines for its calls.
+        yield "Same as", twins.abridged(plan, 1) if plan.review else twins.abridged(plan)
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens, before any key that was typed ahead."""
         self.set_focus(self.query_one("#no", Button))
+
+    def on_resize(self) -> None:
+        """Leave a list of calls as many lines as the rest does not need."""
+        self.call_after_refresh(self._fit_calls)
+
+    def _fit_calls(self) -> None:
+        for calls in self.query(LongLines):
+            parts = self.query_one("#question").children
+            rest = sum(each.outer_size.height + each.styles.margin.height for each in parts)
+            rest += FRAME - calls.outer_size.height
+            calls.styles.max_height = max(FEWEST_CALLS, int(self.size.height * 0.96) - rest)
+
+    def action_page(self, way: int) -> None:
+        """Turn the list of calls by a page, wherever the focus is."""
+        for calls in self.query(LongLines):
+            calls.scroll_relative(y=way * calls.size.height, animate=False)
 
     def on_key(self, event: events.Key) -> None:
         """The word can be typed right away: its first letter leads to the line for it."""

@@ -22,6 +22,7 @@ from asok_core.backends.redis.operating.verdicts import (
     cancel_delayed_verdict,
     cancel_verdict,
     move_verdict,
+    only,
     promote_verdict,
     purge_verdict,
     requeue_verdict,
@@ -31,7 +32,10 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.codec import check_arguments
 from asok_core.errors import UsageError
+from asok_core.review import Reviewed, entry_digest
+from asok_core.snapshot import Row
 from asok_core.states import Place
+from asok_core.wire import Trust, peek
 
 
 class RedisOperator(OperatorSession):
@@ -45,31 +49,36 @@ class RedisOperator(OperatorSession):
         self,
         scope: Scope,
         *,
-        trust: bool = False,
+        trust: Reviewed | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,
     ) -> CommandResult:
         """Dead jobs back to their queues with all retries, signed again; ``front``: as the next to run.
 
-        Letters that are unsigned or whose signature is bad are refused unless ``trust``; malformed
-        ones always. Raises SettingsError without SECRET_KEY.
+        Of those that are unsigned or whose signature is bad only the reviewed ones of ``trust`` are
+        signed, byte for byte; the others are skipped, and without ``trust`` refused. Malformed ones always
+        are. Raises SettingsError without SECRET_KEY.
         """
         expect_place(scope, Place.DEAD)
         mode = "front" if front else ""
         return self._requeue("requeue", scope, {}, mode, trust=trust, watch=watch, rate=rate)
 
     def edit(
-        self, key: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
+        self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
     ) -> CommandResult:
-        """Requeue one dead letter with other arguments; the letter itself goes to the trash.
+        """Requeue a dead job with other arguments; its original goes to the trash.
 
-        Raises TypeError that names the argument which JSON cannot carry.
+        ``raw`` are the bytes of its element as the operator saw it. One that has changed since is skipped,
+        and so is another one of the same id. Raises TypeError that names the argument which JSON cannot
+        carry.
         """
         check_arguments(args, kwargs)
         changes = {"args": list(args), "kwargs": dict(kwargs)}
+        key = Row(0, peek(raw), Place.DEAD, "").key
         scope = Scope(Place.DEAD, ids=frozenset((key,)), words=f"id:{key}")
-        return self._requeue("edit", scope, changes, "keep", trust=trust)
+        reviewed = Reviewed((entry_digest(raw),)) if trust else None
+        return self._requeue("edit", scope, changes, "keep", trust=reviewed, raw=raw)
 
     def _requeue(
         self,
@@ -78,12 +87,13 @@ class RedisOperator(OperatorSession):
         changes: Mapping[str, Any],
         mode: str,
         *,
-        trust: bool,
+        trust: Reviewed | None,
+        raw: bytes | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
     ) -> CommandResult:
         keyring = self._keyring_for(action)
-        if trust:
+        if trust is not None:
             self._expect_fitting_key(keyring)
         with self._link() as link:
             seconds, micros = link.call("TIME")
@@ -92,8 +102,18 @@ class RedisOperator(OperatorSession):
             judge = requeue_verdict(
                 keyring, now, changes, trust=trust, note=note, redaction=self._redaction
             )
-            sweep = self._prepared(link, action, scope, watch, rate)
-            return sweep.run(script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge)
+            if raw is not None:
+                judge = only(raw, judge)
+            thorough = raw is None and trust is not None
+            sweep = self._prepared(link, action, scope, watch, rate, raw=raw, thorough=thorough)
+
+            def unmoved(row: Row) -> None:
+                if trust is not None and row.payload.trust is not Trust.SIGNED:
+                    trust.give_back(row.payload.raw)
+
+            return sweep.run(
+                script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge, unmoved
+            )
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash.

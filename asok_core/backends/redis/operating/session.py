@@ -63,14 +63,24 @@ class OperatorSession:
         scope: Scope,
         watch: Watch | None = None,
         rate: float | None = None,
+        *,
+        raw: bytes | None = None,
+        thorough: bool = False,
     ) -> Sweep:
+        """A sweep over the scope. It ends when all of its ids were met, at once if those are new.
+
+        ``thorough``: it looks for further elements with these ids, too. ``raw``: it is about this element,
+        and looks until that was met.
+        """
         key = self._key(scope)
         frozen = freeze(link, scope, key)
         walk: Walk = ScoreWalk(key)
         if scope.place is not Place.DELAYED:
             walk = ListWalk(key)
-            if scope.place is Place.DEAD and scope.ids:
-                walk.begin_near(*among_newest(link, scope.ids, key))
+            if scope.place is Place.DEAD and scope.ids and not thorough:
+                newest, length = among_newest(link, scope.ids, key)
+                if raw is None or raw in newest[:-1]:
+                    walk.begin_near(newest, length)
         return Sweep(
             link=link,
             operation=self._operation(link, action, scope),
@@ -81,6 +91,8 @@ class OperatorSession:
             redaction=self._redaction,
             watch=watch,
             rate=rate,
+            raw=raw,
+            thorough=thorough,
         )
 
     def _key(self, scope: Scope) -> bytes:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
-from asok_core.backends.redis.operating.verdicts import Judge
+from asok_core.backends.redis.operating.verdicts import Judge, Skipped
 from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
 from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import Script
-from asok_core.backends.roles import CommandResult, Progress, Scope, Watch
+from asok_core.backends.roles import GONE, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.job import JobRecord
 from asok_core.redaction import Redaction
@@ -24,7 +24,6 @@ from asok_core.snapshot import Row
 from asok_core.states import Place
 from asok_core.wire import Keyring, peek
 
-GONE = "no longer there"
 REASONS = {
     2: "its key in Redis is of another type",
     3: "its unique key is held by another job",
@@ -47,6 +46,8 @@ class Tally:
     applied: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     refused_by_script: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """What was not to be moved although nothing is wrong with it, by reason."""
     missed: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
 
@@ -70,10 +71,10 @@ class Tally:
             gone = len(scope.ids - self.found) + len(self.missed & scope.ids)
         elif scope.match is None and scope.limit is not None:
             refused = self.refused.total() + self.refused_by_script.total()
-            gone = max(0, scope.limit - self.applied - refused)
+            gone = max(0, scope.limit - self.applied - refused - self.passed_over.total())
         else:
             gone = len(self.missed)
-        return {GONE: gone} if gone else {}
+        return ({GONE: gone} if gone else {}) | self.passed_over
 
 
 @dataclass(slots=True)
@@ -89,16 +90,31 @@ class Sweep:
     redaction: Redaction = field(default_factory=Redaction)
     watch: Watch | None = None
     rate: float | None = None
+    raw: bytes | None = None
+    """The only element that it is about."""
+    thorough: bool = False
+    """Whether it goes on when all of its ids were met: more elements may have them."""
     tally: Tally = field(default_factory=Tally)
     wanted: Wanted = field(init=False)
     cancelled: bool = False
     _fenced: bool | None = None
+    _unmoved: Callable[[Row], object] | None = None
 
     def __post_init__(self) -> None:
         self.wanted = Wanted(self.scope.ids)
 
-    def run(self, script: Script, frame: Frame, judge: Judge) -> CommandResult:
-        """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done."""
+    def run(
+        self,
+        script: Script,
+        frame: Frame,
+        judge: Judge,
+        unmoved: Callable[[Row], object] | None = None,
+    ) -> CommandResult:
+        """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done.
+
+        ``unmoved`` is called with each row that the script did not move.
+        """
+        self._unmoved = unmoved
         with self.audited():
             while self._step(script, frame, judge):
                 pass
@@ -135,7 +151,8 @@ class Sweep:
     def finish(self, state: str, skipped: dict[str, int] | None = None) -> CommandResult:
         """Write the last word into the audit, and say what was done."""
         if skipped is None:
-            skipped = {} if self.cancelled else self.tally.skipped(self.scope)
+            tally = self.tally
+            skipped = dict(tally.passed_over) if self.cancelled else tally.skipped(self.scope)
         counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
         counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
         self.operation.finish(self.link, state, counts)
@@ -174,17 +191,20 @@ class Sweep:
 
         Returns how many those are, and the places of the stretch that are left empty.
         """
-        asked: list[list[tuple[int, str]]] = []
+        asked: list[list[tuple[int, Row]]] = []
         calls = self._calls(asked, stretch, rows, frame, judge)
         gone: set[int] = set()
         for n, replies in enumerate(self.link.run_each(script, calls)):
-            left = self.tally.count([key for _, key in asked[n]], replies)
+            left = self.tally.count([row.key for _, row in asked[n]], replies)
+            for (_, row), reply in zip(asked[n], replies, strict=True):
+                if self._unmoved is not None and reply != 1:
+                    self._unmoved(row)
             gone |= {at for (at, _), is_gone in zip(asked[n], left, strict=True) if is_gone}
         return sum(map(len, asked)), gone
 
     def _calls(
         self,
-        asked: list[list[tuple[int, str]]],
+        asked: list[list[tuple[int, Row]]],
         stretch: Stretch,
         rows: Sequence[tuple[int, Row]],
         frame: Frame,
@@ -199,13 +219,14 @@ class Sweep:
                 *self.operation.header(),
                 *frame(stretch.part(first, last, taken)),
             ]
-            chosen: list[tuple[int, str]] = []
+            chosen: list[tuple[int, Row]] = []
             for at, row in batch:
                 verdict = judge(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
-                    self.tally.refused[verdict] += 1
+                    passed = isinstance(verdict, Skipped)
+                    (self.tally.passed_over if passed else self.tally.refused)[verdict] += 1
                     continue
-                chosen.append((at, row.key))
+                chosen.append((at, row))
                 mark, *rest = verdict
                 # A list's element is known by its digest and place, a sorted set's by its bytes.
                 args += (f"{mark}{at - first}" if isinstance(mark, str) else mark, *rest)
@@ -225,6 +246,7 @@ class Sweep:
         self._fenced = None
         if stretch.restarted:
             self.tally.refused.clear()
+            self.tally.passed_over.clear()
         return stretch if stretch.elements else None
 
     def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
@@ -238,9 +260,13 @@ class Sweep:
                     rows.append((at, row))
             if raw == self.frozen.fence and self._is_last(raw, stretch.hi - at):
                 return rows, False
-        ids = self.scope.ids
-        more = ids is None or not ids <= self.tally.found or not self.tally.missed.isdisjoint(ids)
-        return rows, more
+        return rows, self._may_find_more(stretch)
+
+    def _may_find_more(self, stretch: Stretch) -> bool:
+        ids, tally = self.scope.ids, self.tally
+        if ids is None or self.thorough or not tally.missed.isdisjoint(ids):
+            return True
+        return not ids <= tally.found if self.raw is None else self.raw not in stretch.elements
 
     def _records(self, stretch: Stretch) -> dict[str, JobRecord]:
         # A filter asks a delayed job for its last error, which only its record has.

@@ -11,11 +11,19 @@ from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.job import EARLIER_ERROR
 from asok_core.oversized import is_alias
 from asok_core.redaction import Redaction, is_believed
+from asok_core.review import NOT_REVIEWED, SHARED_ID, Reviewed
 from asok_core.snapshot import Row
 from asok_core.wire import UNTRUSTED, Keyring, Payload, Trust, changed_text, seal_text
 
 LONGEST_ERROR = 300
 """Characters of an earlier error that travel with a job."""
+
+
+class Skipped(str):
+    """Why a row is left where it is although nothing is wrong with it."""
+
+    __slots__ = ()
+
 
 Verdict = tuple[Arg, ...] | str
 Judge = Callable[[Row, int], Verdict]
@@ -27,31 +35,36 @@ def requeue_verdict(
     now: float,
     changes: Mapping[str, Any],
     *,
-    trust: bool,
+    trust: Reviewed | None,
     note: str = "",
     redaction: Redaction | None = None,
 ) -> Judge:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
 
-    ``note`` is what its history says of the requeue where ``changes`` do not say it. ``changes`` are those
-    of an operator who saw the job by ``redaction``, and so does the history show it.
+    Without a good signature it is signed only if it is one of ``trust``, byte for byte. ``note`` is what
+    its history says of the requeue where ``changes`` do not say it. ``changes`` are those of an operator
+    who saw the job by ``redaction``, and so does the history show it.
     """
     fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
     shown_by = redaction or Redaction()
 
     def judge(row: Row, _older: int) -> Verdict:
         job = row.payload.job
-        if job is None or not _trusted(row, trust=trust):
+        if job is None or (trust is None and not _signed(row)):
             return row.payload.trust.value
+        if trust is not None and job.id in trust.shared_ids:
+            return SHARED_ID
         try:
             earlier = earlier_error(shown_by.payload(row.payload))
             filled = shown_by.filled(changes, job, believed=is_believed(row.payload))
             text = changed_text(row.payload, earlier_error=earlier, **fresh, **filled)
-            envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         except MalformedEnvelope:
             return Trust.MALFORMED.value
         except UsageError as error:
             return str(error)
+        if not _signed(row) and not (trust is not None and _vouched_for(row, trust)):
+            return Skipped(NOT_REVIEWED)
+        envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
         unique = as_bytes(job.unique or "")
         facts = job.enqueued_at or "", row.payload.failed_at or "", as_bytes(earlier or "")
@@ -59,6 +72,15 @@ def requeue_verdict(
         return sha(row.payload.raw), envelope, *names, job.retries, unique, *facts, detail
 
     return judge
+
+
+def only(raw: bytes, judge: Judge) -> Judge:
+    """The verdicts of ``judge`` on this very element; every other one is skipped."""
+
+    def judged(row: Row, older: int) -> Verdict:
+        return judge(row, older) if row.payload.raw == raw else Skipped(NOT_REVIEWED)
+
+    return judged
 
 
 def _noted(payload: Payload, changes: Mapping[str, Any], note: str, redaction: Redaction) -> str:
@@ -116,7 +138,7 @@ def move_verdict(keyring: Keyring, queue: str) -> Judge:
 
     def judge(row: Row, _older: int) -> Verdict:
         job = row.payload.job
-        if job is None or not _trusted(row, trust=False):
+        if job is None or not _signed(row):
             return row.payload.trust.value
         try:
             text = changed_text(row.payload, queue=queue)
@@ -138,8 +160,12 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _trusted(row: Row, *, trust: bool) -> bool:
-    return row.payload.trust is Trust.SIGNED or (trust and row.payload.trust in UNTRUSTED)
+def _signed(row: Row) -> bool:
+    return row.payload.trust is Trust.SIGNED
+
+
+def _vouched_for(row: Row, trust: Reviewed) -> bool:
+    return row.payload.trust in UNTRUSTED and trust.take(row.payload.raw)
 
 
 def _facts(row: Row) -> tuple[bytes, bytes, bytes, bytes]:
