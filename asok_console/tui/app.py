@@ -10,10 +10,14 @@ from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual import events, on
+from textual._context import active_message_pump
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, TextArea
+from textual.worker import WorkerFailed
 
 from asok_console.present.text import safe, safe_block
 from asok_console.tui import actions, palette, reflexes, terminal
@@ -448,6 +452,22 @@ class ConsoleApp(App[None]):
         # Threads may still answer while the screens are taken down one by one.
         self._closing_down = True
         await super()._shutdown()
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual mounts a screen also where a key has closed it before, or has ended the console. None of
+        # its children are there then.
+        if isinstance(error, NoMatches | LookupError | WorkerFailed) and self._is_closed:
+            return
+        super()._handle_exception(error)
+
+    @property
+    def _is_closed(self) -> bool:
+        """Whether what runs at this moment belongs to a screen that closes, or the console does."""
+        pump = active_message_pump.get(None)
+        if self._exit or not isinstance(pump, Widget):
+            return self._exit
+        screens = (each for each in pump.ancestors_with_self if isinstance(each, Screen))
+        return next(screens, None) not in self.screen_stack
 
     def _fatal_error(self) -> None:
         # Textual's own report prints the local variables of every frame, secrets among them.

@@ -143,7 +143,7 @@ def test_a_password_is_never_shown(
         terminal.sees("cannot reach Redis")
         terminal.press("7", "?")
         terminal.press("C-c")
-        assert terminal.exit_status() == 0
+        assert terminal.exit_status() == 0, terminal.screen()
         written = recording.read_text()
         assert f"127.0.0.1:{server.port}" in written
         assert "hunter2" not in written
