@@ -10,9 +10,11 @@ local GROUP, MEMBER = 11, 7
 
 local NOT_KEPT = 'result not stored: keep_result is False'
 
+-- Microseconds since the epoch, or nil where another program wrote what is not a time. (`tonumber` would read the
+-- digits twice, and a string is as good in arithmetic.)
 local function micros(seconds)
-  local number = finite(seconds)
-  return number and math.floor(number * 1e6 + 0.5)
+  if #seconds > 17 or not string.find(seconds, '^%d+%.?%d*$') then return nil end
+  return math.floor(seconds * 1e6 + 0.5)
 end
 
 -- A completed job's record is a small hash, for there may be millions: no field twice, none that says nothing. `ts` is
@@ -28,7 +30,7 @@ local function write_long(ns, id, process, at, ended, took, result, attempts)
   if result == '' and problem == '' then problem = NOT_KEPT end
   local fields = { 'status', 'completed', 'ts', ended, 'queue', ARGV[at + 2], 'function', ARGV[at + 3],
     'retries', ARGV[at + 4], 'retry_count', ARGV[at + 5],
-    'started_at', string.format('%.6f', tonumber(ended) - tonumber(took) / 1e6),
+    'started_at', string.format('%.6f', ended - took / 1e6),
     'finished_at', ended, 'result', result, 'error', '', 'worker', process }
   local function add(name, value)
     if value ~= '' then fields[#fields + 1], fields[#fields + 2] = name, value end
@@ -66,8 +68,8 @@ local function complete(ns, process, suspects, at, flags)
     fields[4], fields[10] = ended, took
     local n, queued = common, enqueued_at and micros(enqueued_at)
     if queued then
-      local began = floor(tonumber(ended) * 1e6 + 0.5) - tonumber(took)
-      fields[n + 1], fields[n + 2], n = 'queued_us', string.format('%.0f', began - queued), n + 2
+      queued = floor(ended * 1e6 + 0.5) - took - queued
+      fields[n + 1], fields[n + 2], n = 'queued_us', string.format(math.abs(queued) < 1e15 and '%d' or '%.0f', queued), n + 2
     end
     if result_error == '' and result ~= 'null' then
       fields[n + 1], fields[n + 2], n = 'result', result, n + 2
@@ -91,7 +93,7 @@ local function complete(ns, process, suspects, at, flags)
       flags[flag] = 0
     else
       flags[flag], settled = 1, settled + 1
-      run, wait = tonumber(run) / 1000, tonumber(wait) / 1000
+      run, wait = run / 1000, wait / 1000
       -- Of a job that goes well at once, the record tells it all.
       local attempts = started_at ~= ''
         and attempts_with(ns, id, started_at, string.format('%.3f', run), 'complete', process, '')

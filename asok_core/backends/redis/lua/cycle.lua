@@ -90,8 +90,10 @@ for i, queue in ipairs(queues) do
   local from, to = pending_key(ns, queue), active_key(ns, process, queue)
   while left > 0 and slots > 0 and not stopped[queue] do
     local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
-    if wrong_type(envelope) then broken[#broken + 1] = i end
-    if type(envelope) ~= 'string' then break end
+    if type(envelope) ~= 'string' then
+      if wrong_type(envelope) then broken[#broken + 1] = i end
+      break
+    end
     slots = slots - 1
     if #envelope > largest then
       local sha1 = set_aside(ns, queue, envelope, largest, now, function() redis.call('LREM', to, 1, envelope) end)

@@ -4,11 +4,16 @@
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
 -- job. The framework writes one after it has requeued a dead job, so `failed` says nothing of version 1.
 -- Our text of a job begins with its id, and is not decoded. The framework's is.
-local HEAD = '^{"v": (%d), "job": "{\\"id\\": \\"([^"\\]+)\\"'
+local HEADS = { ['{"v": 1, "job": "{\\"id\\": \\"'] = 1, ['{"v": 2, "job": "{\\"id\\": \\"'] = 2 }
+local HEAD_SIZE = 28
 
 local function id_in(envelope)
-  local version, id = string.match(envelope, HEAD)
-  if id then return tonumber(version), id end
+  local version = HEADS[string.sub(envelope, 1, HEAD_SIZE)]
+  local last = version and string.find(envelope, '\\"', HEAD_SIZE + 1, true)
+  if last then
+    local id = string.sub(envelope, HEAD_SIZE + 1, last - 1)
+    if id ~= '' and not string.find(id, '["\\]') then return version, id end
+  end
   local ok, fields = pcall(cjson.decode, envelope)
   if not ok or type(fields) ~= 'table' or type(fields.job) ~= 'string' then return end
   local read, job = pcall(cjson.decode, fields.job)
