@@ -89,8 +89,21 @@ def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
     return first | dict(sorted(fields.items()))
 
 
+_decode: Callable[[str], Job | None] | None = None
+
+
+def load_decoder() -> None:
+    """Read most texts in a third of the time from now on. Worth loading where many are read."""
+    global _decode  # noqa: PLW0603 - set once, before the first text is read
+    from asok_core import job_decoder
+
+    _decode = job_decoder.decode
+
+
 def from_text(text: str) -> Job:
     """The job of a JSON text. Raises MalformedEnvelope that names the field at fault."""
+    if _decode is not None and (job := _decode(text)) is not None:
+        return job
     return job_of(load_object(text), clean="\\u" not in text and is_text(text))
 
 

@@ -101,6 +101,9 @@ def _envelope(version: Version, text: str, signature: str) -> bytes:
 
 _VERSIONS: dict[int, Version] = {V1: V1, V2: V2}
 _SKELETON = len(_envelope(V2, "", "0" * 64))
+_HEAD = len('{"v": 2, "job": "')
+_HEADS: dict[str, Version] = {_envelope(each, "", "")[:_HEAD].decode(): each for each in (V1, V2)}
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class _Parsed(NamedTuple):
@@ -118,6 +121,34 @@ class _Parsed(NamedTuple):
 
 def _parse(raw: bytes) -> _Parsed:
     """Take an element apart. Raises MalformedEnvelope where it could be read in more than one way."""
+    written = _written(raw)
+    if written is not None:
+        version, text, signature = written
+        return _Parsed({"v": version, "job": text, "sig": signature}, version, text, signature)
+    return _parse_any(raw)
+
+
+def _written(raw: bytes) -> tuple[Version, str, str] | None:
+    """The parts of an envelope that is laid out as ``_envelope`` does, as most are; None of any other.
+
+    They are what ``_parse_any`` finds in it, in a third of the time.
+    """
+    try:
+        whole = raw.decode()
+        version = _HEADS.get(whole[:_HEAD])
+        if version is None:
+            return None
+        text, end = _raw_decode(whole, _HEAD - 1)
+    except (ValueError, RecursionError):
+        return None
+    tail = whole[end:]
+    signature = tail[10:-2]
+    if tail[:10] != ', "sig": "' or tail[-2:] != '"}' or not signature.isalnum():
+        return None
+    return version, text, signature
+
+
+def _parse_any(raw: bytes) -> _Parsed:
     fields = load_object(raw, unique=True)
     text, signature = fields.get("job"), fields.get("sig")
     if "raw" in fields or "raw64" in fields:
@@ -143,6 +174,16 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
     Raises an EnvelopeError (malformed, unsigned, of a version that is not accepted, or with a signature
     that does not verify); no other error, whatever the bytes.
     """
+    version, text, signature = _written(raw) or _signed(raw)
+    if not keyring.verifies(text, signature, version):
+        where = "" if version == V1 else f" in namespace {keyring.namespace}"
+        raise BadSignature(f"the signature does not match SECRET_KEY{where}; was the key changed?")
+    if version == V1 and not keyring.accepts_v1:
+        raise OldEnvelope("it is signed in version 1, which ASOK_ENVELOPE=v2 does not accept")
+    return from_text(text)
+
+
+def _signed(raw: bytes) -> tuple[Version, str, str]:
     fields, version, text, signature, _ = _parse(raw)
     if version is None or text is None:
         if "module" in fields:
@@ -150,12 +191,7 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
         raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
     if signature is None:
         raise UnsignedEnvelope("the job is not signed")
-    if not keyring.verifies(text, signature, version):
-        where = "" if version == V1 else f" in namespace {keyring.namespace}"
-        raise BadSignature(f"the signature does not match SECRET_KEY{where}; was the key changed?")
-    if version == V1 and not keyring.accepts_v1:
-        raise OldEnvelope("it is signed in version 1, which ASOK_ENVELOPE=v2 does not accept")
-    return from_text(text)
+    return version, text, signature
 
 
 def is_canonical(raw: bytes) -> bool:

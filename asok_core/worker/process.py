@@ -26,6 +26,7 @@ from asok_core.backends.redis.scripts import load_scripts
 from asok_core.bounded import call_within
 from asok_core.errors import NoResources, Refused, Unreachable
 from asok_core.import_path import add_application_folder
+from asok_core.job_text import load_decoder
 from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
 from asok_core.typed import load_converter
 from asok_core.wire import keyring_of
@@ -274,6 +275,7 @@ def _load_what_tasks_may_use() -> None:
     import dotenv  # noqa: F401
 
     load_converter()
+    load_decoder()
     load_scripts()
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asok_core import job_decoder, wire
 from asok_core.errors import MalformedEnvelope
 from asok_core.job import Job
 from asok_core.job_text import from_text, to_text
@@ -107,3 +108,62 @@ def test_what_has_a_default_may_be_missing(name: str) -> None:
     known = json.loads(to_text(Job("job-1", "m", "f")))
     del known[name]
     assert from_text(json.dumps(known)) == Job("job-1", "m", "f")
+
+
+CHANGES = (
+    *("", " ", ",", ":", '"', "\\", "{", "}", "[", "]", "\n", "\x00", "\ufeff", "\ud800", "é"),
+    *("0", "-0", "1.0", "1e400", "-1", "01", "1E2", "NaN", "Infinity", "true", "null", "9" * 40),
+    *("9" * 5000, "1764131234.1234567890123", "18446744073709551616", "9007199254740993"),
+    *("\\ud800", "\\u0000", "\\u0069d", "\\/", '\\"', "[" * 30_000, "x" * 128),
+    *(
+        '"id": "other", ',
+        '"retries": 7, ',
+        '"v": 1, ',
+        '"job": "{}", ',
+        '"sig": "ab", ',
+        '"more": 1, ',
+    ),
+    *("\\ud83d\\ude00", "\\ud83d", "1" + "0" * 400, "0." + "0" * 400 + "1"),
+)
+
+
+@st.composite
+def changed(draw: st.DrawFn, texts_of: st.SearchStrategy[str]) -> str:
+    """A text with parts of it replaced, most often where a value begins."""
+    text = draw(texts_of)
+    for _ in range(draw(st.integers(0, 3))):
+        starts = [at for at, each in enumerate(text) if each in ' "{[,:0123456789'] or [0]
+        start = draw(st.sampled_from(starts) | st.integers(0, len(text)))
+        end = start + draw(st.integers(0, 20))
+        text = text[:start] + draw(st.sampled_from(CHANGES)) + text[end:]
+    return text
+
+
+def usual(job: Job) -> Job:
+    """The job with nothing but what most jobs have."""
+    standing = (job.id, job.module, job.function, job.args, job.kwargs, job.queue)
+    return Job(*standing, job.retries, job.retry_count, job.backoff, 1.5)
+
+
+def test_a_worker_reads_most_jobs_by_the_fast_decoder() -> None:
+    text = to_text(Job("1", "m", "f", ([1], {"a": 1e3}), {"x": "é"}, enqueued_at=1764131234.123456))
+    assert job_decoder.decode(text) == from_text(text)
+
+
+@given(changed((jobs.map(usual) | jobs).map(to_text)))
+def test_the_fast_decoder_reads_what_the_other_one_does_or_nothing(text: str) -> None:
+    fast = job_decoder.decode(text)
+    if fast is not None:
+        slow = from_text(text)
+        assert fast == slow
+        assert repr(fast) == repr(slow), "of the same types"
+
+
+@given(changed(jobs.map(lambda job: seal_text(to_text(job), KEYRING).decode())))
+def test_an_envelope_in_the_usual_layout_is_taken_apart_as_any_other(text: str) -> None:
+    raw = text.encode("utf-8", "surrogatepass")
+    fast = wire._written(raw)
+    if fast is not None:
+        slow = wire._parse_any(raw)
+        assert (slow.version, slow.text, slow.signature) == fast
+        assert wire._parse(raw) == slow
