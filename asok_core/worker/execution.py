@@ -209,12 +209,12 @@ class Execution:
         ran = time.perf_counter() - before
         if not self.breaker.clean:
             self.breaker.passes(Check.RESOURCES)
-        kept = NO_RESULT
+        settings, kept = self.settings, NO_RESULT
         if job.keep_result is not False:
-            kept = encode_result(function, result, self.settings.max_result)
-        outcome = self._outcome("complete", held, job, ran, result=kept.text)
-        outcome.result_type, outcome.result_error = kept.type, kept.problem
-        outcome.kept = job.keep_result or self.settings.record_ttl
+            kept = encode_result(function, result, settings.max_result)
+        outcome = self._outcome("complete", held, job, ran)
+        outcome.result, outcome.result_type, outcome.result_error = kept
+        outcome.kept = job.keep_result or settings.record_ttl
         if held.suspect and hooks.has_after():
             # All jobs would wait a round trip. This one's process died often, maybe of these hooks.
             _hand_over_and_wait(held, outcome, hand_over)
@@ -442,26 +442,26 @@ class Execution:
             rejected=rejected,
         )
 
-    def _outcome(
-        self, verb: Verb, held: Held, job: Job, ran: float, *, result: str = "", error: str = ""
-    ) -> Outcome:
+    def _outcome(self, verb: Verb, held: Held, job: Job, ran: float, *, error: str = "") -> Outcome:
         now = self.now()
         started = held.started_at or now
-        ready = max(job.enqueued_at or started, (held.job or job).due_at or 0.0)
+        ready, due = job.enqueued_at or started, (held.job or job).due_at
+        if due is not None and due > ready:
+            ready = due
+        # By position, which is faster.
         return Outcome(
             verb,
             held.claim,
-            id=job.id,
-            unique=job.unique or "",
-            task=job.task,
-            retries=job.retries,
-            retry_count=job.retry_count,
-            started_at=started,
-            finished_at=now,
-            result=result,
-            error=error,
-            run_us=int(ran * 1e6) if ran > 0 else 0,
-            wait_us=int(min(started - ready, LONGEST_WAIT) * 1e6) if started > ready else 0,
+            job.id,
+            f"{job.module}.{job.function}",
+            job.retries,
+            job.retry_count,
+            job.unique or "",
+            started,
+            now,
+            int(ran * 1e6) if ran > 0 else 0,
+            int(min(started - ready, LONGEST_WAIT) * 1e6) if started > ready else 0,
+            error,
         )
 
     def log_rejected(self, held: Held, outcome: Outcome) -> None:

@@ -53,20 +53,20 @@ class Outcome:
     verb: Verb
     claim: Claim
     id: str = ""
-    moved: bytes = b""
-    delay: float = 0.0
-    unique: str = ""
     task: str = ""
     retries: int = 0
     retry_count: int = 0
+    unique: str = ""
     started_at: float = 0.0
     finished_at: float = 0.0
+    run_us: int = 0
+    wait_us: int = 0
+    error: str = ""
     result: str = ""
     result_type: str = ""
     result_error: str = ""
-    error: str = ""
-    run_us: int = 0
-    wait_us: int = 0
+    moved: bytes = b""
+    delay: float = 0.0
     error_line: str = ""
     notice: bytes = b""
     kept: float = RECORD_TTL
