@@ -145,7 +145,7 @@ def usual(job: Job) -> Job:
     return Job(*standing, job.retries, job.retry_count, job.backoff, 1.5)
 
 
-def test_a_worker_reads_most_jobs_by_the_fast_decoder() -> None:
+def test_what_most_jobs_have_is_read_by_the_fast_decoder() -> None:
     text = to_text(Job("1", "m", "f", ([1], {"a": 1e3}), {"x": "é"}, enqueued_at=1764131234.123456))
     assert job_decoder.decode(text) == from_text(text)
 
