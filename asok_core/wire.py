@@ -32,6 +32,8 @@ __all__ = ["Keyring", "keyring_of"]
 _quoted = json.encoder.encode_basestring_ascii
 _BESIDE = ("failed_at", "error", "traceback", "rejected")
 """Keys of a dead job beside those of its envelope."""
+_SHORT = 1024
+"""Bytes up to which what is no envelope is kept as a text whatever its length in JSON."""
 _CONTENTS = frozenset(("raw", "raw64", "job", "sig", "module"))
 """Keys of which a dead job has one, as it is an envelope, a bare job or neither."""
 
@@ -309,15 +311,23 @@ def bury(
     if signature is not None:
         letter = {"v": version, "job": text, "sig": signature}
     else:
-        try:
-            letter = {"v": V1, "raw": raw.decode()}
-        except UnicodeDecodeError:
-            letter = {"v": V1, "raw64": base64.b64encode(raw).decode()}
+        letter = {"v": V1, **_kept(raw)}
     letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
     if rejected:
         # Last: push_dead in places.lua knows it by the end of the text.
         letter["rejected"] = True
     return json.dumps(letter).encode()
+
+
+def _kept(raw: bytes) -> dict[str, str]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = None
+    # JSON writes six bytes for a control character.
+    if text is None or (len(raw) > _SHORT and len(_quoted(text)) > 2 * len(raw)):
+        return {"raw64": base64.b64encode(raw).decode()}
+    return {"raw": text}
 
 
 def changed_text(payload: Payload, **changes: Any) -> str:

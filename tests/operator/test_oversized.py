@@ -214,3 +214,47 @@ def test_up_to_a_size_all_is_read(bench: Bench, reader: RedisReader) -> None:
     bench.client.lpush("asok:queue", b"7" * MOST_READ)
     [row] = reader.pending("default", 0, 10).rows
     assert row.payload.problem == f"{MOST_READ:,} bytes that are not a job"
+
+
+VALUE = b"x" * (MOST_READ + 1)
+
+
+def test_records_are_read_without_what_is_too_large(bench: Bench, reader: RedisReader) -> None:
+    """Of a hash the other fields are read; of a JSON text there are none."""
+    for status in ("result", "error", "attempts", "moves", "queue"):
+        fields = {"status": "completed", "function": "shop.mail", status: VALUE}
+        bench.client.hset(f"asok:job:{status}", mapping=fields)
+        bench.client.expire(f"asok:job:{status}", 600)
+        bench.client.lpush(bench.keys.recent, status)
+    bench.client.set("asok:job:text", VALUE, ex=600)
+    sent = Sent(bench.client)
+    found = reader.records(["result", "error", "attempts", "moves", "queue", "text"])
+    assert {name: str(record.status) for name, record in found.items()} == {
+        **dict.fromkeys(("result", "error", "attempts", "moves", "queue"), "completed"),
+        "text": "unreadable",
+    }
+    assert found["result"].result == "oversized: 16.8 MB, not read"
+    assert found["error"].function == "shop.mail"
+    assert len(reader.recent(0, 10).rows) == 5
+    for name in found:
+        detail = reader.job(name)
+        assert detail is not None
+        assert (detail.attempts, detail.moves) == ((), ())
+    assert int(sent) < LITTLE
+
+
+def test_names_and_the_audit_are_read_without_what_is_too_large(
+    bench: Bench, reader: RedisReader
+) -> None:
+    bench.operator.pause("low")
+    for key in (bench.keys.queues, bench.keys.paused):
+        bench.client.sadd(key, VALUE)
+    bench.client.lpush(bench.keys.recent, VALUE)
+    bench.client.zadd(bench.keys.workers, {VALUE: 1})
+    bench.client.xadd(bench.keys.audit, {"operation": "one", "words": VALUE})
+    sent = Sent(bench.client)
+    snapshot = reader.snapshot()
+    assert {each.name: each.paused for each in snapshot.queues}["low"]
+    assert len(reader.recent(0, 10).rows) == 1
+    assert [each.action for each in reader.activity(10)] == ["", "pause"]
+    assert int(sent) < LITTLE

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from asok_core.config import LARGEST_ENVELOPE
+from asok_core.oversized import MOST_READ
 from asok_core.wire import Trust, seal
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
@@ -172,3 +173,27 @@ def test_what_waits_where_no_worker_claims_is_set_aside(desk: Desk, run_worker: 
     set_aside(desk, entry, "unserved")
     worker.says("Entry set aside")
     assert [each.id for each in desk.pending("unserved")] == [job.id for job in jobs]
+
+
+def test_a_notice_that_is_too_large_is_dropped_and_the_next_is_heard(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    notices = desk.keys.notices("default")
+    desk.client.zadd(notices, {b"0 0 " + b"x" * MOST_READ: 1.0})
+    run_worker(ASOK_CRASH_LIMIT=1)
+    desk.enqueue("die", module=HOOKED)
+    desk.hears("default: die WorkerCrashed: the process died 1 times while running this job")
+    wait_until(lambda: not desk.client.exists(notices), "the notices to be done")
+
+
+def test_bytes_that_json_writes_as_six_each_are_kept_in_a_shorter_form(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    entry = bytes(3 * MEGABYTE)
+    desk.client.lpush("asok:queue", entry)
+    run_worker()
+    wait_until(desk.dead, "the dead job")
+    [raw] = desk.client.lrange(desk.keys.dead, 0, -1)
+    assert len(raw) < 1.4 * len(entry)
+    [dead] = desk.dead()
+    assert (dead.trust, dead.envelope) == (Trust.MALFORMED, entry)

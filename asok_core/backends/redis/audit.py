@@ -16,14 +16,18 @@ from typing import Any
 from asok_core import clock
 from asok_core.activity import Activity
 from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.errors import Refused
 from asok_core.numbers import count as whole_count
 from asok_core.numbers import number
 from asok_core.setting import RecordForm
 
 _UNUSUAL = re.compile(r"[^0-9A-Za-z_.:%@-]")
+LONGEST_FIELD = 4096
+"""Bytes of a field of the audit that are read: ours are shorter."""
 WORDS = 500
 """Characters of a scope's words that the audit keeps."""
 
@@ -108,8 +112,7 @@ def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
 
     A key of another type, or none, is an empty audit. Raises Unreachable or Refused.
     """
-    (entries,) = link.pipeline([("XREVRANGE", keys.audit, "+", "-", "COUNT", count)])
-    found = [fields_of(flat) for _, flat in link.checked(entries) or ()]
+    found = [fields_of(flat) for _, flat in _entries(link, keys, count)]
     commands: list[tuple[str, str]] = []
     for fields in found:
         trash = keys.trash(fields.get("operation", ""))
@@ -121,6 +124,20 @@ def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
         _activity(fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
     )
+
+
+def _entries(link: Link, keys: Keys, count: int) -> Any:
+    command: tuple[Arg, ...] = ("XREVRANGE", keys.audit, "+", "-", "COUNT", count)
+    try:
+        return link.run(script("clipped"), (), (LONGEST_FIELD, *command))
+    except ErrorReply as error:
+        if "WRONGTYPE" in str(error):
+            return ()
+        raise
+    except Refused:
+        # A user who may not run scripts reads the fields as long as they are.
+        (entries,) = link.pipeline([command])
+        return link.checked(entries) or ()
 
 
 def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:

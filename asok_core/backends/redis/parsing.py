@@ -53,7 +53,7 @@ RECORD_FIELDS = (
 _LONGEST_REASON = 512
 LONGEST_TEXT = 262_144
 """Bytes of a record that is JSON in which its attempts are looked for."""
-_LONGEST_HISTORY = 65_536
+LONGEST_HISTORY = 65_536
 """Bytes of a record's attempts: ten of them take a few thousand."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
 _SCALAR = re.compile(rb'"(status|function|ts)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
@@ -71,7 +71,7 @@ def raw(name: str) -> bytes:
 
 def attempts(reply: object) -> tuple[Attempt, ...]:
     """The attempts that a record tells of; a line that makes no sense is left out."""
-    if not isinstance(reply, bytes) or len(reply) > _LONGEST_HISTORY:
+    if not isinstance(reply, bytes) or len(reply) > LONGEST_HISTORY:
         return ()
     read = (_attempt(line) for line in reply.decode("utf-8", "replace").split("\n"))
     return tuple(each for each in read if each is not None)
@@ -79,7 +79,7 @@ def attempts(reply: object) -> tuple[Attempt, ...]:
 
 def moves(reply: object) -> tuple[Move, ...]:
     """The moves that a record holds; an invalid line is left out."""
-    if not isinstance(reply, bytes) or len(reply) > _LONGEST_HISTORY:
+    if not isinstance(reply, bytes) or len(reply) > LONGEST_HISTORY:
         return ()
     read = (_move(line) for line in reply.decode("utf-8", "replace").split("\n"))
     return tuple(each for each in read if each is not None)

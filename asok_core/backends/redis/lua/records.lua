@@ -1,23 +1,58 @@
 -- Reads job records, be they hashes (ours) or JSON strings (the framework's). Writes nothing.
--- needs: bounded
+-- needs: alias bounded
 -- KEYS  the records; ARGV  whole, field names ...
 -- Reply per record {'hash', ttl, {size, head, tail, ...}} in the order of the fields (size -1: the
 --       field is not there), {'string', ttl, {size, head, tail}}, or {'none'}
+-- Of a value of more than MOST_READ bytes its size alone is read, and said in its place.
 local whole = tonumber(ARGV[1])
+
+local function absent(out)
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3] = -1, '', ''
+end
+
+local function say(out, size)
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3] = size, string.format('oversized: %.1f MB, not read', size / 1e6), ''
+end
+
+-- Each value of a hash that may have large ones; a user may lack the right to ask for sizes.
+local function read_each(out, key)
+  for i = 2, #ARGV do
+    local size = redis.call('HSTRLEN', key, ARGV[i])
+    if size > MOST_READ then
+      say(out, size)
+    else
+      local value = redis.call('HGET', key, ARGV[i])
+      if value then bounded(out, value, whole) else absent(out) end
+    end
+  end
+end
+
+local function is_large(key)
+  local size = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
+  return type(size) == 'number' and size > MOST_READ
+end
 
 local function read(key)
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'hash' and kind ~= 'string' then return { 'none' } end
   local out = {}
   if kind == 'string' then
-    bounded(out, redis.call('GET', key), whole)
+    local size = redis.pcall('STRLEN', key)
+    if type(size) == 'number' and size > MOST_READ then
+      say(out, size)
+    else
+      bounded(out, redis.call('GET', key), whole)
+    end
+  elseif is_large(key) then
+    read_each(out, key)
   else
     for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV, 2))) do
       if value then
         bounded(out, value, whole)
       else
-        local n = #out
-        out[n + 1], out[n + 2], out[n + 3] = -1, '', ''
+        absent(out)
       end
     end
   end

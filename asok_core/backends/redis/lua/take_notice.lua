@@ -1,4 +1,4 @@
--- needs: full notice
+-- needs: full notice alias
 -- take_notice: a process takes a notice of a failure (see notice.lua) to call hooks for it. Moves no job.
 -- One that is not done after `lease` seconds may be taken by another: its process may have died.
 -- ARGV: ns, queue, lease (seconds), #done, members that are done..., members that are left for later...
@@ -25,9 +25,18 @@ end
 
 for i = 5, 4 + done do redis.call('ZREM', key, ARGV[i]) end
 for i = 5 + done, #ARGV do count(ARGV[i], -1) end
-local due = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now), 'LIMIT', 0, 1)[1]
-  -- The clock may have been set back: none is taken for longer than `lease`.
-  or redis.call('ZRANGEBYSCORE', key, string.format('(%.6f', now + lease), '+inf', 'LIMIT', 0, 1)[1]
+local function next_due()
+  return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now), 'LIMIT', 0, 1)[1]
+    -- The clock may have been set back: none is taken for longer than `lease`.
+    or redis.call('ZRANGEBYSCORE', key, string.format('(%.6f', now + lease), '+inf', 'LIMIT', 0, 1)[1]
+end
+
+local due = next_due()
+-- What is too large to be read is not ours, and moves no job.
+while due and #due > MOST_READ do
+  redis.call('ZREM', key, due)
+  due = next_due()
+end
 local taken = due and count(due, 1) or ''
 local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
 return { taken, first and string.format('%.6f', math.max(0, tonumber(first) - now)) or '' }

@@ -85,7 +85,7 @@ class Found(NamedTuple):
     score: float | None = None
 
 
-READING_SCRIPTS = ("window", "queue", "history", "worker", "records", "find")
+READING_SCRIPTS = ("window", "queue", "history", "worker", "records", "find", "clipped")
 
 
 def one(*command: Arg) -> Query[Any]:
@@ -208,6 +208,10 @@ class ScriptQueries:
             return Query((), lambda _replies: {})
         keys = [parsing.raw(self._keys.job(each)) for each in ids]
         return Query((_call("records", keys, [WHOLE, *fields]),), read)
+
+    def clipped(self, most: int, *command: Arg) -> Command:
+        """A plain reading command of whose reply each text has at most ``most`` bytes."""
+        return _call("clipped", [], [most, *command])
 
     def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
         """The first item from ``start`` on that holds ``words``, out of ``count``."""

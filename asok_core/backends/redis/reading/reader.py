@@ -20,7 +20,7 @@ from asok_core.backends.redis.reading.queries import (
     Window,
     maybe,
 )
-from asok_core.backends.redis.reading.snapshots import RECORDS, SnapshotTaker
+from asok_core.backends.redis.reading.snapshots import LONGEST_NAME, RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.glimpse import Glimpses, Item
 from asok_core.job import JobRecord
@@ -154,7 +154,8 @@ class RedisReader:
             asked = [maybe("LLEN", self.keys.recent)]
             if count > 0:
                 # Up to the index before 0 would be everything.
-                asked.append(maybe("LRANGE", self.keys.recent, start, start + count - 1))
+                window = ("LRANGE", self.keys.recent, start, start + count - 1)
+                asked.append(maybe(*trips.queries.clipped(LONGEST_NAME, *window)))
             total, *found = trips.ask(asked)
             names = [parsing.text(each) for ids in found for each in ids or ()]
             records = self._records(trips, names)

@@ -58,11 +58,12 @@ def find_job(
     It is looked for where a list showed it (``near``), then wherever it may be, for as long as
     ``patience`` (seconds) allows: ``complete`` is False where that was too short.
     """
+    kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves")
     records, crashes, history, text, moment = trips.ask(
         [
             trips.queries.records([job_id]),
             maybe("GET", parsing.raw(keys.crashes(job_id))),
-            maybe("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves"),
+            maybe(*trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
             maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
             maybe("TIME"),
         ]

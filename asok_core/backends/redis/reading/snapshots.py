@@ -20,6 +20,7 @@ from asok_core.backends.redis.reading.load import Load, measure
 from asok_core.backends.redis.reading.queries import (
     BRIEF,
     HELD,
+    Command,
     Held,
     Query,
     QueueReading,
@@ -49,6 +50,8 @@ from asok_core.states import Status
 
 MOST_QUEUES = 1000
 MOST_WORKERS = 500
+LONGEST_NAME = 1024
+"""Bytes of a name (of a queue, a worker, a job) that are read: ours are shorter."""
 MOST_ORPHANS = 500
 FIRST_SCAN = 4000
 NEXT_SCANS = 400
@@ -342,6 +345,9 @@ class _First:
         url: str,
         scan: Query[Any],
     ) -> None:
+        def clipped(*command: str | int) -> Command:
+            return trips.queries.clipped(LONGEST_NAME, *command)
+
         time, info, save, keys_found, queues, paused, leases, recent, self.scanned, *windows = (
             trips.ask(
                 [
@@ -349,10 +355,12 @@ class _First:
                     maybe("INFO"),
                     maybe("CONFIG", "GET", "save"),
                     maybe("DBSIZE"),
-                    _members(keys.queues),
-                    _members(keys.paused),
-                    _tolerant("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES"),
-                    _tolerant("LRANGE", keys.recent, 0, 99),
+                    _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
+                    _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
+                    _tolerant(
+                        clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")
+                    ),
+                    _tolerant(clipped("LRANGE", keys.recent, 0, 99)),
                     scan,
                     trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
                     trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
@@ -391,7 +399,7 @@ class _Members(NamedTuple):
     names: tuple[str, ...]
 
 
-def _members(key: str) -> Query[_Members]:
+def _members(key: str, scan: Command) -> Query[_Members]:
     """A set that another program may have filled with a million names: how many, and some thousands."""
 
     def read(replies: Sequence[Any]) -> _Members:
@@ -400,10 +408,10 @@ def _members(key: str) -> Query[_Members]:
         names = dict.fromkeys(map(parsing.text, required(replies[1])[1]))
         return _Members(required(replies[0]), tuple(names))
 
-    return Query((("SCARD", key), ("SSCAN", key, 0, "COUNT", STEP)), read)
+    return Query((("SCARD", key), scan), read)
 
 
-def _tolerant(*command: str | int) -> Query[Any]:
+def _tolerant(command: Command) -> Query[Any]:
     """A list of things; none where the key is of another type, an error where it is forbidden."""
     return Query((command,), _list_unless_wrong_type)
 
