@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha1
 from typing import Any
 
 import pytest
@@ -34,17 +35,23 @@ from asok_core.config import Settings
 from asok_core.errors import Refused, UsageError
 from asok_core.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.states import Place
-from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.wire import Keyring, Trust, bury, peek, seal
 from tests.conftest import SECRET_KEY
 
 KEYRING = Keyring(SECRET_KEY.encode())
 QUEUES = ("high", "default", "low")
 PROCESSES = ("one.1", "one.2", "two.1")
 CRASH_LIMIT = 3
+LARGEST = 20_000
+"""Bytes of an envelope here: an entry that is larger is set aside."""
 
+ASIDE = {("pending", "aside"), ("delayed", "aside"), ("active", "aside"), ("", "dead")}
+"""An entry is set aside, and a dead job stands for it: two moves."""
 MOVES = {
     "enqueue": {("", "pending"), ("", "delayed")},
-    "claim": {("pending", "active")},
+    "claim": {("pending", "active"), *ASIDE},
+    "wait": {("pending", "active")},
+    "reconcile": ASIDE,
     "start": set(),
     "complete": {("active", "finished")},
     "retry": {("active", "delayed")},
@@ -52,8 +59,8 @@ MOVES = {
     "reject": {("active", "dead")},
     "return": {("active", "pending")},
     "postpone": {("active", "delayed")},
-    "promote": {("delayed", "pending")},
-    "recover": {("active", "pending"), ("active", "dead")},
+    "promote": {("delayed", "pending"), *ASIDE},
+    "recover": {("active", "pending"), ("active", "dead"), *ASIDE},
     "requeue": {("dead", "pending")},
     "edit": {("dead", "pending")},
     "undo an edit": {("pending", "dead")},
@@ -65,9 +72,16 @@ MOVES = {
     "pause": set(),
     "resume": set(),
     "expiry": set(),
+    "renew": ASIDE,
     "lose": {("pending", "finished"), ("delayed", "finished"), ("active", "finished")},
 }
-LISTS = {"queue": "pending", "active": "active", "dlq": "dead", "trash": "trash"}
+LISTS = {
+    "queue": "pending",
+    "active": "active",
+    "dlq": "dead",
+    "trash": "trash",
+    "oversized": "aside",
+}
 """Second part of a list's name -> the place it is; ``:at`` of a trash holds no jobs."""
 STATUSES = {
     "pending": {"pending"},
@@ -79,6 +93,11 @@ STATUSES = {
 }
 UNFINISHED = ("pending", "active", "delayed")
 WEEKS = 20 * 86_400
+
+
+def name_of(raw: bytes) -> str:
+    """The id of the job in an envelope or dead job; of what is no job the digest, as rows have it."""
+    return peek(raw).id or sha1(raw, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -100,7 +119,9 @@ class Conservation(RuleBasedStateMachine):
         chosen = Settings.load({"ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY})
         self.producer = RedisProducer(chosen)
         self.operator = RedisOperator(endpoint, Keys(), KEYRING, who="model@test")
-        self.registry = Registry(endpoint, Keys(), crash_limit=CRASH_LIMIT, dlq_max=1000)
+        self.registry = Registry(
+            endpoint, Keys(), crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST
+        )
         self.consumers = {
             process: Consumer(
                 endpoint,
@@ -109,6 +130,7 @@ class Conservation(RuleBasedStateMachine):
                 process=process,
                 queues=QUEUES,
                 dlq_max=1000,
+                largest=LARGEST,
             )
             for process in PROCESSES
         }
@@ -124,6 +146,7 @@ class Conservation(RuleBasedStateMachine):
         self.number = 0
         self.full = False
         self.deleted: set[str] = set()
+        self.oversized: set[str] = set()
         for worker in ("one", "two"):
             self._beat(worker)
 
@@ -172,26 +195,72 @@ class Conservation(RuleBasedStateMachine):
             self.client.lpush(Keys().queue(queue), seal(job, KEYRING))
         self._moved("enqueue", 1)
 
+    @rule(queue=st.sampled_from(QUEUES), delayed=st.booleans(), next_to_run=st.booleans())
+    def somebody_pushes_what_is_oversized(
+        self, queue: str, delayed: bool, next_to_run: bool
+    ) -> None:
+        self.number += 1
+        raw = b"entry %d " % self.number + bytes(LARGEST)
+        self.oversized.add(name_of(raw))
+        with self._room():
+            if delayed:
+                self.client.zadd("asok:delayed_tasks", {raw: 9e9})
+            elif next_to_run:
+                self.client.rpush(Keys().queue(queue), raw)
+            else:
+                self.client.lpush(Keys().queue(queue), raw)
+        self._moved("enqueue", 1)
+
     # Workers
 
     @rule(process=st.sampled_from(PROCESSES), slots=st.integers(1, 5))
     def claim(self, process: str, slots: int) -> None:
-        expected = self._next_in_order(slots) if self._has_lease(process) else []
+        found = self._next_in_order(slots) if self._has_lease(process) else []
+        expected = [each for each in found if each not in self.oversized]
         turn = self._cycle(process, [], [], slots)
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
-        self._moved("claim", len(expected))
+        assert len(turn.aside) == len(found) - len(expected)
+        self._moved("claim", len(expected) + self._set_aside(len(turn.aside)))
+
+    def _set_aside(self, count: int) -> int:
+        """How many moves it is that so many entries were set aside."""
+        self._count("dead", count)
+        self._count("failed", count)
+        return 2 * count
+
+    @rule(process=st.sampled_from(PROCESSES), queue=st.sampled_from(QUEUES))
+    def a_wait_brings_what_is_oversized(self, process: str, queue: str) -> None:
+        """It is in the active list, and its process has read nothing of it."""
+        next_to_run = self.client.lindex(Keys().queue(queue), -1)
+        there = next_to_run is not None and name_of(next_to_run) in self.oversized
+        if there:
+            active = Keys().active(process, queue)
+            with self._room():
+                self.client.lmove(Keys().queue(queue), active, "RIGHT", "LEFT")
+        self._moved("wait", int(there))
+
+    @rule(process=st.sampled_from(PROCESSES))
+    def reconcile(self, process: str) -> None:
+        held = self._active(process)
+        found = self.consumers[process].held()
+        jobs = [each for each in held if each not in self.oversized]
+        assert [peek(claim.envelope).id for claim in found.claims] == jobs
+        assert len(found.aside) == len(held) - len(jobs)
+        self._moved("reconcile", self._set_aside(len(found.aside)))
 
     @rule(process=st.sampled_from(PROCESSES), number=st.integers(1, 6))
     def try_one(self, process: str, number: int) -> None:
         """As a process that does not claim: from either end, and from each queue in turn."""
         queues = QUEUES[number // 2 % 3 :] + QUEUES[: number // 2 % 3]
         waiting = self._next_in_order(1000, queues, newest=number % 2 == 1)
-        expected = waiting[:1] if self._has_lease(process) else []
+        found = waiting[:1] if self._has_lease(process) else []
+        expected = [each for each in found if each not in self.oversized]
         turn = self.consumers[process].cycle([], [], 1, probe=number)
         self.memories[process].claims += turn.claims
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
         assert all(claim.queue == self._queue_of(claim) for claim in turn.claims)
-        self._moved("claim", len(expected))
+        aside = self._set_aside(len(found) - len(expected))
+        self._moved("claim", len(expected) + aside)
 
     @rule(process=st.sampled_from(PROCESSES))
     def start(self, process: str) -> None:
@@ -262,27 +331,33 @@ class Conservation(RuleBasedStateMachine):
 
     @rule()
     def promote(self) -> None:
-        due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
-        done = promote_due(self.registry.link, Keys(), by="w")
-        assert done.moved == due
-        self._moved("promote", due)
+        self._promote(self._due())
 
     @rule(ttl=st.sampled_from([1000, 3_600_000]))
     def promote_while_another_supervisor_does(self, ttl: int) -> None:
         """It is left to that one, but for no longer than one can take that lives: a clock may be set."""
-        due = self.client.zcount("asok:delayed_tasks", "-inf", self.client.time()[0])
+        due = self._due()
         with self._room():
             self.client.set("asok:promoting", "another", px=ttl)
-        done = promote_due(self.registry.link, Keys(), by="w")
+        self._promote(due if ttl > 1000 else 0)
         self.client.delete("asok:promoting")
-        expected = due if ttl > 1000 else 0
+
+    def _due(self) -> int:
+        """Delayed jobs whose time has come, without what is oversized."""
+        now = self.client.time()[0]
+        found = self.client.zrangebyscore("asok:delayed_tasks", "-inf", now)
+        return sum(name_of(raw) not in self.oversized for raw in found)
+
+    def _promote(self, expected: int) -> None:
+        done = promote_due(self.registry.link, Keys(), by="w", largest=LARGEST)
         assert done.moved == expected
-        self._moved("promote", expected)
+        self._moved("promote", expected + self._set_aside(len(done.aside)))
 
     @rule(process=st.sampled_from(PROCESSES))
     def a_process_dies(self, process: str) -> None:
         """Its supervisor knows what ran; three times is once too often."""
-        held, memory = self._active(process), self.memories[process]
+        there, memory = self._active(process), self.memories[process]
+        held = [each for each in there if each not in self.oversized]
         charged = set(held) & memory.running
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
         total = [self.registry.recover(process, queue, charged=memory.running) for queue in QUEUES]
@@ -290,7 +365,9 @@ class Conservation(RuleBasedStateMachine):
         assert sum(each.dead for each in total) == len(guilty)
         self._charge(charged, guilty)
         self.memories[process] = Memory()
-        self._moved("recover", len(held))
+        aside = self._set_aside(sum(len(each.aside) for each in total))
+        assert aside == 2 * (len(there) - len(held))
+        self._moved("recover", len(held) + aside)
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_lease_runs_out(self, worker: str) -> None:
@@ -335,7 +412,7 @@ class Conservation(RuleBasedStateMachine):
                 }
                 total = self.registry.recover(process, queue, guard=worker, by=by)
                 assert not total.refused
-                moved += total.returned + total.dead
+                moved += total.returned + total.dead + self._set_aside(len(total.aside))
             keys = [Keys().active(process, queue) for process, queue in lists]
             assert self.registry.leave(worker, keys, only_if_expired=True)
             self.stopping.discard(worker)
@@ -441,10 +518,10 @@ class Conservation(RuleBasedStateMachine):
         job_id = chosen.draw(st.sampled_from(living))
         for key in self.client.scan_iter(match="asok:*", count=1000, _type="list"):
             for raw in self.client.lrange(key, 0, -1):
-                if peek(raw).id == job_id:
+                if name_of(raw) == job_id:
                     self.client.lrem(key, 1, raw)
         for raw in self.client.zrange("asok:delayed_tasks", 0, -1):
-            if peek(raw).id == job_id:
+            if name_of(raw) == job_id:
                 self.client.zrem("asok:delayed_tasks", raw)
         has_record = self.client.exists(f"asok:job:{job_id}")
         assert self.operator.cancel_lost(job_id).applied == has_record
@@ -474,7 +551,7 @@ class Conservation(RuleBasedStateMachine):
     def empty_the_trash(self, chosen: st.DataObject) -> None:
         operations = sorted(chosen.draw(st.sets(st.sampled_from(self.operations), min_size=1)))
         held = {
-            each: [peek(raw).id for raw in self.client.lrange(f"asok:trash:{each}", 0, -1)]
+            each: [name_of(raw) for raw in self.client.lrange(f"asok:trash:{each}", 0, -1)]
             for each in operations
         }
         result = self.operator.empty_trash(operations)
@@ -489,7 +566,7 @@ class Conservation(RuleBasedStateMachine):
         source, target, _ = queues
         scope = self._scope(Place.PENDING, chosen, False, source)
         result = self.operator.move(scope, to=target)
-        assert result.applied == len(scope.ids or ())
+        assert result.applied == len((scope.ids or frozenset()) - self.oversized)
         self._moved("move", 0)
 
     @rule(queue=st.sampled_from(QUEUES))
@@ -522,9 +599,8 @@ class Conservation(RuleBasedStateMachine):
                 self.client.expire(key, left - WEEKS)
         link = self.registry.link
         renew_held(link, Keys(), [(process, queue) for process in PROCESSES for queue in QUEUES])
-        for _ in range(2):
-            self._go_round()
-        self._moved("expiry", 0)
+        aside = self._go_round() + self._go_round()
+        self._moved("renew", self._set_aside(aside))
 
     @rule(full=st.booleans())
     def memory_runs_out_or_is_there_again(self, full: bool) -> None:
@@ -560,11 +636,14 @@ class Conservation(RuleBasedStateMachine):
         found: dict[str, str] = {}
 
         def see(raw: bytes, place: str) -> None:
-            job = peek(raw).job
-            assert job is not None, (place, raw)
-            assert job.id not in found, f"{job.id} is in {found[job.id]} and in {place}"
-            found[job.id] = place
-            self.uniques[job.id] = job.unique or ""
+            job, name = peek(raw).job, name_of(raw)
+            assert name not in found, f"{name} is in {found[name]} and in {place}"
+            if job is None:
+                stands_for = peek(raw).trust is Trust.OVERSIZED
+                assert stands_for or name in self.oversized, (place, raw)
+                self.forgotten.add(name)
+            found[name] = place
+            self.uniques[name] = job.unique or "" if job is not None else ""
 
         for key in self.client.scan_iter(count=1000, _type="list"):
             name = key.decode()
@@ -632,12 +711,14 @@ class Conservation(RuleBasedStateMachine):
         }
         return self.registry.beat(worker, QUEUES, fields).whole
 
-    def _go_round(self) -> None:
+    def _go_round(self) -> int:
+        """How many entries a whole round has set aside."""
+        aside = 0
         while True:
             self.client.delete("asok:renewing")
-            Renewal(Keys(), "one").step(self.registry.link)
+            aside += len(Renewal(Keys(), "one", largest=LARGEST).step(self.registry.link).aside)
             if self.client.hget("asok:renewal", "began") == b"0.0":
-                return
+                return aside
 
     def _has_lease(self, process: str) -> bool:
         lease = self.client.zscore("asok:workers", process.partition(".")[0])
@@ -651,7 +732,7 @@ class Conservation(RuleBasedStateMachine):
         self, slots: int, queues: Sequence[str] = QUEUES, *, newest: bool = False
     ) -> list[str]:
         waiting = [
-            peek(raw).id
+            name_of(raw)
             for queue in queues
             if not self.client.sismember("asok:paused", queue)
             for raw in self.client.lrange(Keys().queue(queue), 0, -1)[:: 1 if newest else -1]
@@ -673,7 +754,7 @@ class Conservation(RuleBasedStateMachine):
     def _active(self, process: str, queue: str = "*") -> list[str]:
         names = QUEUES if queue == "*" else (queue,)
         return [
-            peek(raw).id
+            name_of(raw)
             for name in names
             for raw in self.client.lrange(Keys().active(process, name), 0, -1)
         ]
@@ -718,7 +799,7 @@ class Conservation(RuleBasedStateMachine):
             raws = self.client.zrange("asok:delayed_tasks", 0, -1)
         else:
             raws = self.client.lrange(Keys().queue(queue or ""), 0, -1)
-        ids = sorted(peek(raw).id for raw in raws)
+        ids = sorted(map(name_of, raws))
         some = chosen.draw(st.sets(st.sampled_from(ids)) if ids else st.just(set()))
         return Scope(place, queue=queue, ids=frozenset(some))
 
