@@ -28,6 +28,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Consumer, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import IN_DOUBT, Registry
+from asok_core.backends.redis.consuming.renewal import Renewal
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
@@ -36,7 +37,7 @@ from asok_core.config import Settings
 from asok_core.errors import Unreachable, UsageError
 from asok_core.job import Job
 from asok_core.states import Place
-from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.wire import Keyring, Trust, bury, peek, seal
 from asok_core.worker.alarm import Alarm
 from asok_core.worker.board import Board
 from asok_core.worker.breaker import LIMIT, Check
@@ -52,6 +53,7 @@ from tests.model.cutter import Cut, Cutter
 KEYRING = Keyring(SECRET_KEY.encode())
 QUEUES = ("high", "default")
 DEAD = Scope(Place.DEAD)
+LARGEST = 20_000
 ran: Counter[str] = Counter()
 
 
@@ -403,6 +405,64 @@ def test_recover(bench: Bench) -> None:
         assert not bench.client.exists("asok:crashes:work-0", "asok:crashes:work-3")
         assert sorted(bench.notices()) == ["0 0 work-0", "0 0 work-3"]
         assert bench.counters() == {"dead": 2, "failed": 2}
+
+    told_with_every_cut(bench, prepare, story)
+
+
+@pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])
+def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
+    """By whoever meets it first, beside a job that is not touched by that or goes its usual way."""
+    (job,) = bench.jobs(1)
+    entry = bytes(LARGEST + 1)
+    key = "asok:queue" if way in ("claim", "renew") else "asok:active:w.1:default"
+
+    def prepare() -> None:
+        bench.client.zadd("asok:workers", {"w": 9e15})
+        bench.client.sadd("asok:queues", "default")
+        for raw in (entry, seal(job, KEYRING)):
+            if way == "promote":
+                bench.client.zadd("asok:delayed_tasks", {raw: 1.0})
+            else:
+                bench.client.lpush(key, raw)
+
+    def story(cutter: Cutter) -> None:
+        endpoint = Endpoint(cutter.url)
+        consumer = Consumer(
+            endpoint,
+            Keys(),
+            worker="w",
+            process="w.1",
+            queues=["default"],
+            dlq_max=9,
+            largest=LARGEST,
+        )
+        registry = Registry(endpoint, Keys(), crash_limit=3, dlq_max=9, largest=LARGEST)
+        acts: dict[str, Callable[[], object]] = {
+            "claim": lambda: consumer.cycle([], [], 1),
+            "held": consumer.held,
+            "recover": lambda: registry.recover("w.1", "default", charged=()),
+            "promote": lambda: promote_due(registry.link, Keys(), by="w", largest=LARGEST),
+            "renew": lambda: Renewal(Keys(), "w", largest=LARGEST).step(registry.link),
+        }
+
+        def act() -> None:
+            bench.client.delete("asok:renewing")
+            acts[way]()
+
+        until_done(act, cutter)
+        consumer.close()
+        registry.close()
+        (dead,) = (peek(raw) for raw in bench.client.lrange("asok:dlq", 0, -1))
+        assert dead.trust is Trust.OVERSIZED
+        (aside,) = bench.client.keys("asok:oversized:*")
+        assert bench.client.lrange(aside, 0, -1) == [entry]
+        places = bench.places()
+        assert places.pop("dlq") == [""]
+        # A claim that was cut may have been made twice: then it has claimed the job as well.
+        usual = {"held": ["active"], "claim": ["queue", "active"]}.get(way, ["queue"])
+        assert places in [{place: [job.id]} for place in usual]
+        assert bench.counters() == {"dead": 1, "failed": 1}
+        assert bench.notices() == ["0 0 "]
 
     told_with_every_cut(bench, prepare, story)
 
