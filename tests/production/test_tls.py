@@ -14,10 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import redis
 import trustme
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.demo.tether import Tether
+from asok_core.backends.redis.connection import Endpoint, ReplyTooLarge
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application, servers
 from tests.production.test_cluster import bus_port
@@ -143,6 +145,27 @@ def test_jobs_by_tls(
     status = app.asok("worker", "status")
     assert status.returncode == 0, status.stderr
     assert PASSWORD not in app.told() + status.stdout + status.stderr
+
+
+def test_a_reply_that_is_too_large_is_not_read(tls_port: int, papers: Papers) -> None:
+    """Also where the first bytes of a reply cannot be looked at before they are taken."""
+    url = f"rediss://:{PASSWORD}@127.0.0.1:{tls_port}/0?ssl_ca_certs={papers.ca}"
+    link = Endpoint(url).link()
+    link.call("RPUSH", "entries", b"x" * 1000, b"", b"y" * 1001)
+    for expected in (b"x" * 1000, b""):
+        link.send("LPOP", "entries")
+        assert link.read_up_to(1000) == expected
+    link.send("LPOP", "none")
+    assert link.read_up_to(1000) is None
+    link.send("LLEN", "entries")
+    assert link.read_up_to(1000) == 1
+    link.send("LLEN")
+    with pytest.raises(redis.ResponseError):
+        link.read_up_to(1000)
+    link.send("LPOP", "entries")
+    with pytest.raises(ReplyTooLarge, match="1,001 bytes"):
+        link.read_up_to(1000)
+    assert not link.open
 
 
 @pytest.mark.parametrize("authority", ["another", "the system's"])
