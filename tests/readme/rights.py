@@ -52,7 +52,7 @@ WITHHELD = {
     *CLUSTER,
 }
 CHANNELS = {"application", "worker", "operator"}
-CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG", "SCRIPT"}
+CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG", "MEMORY", "SCRIPT"}
 _COMMAND = re.compile(r"[A-Z]{3,}", re.ASCII)
 _IN_LUA = re.compile(r"\b(?:p?call|pushed|placed)\((?P<first>[^,]*)(?:, *'(?P<second>[A-Z]+)')?")
 _EITHER = re.compile(r"'([A-Z]+)'")
@@ -135,7 +135,11 @@ def _of_script(name: str) -> frozenset[str]:
     for line in text.splitlines():
         code = line.partition("--")[0]
         for call in _IN_LUA.finditer(code):
-            sent.update(_EITHER.findall(call["first"]), {call["second"]} - {None})
+            firsts, second = _EITHER.findall(call["first"]), call["second"] or ""
+            if CONTAINERS.isdisjoint(firsts):
+                sent.update(firsts, filter(None, [second]))
+            else:
+                sent.update(f"{first} {second}" for first in firsts)
     # A command that is chosen before it is called.
     sent.update(*(_EITHER.findall(line) for line in text.splitlines() if "PUSH =" in line))
     return frozenset(sent - NOT_COMMANDS)
