@@ -26,6 +26,8 @@ EARLIER_ERROR = "earlier_error"
 """Key of a job (in ``extra``) for the error in one line that it had before it was requeued."""
 REDACT = "redact"
 """Key of a job (in ``extra``) for what is not to be shown of its arguments."""
+CLOCKS_DIFFER = 5.0
+"""Seconds by which a producer's clock may be ahead of Redis's."""
 LONGEST_ID = 128
 """Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
 
@@ -108,6 +110,15 @@ class Job:
     def attempts(self) -> int:
         """How many attempts the job may have in all."""
         return self.retries + 1
+
+    def waits_since(self, now: float) -> float | None:
+        """When it became ready to run: the later of when it was enqueued and when it was due.
+
+        None where that is not known: nobody wrote it down, or an operator ran it before it was due.
+        """
+        since = max(self.enqueued_at or 0.0, self.due_at or 0.0)
+        # A producer's estimate of the due time may be ahead of Redis's clock by a little.
+        return min(since, now) if 0.0 < since <= now + CLOCKS_DIFFER else None
 
     @property
     def hard_limit(self) -> float | None:

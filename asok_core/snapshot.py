@@ -100,7 +100,8 @@ class QueueStats:
     active: int = 0
     """Jobs in the active lists of live workers."""
     oldest_at: float | None = None
-    """When the next job to run was enqueued; None if empty or the producer did not say."""
+    """Since when the oldest of a few of its jobs waits to run: enqueued, or due where that was later.
+    None if it is empty or that is not known."""
     paused: bool = False
     consumers: int = 0
     """Live workers that claim from this queue."""

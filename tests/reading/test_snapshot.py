@@ -100,6 +100,36 @@ def test_the_framework_says_the_age_of_its_next_job_in_the_record(
     assert queue_of(reader, "default").oldest_at == 1000.5
 
 
+@pytest.mark.parametrize("moved", [1, 15, 200, 1000])
+def test_jobs_that_were_moved_to_the_front_do_not_hide_how_long_the_others_wait(
+    reader: RedisReader, redis_client: redis.Redis, moved: int
+) -> None:
+    now = server_time(redis_client)
+    push(redis_client, *(job(n, enqueued_at=now - 4000 + n / 10) for n in range(4 * moved)))
+    redis_client.rpush(
+        KEYS.queue("default"),
+        *(seal(job(5000 + n, enqueued_at=now), KEYRING) for n in range(moved)),
+    )
+    oldest = queue_of(reader, "default").oldest_at
+    assert oldest is not None
+    # Those that were looked at are not the oldest one, but as old as its neighbours.
+    assert now - 4000 <= oldest < now - 4000 + 4 * moved / 10
+
+
+@pytest.mark.parametrize(
+    ("due", "waits"), [(-2.0, 2.0), (86_400.0, None)], ids=["due", "run ahead"]
+)
+def test_a_job_of_a_later_start_waits_from_when_it_was_due(
+    reader: RedisReader, redis_client: redis.Redis, due: float, waits: float | None
+) -> None:
+    now = server_time(redis_client)
+    later = job(1, enqueued_at=now - 7200, due_at=now + due)
+    push(redis_client, later)
+    oldest = queue_of(reader, "default").oldest_at
+    assert oldest == (None if waits is None else pytest.approx(now - waits))
+    assert later.waits_since(now) == oldest
+
+
 def test_a_claimed_job_that_has_not_begun_has_no_start(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

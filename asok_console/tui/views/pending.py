@@ -17,11 +17,15 @@ from asok_console.tui.plan import Plan
 from asok_console.tui.trend import trend
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.queues import plan_for_queue, queue_names, show_related
-from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.window import Position
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
 from asok_core.states import Place
+
+
+def _waits_cell(row: Row, now: float) -> Cell:
+    return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
 
 
 class PendingView(JobListView):
@@ -34,7 +38,7 @@ class PendingView(JobListView):
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
-        Column("Waits", 6, lambda row, now: ago(_enqueued_at(row), now), right=True),
+        Column("Waits", 6, _waits_cell, right=True),
         Column("Attempt", 8, attempt_cell, rank=2),
         ID_COLUMN,
     )
@@ -130,7 +134,3 @@ class PendingView(JobListView):
         if snapshot is None:
             return None
         return next((q for q in snapshot.queues if q.name == self.queue), None)
-
-
-def _enqueued_at(row: Row) -> float | None:
-    return row.payload.job.enqueued_at if row.payload.job else None

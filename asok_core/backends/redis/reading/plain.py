@@ -13,6 +13,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
+    SAMPLED,
     WHOLE,
     Command,
     Found,
@@ -71,14 +72,15 @@ class PlainQueries:
         def read(replies: Sequence[Any]) -> QueueReading:
             if wrong_type(replies[0]):
                 return QueueReading(None)
-            oldest = required(replies[1])
+            jobs = [required(reply) for reply in replies[1 : len(SAMPLED) + 1]]
             return QueueReading(
                 required(replies[0]),
-                None if oldest is None else Item(len(oldest), oldest),
-                tuple(history.read(replies[2:])),
+                tuple(Item(len(job), job) for job in jobs if job is not None),
+                tuple(history.read(replies[len(SAMPLED) + 1 :])),
             )
 
-        return Query((("LLEN", key), ("LINDEX", key, -1), *history.commands), read)
+        sample = (("LINDEX", key, index) for index in SAMPLED)
+        return Query((("LLEN", key), *sample, *history.commands), read)
 
     def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
         """As ScriptQueries.history."""

@@ -53,10 +53,13 @@ class Window(NamedTuple):
 
 
 class QueueReading(NamedTuple):
-    """How a queue stands. ``length`` is None where its key is no list."""
+    """How a queue stands. ``length`` is None where its key is not a list.
+
+    ``sample`` are the jobs at ``SAMPLED``.
+    """
 
     length: int | None
-    oldest: Item | None = None
+    sample: tuple[Item, ...] = ()
     buckets: tuple[Bucket, ...] = ()
 
 
@@ -84,6 +87,9 @@ class Found(NamedTuple):
     item: bytes = b""
     score: float | None = None
 
+
+SAMPLED = (-1, -4, -16, -64, -256, -1024)
+"""Where the oldest job of a queue is looked for: operators move younger ones to the front."""
 
 READING_SCRIPTS = ("window", "queue", "history", "worker", "records", "find", "clipped")
 
@@ -151,16 +157,15 @@ class ScriptQueries:
         """A queue, with its ten second buckets that start from ``first`` to ``last``."""
 
         def read(replies: Sequence[Any]) -> QueueReading:
-            length, oldest, buckets = required(replies[0])
-            found = parsing.items(oldest)
+            length, sample, buckets = required(replies[0])
             return QueueReading(
                 None if length < 0 else length,
-                found[0] if found else None,
+                tuple(parsing.items(sample)),
                 tuple(parsing.buckets(buckets, 10)),
             )
 
         key = parsing.raw(self._keys.queue(name))
-        args: list[Arg] = [self._keys.namespace, parsing.raw(name), BRIEF, first, last]
+        args: list[Arg] = [self._keys.namespace, parsing.raw(name), BRIEF, first, last, *SAMPLED]
         return Query((_call("queue", [key], args),), read)
 
     def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:

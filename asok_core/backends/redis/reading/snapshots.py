@@ -160,8 +160,8 @@ class SnapshotTaker:
         }
         ids = self._without_start(running.values(), now)
         # The framework's jobs do not say when they were enqueued; their records do.
-        heads = [self._next_job(reading) for reading in readings.values()]
-        silent = [job.id for job in heads if job is not None and job.enqueued_at is None]
+        heads = [job for reading in readings.values() for job in self._sampled(reading)]
+        silent = [job.id for job in heads if job.enqueued_at is None]
         batches = _batches([*ids[:MOST_RUNNING], *silent])
         answers = trips.ask(
             [
@@ -291,8 +291,9 @@ class SnapshotTaker:
             found[name] = tuple(started)
         return found
 
-    def _next_job(self, reading: QueueReading) -> Job | None:
-        return self._glimpses.of(reading.oldest).job if reading.oldest else None
+    def _sampled(self, reading: QueueReading) -> list[Job]:
+        jobs = (self._glimpses.of(item).job for item in reading.sample)
+        return [job for job in jobs if job is not None]
 
     def _stats(
         self,
@@ -308,7 +309,7 @@ class SnapshotTaker:
                 reading.length,
                 load.active.get(name, 0),
                 load.running.get(name, 0),
-                _enqueued_at(self._next_job(reading), records),
+                _oldest_at(self._sampled(reading), records, first.now),
                 name in first.paused,
                 load.consumers.get(name, 0),
                 load.slots.get(name, 0),
@@ -443,9 +444,14 @@ def _start(record: JobRecord | None) -> float | None:
     return record.started_at or record.ts
 
 
-def _enqueued_at(job: Job | None, records: dict[str, JobRecord]) -> float | None:
-    if job is None or job.enqueued_at is not None:
-        return job.enqueued_at if job else None
+def _oldest_at(sample: Sequence[Job], records: dict[str, JobRecord], now: float) -> float | None:
+    waits = (_waits_since(job, records, now) for job in sample)
+    return min((since for since in waits if since is not None), default=None)
+
+
+def _waits_since(job: Job, records: dict[str, JobRecord], now: float) -> float | None:
+    if job.enqueued_at is not None:
+        return job.waits_since(now)
     record = records.get(job.id)
     if record is None:
         return None
