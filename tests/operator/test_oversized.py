@@ -12,9 +12,11 @@ import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.config import LARGEST_ENVELOPE
 from asok_core.oversized import MOST_READ
@@ -258,3 +260,45 @@ def test_names_and_the_audit_are_read_without_what_is_too_large(
     assert len(reader.recent(0, 10).rows) == 1
     assert [each.action for each in reader.activity(10)] == ["", "pause"]
     assert int(sent) < LITTLE
+
+
+@pytest.mark.parametrize("where", ["queue", "active:one.1:default", "delayed_tasks"])
+def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: str) -> None:
+    """Redis serves nobody else meanwhile."""
+    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
+    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    consumer = Consumer(
+        Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
+    )
+    [envelope] = bench.pend(bench.job())
+    bench.client.delete("asok:queue")
+    entries = [b"%d" % n + bytes(20_000_000) for n in range(5)]
+    for raw in (*entries, envelope):
+        if where == "delayed_tasks":
+            bench.client.zadd(bench.keys.delayed, {raw: 1.0})
+        else:
+            bench.client.lpush(f"asok:{where}", raw)
+    asides = []
+    if where == "queue":
+        turn = consumer.cycle([], [], 10)
+        while turn.aside:
+            asides.append(len(turn.aside))
+            assert turn.claims == [] or sum(asides) == 5
+            turn = consumer.cycle([], [], 10)
+        assert bench.client.lrange("asok:active:one.1:default", 0, -1) == [envelope]
+    elif where == "delayed_tasks":
+        while (done := promote_due(registry.link, Keys(), by="one")).aside:
+            asides.append(len(done.aside))
+        assert bench.pending() == [envelope]
+    else:
+        args = ("asok", "one.1", "", "", LARGEST_ENVELOPE, 0, "default")
+        _, aside, _ = registry.link.run(script("held"), (), args)
+        asides = [len(aside) // 3]
+        # Whoever asks for it calls the script until nothing is left.
+        holding = consumer.held()
+        assert (len(holding.aside), len(holding.claims)) == (5 - asides[0], 1)
+        assert bench.client.lrange("asok:active:one.1:default", 0, -1) == [envelope]
+    consumer.close()
+    registry.close()
+    assert max(asides) <= 2
+    assert len(bench.client.keys("asok:oversized:*")) == len(bench.dead()) == 5

@@ -210,14 +210,17 @@ class Consumer:
     def held(self) -> Holding:
         """Every envelope that this process holds, newest first; what is oversized is set aside."""
         args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
-        _, aside, rest = self._standing.run(script("held"), [*args, *self.queues])
-        return Holding(
-            [
-                Claim(self.queues[at - 1], envelope)
-                for at, envelope in zip(rest[::2], rest[1::2], strict=True)
-            ],
-            list(set_aside(aside, self.queues)),
-        )
+        aside: list[Oversized] = []
+        while True:
+            _, found, rest = self._standing.run(script("held"), [*args, *self.queues])
+            if not found:
+                break
+            aside += set_aside(found, self.queues)
+        claims = [
+            Claim(self.queues[at - 1], envelope)
+            for at, envelope in zip(rest[::2], rest[1::2], strict=True)
+        ]
+        return Holding(claims, aside)
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, as their jobs' records tell.

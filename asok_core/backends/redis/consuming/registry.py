@@ -210,7 +210,9 @@ class Registry:
                 total += Recovered(refused=refused, aside=aside)
                 if refused:
                     break
-                batch = self._slice(key, stuck)
+                if aside:
+                    self.between()
+                    continue
             envelopes = [each for each in batch if isinstance(each, bytes)]
             stuck += len(batch) - len(envelopes)
             if not envelopes:

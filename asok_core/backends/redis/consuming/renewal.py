@@ -133,9 +133,12 @@ class Renewal:
         """Set aside what is oversized from ``start`` on; how many entries."""
         queue = self._keys.queue_name(parsing.text(key)) or ""
         args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
-        found = list(set_aside(link.run(script("expel"), (), args), (queue or "delayed jobs",)))
-        self._aside += found
-        return len(found)
+        gone = 0
+        while reply := link.run(script("expel"), (), args):
+            found = list(set_aside(reply, (queue or "delayed jobs",)))
+            self._aside += found
+            gone += len(found)
+        return gone
 
     def _places(self, link: Link, start: bytes) -> list[bytes]:
         """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""

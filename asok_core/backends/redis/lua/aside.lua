@@ -5,15 +5,22 @@
 -- dead job, where JSON could make six bytes of one and more than Redis accepts of the whole.
 -- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
 --   largest: bytes up to which an element is an envelope; now: epoch seconds.
---   Reply: its SHA-1; nil where the key of the dead jobs is no list, and nothing has moved.
+--   Reply: its SHA-1; nil where the key of the dead jobs is no list, or this script has set aside MOST_ASIDE bytes
+--   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes 3 ms.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
 -- others, and nothing requeues it.
-local OVERSIZED_TTL = @OVERSIZED_TTL@
+local OVERSIZED_TTL, MOST_ASIDE = @OVERSIZED_TTL@, 33554432
+local bytes_aside = 0
+
+local function has_done_enough() return bytes_aside >= MOST_ASIDE end
 
 local function set_aside(ns, queue, item, largest, now, remove)
-  local dead, sha1 = ns .. ':dlq', redis.sha1hex(item)
-  local key, kind = ns .. ':oversized:' .. sha1, redis.call('TYPE', dead).ok
-  if kind ~= 'list' and kind ~= 'none' then return nil end
+  local dead = ns .. ':dlq'
+  local kind = redis.call('TYPE', dead).ok
+  if has_done_enough() or kind ~= 'list' and kind ~= 'none' then return nil end
+  local sha1 = redis.sha1hex(item)
+  local key = ns .. ':oversized:' .. sha1
+  bytes_aside = bytes_aside + #item
   if not pushed('LPUSH', key, item) then
     -- Only another program can have put anything else there.
     redis.call('DEL', key)

@@ -86,15 +86,17 @@ for i = 1, count do
   at = at + 8
 end
 
+-- What is claimed at once is in memory several times; the next cycle claims the rest.
+local MOST_BYTES, bytes = 67108864, 0
 for i, queue in ipairs(queues) do
   local from, to = pending_key(ns, queue), active_key(ns, process, queue)
-  while left > 0 and slots > 0 and not stopped[queue] do
+  while left > 0 and slots > 0 and not stopped[queue] and bytes < MOST_BYTES and not has_done_enough() do
     local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
     if type(envelope) ~= 'string' then
       if wrong_type(envelope) then broken[#broken + 1] = i end
       break
     end
-    slots = slots - 1
+    slots, bytes = slots - 1, bytes + #envelope
     if #envelope > largest then
       local sha1 = set_aside(ns, queue, envelope, largest, now, function() redis.call('LREM', to, 1, envelope) end)
       if sha1 then

@@ -20,7 +20,7 @@ local function put_aside(member)
   local sha1 = set_aside(ns, 'default', member, largest, tonumber(now), remove)
   local n = #aside
   if sha1 then aside[n + 1], aside[n + 2], aside[n + 3] = 1, #member, sha1 end
-  stuck = stuck or not sha1
+  stuck = stuck or not (sha1 or has_done_enough())
   return sha1
 end
 
@@ -29,6 +29,10 @@ repeat
   -- The first is read every time, so that what is oversized must not stay there until it is due.
   member, first = unpack(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES'))
 until not member or #member <= largest or not put_aside(member)
+if has_done_enough() then
+  write_tally(ns, tonumber(time[1]))
+  return { now, {}, now, 0, aside }
+end
 local holder = redis.pcall('GET', promoting)
 
 local due, bytes, step = {}, 0, 1
@@ -56,7 +60,7 @@ if first and tonumber(first) <= tonumber(now) then
     at = at + step - gone
     -- As many as there is room for, if they are like those before, and few: they may be large.
     step = math.max(1, math.min(16, count - #due, math.floor((most - bytes) * #due / math.max(bytes, 1))))
-  until not whole or #due >= count or bytes >= most
+  until not whole or #due >= count or bytes >= most or has_done_enough()
 end
 if #due == 0 and holder == supervisor then redis.call('DEL', promoting) end
 -- What cannot be set aside is passed over: nothing is due because of it.

@@ -4,7 +4,8 @@
 -- ARGV: ns, process, guard, by (see guard.lua), bytes up to which an element is an envelope, 1 to get the rest or
 --   0, queues ...
 -- Reply: { 1 where the lease of `guard` forbids it, else 0; set aside { queue index, size, SHA-1, ... };
---   the rest { queue index, envelope, ... newest first }, without what could not be set aside }
+--   the rest { queue index, envelope, ... newest first }, without what could not be set aside }. Where anything was
+--   set aside there may be more: ask again.
 local ns, process, largest = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local STEP = 16
 local time = redis.call('TIME')
