@@ -3,7 +3,9 @@
 Hypothesis calls every verb on a real Redis, as workers, producers and operators do, while leases and
 records expire under them. After each step the whole of Redis is read: each job has made no move but
 one that the verb may make, as many have moved as the verb says, counters and records agree, and
-unfinished jobs have a record and hold their unique keys.
+unfinished jobs have a record and hold their unique keys. Each envelope is signed, in the version in
+which its job was enqueued, for the queue that it is in, and nothing that is claimed passes for a copy of
+a job that has ended; whatever is done to such a copy leaves the record of the job as it is.
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.config import Settings
 from asok_core.errors import Refused, UsageError
 from asok_core.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.states import Place
-from asok_core.wire import Keyring, Trust, bury, peek, seal
+from asok_core.wire import Keyring, Trust, bury, peek, seal, seal_again
 from tests.conftest import SECRET_KEY
 
 KEYRING = Keyring(SECRET_KEY.encode())
@@ -113,11 +116,16 @@ class Conservation(RuleBasedStateMachine):
 
     def __init__(self, url: str) -> None:
         super().__init__()
+        self.url = url
         self.client: Any = redis.Redis.from_url(url)
         self.client.flushall()
         endpoint = Endpoint(url)
-        chosen = Settings.load({"ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY})
-        self.producer = RedisProducer(chosen)
+        chosen = {"ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY}
+        self.producer = RedisProducer(Settings.load(chosen))
+        self.producers = {
+            1: self.producer,
+            2: RedisProducer(Settings.load(chosen | {"ASOK_ENVELOPE": "both"})),
+        }
         self.operator = RedisOperator(endpoint, Keys(), KEYRING, who="model@test")
         self.registry = Registry(
             endpoint, Keys(), crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST
@@ -136,6 +144,8 @@ class Conservation(RuleBasedStateMachine):
         }
         self.memories = {process: Memory() for process in PROCESSES}
         self.places: dict[str, str] = {}
+        self.versions: dict[str, int | None] = {}
+        self.envelopes: dict[str, dict[bytes, None]] = {}
         self.uniques: dict[str, str] = {}
         self.counters: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
@@ -154,7 +164,7 @@ class Conservation(RuleBasedStateMachine):
         self.client.config_set("maxmemory", 0)
         for consumer in self.consumers.values():
             consumer.close()
-        for each in (self.producer, self.operator, self.registry, self.client):
+        for each in (*self.producers.values(), self.operator, self.registry, self.client):
             each.close()
 
     # Producers
@@ -164,15 +174,16 @@ class Conservation(RuleBasedStateMachine):
         count=st.integers(1, 4),
         delayed=st.booleans(),
         unique=st.sampled_from(["", "", "", "a", "b"]),
+        version=st.sampled_from([1, 2]),
     )
-    def enqueue(self, queue: str, count: int, delayed: bool, unique: str) -> None:
+    def enqueue(self, queue: str, count: int, delayed: bool, unique: str, version: int = 1) -> None:
         due = float(self.client.time()[0]) + 3600 if delayed else None
         jobs = [self._job(queue, due_at=due, unique=unique or None) for _ in range(count)]
         if self.full:
             self._is_refused_for_memory(jobs)
             return
-        flags = self.producer.enqueue(jobs)
-        again = self.producer.enqueue(jobs)
+        flags = self.producers[version].enqueue(jobs)
+        again = self.producers[version].enqueue(jobs)
         assert again >= flags, "what is in already is not refused when it is sent again"
         self._count("enqueued", sum(flags))
         self._moved("enqueue", sum(flags))
@@ -219,6 +230,7 @@ class Conservation(RuleBasedStateMachine):
         expected = [each for each in found if each not in self.oversized]
         turn = self._cycle(process, [], [], slots)
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
+        assert not any(claim.spent for claim in turn.claims), "none of them is a copy"
         assert len(turn.aside) == len(found) - len(expected)
         self._moved("claim", len(expected) + self._set_aside(len(turn.aside)))
 
@@ -259,6 +271,7 @@ class Conservation(RuleBasedStateMachine):
         self.memories[process].claims += turn.claims
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
         assert all(claim.queue == self._queue_of(claim) for claim in turn.claims)
+        assert not any(claim.spent for claim in turn.claims)
         aside = self._set_aside(len(found) - len(expected))
         self._moved("claim", len(expected) + aside)
 
@@ -579,6 +592,111 @@ class Conservation(RuleBasedStateMachine):
         self.operator.resume(queue)
         self._moved("resume", 0)
 
+    # Whoever can write to Redis
+
+    @precondition(lambda self: self.places)
+    @rule(
+        chosen=st.data(),
+        where=st.sampled_from(["pending", "delayed", "active"]),
+        detours=st.lists(st.sampled_from(["cancel", "purge", "purge all", "move"]), max_size=2),
+    )
+    def a_copy_of_an_ended_job(self, chosen: st.DataObject, where: str, detours: list[str]) -> None:
+        """Somebody plants an envelope that the job once had; it is a dead job in the end."""
+        ended = self._ended()
+        if not ended:
+            return
+        # Most of them were cancelled: draw how it ended first.
+        job_id = chosen.draw(st.sampled_from(ended[chosen.draw(st.sampled_from(sorted(ended)))]))
+        raw = chosen.draw(st.sampled_from(list(self.envelopes[job_id])))
+        record = self.client.hgetall(f"asok:job:{job_id}")
+        home = self._plant(raw, where)
+        assert self.client.hgetall(f"asok:job:{job_id}") == record, where
+        for detour in detours:
+            # To restore a job that was cancelled is an operator's word that it is to run.
+            if detour == "move" or record[b"status"] != b"cancelled":
+                home = self._detour(detour, home, job_id)
+                assert self.client.hgetall(f"asok:job:{job_id}") == record, detour
+        self._is_refused(home, job_id)
+        assert self.client.hgetall(f"asok:job:{job_id}") == record
+        self._moved("expiry", 0)
+
+    def _ended(self) -> dict[bytes, list[str]]:
+        """By status, jobs whose records say that they have ended, and that have had an envelope."""
+        found: dict[bytes, list[str]] = {}
+        for job_id, record in self._records(sorted(self.envelopes)).items():
+            status = record.get(b"status", b"")
+            if status in (b"completed", b"failed", b"cancelled"):
+                found.setdefault(status, []).append(job_id)
+        return found
+
+    def _plant(self, raw: bytes, where: str) -> str:
+        """Put a copy somewhere, and see to it that it comes to its queue: returns that."""
+        job = peek(raw).job
+        assert job is not None
+        with self._room():
+            if where == "pending":
+                self.client.lpush(Keys().queue(job.queue), raw)
+            elif where == "active":
+                self.client.lpush(Keys().active("gone.1", job.queue), raw)
+                assert self.registry.recover("gone.1", job.queue, charged=[]).returned == 1
+            else:
+                self.client.zadd("asok:delayed_tasks", {raw: 1.0})
+                args: list[Arg] = ["asok", raw, job.queue, job.id, b"", job.task]
+                assert self.registry.link.run(script("promote"), (), args) == [1, 0]
+        return job.queue
+
+    def _detour(self, detour: str, home: str, job_id: str) -> str:
+        one = Scope(Place.PENDING, queue=home, ids=frozenset([job_id]))
+        if detour == "move":
+            target = QUEUES[QUEUES.index(home) - 1]
+            assert self.operator.move(one, to=target).applied == 1
+            return target
+        if detour == "cancel":
+            result = self.operator.cancel(one)
+        else:
+            others = self.client.lrange(Keys().queue(home), 0, -1) if detour == "purge all" else []
+            with self._room():
+                for each in others:
+                    if peek(each).id != job_id:
+                        self.client.lrem(Keys().queue(home), 1, each)
+            scope = one if detour == "purge" else Scope(Place.PENDING, queue=home)
+            result = self.operator.purge(scope)
+            with self._room():
+                for each in others:
+                    if peek(each).id != job_id:
+                        self.client.rpush(Keys().queue(home), each)
+        assert result.applied == 1
+        assert self.operator.restore(result.operation or "").applied == 1
+        return home
+
+    def _is_refused(self, home: str, job_id: str) -> None:
+        """A worker that claims it learns what it is, and makes a dead job of it."""
+        (copy,) = (
+            raw
+            for raw in self.client.lrange(Keys().queue(home), 0, -1)
+            if peek(raw, KEYRING).id == job_id
+        )
+        assert peek(copy, KEYRING).trust is Trust.SIGNED
+        consumer = Consumer(
+            Endpoint(self.url), Keys(), worker="w", process="w.1", queues=["copies"], dlq_max=1000
+        )
+        with self._room():
+            self.client.lrem(Keys().queue(home), 1, copy)
+            self.client.lpush(Keys().queue("copies"), copy)
+            self.client.zadd("asok:workers", {"w": 9e15})
+        (claim,) = consumer.cycle([], [], 1).claims
+        assert claim.spent == 1
+        turn = consumer.cycle([], [Start(claim, returnable=True)], 0)
+        assert turn.admitted == [3], "it is known after an idle wait as well"
+        moved = bury(copy, failed_at=1.0, error="Replayed", rejected=True)
+        assert consumer.cycle([Outcome("reject", claim, moved=moved)], [], 0).settled == [1]
+        consumer.close()
+        with self._room():
+            assert self.client.lrem("asok:dlq", 1, moved) == 1
+            self.client.zrem("asok:workers", "w")
+        self._count("failed", 1)
+        self._count("dead", 1)
+
     # Time
 
     @precondition(lambda self: self.places)
@@ -635,13 +753,21 @@ class Conservation(RuleBasedStateMachine):
     def _look(self) -> dict[str, str]:
         found: dict[str, str] = {}
 
-        def see(raw: bytes, place: str) -> None:
-            job, name = peek(raw).job, name_of(raw)
+        def see(raw: bytes, place: str, key: str = "") -> None:
+            payload, name = peek(raw, KEYRING), name_of(raw)
+            job = payload.job
             assert name not in found, f"{name} is in {found[name]} and in {place}"
             if job is None:
-                stands_for = peek(raw).trust is Trust.OVERSIZED
+                stands_for = payload.trust is Trust.OVERSIZED
                 assert stands_for or name in self.oversized, (place, raw)
                 self.forgotten.add(name)
+            else:
+                assert payload.trust is Trust.SIGNED, (place, raw)
+                assert self.versions.setdefault(name, payload.version) == payload.version, place
+                if place in ("pending", "active"):
+                    home = Keys().queue(job.queue), f"{key.rpartition(':')[0]}:{job.queue}"
+                    assert key in home, (key, job.queue)
+                self.envelopes.setdefault(name, {})[raw] = None
             found[name] = place
             self.uniques[name] = job.unique or "" if job is not None else ""
 
@@ -654,7 +780,7 @@ class Conservation(RuleBasedStateMachine):
                 assert self.client.llen(key) == 1
             elif place and not name.endswith(":at"):
                 for raw in self.client.lrange(key, 0, -1):
-                    see(raw, place)
+                    see(raw, place, name)
         for raw in self.client.zrange("asok:delayed_tasks", 0, -1):
             see(raw, "delayed")
         return {job_id: found.get(job_id, "finished") for job_id in (*self.places, *found)}
@@ -777,11 +903,13 @@ class Conservation(RuleBasedStateMachine):
         outcome.started_at, outcome.finished_at = 1.0, 2.0 if verb == "complete" else 0.0
         outcome.retry_count = job.retry_count
         if verb == "retry":
-            outcome.moved, outcome.delay = seal(job.retried(), KEYRING), 3600.0
+            outcome.moved = seal_again(job.retried(), KEYRING, claim.envelope)
+            outcome.delay = 3600.0
         if verb == "postpone":
             # What was signed by another key moves as it is.
             same = self.number % 2
-            outcome.moved = claim.envelope if same else seal(job.postponed(), KEYRING)
+            again = seal_again(job.postponed(), KEYRING, claim.envelope)
+            outcome.moved = claim.envelope if same else again
             outcome.delay = 60.0
         if verb in ("fail", "reject"):
             rejected = verb == "reject"

@@ -186,18 +186,19 @@ class Consumer:
             )
         reply = self._standing.run(self._script, args, meanwhile)
         left, now, settled, admitted, claimed, paused, suspects, dropped, broken, *reply = reply
-        notices, dead, aside = reply
+        notices, dead, aside, doubtful = reply
+        claims = [
+            Claim(names[at - 1], envelope)
+            for at, envelope in zip(claimed[::2], claimed[1::2], strict=True)
+        ]
+        for at, flag in zip(doubtful[::2], doubtful[1::2], strict=True):
+            claims[at - 1].spent = flag
         return Turn(
             lease_left=left / 1000,
             server_time=now / 1000,
             settled=settled,
             admitted=admitted,
-            claims=[
-                Claim(names[at - 1], envelope, flag)
-                for at, envelope, flag in zip(
-                    claimed[::3], claimed[1::3], claimed[2::3], strict=True
-                )
-            ],
+            claims=claims,
             paused=frozenset(names[at - 1] for at in paused),
             suspects=suspects == 1,
             dropped=dropped,

@@ -1,4 +1,4 @@
--- needs: full record moves places alias take audit
+-- needs: full record status moves places alias take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where
@@ -40,9 +40,12 @@ for n = 1, #marks do
   if take(n) then
     local at = 9 + (n - 1) * 5
     local id, home, task, unique = unpack(ARGV, at, at + 3)
-    write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
-      'queue', home, 'function', task, 'moves', moves_with(ns, id, move_line(stamp, action, who, op)) })
-    finish(ns, id, unique, 'cancelled')
+    -- The record of a job that has ended stays as it is: what was cancelled is a copy of its envelope.
+    if not has_ended(ns, id) then
+      write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
+        'queue', home, 'function', task, 'moves', moves_with(ns, id, move_line(stamp, action, who, op)) })
+      finish(ns, id, unique, 'cancelled')
+    end
     replies[n], applied = 1, applied + 1
   end
 end

@@ -6,10 +6,11 @@
 --   #finished, outcomes (each as settle.lua or complete.lua says),
 --   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
 -- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
---   flags of the started, claimed { queue index, envelope, flag of spent.lua, ... }, paused queue indexes,
+--   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
 --   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists,
 --   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was),
---   set aside (see aside.lua) { queue index, size, SHA-1, ... } }
+--   set aside (see aside.lua) { queue index, size, SHA-1, ... },
+--   claimed ones that may have ended { which, from 1; flag of spent.lua; ... } }
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
 -- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
@@ -19,7 +20,7 @@
 local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local queues, finished, started, claimed, paused, broken, aside = {}, {}, {}, {}, {}, {}, {}
+local queues, finished, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
 local suspects, notices, dropped = 0, 0, 0
 
 local largest = tonumber(ARGV[7])
@@ -75,7 +76,7 @@ for i = 1, count do
       started[i] = 2
     else
       local flag = spent(ns, envelope)
-      started[i] = flag > 0 and flag + 2 or 1
+      started[i] = flag and flag + 2 or 1
     end
   else
     started[i] = 1
@@ -104,13 +105,14 @@ for i, queue in ipairs(queues) do
         aside[n + 1], aside[n + 2], aside[n + 3] = i, #envelope, sha1
       end
     else
-      local n = #claimed
-      claimed[n + 1], claimed[n + 2], claimed[n + 3] = i, envelope, spent(ns, envelope)
+      local n, flag = #claimed, spent(ns, envelope)
+      claimed[n + 1], claimed[n + 2] = i, envelope
+      if flag then doubtful[#doubtful + 1], doubtful[#doubtful + 2] = n / 2 + 1, flag end
     end
   end
 end
 write_tally(ns, tonumber(time[1]))
 return {
   left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices,
-  dead_length, aside
+  dead_length, aside, doubtful
 }

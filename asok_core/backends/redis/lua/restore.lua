@@ -59,6 +59,9 @@ local function put_back(element, at, id, queue, task, unique, error_text)
   elseif not pushed('RPUSH', pending_key(ns, queue), element) then
     return 2
   end
+  local ended = status_of(ns, id)
+  -- The job of which this is a copy had ended before the copy was cancelled.
+  if ended == 'completed' or ended == 'failed' then return 1 end
   local wait = place == 'delayed' and tonumber(at) - now or nil
   hold_unique(ns, unique, id, wait)
   write_record(ns, id, { 'status', status, 'ts', stamp, 'queue', queue, 'function', task,

@@ -1,4 +1,4 @@
--- needs: full record moves places alias take
+-- needs: full record status moves places alias take
 -- The second step of purging a queue: jobs that are in the trash already get the record `cancelled`,
 --   their unique keys are freed and whoever waits is told. Moves nothing; doing it twice is harmless.
 -- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: mark, id, queue, function, unique
@@ -22,10 +22,13 @@ for n = 1, #marks do
   if indexes[n] then
     local at = 6 + (n - 1) * 5
     local id, queue, task, unique = unpack(ARGV, at, at + 3)
-    write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
-      'queue', queue, 'function', task,
-      'moves', moves_of(id) })
-    finish(ns, id, unique, 'cancelled')
+    -- As in cancel.lua. One that says `cancelled` may be of this purge.
+    if not has_ended(ns, id) then
+      write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
+        'queue', queue, 'function', task,
+        'moves', moves_of(id) })
+      finish(ns, id, unique, 'cancelled')
+    end
     retired = retired + 1
   end
 end

@@ -1,5 +1,5 @@
 -- Fragment (put before a script that says `needs: status`).
--- status_of(ns, id): the status that a job's record holds, or nil.
+-- status_of(ns, id): the status that a job's record holds, or nil; then whether the record is a JSON string.
 -- has_ended(ns, id): whether the record says that the job has ended. It may hold its unique key still: the
 --   framework's worker frees none.
 local function status_of(ns, id)
@@ -9,7 +9,7 @@ local function status_of(ns, id)
   local text = redis.pcall('GET', key)
   local ok, fields = pcall(cjson.decode, type(text) == 'string' and text or '')
   status = ok and type(fields) == 'table' and fields.status
-  return type(status) == 'string' and status or nil
+  return type(status) == 'string' and status or nil, true
 end
 
 local function has_ended(ns, id)
