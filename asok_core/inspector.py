@@ -60,6 +60,7 @@ def open_operator(settings: Settings, url: str | None = None) -> RedisOperator:
         _keyring(settings),
         records=settings.records,
         redaction=Redaction(settings.redact),
+        largest=settings.largest_envelope,
     )
 
 

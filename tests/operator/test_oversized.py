@@ -302,3 +302,15 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
     registry.close()
     assert max(asides) <= 2
     assert len(bench.client.keys("asok:oversized:*")) == len(bench.dead()) == 5
+
+
+def test_a_job_that_an_edit_or_a_lower_limit_makes_too_large_is_not_requeued(bench: Bench) -> None:
+    """A worker would set it aside; so it stays where it is, and the refusal says why."""
+    [small, large_one] = bench.die(bench.job(), bench.job(args=("x" * LARGEST_ENVELOPE,)))
+    before = bench.dead()
+    refused = {"larger than ASOK_MAX_ENVELOPE (5,242,880 bytes)": 1}
+    assert bench.operator.edit(small, ["x" * LARGEST_ENVELOPE], {}).refused == refused
+    assert bench.dead() == before
+    result = bench.operator.requeue(DEAD)
+    assert (result.applied, result.refused) == (1, refused)
+    assert bench.dead() == [large_one]

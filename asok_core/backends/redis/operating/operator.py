@@ -100,7 +100,13 @@ class RedisOperator(OperatorSession):
             now = int(seconds) + int(micros) / 1e6
             note = "to the front" if mode == "front" else ""
             judge = requeue_verdict(
-                keyring, now, changes, trust=trust, note=note, redaction=self._redaction
+                keyring,
+                now,
+                changes,
+                trust=trust,
+                note=note,
+                redaction=self._redaction,
+                largest=self._largest,
             )
             if raw is not None:
                 judge = only(raw, judge)

@@ -21,6 +21,7 @@ from asok_core.backends.redis.reading.key_check import check_key
 from asok_core.backends.redis.reading.queries import ScriptQueries
 from asok_core.backends.redis.reading.trips import TripMaker
 from asok_core.backends.roles import Scope, Watch
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import Refused, SettingsError
 from asok_core.redaction import Redaction
 from asok_core.setting import RecordForm
@@ -43,7 +44,9 @@ class OperatorSession:
         who: str | None = None,
         records: RecordForm = "hash",
         redaction: Redaction | None = None,
+        largest: int = LARGEST_ENVELOPE,
     ) -> None:
+        self._largest = largest
         self.keys = keys
         self.pool = LinkPool(endpoint)
         self._keyring = keyring

@@ -7,13 +7,22 @@ from hashlib import sha1
 from typing import Any
 
 from asok_core.backends.redis.connection import Arg
+from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.job import EARLIER_ERROR
 from asok_core.oversized import is_alias
 from asok_core.redaction import Redaction, is_believed
 from asok_core.review import NOT_REVIEWED, SHARED_ID, Reviewed
 from asok_core.snapshot import Row
-from asok_core.wire import UNTRUSTED, Keyring, Payload, Trust, changed_text, seal_text
+from asok_core.wire import (
+    UNTRUSTED,
+    Keyring,
+    Payload,
+    Trust,
+    changed_text,
+    envelope_size,
+    seal_text,
+)
 
 LONGEST_ERROR = 300
 """Characters of an earlier error that travel with a job."""
@@ -38,8 +47,11 @@ def requeue_verdict(
     trust: Reviewed | None,
     note: str = "",
     redaction: Redaction | None = None,
+    largest: int = LARGEST_ENVELOPE,
 ) -> Judge:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
+
+    One that would have more than ``largest`` bytes is refused: a worker would set it aside.
 
     Without a good signature it is signed only if it is one of ``trust``, byte for byte. ``note`` is what
     its history says of the requeue where ``changes`` do not say it. ``changes`` are those of an operator
@@ -58,6 +70,7 @@ def requeue_verdict(
             earlier = earlier_error(shown_by.payload(row.payload))
             filled = shown_by.filled(changes, job, believed=is_believed(row.payload))
             text = changed_text(row.payload, earlier_error=earlier, **fresh, **filled)
+            _expect_readable(text, largest)
         except MalformedEnvelope:
             return Trust.MALFORMED.value
         except UsageError as error:
@@ -72,6 +85,11 @@ def requeue_verdict(
         return sha(row.payload.raw), envelope, *names, job.retries, unique, *facts, detail
 
     return judge
+
+
+def _expect_readable(text: str, largest: int) -> None:
+    if envelope_size(text) > largest:
+        raise UsageError(f"larger than ASOK_MAX_ENVELOPE ({largest:,} bytes)")
 
 
 def only(raw: bytes, judge: Judge) -> Judge:
