@@ -26,7 +26,7 @@ def find_env_file(env: Mapping[str, str]) -> Path | None:
     named = env.get(VARIABLE)
     if named is not None:
         path = Path(named)
-        if named and not path.is_file():
+        if named and not os.path.isfile(path):  # noqa: PTH113 - see below
             raise SettingsError(
                 f"{VARIABLE} is {named!a}, which is not a file; it must name one, or be empty to read none"
             )

@@ -86,7 +86,8 @@ def new_file(path: Path) -> Iterator[TextIO]:
 
     Raises UsageError where there is one already, and AsokError where none can be written.
     """
-    if path.exists() or path.is_symlink():
+    # Path.exists raises for a name that is too long and for a folder that may not be searched.
+    if os.path.lexists(path):
         raise UsageError(f"{path} exists already and is left as it is")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -94,6 +95,7 @@ def new_file(path: Path) -> Iterator[TextIO]:
         raise AsokError(f"{path} cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            os.fchmod(handle, 0o600)
             yield stream
         # A link fails where the name was taken meanwhile, which a rename would not notice.
         path.hardlink_to(temporary)
