@@ -34,6 +34,11 @@ END_WITHIN = 2.0
 UNDO_AMONG = 50
 """Newest actions among which an undo looks for those of this session."""
 
+SIGNED_AGAIN = frozenset({Place.DEAD, Place.PENDING})
+"""Places whose jobs are signed again on their way to a queue."""
+
+WRONG_KEY = "SECRET_KEY is likely not the key of the application: jobs will be refused"
+
 
 class Acting:
     """Asks, runs and shows what became of it. Actions run beside each other."""
@@ -88,6 +93,8 @@ class Acting:
             to = {chosen: plan.count or 0} if chosen else plan.queues or {}
         trash = "goes to the trash" in action.aftermath
         found = hazards(snapshot, to=to, trash=trash)
+        if self._app.key_check.wrong and action.returns and action.place in SIGNED_AGAIN:
+            found = (WRONG_KEY, *found)
         # A restore of dead jobs or delayed ones puts nothing into a queue.
         unknown = action.returns and not to and action.place is not Place.TRASH
         return (*found, *maybe_paused(snapshot)) if unknown else found

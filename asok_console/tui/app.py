@@ -24,7 +24,7 @@ from asok_console.tui import actions, palette, reflexes, terminal
 from asok_console.tui.acting import Acting
 from asok_console.tui.actions import Access
 from asok_console.tui.alerts import Alert, Cost, alerts
-from asok_console.tui.hush import Hush
+from asok_console.tui.hush import LOOKED_FOR, Hush
 from asok_console.tui.incidents import Incidents
 from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.readings import Readings
@@ -413,7 +413,7 @@ class ConsoleApp(App[None]):
             return True
         labels = acts.fruitless(key.key)
         if labels:
-            self.hush.begin()
+            self.hush.begin(LOOKED_FOR)
             nothing = f"Can't {' or '.join(labels)}: there is nothing for it here."
             line = "This session only reads." if self.only_reads else nothing
             self.notify(line, timeout=5, markup=False)

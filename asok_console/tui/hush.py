@@ -10,6 +10,9 @@ from textual import events
 PAUSE = 0.7
 """Seconds without a key after which the next one is meant."""
 
+LOOKED_FOR = 2.0
+"""Seconds in which a first key may be meant for a dialog that did not open: people look for it first."""
+
 
 class Hush:
     """Swallows what is typed until a pause. ``clock`` counts seconds."""
@@ -18,9 +21,9 @@ class Hush:
         self._clock = clock
         self._until = 0.0
 
-    def begin(self) -> None:
-        """Swallow letters and Enter from now on, until nothing was typed for ``PAUSE`` seconds."""
-        self._until = self._clock() + PAUSE
+    def begin(self, wait: float = PAUSE) -> None:
+        """Swallow letters and Enter for ``wait`` seconds, then until nothing was typed for ``PAUSE``."""
+        self._until = self._clock() + wait
 
     @property
     def lasts(self) -> bool:
@@ -35,5 +38,5 @@ class Hush:
             self._until = 0.0
         if not typed or not self.lasts:
             return False
-        self.begin()
+        self._until = max(self._until, self._clock() + PAUSE)
         return True

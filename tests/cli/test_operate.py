@@ -365,7 +365,7 @@ class TestJobs:
         bench.die(dead)
         ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody", "--yes")
         assert ran.code == 1
-        assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is dead letters\n")
+        assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is a dead job\n")
         assert bench.pending("high") == []
         assert bench.client.zcard("asok:delayed_tasks") == 0
         assert len(bench.dead()) == 1

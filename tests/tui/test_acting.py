@@ -115,6 +115,8 @@ async def test_a_silent_worker_and_a_long_job_are_pointed_out(
         await hand.sees("⚠ 1 silent")
         await hand.sees("⚠ 15 min")
         await hand.sees("⚠ 1 min")
+        await hand.press("P")
+        await hand.sees("no heartbeat for 1 min: the worker may not receive this")
 
 
 async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(

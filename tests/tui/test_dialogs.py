@@ -7,7 +7,7 @@ import redis
 from textual.widgets import Button, Input, TextArea
 
 from asok_console.tui.actions import Danger
-from asok_console.tui.hush import PAUSE, Hush
+from asok_console.tui.hush import LOOKED_FOR, Hush
 from asok_console.tui.operations import OPERATIONS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
@@ -177,9 +177,26 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
         assert not hand.app.frozen
         assert len(hand.app.screen_stack) == 1
         assert hand.app.view_name == "dead"
-        now = PAUSE + 0.01
+        now = LOOKED_FOR + 0.01
         await hand.press("p")
         assert hand.app.frozen, "after a pause keys act again"
+
+
+async def test_a_word_typed_a_moment_later_does_nothing_either(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    async with open_dead(3) as hand:
+        redis_client.delete(KEYS.dead)
+        await hand.until(lambda: hand.app.snapshot and not hand.app.snapshot.dead)
+        now = 0.0
+        hand.app.hush = Hush(lambda: now)
+        await hand.press("D")
+        now = 1.5
+        await hand.press(*"pur")
+        now = LOOKED_FOR + 0.1
+        await hand.press(*"ge", "enter")
+        assert not hand.app.frozen
+        assert len(hand.app.screen_stack) == 1
 
 
 async def test_the_rest_of_a_word_behind_an_answered_dialog_does_nothing(

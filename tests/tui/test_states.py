@@ -128,6 +128,8 @@ async def test_activity_names_what_was_acted_on(
         await hand.sees("queue high")
         await hand.sees(f"id:{job_id(1)} to low")
         await hand.sees("purge of dead: task:mail")
+        restored = next(line for line in hand.screen().splitlines() if "purge of dead:" in line)
+        assert restored.split("restore")[1].split()[0] == "3", restored
 
 
 async def test_a_worker_whose_lease_ran_out_is_not_counted_as_alive(

@@ -29,6 +29,7 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         await hand.press("z")
         await hand.sees("Undo 6 jobs?")
         await hand.sees("asok trash restore")
+        assert "all of them" not in hand.screen(), "it is about one operation"
         await hand.press("tab", "enter")
         await hand.sees("Restored 6 jobs")
         assert redis_client.lrange(KEYS.dead, 0, -1) == before

@@ -23,6 +23,16 @@ from asok_core.survey import frozen
 
 Home = tuple[Place, str | None]
 
+STANDS = {
+    Place.PENDING: "it is pending",
+    Place.DELAYED: "it is delayed",
+    Place.ACTIVE: "a worker has claimed it",
+    Place.DEAD: "it is a dead job",
+    Place.TRASH: "it is in the trash",
+    Place.FINISHED: "it has finished",
+}
+"""Why a job is not acted on where it is."""
+
 
 def add_arguments(parser: argparse.ArgumentParser, jobs: str, *, queue: bool) -> None:
     """Declare how to say which ``jobs`` (such as ``delayed jobs``)."""
@@ -143,7 +153,7 @@ def _sorted_by_home(
         if detail is None or place is None:
             nowhere[each] = detail is not None and detail.record is not None
         elif place not in allowed:
-            refused[f"it is {place.value}"] += 1
+            refused[STANDS[place]] += 1
         else:
             queue = _queue_of(detail) if place is Place.PENDING else None
             homes[place, queue].append(each)

@@ -100,7 +100,7 @@ class Confirm(Dialog[bool]):
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         plan, scope = self.plan, self.plan.scope
-        if plan.count is not None and scope.ids is None:
+        if plan.count is not None and scope.ids is None and not plan.operation:
             yield "Filter", scope.words or "none: all of them"
         yield "Redis", self._target + ("  PROTECTED" if self._protected else "")
         if plan.note:

@@ -33,7 +33,10 @@ def _jobs(activity: Activity, _now: float) -> Cell:
 
 
 def _is_of_jobs(activity: Activity) -> bool:
-    return bool(activity.place) and activity.action not in SWITCHES
+    # An undo is shown with what it undid, and not with its place.
+    return activity.action == "restore" or (
+        bool(activity.place) and activity.action not in SWITCHES
+    )
 
 
 def _left_out(activity: Activity, _now: float) -> Cell:

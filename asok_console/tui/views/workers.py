@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from asok_console.present.numbers import plural
 from asok_console.tui import actions, operations
 from asok_console.tui.actions import OperatorAction, Reach
+from asok_console.tui.figures import ago
 from asok_console.tui.plan import Plan, exact
 from asok_console.tui.slots import Slots
 from asok_console.tui.views.named import NamedView
@@ -143,6 +144,9 @@ class WorkersView(NamedView):
             if queue.name in worker.queues and queue.consumers <= 1
         ]
         lines = [f"it runs {exact(worker.running, 'job')} in {worker.concurrency} threads"]
+        if snapshot is not None and stale(worker, snapshot.taken_at):
+            silence = ago(worker.beat_at, snapshot.taken_at)
+            lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")
         if alone:
             lines.append(f"no other worker serves {', '.join(alone)}")
         return tuple(lines)
