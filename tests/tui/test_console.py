@@ -49,6 +49,26 @@ async def test_a_view_fits_the_smallest_screen(
             assert "q quit" in lines[-1]
 
 
+async def test_a_tiny_screen_shows_the_row_on_which_keys_act(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(40, 10)) as hand:
+        for key, text in (
+            ("2", "shop."),
+            ("3", "shop."),
+            ("4", "shop."),
+            ("5", "web-"),
+            ("6", "shop."),
+        ):
+            await hand.press(key)
+
+            def chosen(text: str = text) -> bool:
+                return any("▸" in line and text in line for line in hand.screen().splitlines())
+
+            await hand.until(chosen, f"the cursor on {text} in view {key}")
+
+
 async def test_the_overview_counts_anew_each_time(
     redis_client: redis.Redis, open_console: Open
 ) -> None:

@@ -30,6 +30,8 @@ from asok_core.tracebacks import last_line
 
 EVERY = 5.0
 """Seconds between two looks at the load to come."""
+PLOT_FROM = 16
+"""Lines of the screen from which the load to come is plotted above the list."""
 
 
 class Stretch(NamedTuple):
@@ -86,6 +88,10 @@ class DelayedView(PlotView, JobListView):
         """The load to come, then the list."""
         yield Plot("")
         yield from super().compose_body()
+
+    def on_resize(self) -> None:
+        """Leave out the plot where it would leave no room for the jobs, on which keys act."""
+        self.query_one(Plot).display = self.app.size.height >= PLOT_FROM
 
     def show(self, snapshot: Snapshot) -> None:
         """Read the window, and now and then the load to come."""
