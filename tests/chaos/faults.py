@@ -34,7 +34,17 @@ for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
 end
 """
 WHOLE_SERVER = frozenset(
-    {"redis", "freeze redis", "cut", "hold", "full", "replica", "client kill", "script flush"}
+    {
+        "redis",
+        "freeze redis",
+        "cut",
+        "hold",
+        "strand",
+        "full",
+        "replica",
+        "client kill",
+        "script flush",
+    }
     | {
         "clock forward",
         "clock back",
@@ -87,11 +97,13 @@ class Faults:
             "terminate": self._terminate,
             "freeze worker": self._freeze_worker,
             "freeze supervisor": self._freeze_supervisor,
+            "freeze process": self._freeze_process,
             "freeze redis": self._freeze_redis,
             "suspend all": lambda _worker: self._suspend_all(FREEZE),
             "suspend long": lambda _worker: self._suspend_all(SUSPENDED),
             "cut": self._cut,
             "hold": self._hold,
+            "strand": self._strand,
             "full": self._fill,
             "replica": self._make_replica,
             "client kill": self._kill_clients,
@@ -188,6 +200,24 @@ class Faults:
         worker.freeze(whole=False)
         self._undo_later(worker.thaw)
         return ()
+
+    def _freeze_process(self, worker: Worker) -> Pids | None:
+        """Stop one process; its supervisor keeps the lease of what it holds."""
+        pids = self.processes(worker)
+        if not pids:
+            return None
+        pid = random.choice(pids)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+
+        def thaw() -> None:
+            # Once it is dead and reaped, its number may be another program's.
+            if parent_of(pid) == supervisor:
+                os.kill(pid, signal.SIGCONT)
+
+        supervisor = worker.pid
+        self._undo_later(thaw)
+        return [pid]
 
     # Redis
 
@@ -288,6 +318,11 @@ class Faults:
     def _hold(self, _worker: Worker) -> Pids:
         self._proxy.hold()
         self._undo_later(self._proxy.release)
+        return ()
+
+    def _strand(self, _worker: Worker) -> Pids:
+        """Lose all that comes over the connections there are, as after a firewall has lost its table."""
+        self._proxy.strand()
         return ()
 
 

@@ -130,7 +130,8 @@ class Chaos:
     def _make_workers(self) -> Iterator[Worker]:
         for name, options, url in (
             ("two", ("-p", "2", "-c", "4"), self._server.url),
-            ("wide", ("-p", "1", "-c", "8"), self._server.url),
+            # Its processes retire now and then, and have successors that stand by.
+            ("wide", ("-p", "1", "-c", "8", "--max-jobs", "60"), self._server.url),
             ("far", ("-p", "1", "-c", "3"), self._proxy.url),
         ):
             yield Worker(name, options, self._environment(url), self._folder / f"{name}.log")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 KILLS = {"process": 40, "supervisor": 12, "worker": 12, "redis": 9, "terminate": 5}
-FREEZES = {"freeze worker": 6, "freeze supervisor": 4, "freeze redis": 4}
-NETWORK = {"cut": 8, "hold": 3}
+FREEZES = {"freeze worker": 6, "freeze supervisor": 4, "freeze process": 4, "freeze redis": 4}
+NETWORK = {"cut": 8, "hold": 3, "strand": 2}
 SERVER = {"full": 6, "replica": 4, "client kill": 8, "script flush": 8}
 CLOCKS = {"clock forward": 4, "clock back": 4}
 
 SCENARIOS: Mapping[str, Mapping[str, int]] = {
     "kills": KILLS | FREEZES | NETWORK,
     "server": SERVER | {"redis": 6, "freeze redis": 2, "process": 10},
-    "network": {"cut": 20, "hold": 10, "process": 10, "worker": 5},
+    "network": {"cut": 20, "hold": 10, "strand": 5, "process": 10, "worker": 5},
     "clock": {"clock forward": 8, "clock back": 8, "process": 10, "worker": 6},
     "suspend": {"suspend all": 10, "process": 10, "worker": 4},
     "suspend long": {"suspend long": 1},
