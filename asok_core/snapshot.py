@@ -253,10 +253,15 @@ class WorkerInfo:
 
 
 class KeyCheck(NamedTuple):
-    """How many of some signed jobs in Redis SECRET_KEY or one of its fallbacks verifies."""
+    """How many of some signed jobs in Redis SECRET_KEY or one of its fallbacks verifies.
+
+    ``pending`` of the jobs that were looked at are pending, ``pending_v1`` of those have version 1.
+    """
 
     sampled: int = 0
     verified: int = 0
+    pending: int = 0
+    pending_v1: int = 0
 
     @property
     def wrong(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from asok_console.commands.documents import json_text
@@ -31,13 +32,20 @@ class Status(NamedTuple):
     dead: tuple[Row, ...] = ()
     failures: tuple[str, ...] = ()
 
+    @property
+    def sample(self) -> tuple[int, int]:
+        """How many pending jobs were looked at, and how many of them are signed in version 1."""
+        rows = [row for page in self.next_jobs.values() for row in page.rows]
+        return len(rows), sum(row.payload.version == 1 for row in rows)
+
 
 def to_json(status: Status, *, indent: int | None = None) -> str:
     """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
 
     ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due running
-    claimed orphaned dead queues[] dead_letters[] workers[] checks_failed[]``. ``memory_full_in`` is
-    seconds, 0 where it is full already, and ``memory_rate`` bytes per second.
+    claimed orphaned dead queues[] dead_letters[] workers[] envelopes{} checks_failed[]``.
+    ``memory_full_in`` is seconds, 0 where it is full already, and ``memory_rate`` bytes per second.
+    ``envelopes`` says how many workers accept version 1, and how many of ``sampled`` pending jobs have it.
     """
     snapshot = status.snapshot
     filling, full = snapshot.filling, snapshot.server.is_full
@@ -60,6 +68,7 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
         "queues": [_queue(status, queue) for queue in snapshot.queues],
         "dead_letters": [_letter(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
+        "envelopes": _versions(status),
         "checks_failed": list(status.failures),
     }
     text = json_text(document, indent=indent)
@@ -226,20 +235,33 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
             count = numbers.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
-    yield from _envelopes(snapshot, width)
+    yield from _envelopes(status, width)
 
 
-def _envelopes(snapshot: Snapshot, width: int) -> Iterator[str]:
-    """Which workers run jobs of version 1, and which cannot run those of version 2."""
+def _versions(status: Status) -> dict[str, int]:
+    snapshot = status.snapshot
+    sampled, v1 = status.sample
     live = [worker for worker in snapshot.workers if _alive(snapshot, worker)]
-    accepting = sum(worker.accepts_v1 is True for worker in live)
-    if accepting:
+    return {
+        "workers_accepting_v1": sum(worker.accepts_v1 is not False for worker in live),
+        "sampled": sampled,
+        "sampled_v1": v1,
+    }
+
+
+def _envelopes(status: Status, width: int) -> Iterator[str]:
+    """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
+    snapshot = status.snapshot
+    found = _versions(status)
+    if accepting := found["workers_accepting_v1"]:
         count = numbers.plural(accepting, "worker")
         verb = "accepts" if accepting == 1 else "accept"
-        yield fit(
-            f"{count} still {verb} jobs signed in version 1; ASOK_ENVELOPE=v2 ends that", width
-        )
-    for worker in live:
+        sampled, v1 = found["sampled"], found["sampled_v1"]
+        of = numbers.plural(sampled, "pending job")
+        verb_of = "has" if v1 == 1 else "have"
+        how_many = f" ({numbers.count(v1)} of {of} looked at {verb_of} it)" if sampled else ""
+        yield fit(f"{count} still {verb} jobs signed in version 1{how_many}", width)
+    for worker in filter(partial(_alive, snapshot), snapshot.workers):
         if worker.version and worker.accepts_v1 is None:
             text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
             yield fit(f"{safe(text, 200)}; keep ASOK_ENVELOPE=v1 until it is replaced", width)
@@ -303,6 +325,7 @@ def _job(row: Row) -> dict[str, Any]:
         "attempt": job.attempt if job else None,
         "attempts": job.attempts if job else None,
         "trust": str(row.payload.trust),
+        "envelope": row.payload.version,
         "problem": row.payload.problem,
     }
 

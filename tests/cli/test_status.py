@@ -69,6 +69,41 @@ def test_limit_bounds_the_next_jobs(status: Status) -> None:
     assert "    shop.tasks" not in status("--limit", "0")[1]
 
 
+@pytest.mark.usefixtures("busy")
+def test_the_status_says_who_accepts_version_1_and_how_many_such_jobs_wait(
+    status: Status, redis_client: redis.Redis
+) -> None:
+    """Workers say what they accept; one of an earlier release says nothing."""
+    redis_client.hset(KEYS.worker("web1-7"), mapping={"version": "0.2", "envelopes": "v2"})
+    assert "version 1" not in status()[1]
+    document = json.loads(status("--json")[1])
+    assert document["envelopes"] == {
+        "workers_accepting_v1": 0, "sampled": 11, "sampled_v1": 11,
+    }  # fmt: skip
+    redis_client.hset(KEYS.worker("web1-7"), "envelopes", "v1 v2")
+    new = seal(job(500, "high"), KEYRING, 2)
+    redis_client.lpush(KEYS.queue("high"), new)
+    page = status()[1]
+    line = (
+        "1 worker still accepts jobs signed in version 1 (11 of 12 pending jobs looked at have it)"
+    )
+    assert line in page
+    assert "cannot run" not in page
+    (document,) = (json.loads(status("--json")[1]),)
+    assert document["envelopes"] == {
+        "workers_accepting_v1": 1, "sampled": 12, "sampled_v1": 11,
+    }  # fmt: skip
+    high = next(queue for queue in document["queues"] if queue["name"] == "high")
+    assert [each["envelope"] for each in high["next_jobs"]] == [1, 2]
+    assert document["workers"][0]["accepts_v1"] is True
+    redis_client.hset(KEYS.worker("web1-7"), "version", "0.1")
+    redis_client.hdel(KEYS.worker("web1-7"), "envelopes")
+    page = status("--limit", "0")[1]
+    assert "1 worker still accepts jobs signed in version 1\n" in page
+    assert "web1-7 (0.1) cannot run jobs signed in version 2; keep ASOK_ENVELOPE=v1" in page
+    assert json.loads(status("--json")[1])["workers"][0]["accepts_v1"] is None
+
+
 def test_the_document_has_stable_keys(
     status: Status, busy: float, redis_url: str, redis_client: redis.Redis
 ) -> None:
@@ -94,6 +129,7 @@ def test_the_document_has_stable_keys(
         "queues",
         "dead_letters",
         "workers",
+        "envelopes",
         "checks_failed",
     ]
     assert (document["version"], document["backend"], document["url"]) == (1, "redis", redis_url)

@@ -118,25 +118,76 @@ def opened_or_none(raw: bytes, keyring: Keyring) -> Job | None:
         return None
 
 
+def agree(raw: bytes, keyring: Keyring) -> bool:
+    """Hold what is shown, what is opened and the rules against each other; returns whether it runs."""
+    job, shown = opened_or_none(raw, keyring), peek(raw, keyring)
+    rules = runs_by_the_rules(raw, keyring)
+    assert (job is None) == (rules is None), (raw, rules)
+    if job is not None and rules is not None:
+        assert (shown.trust, shown.job) == (Trust.SIGNED, job)
+        assert (job.id, job.function, list(job.args)) == (
+            rules["id"], rules["function"], rules["args"],
+        )  # fmt: skip
+    elif shown.trust is Trust.SIGNED:
+        # Only of what a dead job keeps whole: and that is what a requeue would sign.
+        assert shown.envelope is not None
+        assert opened_or_none(shown.envelope, keyring) == shown.job
+    return job is not None
+
+
 @pytest.mark.parametrize("keyring", [KEYRING, STRICT], ids=["both", "v2"])
 def test_what_is_shown_is_what_runs(keyring: Keyring) -> None:
     @settings(max_examples=600, suppress_health_check=list(HealthCheck))
     @given(spellings())
     def check(raw: bytes) -> None:
-        job, shown = opened_or_none(raw, keyring), peek(raw, keyring)
-        rules = runs_by_the_rules(raw, keyring)
-        assert (job is None) == (rules is None), (raw, rules)
-        if job is not None and rules is not None:
-            assert (shown.trust, shown.job) == (Trust.SIGNED, job)
-            assert (job.id, job.function, list(job.args)) == (
-                rules["id"], rules["function"], rules["args"],
-            )  # fmt: skip
-        elif shown.trust is Trust.SIGNED:
-            # Only of what a dead job keeps whole: and that is what a requeue would sign.
-            assert shown.envelope is not None
-            assert opened_or_none(shown.envelope, keyring) == shown.job
+        agree(raw, keyring)
 
     check()
+
+
+def written(*changes: tuple[str, str], version: int = 1, order: str = "v job sig") -> bytes:
+    """The envelope of RUN with other values or more keys, in another order."""
+    fields = dict(parts(RUN, version))
+    pairs = [(f'"{key}"', fields.pop(f'"{key}"')) for key in order.split()]
+    known = dict(changes)
+    pairs = [(key, known.pop(key[1:-1], value)) for key, value in pairs]
+    pairs += [(f'"{key}"', value) for key, value in known.items()]
+    return ("{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}").encode()
+
+
+OTHER = json.dumps(to_text(SHOWN))
+SPELLINGS = {
+    "another order": (written(order="sig job v"), True),
+    "escaped": (written(("job", escaped(json.dumps(to_text(RUN))))), True),
+    "one more key": (written(("x", "[1]")), True),
+    "error of a dead job": (written(("error", '"E"')), True),
+    "v is 1.0": (written(("v", "1.0")), False),
+    "v is true": (written(("v", "true")), False),
+    "v is text": (written(("v", '"1"')), False),
+    "v is 1e0": (written(("v", "1e0")), False),
+    "v is 3": (written(("v", "3")), False),
+    "v is 2 under the signature of 1": (written(("v", "2")), False),
+    "v is 1 under the signature of 2": (written(("v", "1"), version=2), False),
+    "no v": (written(order="job sig"), False),
+    "the job twice": (written()[:-1] + f', "job": {OTHER}}}'.encode(), False),
+    "another job first": (f'{{"job": {OTHER}, '.encode() + written()[1:], False),
+    "the same job twice": (written()[:-1] + b', "job": ' + OTHER.encode() + b"}", False),
+    "v twice": (b'{"v": 1, ' + written()[1:], False),
+    "a key twice under an escape": (
+        written()[:-1] + b', "j\\u006fb": ' + OTHER.encode() + b"}",
+        False,
+    ),
+    "raw beside it": (written(("raw", json.dumps(seal(SHOWN, KEYRING).decode()))), False),
+    "raw64 beside it": (written(("raw64", '"AAAA"')), False),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_each_spelling_is_one_job_or_none_to_everybody(spelling: str) -> None:
+    raw, runs = SPELLINGS[spelling]
+    assert agree(raw, KEYRING) == runs
+    shown = peek(raw, KEYRING)
+    assert (shown.job == RUN) if runs else (shown.trust is not Trust.SIGNED)
 
 
 @given(spellings())

@@ -147,3 +147,87 @@ def test_its_dead_letters_are_unsigned_and_wait_for_an_explicit_word(
     assert len(journal.read_text().split()) == before + 4, "two attempts each, as the first time"
     assert {row.payload.trust for row in reader.dead(0, 10).rows} == {Trust.SIGNED}
     reader.close()
+
+
+@pytest.mark.parametrize("envelope", ["v1", "both"])
+def test_it_requeues_our_dead_jobs_and_either_worker_runs_them(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path, envelope: str
+) -> None:
+    """It signs version 1, whatever version the job had, and pushes the job before it writes the record."""
+    env["ASOK_ENVELOPE"] = envelope
+    ours = "import orders; from asok_core import background\n" + "\n".join(
+        f"background(orders.fail_once, 'it-{number}', _queue='low')" for number in range(2)
+    )
+    python("-c", ours, env=env)
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead jobs")
+    retry = "from asok.background import get_dlq_jobs, retry_dlq_job\n"
+    retry += "print(retry_dlq_job(get_dlq_jobs()[0]['id']))"
+    assert python("-c", retry, env=env).strip() == "True"
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: len(journal.read_text().split()) == 1, "our worker to run one")
+        wait_until(lambda: redis_client.llen("asok:queue:low") == 0, "an empty queue")
+    assert python("-c", retry, env=env).strip() == "True"
+    with running(*ITS_WORKER, env=env, cwd=APP):
+        wait_until(lambda: len(journal.read_text().split()) == 2, "its worker to run the other")
+    assert sorted(journal.read_text().split()) == ["it-0", "it-1"]
+    assert redis_client.llen("asok:dlq") == 0
+
+
+def test_our_worker_runs_a_dead_job_whose_record_it_has_not_written_yet(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path
+) -> None:
+    """The moment between the two writes of its requeue: our record still says that the job failed."""
+    python(
+        "-c", "import orders; from asok_core import background; background(orders.fail_once, 'it')",
+        env=env,
+    )  # fmt: skip
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: redis_client.llen("asok:dlq") == 1, "a dead job")
+    requeue = """
+import importlib
+its = importlib.import_module("asok.background")
+client = its._get_redis_client()
+(job,) = its.get_dlq_jobs()
+client.delete("asok:dlq")
+its._requeue_redis_job(client, job)
+"""
+    python("-c", requeue, env=env)
+    (key,) = redis_client.keys("asok:job:*")
+    assert redis_client.hget(key, "status") == b"failed"
+    with running(*OUR_WORKER, env=env):
+        wait_until(lambda: journal.read_text().split() == ["it"], "the job to run")
+        wait_until(lambda: redis_client.hget(key, "status") == b"completed", "its end")
+    assert redis_client.llen("asok:dlq") == 0
+
+
+def test_the_state_of_one_of_its_components_is_not_a_job_of_version_2(
+    env: dict[str, str], redis_client: redis.Redis, journal: Path
+) -> None:
+    """It signs the state with SECRET_KEY as it signs jobs, and users choose what is in it."""
+    state = """
+import json, os
+from asok.component import Component
+class Note(Component):
+    id, module, function, args, kwargs = "x", "orders", "note", ["state"], {}
+    queue, retries, retry_count, backoff = "default", 0, 0, 2
+    def _get_state(self):
+        return {name: getattr(self, name) for name in (
+            "id", "module", "function", "args", "kwargs", "queue", "retries", "retry_count", "backoff")}
+signed = Note()._sign_state(os.environ["SECRET_KEY"])
+text, signature = signed.rsplit(".", 1)
+for version in 1, 2:
+    print(json.dumps({"v": version, "job": text, "sig": signature}))
+"""
+    envelopes = python("-c", state, env=env).split("\n")[:2]
+    env["ASOK_ENVELOPE"] = "v2"
+    ours = "import orders; from asok_core import background; background(orders.note, 'ours')"
+    python("-c", ours, env=env)
+    with running(*OUR_WORKER, env=env):
+        # A worker that has run no job yet might have the wrong key, and postpones.
+        wait_until(lambda: journal.read_text().split() == ["ours"], "our job to run")
+        redis_client.lpush("asok:queue", *envelopes)
+        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead jobs")
+    errors = [json.loads(raw)["error"] for raw in redis_client.lrange("asok:dlq", 0, -1)]
+    assert sorted(error.partition(":")[0] for error in errors) == ["BadSignature", "OldEnvelope"]
+    assert journal.read_text().split() == ["ours"]

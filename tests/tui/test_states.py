@@ -143,3 +143,20 @@ async def test_a_worker_whose_lease_ran_out_is_not_counted_as_alive(
         assert "2 workers" not in hand.screen()
         await hand.press("5")
         await hand.sees("1 alive")
+
+
+async def test_the_workers_say_how_many_accept_version_1_and_how_many_such_jobs_wait(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    for name in ("web-1", "web-2", "web-3"):
+        seed.worker(redis_client, name, queues=("high",), concurrency=6, running=0, first=900)
+    redis_client.hset(KEYS.worker("web-1"), "envelopes", "v1 v2")
+    redis_client.hset(KEYS.worker("web-2"), "envelopes", "v2")
+    redis_client.lpush(
+        KEYS.queue("high"),
+        seal(job(0, "high"), KEYRING, 1),
+        seal(job(1, "high"), KEYRING, 2),
+    )
+    async with open_console(size=(140, 40)) as hand:
+        await hand.press("5")
+        await hand.sees("1 accepts version 1 (1 of 2 pending have it)")

@@ -115,7 +115,19 @@ class WorkersView(NamedView):
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
             (f"⚠ {silent} silent" if silent else "", "bad"),
+            (self._accepting_v1(snapshot), "dim"),
         )
+
+    def _accepting_v1(self, snapshot: Snapshot) -> str:
+        """How many workers say that they run jobs of version 1, and how many such jobs wait."""
+        accepting = sum(worker.accepts_v1 is True for worker in snapshot.workers)
+        if not accepting:
+            return ""
+        check = self.console.key_check
+        waiting = (
+            f" ({check.pending_v1} of {check.pending} pending have it)" if check.pending else ""
+        )
+        return f"{accepting} accept{'s' if accepting == 1 else ''} version 1{waiting}"
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """An order to the worker under the cursor, or None where it changes nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import Window
 from asok_core.backends.redis.reading.trips import Trips
+from asok_core.keyring import V1
 from asok_core.snapshot import KeyCheck
 from asok_core.wire import Keyring, Trust, peek
 
@@ -30,7 +31,10 @@ def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str])
     )
     raws = {item.text for each in windows for item in each.items if item.whole}
     found = [peek(raw, keyring).trust for raw in raws]
+    waiting = [peek(item.text).version for each in windows[3:] for item in each.items if item.whole]
     return KeyCheck(
         sampled=sum(trust in (*VERIFYING, Trust.BAD) for trust in found),
         verified=sum(trust in VERIFYING for trust in found),
+        pending=len(waiting),
+        pending_v1=waiting.count(V1),
     )
