@@ -340,8 +340,10 @@ def test_a_result_that_is_not_stored_is_told_as_such(
     shutdown(timeout=WAIT)
     warned = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     if application != "redis":
-        for line, (_, words) in zip(warned, NOT_STORED, strict=True):
-            assert f" completed, {words}" in line
+        # Of two threads, that of the later job may be the first to warn.
+        assert len(warned) == len(NOT_STORED)
+        for _, words in NOT_STORED:
+            assert any(f" completed, {words}" in line for line in warned), warned
 
 
 @pytest.mark.usefixtures("served")
