@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from dataclasses import dataclass, field
+from functools import partial
 
 from asok_core.errors import InvalidTaskName, TaskNotAllowed
 from asok_core.import_path import about_hidden
@@ -18,7 +19,7 @@ _COMPUTE = {
 }
 """What is harmless of Python's own library, whatever the arguments."""
 _NEVER = (sys.stdlib_module_names | {"__main__", "asok_core", "asok_console"}) - _COMPUTE
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class TaskModules:
     def check_found(self, module: str, found: object) -> None:
         """The same for the function that a module has under that name: it may be another module's."""
         owner = getattr(found, "__module__", None)
+        if owner == module:
+            return
+        while isinstance(found, partial):
+            found = found.func
+            owner = getattr(found, "__module__", None)
         if owner == module or not isinstance(owner, str) or not isinstance(found, _FUNCTIONS):
             return
         if _is_never(module):

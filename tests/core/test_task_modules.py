@@ -92,16 +92,20 @@ def test_a_function_that_a_module_has_from_elsewhere_is_judged_by_where_it_comes
         "import functools\n"
         "from os import system\nfrom subprocess import run, Popen\nfrom builtins import eval\n"
         "from helping_module import send\n"
+        "deleted = functools.partial(functools.partial(system), 'true')\n"
+        "from code import InteractiveInterpreter\nsource = InteractiveInterpreter().runsource\n"
+        "def own(n):\n    return n\npart = functools.partial(own, 4)\n"
         "@functools.lru_cache\ndef cached():\n    return 2\n"
         "@functools.wraps(cached)\ndef wrapped():\n    return 3\n"
     )
-    for name in ("system", "run", "Popen", "eval"):
+    for name in ("system", "run", "Popen", "eval", "deleted", "source"):
         for patterns in ("*", "listed_module"):
             with pytest.raises(InvalidTaskName, match="is refused"):
                 resolve("listed_module", name, allowed(patterns))
     with pytest.raises(TaskNotAllowed, match=r"helping_module\.send"):
         resolve("listed_module", "send", allowed("listed_module"))
     assert resolve("listed_module", "send", allowed("*"))() == 1
+    assert resolve("listed_module", "part", allowed("listed_module"))() == 4
     assert resolve("listed_module", "cached", allowed("listed_module"))() == 2
     assert resolve("listed_module", "wrapped", allowed("listed_module"))() == 3
     assert resolve("os", "getpid", allowed("os:getpid"))() == os.getpid()
