@@ -20,6 +20,7 @@ from asok_core.backends.redis.consuming.aging import drop_aged
 from asok_core.backends.redis.consuming.promotion import LONGEST, promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renewal, renew_held
+from asok_core.backends.redis.consuming.unclaimed import Unclaimed
 from asok_core.backends.redis.consuming.wakes import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
@@ -48,6 +49,8 @@ BEATS = 6
 """Beats in the length of a lease: so many may be late or lost before it runs out."""
 RETRY = 1.0
 """Seconds between two attempts to do what an outage of Redis kept from being done."""
+UNCLAIMED = 5.0
+"""Seconds between two looks at queues from which no worker may claim."""
 AGE = 60.0
 """Seconds between two looks for dead letters that are too old."""
 LOOK = 0.25
@@ -91,6 +94,7 @@ class Supervisor:
         self._longest_duty = min(LONGEST, self._beat_every)
         self._registry.between = lambda: self._every("beat", self._beat_every, self._beat)
         self._renewal = Renewal(self._keys, config.worker, largest=settings.largest_envelope)
+        self._unclaimed = Unclaimed(self._keys, largest=settings.largest_envelope)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._requests = Requests(self._alarm.ring)
@@ -158,6 +162,7 @@ class Supervisor:
         self._every("memory", INTERVAL, self._watch_memory)
         self._every("renew", LONGEST_WAIT, self._renew)
         self._every("renew held", HELD, self._renew_held)
+        self._every("unclaimed", UNCLAIMED, self._look_at_unclaimed)
 
     def _every(self, name: str, seconds: float, duty: Callable[[], None]) -> None:
         now = time.monotonic()
@@ -343,6 +348,9 @@ class Supervisor:
                 "Their records expire in 24 h",
                 done.lost,
             )
+
+    def _look_at_unclaimed(self) -> None:
+        log_set_aside(self._unclaimed.look(self._registry.link))
 
     def _renew_held(self) -> None:
         lists, between = self._active_lists(), self._registry.between

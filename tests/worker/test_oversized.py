@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.renewal import Renewal
 from asok_core.config import LARGEST_ENVELOPE
+from asok_core.inspector import open_operator
 from asok_core.oversized import MOST_READ
 from asok_core.wire import Trust, seal
 from tests.programs import wait_until
@@ -164,15 +167,37 @@ def test_a_limit_that_is_raised_lets_larger_jobs_run(desk: Desk, run_worker: Run
     assert desk.dead() == []
 
 
-def test_what_waits_where_no_worker_claims_is_set_aside(desk: Desk, run_worker: RunWorker) -> None:
-    """By the walk of the supervisors over all that waits: the queue is not served, or paused."""
+@pytest.mark.parametrize("queue", ["unserved", "low"])
+def test_what_waits_where_no_worker_claims_is_set_aside(
+    desk: Desk, run_worker: RunWorker, queue: str
+) -> None:
+    """The queue is not served, or paused: an operator looks at it all the same."""
     entry = nul()
-    jobs = [desk.enqueue("note", word, queue="unserved") for word in ("one", "two")]
-    desk.client.rpush("asok:queue:unserved", entry)
     worker = run_worker()
-    set_aside(desk, entry, "unserved")
+    desk.reaches(desk.enqueue("give"), "completed")
+    # The walk over all that waits has been, and comes again in an hour.
+    wait_until(lambda: desk.client.hget(desk.keys.renewal, "began") == b"0.0", "its end")
+    operator = open_operator(desk.settings)
+    operator.pause("low")
+    operator.close()
+    jobs = [desk.enqueue("note", word, queue=queue) for word in ("one", "two")]
+    desk.client.rpush(desk.keys.queue(queue), entry)
+    set_aside(desk, entry, queue)
     worker.says("Entry set aside")
-    assert [each.id for each in desk.pending("unserved")] == [job.id for job in jobs]
+    ids = [job.id for job in jobs]
+    wait_until(lambda: [each.id for each in desk.pending(queue)] == ids, "the others to be there")
+
+
+def test_the_walk_over_all_that_waits_sets_aside(desk: Desk) -> None:
+    entry = nul()
+    job = desk.enqueue("note", "one")
+    desk.client.lpush("asok:queue", entry)
+    link = Endpoint(desk.settings.redis_url).link()
+    aside = Renewal(desk.keys, "w").step(link).aside
+    link.close()
+    assert [(each.queue, each.size) for each in aside] == [("default", len(entry))]
+    set_aside(desk, entry)
+    assert [each.id for each in desk.pending()] == [job.id]
 
 
 def test_a_notice_that_is_too_large_is_dropped_and_the_next_is_heard(

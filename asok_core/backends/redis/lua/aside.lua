@@ -6,7 +6,7 @@
 -- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
 --   largest: bytes up to which an element is an envelope; now: epoch seconds.
 --   Reply: its SHA-1; nil where the key of the dead jobs is no list, or this script has set aside MOST_ASIDE bytes
---   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes 3 ms.
+--   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes about 5 ms.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
 -- others, and nothing requeues it.
 local OVERSIZED_TTL, MOST_ASIDE = @OVERSIZED_TTL@, 33554432

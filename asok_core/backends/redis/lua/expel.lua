@@ -11,6 +11,13 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local at, last, aside = tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[4]) - 1, {}
 
+if redis.call('TYPE', key).ok ~= (queue == '' and 'zset' or 'list') then return aside end
+if queue ~= '' then
+  -- This takes a moment also for a million jobs, and mostly tells that there is nothing to look for.
+  local bytes = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
+  if type(bytes) == 'number' and bytes <= largest then return aside end
+end
+
 while at <= last do
   local to, gone = math.min(last, at + STEP - 1), 0
   local seen
