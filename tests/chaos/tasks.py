@@ -17,6 +17,11 @@ def quick(job_id: str) -> str:
     return job_id
 
 
+def add(first: int, second: int) -> int:
+    """Return a sum."""
+    return first + second
+
+
 def nap(job_id: str, seconds: float) -> None:
     """Succeed after a while."""
     note("start", job_id)
