@@ -40,6 +40,7 @@ if first and tonumber(first) <= tonumber(now) then
   local left = redis.call('PTTL', promoting)
   -- The clock may have been set back: no promotion takes longer than it was announced for.
   if type(holder) == 'string' and holder ~= supervisor and left > 0 and left <= ms then
+    write_tally(ns, tonumber(time[1]))
     return { now, due, first, 1, aside }
   end
   redis.call('SET', promoting, supervisor, 'PX', ms)
