@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asok_core import job_decoder, wire
@@ -110,6 +110,14 @@ def test_what_has_a_default_may_be_missing(name: str) -> None:
     assert from_text(json.dumps(known)) == Job("job-1", "m", "f")
 
 
+unhurried = settings(
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ]
+)
+"""On a busy machine it may take long to make an example."""
 CHANGES = (
     *("", " ", ",", ":", '"', "\\", "{", "}", "[", "]", "\n", "\x00", "\ufeff", "\ud800", "é"),
     *("0", "-0", "1.0", "1e400", "-1", "01", "1E2", "NaN", "Infinity", "true", "null", "9" * 40),
@@ -150,6 +158,7 @@ def test_what_most_jobs_have_is_read_by_the_fast_decoder() -> None:
     assert job_decoder.decode(text) == from_text(text)
 
 
+@unhurried
 @given(changed((jobs.map(usual) | jobs).map(to_text)))
 def test_the_fast_decoder_reads_what_the_other_one_does_or_nothing(text: str) -> None:
     fast = job_decoder.decode(text)
@@ -159,6 +168,7 @@ def test_the_fast_decoder_reads_what_the_other_one_does_or_nothing(text: str) ->
         assert repr(fast) == repr(slow), "of the same types"
 
 
+@unhurried
 @given(changed(jobs.map(lambda job: seal_text(to_text(job), KEYRING).decode())))
 def test_an_envelope_in_the_usual_layout_is_taken_apart_as_any_other(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass")
