@@ -1,7 +1,8 @@
-"""What an edit changes of a job's arguments, in few words."""
+"""Arguments as text that a person edits, and what an edit changes: line by line and in few words."""
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,8 +13,37 @@ from asok_core.visible import is_hidden
 LONGEST_WORDS = 300
 """Characters of what a history says of an edit."""
 _LONGEST_VALUE = 60
+_CONTEXT = 2
+_GAP = " …"
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+def editable(arguments: Arguments) -> str:
+    """The arguments as indented JSON: text as text, only what is not visible as an escape.
+
+    Nothing is cut, since what is saved replaces the arguments: ``any_too_deep`` must not hold for them.
+    """
+    args, kwargs = arguments
+    value = {"args": list(args), "kwargs": dict(kwargs)}
+    return _visible(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def typed(text: str) -> str:
+    """JSON that a person typed, with what is not visible as an escape, for another editor."""
+    return _visible(text.replace("\r\n", "\n").expandtabs(4).rstrip("\n"))
+
+
+def diff(before: Arguments, after: Arguments) -> list[str]:
+    """The lines that differ, each after ``-`` or ``+``, with lines around them after a space.
+
+    Empty where nothing differs. ``any_too_deep`` must hold for neither.
+    """
+    lines = difflib.unified_diff(
+        editable(before).splitlines(), editable(after).splitlines(), n=_CONTEXT, lineterm=""
+    )
+    # First come the names of two files and where the first difference is.
+    return [_GAP if line.startswith("@@") else line for line in list(lines)[3:]]
 
 
 def changed_words(before: Arguments, after: Arguments) -> str:

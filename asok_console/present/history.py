@@ -63,10 +63,15 @@ class Line(NamedTuple):
     beside: str
 
 
-def history_lines(events: Sequence[Event], now: float) -> list[Line]:
-    """The events as lines. The date is shown where they are not all of today."""
+def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -> list[Line]:
+    """The events as lines. The date is shown where they are not all of today.
+
+    ``brief``: an error takes the place of the process in which it was raised.
+    """
     days = {(iso(each.at) or "")[:10] for each in events if each.at is not None}
     dated = bool(days - {(iso(now) or "")[:10]})
+    if brief:
+        events = [each._replace(by="") if each.error else each for each in events]
     return [_line(each, now, dated=dated) for each in events]
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from asok_console.present.text import call_text
-from asok_console.tui import operations
+from asok_console.present.text import call_text, safe
+from asok_console.tui import operations, programs
 from asok_console.tui.actions import Access
 from asok_console.tui.plan import Plan
 from asok_console.tui.runner import Finished, Progressed, Runner
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.screens.edit import Arguments, EditArguments
+from asok_console.tui.screens.edit import Arguments, EditArguments, read_arguments
 from asok_console.tui.screens.quitting import Quitting
 from asok_console.tui.screens.reading import Reading
 from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
+from asok_core.edits import diff, editable, same
 from asok_core.hazards import hazards, maybe_paused
+from asok_core.job import Job
 from asok_core.nesting import DEEPEST, any_too_deep
 from asok_core.states import Place
 from asok_core.wire import Payload
@@ -69,10 +71,12 @@ class Acting:
         else:
             self._start(plan)
 
-    def _confirm(self, plan: Plan) -> None:
+    def _confirm(self, plan: Plan, back: Callable[[], object] | None = None) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
                 self._start(plan)
+            elif back is not None:
+                back()
 
         session = self._app.session
         confirm = Confirm(
@@ -104,34 +108,105 @@ class Acting:
         for line in self._lines():
             line.working(number, plan.title)
 
-    def edit(self, letter: Payload) -> None:
-        """Let the arguments of a dead letter be changed, then ask and requeue it."""
-        job = letter.job
-        if job is None or job.id == "" or letter.size is not None:
-            self._app.notify("What cannot be read cannot be edited.", severity="warning")
-            return
-        if any_too_deep((*job.args, *job.kwargs.values())):
-            line = f"Cannot edit: its arguments are nested more than {DEEPEST} levels deep."
-            self._app.notify(line, severity="warning")
+    def edit(self, dead: Payload, text: str | None = None) -> None:
+        """Let the arguments of a dead job be changed, then ask and requeue it.
+
+        ``text``: as they were typed so far.
+        """
+        job = self._editable(dead)
+        if job is None:
             return
 
         def edited(changes: Arguments | None) -> None:
             if changes is not None:
-                scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
-                new = call_text(job.task, *changes, 200)
-                self.carry_out(
-                    Plan(
-                        operations.EDIT,
-                        scope,
-                        1,
-                        (new,),
-                        changes=changes,
-                        letter=letter.raw,
-                        queues={job.queue: 1},
-                    )
-                )
+                self._requeue_edited(dead, job, changes)
 
-        self._app.push_screen(EditArguments(job), edited)
+        self._app.push_screen(EditArguments(job, text), edited)
+
+    def open_editor(self, whole: Payload, *, changes: bool) -> None:
+        """Open a job's arguments in ``$EDITOR``; with ``changes``, ask and requeue what was saved."""
+        job = self._editable(whole)
+        if job is None:
+            return
+        before = (job.args, job.kwargs)
+        saved = self.in_editor(editable(before))
+        if saved is None:
+            return
+        after, _problem = read_arguments(saved)
+        if after is not None and same(before, after):
+            self._app.notify("The arguments are as before.", timeout=3, markup=False)
+        elif not changes:
+            self._keep(saved, "Nothing was changed: only the arguments of a dead job can be edited")
+        elif after is None:
+            # What was typed is not lost: it is corrected in the dialog, which names the problem.
+            self.edit(whole, saved)
+        else:
+            self._requeue_edited(whole, job, after)
+
+    def in_editor(self, text: str) -> str | None:
+        """What was saved of a text in ``$EDITOR``; None, with a warning, where that failed."""
+        app = self._app
+        # A snapshot a second would wait for the end of the program.
+        app.poller.hold()
+        try:
+            return programs.edit(app, text)
+        except programs.ProgramFailed as error:
+            if error.kept is not None:
+                app.kept.append(error.kept)
+            self.warn(str(error))
+            return None
+        finally:
+            app.poller.resume()
+
+    def in_pager(self, text: str) -> None:
+        """Show a text that is safe for a terminal in ``$PAGER``, or warn why that failed."""
+        self._app.poller.hold()
+        try:
+            programs.page(self._app, text)
+        except programs.ProgramFailed as error:
+            self.warn(str(error))
+        finally:
+            self._app.poller.resume()
+
+    def _editable(self, payload: Payload) -> Job | None:
+        job = payload.job
+        if job is None or job.id == "" or payload.size is not None:
+            self.warn("Cannot edit: the job is unreadable")
+        elif any_too_deep((*job.args, *job.kwargs.values())):
+            self.warn(f"Cannot edit: its arguments are nested more than {DEEPEST} levels deep.")
+        else:
+            return job
+        return None
+
+    def _requeue_edited(self, dead: Payload, job: Job, changes: Arguments) -> None:
+        plan = Plan(
+            operations.EDIT,
+            Scope(Place.DEAD, ids=frozenset((job.id,))),
+            1,
+            (call_text(job.task, *changes, 200),),
+            changes=changes,
+            diff=tuple(diff((job.args, job.kwargs), changes)),
+            letter=dead.raw,
+            queues={job.queue: 1},
+        )
+        if not self.only_reads:
+            self._confirm(plan, back=lambda: self.edit(dead, editable(changes)))
+
+    def _keep(self, text: str, line: str) -> None:
+        """Warn, and name the file to which an edit went that was not made."""
+        try:
+            path = programs.keep(text.rstrip("\n"))
+        except programs.ProgramFailed as error:
+            self.warn(f"{line}. The edited arguments are lost: {error}")
+            return
+        self._app.kept.append(path)
+        self.warn(f"{line}. The edited arguments are kept in {path}")
+
+    def warn(self, line: str) -> None:
+        """Say for a while what did not work."""
+        self._app.notify(
+            safe(line[:1].upper() + line[1:], 500), severity="warning", timeout=15, markup=False
+        )
 
     def progressed(self, event: Progressed) -> None:
         """Show how far it is."""
@@ -145,6 +220,9 @@ class Acting:
         app, result = self._app, event.result
         for line in self._lines():
             line.outcome(event.run, event.line, event.tone)
+        if event.plan.changes is not None and not (result and result.applied):
+            failed = "The edit failed" if result is None else "The job was not requeued"
+            self._keep(editable(event.plan.changes), failed)
         if result is not None and isinstance(app.view, JobListView):
             if event.plan.scope.ids:
                 app.view.rows.clear_marks()

@@ -183,6 +183,9 @@ _PRINTED = {
     "right": "→",
     "delete": "Del",
     "equals_sign": "=",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "vertical_line": "|",
     "": "1-7",
 }
 
@@ -341,11 +344,26 @@ READING = (
 )  # fmt: skip
 """How the page of a job is read."""
 
-WHOLE = (
+_ON_PAGE = frozenset({"job"})
+
+PAGE = (
+    Action("next_section", "tab", "section", "go to the next section", "Move", _ON_PAGE,
+           footer=True, call="section(1)"),
+    Action("previous_section", "shift+tab", "section before", "go to the section before", "Move",
+           _ON_PAGE, call="section(-1)"),
+    Action("next_job", "right_square_bracket,right,l", "next job", "show the next job of the list",
+           "Move", _ON_PAGE, footer=True, call="turn_page(1)"),
+    Action("previous_job", "left_square_bracket,left,h", "job before",
+           "show the job before in the list", "Move", _ON_PAGE, call="turn_page(-1)"),
+    Action("open_arguments", "o", "editor", "open the arguments in $EDITOR; those of a dead job "
+           "can be changed there, then requeued", "Show", _ON_PAGE, footer=True),
+    Action("page_traceback", "vertical_line", "pager", "show the traceback in $PAGER", "Show",
+           _ON_PAGE, footer=True),
+    Action("copy_traceback", "Y", "copy traceback", "copy the traceback", "Show", _ON_PAGE),
     Action("show_all", "v", "show all", "show all of the arguments, the result and the traceback",
-           "Show", frozenset({"job"})),
+           "Show", _ON_PAGE, footer=True),
 )  # fmt: skip
-"""What the screen of a job understands besides."""
+"""What the page of a job understands besides."""
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from rich.text import Text
@@ -107,6 +108,8 @@ class ConsoleApp(App[None]):
         self.acting = Acting(self, Access(session.reader, session.operator))
         self.views = {view.NAME: view() for view in VIEWS}
         self.hush = Hush()
+        self.kept: list[Path] = []
+        """Files with edited arguments that were not taken over; they are named at the end again."""
         self._closing_down = False
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
@@ -241,7 +244,9 @@ class ConsoleApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, JobScreen):
                 screen.show(self.snapshot)
-                return
+                if screen.among is None:
+                    return
+                # Its next job is that of the list as it is now.
         self.view.show(self.snapshot)
 
     @on(ReadFailed)
@@ -311,9 +316,9 @@ class ConsoleApp(App[None]):
             problem = f"{row.payload.problem}; asok dlq export writes them to a file"
             self.notify(problem, severity="warning", markup=False)
 
-    def open_job(self, row: Row) -> None:
-        """Open all there is of a job."""
-        self.push_screen(JobScreen(row))
+    def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
+        """Open all there is of a job; ``among``: the list whose other jobs one can turn to."""
+        self.push_screen(JobScreen(row, among))
 
     def action_find(self) -> None:
         """Find a job and open it."""
@@ -451,6 +456,9 @@ class ConsoleApp(App[None]):
     async def _shutdown(self) -> None:
         # Threads may still answer while the screens are taken down one by one.
         self._closing_down = True
+        if left := [str(path) for path in self.kept if path.exists()]:
+            line = f"asok: edited arguments that were not requeued are kept in {', '.join(left)}"
+            self._exit_renderables.append(Text(safe(line)))
         await super()._shutdown()
 
     def _handle_exception(self, error: Exception) -> None:

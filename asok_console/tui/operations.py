@@ -20,6 +20,7 @@ from asok_console.tui.actions import (
     MEASURES,
     MOVES,
     NARROWING,
+    PAGE,
     QUEUE_TURNS,
     READS,
     RELATED,
@@ -273,7 +274,7 @@ BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIO
 
 ALL: tuple[Action, ...] = (
     *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *FINDING, *RELATED, *NARROWING, *GROUPING,
-    *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *COPIES, *EDITING, *OPERATIONS,
+    *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS,
 )  # fmt: skip
 
 

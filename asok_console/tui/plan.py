@@ -34,6 +34,8 @@ class Plan:
     """Of an edit: the element that the operator saw."""
     review: Review | None = None
     """Of what signs jobs: those that it would sign."""
+    diff: tuple[str, ...] = ()
+    """Of an edit: the lines that differ, after ``-`` and ``+``, and some around them."""
     operation: str = ""
     """Of an undo: the action whose trash is put back."""
     worker: str = ""

@@ -92,6 +92,7 @@ class Poller(threading.Thread):
         self._requests: dict[str, _Request] = {}
         self._wake = threading.Condition()
         self._stopped = False
+        self._held = False
         self._hurried = at_once
         self._wants_jobs = False
         self._jobs_due = 0.0
@@ -138,6 +139,18 @@ class Poller(threading.Thread):
             self._hurried, self._jobs_due = True, 0.0
             self._wake.notify()
 
+    def hold(self) -> None:
+        """Read nothing until ``resume``: while another program has the terminal, answers would pile up."""
+        with self._wake:
+            self._held = True
+
+    def resume(self) -> None:
+        """Read again, a snapshot first."""
+        with self._wake:
+            self._held = False
+            self._hurried, self._jobs_due = True, 0.0
+            self._wake.notify()
+
     def stop(self) -> None:
         """End the thread after what it is doing. Does not wait for it."""
         with self._wake:
@@ -172,6 +185,8 @@ class Poller(threading.Thread):
 
     def _next(self, due: float) -> _Request | None:
         with self._wake:
+            while self._held and not self._stopped:
+                self._wake.wait()
             while not self._stopped and not self._hurried:
                 if self._requests:
                     return self._requests.pop(next(iter(self._requests)))

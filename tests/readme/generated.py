@@ -42,6 +42,7 @@ def keys_table() -> str:
         for action in operations.ALL:
             if action.group == group:
                 keys = " ".join(f"`{key}`" for key in action.all_keys.split())
+                keys = keys.replace("|", "\\|")  # of a cell
                 rows.append(f"| {keys} | {action.help} | {_where(action.views)} |")
     return "\n".join(rows)
 
@@ -59,7 +60,8 @@ def _where(views: frozenset[str]) -> str:
         return "everywhere"
     if views == actions.LISTS:
         return "every list"
-    return ", ".join(title for name, title in actions.VIEW_TITLES.items() if name in views)
+    titles = actions.VIEW_TITLES | {"job": "the page of a job"}
+    return ", ".join(title for name, title in titles.items() if name in views)
 
 
 def redis_page(text: str) -> str:

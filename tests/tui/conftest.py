@@ -145,13 +145,18 @@ def open_terminal(redis_url: str, tmp_path: Path) -> Iterator[OpenTerminal]:
     opened: list[Terminal] = []
 
     def open_one(
-        words: str = "", *, size: tuple[int, int] = (80, 24), recording: Path | None = None
+        words: str = "",
+        *,
+        size: tuple[int, int] = (80, 24),
+        recording: Path | None = None,
+        **variables: str,
     ) -> Terminal:
         env = {
             "ASOK_QUEUE_BACKEND": "redis",
             "ASOK_REDIS_URL": redis_url,
             "SECRET_KEY": SECRET_KEY,
             "HOME": str(tmp_path),
+            **variables,
         }
         opened.append(Terminal(f"{CONSOLE} {words}", tmp_path, size, env, recording=recording))
         return opened[-1]

@@ -130,7 +130,7 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
             terminal.press(press)
         if key in "2346":
             terminal.press("Enter")
-            terminal.sees("Place")
+            terminal.sees("Tab section")
             terminal.press("Escape")
             terminal.sees("1 Overview")
     terminal.press("6")

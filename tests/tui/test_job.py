@@ -151,8 +151,8 @@ GROUP = """  + Exception Group Traceback (most recent call last):
 @pytest.mark.parametrize(
     ("traceback", "shown"),
     [
-        (CHAINED, ("Root cause  ConnectionRefusedError: smtp.example.org:25",
-                   "Raised as  DeliveryFailed: receipt of order 4711")),
+        (CHAINED, ("Root cause   ConnectionRefusedError: smtp.example.org:25",
+                   "Raised as    DeliveryFailed: receipt of order 4711")),
         (GROUP, ("│ ExceptionGroup: two shops (2 sub-exceptions)", "· TimeoutError: shop 1",
                  "· ValueError: shop 2")),
     ],

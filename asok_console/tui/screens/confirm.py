@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp
 
 WIDEST_LINE = 300
+AROUND_DIFF = 20
+LEAST_DIFF = 5
+"""Lines that the rest of a confirmation takes, and lines of a diff that are shown on any screen."""
 SECOND_KEY = "Y"
 """Confirms, after a yes, what is about many jobs."""
 FRAME = 4
@@ -74,6 +77,7 @@ class Confirm(Dialog[bool]):
                 yield LongLines(list(review_lines(plan.review)), hang=HANG, id="calls")
             for line in () if plan.review is not None else plan.examples:
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
+            yield from self._diff()
             refused = refusals(plan.review) if plan.review is not None else ()
             for line in filter(None, (plan.warning, *refused, *self._hazards)):
                 yield Static(Content(safe(f"! {line}", WIDEST_LINE)), classes="warning")
@@ -97,6 +101,17 @@ class Confirm(Dialog[bool]):
                     compact=True,
                     disabled=bool(self._word) or self._nothing,
                 )
+
+    def _diff(self) -> Iterator[Static]:
+        lines = self.plan.diff
+        # The rest of the dialog stays in sight.
+        room = max(self.app.size.height - AROUND_DIFF, LEAST_DIFF)
+        for line in lines[:room]:
+            tone = {"-": "$tone-bad", "+": "$tone-good"}.get(line[:1], "$tone-dim")
+            yield Static(Content.styled(safe(line, WIDEST_LINE), tone), classes="example diff")
+        if len(lines) > room:
+            more = f"… {len(lines) - room:,} more lines; Back shows all"
+            yield Static(Content.styled(more, "$tone-dim"), classes="example")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         plan, scope = self.plan, self.plan.scope

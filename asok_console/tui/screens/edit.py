@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,36 +15,49 @@ from textual.widgets import Button, Static, TextArea
 from asok_console.present.text import safe
 from asok_console.tui.screens.dialog import Dialog
 from asok_core.codec import check_arguments
+from asok_core.edits import editable, same, typed
 from asok_core.job import Job
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
 class EditArguments(Dialog[Arguments]):
-    """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows."""
+    """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows.
+
+    ``text``: what was typed elsewhere so far.
+    """
 
     CSS_PATH = "edit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", priority=True),
         Binding("ctrl+s", "go_on", "go on", priority=True),
+        Binding("ctrl+o", "open_editor", "open in $EDITOR", priority=True),
     ]
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, text: str | None = None) -> None:
         super().__init__()
         self._job = job
+        self._text = text
         self._changed: Arguments | None = None
 
     def compose(self) -> ComposeResult:
         """Title, editor, verdict and buttons."""
-        # ASCII escapes keep what is hidden visible and are read back as what they stand for.
-        text = json.dumps({"args": self._job.args, "kwargs": dict(self._job.kwargs)}, indent=2)
-        with Vertical(id="question"):
+        text = editable(self._before) if self._text is None else typed(self._text)
+        with Vertical(id="question") as question:
+            question.border_subtitle = "Ctrl+O opens $EDITOR"
             yield Static(Content(safe(f"Arguments of {self._job.task}", 200)), id="title")
             yield TextArea(text, soft_wrap=False, tab_behavior="focus")
             yield Static(id="verdict")
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="no", compact=True)
                 yield Button("Go on  (Ctrl+S)", id="yes", compact=True)
+
+    @property
+    def _before(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return self._job.args, self._job.kwargs
 
     def on_mount(self) -> None:
         """Begin to edit."""
@@ -62,6 +76,13 @@ class EditArguments(Dialog[Arguments]):
         else:
             self.dismiss(None)
 
+    def action_open_editor(self) -> None:
+        """Go on in ``$EDITOR``, and come back with what was saved there."""
+        area = self.query_one(TextArea)
+        saved = cast("ConsoleApp", self.app).acting.in_editor(area.text)
+        if saved is not None:
+            area.text = typed(saved)
+
     def action_go_on(self) -> None:
         """Hand over what was typed, if it makes sense."""
         if self._changed is not None:
@@ -69,9 +90,8 @@ class EditArguments(Dialog[Arguments]):
 
     def _check(self) -> None:
         self._changed, problem = read_arguments(self.query_one(TextArea).text)
-        # As text: in Python 1, 1.0 and true are equal, and so are keys in any order.
-        same = json.dumps(self._changed) == json.dumps((self._job.args, dict(self._job.kwargs)))
-        good = "✓ the same as before" if same else "✓ valid, changed"
+        unchanged = self._changed is not None and same(self._before, self._changed)
+        good = "✓ the same as before" if unchanged else "✓ valid, changed"
         line = f"✗ {problem}" if problem else good
         self.query_one("#verdict", Static).update(Content(safe(line, 200)))
         self.query_one("#yes", Button).disabled = bool(problem)

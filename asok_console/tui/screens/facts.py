@@ -8,11 +8,11 @@ from textual.content import Content
 
 from asok_console.present.numbers import age
 from asok_console.present.text import safe
-from asok_core.clock import iso
 from asok_core.job import JobRecord
-from asok_core.snapshot import MISSING, JobDetail
-from asok_core.states import Place
+from asok_core.snapshot import JobDetail
 from asok_core.wire import Payload, Trust
+
+_GAP = "   "
 
 TRUST = {
     Trust.SIGNED: "✓ signed with our key",
@@ -29,30 +29,21 @@ TRUST = {
 def facts(
     payload: Payload | None,
     record: JobRecord | None,
-    place: Place | None,
     detail: JobDetail | None,
     now: float,
 ) -> Iterator[tuple[str, str]]:
     """Names and values; one without a value is not to be shown."""
     job = payload.job if payload else None
     queue = (job.queue if job else None) or (record.queue if record else None)
-    known = place or "only the record is left"
-    if detail is not None and detail.missing:
-        known = MISSING
-    elif place is None and detail is not None and not detail.complete:
-        known = "not known: there are too many jobs to look through all"
-    yield "Place", f"{known}{f', queue {queue}' if queue else ''}"
+    yield "Queue", queue or ""
     if job:
         backoff = f", backoff {job.backoff:g}" if job.retries else ""
         yield "Attempt", f"{job.attempt} of {job.attempts}{backoff}"
     elif record and record.retries is not None:
         yield "Attempts", f"{(record.retry_count or 0) + 1} of {record.retries + 1}"
     enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
-    yield "Enqueued", moment(enqueued, now)
-    if payload and payload.failed_at:
-        yield "Failed", moment(payload.failed_at, now)
-    elif record and record.finished_at:
-        yield "Finished", moment(record.finished_at, now)
+    # Times of the clock are in the history.
+    yield "Enqueued", f"{age(enqueued, now)} ago" if enqueued is not None else ""
     yield "Worker", (detail.worker if detail else None) or (record.worker if record else None) or ""
     if detail and detail.crashes:
         times = "once" if detail.crashes == 1 else f"{detail.crashes} times"
@@ -62,17 +53,17 @@ def facts(
         yield "Problem", payload.problem or ""
 
 
-def moment(epoch: float | None, now: float) -> str:
-    """``2026-11-23T02:31:05Z  5 min ago``."""
-    shown = iso(epoch)
-    return f"{shown}  {age(epoch, now)} ago" if shown else ""
-
-
-def table(rows: Iterator[tuple[str, str]]) -> Content:
-    """The facts that have a value, aligned."""
-    lines = [
-        Content.assemble((f"   {name:<10} ", "$tone-dim"), safe(value, 300))
-        for name, value in rows
-        if value
-    ]
-    return Content("\n").join(lines)
+def packed(rows: Iterator[tuple[str, str]], width: int) -> Content:
+    """The facts that have a value, as many on a line as fit; none is broken in two."""
+    lines: list[list[Content]] = [[]]
+    used = 0
+    for name, value in rows:
+        if not value:
+            continue
+        fact = Content.assemble((f"{name} ", "$tone-dim"), safe(value, 300))
+        if lines[-1] and used + len(_GAP) + fact.cell_length > width:
+            lines.append([])
+            used = 0
+        used += fact.cell_length + (len(_GAP) if lines[-1] else 0)
+        lines[-1].append(fact)
+    return Content("\n").join(Content(_GAP).join(line) for line in lines if line)

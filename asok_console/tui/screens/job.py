@@ -1,26 +1,27 @@
-"""All there is of one job, live."""
+"""All there is of one job, live, in the order in which it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.present.text import safe
-from asok_console.tui import actions, operations
+from asok_console.present.state import why
+from asok_console.present.text import safe, safe_block
+from asok_console.tui import actions, operations, programs
 from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import CLAIMED, STATUS, job_id
+from asok_console.tui.cells import CLAIMED, SHORT_ID, STATUS, job_id
 from asok_console.tui.operates import Operates
 from asok_console.tui.plan import Plan
-from asok_console.tui.screens.facts import facts, table
+from asok_console.tui.screens.facts import facts, packed
 from asok_console.tui.screens.offers import offers
+from asok_console.tui.screens.sections import SECTIONS, Sections, texts_of
 from asok_console.tui.screens.texts import rendered
 from asok_console.tui.screens.timeline import timeline
 from asok_console.tui.screens.whole import WholeTexts
@@ -29,6 +30,7 @@ from asok_console.tui.views.queues import queue_names
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.keybar import KeyBar
+from asok_console.tui.widgets.rowlist import RowList
 from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.job import JobRecord
@@ -37,15 +39,21 @@ from asok_core.snapshot import JobDetail, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload
 
+SOON = 0.05
+"""Seconds between two looks whether the next row of the list has been read."""
+
 
 class JobScreen(Operates, Screen[None]):
-    """Record, arguments, result and traceback of a job, read anew with every snapshot."""
+    """State, error, traceback, arguments, history and actions of a job, read with every snapshot.
+
+    ``among``: the list from which it was opened, whose cursor goes along to the next job and back.
+    """
 
     CSS_PATH = "job.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.READING),
+        *actions.bindings(actions.PAGE),
         *actions.bindings(actions.COPIES),
-        *actions.bindings(actions.WHOLE),
         *actions.bindings(actions.EDITING),
         *(
             Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
@@ -57,38 +65,40 @@ class JobScreen(Operates, Screen[None]):
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
         *(each for each in operations.OPERATIONS if each.reach is Reach.CHOSEN),
         *actions.EDITING,
+        *actions.PAGE,
         *actions.COPIES,
         *actions.READING,
-        *actions.WHOLE,
         *actions.GLOBAL,
     )
     """What its help explains."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, among: RowList[Row] | None = None) -> None:
         super().__init__()
         self.row = row
+        self.among = among
         self.detail: JobDetail | None = None
         self._unknown = False
-        self._sections: dict[str, object] = {}
+        self._shown: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
-        """Lay out the sections; those without content are hidden."""
+        """Headline, state and why, then the sections."""
         yield Header()
         yield Static(id="headline")
-        with VerticalScroll():
-            for name, title in _SECTIONS:
-                section = Caption(id=name, classes="section" if title else "")
-                section.border_title = title
-                section.display = not title
-                yield section
+        yield Static(id="why")
+        yield Sections()
         yield StatusLine()
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Show what the list knew already, then read the rest."""
-        self.query_one(VerticalScroll).focus()
+        self._sections.focus()
         self._rewrite()
         self._ask()
+
+    def on_resize(self) -> None:
+        """Put as many facts on a line as fit."""
+        if self.is_mounted:
+            self._rewrite()
 
     def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the job is read by itself
         """Read the job again."""
@@ -99,16 +109,24 @@ class JobScreen(Operates, Screen[None]):
 
     def _ask(self) -> None:
         wanted, row = job_id(self.row), self.row
-        if row.payload.id or row.place is Place.FINISHED:
-            self.console.poller.ask(
-                "job", lambda reader: reader.job(wanted, near=row), self._loaded
-            )
 
-    def _loaded(self, answer: object) -> None:
-        self.detail = cast("JobDetail | None", answer)
-        self._unknown = answer is None
+        def loaded(answer: object) -> None:
+            # By now the page may be about another job.
+            if row is self.row:
+                self._loaded(cast("JobDetail | None", answer))
+
+        if row.payload.id or row.place is Place.FINISHED:
+            self.console.poller.ask("job", lambda reader: reader.job(wanted, near=row), loaded)
+
+    def _loaded(self, detail: JobDetail | None) -> None:
+        self.detail = detail
+        self._unknown = detail is None
         if self.is_attached and self.is_mounted:
             self._rewrite()
+
+    @property
+    def _sections(self) -> Sections:
+        return self.query_one(Sections)
 
     @property
     def payload(self) -> Payload | None:
@@ -134,15 +152,17 @@ class JobScreen(Operates, Screen[None]):
 
     def _rewrite(self) -> None:
         self.query_one("#headline", Static).update(self._headline())
+        self.query_one("#why", Static).update(Content(safe(self._why(), 400)))
         self._live()
-        for name, source in self._texts().items():
+        width = max(self.size.width - 8, 20)
+        for name, source in texts_of(self.payload, self.record).items():
             # A text of kilobytes is coloured once, not with every snapshot.
-            if self._sections.get(name) == source:
+            if self._shown.get(name) == (source, width):
                 continue
-            self._sections[name] = source
+            self._shown[name] = source, width
             section = self.query_one(f"#{name}", Caption)
             section.display = bool(source)
-            section.update(rendered(name, source))
+            section.update(rendered(name, source, width))
         self.refresh_bindings()
 
     def _headline(self) -> Content:
@@ -150,13 +170,28 @@ class JobScreen(Operates, Screen[None]):
         task = payload.job.task if payload and payload.job else record.function if record else ""
         status = self._status()
         glyph, tone = STATUS.get(status, ("?", "warn"))
-        return Content.assemble(
+        left = Content.assemble(
             (f" {glyph} {safe(status or 'unknown')} ", f"bold $tone-{tone} reverse"),
             "  ",
             (safe(task or "(unreadable job)", 200), "bold"),
-            "  ",
-            (safe(job_id(self.row), 80), "$tone-dim"),
         )
+        rows = self.among
+        where = ""
+        if rows is not None and rows.total:
+            where = (
+                f"{rows.cursor + 1:,} of {rows.total:,}" if self._in_list else "not in the list now"
+            )
+        name = safe(job_id(self.row), 80)
+        room = self.size.width - 2 - left.cell_length - 2 - (len(where) + 2 if where else 0)
+        # Where there is no room for all of the id, its beginning tells jobs apart.
+        name = name if len(name) <= room else name[:SHORT_ID]
+        left = Content.assemble(left, "  ", (name, "$tone-dim"))
+        blank = self.size.width - 2 - left.cell_length - len(where)
+        return Content.assemble(left, " " * max(blank, 2), (where, "$tone-dim")) if where else left
+
+    @property
+    def _has_error(self) -> bool:
+        return bool(texts_of(self.payload, self.record)["error"])
 
     def _status(self) -> str:
         place = self.place
@@ -169,12 +204,12 @@ class JobScreen(Operates, Screen[None]):
         record = self.record
         return str(record.status) if record else str(place or "")
 
-    def _facts(self) -> Iterator[tuple[str, str]]:
-        if self._unknown and self.row.place is Place.FINISHED:
-            return iter(
-                (("Place", "unknown id; a record is kept for 24 h after its job has ended"),)
-            )
-        return facts(self.payload, self.record, self.place, self.detail, self._now)
+    def _why(self) -> str:
+        if self._unknown:
+            gone = "unknown id; a record is kept for 24 h after its job has ended"
+            return gone if self.row.place is Place.FINISHED else "it is no longer there"
+        known = self.detail or JobDetail(job_id(self.row), self.record, self.place, self.payload)
+        return why(known, self._now, self.console.snapshot) if self.detail or self.place else ""
 
     @property
     def _now(self) -> float:
@@ -182,11 +217,12 @@ class JobScreen(Operates, Screen[None]):
 
     def _live(self) -> None:
         """Write what changes by the second, too."""
-        self.query_one("#facts", Caption).write(table(self._facts()))
+        known = facts(self.payload, self.record, self.detail, self._now)
+        self.query_one("#facts", Caption).write(packed(known, max(self.size.width - 6, 20)))
         way = self.query_one("#way", Caption)
         way.display = self.detail is not None
         if self.detail is not None:
-            way.write(timeline(self.detail, self._now))
+            way.write(timeline(self.detail, self._now, self.size.width))
         can = self.query_one("#offers", Caption)
         can.display = not self._unknown
         can.write(offers(self._possible, self.place, only_reads=self.console.only_reads))
@@ -195,21 +231,6 @@ class JobScreen(Operates, Screen[None]):
         if action is operations.EDIT:
             return self.place is Place.DEAD and bool(self.payload and self.payload.job)
         return self.plan(action) is not None
-
-    def _texts(self) -> dict[str, object]:
-        payload, record = self.payload, self.record
-        job = payload.job if payload else None
-        error = (payload.traceback or payload.error if payload else None) or (
-            record.error if record else None
-        )
-        return {
-            "error": error,
-            "traceback": error if error and "\n" in error.strip() else None,
-            "arguments": _arguments(payload),
-            "result": _result(record),
-            "result_error": record.result_error if record else None,
-            "raw": shown_raw(payload) if payload and not job else None,
-        }
 
     def operations(self) -> Sequence[OperatorAction]:
         """What may concern a single job."""
@@ -232,31 +253,98 @@ class JobScreen(Operates, Screen[None]):
         choices = queue_names(self.console.snapshot) if action.name == "move" else ()
         return Plan(action, scope, 1, examples([self._fresh]), choices=choices, queues={queue: 1})
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what makes sense for this job: only a dead job can be edited."""
+        if action == "edit":
+            return not self.console.only_reads and self.place is Place.DEAD
+        if action == "turn_page":
+            return self.among is not None and self.among.total > self._in_list
+        if action in ("page_traceback", "copy_traceback"):
+            return self._has_error
+        if action == "open_arguments":
+            return bool(self.payload and self.payload.job)
+        return super().check_action(action, parameters)
+
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
         if self.place is Place.DEAD and self.payload is not None:
             self.console.with_whole(self._fresh, self.console.acting.edit)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only a dead letter can be edited."""
-        if action == "edit":
-            return not self.console.only_reads and self.place is Place.DEAD
-        return super().check_action(action, parameters)
+    def action_open_arguments(self) -> None:
+        """Open the arguments in ``$EDITOR``; those of a dead job may be changed there."""
+        changes = self.place is Place.DEAD and not self.console.only_reads
+        self.console.with_whole(
+            self._fresh, lambda whole: self.console.acting.open_editor(whole, changes=changes)
+        )
+
+    def action_page_traceback(self) -> None:
+        """Show the traceback in ``$PAGER``."""
+        if not programs.has_pager():
+            self.action_show_all()
+            return
+        self.console.acting.in_pager(self._traceback())
+
+    def action_copy_traceback(self) -> None:
+        """Copy the traceback, or the error where there is none."""
+        self.console.copy(self._traceback(), "traceback")
+
+    def _traceback(self) -> str:
+        return safe_block(str(texts_of(self.payload, self.record)["error"] or ""))
+
+    def action_turn_page(self, by: int) -> None:
+        """Show the next job of the list from which this one was opened."""
+        rows = self.among
+        if rows is None:
+            return
+        # Where this job has left the list, the next one has its place.
+        position = rows.cursor + (by if self._in_list or by < 0 else 0)
+        if not 0 <= position < rows.total:
+            end = "last" if by > 0 else "first"
+            self.notify(f"This is the {end} job of the list.", timeout=2, markup=False)
+            return
+        rows.move_to(position)
+        self._follow()
+
+    @property
+    def _in_list(self) -> bool:
+        """Whether the cursor of the list is on this job, as far as the list has been read."""
+        rows = self.among
+        return rows is not None and rows.cursor_key in (None, rows.key_of(self.row))
+
+    def _follow(self) -> None:
+        row = self.among.row if self.among is not None else None
+        if row is None:
+            if self.among is not None and self.among.total:
+                # The list reads it.
+                self.set_timer(SOON, self._follow)
+        elif self.is_attached and row is not self.row:
+            self.row, self.detail, self._unknown = row, None, False
+            self._sections.leave()
+            self._sections.scroll_home(animate=False)
+            self._rewrite()
+            self._ask()
+
+    def action_section(self, by: int) -> None:
+        """Go to the next section, or the one before."""
+        self._sections.jump(by)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        self._sections.leave()
+        self._sections.scroll_relative(y=by, animate=False)
 
     def action_ends(self, top: bool) -> None:
         """Go to the top or the end."""
-        scroll = self.query_one(VerticalScroll)
-        scroll.scroll_to(y=0 if top else scroll.max_scroll_y, animate=False)
+        self._sections.leave()
+        self._sections.scroll_to(y=0 if top else self._sections.max_scroll_y, animate=False)
 
     def action_show_all(self) -> None:
         """Show all of the texts."""
-        texts = self._texts()
-        # The error is the last line of the traceback.
-        shown = [each for each in _SECTIONS if each[0] != "error" and texts.get(each[0])]
+        texts = texts_of(self.payload, self.record)
+        # The error is in the traceback.
+        shown = [each for each in SECTIONS if each[0] != "error" and texts.get(each[0])]
+        if not texts["traceback"] and texts["error"]:
+            shown.insert(0, ("error", "Error"))
         self.app.push_screen(WholeTexts({title: texts[name] for name, title in shown}))
 
     def action_copy_id(self) -> None:
@@ -271,30 +359,3 @@ class JobScreen(Operates, Screen[None]):
                 self._fresh,
                 lambda whole: self.console.copy(shown_raw(whole), "raw JSON"),
             )
-
-
-def _arguments(payload: Payload | None) -> object:
-    if payload is None or payload.job is None:
-        return None
-    if payload.size is not None:
-        # A list has not read them; a moment later they are here.
-        return f"reading … {payload.size:,} bytes"
-    return {"args": list(payload.job.args), "kwargs": dict(payload.job.kwargs)}
-
-
-def _result(record: JobRecord | None) -> str | None:
-    return record.result if record and record.result not in (None, "null") else None
-
-
-_SECTIONS = (
-    ("error", "Error"),
-    ("facts", ""),
-    ("way", "History"),
-    ("offers", "Actions"),
-    ("arguments", "Arguments"),
-    ("result", "Result"),
-    ("result_error", "Result"),
-    ("traceback", "Traceback"),
-    ("raw", "As it stands in Redis"),
-)
-"""From the top: what an operator at three in the morning wants first."""

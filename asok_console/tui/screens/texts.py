@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from textwrap import wrap
 
 from textual.content import Content
 
 from asok_console.present.text import plain_json, safe, safe_block
+from asok_console.tui.widgets.columns import fit_middle
 from asok_core.tracebacks import Raised, chain_of, last_line
 
 HIGHLIGHTED = 32_000
@@ -15,16 +18,19 @@ HIGHLIGHTED = 32_000
 SHOWN = 10_000
 LINES = 200
 """Characters and lines of a text that are shown among the others; WholeTexts shows all."""
-FRAME = 20
-"""Lines of the failing frame that stand before the whole traceback."""
+WRAPPED = 4
+"""Lines of what was raised that stand before the whole traceback."""
+_FRAME = re.compile(r'^ *File "(.*)", line (\d+)(?:, in (.*))?$')
+LABEL = 13
+"""Cells for what an exception is: the root cause, or what was raised in the end."""
 
 
-def rendered(name: str, source: object) -> Content:
-    """A section of the screen of a job, by its name."""
+def rendered(name: str, source: object, width: int) -> Content:
+    """A section of the job page, by its name; ``width``: cells of a line."""
     if not source:
         return Content("")
     if name == "error":
-        return _failure(str(source))
+        return _failure(str(source), width)
     if name == "result_error":
         return Content.styled(safe(str(source), SHOWN), "$tone-warn")
     if name == "traceback":
@@ -56,39 +62,54 @@ def _bounded(text: str, *, end: bool = False) -> str:
     shown = "\n".join(lines)
     if len(shown) == len(text):
         return text
-    part = "first" if end else "other"
-    return f"{shown}\n… the {part} {len(text) - len(shown):,} characters are left out: v shows all"
+    left_out = f"{len(text) - len(shown):,} characters are left out: v shows all"
+    return f"… the first {left_out}\n{shown}" if end else f"{shown}\n… the other {left_out}"
 
 
-def _failure(text: str) -> Content:
-    """The root cause and the exception that the worker got, each with the frame that raised it."""
+def _failure(text: str, width: int) -> Content:
+    """The root cause and the exception that came of it, each with the frame that raised it."""
     chain = chain_of(text)
     root, last = chain.root, chain.outermost
     if root is None or last is None:
         return Content.styled(safe(last_line(text), 400), "bold $tone-bad")
     if root is last:
         lines = [] if chain.whole else [_dim("The beginning of the traceback was not kept.")]
-        return Content("\n").join([*_raised("", root), *lines])
+        return Content("\n").join([*_raised("", root, width), *lines])
     between = len(chain.raised) - 2
     skipped = (
         f"{between} {'exception' if between == 1 else 'exceptions'} between: see the traceback"
     )
     return Content("\n").join(
         [
-            *_raised("Root cause  " if chain.whole else "First kept  ", root),
-            *([_dim(skipped)] if between else []),
-            *_raised("Raised as  " if last.link == "caused" else "Then raised  ", last),
+            *_raised("Root cause" if chain.whole else "First kept", root, width),
+            *([_dim(f"{'':<{LABEL}}{skipped}")] if between else []),
+            *_raised("Raised as" if last.link == "caused" else "Then raised", last, width),
         ]
     )
 
 
-def _raised(label: str, raised: Raised) -> Iterator[Content]:
-    yield Content.assemble((label, "$tone-dim"), (safe(raised.line, 400), "bold $tone-bad"))
+def _raised(label: str, raised: Raised, width: int) -> Iterator[Content]:
+    margin = LABEL if label else 0
+    room = max(width - margin, 20)
+    for at, line in enumerate(wrap(safe(raised.line, 400), room)[:WRAPPED] or [""]):
+        named = f"{label if at == 0 else '':<{margin}}"
+        yield Content.assemble((named, "$tone-dim"), (line, "bold $tone-bad"))
     for inside in raised.inside:
-        yield _dim(f"· {safe(inside, 200)}")
+        yield _dim(f"{'':<{margin}}· {safe(inside, room)}")
     if raised.frame:
-        frame = "\n".join(line[:SHOWN] for line in raised.frame[:FRAME])
-        yield _coloured(safe_block(frame), "pytb")
+        where, *code = raised.frame
+        yield _dim(f"{'':<{margin}}{fit_middle(safe(_place(where), 400), room)}")
+        if code and code[0].strip():
+            line = safe(code[0].strip(), room)
+            yield Content.assemble(" " * margin, _coloured(line, "python"))
+
+
+def _place(line: str) -> str:
+    """``path:number in function`` of the line of a frame."""
+    found = _FRAME.match(line)
+    return (
+        f"{found[1]}:{found[2]}{f' in {found[3]}' if found[3] else ''}" if found else line.strip()
+    )
 
 
 def _dim(text: str) -> Content:

@@ -12,9 +12,13 @@ WORDS = 22
 """Cells for what happened."""
 
 
-def timeline(detail: JobDetail, now: float) -> Content:
-    """The events of a job's history, the oldest first."""
-    lines = history_lines(history_of(detail, now), now)
+WIDE = 100
+"""Cells from which there is room for a process and its error."""
+
+
+def timeline(detail: JobDetail, now: float, width: int) -> Content:
+    """The events of a job's history, the oldest first, in lines of ``width`` cells."""
+    lines = history_lines(history_of(detail, now), now, brief=width < WIDE)
     clock = max((len(line.time) for line in lines), default=0)
     return Content("\n").join(_drawn(line, clock) for line in lines)
 

@@ -80,7 +80,7 @@ class JobListView(SearchingView):
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
         if event.rows is self.rows and self.rows.row is not None:
-            self.console.open_job(self.rows.row)
+            self.console.open_job(self.rows.row, self.rows)
 
     def position(self) -> str:
         """``12 of 1,204``."""
