@@ -61,7 +61,7 @@ def completed(reader: Reader, row: Row) -> Row:
 
 def _pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:
     start = 0
-    while (page := read(start, PAGE)).rows:
+    while (page := read(start, PAGE).readable()).rows:
         yield page.rows
         start += len(page.rows)
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from asok_core.errors import Refused
 from asok_core.filling import Filling, filling
 from asok_core.job import JobRecord
 from asok_core.states import Place
@@ -379,6 +380,12 @@ class Page(NamedTuple):
     rows: tuple[Row, ...] = ()
     problem: str = ""
     """Why there are none although there may be jobs: the key is of another type."""
+
+    def readable(self) -> Page:
+        """The page itself. Raises Refused where it could not be read, which is not the same as empty."""
+        if self.problem:
+            raise Refused(self.problem)
+        return self
 
 
 class Attempt(NamedTuple):

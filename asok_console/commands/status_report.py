@@ -69,6 +69,7 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
         "dead_letters": [_letter(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "envelopes": _versions(status),
+        "problems": list(snapshot.problems),
         "checks_failed": list(status.failures),
     }
     text = json_text(document, indent=indent)
@@ -105,6 +106,8 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         numbers.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
+    for problem in snapshot.problems:
+        yield ink.bold(fit(f"{problem[0].upper()}{problem[1:]}", width))
     if snapshot.server.is_full:
         most = numbers.size(snapshot.server.max_memory)
         yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)

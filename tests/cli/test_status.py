@@ -130,6 +130,7 @@ def test_the_document_has_stable_keys(
         "dead_letters",
         "workers",
         "envelopes",
+        "problems",
         "checks_failed",
     ]
     assert (document["version"], document["backend"], document["url"]) == (1, "redis", redis_url)

@@ -139,9 +139,9 @@ async def test_a_place_of_another_type_is_not_called_empty(
     redis_client.set(KEYS.dead, "text")
     redis_client.set(KEYS.delayed, "text")
     async with open_console(view="dead", size=(120, 30)) as hand:
-        await hand.sees("The key is not a list: its jobs cannot be read.")
+        await hand.sees("is not a list: its jobs cannot be read.")
         await hand.press("3")
-        await hand.sees("The key is not a sorted set: its jobs cannot be read.")
+        await hand.sees("is not a sorted set: its jobs cannot be read.")
 
 
 async def test_the_last_error_of_a_delayed_job_is_searched_and_shown(

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     chosen = filters.parse(args.filter)
     reader = open_reader(settings, args.url)
     try:
+        reader.dead(0, 1).readable()
         scope = frozen(reader, Place.DEAD, chosen=chosen or None)
         causes = Causes()
         causes.add(rows_in(reader, scope, whole=chosen.reads_arguments))

@@ -332,9 +332,11 @@ class RedisReader:
             self._row(start + at, item, place, queue) for at, item in enumerate(window.items)
         )
         kind = "sorted set" if place is Place.DELAYED else "list"
-        problem = (
-            f"The key is not a {kind}: its jobs cannot be read." if window.total is None else ""
-        )
+        problem = ""
+        if window.total is None:
+            shared = {Place.DEAD: self.keys.dead, Place.DELAYED: self.keys.delayed}
+            key = shared.get(place) or self.keys.queue(queue or "default")
+            problem = f"The key {key} is not a {kind}: its jobs cannot be read."
         return Page(start, window.total or 0, rows, problem)
 
     def _row(self, position: int, item: Item, place: Place, queue: str | None) -> Row:

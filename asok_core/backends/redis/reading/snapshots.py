@@ -358,9 +358,7 @@ class _First:
                     maybe("DBSIZE"),
                     _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
                     _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
-                    _tolerant(
-                        clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")
-                    ),
+                    _leases(clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")),
                     _tolerant(clipped("LRANGE", keys.recent, 0, 99)),
                     scan,
                     trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
@@ -375,6 +373,8 @@ class _First:
         self.queues = [name for name in queues.names if name][:MOST_QUEUES]
         self.paused = frozenset(paused.names)
         self.unread = {"queues": queues, "paused queues": paused}
+        self.leases_unread = leases is None
+        leases = leases or []
         self.leases: list[tuple[str, float | None]] = [
             (parsing.text(name), score(until))
             for name, until in zip(leases[::2], leases[1::2], strict=True)
@@ -415,6 +415,13 @@ def _members(key: str, scan: Command) -> Query[_Members]:
 def _tolerant(command: Command) -> Query[Any]:
     """A list of things; none where the key is of another type, an error where it is forbidden."""
     return Query((command,), _list_unless_wrong_type)
+
+
+def _leases(command: Command) -> Query[Any]:
+    """The workers and their leases; None where the key is of another type."""
+    return Query(
+        (command,), lambda replies: None if wrong_type(replies[0]) else required(replies[0])
+    )
 
 
 def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
@@ -464,6 +471,8 @@ def _problems(first: _First) -> Iterator[str]:
         yield "dead letters cannot be read or written: their key is not a list"
     if first.delayed.total is None:
         yield "delayed jobs cannot be read or written: their key is not a sorted set"
+    if first.leases_unread:
+        yield "workers cannot be known: the key of their leases is not a sorted set"
     for what, (total, names) in first.unread.items():
         if total is None:
             yield f"{what} cannot be read or written: their key is not a set"

@@ -1,0 +1,49 @@
+"""A key of another type is no proof that nothing is there: no command says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from tests.cli.conftest import Ran
+from tests.tui.seed import KEYS
+
+Asok = Callable[..., Ran]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "words"),
+    [
+        (KEYS.dead, "list", ("dlq", "list")),
+        (KEYS.dead, "list", ("dlq", "list", "--filter", "task:mail")),
+        (KEYS.dead, "list", ("dlq", "groups")),
+        (KEYS.dead, "list", ("job", "list", "--state", "dead")),
+        (KEYS.delayed, "sorted set", ("job", "list", "--state", "delayed")),
+        (KEYS.queue("high"), "list", ("job", "list", "--queue", "high")),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
+)
+def test_a_list_that_cannot_be_read_is_an_error(
+    redis_client: redis.Redis, asok: Asok, key: str, kind: str, words: tuple[str, ...]
+) -> None:
+    redis_client.set(key, "junk", ex=600)
+    for form in ((), ("--json",)):
+        ran = asok(*words, *form)
+        assert (ran.code, ran.out) == (1, "")
+        assert f"The key {key} is not a {kind}: its jobs cannot be read." in ran.err
+
+
+def test_the_status_says_what_it_could_not_read(redis_client: redis.Redis, asok: Asok) -> None:
+    assert asok("worker", "status", "--json").document["problems"] == []
+    redis_client.set(KEYS.dead, "junk", ex=600)
+    redis_client.set(KEYS.workers, "junk", ex=600)
+    said = [
+        "dead letters cannot be read or written: their key is not a list",
+        "workers cannot be known: the key of their leases is not a sorted set",
+    ]
+    assert sorted(asok("worker", "status", "--json").document["problems"]) == said
+    page = asok("worker", "status").out
+    for line in said:
+        assert line[1:] in page
