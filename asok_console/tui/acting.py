@@ -134,7 +134,7 @@ class Acting:
             return
         after, _problem = read_arguments(saved)
         if after is not None and same(before, after):
-            self._app.notify("The arguments are as before.", timeout=3, markup=False)
+            self._app.notify("The arguments are as before.", timeout=10, markup=False)
         elif not changes:
             self._keep(saved, "Nothing was changed: only the arguments of a dead job can be edited")
         elif after is None:
