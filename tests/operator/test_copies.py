@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,9 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.job import Job
 from asok_core.states import Place
-from tests.operator.conftest import Bench
+from asok_core.wire import Trust
+from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id
+from tests.reviewing import review_at
 
 GONE = "gone.1"
 """A process of a worker that has no lease."""
@@ -100,3 +104,48 @@ def test_the_record_of_an_ended_job_survives_whatever_is_done_to_a_copy(
     assert claim.spent == 1
     assert consumer.cycle([], [Start(claim, returnable=True)], 0).admitted == [3]
     consumer.close()
+
+
+COPY = "its job has completed: this is a copy"
+
+
+@pytest.mark.parametrize("form", ["hash", "text"])
+@pytest.mark.parametrize("front", [False, True])
+def test_a_copy_of_a_completed_job_among_the_dead_is_not_requeued(
+    bench: Bench, form: str, front: bool
+) -> None:
+    job, other = bench.job(), bench.job()
+    copy, _ = bench.die(job, other)
+    known: dict[str, Any] = {"status": "completed", "ts": 5.0, "result": '"kept"'}
+    key = bench.keys.job(job.id)
+    if form == "hash":
+        bench.client.hset(key, mapping=known)
+    else:
+        bench.client.set(key, json.dumps(known))
+    bench.client.expire(key, 60)
+    before = bench.client.dump(key)
+    result = bench.operator.requeue(Scope(Place.DEAD), front=front)
+    assert (result.applied, result.skipped, result.refused) == (1, {}, {COPY: 1})
+    one = Scope(Place.DEAD, ids=frozenset((job.id,)))
+    for again in (
+        bench.operator.requeue(one),
+        # A review is of what has no good signature; this copy has one.
+        bench.operator.requeue(one, trust=review_at(bench.url, KEYRING, one).reviewed),
+        bench.operator.edit(copy, ["new"], {}),
+        bench.operator.edit(copy, ["new"], {}, trust=True),
+    ):
+        assert (again.applied, again.refused) == (0, {COPY: 1})
+    assert bench.dead() == [copy]
+    assert [job_id(raw) for raw in bench.pending()] == [other.id]
+    assert bench.client.dump(key) == before
+
+
+def test_an_unsigned_copy_of_a_completed_job_is_requeued_after_a_review(bench: Bench) -> None:
+    job = bench.job()
+    bench.client.lpush("asok:dlq", foreign_letter(job, 5.0))
+    bench.client.hset(bench.keys.job(job.id), mapping={"status": "completed"})
+    everything = Scope(Place.DEAD)
+    assert bench.operator.requeue(everything).refused == {Trust.UNSIGNED.value: 1}
+    reviewed = review_at(bench.url, KEYRING, everything).reviewed
+    assert bench.operator.requeue(everything, trust=reviewed).applied == 1
+    assert [job_id(raw) for raw in bench.pending()] == [job.id]

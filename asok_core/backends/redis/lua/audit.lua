@@ -11,6 +11,7 @@ local TRASH_TTL = @TRASH_TTL@
 local REFUSALS = {
   [2] = 'its key in Redis is of another type',
   [3] = 'its unique key is held by another job',
+  [4] = 'its job has completed: this is a copy',
   [6] = 'the edited job is running',
   [7] = 'the edited job has ended',
   [8] = 'the edited job has run and waits for a retry',

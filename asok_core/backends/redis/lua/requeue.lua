@@ -1,16 +1,17 @@
 -- needs: full record moves status stats places alias take audit
 -- requeue: dead jobs -> pending (queue list) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), mode, form of the records (see
---   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique, and for its
---   history: enqueued_at, failed_at, error line, detail
+--   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique, reviewed ('1':
+--   an operator vouches for this very entry), and for its history: enqueued_at, failed_at, error line, detail
 -- mode: '' (to the left end), 'front' (to the end that workers take from) or 'keep' (an edit: to the left,
 --   and the dead job itself -> trash; beside it, in `:at`, the envelope that took its place, for the undo)
 -- Reply: per job 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
---   key is held by another job
+--   key is held by another job; 4 its record says that it has completed, and nobody reviewed the entry: a copy
+--   of a job that has run would run again, and its record would be overwritten
 local ns, op, keep, form = ARGV[1], ARGV[2], ARGV[7] == 'keep', ARGV[8]
 local PUSH = ARGV[7] == 'front' and 'RPUSH' or 'LPUSH'
 local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
-local EACH = 11
+local EACH = 12
 local who, action = said(ARGV[3])
 expect_audit(ns, op)
 if keep then
@@ -40,7 +41,8 @@ local function moves_of(id, enqueued_at, failed_at, line, detail)
   return moves_with(ns, id, unpack(lines))
 end
 
-local function requeue(letter, index, envelope, id, queue, task, retries, unique, ...)
+local function requeue(letter, index, envelope, id, queue, task, retries, unique, reviewed, ...)
+  if reviewed ~= '1' and id ~= '' and status_of(ns, id) == 'completed' then return 4 end
   local held_by = unique ~= '' and holder(ns, unique)
   if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   swap(dead, index, op)
@@ -69,7 +71,7 @@ for n = first, last, step do
   local reply = 0
   if indexes[n] then
     local at = 10 + (n - 1) * EACH
-    reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 9))
+    reply = requeue(letters[n], indexes[n], unpack(ARGV, at, at + 10))
   end
   replies[n] = reply
   if reply == 1 then applied = applied + 1 end

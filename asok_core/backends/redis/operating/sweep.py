@@ -27,6 +27,7 @@ from asok_core.wire import Keyring, peek
 REASONS = {
     2: "its key in Redis is of another type",
     3: "its unique key is held by another job",
+    4: "its job has completed: this is a copy",
     5: "its job is on its way again",
     6: "the edited job is running",
     7: "the edited job has ended",

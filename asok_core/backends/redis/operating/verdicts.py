@@ -75,14 +75,16 @@ def requeue_verdict(
             return Trust.MALFORMED.value
         except UsageError as error:
             return str(error)
-        if not _signed(row) and not (trust is not None and _vouched_for(row, trust)):
+        reviewed = not _signed(row)
+        if reviewed and not (trust is not None and _vouched_for(row, trust)):
             return Skipped(NOT_REVIEWED)
         envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
         unique = as_bytes(job.unique or "")
         facts = job.enqueued_at or "", row.payload.failed_at or "", as_bytes(earlier or "")
         detail = as_bytes(_noted(row.payload, filled, note, shown_by))
-        return sha(row.payload.raw), envelope, *names, job.retries, unique, *facts, detail
+        mark, vouched = sha(row.payload.raw), "1" if reviewed else ""
+        return mark, envelope, *names, job.retries, unique, vouched, *facts, detail
 
     return judge
 
