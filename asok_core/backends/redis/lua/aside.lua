@@ -1,11 +1,11 @@
 -- Fragment (put before a script that says `needs: aside`; it needs stats, places and notice).
 --   set aside: pending, delayed or active -> asok:oversized:{SHA-1}, the bytes as they are, and a small dead job
---   in their place that says what they were.
+--   in their place that describes them.
 -- Nothing reads an oversized element after that: it is not sent to a worker, not parsed and not copied into a
 -- dead job, where JSON could make six bytes of one and more than Redis accepts of the whole.
 -- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
 --   largest: bytes up to which an element is an envelope; now: epoch seconds.
---   Reply: its SHA-1; nil where the key of the dead jobs is no list, or this script has set aside MOST_ASIDE bytes
+--   Reply: its SHA-1; nil where the key of the dead jobs is not a list, or this script has set aside MOST_ASIDE bytes
 --   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes about 5 ms.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
 -- others, and nothing requeues it.
@@ -30,12 +30,12 @@ local function set_aside(ns, queue, item, largest, now, remove)
   -- Not every name that another program gave to a queue is UTF-8, as JSON must be.
   local name = string.gsub(string.sub(queue, 1, 200), '[\128-\255]', '?')
   local reason = string.format('Oversized: %d bytes, more than ASOK_MAX_ENVELOPE (%d); SHA-1 %s', #item, largest, sha1)
-  local letter = string.format('{"v": 1, "oversized": {"size": %d, "sha1": "%s", "until": %.0f, "queue": %s}, '
+  local dead_job = string.format('{"v": 1, "oversized": {"size": %d, "sha1": "%s", "until": %.0f, "queue": %s}, '
     .. '"failed_at": %.6f, "error": "%s", "traceback": "", "rejected": true}',
     #item, sha1, now + OVERSIZED_TTL, cjson.encode(name), now, reason)
-  push_dead(ns, letter, false)
+  push_dead(ns, dead_job, false)
   remove()
-  push_notice(ns, queue, '0', letter, now)
+  push_notice(ns, queue, '0', dead_job, now)
   tally(queue, 'dead', 1)
   tally(queue, 'failed', 1)
   return sha1

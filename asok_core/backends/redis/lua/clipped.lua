@@ -1,5 +1,5 @@
--- Runs one reading command, and cuts each text of its reply: another program may have made any of them as large as it
--- likes. Writes nothing.
+-- Runs one reading command, and cuts each text of its reply: another program may have written any of them at any
+-- size. Writes nothing.
 -- ARGV: bytes up to which a text is sent whole, command, arguments ...
 -- Reply: that of the command; where it is an error, that error
 local most = tonumber(ARGV[1])

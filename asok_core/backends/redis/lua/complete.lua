@@ -1,8 +1,8 @@
--- Fragment of cycle: settle jobs that went well, which most jobs do: active -> finished.
+-- Fragment of cycle: settle jobs that completed, as most jobs do: active -> finished.
 -- complete(ns, process, suspects, at, flags): settle the group at ARGV[at]; `flags` gets one more for each job: 1 done;
 --   0 the envelope was not in the active list, its lease was lost and nothing is written. Reply: where in ARGV the
 --   next outcome is.
--- What jobs have in common is sent and looked at once. ARGV of a group: 'complete', how many jobs, queue, function,
+-- What jobs have in common is sent and checked once. ARGV of a group: 'complete', how many jobs, queue, function,
 --   retries, retry_count, kept (seconds for which their records stay), unique, result_type, result_error, started_at
 --   ('' at the first attempt, where nobody needs it); then of each job: envelope, id, finished_at, microseconds
 --   since started_at, run_us, wait_us, result.
@@ -17,7 +17,7 @@ local function micros(seconds)
   return math.floor(seconds * 1e6 + 0.5)
 end
 
--- A completed job's record is a small hash, for there may be millions: no field twice, none that says nothing. `ts` is
+-- A completed job's record is a small hash, for there may be millions: no field twice, none without information. `ts` is
 -- its end, `run_us` microseconds before that it began, `queued_us` before that it was enqueued.
 -- backends/redis/records.py reads it. `result` '': it was not to be kept.
 local FRESH_FIELDS = 7 -- of enqueue.lua
@@ -94,7 +94,7 @@ local function complete(ns, process, suspects, at, flags)
     else
       flags[flag], settled = 1, settled + 1
       run, wait = run / 1000, wait / 1000
-      -- Of a job that goes well at once, the record tells it all.
+      -- Of a job that completes at its first attempt, the record has everything.
       local attempts = started_at ~= ''
         and attempts_with(ns, id, started_at, string.format('%.3f', run), 'complete', process, '')
       write_completed(id, ended, took, result, attempts)

@@ -3,7 +3,7 @@
 --   What is oversized of them, or is the first of all, is set aside (see aside.lua): delayed ->
 --   asok:oversized:{SHA-1}, with a dead job in its place.
 -- `asok:promoting` names the supervisor that promotes for so many ms more, so that the others leave it to that
--- one; it is gone when nothing is due any more. It is not a lock: each job is moved once all the same.
+-- one; it is absent when nothing is due. It is not a lock: each job is moved once in any case.
 -- ARGV: ns, supervisor, ms, how many jobs at most, bytes after which none is added, how many to pass over,
 --   bytes up to which a member is an envelope
 -- Reply: { server time (epoch seconds), { envelope, ... }, due time of the first (or ''), 1 another promotes,
@@ -26,7 +26,7 @@ end
 
 local member, first
 repeat
-  -- The first is read every time, so that what is oversized must not stay there until it is due.
+  -- The first is read every time, so an oversized one must not stay there until it is due.
   member, first = unpack(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES'))
 until not member or #member <= largest or not put_aside(member)
 if has_done_enough() then

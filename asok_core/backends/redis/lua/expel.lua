@@ -13,7 +13,7 @@ local at, last, aside = tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[4])
 
 if redis.call('TYPE', key).ok ~= (queue == '' and 'zset' or 'list') then return aside end
 if queue ~= '' then
-  -- This takes a moment also for a million jobs, and mostly tells that there is nothing to look for.
+  -- This is fast also for a million jobs, and usually shows that no element can be oversized.
   local bytes = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
   if type(bytes) == 'number' and bytes <= largest then return aside end
 end

@@ -1,5 +1,5 @@
 -- needs: alias
--- Looks for a text in a stretch of a list or sorted set, but not in what is too large to be read. Writes nothing.
+-- Looks for a text in a range of a list or sorted set, but not in what is too large to be read. Writes nothing.
 -- KEYS[1] the list or sorted set
 -- ARGV    order (`left`, `right` or `score`, as window.lua has them), start, count, text
 -- Reply   {looked at, index from start's end or -1, the item or '', its score or ''}

@@ -6,7 +6,7 @@ local function leased(ns, worker, now)
   return lease and tonumber(lease) > now * 1000
 end
 
--- When the clock is set forward all leases run out at once: who has none itself may not judge others.
+-- When the clock is set forward all leases run out at once: a worker without a lease must not take over from others.
 local function is_guarded(ns, guard, by, now)
   return guard ~= '' and (leased(ns, guard, now) or not leased(ns, by, now))
 end

@@ -3,7 +3,7 @@
 -- KEYS  the records; ARGV  whole, field names ...
 -- Reply per record {'hash', ttl, {size, head, tail, ...}} in the order of the fields (size -1: the
 --       field is not there), {'string', ttl, {size, head, tail}}, or {'none'}
--- Of a value of more than MOST_READ bytes its size alone is read, and said in its place.
+-- Of a value of more than MOST_READ bytes its size alone is read, and stated in its place.
 local whole = tonumber(ARGV[1])
 
 local function absent(out)
@@ -11,7 +11,7 @@ local function absent(out)
   out[n + 1], out[n + 2], out[n + 3] = -1, '', ''
 end
 
-local function say(out, size)
+local function add_size(out, size)
   local n = #out
   out[n + 1], out[n + 2], out[n + 3] = size, string.format('oversized: %.1f MB, not read', size / 1e6), ''
 end
@@ -21,7 +21,7 @@ local function read_each(out, key)
   for i = 2, #ARGV do
     local size = redis.call('HSTRLEN', key, ARGV[i])
     if size > MOST_READ then
-      say(out, size)
+      add_size(out, size)
     else
       local value = redis.call('HGET', key, ARGV[i])
       if value then bounded(out, value, whole) else absent(out) end
@@ -41,7 +41,7 @@ local function read(key)
   if kind == 'string' then
     local size = redis.pcall('STRLEN', key)
     if type(size) == 'number' and size > MOST_READ then
-      say(out, size)
+      add_size(out, size)
     else
       bounded(out, redis.call('GET', key), whole)
     end

@@ -1,4 +1,4 @@
--- Fragment of cycle: settle one finished job. One that went well is settled by complete.lua.
+-- Fragment of cycle: settle one finished job. One that completed is settled by complete.lua.
 --   retry:    active -> delayed       fail: active -> dead letters
 --   cancel:   active -> finished, for its task has heard that it is to stop
 --   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
@@ -8,7 +8,7 @@
 --   3 the place it goes to is of another type, so it stays active. Then: dropped dead letters.
 local OUTCOME = 17 -- verb, queue, envelope, id, moved, delay, unique, function, retries, retry_count,
                    -- started_at, finished_at, error, run_us, wait_us, error_line,
-                   -- notice (a letter for the failure hooks; '=': the dead letter)
+                   -- notice (a dead job for the failure hooks; '=': the moved one)
 
 -- Quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
 local function octave(ms) return ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0 end
@@ -67,7 +67,7 @@ local function settle(ns, process, now, suspects, dlq_max, at)
       fields[#fields + 1], fields[#fields + 2] = name, value
     end
     if moves and verb ~= 'return' then add('error_line', ARGV[at + 15]) end
-    -- Of a first attempt that was cancelled, the record tells it all.
+    -- Of a first attempt that was cancelled, the record has everything.
     if started_at ~= '' and (moves or tonumber(ARGV[at + 9]) > 0) then
       add('attempts', attempts_with(ns, id, started_at, string.format('%.3f', run), verb, process, ARGV[at + 12]))
     end

@@ -2,8 +2,8 @@
 -- spent(ns, envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
 --   cannot read the job's id; nil otherwise, also where there is no record any more.
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
--- job. The framework requeues a dead job before it writes the record, and sends one to the dead jobs before as
--- well: so `failed` says nothing of version 1 but of a text that we wrote, where our record says it.
+-- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
+-- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
 -- Our text of a job begins with its id, and is not decoded. The framework's is.
 local HEADS = { ['{"v": 1, "job": "{\\"id\\": \\"'] = 1, ['{"v": 2, "job": "{\\"id\\": \\"'] = 2 }
 local HEAD_SIZE = 28
