@@ -241,7 +241,8 @@ class Execution:
         job = held.job
         if job is None or not held.noted:
             return Outcome("return", held.claim, id=job.id if job else "")
-        outcome = self._outcome("return", held, job, 0.0)
+        ran = self.now() - held.started_at if held.started_at is not None else 0.0
+        outcome = self._outcome("return", held, job, ran)
         outcome.finished_at = 0.0
         return outcome
 

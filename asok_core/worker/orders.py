@@ -45,6 +45,8 @@ class Orders:
             self._children.quiet = quiet = beat.wanted == "quiet"
             logger.info("Ordered to %s through Redis", "be quiet" if quiet else "resume")
             self._children.order("quiet" if quiet else "loud")
+            # The heartbeat that brought the order reported the state before it.
+            self._hasten("beat", 0.0)
         if beat.cancelled:
             self._cancel_again(beat.cancelled)
 

@@ -57,6 +57,28 @@ def test_a_job_that_killed_its_processes_tells_of_each(desk: Desk, run_worker: R
     assert times == sorted(times)
 
 
+def test_a_job_that_a_stopping_worker_returned_shows_how_long_it_ran(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="100ms")
+    job = desk.enqueue("hold", "never")
+    desk.reaches(job, "running")
+    running = history(desk, job)[-1]
+    assert worker.stop() == 0
+    enqueued, returned, waiting = history(desk, job)
+    assert [enqueued.what, returned.what, waiting.what] == ["enqueued", "returned", "waiting"]
+    assert running.ran is not None
+    assert returned.ran is not None
+    assert returned.ran >= running.ran > 0, "as long as it was seen to run, at least"
+    assert returned.at is not None
+    assert waiting.waited is not None
+    with closing(open_reader(desk.settings)) as reader:
+        detail = reader.job(job.id)
+    assert detail is not None
+    again = history_of(detail, detail.read_at)[-1].waited
+    assert again == pytest.approx(detail.read_at - returned.at - returned.ran), "since its return"
+
+
 def test_a_job_without_an_operators_moves_has_no_list_of_them(
     desk: Desk, run_worker: RunWorker
 ) -> None:

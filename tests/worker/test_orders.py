@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,26 @@ def test_quiet_resume_and_stop(
         operator.stop(worker)
     reader.close()
     operator.close()
+
+
+def test_a_worker_reports_that_it_is_quiet_before_its_next_regular_heartbeat(
+    run_worker: RunWorker, desk: Desk
+) -> None:
+    # With this lease the next regular heartbeat is later than any wait of a test.
+    run_worker(ASOK_WORKER_LEASE="1d")
+    desk.idle()
+    wait_until(lambda: desk.client.pubsub_numsub(desk.keys.wake)[0][1], "the supervisor to listen")
+    with (
+        closing(open_reader(desk.settings)) as reader,
+        closing(open_operator(desk.settings)) as operator,
+    ):
+        (worker,) = reader.snapshot().workers
+        operator.quiet(worker.id)
+        wait_until(lambda: reader.snapshot().workers[0].quiet, "quiet in the snapshot")
+        operator.resume_worker(worker.id)
+        wait_until(
+            lambda: not reader.snapshot().workers[0].quiet, "no longer quiet in the snapshot"
+        )
 
 
 def test_orders_that_a_process_does_not_read_hold_up_no_beat(
