@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from time import sleep  # as it is now: an application may replace time.sleep (gevent)
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
 from asok_core.backends.redis.consuming.waiters import Waiters
@@ -32,8 +31,6 @@ IDLE = 5.0
 """Seconds the loop sleeps at most when nothing happens."""
 POLL = 0.1
 """Seconds between two looks for jobs where not all queues can be waited on (a full Redis, some ACLs)."""
-GIVE_WAY = 1e-6
-"""Seconds that a thread sleeps when it has woken the loop; the system makes some 60 microseconds of it."""
 NOTE_AFTER = 0.02
 """Seconds after which a job that still runs is told to Redis as running."""
 
@@ -445,9 +442,6 @@ class Dispatcher:
     def _tell(self) -> None:
         if self._alarm.asleep and self._is_worth_a_turn:
             self._alarm.ring()
-            # The loop wakes without the interpreter's lock. A thread that runs short jobs would keep that
-            # for up to 5 ms: by then none is left to run while Redis works on the next cycle.
-            sleep(GIVE_WAY)
 
     @property
     def _is_worth_a_turn(self) -> bool:
