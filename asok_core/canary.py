@@ -79,7 +79,7 @@ class CanaryResult:
         """All that was requeued, as one result."""
         skipped, refused = Counter[str](), Counter[str]()
         if self.results:
-            # What was refused or skipped of the first jobs is met again with the rest.
+            # What was refused or skipped among the first jobs is counted with the rest again.
             refused.update(self.results[-1].refused)
             skipped.update(self.results[-1].skipped)
         if len(self.results) > 1:
@@ -112,24 +112,24 @@ class Canary:
 
     def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
         """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
-        birds, refused = self._choose(scope)
-        if not birds:
+        first, refused = self._choose(scope)
+        if not first:
             nothing = CommandResult("requeue", refused=dict(refused))
             return CanaryResult(Verdict.NOTHING, (nothing,))
         watch = watch or _never_stop
-        chosen = replace(scope, ids=frozenset(birds), match=None, words=f"canary {scope.words}")
+        chosen = replace(scope, ids=frozenset(first), match=None, words=f"canary {scope.words}")
         # Before all that waits: behind a backlog they would not run in time.
         sent = self.operator.requeue(chosen, trust=self.trust, front=True)
         if not sent.applied:
             return CanaryResult(Verdict.NOTHING, (sent,))
-        result = self._await(birds, sent, watch)
+        result = self._await(first, sent, watch)
         if result.verdict is not Verdict.ALL:
             return result
         return self._send_rest(scope, result, watch)
 
     def _choose(self, scope: Scope) -> tuple[list[str], Counter[str]]:
-        """The ids of the first few, and why others that were met are none of them."""
-        birds: list[str] = []
+        """The ids of the first few, and why others before them were left out."""
+        chosen: list[str] = []
         refused = Counter[str]()
         for row in rows_in(self.reader, scope):
             if not row.payload.id:
@@ -138,10 +138,10 @@ class Canary:
                 refused[SHARED_ID] += 1
             else:
                 self._remember(row)
-                birds.append(row.payload.id)
-            if len(birds) == self.first:
+                chosen.append(row.payload.id)
+            if len(chosen) == self.first:
                 break
-        return birds, refused
+        return chosen, refused
 
     def _remember(self, row: Row) -> None:
         self._causes[row.payload.id] = row_cause(row)

@@ -26,8 +26,8 @@ STEP, MOST_STEPS = 10.0, 450
 
 # Not within a word: the apostrophes of "can't open it, won't try" quote nothing.
 _QUOTED = re.compile(r"""(?<!\w)b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)""")
-# These two begin where nothing of theirs stands before: tried at each letter of a long word, the
-# letters of a hostile producer would take a second each.
+# Neither matches in the middle of itself: tried at each character of a long word, each dead job of a
+# hostile producer would take a second.
 _URL = re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
@@ -39,10 +39,10 @@ _ONE_DIGIT = str.maketrans("0123456789", "1" * 10)
 
 
 def _folded(text: str) -> str:
-    """What all errors that differ from this one by chance have in common.
+    """The text with its variable parts replaced: equal for errors that are of one group.
 
-    Most patterns cost more to try than the look for what they cannot do without, and letters come by the
-    hundred thousand.
+    Trying a pattern costs more than looking for a character that it requires, and there may be hundreds
+    of thousands of dead jobs.
     """
     if "'" in text or '"' in text or "`" in text:
         text = _QUOTED.sub("'…'", text)
@@ -104,17 +104,17 @@ class Cause:
     tasks: dict[str, int] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
     sample: str = ""
-    """The key (job id) of the letter that was taken in last."""
+    """The key (job id) of the dead job that was added last."""
     recent: dict[int, int] = field(default_factory=dict)
-    """Letters in each ``STEP`` seconds since ``Causes.recent_from``, by the number of the step."""
+    """Dead jobs in each ``STEP`` seconds since ``Causes.recent_from``, by the number of the step."""
 
     @property
     def is_rest(self) -> bool:
-        """Whether it is what had no group of its own, which no filter finds."""
+        """Whether it counts the dead jobs without a group of their own, which no filter finds."""
         return self.cause == OTHER
 
     def add(self, row: Row, recent_from: float) -> None:
-        """Count one letter in."""
+        """Count one dead job."""
         self.count += 1
         self.sample = row.key
         job, at = row.payload.job, row.payload.failed_at
@@ -134,7 +134,7 @@ class Cause:
 
 
 class Causes:
-    """The groups of all letters that were taken in so far, at most ``MOST_CAUSES`` and the rest.
+    """The groups of all dead jobs that were added so far, at most ``MOST_CAUSES`` and the rest.
 
     ``recent_from`` is the time (epoch seconds) from which ``Cause.recent`` counts.
     """
@@ -153,7 +153,7 @@ class Causes:
         for row in rows:
             letters += 1
             cause = row_cause(row)
-            # A filter asks without regard to case: what it finds is one group, never two that look alike.
+            # A filter ignores case: what it finds is one group, never two that look alike.
             key = cause.casefold()
             group = groups.get(key)
             if group is None:

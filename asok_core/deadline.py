@@ -33,12 +33,12 @@ def call_limited(seconds: float, function: Callable[[], T]) -> T:
     this context. A function that makes its own thread unreachable (see ``_is_reached``) is not ended.
 
     Raises:
-        LimitNotWatched: There is no thread for that; ``function`` was not called.
+        LimitNotWatched: No thread could be started for that; ``function`` was not called.
     """
     if _is_reached():
         with soft_deadline(seconds):
             return function()
-    # This thread waits all the while, so the number of the other one is not its own.
+    # This thread waits until then, so the other one cannot have its number.
     results: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
 
     def run() -> None:

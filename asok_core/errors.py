@@ -52,7 +52,7 @@ class UnsignedEnvelope(EnvelopeError):
 
 
 class OldEnvelope(EnvelopeError):
-    """It verifies, but in version 1, which ASOK_ENVELOPE does not accept."""
+    """The signature is good, but of version 1, which ASOK_ENVELOPE does not accept."""
 
     reason = "version 1"
 

@@ -114,7 +114,7 @@ class Job:
     def waits_since(self, now: float) -> float | None:
         """When it became ready to run: the later of when it was enqueued and when it was due.
 
-        None where that is not known: nobody wrote it down, or an operator ran it before it was due.
+        None where that is not known: it was not recorded, or an operator ran it before it was due.
         """
         since = max(self.enqueued_at or 0.0, self.due_at or 0.0)
         # A producer's estimate of the due time may be ahead of Redis's clock by a little.

@@ -110,7 +110,7 @@ def from_text(text: str) -> Job:
 def load_object(raw: bytes | str, *, unique: bool = False) -> dict[str, Any]:
     """The JSON object that a text is. Raises MalformedEnvelope, whatever the text.
 
-    With ``unique``, also where a key stands twice: readers may differ in which one counts.
+    With ``unique``, also where a key appears twice: readers may differ in which one counts.
     """
     # What we write is plain JSON in UTF-8 with nothing around it: no guess at its encoding is needed.
     try:

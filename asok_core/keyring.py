@@ -37,7 +37,7 @@ class Keyring:
     _begun: dict[Version, tuple[hmac.HMAC, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # With key and prefix taken in: a copy costs less than beginning again for each job.
+        # Key and prefix are hashed once: a copy costs less than hashing them for each job.
         secrets = (self.secret, *self.fallbacks)
         prefix = b"2\0" + self.namespace.encode() + b"\0"
         v1 = tuple(hmac.new(each, digestmod="sha256") for each in secrets)

@@ -17,7 +17,7 @@ _MOST = 1 << 50
 
 
 def oversized_words(fields: Mapping[str, Any]) -> str | None:
-    """What a dead job says of such an entry, in one line; None where it is another kind of dead job."""
+    """Describe, in one line, the entry that a dead job replaces; None for other dead jobs."""
     said = fields.get("oversized")
     if not isinstance(said, dict):
         return None
@@ -30,16 +30,16 @@ def oversized_words(fields: Mapping[str, Any]) -> str | None:
 
 
 def alias_words(raw: bytes) -> str | None:
-    """What is said of an entry in whose place readers get an alias (``lua/alias.lua``); None of others."""
+    """Describe an entry of which readers get an alias (``lua/alias.lua``); None for other bytes."""
     found = _ALIAS.fullmatch(raw)
     return f"oversized: {size_words(int(found[1]))}, not read" if found else None
 
 
 def is_alias(raw: bytes) -> bool:
-    """Whether these bytes stand in the place of an element that is too large to be read."""
+    """Whether these bytes are the alias of an element that is too large to be read."""
     return _ALIAS.fullmatch(raw) is not None
 
 
 def size_words(size: int) -> str:
-    """``90.0 MB``, or fewer bytes in full."""
+    """``90.0 MB``; less than a megabyte in bytes."""
     return f"{size / _MEGABYTE:,.1f} MB" if size >= _MEGABYTE else f"{size:,} bytes"

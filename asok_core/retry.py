@@ -30,7 +30,7 @@ class RetryPolicy:
         if isinstance(seconds, complex) or math.isnan(seconds):
             seconds = LONGEST_DELAY
         if self.jitter:
-            # To spread retries over time; nobody gains by a guess.
+            # It spreads retries over time; an attacker gains nothing by predicting it.
             seconds *= 1.0 + random.uniform(0.0, self.jitter)  # noqa: S311  # nosec B311
         ceiling = LONGEST_DELAY if self.max_delay is None else min(self.max_delay, LONGEST_DELAY)
         return min(max(seconds, 0.0), ceiling)

@@ -21,13 +21,13 @@ from asok_core.snapshot import Row
 from asok_core.wire import UNTRUSTED, Trust
 
 NOT_REVIEWED = "not as reviewed"
-"""Why an entry is skipped: it came or changed after the review, or is a copy of what was reviewed."""
+"""Why an entry is skipped: it was added or changed after the review, or is a copy of a reviewed one."""
 SHARED_ID = "shares its id with another dead job"
 TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 TOO_LARGE = "too large to be reviewed"
 UNCHECKED = "its signature was not checked"
 SIGNED_JOB = "(a job with a good signature)"
-"""Stands for the call of such a job where it shares an id: it is not part of the review otherwise."""
+"""Shown for such a job where it shares an id: otherwise it is not part of the review."""
 MOST_TEXT = 16 * 1024 * 1024
 """Characters of the distinct calls of one review. Nobody reads as much, and all of it is in memory."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -48,7 +48,7 @@ class Reviewed:
         return len(self._left)
 
     def take(self, raw: bytes) -> bool:
-        """Whether an entry is one of them. It is not a second time: a copy was not reviewed."""
+        """Whether an entry is one of them; true once for each, since a copy was not reviewed."""
         digest = entry_digest(raw)
         if digest not in self._left:
             return False
@@ -83,8 +83,8 @@ class Review:
     """What a trust would sign. ``calls``: each distinct call, those of the rarest tasks first.
 
     ``total`` dead jobs are in scope, ``signed`` of them have a good signature and are requeued as they
-    are. ``refused`` counts the others by reason. ``hash`` names all entries without a good signature: as
-    long as it is the same, the review is.
+    are. ``refused`` counts the others by reason. ``hash`` identifies all entries without a good
+    signature: with an equal hash, the same is signed.
     """
 
     total: int
@@ -107,7 +107,7 @@ class Review:
 
 
 class ReviewBuilder:
-    """Makes a review of rows, one by one. Keeps hashes, and each distinct call once."""
+    """Builds a review from rows, one by one. Keeps hashes, and each distinct call once."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -120,7 +120,7 @@ class ReviewBuilder:
         self._refused: Counter[str] = Counter()
 
     def add(self, row: Row) -> None:
-        """Take in a row with all its bytes. Raises UsageError where the calls are too long to review."""
+        """Add a row with all its bytes. Raises UsageError where the calls are too long to review."""
         self._total += 1
         payload = row.payload
         job, trust = payload.job, payload.trust
@@ -192,12 +192,12 @@ class ReviewBuilder:
         by_task = Counter[str]()
         for call in calls:
             by_task[call.task] += call.jobs
-        # What stands alone among thousands comes first, where it is seen.
+        # The rarest come first, where an operator sees them among thousands.
         return tuple(sorted(calls, key=lambda each: (by_task[each.task], each.task, each.text)))
 
 
 def entry_digest(raw: bytes) -> bytes:
-    """By what a review knows an entry."""
+    """The digest by which a review identifies an entry."""
     return sha256(raw).digest()
 
 

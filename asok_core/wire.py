@@ -49,11 +49,11 @@ class Trust(StrEnum):
     """It verifies, but ``ASOK_ENVELOPE`` does not accept version 1."""
     MALFORMED = "malformed"
     OVERSIZED = "oversized"
-    """It was not read: a dead job says how large it is."""
+    """It was not read: a dead job records its size."""
 
 
 UNTRUSTED = frozenset((Trust.UNSIGNED, Trust.BAD, Trust.V1))
-"""What is signed again only on an operator's explicit word."""
+"""What is signed again only when an operator trusts it explicitly."""
 
 
 def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
@@ -358,7 +358,7 @@ def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _oversized(fields: Mapping[str, Any]) -> str | None:
-    # Beside anything that could be a job it says nothing.
+    # It is ignored beside anything that could be a job.
     return None if fields.keys() & _CONTENTS else oversized_words(fields)
 
 

@@ -132,7 +132,7 @@ class Execution:
         return None
 
     def refuse_spent(self, held: Held) -> Outcome | None:
-        """The outcome of an opened job of which Redis said only then that it has ended before."""
+        """The outcome of an opened job if Redis reported afterwards that it had ended before."""
         try:
             expect_unspent(held.claim)
         except EnvelopeError as error:

@@ -1,7 +1,7 @@
-"""Modules that a process died of while it imported them, or that it imports without end.
+"""Modules that a process died of while it imported them, or whose import does not end.
 
 No job is charged for that: a segmentation fault in an extension, ``os._exit`` in a module, or a server
-that a module waits for is trouble of the worker, as an import that raises is. The job is postponed, and
+that a module waits for is a fault of the worker, as an import that raises is. The job is postponed, and
 the processes of this worker do not import the module for a time that doubles with each death: jobs of
 other modules run meanwhile.
 """
@@ -93,7 +93,7 @@ class Avoided:
 
 
 def died_importing(how: str) -> str:
-    """Why a module cannot be imported that a process died of; ``how`` it ended."""
+    """The reason where a process died during an import; ``how`` says how it ended."""
     return f"a process died while importing it ({how})"
 
 

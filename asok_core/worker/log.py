@@ -235,7 +235,7 @@ def log_set_aside(found: Iterable[Oversized]) -> None:
     for each in found:
         line = f"{Oversized.__name__}: {each.size:,} bytes, SHA-1 {each.sha1}"
         extra = {"queue": each.queue, "error": line, "size": each.size, "sha1": each.sha1}
-        logger.error("Entry set aside unread, a dead job says so (ASOK_MAX_ENVELOPE)", extra=extra)
+        logger.error("Entry set aside: larger than ASOK_MAX_ENVELOPE", extra=extra)
 
 
 def warn_of_dropped(letters: int) -> None:

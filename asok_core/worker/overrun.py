@@ -36,7 +36,7 @@ class Overrun(NamedTuple):
         return f"it was not imported after {self.seconds:.0f} s"
 
     def error(self, job: Job) -> TimeoutError:
-        """What is wrong with the job. Nothing is where its module was imported."""
+        """What is wrong with the job; nothing if its module was being imported."""
         if self.phase is Phase.RUNNING:
             limit = job.hard_limit or self.seconds
             return TimeoutError(f"it ran longer than its hard limit of {limit:g} s")

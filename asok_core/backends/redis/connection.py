@@ -43,11 +43,11 @@ Arg = bytes | str | int | float
 
 
 _LONGEST_HEAD = 64
-"""Bytes in which the first line of a reply ends that is a text."""
+"""Bytes within which the first line of a bulk string reply ends."""
 
 
 class ReplyTooLarge(Exception):
-    """A reply was not read for its size."""
+    """A reply was too large and was not read."""
 
 
 class Endpoint:
@@ -291,7 +291,7 @@ class Link:
         return reply
 
     def read_up_to(self, most: int) -> Any:
-        """Read one reply where none came before it that is still to be read.
+        """Read one reply. No earlier reply may be unread.
 
         Raises ReplyTooLarge where it is a text of more than ``most`` bytes: none of it is read, and the
         connection is closed.
@@ -310,7 +310,7 @@ class Link:
         if line[:1] == b"$" and line[1:].isdigit() and int(line[1:]) > most:
             self.close()
             raise ReplyTooLarge(f"a reply of {int(line[1:]):,} bytes")
-        self._parser._reader.feed(begun)  # noqa: SLF001 - what was read of its socket is its own
+        self._parser._reader.feed(begun)  # noqa: SLF001 - it reads this socket otherwise
         return self.read()
 
     def readable(self) -> bool:

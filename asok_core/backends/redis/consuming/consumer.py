@@ -23,8 +23,8 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 class Claim:
     """An envelope that this process holds. ``queue`` is the one it was taken from.
 
-    ``spent`` is what ``spent.lua`` says of it: 1 where its record says that the job has ended, 2 where
-    Redis could not read the job's id.
+    ``spent`` is the reply of ``spent.lua``: 1 where the record says that the job has ended, 2 where Redis
+    could not read the job's id.
     """
 
     queue: str
@@ -43,7 +43,7 @@ class Outcome:
     in seconds; ``run_us`` and ``wait_us`` are microseconds. ``started_at`` and ``finished_at`` are epoch
     seconds, 0 for none: a ``complete`` has both, and a ``return`` without ``started_at`` writes no record.
     ``result``, ``result_type``, ``result_error`` and ``kept`` are of a ``complete``. ``error`` is the
-    traceback, ``error_line`` the error in one line. ``notice`` is the dead letter for which another
+    traceback, ``error_line`` the error in one line. ``notice`` is the dead job for which another
     process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it

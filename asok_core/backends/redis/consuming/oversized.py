@@ -15,6 +15,6 @@ class Oversized(NamedTuple):
 
 
 def set_aside(reply: Sequence[Any], queues: Sequence[str]) -> Iterator[Oversized]:
-    """What a script says that it has set aside, as ``queue index, size, SHA-1, ...``."""
+    """Parse what a script has set aside, as ``queue index, size, SHA-1, ...``."""
     for at, size, sha1 in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
         yield Oversized(queues[at - 1], size, sha1.decode())

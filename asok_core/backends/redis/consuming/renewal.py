@@ -130,7 +130,7 @@ class Renewal:
         return renewed, budget
 
     def _expel(self, link: Link, key: bytes, start: int, count: int) -> int:
-        """Set aside what is oversized from ``start`` on; how many entries."""
+        """Set aside what is oversized among ``count`` entries from ``start``; return how many."""
         queue = self._keys.queue_name(parsing.text(key)) or ""
         args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
         gone = 0

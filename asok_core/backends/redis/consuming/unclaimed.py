@@ -1,7 +1,7 @@
 """What is oversized in queues from which no worker claims: paused ones, and those that nobody serves.
 
-Each look of a console at such an entry holds Redis up. The slow walk of ``renewal.py`` goes to the end of
-every queue, but begins once an hour; this looks at the next jobs of each, which are those that are shown.
+Each snapshot of a console that includes such an entry blocks Redis. The slow walk of ``renewal.py`` reads
+every queue to its end, but begins once an hour; this checks the next jobs of each, which are those shown.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from asok_core.backends.redis.scripts import script
 
 QUEUES_AT_ONCE = 20
 NEXT_JOBS = 100
-"""Jobs of a queue that are looked at, where it holds more bytes than one envelope may have."""
+"""Jobs of a queue that are checked, if it holds more bytes than one envelope may have."""
 
 
 class Unclaimed:
-    """Looks at a few queues each time, one after the other. For one thread of a supervisor."""
+    """Checks a few queues with each call, in turn. For one thread of a supervisor."""
 
     def __init__(self, keys: Keys, *, largest: int) -> None:
         self._keys = keys
@@ -29,7 +29,7 @@ class Unclaimed:
         self._names: Iterator[bytes] = iter(())
 
     def look(self, link: Link) -> list[Oversized]:
-        """Set aside what is oversized; what that was. Raises Unreachable or Refused."""
+        """Set aside what is oversized, and return it. Raises Unreachable or Refused."""
         found: list[Oversized] = []
         for _ in range(QUEUES_AT_ONCE):
             name = next(self._names, None)

@@ -70,10 +70,10 @@ class OperatorSession:
         raw: bytes | None = None,
         thorough: bool = False,
     ) -> Sweep:
-        """A sweep over the scope. It ends when all of its ids were met, at once if those are new.
+        """A sweep over the scope. It ends when all of its ids were found, at once if those are new.
 
         ``thorough``: it looks for further elements with these ids, too. ``raw``: it is about this element,
-        and looks until that was met.
+        and looks until it has found it.
         """
         key = self._key(scope)
         frozen = freeze(link, scope, key)

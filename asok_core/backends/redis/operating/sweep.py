@@ -48,7 +48,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     refused_by_script: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)
-    """What was not to be moved although nothing is wrong with it, by reason."""
+    """Rows that are sound and were not moved, by reason."""
     missed: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
 
@@ -94,7 +94,7 @@ class Sweep:
     raw: bytes | None = None
     """The only element that it is about."""
     thorough: bool = False
-    """Whether it goes on when all of its ids were met: more elements may have them."""
+    """Whether it continues when all of its ids were found: more elements may have them."""
     tally: Tally = field(default_factory=Tally)
     wanted: Wanted = field(init=False)
     cancelled: bool = False
@@ -111,7 +111,7 @@ class Sweep:
         judge: Judge,
         unmoved: Callable[[Row], object] | None = None,
     ) -> CommandResult:
-        """Move what is in scope. Raises Unreachable or Refused; the audit tells what was done.
+        """Move what is in scope. Raises Unreachable or Refused; the audit records what was done.
 
         ``unmoved`` is called with each row that the script did not move.
         """

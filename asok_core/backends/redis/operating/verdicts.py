@@ -29,7 +29,7 @@ LONGEST_ERROR = 300
 
 
 class Skipped(str):
-    """Why a row is left where it is although nothing is wrong with it."""
+    """Why a sound row is not moved."""
 
     __slots__ = ()
 

@@ -131,7 +131,7 @@ class ScoreWalk:
 
     def stretch(self, link: Link, count: int) -> Stretch:
         """The next members above the anchor; where that is gone, those from its score on."""
-        # An alias has no rank; then what was passed over is believed to be where it was.
+        # An alias has no rank; then what was passed over is assumed to be where it was.
         if self._anchor is not None and not is_alias(self._anchor):
             rank = link.call("ZRANK", self._key, self._anchor)
             below = b"(" + self._score

@@ -173,7 +173,7 @@ class PlainQueries:
 
 
 def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:
-    """What ``records.lua`` says of a record: a hash of ``values``, or a string; None for neither."""
+    """The reply of ``records.lua`` for a record: a hash of ``values``, or a string; None for neither."""
     if isinstance(text, bytes):
         return [b"string", ttl, _bounded(text)]
     if not isinstance(values, list) or all(each is None for each in values):
