@@ -210,7 +210,7 @@ def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Survey |
 
 
 def survey_document(deed: Deed, counted: Survey) -> dict[str, Any]:
-    """What a deed would be about, for programs."""
+    """The preview of an operation, for programs."""
     return {
         "action": deed.verb,
         "dry_run": True,
@@ -223,7 +223,7 @@ def survey_document(deed: Deed, counted: Survey) -> dict[str, Any]:
 
 
 def write_survey(deed: Deed, counted: Survey) -> None:
-    """Print what a deed would be about: how many, their signatures, and a few of them."""
+    """Print the preview of an operation: how many jobs, their signatures, and a few of them."""
     lines = [f"would {deed.verb} {exact(counted.matching, deed.thing)}"]
     if trusts := _signatures(counted):
         lines.append(f"signatures: {reasons(trusts)}")

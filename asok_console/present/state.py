@@ -53,12 +53,12 @@ def _dead(detail: JobDetail, now: float) -> str:
 
 def _delayed(detail: JobDetail, now: float) -> str:
     job = _job(detail)
-    due = "its time has come"
+    due = "due now"
     if detail.due_at is not None and detail.due_at > now:
         due = f"due {age(detail.due_at, now)}"
     if job is not None and job.retry_count:
         return f"attempt {job.retry_count} of {job.attempts} failed; the next is {due}"
-    return f"it waits for its time: {due}" if due.startswith("due") else due
+    return f"it is delayed: {due}"
 
 
 def _pending(detail: JobDetail, events: tuple[Event, ...], snapshot: Snapshot | None) -> str:
@@ -84,13 +84,13 @@ def _active(detail: JobDetail, events: tuple[Event, ...]) -> str:
 
 def _finished(record: JobRecord | None, events: tuple[Event, ...], now: float) -> str:
     if record is None:
-        return "there is no record of it: one is kept for 24 h after its job has ended"
+        return "there is no record of it: records expire, by default 24 h after the job has ended"
     ago = age(record.finished_at, now) if record.finished_at is not None else ""
     kept = f"; the record is kept for {duration(record.ttl)}" if record.ttl is not None else ""
     if record.status == Status.COMPLETED:
         ran = next((each.ran for each in reversed(events) if each.what == "completed"), None)
         took = f" after {duration(ran)}" if ran is not None else ""
-        return f"it ended well{took}{f', {ago} ago' if ago else ''}{kept}"
+        return f"it completed{took}{f', {ago} ago' if ago else ''}{kept}"
     if record.status == Status.CANCELLED:
         by = next(
             (each.by for each in reversed(events) if each.what in ("cancelled", "purged")), ""

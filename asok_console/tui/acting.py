@@ -109,9 +109,9 @@ class Acting:
             line.working(number, plan.title)
 
     def edit(self, dead: Payload, text: str | None = None) -> None:
-        """Let the arguments of a dead job be changed, then ask and requeue it.
+        """Open a dialog for the arguments of a dead job, then ask and requeue it.
 
-        ``text``: as they were typed so far.
+        ``text``: the arguments as they were typed so far.
         """
         job = self._editable(dead)
         if job is None:
@@ -186,14 +186,14 @@ class Acting:
             (call_text(job.task, *changes, 200),),
             changes=changes,
             diff=tuple(diff((job.args, job.kwargs), changes)),
-            letter=dead.raw,
+            element=dead.raw,
             queues={job.queue: 1},
         )
         if not self.only_reads:
             self._confirm(plan, back=lambda: self.edit(dead, editable(changes)))
 
     def _keep(self, text: str, line: str) -> None:
-        """Warn, and name the file to which an edit went that was not made."""
+        """Write the arguments of an edit that failed to a file, and warn with its path."""
         try:
             path = programs.keep(text.rstrip("\n"))
         except programs.ProgramFailed as error:
@@ -203,7 +203,7 @@ class Acting:
         self.warn(f"{line}. The edited arguments are kept in {path}")
 
     def warn(self, line: str) -> None:
-        """Say for a while what did not work."""
+        """Show a warning for a while."""
         self._app.notify(
             safe(line[:1].upper() + line[1:], 500), severity="warning", timeout=15, markup=False
         )

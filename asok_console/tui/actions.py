@@ -363,7 +363,7 @@ PAGE = (
     Action("show_all", "v", "show all", "show all of the arguments, the result and the traceback",
            "Show", _ON_PAGE, footer=True),
 )  # fmt: skip
-"""What the page of a job understands besides."""
+"""The further keys of the page of a job."""
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

@@ -109,7 +109,7 @@ class ConsoleApp(App[None]):
         self.views = {view.NAME: view() for view in VIEWS}
         self.hush = Hush()
         self.kept: list[Path] = []
-        """Files with edited arguments that were not taken over; they are named at the end again."""
+        """Files with edited arguments that were not requeued; their paths are printed at the end again."""
         self._closing_down = False
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
@@ -317,7 +317,7 @@ class ConsoleApp(App[None]):
             self.notify(problem, severity="warning", markup=False)
 
     def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
-        """Open all there is of a job; ``among``: the list whose other jobs one can turn to."""
+        """Open the page of a job; ``among``: the list of which the page can show the other jobs."""
         self.push_screen(JobScreen(row, among))
 
     def action_find(self) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 def _edit(to: Access, plan: Plan) -> CommandResult:
     args, kwargs = plan.changes or ([], {})
-    return to.operator.edit(plan.letter, args, kwargs)
+    return to.operator.edit(plan.element, args, kwargs)
 
 
 def _trust(to: Access, plan: Plan, watch: Watch) -> CommandResult:

@@ -30,8 +30,8 @@ class Plan:
     warning: str = ""
     changes: tuple[list[Any], dict[str, Any]] | None = None
     """Of an edit: the new arguments."""
-    letter: bytes = b""
-    """Of an edit: the element that the operator saw."""
+    element: bytes = b""
+    """Of an edit: the dead job that the operator saw."""
     review: Review | None = None
     """Of what signs jobs: those that it would sign."""
     diff: tuple[str, ...] = ()

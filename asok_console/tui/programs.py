@@ -1,7 +1,7 @@
 """Programs that take over the terminal while the console is suspended: a pager and an editor.
 
 Each runs in the foreground of the terminal. However it ends, the console gets its terminal back. A file
-that an editor wrote is removed, unless it holds changes that were not taken over: then it is named.
+that an editor wrote is removed, unless its changes were not made: then its path is reported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Self
 from textual.app import App, SuspendNotSupported
 
 FILE = "arguments.json"
-"""Its name tells an editor how to colour it."""
+"""Editors choose the highlighting by this name."""
 END_WITHIN = 2.0
 """Seconds that a program has to end after a signal to the console; less than ``terminal.PATIENCE``."""
 
@@ -34,7 +34,7 @@ _PAGERS, _EDITORS = ("less",), ("vi", "nano")
 class ProgramFailed(Exception):
     """A program could not be run, or failed. Its text is one line for a person.
 
-    ``kept`` is the file with changes that were not taken over, if there is one.
+    ``kept`` is the file with the changes that were not made, if there is one.
     """
 
     def __init__(self, line: str, kept: Path | None = None) -> None:
@@ -56,7 +56,7 @@ def page(app: App[Any], text: str) -> None:
 
 
 def edit(app: App[Any], text: str) -> str:
-    """Let a text be changed in ``$VISUAL`` or ``$EDITOR``; return it. Raises ProgramFailed."""
+    """Open a text in ``$VISUAL`` or ``$EDITOR``; return what was saved. Raises ProgramFailed."""
     name, command = _command(("VISUAL", "EDITOR"), _EDITORS)
     path = _written(text + "\n", name)
     try:
@@ -78,7 +78,7 @@ def edit(app: App[Any], text: str) -> str:
 
 
 def keep(text: str) -> Path:
-    """Write a text that must not be lost to a file of its owner's. Raises ProgramFailed."""
+    """Write a text that must not be lost to a file that only its owner can read. Raises ProgramFailed."""
     return _written(text + "\n", "its owner")
 
 
@@ -195,9 +195,9 @@ def _environment() -> dict[str, str]:
 
 
 class _Ending:
-    """Leaves Ctrl+C to a program, and ends it when the console is to end.
+    """Ignores Ctrl+C, which is for the program, and ends the program when the console must end.
 
-    The event loop stands still while the program runs. It acts on SIGTERM and SIGHUP afterwards.
+    The event loop does not run while the program does. It handles SIGTERM and SIGHUP afterwards.
     """
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ def test_the_status_says_what_it_could_not_read(redis_client: redis.Redis, asok:
     redis_client.set(KEYS.workers, "junk", ex=600)
     said = [
         "dead letters cannot be read or written: their key is not a list",
-        "workers cannot be known: the key of their leases is not a sorted set",
+        "workers cannot be read: the key of their leases is not a sorted set",
     ]
     assert sorted(asok("worker", "status", "--json").document["problems"]) == said
     page = asok("worker", "status").out

@@ -52,7 +52,7 @@ def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named
     raw = row.payload.raw
 
     def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
-        # By its bytes: it is filled from these, and another one may have its id by now.
+        # By its bytes: the arguments are filled from these, and another one may have its id by now.
         return operator.edit(raw, positional, named, trust=args.trust)
 
     return bulk.Deed(

@@ -1,4 +1,4 @@
-"""Dead jobs that get a signature on an operator's word: exactly those that were reviewed."""
+"""Sign dead jobs that an operator trusts: exactly those that were reviewed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERB, WORD = "trust and requeue", "trust"
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one pass over the scope found."""
+    """What one pass over the scope has found."""
 
     counted: Survey
     review: Review
@@ -114,7 +114,7 @@ def _agreed(args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looke
     lines = [*(_lines(looked.review) if args.trust else ()), *deed.preview]
     sys.stderr.writelines(f"{line}\n" for line in lines)
     if not count:
-        # Nothing can come of it; the result says why.
+        # Nothing would change; the result gives the reasons.
         return True
     reader = open_reader(settings)
     try:

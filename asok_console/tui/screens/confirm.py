@@ -33,7 +33,7 @@ FRAME = 4
 FEWEST_CALLS = 3
 """Lines of a list of calls at least, however low the terminal is."""
 HANG = 12
-"""Cells before a call: where it is long, it goes on below its beginning."""
+"""Cells before a call: a long one continues below its beginning."""
 
 
 class Confirm(Dialog[bool]):
@@ -130,7 +130,7 @@ class Confirm(Dialog[bool]):
         self.set_focus(self.query_one("#no", Button))
 
     def on_resize(self) -> None:
-        """Leave a list of calls as many lines as the rest does not need."""
+        """Give the list of calls all lines that the rest does not need."""
         self.call_after_refresh(self._fit_calls)
 
     def _fit_calls(self) -> None:

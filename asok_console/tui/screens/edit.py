@@ -77,7 +77,7 @@ class EditArguments(Dialog[Arguments]):
             self.dismiss(None)
 
     def action_open_editor(self) -> None:
-        """Go on in ``$EDITOR``, and come back with what was saved there."""
+        """Continue in ``$EDITOR``, and take over what was saved there."""
         area = self.query_one(TextArea)
         saved = cast("ConsoleApp", self.app).acting.in_editor(area.text)
         if saved is not None:

@@ -40,13 +40,13 @@ from asok_core.states import Place
 from asok_core.wire import Payload
 
 SOON = 0.05
-"""Seconds between two looks whether the next row of the list has been read."""
+"""Seconds between two checks whether the next row of the list has been read."""
 
 
 class JobScreen(Operates, Screen[None]):
     """State, error, traceback, arguments, history and actions of a job, read with every snapshot.
 
-    ``among``: the list from which it was opened, whose cursor goes along to the next job and back.
+    ``among``: the list from which it was opened, whose cursor follows to the next job and back.
     """
 
     CSS_PATH = "job.tcss"
@@ -183,7 +183,7 @@ class JobScreen(Operates, Screen[None]):
             )
         name = safe(job_id(self.row), 80)
         room = self.size.width - 2 - left.cell_length - 2 - (len(where) + 2 if where else 0)
-        # Where there is no room for all of the id, its beginning tells jobs apart.
+        # Where there is no room for all of the id, its beginning distinguishes jobs.
         name = name if len(name) <= room else name[:SHORT_ID]
         left = Content.assemble(left, "  ", (name, "$tone-dim"))
         blank = self.size.width - 2 - left.cell_length - len(where)
@@ -206,7 +206,7 @@ class JobScreen(Operates, Screen[None]):
 
     def _why(self) -> str:
         if self._unknown:
-            gone = "unknown id; a record is kept for 24 h after its job has ended"
+            gone = "unknown id; records expire, by default 24 h after the job has ended"
             return gone if self.row.place is Place.FINISHED else "it is no longer there"
         known = self.detail or JobDetail(job_id(self.row), self.record, self.place, self.payload)
         return why(known, self._now, self.console.snapshot) if self.detail or self.place else ""
@@ -254,7 +254,7 @@ class JobScreen(Operates, Screen[None]):
         return Plan(action, scope, 1, examples([self._fresh]), choices=choices, queues={queue: 1})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what makes sense for this job: only a dead job can be edited."""
+        """Offer only what is possible for this job: only a dead job can be edited."""
         if action == "edit":
             return not self.console.only_reads and self.place is Place.DEAD
         if action == "turn_page":
@@ -296,7 +296,7 @@ class JobScreen(Operates, Screen[None]):
         rows = self.among
         if rows is None:
             return
-        # Where this job has left the list, the next one has its place.
+        # If this job is no longer in the list, the next one is at its position.
         position = rows.cursor + (by if self._in_list or by < 0 else 0)
         if not 0 <= position < rows.total:
             end = "last" if by > 0 else "first"

@@ -24,7 +24,7 @@ from asok_core.survey import survey
 
 
 class Reading(Dialog[Plan]):
-    """Gives back the plan with its review, or None where it was left or failed.
+    """Returns the plan with its review, or None where it was left or failed.
 
     Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.
     """
@@ -34,8 +34,8 @@ class Reading(Dialog[Plan]):
     AUTO_FOCUS = "#no"
 
     @dataclass
-    class Told(Message):
-        """How far it is; ``plan`` when it is through, ``error`` where it failed."""
+    class Report(Message):
+        """The progress; ``plan`` when all was read, ``error`` where it failed."""
 
         line: str = ""
         error: bool = False
@@ -48,7 +48,7 @@ class Reading(Dialog[Plan]):
         self._left = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """Title, how far it is, and the way back."""
+        """Title, progress and the button that goes back."""
         with Vertical(id="question"):
             yield Static("Reading what would be signed …", id="title")
             yield Static("", id="progress")
@@ -69,12 +69,12 @@ class Reading(Dialog[Plan]):
         self.dismiss(None)
 
     def action_choose(self, button: str) -> None:
-        """There is only a way back."""
+        """Go back: there is no other button."""
         if button == "no":
             self.dismiss(None)
 
-    @on(Told)
-    def _told(self, event: Told) -> None:
+    @on(Report)
+    def _show(self, event: Report) -> None:
         event.stop()
         if event.plan is not None:
             self.dismiss(event.plan)
@@ -88,17 +88,18 @@ class Reading(Dialog[Plan]):
             counted = survey(self._reader, plan.scope, watch=self._watch, each=builder.add)
             review = builder.finish()
         except AsokError as error:
-            self._tell(Reading.Told(f"✗ {error}", error=True))
+            self._report(Reading.Report(f"✗ {error}", error=True))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            self._tell(Reading.Told(f"✗ {type(error).__name__}: {error}", error=True))
+            self._report(Reading.Report(f"✗ {type(error).__name__}: {error}", error=True))
         else:
             done = replace(plan, review=review, count=counted.matching, queues=counted.queues)
-            self._tell(Reading.Told(plan=done))
+            self._report(Reading.Report(plan=done))
 
     def _watch(self, progress: Progress) -> bool:
-        self._tell(Reading.Told(f"{progress.scanned:,} of {progress.total:,} dead jobs looked at"))
+        line = f"{progress.scanned:,} of {progress.total:,} dead jobs looked at"
+        self._report(Reading.Report(line))
         return not self._left.is_set()
 
-    def _tell(self, message: Told) -> None:
+    def _report(self, message: Report) -> None:
         if not self._left.is_set():
             self.post_message(message)

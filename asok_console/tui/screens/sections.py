@@ -58,7 +58,7 @@ class Sections(VerticalScroll):
         self.scroll_to_widget(target, top=True, animate=False, force=True)
 
     def leave(self) -> None:
-        """Be in no section: it was scrolled by hand, or another job is shown."""
+        """Deselect the section: the page was scrolled by hand, or shows another job."""
         self._here = ""
         for each in self._shown():
             each.remove_class("here")

@@ -67,7 +67,7 @@ def _bounded(text: str, *, end: bool = False) -> str:
 
 
 def _failure(text: str, width: int) -> Content:
-    """The root cause and the exception that came of it, each with the frame that raised it."""
+    """The root cause and the outermost exception, each with the frame that raised it."""
     chain = chain_of(text)
     root, last = chain.root, chain.outermost
     if root is None or last is None:

@@ -31,7 +31,7 @@ from asok_core.tracebacks import last_line
 EVERY = 5.0
 """Seconds between two looks at the load to come."""
 PLOT_FROM = 16
-"""Lines of the screen from which the load to come is plotted above the list."""
+"""Lines of the screen from which a plot of the coming load is shown above the list."""
 
 
 class Stretch(NamedTuple):
@@ -90,7 +90,7 @@ class DelayedView(PlotView, JobListView):
         yield from super().compose_body()
 
     def on_resize(self) -> None:
-        """Leave out the plot where it would leave no room for the jobs, on which keys act."""
+        """Hide the plot where it would leave no room for the jobs, on which keys act."""
         self.query_one(Plot).display = self.app.size.height >= PLOT_FROM
 
     def show(self, snapshot: Snapshot) -> None:

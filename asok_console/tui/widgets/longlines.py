@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LongLines(ScrollView, can_focus=True):
-    """Shows ``lines`` (text and tone); what does not fit into one goes on below, ``hang`` cells in."""
+    """Shows ``lines`` (text and tone); a longer one continues below, indented by ``hang`` cells."""
 
     DEFAULT_CSS = """
     LongLines { height: auto; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;

@@ -472,7 +472,7 @@ def _problems(first: _First) -> Iterator[str]:
     if first.delayed.total is None:
         yield "delayed jobs cannot be read or written: their key is not a sorted set"
     if first.leases_unread:
-        yield "workers cannot be known: the key of their leases is not a sorted set"
+        yield "workers cannot be read: the key of their leases is not a sorted set"
     for what, (total, names) in first.unread.items():
         if total is None:
             yield f"{what} cannot be read or written: their key is not a set"
