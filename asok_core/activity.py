@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
+
+from asok_core.errors import Refused
 
 TRASH_TTL = 86_400
 """Seconds for which the trash is kept, and every undo is offered."""
@@ -59,3 +62,16 @@ class Activity:
             return 0.0
         # A trash without an end was given none by this program; it is there all the same.
         return TRASH_TTL if self.trash_until is None else max(0.0, self.trash_until - now)
+
+
+class Activities(tuple[Activity, ...]):  # noqa: SLOT001 - a tuple takes no slots
+    """Actions, newest first."""
+
+    problem: str = ""
+    """Why there are none although there may be: the key is of another type."""
+
+    def readable(self) -> Self:
+        """The same. Raises Refused where the audit could not be read, which is not the same as empty."""
+        if self.problem:
+            raise Refused(self.problem)
+        return self

@@ -127,17 +127,22 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
 
 
 def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[Sequence[Row]]:
+    """All jobs. Raises Refused at the end where one of the keys could not be read."""
+    unread: list[Page] = []
     running = reader.running()
     yield [completed(reader, row) for row in running] if whole else running
     for place in (Place.DEAD, Place.DELAYED):
         for page in reader.scan(place, whole=whole):
             yield page.rows
+            unread += (page,) if page.problem else ()
     for queue in snapshot.queues:
         if not queue.problem:
             for page in reader.scan(Place.PENDING, queue.name, whole=whole):
                 yield page.rows
     # Last: a dead job is listed here as well, and is to be met where it is.
     yield from _pages(reader.recent)
+    for page in unread:
+        page.readable()
 
 
 def _name(row: Row) -> str:

@@ -110,6 +110,7 @@ def rows_in(
     """The rows of a scope, oldest first. ``whole``: as an action reads them, with all their bytes."""
     seen = applied = 0
     for page in reader.scan(scope.place, scope.queue, whole=whole):
+        page.readable()
         total = scope.limit if scope.limit is not None else page.total
         for row in page.rows:
             if scope.limit is not None and seen >= scope.limit:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         now = reader.snapshot().taken_at
-        actions = reader.activity(limit)
+        actions = reader.activity(limit).readable()
     finally:
         reader.close()
     if args.json:

@@ -39,6 +39,8 @@ class Search:
         self.question = question
         self.count = self.seen = 0
         self.complete = False
+        self.problem = ""
+        """Why nothing could be searched."""
         self._rows: list[Row] = []
         self._newest_first = newest_first
         self._end = End()
@@ -48,6 +50,7 @@ class Search:
         found = list(matching(page.rows, self.question.filter, self.question.now))
         self.count += len(found)
         self.seen += len(page.rows)
+        self.problem = page.problem or self.problem
         self._rows.extend(found)
         # The newest are the ones worth keeping, except where the oldest come first.
         if self._newest_first:

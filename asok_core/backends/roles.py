@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from asok_core.activity import Activity
+from asok_core.activity import Activities
 from asok_core.job import Job, JobRecord
 from asok_core.review import Reviewed
 from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
@@ -132,7 +132,7 @@ class Reader(Protocol):
     ) -> Iterator[Page]:
         """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
 
-    def activity(self, count: int) -> tuple[Activity, ...]:
+    def activity(self, count: int) -> Activities:
         """What operators did lately, newest first, with what can still be undone."""
 
     def check_key(self) -> KeyCheck:

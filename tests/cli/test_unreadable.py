@@ -35,6 +35,38 @@ def test_a_list_that_cannot_be_read_is_an_error(
         assert f"The key {key} is not a {kind}: its jobs cannot be read." in ran.err
 
 
+@pytest.mark.parametrize("words", [("audit",), ("trash", "list")], ids=" ".join)
+def test_an_audit_that_cannot_be_read_is_an_error(
+    redis_client: redis.Redis, asok: Asok, words: tuple[str, ...]
+) -> None:
+    assert asok(*words).code == 0
+    redis_client.set(KEYS.audit, "junk", ex=600)
+    for form in ((), ("--json",)):
+        ran = asok(*words, *form)
+        assert (ran.code, ran.out) == (1, "")
+        assert f"The key {KEYS.audit} is not a stream" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "words"),
+    [
+        (KEYS.recent, "list", ("job", "list", "--state", "recent")),
+        (KEYS.dead, "list", ("dlq", "requeue", "--all", "--dry-run")),
+        (KEYS.dead, "list", ("dlq", "purge", "--filter", "task:mail", "--dry-run")),
+        (KEYS.delayed, "sorted set", ("job", "promote", "--all", "--dry-run")),
+        (KEYS.dead, "list", ("job", "show", "nowhere")),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
+)
+def test_what_cannot_be_searched_is_not_called_empty(
+    redis_client: redis.Redis, asok: Asok, key: str, kind: str, words: tuple[str, ...]
+) -> None:
+    redis_client.set(key, "junk", ex=600)
+    ran = asok(*words)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"The key {key} is not a {kind}: its jobs cannot be read." in ran.err
+
+
 def test_the_status_says_what_it_could_not_read(redis_client: redis.Redis, asok: Asok) -> None:
     assert asok("worker", "status", "--json").document["problems"] == []
     redis_client.set(KEYS.dead, "junk", ex=600)

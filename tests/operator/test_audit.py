@@ -10,7 +10,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
-from asok_core.errors import AsokError
+from asok_core.errors import AsokError, Refused
 from asok_core.snapshot import Row
 from asok_core.states import Place
 from tests.operator.conftest import KEYRING, Bench, foreign_letter, number
@@ -66,12 +66,12 @@ def test_activity_survives_names_that_are_no_utf_8(bench: Bench, reader: RedisRe
     bench.operator.resume(name)
 
 
-def test_activity_of_no_audit_or_one_of_another_type_is_empty(
-    bench: Bench, reader: RedisReader
-) -> None:
-    assert reader.activity(5) == ()
+def test_an_audit_of_another_type_is_not_an_empty_one(bench: Bench, reader: RedisReader) -> None:
+    assert reader.activity(5).readable() == ()
     bench.client.set("asok:audit", "text", ex=60)
     assert reader.activity(5) == ()
+    with pytest.raises(Refused, match="The key asok:audit is not a stream"):
+        reader.activity(5).readable()
 
 
 def test_a_filter_that_fails_leaves_a_true_entry(bench: Bench, reader: RedisReader) -> None:

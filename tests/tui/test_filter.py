@@ -139,9 +139,42 @@ async def test_a_place_of_another_type_is_not_called_empty(
     redis_client.set(KEYS.dead, "text")
     redis_client.set(KEYS.delayed, "text")
     async with open_console(view="dead", size=(120, 30)) as hand:
-        await hand.sees("is not a list: its jobs cannot be read.")
-        await hand.press("3")
-        await hand.sees("is not a sorted set: its jobs cannot be read.")
+        for wanted in ("", "task:mail"):
+            if wanted:
+                await hand.press("6", "slash", *wanted, "enter")
+                await hand.sees(f"⌕ {wanted}")
+            await hand.sees(f"  The key {KEYS.dead} is not a list: its jobs cannot be read.")
+            await hand.press("3")
+            if wanted:
+                await hand.press("slash", *wanted, "enter")
+                await hand.sees(f"⌕ {wanted}")
+            await hand.sees(
+                f"  The key {KEYS.delayed} is not a sorted set: its jobs cannot be read."
+            )
+        await hand.press("6", "escape", "v")
+        await hand.sees("by cause")
+        await hand.sees(f"  The key {KEYS.dead} is not a list: its jobs cannot be read.")
+
+
+async def test_an_audit_or_finished_jobs_of_another_type_are_not_called_none(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    unread = f"The key {KEYS.recent} is not a list: its jobs cannot be read."
+    async with open_console(view="activity", size=(120, 30)) as hand:
+        await hand.sees("No operator has done anything yet.")
+        redis_client.set(KEYS.audit, "text")
+        redis_client.set(KEYS.recent, "text")
+        await hand.sees(
+            f"  The key {KEYS.audit} is not a stream: what operators did cannot be read."
+        )
+        await hand.press("4")
+        await hand.sees(f"  {unread}")
+        await hand.press("slash", *"task:mail", "enter")
+        await hand.sees("⌕ task:mail")
+        await hand.sees(f"  {unread}")
+        await hand.press("escape")
+        seed.workers(redis_client)
+        await hand.sees(f"⚠ {unread}")
 
 
 async def test_the_last_error_of_a_delayed_job_is_searched_and_shown(

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         now = reader.snapshot().taken_at
-        kept = [each for each in reader.activity(LATELY) if each.in_trash]
+        kept = [each for each in reader.activity(LATELY).readable() if each.in_trash]
     finally:
         reader.close()
     if args.json:

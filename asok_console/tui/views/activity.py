@@ -17,13 +17,14 @@ from asok_console.tui.plan import Plan
 from asok_console.tui.views.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.rowlist import RowList
-from asok_core.activity import SWITCHES, Activity
+from asok_core.activity import SWITCHES, Activities, Activity
 from asok_core.backends.roles import Scope
 from asok_core.snapshot import Snapshot
 from asok_core.states import Place
 
 SHOWN = 200
 """Actions that are listed."""
+EMPTY = "No operator has done anything yet."
 EXAMPLES = 3
 """Actions that a confirmation names."""
 
@@ -107,7 +108,7 @@ class ActivityView(View):
         yield ActivityList(
             self.COLUMNS,
             lambda activity: activity.operation,
-            empty="No operator has done anything yet.",
+            empty=EMPTY,
         )
 
     def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the audit is read by itself
@@ -116,12 +117,13 @@ class ActivityView(View):
         self.refresh_heading()
 
     def _loaded(self, answer: object) -> None:
-        entries = cast("tuple[Activity, ...]", answer)
+        entries = cast("Activities", answer)
         known = {each.operation: each for each in entries}
-        entries = tuple(_resolved(each, known) for each in entries)
+        resolved = tuple(_resolved(each, known) for each in entries)
         now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         for rows in self.query(ActivityList):
-            rows.show_rows(entries, now)
+            rows.say_empty(entries.problem or EMPTY)
+            rows.show_rows(resolved, now)
             self.refresh_heading()
 
     def describe(self) -> Sequence[tuple[str, str]]:

@@ -62,13 +62,14 @@ class Survey:
 
     def __init__(self, now: float) -> None:
         self.causes = Causes(recent_from=now - TREND)
-        self.head = ""
+        self.head = self.problem = ""
         self.end = End()
         self._done_at = 0.0
         self._took = 0.0
 
     def take(self, page: Page) -> None:
         """Take in a window."""
+        self.problem = page.problem or self.problem
         self.causes.add(page.rows)
         self.end.take(page)
 

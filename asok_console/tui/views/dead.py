@@ -102,7 +102,8 @@ class DeadView(JobListView):
         self.refresh_heading()
 
     def _show_causes(self, survey: Survey, snapshot: Snapshot) -> None:
-        self.causes.say_empty(COUNTING if snapshot.dead else self.EMPTY)
+        said = COUNTING if snapshot.dead else self.EMPTY
+        self.causes.say_empty(survey.problem or said)
         self.causes.show_rows(survey.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:

@@ -110,6 +110,7 @@ class JobsView(JobListView):
             min(start, max(total, 0)),
             total,
             tuple(replace(row, position=start + at) for at, row in enumerate(rows)),
+            past.problem,
         )
 
     def walk(self, search: Search) -> None:
@@ -146,6 +147,12 @@ class JobsView(JobListView):
             (self.position(), ""),
             (f"▶ {snapshot.running:,} running" if snapshot else "", "info"),
             (f"{snapshot.claimed:,} claimed" if snapshot and snapshot.claimed > 0 else "", "dim"),
+            (
+                f"⚠ {self._problem}"
+                if self._problem and self.rows.total and not self.search
+                else "",
+                "warn",
+            ),
             *self.searched(),
         )
 

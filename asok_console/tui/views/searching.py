@@ -166,7 +166,10 @@ class SearchingView(FilteredView):
             parts.append((f"⚠ {self._trouble}", "warn"))
         elif not search.complete and scan is not None:
             parts.append((f"scanned {scan.scanned:,} of {scan.total:,}", "dim"))
-        parts.append((f"{search.count:,} found", ""))
+        if search.problem:
+            parts.append((f"⚠ {search.problem}", "warn"))
+        if search.count or not search.problem:
+            parts.append((f"{search.count:,} found", ""))
         age = self.now - search.question.now
         if search.complete and age >= HELD:
             parts.append((f"held since {span(age)}, press F5", "warn"))
@@ -179,6 +182,8 @@ class SearchingView(FilteredView):
             return self._problem or self.EMPTY
         if self._trouble:
             return f"The {place} could not be searched to the end. F5 tries again."
+        if search.problem:
+            return search.problem
         if not search.complete:
             return f"None found so far among the {place}."
         found = f"None found among {search.seen:,}" if search.seen else "There are no"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asok_core import clock
-from asok_core.activity import Activity
+from asok_core.activity import Activities, Activity
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys
@@ -107,12 +107,17 @@ VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 """What an operation's id may look like, before it becomes part of a key."""
 
 
-def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
+def read_activity(link: Link, keys: Keys, count: int) -> Activities:
     """The newest ``count`` entries of the audit, newest first, in two round trips.
 
-    A key of another type, or none, is an empty audit. Raises Unreachable or Refused.
+    A key of another type is an audit with a ``problem``. Raises Unreachable or Refused.
     """
-    found = [fields_of(flat) for _, flat in _entries(link, keys, count)]
+    entries = _entries(link, keys, count)
+    if entries is None:
+        unread = Activities()
+        unread.problem = f"The key {keys.audit} is not a stream: what operators did cannot be read."
+        return unread
+    found = [fields_of(flat) for _, flat in entries]
     commands: list[tuple[str, str]] = []
     for fields in found:
         trash = keys.trash(fields.get("operation", ""))
@@ -120,24 +125,25 @@ def read_activity(link: Link, keys: Keys, count: int) -> tuple[Activity, ...]:
     *replies, time = link.pipeline([*commands, ("TIME",)])
     # Who may not ask for the server's time (ACL) gets this machine's.
     now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
-    return tuple(
+    return Activities(
         _activity(fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
     )
 
 
 def _entries(link: Link, keys: Keys, count: int) -> Any:
+    """The entries; None where the key is of another type."""
     command: tuple[Arg, ...] = ("XREVRANGE", keys.audit, "+", "-", "COUNT", count)
     try:
         return link.run(script("clipped"), (), (LONGEST_FIELD, *command))
     except ErrorReply as error:
         if "WRONGTYPE" in str(error):
-            return ()
+            return None
         raise
     except Refused:
         # A user who may not run scripts reads the fields as long as they are.
         (entries,) = link.pipeline([command])
-        return link.checked(entries) or ()
+        return None if "WRONGTYPE" in str(entries) else link.checked(entries) or ()
 
 
 def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:

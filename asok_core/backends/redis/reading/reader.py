@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import redis
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Endpoint, LinkPool
@@ -19,6 +21,7 @@ from asok_core.backends.redis.reading.queries import (
     ScriptQueries,
     Window,
     maybe,
+    wrong_type,
 )
 from asok_core.backends.redis.reading.snapshots import LONGEST_NAME, RECORDS, SnapshotTaker
 from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
@@ -30,7 +33,7 @@ from asok_core.states import Place
 from asok_core.wire import Keyring, Payload, Trust
 
 if TYPE_CHECKING:
-    from asok_core.activity import Activity
+    from asok_core.activity import Activities
 
 T = TypeVar("T")
 _WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
@@ -151,7 +154,7 @@ class RedisReader:
         """
 
         def read(trips: Trips) -> Page:
-            asked = [maybe("LLEN", self.keys.recent)]
+            asked = [Query((("LLEN", self.keys.recent),), _length_or_problem(self.keys.recent))]
             if count > 0:
                 # Up to the index before 0 would be everything.
                 window = ("LRANGE", self.keys.recent, start, start + count - 1)
@@ -160,7 +163,9 @@ class RedisReader:
             names = [parsing.text(each) for ids in found for each in ids or ()]
             records = self._records(trips, names)
             rows = [_finished_row(start + at, name, records) for at, name in enumerate(names)]
-            return Page(start, total or 0, tuple(rows))
+            if isinstance(total, str):
+                return Page(start, 0, (), total)
+            return Page(start, total, tuple(rows))
 
         return self._asked(read)
 
@@ -210,6 +215,7 @@ class RedisReader:
         Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
         where the walk began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
         Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
+        A key of another type is one page without rows, whose ``problem`` says so.
         """
         if place is Place.DELAYED:
             return self._scan_delayed(batch, _bound(whole))
@@ -218,7 +224,7 @@ class RedisReader:
         name = queue or "default"
         return self._scan_list(self.keys.queue(name), place, name, batch, _bound(whole))
 
-    def activity(self, count: int) -> tuple[Activity, ...]:
+    def activity(self, count: int) -> Activities:
         """What operators did lately, newest first, with what can still be undone."""
         from asok_core.backends.redis.audit import read_activity
 
@@ -256,7 +262,7 @@ class RedisReader:
 
             window = self._asked(read)
             page = self._page(window, place, start, queue)
-            if window.taken:
+            if window.taken or page.problem:
                 yield page
             start += window.taken
             if not window.taken or start >= page.total:
@@ -275,9 +281,10 @@ class RedisReader:
                 return window, self._with_records(trips, page)
 
             window, page = self._asked(read)
+            if window.taken or page.problem:
+                yield page
             if not window.taken:
                 return
-            yield page
             start += window.taken
             # By score and not by place: what falls due in between would shift the places.
             last = window.items[-1].score if window.items else None
@@ -356,6 +363,19 @@ def _window_of(trips: Trips, key: str, order: Order, *, whole: bool) -> _WindowO
         return trips.queries.window(key, order, start, count, whole=_bound(whole))
 
     return of
+
+
+def _length_or_problem(key: str) -> Callable[[Sequence[Any]], int | str]:
+    """How long the list is, or why that cannot be known."""
+
+    def read(replies: Sequence[Any]) -> int | str:
+        if wrong_type(replies[0]):
+            return f"The key {key} is not a list: its jobs cannot be read."
+        if isinstance(replies[0], redis.RedisError):
+            return f"The key {key} cannot be read: {replies[0]}."
+        return int(replies[0])
+
+    return read
 
 
 def _bound(whole: bool) -> int:
