@@ -10,6 +10,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.alerts import Alert, Cost, alerts
 from asok_console.tui.incidents import Incidents
+from asok_console.tui.widgets.statusline import StatusLine
 from asok_core.config import Settings
 from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
 from tests.conftest import SECRET_KEY
@@ -51,6 +52,36 @@ async def test_a_restart_that_lost_every_job_is_shown_on_each_view(
         assert not any(bucket.completed for each in recent for bucket in each)
         await hand.press("6")
         await hand.sees("Overview ⚠")
+
+
+async def test_an_outcome_hides_no_grave_alert(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    seed.pending(redis_client, "high", 6, first=1, age=5)
+    alone = "⚠ no worker claims jobs of high (6)"
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees(alone)
+        line = hand.app.screen.query_one(StatusLine)
+        for tone in ("warn", "good", "bad"):
+            line.outcome(1, f"Purged 0 jobs, {tone}", tone)
+            await hand.sees(f"Purged 0 jobs, {tone}")
+            assert hand.shows(alone)
+        line.working(2, "Purge 3 jobs?")
+        await hand.sees("Purge 3 jobs …")
+        assert hand.shows(alone)
+
+
+async def test_an_outcome_stands_alone_where_nothing_is_grave(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    mild = "Redis keeps nothing on disk"
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees(mild)
+        hand.app.screen.query_one(StatusLine).outcome(1, "Purged 0 jobs", "warn")
+        await hand.sees("Purged 0 jobs")
+        assert not hand.shows(mild)
 
 
 async def test_a_restart_that_kept_the_jobs_says_no_more_than_that(

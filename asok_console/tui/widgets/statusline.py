@@ -1,4 +1,4 @@
-"""The line above the keys: what runs and what became of it, else trouble, else the state of Redis."""
+"""The line above the keys: operations and outcomes, with what is grave; else trouble; else the server."""
 
 from __future__ import annotations
 
@@ -112,6 +112,9 @@ class StatusLine(Static):
             what = f"Data is {span(app.age)} old." if app.snapshot else "Nothing read yet."
             # The reason comes last: it may be longer than there is room.
             shown.append(Content(safe(f"⚠ {what} Trying again: {app.failing}")))
+        elif shown and (alert := self._alert(app, grave=True)) is not None:
+            # An operation must not hide that jobs are lost or wait.
+            shown.append(alert)
         typed = self.screen is app.screen_stack[0] and app.view.is_asking
         self.display = bool(shown) or not typed
         self._write(Content("\n").join(shown) if shown else self._calm(app))
@@ -121,12 +124,17 @@ class StatusLine(Static):
         room = max(app.size.width - 4, 1)
         if app.snapshot is None:
             return Content("")
-        # The Overview has lines of its own for trouble.
-        if app.alerts and (app.view_name != "overview" or len(app.screen_stack) > 1):
-            gravest, *others = app.alerts
-            more = f"  (+{len(others)} more in Overview)" if others else ""
-            return alert_line(gravest, room, more)
-        return of_server(app.snapshot, room)
+        return self._alert(app) or of_server(app.snapshot, room)
+
+    def _alert(self, app: ConsoleApp, *, grave: bool = False) -> Content | None:
+        """The gravest alert, unless the Overview is shown, which has lines of its own for alerts."""
+        if not app.alerts or (app.view_name == "overview" and len(app.screen_stack) == 1):
+            return None
+        gravest, *others = app.alerts
+        if grave and not gravest.grave:
+            return None
+        more = f"  (+{len(others)} more in Overview)" if others else ""
+        return alert_line(gravest, max(app.size.width - 4, 1), more)
 
     def _write(self, content: Content) -> None:
         before, self._written = self._written, content
