@@ -245,6 +245,33 @@ def test_records_are_read_without_what_is_too_large(bench: Bench, reader: RedisR
     assert int(sent) < LITTLE
 
 
+@pytest.mark.parametrize("form", ["hash", "text"])
+def test_a_recovery_and_a_filter_read_records_without_what_is_too_large(
+    bench: Bench, form: str
+) -> None:
+    """Neither a worker nor an operator receives what another program put into the records of jobs."""
+    ran, late = bench.job(), bench.job()
+    bench.pend(ran)
+    bench.client.lmove("asok:queue", bench.keys.active("gone.1", "default"), "LEFT", "LEFT")
+    bench.delay(late)
+    for job in (ran, late):
+        fields = {"status": "running", "worker": "gone.1"}
+        if form == "hash":
+            bench.client.hset(bench.keys.job(job.id), mapping={**fields, "result": VALUE})
+        else:
+            text = json.dumps({**fields, "zeros": "0" * (MOST_READ - 100)})
+            bench.client.set(bench.keys.job(job.id), text)
+        bench.client.expire(bench.keys.job(job.id), 600)
+    sent = Sent(bench.client)
+    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=1, dlq_max=9)
+    assert registry.recover("gone.1", "default").dead == 1, "it ran when its process died"
+    registry.close()
+    nothing = Scope(Place.DELAYED, match=lambda row: row.record is not None and not row.queue)
+    assert bench.operator.promote(nothing).applied == 0
+    assert int(sent) < LITTLE
+    bench.client.delete(bench.keys.job(ran.id), bench.keys.job(late.id))
+
+
 def test_names_and_the_audit_are_read_without_what_is_too_large(
     bench: Bench, reader: RedisReader
 ) -> None:

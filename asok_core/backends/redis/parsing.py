@@ -56,7 +56,7 @@ LONGEST_TEXT = 262_144
 LONGEST_HISTORY = 65_536
 """Bytes of a record's attempts: ten of them take a few thousand."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
-_SCALAR = re.compile(rb'"(status|function|ts)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
+_SCALAR = re.compile(rb'"(status|function|ts|worker)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
 
 
 def text(raw: object) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
 from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
-from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.backends.redis.standing import StandingLink, end_listed
@@ -291,7 +291,8 @@ class Registry:
         )
 
     def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:
-        records = read_records(self.link, self.keys, (each.id for each in payloads if each.id))
+        ids = [each.id for each in payloads if each.id]
+        records = read_bounded_records(self.link, self.keys, ids, ("status", "worker"))
         return {
             job_id
             for job_id, record in records.items()

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from asok_core.backends.redis.audit import Operation
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.operating.verdicts import Judge, Skipped
 from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
-from asok_core.backends.redis.records import read_records
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import GONE, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -274,7 +274,7 @@ class Sweep:
         if self.scope.place is not Place.DELAYED or self.scope.match is None:
             return {}
         ids = [peek(raw).id for raw in stretch.elements]
-        return read_records(self.link, self.operation.keys, filter(None, ids))
+        return read_bounded_records(self.link, self.operation.keys, filter(None, ids))
 
     def _row(self, stretch: Stretch, at: int, raw: bytes, records: Mapping[str, JobRecord]) -> Row:
         payload = peek(raw, self.keyring)

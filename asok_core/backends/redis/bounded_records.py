@@ -1,0 +1,39 @@
+"""Reading job records where nothing that another program put into one must fill a reader's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.records import UNREADABLE
+from asok_core.backends.redis.scripts import script
+from asok_core.job import JobRecord
+
+WHOLE = 32_768
+"""Bytes up to which a value is read whole; of a larger one its two ends are."""
+
+
+def read_bounded_records(
+    link: Link, keys: Keys, job_ids: Iterable[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+) -> dict[str, JobRecord]:
+    """These fields of the records of many jobs in one round trip, by id; those without one are left out.
+
+    Raises Unreachable or Refused.
+    """
+    ids = list(dict.fromkeys(job_ids))
+    if not ids:
+        return {}
+    names = [parsing.raw(keys.job(each)) for each in ids]
+    replies = link.run(script("records"), names, [WHOLE, *fields])
+    found = {}
+    for job_id, reply in zip(ids, replies, strict=True):
+        record: JobRecord | None
+        try:
+            record = parsing.record(job_id, reply, fields)
+        except Exception:  # noqa: BLE001 - one record must not keep the others from being read
+            record = JobRecord(job_id, UNREADABLE)
+        if record is not None:
+            found[job_id] = record
+    return found
