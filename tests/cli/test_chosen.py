@@ -149,7 +149,7 @@ def test_letters_of_a_cause_are_exported_once_and_to_nobody_else(
 def test_orders_to_a_worker(bench: Bench, asok: Asok) -> None:
     seed.worker(bench.client, "web-1", queues=("high",), concurrency=2, running=0, first=1)
     assert asok("worker", "quiet", "web-1").out == "quieted: web-1\n"
-    assert "it is wanted already" in asok("worker", "quiet", "web-1").out
+    assert "already ordered" in asok("worker", "quiet", "web-1").out
     assert bench.client.hget("asok:worker:web-1", "wanted") == b"quiet"
     assert asok("worker", "resume", "web-1").out == "resumed: web-1\n"
     assert asok("worker", "stop", "web-1", "--json").document["worker"] == "web-1"

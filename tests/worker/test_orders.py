@@ -32,7 +32,7 @@ def test_quiet_resume_and_stop(
 
         assert operator.quiet(worker).applied == 1
         wait_until(lambda: reader.snapshot().workers[0].quiet, "quiet")
-        assert operator.quiet(worker).skipped == {"it is wanted already": 1}
+        assert operator.quiet(worker).skipped == {"already ordered": 1}
         redis_client.lpush("asok:queue", "not an envelope")
         wait_until(lambda: redis_client.llen("asok:queue") == 1, "the job to stay")
 

@@ -285,7 +285,7 @@ class RedisOperator(OperatorSession):
             )
         if changed < 0:
             raise UsageError(f"there is no worker {worker!r} (any more)")
-        skipped = {} if changed else {"it is wanted already": 1}
+        skipped = {} if changed else {"already ordered": 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 
     def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
