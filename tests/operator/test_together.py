@@ -20,6 +20,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
+from asok_core.snapshot import Row
 from asok_core.states import Place
 from tests.operator.conftest import KEYRING, Bench, job_id, number
 
@@ -69,6 +70,20 @@ def test_requeue_and_purge_of_overlapping_filters_share_the_letters(bench: Bench
     assert requeued.applied + purged.applied == 2000
     assert len(bench.trash(purged.operation)) == purged.applied
     assert set(bench.places().values()) == {1}
+
+
+def test_jobs_are_found_when_others_took_more_than_stood_before_them(bench: Bench) -> None:
+    bench.die(*(bench.job() for _ in range(100)))
+
+    def match(row: Row) -> bool:
+        if number(row) == 99:
+            # The newest 40 are left: where these were seen, the list has no elements any longer.
+            bench.client.ltrim("asok:dlq", 0, 39)
+        return number(row) >= 60
+
+    result = bench.operator.purge(Scope(Place.DEAD, match=match))
+    assert (result.applied, result.skipped) == (40, {})
+    assert bench.dead() == []
 
 
 def test_letters_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: Bench) -> None:

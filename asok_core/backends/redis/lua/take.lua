@@ -47,7 +47,9 @@ local function find(list, lo, hi, marks)
     end
   end
   look(hi, seen)
-  if hi < -1 then look_on(hi + 1, math.min(-1, hi + SLACK), 1) end
+  -- Others may have taken so many that the list ends before `hi`.
+  local first = math.max(hi + 1, -redis.call('LLEN', list))
+  look_on(first, math.min(-1, first + SLACK), 1)
   look_on(lo - 1, lo - SLACK, -1)
   return indexes, elements
 end
