@@ -37,6 +37,7 @@ _SMALL = (int, float, bool, type(None))
 _LONGEST_ARGUMENT = 10_000
 _MOST_CHAINED = 20
 _OURS = str(Path(__file__).with_name("attempt.py"))
+_LIMIT = str(Path(__file__).with_name("deadline.py"))
 _EVENT_LOOP = str(Path(asyncio.__file__).parent)
 
 T = TypeVar("T")
@@ -178,7 +179,7 @@ def _leave_out_ours(told: traceback.TracebackException) -> None:
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
-    return frame.filename == _OURS or frame.filename.startswith(_EVENT_LOOP)
+    return frame.filename in (_OURS, _LIMIT) or frame.filename.startswith(_EVENT_LOOP)
 
 
 # What needs no thread
