@@ -12,7 +12,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.job import JobRecord
 
 WHOLE = 32_768
-"""Bytes up to which a value is read whole; of a larger one its two ends are."""
+"""Bytes up to which a value of a record or an element of a page is read whole; else its two ends."""
 
 
 def read_bounded_records(

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
     SAMPLED,
-    WHOLE,
     Command,
     Found,
     Held,

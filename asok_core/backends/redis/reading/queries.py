@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import redis
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import Script, script
@@ -27,10 +28,8 @@ Command = tuple[Arg, ...]
 Order = Literal["left", "right", "score"]
 """Which end a window counts from; ``score`` is a sorted set from its lowest."""
 
-WHOLE = 32_768
-"""Bytes up to which a page shows an element uncut."""
 UNBOUNDED = 1 << 30
-"""The same for a search in arguments."""
+"""Bytes up to which an element is read uncut in a search in arguments (``WHOLE`` on a page)."""
 BRIEF = 4_096
 """The same for a snapshot, which wants little more than ids and times."""
 HELD = 64

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import redis
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import Endpoint, LinkPool
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.queries import (
     UNBOUNDED,
-    WHOLE,
     Order,
     Query,
     ScriptQueries,
