@@ -42,7 +42,7 @@ def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
     requeued, again = found[3], found[4]
     assert requeued.at is not None
     assert again.at is not None
-    assert again.waited == pytest.approx(again.at - requeued.at), "not since it died"
+    assert again.waited == pytest.approx(again.at - requeued.at, abs=1e-5), "not since it died"
 
 
 def test_a_job_that_killed_its_processes_tells_of_each(desk: Desk, run_worker: RunWorker) -> None:
@@ -76,7 +76,9 @@ def test_a_job_that_a_stopping_worker_returned_shows_how_long_it_ran(
         detail = reader.job(job.id)
     assert detail is not None
     again = history_of(detail, detail.read_at)[-1].waited
-    assert again == pytest.approx(detail.read_at - returned.at - returned.ran), "since its return"
+    assert again == pytest.approx(detail.read_at - returned.at - returned.ran, abs=1e-5), (
+        "since its return"
+    )
 
 
 def test_a_job_without_an_operators_moves_has_no_list_of_them(
