@@ -18,11 +18,11 @@ TEST_PROCESSES ?= 4
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
 	@echo "make test           run the whole test suite"
-	@echo "make check          ruff, mypy, bandit and the import contracts"
+	@echo "make check          ruff, mypy, bandit, the import contracts and the words of the project"
 	@echo "make lock           renew .ci/requirements/: the newest versions that pyproject.toml allows, with hashes"
 	@echo "make build          build what a release consists of into dist/ (docs/release.md)"
-	@echo "make readme         write the README's generated parts anew"
-	@echo "make screenshots    draw screenshots/ anew from the real console"
+	@echo "make readme         write the README's generated parts again"
+	@echo "make screenshots    draw screenshots/ again from the real console"
 	@echo "make bench          measure the queue beside others"
 	@echo "make bench-console  measure the console"
 	@echo "make chaos          inject faults at random and count what was lost (SCENARIO=kills, SEED=1)"
@@ -82,6 +82,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asok_core asok_console
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.package.words --finished
 
 # $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of Python at once.
 # Its own pins come from dev.txt where both have a package, so that the demo runs with what the tests run with.
@@ -107,7 +108,7 @@ readme: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots
 
-# The rivals are installed beside us in a place of their own, never among the tests' packages.
+# The rivals are installed in an environment of their own, never among the tests' packages.
 .venv-bench/bin/python:
 	$(call make_venv,.venv-bench)
 
