@@ -152,12 +152,40 @@ def running(
             program.stdout.close()
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for a condition, or fail saying what never came."""
+def wait_until(
+    condition: Callable[[], object],
+    what: str | Callable[[], str],
+    seconds: float = PATIENCE,
+    interval: float = 0.05,
+) -> None:
+    """Wait for a condition, or fail with ``what`` was waited for.
+
+    A function for ``what`` is called only then, so that it can show the state at that time.
+    """
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {seconds:g} s"
-        time.sleep(0.05)
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds:g} s for {what if isinstance(what, str) else what()}")
+        time.sleep(interval)
+
+
+def exit_code(pid: int) -> int:
+    """Wait for the end of a forked child of this process; one that does not end is killed."""
+    ended: list[int] = []
+
+    def over() -> bool:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            ended.append(os.waitstatus_to_exitcode(status))
+        return bool(ended)
+
+    try:
+        wait_until(over, f"the end of the forked process {pid}", interval=0.01)
+    finally:
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return ended[0]
 
 
 def systemd_analyze() -> str:

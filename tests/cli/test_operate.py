@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import Bench, foreign_letter, job_id, letter
 from tests.operator.workers import as_before, well, worker
+from tests.programs import PATIENCE, wait_until
 
 Asok = Callable[..., Ran]
 
@@ -407,11 +407,9 @@ def test_ctrl_c_between_batches_tells_what_was_done(bench: Bench) -> None:
             "ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": bench.url, "SECRET_KEY": SECRET_KEY,
         },
     )  # fmt: skip
-    deadline = time.monotonic() + 20
-    while not bench.client.llen("asok:queue") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: bench.client.llen("asok:queue"), "the first batch")
     program.send_signal(signal.SIGINT)
-    out, err = program.communicate(timeout=20)
+    out, err = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130, err
     told = json.loads(out)
     assert told["cancelled"] is True

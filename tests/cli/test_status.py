@@ -13,6 +13,7 @@ import redis
 from asok_console.cli.main import main
 from asok_core.wire import seal
 from tests.conftest import SECRET_KEY
+from tests.programs import PATIENCE
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, server_time, work
 
 
@@ -259,7 +260,7 @@ def test_watch_goes_on_through_an_outage_until_it_is_stopped(redis_url: str) -> 
         client.client_kill_filter(_type="normal", skipme=True)
     documents += [json.loads(watching.stdout.readline()) for _ in range(2)]
     watching.send_signal(2)
-    _, told = watching.communicate(timeout=20)
+    _, told = watching.communicate(timeout=PATIENCE)
     assert [document["pending"] for document in documents] == [13] * 4
     assert watching.returncode == 130
     assert "Traceback" not in told

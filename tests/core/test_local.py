@@ -20,6 +20,7 @@ from asok_core.errors import JobCancelled, JobFailed, JobTimeout
 from asok_core.job import Job
 from asok_core.states import Status
 from tests.core import sample_tasks
+from tests.programs import exit_code
 
 WAIT = 30.0
 
@@ -414,7 +415,7 @@ def test_a_forked_child_starts_empty_and_the_parent_goes_on(gate: Gate) -> None:
             code = 0 if fresh == 1 and "forked from" in str(parents) else 2
         finally:
             os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert exit_code(child) == 0
     gate.open.set()
     assert future.result(WAIT) is None
     assert backend.shutdown()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from asok_core.output import MOST_KEPT, Output, _Channel, _Descriptor
-from tests.programs import wait_until
+from tests.programs import exit_code, wait_until
 
 LINE = b"x" * 999 + b"\n"
 
@@ -94,7 +94,7 @@ def test_a_forked_process_writes_though_a_thread_of_its_parent_did_so() -> None:
             ends.output.begin_after_fork()
             ends.output.write(b"child\n")
             os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert exit_code(child) == 0
     assert ends.read() == b"child\n"
     os.close(ends.reading)
 

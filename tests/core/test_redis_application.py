@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from asok_core.job import Job
 from asok_core.states import Status
 from asok_core.wire import keyring_of
 from tests.core import sample_tasks
+from tests.programs import exit_code, wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -284,11 +284,10 @@ class TestResults:
         assert not any(each.done() for each in futures)
         for each in futures:
             finish(redis_client, each.job_id, status="completed", result="1")
-        concurrent.futures.wait(futures, timeout=WAIT)
-        until = time.monotonic() + WAIT
-        while redis_client.pubsub_channels("asok:done:*") and time.monotonic() < until:
-            time.sleep(0.01)
-        assert redis_client.pubsub_channels("asok:done:*") == []
+        assert [each.result(WAIT) for each in futures] == [1, 1, 1]
+        wait_until(
+            lambda: not redis_client.pubsub_channels("asok:done:*"), "the end of the subscriptions"
+        )
 
     def test_it_survives_a_lost_connection(
         self, backend: RedisBackend, redis_client: redis.Redis
@@ -338,21 +337,17 @@ class TestResults:
             code = 1
             try:
                 mine = backend.enqueue(make_call(sample_tasks.add, 2))
-                until = time.monotonic() + WAIT
-                while not mine.done() and time.monotonic() < until:
-                    time.sleep(0.01)
+                wait_until(mine.done, "the result in the child")
                 code = 0 if mine.result(0) == "child" else 2
             finally:
                 os._exit(code)
-        until = time.monotonic() + WAIT
-        while redis_client.llen("asok:queue") < 2 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: redis_client.llen("asok:queue") == 2, "the job of the child")
         for raw in redis_client.lrange("asok:queue", 0, -1):
             assert isinstance(raw, bytes)
             job_id = wire.peek(raw).id
             if job_id != future.job_id:
                 finish(redis_client, job_id, status="completed", result='"child"')
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert exit_code(child) == 0
         finish(redis_client, future.job_id, status="completed", result='"parent"')
         assert future.result(WAIT) == "parent"
 

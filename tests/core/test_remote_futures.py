@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from asok_core.context import dump, request_context, reset_hooks
 from asok_core.errors import AsokError
 from asok_core.futures import RemoteFuture
 from tests.core import sample_tasks
+from tests.programs import exit_code, wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -117,10 +117,10 @@ def test_a_shutdown_ends_the_watching_thread_while_redis_is_away(
     backend.shutdown(wait=True, timeout=None)
     with pytest.raises(AsokError, match="shut down"):
         future.result(WAIT)
-    until = time.monotonic() + WAIT
-    while any(each.name == "asok-results" for each in threading.enumerate()):
-        assert time.monotonic() < until, "the thread goes on"
-        time.sleep(0.01)
+    wait_until(
+        lambda: all(each.name != "asok-results" for each in threading.enumerate()),
+        "the end of the thread",
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
@@ -143,7 +143,7 @@ def test_a_forked_child_gets_the_result_that_its_parent_waits_for(
     os.close(reading)
     os.close(writing)
     finish(redis_client, future.job_id, '"both"')
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert exit_code(child) == 0
     assert future.result(WAIT) == "both"
 
 
@@ -159,15 +159,7 @@ def test_a_pool_whose_lock_was_held_at_the_fork_still_lends(redis_url: str) -> N
                     code = 0 if link.call("PING") == b"PONG" else 2
             finally:
                 os._exit(code)
-    until = time.monotonic() + WAIT
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            break
-        if time.monotonic() > until:
-            os.kill(child, 9)
-        time.sleep(0.01)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert exit_code(child) == 0
     pool.close()
 
 

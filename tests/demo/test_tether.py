@@ -2,10 +2,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from asok_console.demo.tether import Tether
+from tests.programs import PATIENCE, wait_until
 
 OWNER = """
 import sys, time
@@ -17,6 +17,11 @@ time.sleep(600)
 """
 
 
+def ready_and_wait(folder: Path) -> str:
+    """The end of a shell script: it creates a file, so that a test knows that it has begun."""
+    return f"touch {folder}/ready; while :; do sleep 0.01; done"
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -26,11 +31,8 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int, folder: Path) -> None:
-    deadline = time.monotonic() + 20
-    while (is_running(pid) or folder.exists()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not is_running(pid)
-    assert not folder.exists()
+    wait_until(lambda: not is_running(pid), "the end of the command")
+    wait_until(lambda: not folder.exists(), "the removal of its folder")
 
 
 def test_the_command_and_its_folder_go_when_it_is_closed(tmp_path: Path) -> None:
@@ -81,22 +83,22 @@ def test_a_fork_of_the_owner_does_not_keep_the_command_alive(tmp_path: Path) -> 
 def test_a_command_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     with Tether(["sh", "-c", "echo lost; echo kept >&2"], errors=errors) as tether:
-        assert tether.wait(20)
+        assert tether.wait(PATIENCE)
         tether.send(signal.SIGTERM)
     assert errors.read_text() == "kept\n"
 
 
 def test_a_command_is_asked_before_it_is_killed(tmp_path: Path) -> None:
-    script = f"trap 'echo asked > {tmp_path}/said; exit' TERM; while :; do sleep 0.01; done"
+    script = f"trap 'echo asked > {tmp_path}/said; exit' TERM; {ready_and_wait(tmp_path)}"
     with Tether(["sh", "-c", script]) as tether:
-        time.sleep(0.2)
-        assert tether.stop(timeout=20)
+        wait_until((tmp_path / "ready").exists, "the trap of the command")
+        assert tether.stop(timeout=PATIENCE)
     assert (tmp_path / "said").read_text() == "asked\n"
 
 
-def test_a_command_of_no_patience_is_killed_all_the_same() -> None:
-    with Tether(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"]) as tether:
-        time.sleep(0.2)
+def test_a_command_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    with Tether(["sh", "-c", f"trap '' TERM; {ready_and_wait(tmp_path)}"]) as tether:
+        wait_until((tmp_path / "ready").exists, "the trap of the command")
         assert not tether.stop(timeout=0.1)
     assert not is_running(tether.pid)
 

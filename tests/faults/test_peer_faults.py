@@ -29,7 +29,7 @@ from asok_core.job import Job
 from asok_core.states import Place
 from asok_core.wire import Keyring, seal
 from tests.conftest import SECRET_KEY
-from tests.programs import wait_until
+from tests.programs import PATIENCE, wait_until
 from tests.reviewing import review_at
 from tests.worker.conftest import (
     KEYRING,
@@ -86,7 +86,7 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
 
     def promote() -> None:
         link = Endpoint(redis_url).link()
-        barrier.wait(10)
+        barrier.wait(PATIENCE)
         moved.append(promote_due(link, Keys(), by="w", seconds=60).moved)
         link.close()
 
@@ -94,7 +94,7 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(50)
+        thread.join(PATIENCE)
     pending = [
         json.loads(json.loads(raw)["job"])["id"] for raw in redis_client.lrange("asok:queue", 0, -1)
     ]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -49,6 +49,7 @@ from asok_core.worker.recovery import Recovery
 from asok_core.worker.settling import postpone_imports
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter
+from tests.programs import PATIENCE, wait_until
 
 KEYRING = Keyring(SECRET_KEY.encode())
 QUEUES = ("high", "default")
@@ -213,16 +214,17 @@ def test_a_process_at_work(bench: Bench) -> None:
         read, write = os.pipe()
         with tempfile.TemporaryFile() as file:
             process = _process(config, file, read)
-            ended = threading.Thread(target=_end_when_done, args=(bench, cutter, late, write))
-            ended.start()
+            pool = ThreadPoolExecutor(1)
+            ended = pool.submit(_end_when_done, bench, cutter, late, write)
             process._persist(process._dispatcher.reconcile)
             while process._dispatcher.open:
                 process._persist(process._dispatcher.turn)
             process._drain()
-            ended.join()
             process._dispatcher._threads.end()
             process._consumer.close()
             process._waiters.close()
+            ended.result(PATIENCE)
+            pool.shutdown()
         cutter.deliver()
         os.close(write)
         places = bench.places()
@@ -251,18 +253,25 @@ def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> Non
 
     A request that was late has arrived by then: if it still waits for a job, it gets this one.
     """
-    end = time.monotonic() + 30
 
-    def wait_for(condition: Callable[[], bool]) -> None:
-        while not condition() and time.monotonic() < end:
-            time.sleep(0.005)
+    def settled(**counters: int) -> bool:
+        return counters.items() <= bench.counters().items()
 
-    wait_for(lambda: bench.counters().get("failed") == 3 and bench.counters()["completed"] == 2)
-    wait_for(lambda: any(each["cmd"] == "blmove" for each in bench.client.client_list()))
-    cutter.deliver()
-    bench.enqueue(late)
-    wait_for(lambda: bench.counters().get("completed") == 3)
-    os.write(control, b"drain\n")
+    def waits() -> bool:
+        return any(each["cmd"] == "blmove" for each in bench.client.client_list())
+
+    def wait_for(condition: Callable[[], bool], what: str) -> None:
+        wait_until(condition, lambda: f"{what}: {bench.counters()}", interval=0.005)
+
+    try:
+        wait_for(lambda: settled(failed=3, completed=2), "the first jobs")
+        wait_for(waits, "the idle wait")
+        cutter.deliver()
+        bench.enqueue(late)
+        wait_for(lambda: settled(completed=3), "the late job")
+    finally:
+        # Whatever failed, the process has to end: the test joins this thread after that.
+        os.write(control, b"drain\n")
 
 
 @pytest.mark.parametrize("fault", ["wrong key", "missing module", "key that became wrong"])

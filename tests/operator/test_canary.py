@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +14,7 @@ from asok_core.canary import Canary, Verdict
 from asok_core.states import Place
 from tests.operator.conftest import Bench, job_id
 from tests.operator.workers import as_before, well, worker
+from tests.programs import PATIENCE, wait_until
 
 ALL = Scope(Place.DEAD, words="everything")
 
@@ -22,7 +22,7 @@ ALL = Scope(Place.DEAD, words="everything")
 @pytest.fixture
 def canary(bench: Bench) -> Iterator[Canary]:
     reader = RedisReader(Endpoint(bench.url), Keys())
-    yield Canary(reader, bench.operator, first=10, rate=2000, patience=5)
+    yield Canary(reader, bench.operator, first=10, rate=2000, patience=PATIENCE)
     reader.close()
 
 
@@ -30,8 +30,7 @@ def test_canary_sends_the_rest_when_the_first_go_well(bench: Bench, canary: Cana
     bench.die(*(bench.job() for _ in range(800)))
     with worker(bench, well) as taken:
         result = canary.run(ALL)
-        while len(taken) < 800:
-            time.sleep(0.01)
+        wait_until(lambda: len(taken) == 800, lambda: f"800 jobs: {len(taken)} were taken")
     assert (result.verdict, result.completed, result.failed) == (Verdict.ALL, 10, 0)
     assert [each.applied for each in result.results] == [10, 790]
     assert bench.dead() == []

@@ -9,6 +9,7 @@ from asok_core.errors import UsageError
 from asok_core.states import Place
 from asok_core.wire import unseal
 from tests.operator.conftest import EPOCH, KEYRING, Bench, job_id, number
+from tests.programs import PATIENCE
 
 DELAYED = Scope(Place.DELAYED)
 
@@ -123,14 +124,14 @@ def test_move_says_what_is_missing(bench: Bench) -> None:
 def test_pause_and_resume_tell_the_workers(bench: Bench) -> None:
     listener = bench.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe("asok:wake")
-    listener.get_message(timeout=1)
+    listener.get_message(timeout=PATIENCE)
     assert bench.operator.pause("high").applied == 1
     assert bench.client.smembers("asok:paused") == {b"high"}
     assert bench.operator.pause("high").skipped == {"it is paused already": 1}
     assert bench.operator.resume("high").applied == 1
     assert bench.client.exists("asok:paused") == 0
     assert bench.operator.resume("high").skipped == {"it is not paused": 1}
-    assert listener.get_message(timeout=5)["data"] == b"pause high"
+    assert listener.get_message(timeout=PATIENCE)["data"] == b"pause high"
     listener.close()
 
 

@@ -9,6 +9,7 @@ from asok_core.errors import Refused, UsageError
 from asok_core.snapshot import digest
 from asok_core.states import Place
 from tests.operator.conftest import Bench, job_id
+from tests.programs import PATIENCE
 
 ALL = Scope(Place.DEAD)
 
@@ -82,7 +83,7 @@ def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: 
     bench.client.set("asok:unique:u3", jobs[3].id, ex=60)
     listener = bench.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(f"asok:done:{jobs[3].id}")
-    listener.get_message(timeout=1)
+    listener.get_message(timeout=PATIENCE)
 
     result = bench.operator.purge(Scope(Place.PENDING, queue="default"))
 
@@ -90,7 +91,7 @@ def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: 
     assert bench.trash(result.operation) == envelopes
     assert {bench.record(job.id)["status"] for job in jobs} == {"cancelled"}
     assert bench.client.exists("asok:unique:u3") == 0
-    message = listener.get_message(timeout=5)
+    message = listener.get_message(timeout=PATIENCE)
     assert message is not None
     assert message["data"] == b"cancelled"
     listener.close()

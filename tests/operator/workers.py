@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.operator.conftest import Bench, job_id
+from tests.programs import PATIENCE
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def worker(bench: Bench, outcome: Callable[[int], dict[str, str]]) -> Iterator[l
         yield taken
     finally:
         stopped.set()
-        thread.join(10)
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the worker does not end"
 
 
 def well(_taken: int) -> dict[str, str]:

@@ -23,7 +23,7 @@ from asok_core.backends.redis.connection import Endpoint, ReplyTooLarge
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application, servers
 from tests.production.test_cluster import bus_port
-from tests.programs import wait_until
+from tests.programs import PATIENCE, wait_until
 
 PASSWORD = "under-seal"
 
@@ -74,7 +74,7 @@ class Terminator:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         for each in self._open:
             each.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.conftest import SECRET_KEY
+from tests.connections import connections, wait_until_closed
+from tests.programs import wait_until
 from tests.tui import seed
 from tests.tui.conftest import OpenTerminal
 from tests.tui.seed import KEYS
-from tests.tui.terminal import CONSOLE, PATIENCE, Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 from tests.tui.test_safety import ids
 
 pytestmark = pytest.mark.tmux
@@ -46,18 +47,19 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), BULK))
     every = all_ids(redis_client)
+    before = connections(redis_client)
     terminal = open_terminal("--view dlq", size=(110, 30))
     terminal.sees("1 of 15,000")
     terminal.press("R")
     terminal.sees("Requeue 15,000 dead letters?")
     terminal.press("Tab", "Enter")
     terminal.sees("Press Y to confirm.")
+    console = terminal.child()
     terminal.press("Y")
-    deadline = time.monotonic() + PATIENCE
-    while not requeued(redis_client):
-        assert time.monotonic() < deadline, terminal.screen()
-    os.kill(terminal.child(), signal.SIGKILL)
+    wait_until(lambda: requeued(redis_client), terminal.screen, interval=0.001)
+    os.kill(console, signal.SIGKILL)
     assert terminal.exit_status() == 128 + signal.SIGKILL
+    wait_until_closed(redis_client, but=before)
     done = requeued(redis_client)
     assert 0 < done < BULK
     assert all_ids(redis_client) == every

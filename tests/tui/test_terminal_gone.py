@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 
 from tests.conftest import SECRET_KEY
-from tests.programs import environment, wait_until
+from tests.programs import environment, exit_code
 
 
 @pytest.fixture
@@ -52,13 +52,4 @@ def test_it_ends(console: tuple[int, int], drawing: bool) -> None:
             os.write(terminal, b"12345671234567")
             time.sleep(0.2)
     os.close(terminal)
-    ended: list[int] = []
-
-    def over() -> bool:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            ended.append(os.waitstatus_to_exitcode(status))
-        return bool(found)
-
-    wait_until(over, "the end of the console")
-    assert ended == [129]
+    assert exit_code(pid) == 128 + signal.SIGHUP

@@ -45,7 +45,9 @@ class Worker:
 
     def says(self, words: str, times: int = 1) -> None:
         """Wait until the log holds ``words``, so many times."""
-        wait_until(lambda: self.log.count(words) >= times, f"{words!r} in the log:\n{self.log}")
+        wait_until(
+            lambda: self.log.count(words) >= times, lambda: f"{words!r} in the log:\n{self.log}"
+        )
 
     def children(self) -> list[int]:
         """Process ids of its children that live."""
@@ -162,7 +164,7 @@ class Desk:
         """Wait until each of ``lines`` is in the journal, as often as it is given."""
         wait_until(
             lambda: all(self.journal().count(line) >= lines.count(line) for line in lines),
-            f"{lines} in the journal",
+            lambda: f"{lines} in the journal: {self.journal()}",
         )
 
     def let(self, word: str) -> None:

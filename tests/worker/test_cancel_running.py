@@ -12,7 +12,7 @@ import redis
 
 from asok_core import JobCancelled, background, cancel, cancelled, configure, get_job
 from tests.conftest import SECRET_KEY
-from tests.programs import environment, python, running, wait_until
+from tests.programs import PATIENCE, environment, python, running, wait_until
 
 TASKS = """
 import time
@@ -63,10 +63,10 @@ def test_in_this_process(make_settings: Any) -> None:
 
     try:
         future = background(patient)
-        began.wait(10)
+        assert began.wait(PATIENCE), "the job did not start"
         assert cancel(future.job_id) is False
         with pytest.raises(JobCancelled):
-            future.result(timeout=10)
+            future.result(timeout=PATIENCE)
         assert get_job(future.job_id).status == "cancelled"
     finally:
         configure(None)

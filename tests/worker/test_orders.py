@@ -14,7 +14,7 @@ import redis
 from asok_core.errors import UsageError
 from asok_core.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
-from tests.programs import environment, running, wait_until
+from tests.programs import PATIENCE, environment, running, wait_until
 from tests.worker.conftest import Desk, RunWorker
 
 
@@ -40,7 +40,7 @@ def test_quiet_resume_and_stop(
         wait_until(lambda: redis_client.llen("asok:dlq") == 1, "the job to be claimed")
 
         operator.stop(worker)
-        assert program.wait(30) == 0
+        assert program.wait(PATIENCE) == 0
     assert redis_client.zcard("asok:workers") == 0
     assert [each.action for each in reader.activity(10)][:3] == ["stop", "resume", "quiet"]
     with pytest.raises(UsageError, match="no worker"):

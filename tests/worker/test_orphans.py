@@ -47,7 +47,7 @@ def test_orphans_are_reaped_and_exit_codes_of_processes_are_not_lost(
             lambda: worker.children() not in ([], [process]) and not zombies(worker),  # noqa: B023
             "another process",
         )
-    assert worker.log.count("died (killed by SIGKILL)") == 3
+    worker.says("died (killed by SIGKILL)", times=3)
     assert len(orphans) == 27
     desk.reaches(desk.enqueue("note", "job"), "completed")
     assert worker.stop() == 0

@@ -188,6 +188,7 @@ def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
     desk.hears(*["begin dead"] * 2)
     desk.let("dead")
     desk.reaches(lost, "completed")
+    other.says("Recovered")
     assert other.log.count("Recovered") == 1
     assert desk.journal().count("begin foreign") == 1
     desk.client.zadd("asok:workers", {name: 1})
