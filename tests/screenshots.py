@@ -34,7 +34,7 @@ async def picture(
 ) -> str:
     """The console after some keys, as SVG."""
     from asok_console.tui.app import ConsoleApp
-    from asok_console.tui.session import Session
+    from asok_console.tui.options import Session
     from asok_core.config import Settings
     from asok_core.inspector import open_operator, open_reader
     from tests.conftest import SECRET_KEY

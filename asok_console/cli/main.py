@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         streams.prepare()
         argv = sys.argv[1:]
         if argv and not argv[0].startswith("-") and argv[0] not in (ours := first_words()):
-            from asok_console.commands.framework import hand_over
+            from asok_console.commands.support.framework import hand_over
 
             hand_over(argv, ours)
     words = list(argv)
@@ -89,7 +89,7 @@ def _exit_code(error: AsokError) -> int:
 def _report(line: str, code: int, words: list[str]) -> int:
     if _debugging(words):
         traceback.print_exc()
-    from asok_console.present.text import safe
+    from asok_console.presentation.text import safe
 
     # An error may quote what a server or a producer wrote, which must not reach a terminal raw.
     sys.stderr.write(f"asok: {safe(line)}\n")

@@ -43,34 +43,34 @@ GROUPS = (
 )
 
 COMMANDS = (
-    Command("worker run", "asok_console.commands.worker", "run a worker until it is stopped"),
+    Command("worker run", "asok_console.commands.worker.run", "run a worker until it is stopped"),
     Command(
         "worker status",
-        "asok_console.commands.status",
+        "asok_console.commands.worker.status",
         "show queues, next jobs, dead letters and workers",
     ),
-    Command("worker quiet", "asok_console.commands.orders.quiet", "let a worker take no more jobs"),
+    Command("worker quiet", "asok_console.commands.worker.quiet", "let a worker take no more jobs"),
     Command(
-        "worker resume", "asok_console.commands.orders.resume", "let a quiet worker take jobs again"
+        "worker resume", "asok_console.commands.worker.resume", "let a quiet worker take jobs again"
     ),
-    Command("worker stop", "asok_console.commands.orders.stop", "let a worker end"),
+    Command("worker stop", "asok_console.commands.worker.stop", "let a worker end"),
     Command("console", "asok_console.commands.console", "open the console"),
-    Command("queue list", "asok_console.commands.queue.listing", "show the queues"),
+    Command("queue list", "asok_console.commands.queue.list", "show the queues"),
     Command("queue pause", "asok_console.commands.queue.pause", "let no worker take from a queue"),
     Command("queue resume", "asok_console.commands.queue.resume", "let workers take from it again"),
     Command("queue purge", "asok_console.commands.queue.purge", "move its jobs to the trash"),
     Command("job show", "asok_console.commands.job.show", "show all there is of a job"),
-    Command("job list", "asok_console.commands.job.listing", "show jobs in one state"),
+    Command("job list", "asok_console.commands.job.list", "show jobs in one state"),
     Command("job cancel", "asok_console.commands.job.cancel", "stop jobs that have not started"),
     Command("job promote", "asok_console.commands.job.promote", "run delayed jobs now"),
     Command("job move", "asok_console.commands.job.move", "move pending jobs elsewhere"),
-    Command("dlq list", "asok_console.commands.dlq.listing", "show dead letters"),
+    Command("dlq list", "asok_console.commands.dlq.list", "show dead letters"),
     Command("dlq groups", "asok_console.commands.dlq.groups", "show dead letters by cause"),
     Command("dlq requeue", "asok_console.commands.dlq.requeue", "put them back into their queues"),
     Command("dlq purge", "asok_console.commands.dlq.purge", "move them to the trash"),
     Command("dlq export", "asok_console.commands.dlq.export", "write them to a file"),
-    Command("dlq import", "asok_console.commands.dlq.load", "put an export back"),
-    Command("trash list", "asok_console.commands.trash.listing", "show what can be restored"),
+    Command("dlq import", "asok_console.commands.dlq.import_", "put an export back"),
+    Command("trash list", "asok_console.commands.trash.list", "show what can be restored"),
     Command("trash restore", "asok_console.commands.trash.restore", "put it back where it was"),
     Command("trash empty", "asok_console.commands.trash.empty", "delete it for good"),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
@@ -115,7 +115,7 @@ class CommandParser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help; that of the whole program names the framework's commands as well."""
         if self.prog == PROGRAM:
-            from asok_console.commands.framework import about_help
+            from asok_console.commands.support.framework import about_help
 
             self.epilog = about_help()
         return super().format_help() + self._help_of_default()

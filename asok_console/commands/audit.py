@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from asok_console.commands import bulk
-from asok_console.commands.documents import reasons, write_json, write_table
-from asok_console.commands.status import whole_number
-from asok_console.present import numbers
-from asok_console.present.tables import Column
-from asok_console.present.text import safe
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import reasons, write_json, write_table
+from asok_console.commands.worker.status import whole_number
+from asok_console.presentation import numbers
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
 from asok_core.activity import Activity
 from asok_core.clock import iso
 from asok_core.config import Settings

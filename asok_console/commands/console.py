@@ -86,11 +86,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
         os.environ.setdefault("TEXTUAL_FPS", PICTURES)
-        from asok_console.tui import remembered
         from asok_console.tui.app import ConsoleApp
-        from asok_console.tui.session import Session
+        from asok_console.tui.data import preferences
+        from asok_console.tui.options import Session
 
-        last = remembered.recall()
+        last = preferences.recall()
         app = ConsoleApp(
             Session(
                 reader=reader,
@@ -109,8 +109,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         app.run()
         if not args.demo:
-            kept = remembered.Remembered(app.interval, app.theme, app.view_name)
-            remembered.remember(kept)
+            kept = preferences.Remembered(app.interval, app.theme, app.view_name)
+            preferences.remember(kept)
         return app.return_code or 0
 
 

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from asok_console.commands.env_file import read_otherwise, systemd_values
-from asok_console.commands.framework import about_deploy
-from asok_console.commands.new_file import write_new
-from asok_console.commands.unit import WorkerUnit
+from asok_console.commands.support.env_file import read_otherwise, systemd_values
+from asok_console.commands.support.framework import about_deploy
+from asok_console.commands.support.new_file import write_new
+from asok_console.commands.support.systemd_unit import WorkerUnit
 from asok_core.config import Settings
 from asok_core.errors import SettingsError, UsageError
 
@@ -90,7 +90,7 @@ def _working_directory() -> Path:
 
 
 def _say(line: str) -> None:
-    from asok_console.present.text import safe
+    from asok_console.presentation.text import safe
 
     sys.stderr.write(f"{safe(line)}\n")
 

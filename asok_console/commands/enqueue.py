@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from asok_console.commands.documents import say, write_json
+from asok_console.commands.support.documents import say, write_json
 from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, misplaced_option
 from asok_core.codec import check_arguments
 from asok_core.config import Settings

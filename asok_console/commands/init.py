@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from asok_console.commands.new_file import write_new
+from asok_console.commands.support.new_file import write_new
 from asok_core.config import Settings
 from asok_core.setting import Setting
 

@@ -29,8 +29,8 @@ def session() -> Iterator[Settings]:
     Raises:
         Unreachable: No redis-server is to be found; the line says what to install.
     """
+    from asok_console.demo.child_process import Tether
     from asok_console.demo.embedded import EmbeddedRedis
-    from asok_console.demo.tether import Tether
 
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedRedis())

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from asok_console.demo.tether import Tether
+from asok_console.demo.child_process import Tether
 from asok_core.errors import Unreachable
 
 MINIMUM = (6, 2)

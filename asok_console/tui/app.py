@@ -20,36 +20,38 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, TextArea
 from textual.worker import WorkerFailed
 
-from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions, palette, reflexes, terminal
-from asok_console.tui.acting import Acting
-from asok_console.tui.actions import Access
-from asok_console.tui.alerts import Alert, Cost, alerts
-from asok_console.tui.hush import LOOKED_FOR, Hush
-from asok_console.tui.incidents import Incidents
-from asok_console.tui.poller import Answered, Poller, ReadFailed, SnapshotTaken
-from asok_console.tui.readings import Readings
-from asok_console.tui.runner import Finished, Progressed
-from asok_console.tui.scan import Scan, Scanned
+from asok_console.presentation.text import safe, safe_block
+from asok_console.tui.actions.flow import Acting
+from asok_console.tui.actions.palette import commands
+from asok_console.tui.actions.runner import Finished, Progressed
+from asok_console.tui.catalog import actions
+from asok_console.tui.catalog.actions import Access
+from asok_console.tui.data.alerts import Alert, Cost, alerts
+from asok_console.tui.data.backlog import Readings
+from asok_console.tui.data.incidents import Incidents
+from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
+from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.options import Session
+from asok_console.tui.runtime import terminal, tuning
+from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
-from asok_console.tui.session import Session
 from asok_console.tui.theme import THEMES, Tones
 from asok_console.tui.views.activity import ActivityView
-from asok_console.tui.views.base import View
 from asok_console.tui.views.dead import DeadView
 from asok_console.tui.views.delayed import DelayedView
-from asok_console.tui.views.joblist import JobListView
 from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
+from asok_console.tui.views.shared.base import View
+from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.bars import Header, Tabs
-from asok_console.tui.widgets.keybar import KeyBar
-from asok_console.tui.widgets.rowlist import RowList
-from asok_console.tui.widgets.statusline import StatusLine
+from asok_console.tui.widgets.key_bar import KeyBar
+from asok_console.tui.widgets.row_list import RowList
+from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
 from asok_core.wire import Payload
@@ -189,8 +191,8 @@ class ConsoleApp(App[None]):
             for signum in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(signum, self._leave, 128 + signum)
             terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
-            self.call_after_refresh(reflexes.sharpen)
-            self.set_interval(reflexes.NOW_AND_THEN, reflexes.let_go)
+            self.call_after_refresh(tuning.sharpen)
+            self.set_interval(tuning.NOW_AND_THEN, tuning.let_go)
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         if self.session.first is not None:
@@ -451,7 +453,7 @@ class ConsoleApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, for the command palette."""
-        return palette.commands(self, screen)
+        return commands(self, screen)
 
     async def _shutdown(self) -> None:
         # Threads may still answer while the screens are taken down one by one.

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import redis
 
+from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.demo.tether import Tether
 from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asok_console.demo.tether import Tether
+from asok_console.demo.child_process import Tether
 from tests.programs import FAMILY, kill_family
 
 LEASE = 3.0

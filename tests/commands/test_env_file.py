@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asok_console.cli.main import main
-from asok_console.commands.env_file import read_otherwise, systemd_values
+from asok_console.commands.support.env_file import read_otherwise, systemd_values
 from asok_core.config import Settings
 from tests.programs import python, systemd_analyze
 

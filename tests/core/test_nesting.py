@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asok_console.present.text import arguments_text, plain_json
+from asok_console.presentation.text import arguments_text, plain_json
 from asok_core.backends.application import ApplicationBackend
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend

@@ -13,7 +13,7 @@ import redis
 from asok_console.demo import embedded
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.errors import Unreachable
-from tests.demo.test_tether import is_running, wait_until_gone
+from tests.demo.test_child_process import is_running, wait_until_gone
 
 OWNER = """
 import time

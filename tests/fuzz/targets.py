@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from asok_console.commands.dlq.export import _cell
-from asok_console.commands.dlq.load import letters_of
-from asok_console.present.calls import call_of
-from asok_console.present.text import plain_json, safe, safe_block
+from asok_console.commands.dlq.import_ import letters_of
+from asok_console.presentation.calls import call_of
+from asok_console.presentation.text import plain_json, safe, safe_block
 from asok_core import filters
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.records import parse_record

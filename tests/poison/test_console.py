@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from asok_console.tui.app import VIEWS
-from asok_console.tui.poller import ReadFailed
+from asok_console.tui.data.poller import ReadFailed
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from asok_core.states import Place

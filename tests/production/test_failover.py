@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis, free_port
-from asok_console.demo.tether import Tether
 from tests.production.conftest import Application
 from tests.programs import wait_until
 

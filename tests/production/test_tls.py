@@ -17,8 +17,8 @@ import pytest
 import redis
 import trustme
 
+from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.demo.tether import Tether
 from asok_core.backends.redis.connection import Endpoint, ReplyTooLarge
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application, servers

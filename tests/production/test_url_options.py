@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis, free_port
-from asok_console.demo.tether import Tether
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.config import Settings
 from asok_core.errors import AsokError, SettingsError

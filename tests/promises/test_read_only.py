@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from asok_console.tui.operations import OPERATIONS
+from asok_console.tui.catalog.operations import OPERATIONS
 from tests.cli.conftest import Ran
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open

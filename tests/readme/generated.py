@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from asok_console.tui import actions, operations
+from asok_console.tui.catalog import actions, operations
 from asok_core.config import Settings
 from tests.conformance import differences
 from tests.readme import rights

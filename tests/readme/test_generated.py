@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from asok_console.tui import operations
+from asok_console.tui.catalog import operations
 from tests.readme import rights
 from tests.readme.generated import GROUPS, README, redis_page, written_anew
 from tests.screenshots import SCENES

@@ -13,8 +13,8 @@ import redis
 from textual.pilot import Pilot
 
 from asok_console.tui.app import ConsoleApp
-from asok_console.tui.session import Session
-from asok_console.tui.views.base import JobList
+from asok_console.tui.options import Session
+from asok_console.tui.views.shared.base import JobList
 from asok_core.backends.roles import Reader
 from asok_core.config import Settings
 from asok_core.inspector import open_operator, open_reader

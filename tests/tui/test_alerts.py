@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.alerts import Alert, Cost, alerts
-from asok_console.tui.incidents import Incidents
-from asok_console.tui.widgets.statusline import StatusLine
+from asok_console.tui.data.alerts import Alert, Cost, alerts
+from asok_console.tui.data.incidents import Incidents
+from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.config import Settings
 from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
 from tests.conftest import SECRET_KEY

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from asok_console.present.text import safe
+from asok_console.presentation.text import safe
 from asok_console.tui.widgets.columns import fit_middle
 from tests.tui import seed
 from tests.tui.conftest import Open

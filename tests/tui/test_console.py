@@ -11,7 +11,7 @@ from asok_console.tui.app import VIEWS
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.row_list import RowList
 from tests.tui import seed
 from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYS

@@ -6,13 +6,13 @@ import pytest
 import redis
 from textual.widgets import Button, Input, TextArea
 
-from asok_console.tui.actions import Danger
-from asok_console.tui.hush import LOOKED_FOR, Hush
-from asok_console.tui.operations import OPERATIONS
+from asok_console.tui.catalog.actions import Danger
+from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
-from asok_console.tui.screens.quitting import Quitting
+from asok_console.tui.screens.quit import Quitting
 from tests.operator.conftest import Bench, bench
 from tests.operator.workers import well, worker
 from tests.tui import seed

@@ -98,8 +98,8 @@ async def test_what_cannot_be_searched_at_each_refresh_says_since_when_it_is_hel
     redis_client: redis.Redis, open_dead: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A search that costs much rests long.
-    monkeypatch.setattr("asok_console.tui.views.searching.SHARE", 1e9)
-    monkeypatch.setattr("asok_console.tui.views.searching.HELD", 1.0)
+    monkeypatch.setattr("asok_console.tui.views.shared.searching.SHARE", 1e9)
+    monkeypatch.setattr("asok_console.tui.views.shared.searching.HELD", 1.0)
     now = seed.server_time(redis_client)
     async with open_dead(8, size=(120, 30)) as hand:
         await hand.press("slash", *"error:KeyError", "enter")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_console.tui.readings import SECONDS, Readings
-from asok_console.tui.views.plots import PlotView
+from asok_console.tui.data.backlog import SECONDS, Readings
+from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
 from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
 from tests.tui import seed

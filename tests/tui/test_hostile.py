@@ -10,7 +10,7 @@ import redis
 from textual.message import Message
 
 from asok_console.tui.app import VIEWS, ConsoleApp
-from asok_console.tui.poller import ReadFailed
+from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from tests.hidden import hidden_in

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import redis
 
-from asok_console.tui.views.causes import CauseList
-from asok_console.tui.views.queuelist import QueueList
-from asok_console.tui.views.workerlist import WorkerList
+from asok_console.tui.views.shared.error_groups import CauseList
+from asok_console.tui.views.shared.queue_table import QueueList
+from asok_console.tui.views.shared.worker_table import WorkerList
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open, settled
 from tests.tui.seed import KEYS

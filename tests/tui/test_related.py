@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from asok_console.tui.views.queuelist import QueueList
+from asok_console.tui.views.shared.queue_table import QueueList
 from tests.tui import seed
 from tests.tui.conftest import Open
 

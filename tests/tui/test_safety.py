@@ -14,13 +14,13 @@ from textual.message import Message
 
 from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.actions import Danger
+from asok_console.tui.actions.runner import Progressed
 from asok_console.tui.app import VIEWS
-from asok_console.tui.operations import OPERATIONS
-from asok_console.tui.runner import Progressed
+from asok_console.tui.catalog.actions import Danger
+from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.widgets.keybar import KeyBar
+from asok_console.tui.widgets.key_bar import KeyBar
 from asok_core.activity import TRASH_KEPT, TRASH_TTL
 from asok_core.backends.redis.scripts import script
 from asok_core.config import Settings

@@ -10,8 +10,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_console.tui.slots import Slots, Use
-from asok_console.tui.views.workerlist import WorkerList
+from asok_console.tui.data.slots import Slots, Use
+from asok_console.tui.views.shared.worker_table import WorkerList
 from asok_core.snapshot import RunningJob, WorkerInfo
 from asok_core.wire import peek, seal
 from tests.tui import seed

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from asok_console.tui.figures import span
-from asok_console.tui.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
-from asok_console.tui.views.totals import total
+from asok_console.presentation.compact import span
+from asok_console.tui.data.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
+from asok_console.tui.views.shared.all_queues import total
 from asok_core.snapshot import Bucket, QueueStats, WorkerInfo
 from tests.tui import seed
 from tests.tui.conftest import Open

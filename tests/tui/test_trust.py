@@ -14,8 +14,8 @@ import redis
 from textual.widgets import Button, Input, TextArea
 
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.screens.reading import Reading
-from asok_console.tui.widgets.longlines import LongLines
+from asok_console.tui.screens.review import Reading
+from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
 from asok_core.job import Job

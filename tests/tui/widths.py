@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from asok_console.present.text import safe
+from asok_console.presentation.text import safe
 
 SEQUENCES = (
     *("👍🏽", "🤦🏼‍♂️", "🫱🏿‍🫲🏻", "👩‍🔬", "👨‍👩‍👧", "🏴‍☠️", "🇩🇪", "🇩", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"),

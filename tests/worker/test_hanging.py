@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.alerts import alerts
+from asok_console.tui.data.alerts import alerts
 from asok_core.inspector import open_reader
 from asok_core.worker.board import Board, Phase
 from asok_core.worker.notify import ALIVE

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from asok_console.cli.main import main
-from asok_console.tui.alerts import alerts
+from asok_console.tui.data.alerts import alerts
 from asok_core.inspector import open_reader
 from asok_core.snapshot import WorkerInfo
 from asok_core.worker.notify import ALIVE, READY

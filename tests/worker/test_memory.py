@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.alerts import alerts
+from asok_console.tui.data.alerts import alerts
 from asok_core.inspector import open_reader
 from tests.programs import environment, wait_until
 from tests.worker.conftest import Desk, RunWorker

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from asok_console.commands.documents import error_line, row_document, say
-from asok_console.present import numbers
-from asok_console.present.text import safe_block
+from asok_console.commands.support.documents import error_line, row_document, say
+from asok_console.presentation import numbers
+from asok_console.presentation.text import safe_block
 from asok_core import filters
 from asok_core.config import Settings
 from asok_core.errors import UsageError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.documents import write_json, write_table
-from asok_console.present import numbers
-from asok_console.present.causes import names
-from asok_console.present.tables import Column
-from asok_console.present.text import safe
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_table
+from asok_console.presentation import numbers
+from asok_console.presentation.error_groups import names
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
 from asok_core import filters
 from asok_core.causes import Causes
 from asok_core.clock import iso

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
+from asok_console.commands.support import bulk
 from asok_core.activity import TRASH_KEPT
 from asok_core.config import Settings
 from asok_core.states import Place

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.dlq import trust
+from asok_console.commands.support import bulk, trust
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.config import Settings
 from asok_core.errors import UsageError
@@ -34,11 +33,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Requeue what the words say."""
     rate = positive("--rate", args.rate)
     if args.args is not None or args.kwargs is not None:
-        from asok_console.commands.dlq.edit import requeue_edited
+        from asok_console.commands.support.edit import requeue_edited
 
         return requeue_edited(args, settings)
     if args.canary is not None:
-        from asok_console.commands.dlq.canary import requeue_carefully
+        from asok_console.commands.support.canary import requeue_carefully
 
         return requeue_carefully(args, settings, rate)
     if args.trust:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
 from asok_console.commands.dlq.purge import AFTERMATH
-from asok_console.commands.job import chosen
+from asok_console.commands.support import bulk, selection
 from asok_core.config import Settings
 from asok_core.states import Place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    chosen.add_arguments(parser, "pending or delayed jobs", queue=True)
+    selection.add_arguments(parser, "pending or delayed jobs", queue=True)
     parser.add_argument(
         "--state",
         choices=("pending", "delayed"),
@@ -34,4 +33,4 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         trash=True,
         lost=lambda operator, job_id: operator.cancel_lost(job_id),
     )
-    return chosen.act(args, settings, deed, {Place.PENDING, Place.DELAYED})
+    return selection.act(args, settings, deed, {Place.PENDING, Place.DELAYED})

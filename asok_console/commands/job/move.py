@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.job import chosen
+from asok_console.commands.support import bulk, selection
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.config import Settings
 from asok_core.states import Place
@@ -13,7 +12,7 @@ from asok_core.states import Place
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    chosen.add_arguments(parser, "pending jobs", queue=True)
+    selection.add_arguments(parser, "pending jobs", queue=True)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--to", metavar="QUEUE", help="the queue they go to")
     where.add_argument("--front", action="store_true", help="let them be the next to run")
@@ -28,4 +27,4 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     deed = bulk.Deed(
         "move", "moved", "job", Place.PENDING, perform, returns=bool(args.to), to=args.to or ""
     )
-    return chosen.act(args, settings, deed, {Place.PENDING})
+    return selection.act(args, settings, deed, {Place.PENDING})

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.job import chosen
+from asok_console.commands.support import bulk, selection
 from asok_core.config import Settings
 from asok_core.states import Place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    chosen.add_arguments(parser, "delayed jobs", queue=False)
+    selection.add_arguments(parser, "delayed jobs", queue=False)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -25,4 +24,4 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         lambda operator, scope, watch: operator.promote(scope, watch=watch),
         returns=True,
     )
-    return chosen.act(args, settings, deed, {Place.DELAYED})
+    return selection.act(args, settings, deed, {Place.DELAYED})

@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from asok_console.commands import bulk
-from asok_console.commands.documents import write_json, write_lines
-from asok_console.present.history import Line, history_lines
-from asok_console.present.text import call_text, plain_json, safe, safe_block
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.presentation.history import Line, history_lines
+from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
 from asok_core.config import Settings
 from asok_core.errors import JobNotFound

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.queue.switch import switch
+from asok_console.commands.support import bulk
+from asok_console.commands.support.queue_switch import switch
 from asok_core.config import Settings
 
 

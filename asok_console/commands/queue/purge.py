@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
 from asok_console.commands.dlq.purge import AFTERMATH
-from asok_console.commands.queue.names import known
+from asok_console.commands.support import bulk
+from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
 from asok_core.config import Settings
 from asok_core.states import Place

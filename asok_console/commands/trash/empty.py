@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.documents import say, write_json, write_lines
-from asok_console.commands.progress import Meter
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import say, write_json, write_lines
+from asok_console.commands.support.progress import Meter
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.config import Settings
 from asok_core.errors import UsageError

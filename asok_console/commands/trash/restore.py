@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands import bulk
-from asok_console.commands.progress import Meter
+from asok_console.commands.support import bulk
+from asok_console.commands.support.progress import Meter
 from asok_core.config import Settings
 from asok_core.inspector import on_redis, open_operator
 from asok_core.states import Place

@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
-from asok_console.present.text import safe
-from asok_console.tui import twins
-from asok_console.tui.plan import Plan
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import equivalents
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 
 WIDEST_LINE = 300
@@ -105,7 +105,7 @@ class Ask(Dialog[Plan]):
         )
         twin = self.query_one("#twin", Static)
         twin.update(
-            Content.styled(safe(f"Same as  {twins.abridged(self._answered())}"), "$tone-dim")
+            Content.styled(safe(f"Same as  {equivalents.abridged(self._answered())}"), "$tone-dim")
         )
         # It keeps its lines, so that nothing jumps while an answer is typed.
         twin.visible = not problem

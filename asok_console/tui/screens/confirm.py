@@ -12,12 +12,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
-from asok_console.present.reviews import refusals, review_lines, summary
-from asok_console.present.text import safe
-from asok_console.tui import twins
-from asok_console.tui.plan import Plan
+from asok_console.presentation.reviews import refusals, review_lines, summary
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import equivalents
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
-from asok_console.tui.widgets.longlines import LongLines
+from asok_console.tui.widgets.long_lines import LongLines
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp
@@ -123,7 +123,10 @@ class Confirm(Dialog[bool]):
         if plan.action.aftermath:
             yield "Undo", plan.action.aftermath
         # A review needs the lines for its calls.
-        yield "Same as", twins.abridged(plan, 1) if plan.review else twins.abridged(plan)
+        yield (
+            "Same as",
+            equivalents.abridged(plan, 1) if plan.review else equivalents.abridged(plan),
+        )
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens, before any key that was typed ahead."""

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Static, TextArea
 
-from asok_console.present.text import safe
+from asok_console.presentation.text import safe
 from asok_console.tui.screens.dialog import Dialog
 from asok_core.codec import check_arguments
 from asok_core.edits import editable, same, typed

@@ -16,12 +16,18 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from asok_console.present.text import safe
-from asok_console.tui import actions
-from asok_console.tui.cells import LONG_ID, SHORT_ID, id_cell, queue_cell, task_cell
-from asok_console.tui.scan import EVERY
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.scanner import EVERY
+from asok_console.tui.views.shared.job_columns import (
+    LONG_ID,
+    SHORT_ID,
+    id_cell,
+    queue_cell,
+    task_cell,
+)
 from asok_console.tui.widgets.columns import Column
-from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
 from asok_core.search import find

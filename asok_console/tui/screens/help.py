@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from asok_console.tui import actions, legend, operations
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.screens import help_symbols
 
 KEYS = 14
 PAGE = 68
@@ -81,8 +82,12 @@ def help_text(topic: Topic, *, read_only: bool) -> Content:
         if group in groups:
             lines += [Content(""), Content.styled(group, "bold $tone-title")]
             lines += [_line(action) for action in groups[group]]
-    lines += _meanings("Glyphs", legend.GLYPHS)
-    known = [(title, legend.COLUMNS[title]) for title in topic.columns if title in legend.COLUMNS]
+    lines += _meanings("Glyphs", help_symbols.GLYPHS)
+    known = [
+        (title, help_symbols.COLUMNS[title])
+        for title in topic.columns
+        if title in help_symbols.COLUMNS
+    ]
     lines += _meanings("Columns", known)
     return Content("\n").join(lines)
 

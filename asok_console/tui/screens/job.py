@@ -12,26 +12,27 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.present.state import why
-from asok_console.present.text import safe, safe_block
-from asok_console.tui import actions, operations, programs
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import CLAIMED, SHORT_ID, STATUS, job_id
-from asok_console.tui.operates import Operates
-from asok_console.tui.plan import Plan
-from asok_console.tui.screens.facts import facts, packed
-from asok_console.tui.screens.offers import offers
-from asok_console.tui.screens.sections import SECTIONS, Sections, texts_of
-from asok_console.tui.screens.texts import rendered
-from asok_console.tui.screens.timeline import timeline
-from asok_console.tui.screens.whole import WholeTexts
-from asok_console.tui.views.joblist import examples, needs_trust
-from asok_console.tui.views.queues import queue_names
+from asok_console.presentation.state import why
+from asok_console.presentation.text import safe, safe_block
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.runtime import programs
+from asok_console.tui.screens.full_text import WholeTexts
+from asok_console.tui.screens.job_actions import offers
+from asok_console.tui.screens.job_facts import facts, packed
+from asok_console.tui.screens.job_history import timeline
+from asok_console.tui.screens.job_sections import SECTIONS, Sections, texts_of
+from asok_console.tui.screens.job_texts import rendered
+from asok_console.tui.views.shared.job_columns import CLAIMED, SHORT_ID, STATUS, job_id
+from asok_console.tui.views.shared.job_list import examples, needs_trust
+from asok_console.tui.views.shared.operator_keys import Operates
+from asok_console.tui.views.shared.queue_actions import queue_names
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
-from asok_console.tui.widgets.keybar import KeyBar
-from asok_console.tui.widgets.rowlist import RowList
-from asok_console.tui.widgets.statusline import StatusLine
+from asok_console.tui.widgets.key_bar import KeyBar
+from asok_console.tui.widgets.row_list import RowList
+from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.job import JobRecord
 from asok_core.redaction import shown_raw

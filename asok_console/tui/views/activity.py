@@ -9,14 +9,14 @@ from typing import ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.present.numbers import count
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.figures import ago, span
-from asok_console.tui.plan import Plan
-from asok_console.tui.views.base import View
+from asok_console.presentation.compact import ago, span
+from asok_console.presentation.numbers import count
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.row_list import RowList
 from asok_core.activity import SWITCHES, Activities, Activity
 from asok_core.backends.roles import Scope
 from asok_core.snapshot import Snapshot

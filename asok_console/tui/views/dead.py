@@ -9,10 +9,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.present.causes import by_count, filter_of
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import (
+from asok_console.presentation.compact import ago, span
+from asok_console.presentation.error_groups import by_count, filter_of
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.search import Question
+from asok_console.tui.views.shared.error_groups import ORDERS, CauseList, Survey
+from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
     QUEUE_COLUMN,
@@ -20,14 +25,9 @@ from asok_console.tui.cells import (
     error_cell,
     task_cell,
 )
-from asok_console.tui.figures import ago, span
-from asok_console.tui.plan import Plan
-from asok_console.tui.scan import Scan, Scanned
-from asok_console.tui.search import Question
-from asok_console.tui.views.causes import ORDERS, CauseList, Survey
-from asok_console.tui.views.joblist import JobListView
+from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Column
-from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.filters import Filter
 from asok_core.snapshot import Page, Row, Snapshot

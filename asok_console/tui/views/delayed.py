@@ -8,19 +8,19 @@ from typing import ClassVar, NamedTuple, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import (
+from asok_console.presentation.compact import until
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
     QUEUE_COLUMN,
     attempt_cell,
     task_cell,
 )
-from asok_console.tui.figures import until
-from asok_console.tui.plan import Plan
-from asok_console.tui.views.joblist import JobListView
-from asok_console.tui.views.plots import PlotView
+from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope

@@ -8,10 +8,13 @@ from typing import ClassVar, cast
 
 from textual.binding import BindingType
 
-from asok_console.present.numbers import duration
-from asok_console.tui import operations
-from asok_console.tui.actions import OperatorAction
-from asok_console.tui.cells import (
+from asok_console.presentation.compact import ago, span
+from asok_console.presentation.numbers import duration
+from asok_console.tui.catalog import operations
+from asok_console.tui.catalog.actions import OperatorAction
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.search import Search
+from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
     QUEUE_COLUMN,
     arguments_cell,
@@ -21,10 +24,7 @@ from asok_console.tui.cells import (
     task_cell,
     task_text,
 )
-from asok_console.tui.figures import ago, span
-from asok_console.tui.plan import Plan
-from asok_console.tui.search import Search
-from asok_console.tui.views.joblist import JobListView
+from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
 from asok_core.search import completed

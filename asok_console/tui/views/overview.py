@@ -11,13 +11,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from asok_console.present.text import safe
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.alerts import Alert
-from asok_console.tui.plan import Plan
-from asok_console.tui.views.named import NamedView
-from asok_console.tui.views.plots import (
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.alerts import Alert
+from asok_console.tui.views.shared.all_queues import ALL
+from asok_console.tui.views.shared.named import NamedView
+from asok_console.tui.views.shared.plots import (
     LIVE,
     RANGES,
     PlotView,
@@ -28,13 +29,12 @@ from asok_console.tui.views.plots import (
     show_traffic,
     show_wait,
 )
-from asok_console.tui.views.queuelist import ORDERS, SORTED_BY, Line, QueueList, lines_of
-from asok_console.tui.views.queues import plan_for_queue, show_related
-from asok_console.tui.views.totals import ALL
+from asok_console.tui.views.shared.queue_actions import plan_for_queue, show_related
+from asok_console.tui.views.shared.queue_table import ORDERS, SORTED_BY, Line, QueueList, lines_of
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.rowlist import RowList
-from asok_console.tui.widgets.statusline import alert_line
+from asok_console.tui.widgets.row_list import RowList
+from asok_console.tui.widgets.status_line import alert_line
 from asok_core.snapshot import Bucket, Snapshot
 
 WIDE, HIGH = 160, 48

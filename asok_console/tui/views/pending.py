@@ -8,17 +8,22 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.present.text import safe
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.cells import ID_COLUMN, arguments_cell, attempt_cell, task_cell
-from asok_console.tui.figures import ago
-from asok_console.tui.plan import Plan
-from asok_console.tui.trend import trend
-from asok_console.tui.views.joblist import JobListView
-from asok_console.tui.views.queues import plan_for_queue, queue_names, show_related
+from asok_console.presentation.compact import ago
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.trend import trend
+from asok_console.tui.views.shared.job_columns import (
+    ID_COLUMN,
+    arguments_cell,
+    attempt_cell,
+    task_cell,
+)
+from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.window import Position
+from asok_console.tui.widgets.row_window import Position
 from asok_core.backends.roles import Reader
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot
 from asok_core.states import Place

@@ -9,14 +9,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.present.numbers import plural
-from asok_console.tui import actions, operations
-from asok_console.tui.actions import OperatorAction, Reach
-from asok_console.tui.figures import ago
-from asok_console.tui.plan import Plan, exact
-from asok_console.tui.slots import Slots
-from asok_console.tui.views.named import NamedView
-from asok_console.tui.views.workerlist import (
+from asok_console.presentation.compact import ago
+from asok_console.presentation.numbers import plural
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan, exact
+from asok_console.tui.data.slots import Slots
+from asok_console.tui.views.shared.named import NamedView
+from asok_console.tui.views.shared.worker_table import (
     NONE,
     ORDERS,
     SORTED_BY,
@@ -24,7 +24,7 @@ from asok_console.tui.views.workerlist import (
     WorkerList,
     stale,
 )
-from asok_console.tui.widgets.rowlist import RowList
+from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
 from asok_core.snapshot import Row, Snapshot, WorkerInfo
 from asok_core.states import Place

@@ -8,10 +8,10 @@ from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 
-from asok_console.present.numbers import count, milliseconds
-from asok_console.present.text import safe
-from asok_console.tui import actions
-from asok_console.tui.figures import span
+from asok_console.presentation.compact import span
+from asok_console.presentation.numbers import count, milliseconds
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import fit_middle
 from asok_core.snapshot import Snapshot

@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from asok_console.present.numbers import UNKNOWN, milliseconds
-from asok_console.tui.figures import pool, rate
+from asok_console.presentation.compact import pool, rate
+from asok_console.presentation.numbers import UNKNOWN, milliseconds
 from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import fit
 

@@ -10,8 +10,8 @@ from statistics import mean
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.views.base import FEW_ROWS
-from asok_console.tui.widgets.rowlist import MARGIN
+from asok_console.tui.views.shared.base import FEW_ROWS
+from asok_console.tui.widgets.row_list import MARGIN
 from asok_core.config import Settings
 from asok_core.inspector import open_reader
 from asok_core.wire import bury, seal

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from asok_console.present.numbers import duration, size
+from asok_console.presentation.numbers import duration, size
 
 Figures = dict[str, float]
 """Measured values by name: seconds, bytes, counts or shares."""

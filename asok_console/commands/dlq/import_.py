@@ -1,0 +1,102 @@
+"""``asok dlq import``: an export back among the dead letters, byte for byte."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.progress import Meter
+from asok_console.presentation import numbers
+from asok_core.config import Settings
+from asok_core.errors import UsageError
+from asok_core.export import REDACTED
+from asok_core.inspector import on_redis, open_operator
+from asok_core.states import Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("file", help="what export wrote (- is stdin)")
+    parser.add_argument("--trust", action="store_true", help="take those with a bad signature, too")
+    parser.add_argument("--dry-run", action="store_true", help="only check the file")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Check the whole file, and only then put its letters back."""
+    settings = on_redis(settings, args.url)
+    letters = read_letters(args.file)
+    if args.dry_run:
+        if args.json:
+            write_json({"action": "import", "dry_run": True, "letters": len(letters)})
+        else:
+            write_lines([f"would import {numbers.plural(len(letters), 'dead letter')}"])
+        return 0
+    deed = bulk.Deed(
+        "import",
+        "imported",
+        "dead letter",
+        Place.DEAD,
+        lambda operator, _scope, watch: operator.bury(letters, trust=args.trust, watch=watch),
+    )
+    operator = open_operator(settings)
+    try:
+        with Meter(deed.done) as meter:
+            result = operator.bury(letters, trust=args.trust, watch=meter)
+    finally:
+        operator.close()
+    return bulk.told(args, deed, result)
+
+
+def read_letters(name: str) -> list[bytes]:
+    """The letters of an export. Raises UsageError that names the line at fault."""
+    try:
+        if name == "-":
+            return letters_of(sys.stdin.buffer, "stdin")
+        with Path(name).open("rb") as stream:
+            return letters_of(stream, name)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def letters_of(lines: Iterable[bytes], name: str) -> list[bytes]:
+    """The letters of the lines of an export, the oldest first."""
+    return [
+        _letter(line, f"{name}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+
+
+def _letter(line: bytes, where: str) -> bytes:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise UsageError(f"{where} is no line of an export: it is not a JSON object")
+    if REDACTED in fields:
+        raise UsageError(
+            f"{where} cannot be imported: its values are hidden; export with --unredacted"
+        )
+    text, packed = fields.get("letter"), fields.get("letter64")
+    try:
+        if isinstance(text, str):
+            letter = text.encode()
+        elif isinstance(packed, str):
+            letter = base64.b64decode(packed, validate=True)
+        else:
+            raise UsageError(f"{where} is no line of an export: it holds no letter")
+    except (binascii.Error, UnicodeEncodeError):
+        raise UsageError(f"{where}: its letter cannot be read") from None
+    if hashlib.sha256(letter).hexdigest() != fields.get("sha256"):
+        raise UsageError(f"{where} was changed since it was exported; nothing is imported")
+    return letter

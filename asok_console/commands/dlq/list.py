@@ -1,0 +1,69 @@
+"""``asok dlq list``: the newest dead letters, or those that answer to a filter."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import (
+    call_of,
+    error_line,
+    row_document,
+    say,
+    write_json,
+    write_table,
+)
+from asok_console.commands.worker.status import whole_number
+from asok_console.presentation import numbers
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
+from asok_core import filters
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from asok_core.search import listed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
+    parser.add_argument("--limit", metavar="N", default="20", help="how many at most [20]")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print dead letters, newest first."""
+    limit = whole_number("--limit", args.limit, 1, 1_000_000)
+    chosen = filters.parse(args.filter)
+    reader = open_reader(settings, args.url)
+    try:
+        now, total = reader.snapshot().taken_at, reader.dead(0, 1).total
+        rows = list(islice(listed(reader, "dead", chosen, now), limit))
+    finally:
+        reader.close()
+    if args.json:
+        write_json({"total": total, "dead_letters": [row_document(row) for row in rows]})
+        return 0
+    columns = (
+        Column("ID", shrinks=True),
+        Column("FAILED", right=True),
+        Column("QUEUE"),
+        Column("CALL", shrinks=True),
+        Column("ERROR", shrinks=True),
+    )
+    write_table(
+        columns,
+        [
+            (
+                safe(row.key, 60),
+                numbers.age(row.payload.failed_at, now),
+                safe(row.queue, 30),
+                call_of(row, 200),
+                safe(error_line(row), 200),
+            )
+            for row in rows
+        ],
+    )
+    if total > len(rows):
+        say(f"{len(rows):,} of {numbers.plural(total, 'dead letter')}")
+    return 0

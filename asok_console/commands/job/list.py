@@ -1,0 +1,75 @@
+"""``asok job list``: jobs in one state."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import (
+    call_of,
+    error_line,
+    row_document,
+    write_json,
+    write_table,
+)
+from asok_console.commands.worker.status import whole_number
+from asok_console.presentation import numbers
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
+from asok_core import filters
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+from asok_core.search import STATES, listed
+from asok_core.snapshot import Row
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--state", choices=STATES, default="pending", help="[pending]")
+    parser.add_argument("--queue", help="only of this queue (pending: [all, one after another])")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
+    parser.add_argument("--limit", metavar="N", default="20", help="how many at most [20]")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the jobs, the next to run or the newest first."""
+    limit = whole_number("--limit", args.limit, 1, 1_000_000)
+    chosen = filters.parse(args.filter)
+    reader = open_reader(settings, args.url)
+    try:
+        snapshot = reader.snapshot()
+        now = snapshot.taken_at
+        queues = [args.queue] if args.queue else [queue.name for queue in snapshot.queues]
+        found = listed(reader, args.state, chosen, now, queues=queues)
+        rows = list(islice((row for row in found if args.queue in (None, row.queue)), limit))
+    finally:
+        reader.close()
+    if args.json:
+        write_json({"state": args.state, "jobs": [row_document(row) for row in rows]})
+        return 0
+    columns = (
+        Column("ID", shrinks=True),
+        Column("AGE", right=True),
+        Column("QUEUE"),
+        Column("STATUS"),
+        Column("CALL", shrinks=True),
+        Column("ERROR", shrinks=True),
+    )
+    write_table(columns, [_cells(row, now) for row in rows])
+    return 0
+
+
+def _cells(row: Row, now: float) -> tuple[str, ...]:
+    document = row_document(row)
+    job = row.payload.job
+    since = row.at if row.at is not None else (job.enqueued_at if job else None)
+    return (
+        safe(document["id"] or row.key, 60),
+        numbers.age(since, now),
+        safe(row.queue, 30),
+        safe(document["status"] or "", 20),
+        call_of(row, 200) if job else safe(document["task"] or "", 200),
+        safe(error_line(row) if job else "", 200),
+    )

@@ -1,1 +1,0 @@
-"""Orders to a worker."""

@@ -1,0 +1,80 @@
+"""``asok queue list``: every queue and how it stands."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_table
+from asok_console.presentation import numbers
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
+from asok_core.clock import iso
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the queues."""
+    reader = open_reader(settings, args.url)
+    try:
+        snapshot = reader.snapshot()
+    finally:
+        reader.close()
+    if args.json:
+        write_json(
+            {
+                "taken_at": iso(snapshot.taken_at),
+                "queues": [
+                    {
+                        "name": queue.name,
+                        "pending": queue.pending,
+                        "running": queue.running,
+                        "claimed": queue.active - queue.running,
+                        "paused": queue.paused,
+                        "workers": queue.consumers,
+                        "oldest_at": iso(queue.oldest_at),
+                        "enqueued_per_s": queue.enqueued_per_s,
+                        "completed_per_s": queue.completed_per_s,
+                        "failure_rate": queue.failure_rate,
+                        "problem": queue.problem or None,
+                    }
+                    for queue in snapshot.queues
+                ],
+            }
+        )
+        return 0
+    columns = (
+        Column("QUEUE", shrinks=True),
+        Column("PENDING", right=True),
+        Column("RUNNING", right=True),
+        Column("WORKERS", right=True),
+        Column("NEXT WAITS", right=True),
+        Column("IN", right=True),
+        Column("DONE", right=True),
+        Column("FAILS", right=True),
+        Column(""),
+    )
+    write_table(
+        columns,
+        [
+            (
+                safe(queue.name, 60),
+                numbers.count(queue.pending),
+                numbers.count(queue.running),
+                str(queue.consumers),
+                numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
+                numbers.rate(queue.enqueued_per_s),
+                numbers.rate(queue.completed_per_s),
+                numbers.share(queue.failure_rate),
+                queue.problem or ("paused" if queue.paused else ""),
+            )
+            for queue in snapshot.queues
+        ],
+    )
+    return 0

@@ -1,0 +1,1 @@
+"""What commands share. No module here is a command."""

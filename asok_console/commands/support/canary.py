@@ -1,0 +1,72 @@
+"""``asok dlq requeue --canary N``: a few first, the rest only if they go well."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from asok_console.commands.support import bulk, trust
+from asok_console.commands.support.documents import result_document, say, write_json
+from asok_console.commands.worker.status import whole_number
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.canary import RATE, Canary, CanaryResult, Verdict
+from asok_core.config import Settings
+from asok_core.inspector import on_redis, open_reader
+from asok_core.review import Reviewed
+from asok_core.states import Place
+
+
+def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:
+    """Requeue with a canary. Returns 1 where it stopped by itself."""
+    first = whole_number("--canary", args.canary, 1, 1000)
+    trust.check(args)
+    settings = on_redis(settings, args.url)
+    bulk.refuse_without_yes(args)
+    reader = open_reader(settings)
+    results: list[CanaryResult] = []
+
+    def deed(reviewed: Reviewed | None) -> bulk.Deed:
+        def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
+            canary = Canary(reader, operator, first=first, rate=rate or RATE, trust=reviewed)
+            results.append(canary.run(scope, watch))
+            return results[0].total
+
+        plain = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
+        if reviewed is None:
+            return plain
+        return replace(plain, verb=trust.VERB, thing="dead job", word=trust.WORD)
+
+    def tell(deed: bulk.Deed, result: CommandResult) -> int:
+        return _tell(args, deed, results, result)
+
+    try:
+        if args.trust:
+            return trust.act(args, settings, lambda looked: deed(looked.review.reviewed), tell=tell)
+        requeue = deed(None)
+        return bulk.act(args, settings, requeue, tell=lambda result: tell(requeue, result))
+    finally:
+        reader.close()
+
+
+def _tell(
+    args: argparse.Namespace, deed: bulk.Deed, results: list[CanaryResult], result: CommandResult
+) -> int:
+    canary = results[0]
+    outcome = {
+        "verdict": str(canary.verdict),
+        "cause": canary.cause or None,
+        "first": {
+            "completed": canary.completed,
+            "failed": canary.failed,
+            "unfinished": canary.left,
+        },
+    }
+    if args.json:
+        write_json({**result_document(result), "canary": outcome})
+        code = bulk.exit_code(result)
+    else:
+        code = bulk.told(args, deed, result)
+        say(f"canary: {canary.verdict}{': ' + safe(canary.cause, 300) if canary.cause else ''}")
+    bad = canary.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)
+    return code or (1 if bad else 0)

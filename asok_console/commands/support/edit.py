@@ -1,0 +1,98 @@
+"""``asok dlq requeue --id ID --args JSON``: one dead letter with other arguments."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from asok_console.commands.dlq.purge import AFTERMATH
+from asok_console.commands.support import bulk, trust
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.codec import check_arguments
+from asok_core.config import Settings
+from asok_core.errors import JobNotFound, Refused, UsageError
+from asok_core.job import Job
+from asok_core.nesting import DEEPEST, any_too_deep
+from asok_core.review import call_text
+from asok_core.states import Place
+
+
+def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
+    """Requeue the letter with what was given; the letter itself goes to the trash."""
+    if args.filter is not None or args.all or len(args.id or ()) != 1:
+        raise UsageError("--args and --kwargs change one dead letter: name it by one --id ID")
+    if args.canary is not None or args.rate is not None:
+        raise UsageError(
+            "--canary and --rate are for many dead letters, not for one that is edited"
+        )
+    positional = _given(args.args, "--args", list)
+    named = _given(args.kwargs, "--kwargs", dict)
+    if args.args is not None and args.kwargs is not None:
+        _check(positional, named)
+    return trust.act(args, settings, lambda looked: _deed(args, looked, positional, named))
+
+
+def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named: Any) -> bulk.Deed:
+    (key,) = args.id
+    if looked.counted.matching > 1:
+        raise Refused(
+            f"{looked.counted.matching:,} dead jobs have the id {key!r}, and an edit is about one; "
+            "nothing was changed"
+        )
+    row = next(iter(looked.counted.sample), None)
+    job = row.payload.job if row is not None else None
+    if row is None or job is None or row.partial:
+        raise JobNotFound(f"there is no dead job {key!r} that can be read")
+    positional, named = _filled(key, job, positional, named)
+    _check(positional, named)
+    edited = Job(job.id, job.module, job.function, tuple(positional), named)
+    raw = row.payload.raw
+
+    def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
+        # By its bytes: the arguments are filled from these, and another one may have its id by now.
+        return operator.edit(raw, positional, named, trust=args.trust)
+
+    return bulk.Deed(
+        trust.VERB if args.trust else "edit",
+        "requeued",
+        "dead job",
+        Place.DEAD,
+        perform,
+        word=trust.WORD if args.trust else "yes",
+        aftermath=AFTERMATH,
+        preview=(f"with the changed arguments: {safe(call_text(edited))}",),
+    )
+
+
+def _check(positional: Any, named: Any) -> None:
+    try:
+        check_arguments(positional, named)
+    except TypeError as error:
+        raise UsageError(str(error)) from None
+
+
+def _given(text: str | None, option: str, wanted: type[Any]) -> Any:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{option} is no JSON: {error}") from None
+    if not isinstance(value, wanted):
+        shape = "a list" if wanted is list else "an object"
+        raise UsageError(f"{option} must be {shape}")
+    return value
+
+
+def _filled(key: str, job: Job, positional: Any, named: Any) -> tuple[Any, Any]:
+    if None in (positional, named) and any_too_deep((*job.args, *job.kwargs.values())):
+        raise UsageError(
+            f"cannot edit {key}: its arguments are nested more than {DEEPEST} levels deep; "
+            "give both --args and --kwargs"
+        )
+    return (
+        list(job.args) if positional is None else positional,
+        dict(job.kwargs) if named is None else named,
+    )

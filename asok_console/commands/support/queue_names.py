@@ -1,0 +1,19 @@
+"""Which queues there are, so that a slip of the finger is told instead of obeyed."""
+
+from __future__ import annotations
+
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import Reader
+from asok_core.errors import UsageError
+
+NAMED = 10
+
+
+def known(reader: Reader, queue: str) -> str:
+    """``queue``, if there is such a queue. Raises UsageError that names those there are."""
+    names = [each.name for each in reader.snapshot().queues]
+    if queue in names:
+        return queue
+    some = ", ".join(safe(name, 60) for name in names[:NAMED])
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    raise UsageError(f"there is no queue {queue!r}; there are {some}{more}")

@@ -1,0 +1,164 @@
+"""Sign dead jobs that an operator trusts: exactly those that were reviewed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import say, write_json, write_lines
+from asok_console.commands.support.progress import Meter
+from asok_console.presentation.reviews import refusals, review_lines, summary
+from asok_core.backends.roles import CommandResult
+from asok_core.config import Settings
+from asok_core.errors import Refused, UsageError
+from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.review import NOT_REVIEWED, Call, Review, ReviewBuilder
+from asok_core.states import Place
+from asok_core.survey import Survey, survey
+
+VERB, WORD = "trust and requeue", "trust"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one pass over the scope has found."""
+
+    counted: Survey
+    review: Review
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--trust`` and ``--reviewed``."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="sign what is unsigned or has a bad signature: you vouch for every call that is listed",
+    )
+    parser.add_argument(
+        "--reviewed",
+        metavar="HASH",
+        help="with --trust: only if the entries are still those of which --dry-run printed this hash",
+    )
+
+
+def act(
+    args: argparse.Namespace,
+    settings: Settings,
+    deed_of: Callable[[Looked], bulk.Deed],
+    *,
+    tell: Callable[[bulk.Deed, CommandResult], int] | None = None,
+) -> int:
+    """Look at the scope once, show what would be signed, ask, and act on exactly that.
+
+    Returns 1 where anything was refused or is not as it was reviewed. Without ``args.trust`` nothing that
+    lacks a good signature is signed.
+    """
+    check(args)
+    settings = on_redis(settings, args.url)
+    if args.trust:
+        settings.require_secret_key()
+    bulk.refuse_without_yes(args)
+    looked = _look(args, settings)
+    deed, review = deed_of(looked), looked.review
+    if args.dry_run:
+        _write_preview(args, deed, looked)
+        return 0
+    if args.reviewed not in (None, review.hash):
+        raise Refused(
+            "the dead jobs to be signed are not those that were reviewed (their hash is now "
+            f"{review.hash}); nothing was signed: review them again with --dry-run"
+        )
+    if not args.yes and looked.counted.matching and not _agreed(args, settings, deed, looked):
+        say("nothing was done")
+        return 1
+    operator = open_operator(settings)
+    try:
+        with Meter(deed.done) as meter:
+            result = deed.perform(operator, looked.counted.scope, meter)
+    finally:
+        operator.close()
+    code = tell(deed, result) if tell else bulk.told(args, deed, result)
+    return code or int(NOT_REVIEWED in result.skipped)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise UsageError where ``--trust`` and ``--reviewed`` do not fit together."""
+    if args.reviewed is not None and not args.trust:
+        raise UsageError("--reviewed requires --trust")
+    if args.trust and args.yes and args.reviewed is None and not args.dry_run:
+        raise UsageError(
+            "--trust --yes requires --reviewed HASH: --dry-run lists what would be signed and "
+            "prints the hash"
+        )
+
+
+def _look(args: argparse.Namespace, settings: Settings) -> Looked:
+    reader, builder = open_reader(settings), ReviewBuilder()
+    try:
+        scope = bulk.scope_of(args, reader, Place.DEAD)
+        with Meter("matching") as meter:
+            counted = survey(reader, scope, watch=meter, each=builder.add)
+        if meter.interrupted:
+            raise KeyboardInterrupt
+        return Looked(counted, builder.finish())
+    finally:
+        reader.close()
+
+
+def _agreed(args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looked: Looked) -> bool:
+    count = looked.review.requeues if args.trust else looked.counted.matching
+    lines = [*(_lines(looked.review) if args.trust else ()), *deed.preview]
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+    if not count:
+        # Nothing would change; the result gives the reasons.
+        return True
+    reader = open_reader(settings)
+    try:
+        bulk.warn(reader, deed, looked.counted.queues)
+    finally:
+        reader.close()
+    return bulk.confirmed(settings, deed, count, looked.counted.scope.words)
+
+
+def _write_preview(args: argparse.Namespace, deed: bulk.Deed, looked: Looked) -> None:
+    review = looked.review if args.trust else None
+    if args.json:
+        document = bulk.survey_document(deed, looked.counted)
+        if review is not None:
+            document["trust"] = _document(review)
+        write_json(document)
+        return
+    if review is None:
+        bulk.write_survey(deed, looked.counted)
+    else:
+        write_lines([f"would {deed.verb} {bulk.exact(review.requeues, deed.thing)}"])
+        write_lines(bulk.missing_lines(looked.counted))
+        write_lines(_lines(review))
+    write_lines(deed.preview)
+    if review is not None:
+        write_lines([f"reviewed: {review.hash}"])
+
+
+def _lines(review: Review) -> Iterator[str]:
+    yield summary(review)
+    yield from refusals(review)
+    yield from (line.text for line in review_lines(review))
+
+
+def _document(review: Review) -> dict[str, Any]:
+    return {
+        "signs": review.signs,
+        "requeues": review.requeues,
+        "calls": _calls(review.calls),
+        "shared_ids": [{"id": each.id, "calls": _calls(each.calls)} for each in review.shared],
+        "refused": dict(review.refused),
+        "reviewed": review.hash,
+    }
+
+
+def _calls(calls: Iterable[Call]) -> list[dict[str, Any]]:
+    return [{"task": call.task, "call": call.text, "jobs": call.jobs} for call in calls]

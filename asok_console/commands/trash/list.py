@@ -1,0 +1,34 @@
+"""``asok trash list``: what can still be restored."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands.audit import activity_document, table_of
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json
+from asok_core.config import Settings
+from asok_core.inspector import open_reader
+
+LATELY = 10_000
+"""Entries of the audit that are looked through; it is capped at about so many."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the operations whose trash holds something, newest first."""
+    reader = open_reader(settings, args.url)
+    try:
+        now = reader.snapshot().taken_at
+        kept = [each for each in reader.activity(LATELY).readable() if each.in_trash]
+    finally:
+        reader.close()
+    if args.json:
+        write_json({"trash": [activity_document(each) for each in kept]})
+    else:
+        table_of(kept, now)
+    return 0

@@ -1,0 +1,130 @@
+"""The history of a job in words, the same on the job page and in ``asok job show``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from asok_console.presentation.numbers import age, duration
+from asok_console.presentation.text import safe
+from asok_core.clock import iso
+from asok_core.history import NOT_KNOWN, Event
+from asok_core.numbers import number
+
+LONGEST = 300
+"""Characters of what stands beside an event."""
+
+_WORDS = {
+    "enqueued": ("enqueued", ""),
+    "completed": ("✓ completed", "good"),
+    "retried": ("↻ failed, will retry", "warn"),
+    "failed": ("✗ failed for good", "bad"),
+    "rejected": ("✗ rejected", "bad"),
+    "postponed": ("◷ postponed, uncounted", "warn"),
+    "stopped": ("⊘ stopped on request", "dim"),
+    "returned": ("↩ stopped, uncounted", "dim"),
+    "running": ("▶ running", "info"),
+    "died": ("✗ became a dead job", "bad"),
+    "requeued": ("↺ requeued", "calm"),
+    "edited": ("↺ edited, requeued", "calm"),
+    "promoted": ("↺ promoted", "calm"),
+    "put back": ("↺ put back", "calm"),
+    "moved": ("→ moved", "calm"),
+    "moved to front": ("→ moved to the front", "calm"),
+    "cancelled": ("⊘ cancelled", "dim"),
+    "purged": ("⊘ purged", "dim"),
+    "restored": ("↺ restored", "calm"),
+    "imported": ("↺ imported", "calm"),
+    "crashed": ("✗ its process died", "bad"),
+    "interrupted": ("↩ its process ended", "dim"),
+    "waiting": ("○ waits in its queue", "dim"),
+    "claimed": ("○ claimed, not begun", "dim"),
+}
+"""Words and tone of each event."""
+
+_RESTORED = {
+    "dead": "as a dead job",
+    "edited": "in place of the edited job",
+    "pending": "to its queue",
+    "delayed": "to its due time",
+}
+_BY_OPERATORS = (
+    *("requeued", "edited", "promoted", "put back", "moved", "moved to front"),
+    *("cancelled", "purged", "restored", "imported"),
+)
+
+
+class Line(NamedTuple):
+    """One line: time (UTC), words, their tone, and what stands beside them. All are safe to show."""
+
+    time: str
+    words: str
+    tone: str
+    beside: str
+
+
+def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -> list[Line]:
+    """The events as lines. The date is shown where they are not all of today.
+
+    ``brief``: an error takes the place of the process in which it was raised.
+    """
+    days = {(iso(each.at) or "")[:10] for each in events if each.at is not None}
+    dated = bool(days - {(iso(now) or "")[:10]})
+    if brief:
+        events = [each._replace(by="") if each.error else each for each in events]
+    return [_line(each, now, dated=dated) for each in events]
+
+
+def _line(event: Event, now: float, *, dated: bool) -> Line:
+    time = _clock(event.at, dated=dated)
+    if event.what == NOT_KNOWN:
+        return Line(time, "", "dim", safe(event.detail, LONGEST))
+    if event.what == "due" and event.at is not None:
+        due = f"◷ due {age(event.at, now)}" if event.at > now else "◷ due"
+        return Line(time, due, "calm", "")
+    words, tone = _WORDS.get(event.what, (f"? {safe(event.what, 40)}", "warn"))
+    return Line(time, words, tone, safe("  ".join(_beside(event, dated=dated)), LONGEST))
+
+
+def _clock(at: float | None, *, dated: bool) -> str:
+    text = iso(at) or ""
+    return f"{text[:10]} {text[11:19]}".strip() if dated else text[11:19]
+
+
+def _beside(event: Event, *, dated: bool) -> Iterator[str]:
+    if event.what == "waiting":
+        yield f"for {duration(event.waited)}" if event.waited is not None else ""
+        return
+    if event.what == "enqueued" and event.at is None:
+        yield "when is not known"
+    if event.waited is not None:
+        yield f"waited {duration(event.waited):<7}"
+    if event.ran is not None:
+        yield f"ran {duration(event.ran):<7}"
+    if event.what in _BY_OPERATORS:
+        yield from _operation(event)
+    elif event.what in ("crashed", "interrupted"):
+        began = _clock(number(event.detail), dated=dated)
+        yield f"began {began}" if began else "when it began is not known"
+        yield f"on {event.by}"
+    elif event.by:
+        yield f"on {event.by}"
+    if event.error:
+        yield event.error
+
+
+def _operation(event: Event) -> Iterator[str]:
+    # Neither its time nor its author is known of what older versions and other programs did.
+    if event.at is None:
+        yield "when and by whom is not known"
+    else:
+        yield f"by {event.by}" if event.by else "by whom is not known"
+    if event.what == "restored":
+        yield _RESTORED.get(event.detail, event.detail)
+    elif event.what == "moved":
+        yield f"to queue '{event.detail}'"
+    elif event.what in ("cancelled", "purged"):
+        lost = event.detail == "lost"
+        yield "it was in no location" if lost else f"operation {event.detail}" * bool(event.detail)
+    elif event.detail:
+        yield event.detail

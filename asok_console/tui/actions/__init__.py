@@ -1,0 +1,1 @@
+"""Actions on their way: confirmed, run on threads, reported."""

@@ -1,0 +1,135 @@
+"""Runs operators' actions on threads, beside each other, so that the screen stays alive."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from asok_console.tui.actions.results import told
+from asok_console.tui.catalog.actions import Access
+from asok_console.tui.catalog.plan import Plan
+from asok_core.backends.roles import CommandResult, Progress
+from asok_core.canary import CanaryResult
+from asok_core.errors import AsokError
+
+
+@dataclass
+class Progressed(Message):
+    """The bulk action ``run`` got further."""
+
+    run: int
+    plan: Plan
+    progress: Progress
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest state of each is worth showing."""
+        return isinstance(message, Progressed) and message.run == self.run
+
+
+@dataclass
+class Finished(Message):
+    """The action ``run`` ended. ``line`` says how, in its ``tone``; ``result`` is None where it failed."""
+
+    run: int
+    plan: Plan
+    result: CommandResult | None
+    line: str
+    tone: str = "bad"
+
+
+@dataclass(eq=False)
+class Run:
+    """One action under way."""
+
+    number: int
+    plan: Plan
+    halted: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.thread is not None and self.thread.is_alive()
+
+
+class Runner:
+    """Runs plans. ``post`` takes messages from any thread."""
+
+    def __init__(self, access: Access, post: Callable[[Message], object]) -> None:
+        self._access = access
+        self._post = post
+        self._runs: list[Run] = []
+        self._numbers = itertools.count(1)
+
+    @property
+    def running(self) -> list[Run]:
+        """What runs now, the oldest first."""
+        self._runs = [run for run in self._runs if run.alive]
+        return list(self._runs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an action is running."""
+        return bool(self.running)
+
+    @property
+    def next_to_halt(self) -> int | None:
+        """The number of what ``halt`` would stop."""
+        return next((run.number for run in self.running[::-1] if not run.halted.is_set()), None)
+
+    def start(self, plan: Plan) -> int:
+        """Run a plan beside what runs already. Returns its number."""
+        run = Run(next(self._numbers), plan)
+        run.thread = threading.Thread(
+            target=self._run, args=(run,), name=f"asok-action-{run.number}", daemon=True
+        )
+        self._runs.append(run)
+        run.thread.start()
+        return run.number
+
+    def halt(self) -> None:
+        """Stop the action that was started last before its next batch. What is done stays done."""
+        for run in self.running[::-1]:
+            if not run.halted.is_set():
+                run.halted.set()
+                return
+
+    def halt_all(self) -> None:
+        """Stop every action before its next batch."""
+        for run in self.running:
+            run.halted.set()
+
+    def _run(self, run: Run) -> None:
+        plan = run.plan
+
+        def watch(progress: Progress) -> bool:
+            self._send(run, Progressed(run.number, plan, progress))
+            return not run.halted.is_set()
+
+        try:
+            result = plan.action.perform(self._access, plan, watch)
+        except AsokError as error:
+            self._send(run, Finished(run.number, plan, None, _failure(plan, str(error))))
+        except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
+            line = _failure(plan, f"{type(error).__name__}: {error}")
+            self._send(run, Finished(run.number, plan, None, line))
+        else:
+            line, tone = told(plan, result)
+            total = result.total if isinstance(result, CanaryResult) else result
+            self._send(run, Finished(run.number, plan, total, line, tone))
+
+    def _send(self, run: Run, message: Message) -> None:
+        try:
+            self._post(message)
+        except RuntimeError:
+            # The console was closed; the batch that was under way is whole.
+            run.halted.set()
+
+
+def _failure(plan: Plan, reason: str) -> str:
+    """What failed, and why: others may run or have ended beside it."""
+    return f"{plan.title.rstrip('?')}: {reason}"

@@ -1,0 +1,371 @@
+"""Everything an operator can do, declared once.
+
+Bindings, footer, help screen and command palette all come from these declarations. An
+:class:`Action` names a method ``action_<name>`` of the view, screen or app that has it in its
+bindings. An :class:`OperatorAction` changes something in Redis and always goes through a
+confirmation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+
+from asok_core.backends.roles import CommandResult, Operator, Reader, Watch
+from asok_core.canary import CanaryResult
+from asok_core.errors import Refused
+from asok_core.states import Place
+
+if TYPE_CHECKING:
+    from asok_console.tui.catalog.plan import Plan
+
+LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
+JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
+
+
+class Reach(Enum):
+    """What an operator's action is about."""
+
+    CHOSEN = "chosen"
+    """The marked rows, or the cursor's row where none is marked."""
+    MATCHING = "matching"
+    """The group or the filter that is shown, or everything."""
+    SHOWN = "shown"
+    """The marked rows, or what MATCHING is where none is marked."""
+    QUEUE = "queue"
+    """The queue under the cursor."""
+    WORKER = "worker"
+    """The worker under the cursor."""
+    OPERATION = "operation"
+    """What an earlier action put into the trash."""
+    TRASH = "trash"
+    """The trash of the action under the cursor, or of all actions that are listed."""
+
+
+class Danger(Enum):
+    """How much a confirmation asks for."""
+
+    MILD = "mild"
+    """A yes, and for many jobs a second key; in a protected session a typed word for more than one job."""
+    GRAVE = "grave"
+    """A typed word, always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does. ``keys`` are Textual's, comma-separated; the first is shown."""
+
+    name: str
+    keys: str
+    label: str
+    help: str
+    group: str
+    views: frozenset[str] = frozenset()
+    """Where it applies; empty: everywhere."""
+    footer: bool = False
+    call: str = ""
+    """The Textual action, where it is not just the name."""
+    priority: bool = False
+    """Whether it works while something is being typed as well."""
+
+    @property
+    def binding(self) -> Binding:
+        """The binding that runs it."""
+        return Binding(
+            self.keys,
+            self.call or self.name,
+            self.label,
+            show=self.footer,
+            tooltip=self.help,
+            priority=self.priority,
+        )
+
+    @property
+    def shown_key(self) -> str:
+        """The first key as it is printed on a keyboard."""
+        return printed(self.keys.split(",")[0])
+
+    @property
+    def all_keys(self) -> str:
+        """All its keys, as printed."""
+        return " ".join(printed(key) for key in self.keys.split(","))
+
+
+class Access:
+    """What an action works with. A session that only reads has no operator."""
+
+    def __init__(self, reader: Reader, operator: Operator | None) -> None:
+        self.reader = reader
+        self._operator = operator
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing may be changed."""
+        return self._operator is None
+
+    @property
+    def operator(self) -> Operator:
+        """The operator. Raises Refused in a session that only reads."""
+        if self._operator is None:
+            raise Refused("this session only reads")
+        return self._operator
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something an action wants to know before it is confirmed: a queue's name, a number, a file."""
+
+    name: str
+    label: str
+    check: Callable[[str, Plan], str]
+    """What is wrong with an answer, or an empty string."""
+    default: Callable[[], str] = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction(Action):
+    """An action on what is in Redis.
+
+    ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
+    participle for the result; ``word`` what must be typed where a typed word is wanted.
+    """
+
+    perform: Callable[[Access, Plan, Watch], CommandResult | CanaryResult]
+    place: Place
+    reach: Reach
+    danger: Danger
+    done: str
+    word: str
+    twin: Callable[[Plan], str]
+    question: str = "{verb} {noun}?"
+    """What the confirmation asks; it may name the plan's answers."""
+    note: str = ""
+    """How it goes about it, where that is not plain; it may name the plan's answers."""
+    outcome: str = "{done} {what}"
+    """What is said when it is done; ``what`` is the count and the noun, or the queue or worker."""
+    aftermath: str = ""
+    """What the confirmation says about undoing it."""
+    asks: tuple[Field, ...] = ()
+    returns: bool = False
+    """Whether it puts jobs into queues."""
+    reviews: bool = False
+    """Whether it signs jobs: all of them are read and listed before it is confirmed."""
+    guarded: bool = False
+    """Whether a protected session wants a typed word for a single one as well."""
+    changes: bool = True
+    """Whether it changes anything. What does not is allowed to whoever only reads."""
+
+
+_PRINTED = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "space": "Space",
+    "enter": "Enter",
+    "escape": "Esc",
+    "ctrl+p": "Ctrl+P",
+    "ctrl+c": "Ctrl+C",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "down": "↓",
+    "up": "↑",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "left": "←",
+    "right": "→",
+    "delete": "Del",
+    "equals_sign": "=",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "vertical_line": "|",
+    "": "1-7",
+}
+
+
+def printed(key: str) -> str:
+    """A key as it is printed on a keyboard, by Textual's name of it."""
+    if key.startswith("ctrl+") and key not in _PRINTED:
+        return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
+    return _PRINTED.get(key, key.upper() if key in ("f1", "f5") else key)
+
+
+MOVES = (
+    Action("down", "j,down", "down", "one row down", "Move", LISTS, call="move(1)"),
+    Action("up", "k,up", "up", "one row up", "Move", LISTS, call="move(-1)"),
+    Action("pagedown", "pagedown,ctrl+f", "page down", "one screen down", "Move", LISTS,
+           call="page(1)"),
+    Action("pageup", "pageup,ctrl+b", "page up", "one screen up", "Move", LISTS, call="page(-1)"),
+    Action("first", "g,home", "top", "to the first row", "Move", LISTS),
+    Action("last", "G,end", "end", "to the last row", "Move", LISTS),
+    Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS - {"activity"},
+           footer=True),
+)  # fmt: skip
+"""What every list understands."""
+
+MARKS = (
+    Action("mark", "space", "mark", "mark or unmark the row and go on", "Mark",
+           frozenset({"pending", "delayed", "dead"}), footer=True),
+    Action("mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
+           "Mark", frozenset({"pending", "delayed", "dead"})),
+)  # fmt: skip
+
+NARROWING = (
+    Action("filter", "slash", "filter", "show only what matches: words, queue:high, error:Timeout, "
+           "age:>1h, !x", "Show", frozenset({"pending", "delayed", "jobs", "dead"}), footer=True),
+    Action("mark_all", "A", "mark all", "mark all that the filter found", "Mark",
+           frozenset({"pending", "delayed", "dead"})),
+)  # fmt: skip
+
+TYPING = (
+    Action("keep", "enter", "keep the filter", "go on to what it found", "Show"),
+    Action("clear", "escape", "clear it", "show everything again", "Show"),
+)
+"""What the footer says while a filter is typed; the line for it has the keys itself."""
+
+GROUPING = (
+    Action("group", "v", "causes", "group the dead letters by cause, or list them one by one",
+           "Show", frozenset({"dead"}), footer=True),
+)  # fmt: skip
+
+FOLDING = (
+    Action("fold", "v", "slots", "list the workers without their slots, or with them", "Show",
+           frozenset({"workers"}), footer=True),
+)  # fmt: skip
+
+SORTS = (
+    Action("sort", "s", "sort", "sort by something else", "Show",
+           frozenset({"overview", "workers", "dead"}), footer=True),
+)  # fmt: skip
+
+FINDING = (
+    Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
+           "Show", frozenset({"overview", "workers"}), footer=True),
+)  # fmt: skip
+"""What a list of queues or workers is narrowed by."""
+
+RELATED = (
+    Action("of_dead", "F", "its dead jobs", "show the dead jobs of the queue (Esc: back)", "Show",
+           frozenset({"overview", "pending"}), call="related('dead')"),
+    Action("of_delayed", "L", "its delayed jobs", "show the delayed jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('delayed')"),
+    Action("of_running", "B", "its running jobs", "show the running jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('jobs')"),
+    Action("of_workers", "W", "its workers", "show the workers that serve the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('workers')"),
+)  # fmt: skip
+"""From a queue to all that belongs to it."""
+
+STRETCHES = (
+    Action("stretch", "w", "range", "plot another range of time", "Show",
+           frozenset({"overview", "delayed"}), footer=True),
+)  # fmt: skip
+
+READS = (
+    Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",
+           frozenset({"overview", "delayed"}), call="read(-1)"),
+    Action("read_on", "right,l", "read the plot", "read the value after", "Show",
+           frozenset({"overview", "delayed"}), call="read(1)"),
+)  # fmt: skip
+"""The cursor of a plot."""
+
+MEASURES = (
+    Action("measure", "m", "enqueued/finished", "plot what was enqueued, or what was finished",
+           "Show", frozenset({"overview"}), footer=True),
+)  # fmt: skip
+
+QUEUE_TURNS = (
+    Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
+           "Show", frozenset({"pending"}), footer=True, call="turn(1)"),
+    Action("turn_back", "left_square_bracket,left,h", "previous queue", "show the queue before",
+           "Show", frozenset({"pending"}), call="turn(-1)"),
+)  # fmt: skip
+
+VIEW_NAMES = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
+VIEW_TITLES = {
+    "overview": "Overview",
+    "pending": "Pending",
+    "delayed": "Delayed",
+    "jobs": "Jobs",
+    "workers": "Workers",
+    "dead": "Dead letters",
+    "activity": "Activity",
+}
+
+GLOBAL = (
+    *(
+        Action(f"view_{name}", str(number), title, f"show {title}", "Show",
+               call=f"show_view('{name}')")
+        for number, (name, title) in enumerate(VIEW_TITLES.items(), 1)
+    ),
+    Action("freeze", "p", "freeze", "hold the display still, or let it go on", "Show"),
+    Action("reread", "f5", "read again", "read from Redis now, and repeat the search", "Show"),
+    Action("faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
+           call="pace(0.5)"),
+    Action("slower", "minus", "slower", "read from Redis less often", "Show", call="pace(2)"),
+    Action("next_theme", "t", "theme", "dark, light or high contrast", "Show"),
+    Action("find", "i", "find a job", "find any job by its id, task or argument, and open it",
+           "Get around"),
+    Action("halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
+           footer=True),
+    Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True),
+    Action("command_palette", "ctrl+p,colon", "commands", "find an action by its name",
+           "Get around"),
+    Action("step_back", "escape", "back", "one level back: close, clear marks, up", "Get around"),
+    Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True),
+    Action("suspend_process", "ctrl+z", "suspend", "back to the shell; fg returns", "Get around"),
+    Action("quit", "ctrl+c,ctrl+q", "quit now", "quit at once", "Get around", priority=True),
+)  # fmt: skip
+"""What is understood everywhere."""
+
+EDITING = (
+    Action("edit", "e", "edit", "change the arguments, then requeue", "Act", frozenset({"dead"}),
+           footer=True),
+)  # fmt: skip
+
+COPIES = (
+    Action("copy_id", "c", "copy id", "copy the job's id", "Act", JOB_LISTS),
+    Action("copy_json", "y", "copy JSON", "copy the job as raw JSON", "Act", JOB_LISTS),
+)
+
+
+READING = (
+    Action("scroll_down", "j,down", "down", "scroll one line down", "Move", call="scroll(1)"),
+    Action("scroll_up", "k,up", "up", "scroll one line up", "Move", call="scroll(-1)"),
+    Action("top", "g,home", "top", "scroll to the top", "Move", call="ends(True)"),
+    Action("bottom", "G,end", "end", "scroll to the end", "Move", call="ends(False)"),
+)  # fmt: skip
+"""How the page of a job is read."""
+
+_ON_PAGE = frozenset({"job"})
+
+PAGE = (
+    Action("next_section", "tab", "section", "go to the next section", "Move", _ON_PAGE,
+           footer=True, call="section(1)"),
+    Action("previous_section", "shift+tab", "section before", "go to the section before", "Move",
+           _ON_PAGE, call="section(-1)"),
+    Action("next_job", "right_square_bracket,right,l", "next job", "show the next job of the list",
+           "Move", _ON_PAGE, footer=True, call="turn_page(1)"),
+    Action("previous_job", "left_square_bracket,left,h", "job before",
+           "show the job before in the list", "Move", _ON_PAGE, call="turn_page(-1)"),
+    Action("open_arguments", "o", "editor", "open the arguments in $EDITOR; those of a dead job "
+           "can be changed there, then requeued", "Show", _ON_PAGE, footer=True),
+    Action("page_traceback", "vertical_line", "pager", "show the traceback in $PAGER", "Show",
+           _ON_PAGE, footer=True),
+    Action("copy_traceback", "Y", "copy traceback", "copy the traceback", "Show", _ON_PAGE),
+    Action("show_all", "v", "show all", "show all of the arguments, the result and the traceback",
+           "Show", _ON_PAGE, footer=True),
+)  # fmt: skip
+"""The further keys of the page of a job."""
+
+
+def bindings(actions: Iterable[Action]) -> list[Binding]:
+    """The bindings of some actions."""
+    return [action.binding for action in actions]

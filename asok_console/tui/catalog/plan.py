@@ -1,0 +1,96 @@
+"""What an action would do, worked out before anyone is asked to confirm it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asok_console.tui.catalog.actions import Danger, OperatorAction, Reach
+from asok_core.backends.roles import Scope
+from asok_core.review import Review
+from asok_core.states import Place
+
+MANY = 100
+"""Jobs beyond which an action that needs no typed word wants a second key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An action with its frozen scope.
+
+    ``count`` is how many jobs it is about, None for a switch of a queue. ``examples`` are a few
+    lines that show what is meant; ``warning`` is what the operator may not see.
+    """
+
+    action: OperatorAction
+    scope: Scope
+    count: int | None
+    examples: tuple[str, ...] = ()
+    warning: str = ""
+    changes: tuple[list[Any], dict[str, Any]] | None = None
+    """Of an edit: the new arguments."""
+    element: bytes = b""
+    """Of an edit: the dead job that the operator saw."""
+    review: Review | None = None
+    """Of what signs jobs: those that it would sign."""
+    diff: tuple[str, ...] = ()
+    """Of an edit: the lines that differ, after ``-`` and ``+``, and some around them."""
+    operation: str = ""
+    """Of an undo: the action whose trash is put back."""
+    worker: str = ""
+    """Of an order: the worker that gets it."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What was said to the fields that the action asks for."""
+    choices: tuple[str, ...] = ()
+    """Answers that make sense, where only some do."""
+    queues: Mapping[str, int] | None = None
+    """How many of its jobs belong to which queue; None where that is not known."""
+
+    @property
+    def noun(self) -> str:
+        """``1 dead letter``, ``12 jobs``, ``queue 'high'``, ``worker web-1``."""
+        if self.worker:
+            return f"worker {self.worker}"
+        if self.count is None:
+            return f"queue '{self.scope.queue}'"
+        if self.review is not None:
+            return exact(self.review.requeues, "dead job")
+        if self.action.place is Place.DEAD:
+            return exact(self.count, "dead letter")
+        noun = exact(self.count, "job")
+        return f"{noun} of queue '{self.scope.queue}'" if self.action.reach is Reach.QUEUE else noun
+
+    @property
+    def title(self) -> str:
+        """The question: ``Requeue 12 dead letters?``."""
+        verb = self.action.label.split()[0].capitalize()
+        return self.action.question.format(verb=verb, noun=self.noun, **self.answers)
+
+    @property
+    def note(self) -> str:
+        """How it goes about it, where that is not plain."""
+        return self.action.note.format(**self.answers)
+
+    @property
+    def twin(self) -> str:
+        """The command line that does the same."""
+        return self.action.twin(self)
+
+    def word(self, *, protected: bool) -> str | None:
+        """What must be typed before it is done, or None when a yes is enough."""
+        bulk = self.count is not None and self.count > 1
+        guarded = bulk or self.action.guarded
+        if self.action.danger is Danger.GRAVE or (protected and guarded):
+            return self.action.word
+        return None
+
+    @property
+    def large(self) -> bool:
+        """Whether it is about so many jobs that a yes alone could be a slip."""
+        return (self.count or 0) > MANY and self.action.changes
+
+
+def exact(number: int, noun: str) -> str:
+    """``1 job``, ``1,204,331 jobs``: a confirmation never rounds."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""What the console reads from Redis, and what it concludes from that."""

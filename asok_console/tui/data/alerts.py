@@ -1,0 +1,154 @@
+"""What an operator should know without asking: trouble that is there or on its way, by what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from asok_console.presentation.compact import ago, span
+from asok_console.presentation.numbers import plural, size
+from asok_console.tui.views.shared.worker_table import stale
+from asok_core.snapshot import ServerInfo, Snapshot, WorkerInfo
+
+NEARLY_FULL = 0.9
+"""Part of the dead letters' cap, or of Redis' memory, from which it is reported."""
+OVERDUE = 10
+"""Due jobs that are not promoted, from which it is reported."""
+NAMED = 3
+"""Queues or workers of one kind that are named; the others are counted."""
+
+
+class Cost(IntEnum):
+    """What a trouble costs, the most first. Up to ``JOBS_WAIT`` it is grave, and always shown."""
+
+    JOBS_LOST = 0
+    NO_CHANGES = 1
+    """Redis accepts no new jobs, or no change at all."""
+    UNREADABLE = 2
+    """A key or a signature that nothing can be done with."""
+    WORKERS_FAIL = 3
+    JOBS_WAIT = 4
+    LOSS_POSSIBLE = 5
+    NOTICE = 6
+
+
+class Alert(NamedTuple):
+    """One line of trouble."""
+
+    cost: Cost
+    line: str
+
+    @property
+    def grave(self) -> bool:
+        """Whether no other line may hide it."""
+        return self.cost <= Cost.JOBS_WAIT
+
+
+def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> list[Alert]:
+    """All there are, the most costly first; ``known`` came from elsewhere.
+
+    A queue that was paused on purpose is no trouble.
+    """
+    found = [*known, *_of_jobs(snapshot, dead_cap), *_of_workers(snapshot)]
+    found += _of_server(snapshot.server)
+    if (filling := snapshot.filling) is not None:
+        found.append(Alert(Cost.LOSS_POSSIBLE, f"Redis {filling}"))
+    return sorted(found, key=lambda alert: alert.cost)
+
+
+def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
+    for problem in snapshot.problems:
+        yield Alert(Cost.UNREADABLE, problem)
+    unreadable = [f"{q.name} ({q.problem})" for q in snapshot.queues if q.problem]
+    if unreadable:
+        yield Alert(Cost.UNREADABLE, f"no job can enter or leave {_named(unreadable, 'queue')}")
+    alone = [
+        f"{q.name} ({q.pending:,})"
+        for q in snapshot.queues
+        if q.pending and not q.consumers and not q.paused
+    ]
+    if alone:
+        yield Alert(Cost.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
+    if snapshot.due > OVERDUE:
+        line = f"{snapshot.due:,} delayed jobs are due, and no worker promotes them"
+        yield Alert(Cost.JOBS_WAIT, line)
+    if snapshot.orphaned:
+        line = f"{snapshot.orphaned:,} jobs of dead workers wait to be recovered"
+        yield Alert(Cost.JOBS_WAIT, line)
+    if snapshot.dead >= NEARLY_FULL * dead_cap:
+        oldest = snapshot.oldest_dead_at
+        lost = f"; the oldest ({span(snapshot.taken_at - oldest)}) goes first" if oldest else ""
+        line = f"dead letters are at {snapshot.dead:,} of {dead_cap:,}{lost}"
+        yield Alert(Cost.LOSS_POSSIBLE, line)
+
+
+def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
+    now = snapshot.taken_at
+    silent = [worker for worker in snapshot.workers if stale(worker, now)]
+    troubled = [each for each in snapshot.workers if each.trouble and not stale(each, now)]
+    yield from _each(
+        Cost.WORKERS_FAIL,
+        [f"worker {worker.id} is {worker.trouble}" for worker in troubled],
+        troubled,
+        "do not run all their jobs",
+    )
+    yield from _each(
+        Cost.NOTICE,
+        [f"no heartbeat of worker {each.id} for {ago(each.beat_at, now)}" for each in silent],
+        silent,
+        "send no heartbeat",
+    )
+
+
+def _each(
+    cost: Cost, lines: Sequence[str], workers: Sequence[WorkerInfo], what: str
+) -> Iterator[Alert]:
+    """A line for each of a few, and one for all others, so that many leave room for the rest."""
+    few = len(lines) if len(lines) <= NAMED else NAMED - 1
+    yield from (Alert(cost, line) for line in lines[:few])
+    if lines[few:]:
+        names = [worker.id for worker in workers[few:]]
+        yield Alert(cost, f"{len(names):,} more workers {what}: {_named(names)}")
+
+
+def _named(names: Sequence[str], noun: str = "") -> str:
+    more = len(names) - NAMED
+    rest = "" if more <= 0 else f" and {plural(more, f'more {noun}') if noun else f'{more:,} more'}"
+    return ", ".join(names[:NAMED]) + rest
+
+
+def _of_server(server: ServerInfo) -> Iterator[Alert]:
+    if server.evicted_keys:
+        since = f" since it started {span(server.uptime)} ago" if server.uptime else ""
+        line = f"Redis has evicted {plural(server.evicted_keys, 'key')}{since}: jobs may be lost"
+        yield Alert(Cost.JOBS_LOST, line)
+    if server.role == "slave":
+        link = "" if server.master_link == "up" else ", and its link to the master is down"
+        line = f"this Redis is a replica: it refuses every change, and may lag behind{link}"
+        yield Alert(Cost.NO_CHANGES, line)
+    yield from _of_memory(server)
+    if server.last_save_ok is False and server.persistence != "none":
+        line = "Redis could not save its data to disk: it may refuse changes; its log says why"
+        yield Alert(Cost.NO_CHANGES, line)
+    if server.last_append_ok is False:
+        line = "Redis cannot write its append-only file: it refuses changes; its log says why"
+        yield Alert(Cost.NO_CHANGES, line)
+    if server.persistence == "none":
+        line = "Redis keeps nothing on disk: a restart loses every job"
+        yield Alert(Cost.LOSS_POSSIBLE, line)
+
+
+def _of_memory(server: ServerInfo) -> Iterator[Alert]:
+    used, most, policy = server.used_memory or 0, server.max_memory, server.eviction_policy
+    if not most:
+        return
+    if policy and policy != "noeviction":
+        line = f"Redis may evict jobs when memory is short (maxmemory-policy {policy})"
+        yield Alert(Cost.LOSS_POSSIBLE, line)
+    if server.is_full:
+        line = f"Redis is out of memory (maxmemory {size(most)}): it accepts no new jobs"
+        yield Alert(Cost.NO_CHANGES, line)
+    elif used > NEARLY_FULL * most:
+        line = f"Redis is nearly out of memory ({size(used)} of {size(most)})"
+        yield Alert(Cost.LOSS_POSSIBLE, line)

@@ -1,0 +1,83 @@
+"""What a console remembers of the one before: interval, theme and view.
+
+It is a convenience: a file that is broken, foreign or cannot be written is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asok_console.tui.catalog.actions import VIEW_NAMES
+from asok_console.tui.data.poller import FASTEST, SLOWEST
+from asok_console.tui.theme import THEMES
+
+LONGEST = 4096
+"""Bytes of a file that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """``interval`` is in seconds; ``theme`` and ``view`` are names."""
+
+    interval: float = 1.0
+    theme: str = THEMES[0].name
+    view: str = VIEW_NAMES[0]
+    fresh: bool = False
+    """Whether there was nothing to remember; it is not kept."""
+
+
+def state_file() -> Path:
+    """Where it is kept: ``asok/console.json`` under XDG_STATE_HOME (``~/.local/state``)."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # The specification wants relative paths to be ignored.
+    home = named if named.is_absolute() else Path("~/.local/state").expanduser()
+    return home / "asok" / "console.json"
+
+
+def recall() -> Remembered:
+    """What the last console left, as far as it makes sense."""
+    try:
+        with state_file().open("rb") as stream:
+            said = json.loads(stream.read(LONGEST))
+    except FileNotFoundError:
+        return Remembered(fresh=True)
+    except (OSError, ValueError, RuntimeError, RecursionError):
+        return Remembered()
+    if not isinstance(said, dict):
+        return Remembered()
+    fresh = Remembered()
+    return Remembered(
+        _interval(said.get("interval"), fresh.interval),
+        _one_of([theme.name for theme in THEMES], said.get("theme"), fresh.theme),
+        _one_of(VIEW_NAMES, said.get("view"), fresh.view),
+    )
+
+
+def _interval(said: object, otherwise: float) -> float:
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return otherwise
+    return float(said) if FASTEST <= said <= SLOWEST else otherwise
+
+
+def _one_of(names: Sequence[str], said: object, otherwise: str) -> str:
+    return said if isinstance(said, str) and said in names else otherwise
+
+
+def remember(state: Remembered) -> None:
+    """Keep it for the next console, readable by its owner only."""
+    with suppress(OSError, RuntimeError):
+        path = state_file()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".console-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump({k: v for k, v in asdict(state).items() if k != "fresh"}, stream)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)

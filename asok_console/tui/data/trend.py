@@ -1,0 +1,240 @@
+"""What to expect of the backlog of a queue, as a decision table over what is known of it.
+
+The first row that applies decides, the worst first, so that nothing bad can be hidden by something good::
+
+    workers  paused  pending  failing  finished    inflow      -> kind
+                                       last min.   vs outflow
+    any      any     any      any      any         any            UNREADABLE   its key is not a list
+    any      yes     any      any      any         any            PAUSED
+    none     no      > 0      any      any         any            NO_WORKER
+    none     no      0        any      any         any            IDLE, or UNSERVED where jobs come and go
+    some     no      any      >= 50 %  some        any            FAILING
+    some     no      0        < 50 %   any         any            EMPTY, or IDLE without traffic
+    some     no      > 0      -        none        any            EARLY, SLOW (jobs run) or STALLED
+    some     no      > 0      < 50 %   some        more           GROWING
+    some     no      > 0      < 50 %   some        equal          STEADY
+    some     no      > 0      < 50 %   some        less           CLEARING
+
+Beside the kind, a share of failures from 5 % and an old backlog take every good tone away, and what is not
+certain (short history, few jobs, rates that swing) is worded so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from asok_console.presentation.compact import rate, span
+from asok_console.presentation.numbers import share
+from asok_console.presentation.text import safe
+from asok_console.tui.widgets.columns import fit_middle
+from asok_core.snapshot import Bucket, QueueStats
+
+WIDTH = 10
+"""Seconds of a bucket of the recent history."""
+MINUTE, NOW = 6, 3
+"""Buckets of the minute from which rates are taken, and of its newer half, which decides the direction:
+after a burst the whole minute still shows growth."""
+PROVEN_AFTER = 60.0
+"""Seconds without a finished job before a queue that waits is called stalled."""
+FEW = 10
+"""Jobs in and out in a minute below which a rate is a guess."""
+PROOF = 5
+"""Attempts in a minute from which a share of failures is more than chance."""
+FAILURES_SEEN, FAILURES_BAD = 0.05, 0.5
+"""Shares of failures from which nothing reads well, and from which they are all that counts."""
+WIDEST = 23
+"""Cells of the words."""
+OLD = 3600.0
+"""Seconds after which a waiting job takes the good tone away."""
+
+
+class Kind(IntEnum):
+    """What is the case, from the harmless to what costs most: of several queues the highest counts."""
+
+    IDLE = 0
+    EMPTY = 1
+    CLEARING = 2
+    STEADY = 3
+    EARLY = 4
+    PAUSED = 5
+    UNSERVED = 6
+    GROWING = 7
+    SLOW = 8
+    FAILING = 9
+    STALLED = 10
+    NO_WORKER = 11
+    UNREADABLE = 12
+
+
+TONES = {
+    Kind.IDLE: "dim",
+    Kind.EMPTY: "dim",
+    Kind.CLEARING: "good",
+    Kind.STEADY: "dim",
+    Kind.EARLY: "dim",
+    Kind.PAUSED: "warn",
+    Kind.UNSERVED: "warn",
+    Kind.GROWING: "warn",
+    Kind.SLOW: "warn",
+    Kind.FAILING: "bad",
+    Kind.STALLED: "bad",
+    Kind.NO_WORKER: "bad",
+    Kind.UNREADABLE: "bad",
+}
+"""How each kind reads where nothing else takes that away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A kind, a few words (at most 23 cells), their tone, and the figure behind them.
+
+    ``brief`` are the words beside a queue's name. ``certain`` is False where the history is too short or
+    too restless for a figure, and ``figure`` is jobs per second (GROWING) or seconds (CLEARING).
+    """
+
+    kind: Kind
+    words: str
+    tone: str
+    brief: str = ""
+    certain: bool = True
+    figure: float = 0.0
+
+    @property
+    def severity(self) -> tuple[int, Kind]:
+        """Sorts trends: the tone before the kind, so that a bad tone always comes last."""
+        return {"bad": 2, "warn": 1}.get(self.tone, 0), self.kind
+
+
+def trend(queue: QueueStats, now: float) -> Trend:
+    """The trend of one queue at ``now`` (epoch seconds, Redis's clock)."""
+    failing = queue.failure_rate or 0.0
+    flows = bool(queue.enqueued_per_s or queue.completed_per_s or queue.failed_per_s)
+    unserved = _unserved(queue, flows=flows)
+    if unserved is not None:
+        return unserved
+    history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
+    finished = sum(map(_finished, history))
+    if failing >= FAILURES_BAD:
+        # One failed attempt is no proof that all fail.
+        tone = "bad" if finished >= PROOF else "warn"
+        words = f"{'✗' if tone == 'bad' else '⚠'} {share(failing)} fail"
+        return Trend(Kind.FAILING, words, tone, "failing", finished >= PROOF)
+    if not queue.pending:
+        kind, words = (Kind.EMPTY, "✓ no backlog") if flows else (Kind.IDLE, "○ idle")
+        return _tempered(_plain(kind, words), failing, None)
+    age = None if queue.oldest_at is None else now - queue.oldest_at
+    if not finished:
+        return _without_output(queue, len(history) * WIDTH, age)
+    return _tempered(_by_flow(queue.pending, history), failing, age)
+
+
+def _unserved(queue: QueueStats, *, flows: bool) -> Trend | None:
+    """The trend of a queue from which nobody takes jobs, or None."""
+    if queue.problem:
+        return _plain(Kind.UNREADABLE, "✗ unreadable")
+    if queue.paused:
+        return _plain(Kind.PAUSED, "❙❙ paused")
+    if queue.consumers:
+        return None
+    if queue.pending:
+        return _plain(Kind.NO_WORKER, "✗ no worker")
+    # Jobs come and go: it is served by something unknown here, such as a worker of the framework.
+    return _plain(Kind.UNSERVED, "⚠ no worker") if flows else _plain(Kind.IDLE, "○ idle")
+
+
+def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
+    """The trend of all queues by those of each: that of the worst, since no sum may hide it."""
+    # An empty queue that was paused on purpose holds nothing up.
+    found = [(queue.name, each) for queue, each in trends if queue.pending or not queue.paused]
+    if not found:
+        return _plain(Kind.IDLE, "○ idle")
+    name, worst = max(found, key=lambda each: each[1].severity)
+    alike = [
+        each for _, each in found if (each.severity, each.brief) == (worst.severity, worst.brief)
+    ]
+    certain = all(each.certain for each in alike)
+    if worst.kind is Kind.GROWING:
+        return _growing(sum(each.figure for each in alike), certain)
+    if worst.tone in ("bad", "warn"):
+        mark = worst.words.partition(" ")[0]
+        words = f"{mark} {len(alike)} queues {worst.brief}"
+        if len(alike) == 1:
+            room = WIDEST - len(f"{mark} {worst.brief}: ")
+            words = f"{mark} {worst.brief}: {fit_middle(safe(name, 200), room).rstrip()}"
+        return Trend(worst.kind, words, worst.tone, worst.brief, certain)
+    if worst.kind is Kind.CLEARING:
+        # The last to be empty decides.
+        return _clearing(max(each.figure for each in alike), certain)
+    return worst
+
+
+def _plain(kind: Kind, words: str, brief: str = "") -> Trend:
+    return Trend(kind, words, TONES[kind], brief or words.partition(" ")[2])
+
+
+def _without_output(queue: QueueStats, known: float, age: float | None) -> Trend:
+    if (age is not None and age < PROVEN_AFTER) or known < PROVEN_AFTER:
+        return Trend(Kind.EARLY, "… too early to tell", TONES[Kind.EARLY], certain=False)
+    if queue.active or age is None:
+        # One long job may be all there is to it, and a job that names no time may be a new one.
+        return _plain(Kind.SLOW, "⚠ none done in 1 min", "slow")
+    return _plain(Kind.STALLED, "✗ stalled")
+
+
+def _by_flow(pending: int, history: Sequence[Bucket]) -> Trend:
+    newer, older = history[-NOW:], history[:-NOW]
+    certain = len(history) >= MINUTE
+    if not sum(map(_finished, newer)):
+        newer, certain = history, False
+    net, before = _net(newer), _net(older or newer)
+    jobs = sum(_finished(bucket) + bucket.enqueued for bucket in history)
+    certain = certain and jobs >= FEW and (net > 0) == (before > 0)
+    if max(abs(net), abs(before)) > 2 * min(abs(net), abs(before)):
+        certain = False
+    traffic = sum(_finished(bucket) + bucket.enqueued for bucket in newer) / _seconds(newer)
+    if abs(net) <= max(0.02 * traffic, 0.01):
+        return Trend(Kind.STEADY, "→ steady", TONES[Kind.STEADY], "steady", certain)
+    if net < 0:
+        return _growing(-net, certain)
+    return _clearing(pending / net, certain)
+
+
+def _growing(per_second: float, certain: bool) -> Trend:
+    words = f"↑ growing{'' if certain else ', maybe'} {rate(per_second)}/s"
+    return Trend(Kind.GROWING, words, TONES[Kind.GROWING], "growing", certain, per_second)
+
+
+def _clearing(seconds: float, certain: bool) -> Trend:
+    words = f"↓ clears{' in' if certain else ', maybe'} {span(seconds)}"
+    tone = TONES[Kind.CLEARING] if certain else "dim"
+    return Trend(Kind.CLEARING, words, tone, "clearing", certain, seconds)
+
+
+def _tempered(found: Trend, failing: float, age: float | None) -> Trend:
+    """Take a good tone away where many fail or the oldest has waited for long; say which."""
+    if found.tone in ("bad", "warn"):
+        return found
+    if failing >= FAILURES_SEEN:
+        words = found.words if found.kind is Kind.CLEARING else f"⚠ {share(failing)} fail"
+        return replace(found, words=words, tone="warn", brief="failing")
+    if age is not None and age >= OLD:
+        words = found.words if found.kind is Kind.CLEARING else "⚠ old backlog"
+        return replace(found, words=words, tone="warn", brief="old backlog")
+    return found
+
+
+def _finished(bucket: Bucket) -> int:
+    return bucket.completed + bucket.failed
+
+
+def _seconds(history: Sequence[Bucket]) -> int:
+    return len(history) * WIDTH
+
+
+def _net(history: Sequence[Bucket]) -> float:
+    """Jobs per second by which the queue shrinks."""
+    # A retry comes back to the queue, so it has not left it for good.
+    gone = sum(_finished(bucket) - bucket.retried - bucket.enqueued for bucket in history)
+    return gone / _seconds(history)

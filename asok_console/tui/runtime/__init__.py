@@ -1,0 +1,1 @@
+"""The process and the terminal that the console runs in."""

@@ -1,0 +1,66 @@
+"""What can be done with a job now, and why the rest can't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from textual.content import Content
+
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import Action, OperatorAction, Reach
+from asok_core.states import Place
+
+PLACES = {
+    Place.PENDING: "waits in its queue",
+    Place.DELAYED: "waits for its time",
+    Place.ACTIVE: "runs",
+    Place.DEAD: "is a dead letter",
+    Place.TRASH: "is in the trash",
+    Place.FINISHED: "is finished",
+}
+"""What is said of a job by its place."""
+
+OPERATIONS = tuple(
+    action
+    for action in operations.OPERATIONS
+    if action.reach is Reach.CHOSEN
+)  # fmt: skip
+"""What may concern a single job."""
+
+
+def offers(
+    possible: Callable[[OperatorAction], bool], place: Place | None, *, only_reads: bool
+) -> Content:
+    """A line for what can be done, then one for each reason why the rest can't."""
+    now, later = [], dict[str, list[str]]()
+    for label, key, help_text, among in _by_label():
+        if any(possible(action) for action in among) and not only_reads:
+            now.append(
+                Content.assemble(
+                    (f"{key:<3}", "bold $primary"), f"{label:<19}", (help_text, "$tone-dim")
+                )
+            )
+        else:
+            later.setdefault(_reason(among, place, only_reads=only_reads), []).append(label)
+    lines = [
+        Content.styled(f"–  {', '.join(labels)}: {why}", "$tone-dim")
+        for why, labels in later.items()
+    ]
+    return Content("\n").join([*now, *lines])
+
+
+def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
+    edit: Action = actions.EDITING[0]
+    yield edit.label, edit.shown_key, edit.help, (operations.EDIT,)
+    for label in dict.fromkeys(action.label for action in OPERATIONS):
+        among = [action for action in OPERATIONS if action.label == label]
+        yield label, among[0].shown_key, among[0].help, among
+
+
+def _reason(among: Sequence[OperatorAction], place: Place | None, *, only_reads: bool) -> str:
+    if only_reads:
+        return "this session only reads"
+    if place in {action.place for action in among}:
+        return "its signature is good as it is"
+    homes = " or ".join(PLACES[action.place] for action in among)
+    return f"only of what {homes}"

@@ -1,0 +1,105 @@
+"""Reads every dead job that an operation would sign, before anybody is asked whether to sign it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Static
+
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.screens.dialog import Dialog
+from asok_core.backends.roles import Progress, Reader
+from asok_core.errors import AsokError
+from asok_core.review import ReviewBuilder
+from asok_core.survey import survey
+
+
+class Reading(Dialog[Plan]):
+    """Returns the plan with its review, or None where it was left or failed.
+
+    Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]
+    CSS_PATH = "review.tcss"
+    AUTO_FOCUS = "#no"
+
+    @dataclass
+    class Report(Message):
+        """The progress; ``plan`` when all was read, ``error`` where it failed."""
+
+        line: str = ""
+        error: bool = False
+        plan: Plan | None = None
+
+    def __init__(self, plan: Plan, reader: Reader) -> None:
+        super().__init__()
+        self._plan = plan
+        self._reader = reader
+        self._left = threading.Event()
+
+    def compose(self) -> ComposeResult:
+        """Title, progress and the button that goes back."""
+        with Vertical(id="question"):
+            yield Static("Reading what would be signed …", id="title")
+            yield Static("", id="progress")
+            with Horizontal(id="buttons"):
+                yield Button("Back", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._read, name="asok-review", daemon=True).start()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self._left.set()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Leave."""
+        event.stop()
+        self.dismiss(None)
+
+    def action_choose(self, button: str) -> None:
+        """Go back: there is no other button."""
+        if button == "no":
+            self.dismiss(None)
+
+    @on(Report)
+    def _show(self, event: Report) -> None:
+        event.stop()
+        if event.plan is not None:
+            self.dismiss(event.plan)
+            return
+        tone = "$tone-bad" if event.error else "$tone-dim"
+        self.query_one("#progress", Static).update(Content.styled(safe(event.line), tone))
+
+    def _read(self) -> None:
+        plan, builder = self._plan, ReviewBuilder()
+        try:
+            counted = survey(self._reader, plan.scope, watch=self._watch, each=builder.add)
+            review = builder.finish()
+        except AsokError as error:
+            self._report(Reading.Report(f"✗ {error}", error=True))
+        except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
+            self._report(Reading.Report(f"✗ {type(error).__name__}: {error}", error=True))
+        else:
+            done = replace(plan, review=review, count=counted.matching, queues=counted.queues)
+            self._report(Reading.Report(plan=done))
+
+    def _watch(self, progress: Progress) -> bool:
+        line = f"{progress.scanned:,} of {progress.total:,} dead jobs looked at"
+        self._report(Reading.Report(line))
+        return not self._left.is_set()
+
+    def _report(self, message: Report) -> None:
+        if not self._left.is_set():
+            self.post_message(message)

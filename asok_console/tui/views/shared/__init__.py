@@ -1,0 +1,1 @@
+"""What the tabs have in common."""

@@ -1,0 +1,126 @@
+"""What all views have in common: a heading, a list, and plans for the operator's actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions
+from asok_console.tui.catalog.actions import OperatorAction
+from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.views.shared.operator_keys import Operates
+from asok_console.tui.widgets.backdrop import Backdrop
+from asok_console.tui.widgets.caption import Caption
+from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.snapshot import Row, Snapshot
+
+FEW_ROWS = 20
+"""Rows that are loaded above and below the visible ones where some of the jobs are large."""
+
+
+class View(Operates, Backdrop, Vertical):
+    """One of the views. ``NAME`` is its id and the word for ``--view``."""
+
+    NAME: ClassVar[str] = ""
+    SHOWS_RUNNING: ClassVar[bool] = False
+    """Whether it names running jobs, so that each snapshot has to read them."""
+
+    came_from = ""
+    """The view that led here by way of one of its queues, to which the way back leads."""
+
+    def __init__(self) -> None:
+        super().__init__(id=self.NAME)
+
+    def compose(self) -> ComposeResult:
+        """A heading over whatever the view shows."""
+        yield Caption(classes="heading")
+        yield from self.compose_body()
+
+    def on_mount(self) -> None:
+        """Let the heading follow the cursor."""
+        for rows in self.query(RowList):
+            rows.follow(self.refresh_heading)
+
+    def compose_body(self) -> ComposeResult:
+        """What stands under the heading."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take in a new snapshot. Called only while the view is on the screen."""
+        raise NotImplementedError
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """The parts of the heading: text and tone."""
+        raise NotImplementedError
+
+    def begin_with(self, text: str) -> None:
+        """Show what a filter lets through, as if it had been typed."""
+        raise NotImplementedError
+
+    def visit(self, text: str) -> None:
+        """Show what a filter lets through, until ``end_visit``."""
+        raise NotImplementedError
+
+    def end_visit(self) -> None:
+        """Show what was shown before the visit."""
+        raise NotImplementedError
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a line is open in which a filter is typed."""
+        return False
+
+    def clear_filter(self) -> bool:
+        """Show everything again. False: that was so already."""
+        return False
+
+    def operations(self) -> Sequence[OperatorAction]:
+        """The operator's actions of the view."""
+        return [each for each in OPERATIONS if self.NAME in each.views]
+
+    def go_back(self) -> bool:
+        """Close one level inside the view; False when there is none."""
+        return False
+
+    def focus_list(self) -> None:
+        """Put the focus where the keys of the view work."""
+        self.query_one(RowList).focus()
+
+    def refresh_heading(self) -> None:
+        """Write the heading anew, and let the footer follow."""
+        if not self.query(RowList):
+            # The console is closing, and its lists went first.
+            return
+        parts = [
+            Content.styled(safe(text), f"$tone-{tone}" if tone else "")
+            for text, tone in self.describe()
+            if text
+        ]
+        for heading in self.query(".heading").results(Caption):
+            line = Content("   ").join(parts)
+            if line.cell_length > self.app.size.width - 4:
+                line = Content("  ").join(parts)
+            heading.write(line)
+        self.screen.refresh_bindings()
+
+
+class JobList(RowList[Row]):
+    """A list of jobs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self, columns: Sequence[Column[Row]], *, empty: str) -> None:
+        super().__init__(columns, lambda row: row.key, empty=empty)
+
+    @property
+    def margin(self) -> int:
+        """Rows to load around the visible ones: few of large jobs, since Redis touches all their bytes."""
+        large = any(row.partial for row in self.loaded)
+        return FEW_ROWS if large else super().margin

@@ -1,0 +1,113 @@
+"""Cells that several lists share: what a row says of its job."""
+
+from __future__ import annotations
+
+from asok_console.presentation.calls import arguments_of
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_core.snapshot import Row
+from asok_core.states import Place, Status
+from asok_core.wire import UNTRUSTED, Payload, Trust
+
+CLAIMED = "claimed"
+"""What is shown of a job that a worker holds and has not begun."""
+
+STATUS: dict[str, tuple[str, str]] = {
+    CLAIMED: ("○", "dim"),
+    Status.PENDING: ("○", "dim"),
+    Status.SCHEDULED: ("◷", "calm"),
+    Status.RUNNING: ("▶", "info"),
+    Status.RETRYING: ("↻", "warn"),
+    Status.COMPLETED: ("✓", "good"),
+    Status.FAILED: ("✗", "bad"),
+    Status.CANCELLED: ("⊘", "dim"),
+}
+"""Glyph and tone of each status."""
+
+SHORT_ID, LONG_ID = 8, 36
+
+
+def status_cell(status: str) -> Cell:
+    """Glyph and word of a status; an unknown one is shown as it is."""
+    glyph, tone = STATUS.get(status, ("?", "warn"))
+    return f"{glyph} {status}", tone
+
+
+def row_status(row: Row) -> str:
+    """The status of a row: what a worker does with it, else what its record says."""
+    if row.place is Place.ACTIVE:
+        return Status.RUNNING if row.at is not None else CLAIMED
+    return str(row.record.status) if row.record else ""
+
+
+def task_name(payload: Payload) -> str:
+    """``module.function``, or an empty string where the job cannot be read."""
+    return payload.job.task if payload.job else ""
+
+
+def task_text(row: Row) -> str:
+    """``module.function  id`` on one line."""
+    name = task_name(row.payload) or (row.record.function if row.record else "")
+    return f"{name}  {job_id(row)[:SHORT_ID]}"
+
+
+def task_cell(row: Row, _now: float) -> Cell:
+    """``module.function``; for an unreadable envelope the reason."""
+    if row.payload.job:
+        return row.payload.job.task
+    if row.record and row.record.function:
+        return row.record.function
+    return f"({row.payload.problem or 'unreadable'})", "warn"
+
+
+def arguments_cell(row: Row, _now: float) -> Cell:
+    """The arguments as in a call."""
+    return arguments_of(row.payload), "dim"
+
+
+def id_cell(row: Row, _now: float) -> Cell:
+    """The id; ``ID_COLUMN`` shows as much of it as tells jobs apart, or all of it."""
+    return job_id(row), "dim"
+
+
+def job_id(row: Row) -> str:
+    """The id of a row's job; of what cannot be read, a digest."""
+    if row.payload.id or row.record:
+        return row.payload.id or (row.record.id if row.record else "")
+    # Of a finished job that has lost its record, the id is all there is.
+    return row.payload.raw.decode(errors="replace") if row.place is Place.FINISHED else row.key
+
+
+def queue_cell(row: Row, _now: float) -> Cell:
+    """The queue."""
+    return row.queue, "dim"
+
+
+def attempt_cell(row: Row, _now: float) -> Cell:
+    """``2 of 4``: which attempt comes next."""
+    job = row.payload.job
+    if job is None:
+        return ""
+    return f"{job.attempt} of {job.attempts}", "warn" if job.retry_count else "dim"
+
+
+def attempts_spent_cell(row: Row, _now: float) -> Cell:
+    """``4 of 4``: attempts that a dead letter has had."""
+    job = row.payload.job
+    return (f"{job.attempt} of {job.attempts}", "dim") if job else ""
+
+
+def error_cell(row: Row, _now: float) -> Cell:
+    """Why it failed; an envelope that is not trusted says so first."""
+    error = row.payload.error or row.payload.problem or ""
+    if row.payload.trust is Trust.MALFORMED or row.payload.trust in UNTRUSTED:
+        return f"⚠ {row.payload.trust}: {error}", "warn"
+    if row.payload.trust is Trust.OVERSIZED:
+        return f"⚠ {row.payload.problem}", "warn"
+    return error, "bad"
+
+
+ID_COLUMN: Column[Row] = Column("Id", SHORT_ID, id_cell, rank=3, wide=LONG_ID)
+"""The id in every list: its beginning, and all of it where there is room."""
+QUEUE_COLUMN: Column[Row] = Column("Queue", 9, queue_cell, grow=1, most=24, rank=2, middle=True)
+ARGUMENTS_COLUMN: Column[Row] = Column("Arguments", 30, arguments_cell, grow=2, most=80, rank=5)
+"""The arguments where they are not what the list is about: on wide screens."""

@@ -1,0 +1,208 @@
+"""What the lists of jobs have in common: windows, marks, filters, and plans for what is chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.presentation.calls import call_of
+from asok_console.tui.catalog import actions
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.shared.base import JobList
+from asok_console.tui.views.shared.job_columns import job_id
+from asok_console.tui.views.shared.searching import SearchingView
+from asok_console.tui.widgets.columns import Column
+from asok_console.tui.widgets.filter_bar import FilterBar
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader, Scope
+from asok_core.redaction import shown_raw
+from asok_core.snapshot import Page, Row, Snapshot
+from asok_core.wire import UNTRUSTED
+
+EXAMPLES = 3
+"""Rows that a confirmation shows."""
+
+
+class JobListView(SearchingView):
+    """A windowed list of jobs, read as it scrolls into view."""
+
+    COLUMNS: ClassVar[Sequence[Column[Row]]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.COPIES),
+        *actions.bindings(actions.NARROWING),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = JobList(self.COLUMNS, empty=self.EMPTY)
+
+    def compose_body(self) -> ComposeResult:
+        """The list, and the line for a filter."""
+        yield self.rows
+        yield FilterBar()
+
+    def read(self, reader: Reader, start: int, count: int) -> Page:
+        """Read a window. Runs on the poller's thread."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Read the window again, or search again for what is shown."""
+        if self.search is None:
+            self.rows.reload()
+        self.keep_up(snapshot)
+        self.refresh_heading()
+
+    @on(RowList.WindowNeeded)
+    def _load(self, event: RowList.WindowNeeded) -> None:
+        event.stop()
+        if self.console.snapshot is None:
+            # What runs and how old anything is are not known yet; the first snapshot asks again.
+            return
+        start, count = event.start, event.count
+        self.console.poller.ask(
+            self.NAME, lambda reader: self.read(reader, start, count), self._loaded
+        )
+
+    def _loaded(self, answer: object) -> None:
+        if self.search is not None or not self.is_attached:
+            return
+        page = cast("Page", answer)
+        self._problem = page.problem
+        self.rows.show_page(page.start, page.total, page.rows, self.now)
+        self.refresh_heading()
+
+    @on(RowList.Opened)
+    def _open(self, event: RowList.Opened) -> None:
+        if event.rows is self.rows and self.rows.row is not None:
+            self.console.open_job(self.rows.row, self.rows)
+
+    def position(self) -> str:
+        """``12 of 1,204``."""
+        rows = self.rows
+        return f"{rows.cursor + 1:,} of {rows.total:,}" if rows.total else ""
+
+    def marked(self) -> str:
+        """``● 3 marked``, with those that the filter hides counted aloud."""
+        marks, hidden = self.rows.marks, self._hidden()
+        aloud = f" ({hidden:,} hidden)" if hidden else ""
+        return f"● {len(marks):,} marked{aloud}" if marks else ""
+
+    def _hidden(self) -> int:
+        if self.search is None:
+            return 0
+        shown = {row.key for row in self.rows.loaded}
+        return sum(key not in shown for key in self.rows.marks)
+
+    def action_mark_all(self) -> None:
+        """Mark all that the filter found."""
+        if self.search is not None:
+            self.rows.mark(self.rows.loaded)
+
+    def go_back(self) -> bool:
+        """Clear the filter, then the marks, if there are any."""
+        if self.clear_filter():
+            return True
+        if self.rows.marks:
+            self.rows.clear_marks()
+            return True
+        return False
+
+    def action_mark(self) -> None:
+        """Mark the row."""
+        self.rows.toggle_mark()
+
+    def action_mark_visible(self) -> None:
+        """Mark what is on the screen."""
+        self.rows.mark(self.rows.visible_rows)
+
+    def action_copy_id(self) -> None:
+        """Copy the id of the cursor's job."""
+        if self.rows.row is not None:
+            self.console.copy(job_id(self.rows.row), "id")
+
+    def action_copy_json(self) -> None:
+        """Copy the cursor's job as it stands in Redis."""
+        if self.rows.row is not None:
+            self.console.with_whole(
+                self.rows.row,
+                lambda payload: self.console.copy(shown_raw(payload), "raw JSON"),
+            )
+
+    def chosen(self) -> list[Row]:
+        """The marked rows, or the one under the cursor."""
+        marked = list(self.rows.marks.values())
+        return marked or ([self.rows.row] if self.rows.row is not None else [])
+
+    def reach_of(self, action: OperatorAction) -> Reach:
+        """What an action is about here: of what is shown, the marked rows, if there are any."""
+        if action.reach is Reach.SHOWN:
+            return Reach.CHOSEN if self.rows.marks else Reach.MATCHING
+        return action.reach
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """A plan for the chosen rows, or for all that a search found."""
+        reach = self.reach_of(action)
+        if reach is Reach.MATCHING:
+            return self._plan_for_found(action)
+        if reach is not Reach.CHOSEN:
+            return None
+        rows = self.chosen()
+        if not rows or (action.name == "requeue_trusted" and not needs_trust(rows)):
+            return None
+        return Plan(
+            action,
+            Scope(
+                action.place,
+                queue=self.scope_queue(),
+                ids=frozenset(row.key for row in rows),
+            ),
+            len(rows),
+            examples(rows),
+            warning=f"The filter hides {hidden:,} of them." if (hidden := self._hidden()) else "",
+            queues=Counter(row.queue for row in rows),
+        )
+
+    def _plan_for_found(self, action: OperatorAction) -> Plan | None:
+        # Until the walk is through, the count would not be exact.
+        search, snapshot = self.search, self.console.snapshot
+        if search is None or snapshot is None or not search.complete or not search.count:
+            return None
+        scope = search.scope(action.place, self.scope_queue(), snapshot.taken_at)
+        known = len(search.rows) == search.count
+        queues = Counter(row.queue for row in search.rows) if known else None
+        return Plan(action, scope, search.count, examples(search.rows), queues=queues)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to mark all only where a filter says what all is, and the rest where there is a row."""
+        if action == "mark_all":
+            return self.search is not None
+        if action in ("mark", "mark_visible", "copy_id", "copy_json"):
+            return self.rows.row is not None
+        return super().check_action(action, parameters)
+
+
+def needs_trust(rows: Sequence[Row]) -> bool:
+    """Whether any of the rows may be refused until an operator says that it is to be trusted.
+
+    The signature of a large job is not known from a list.
+    """
+    return any(row.partial or row.payload.trust in UNTRUSTED for row in rows)
+
+
+def examples(rows: Sequence[Row]) -> tuple[str, ...]:
+    """A few rows as lines of a confirmation."""
+    lines = [
+        f"{call_of(row.payload, 120)}  {row.payload.id[:8]}"
+        if row.payload.job
+        else f"(unreadable)  {row.key[:8]}"
+        for row in rows[:EXAMPLES]
+    ]
+    if len(rows) > EXAMPLES:
+        lines.append(f"… and {len(rows) - EXAMPLES:,} more")
+    return tuple(lines)

@@ -1,0 +1,51 @@
+"""What can be done with a queue as a whole, for every view that shows one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asok_console.tui.catalog.actions import OperatorAction
+from asok_console.tui.catalog.plan import Plan
+from asok_core.backends.roles import Scope
+from asok_core.filters import word
+from asok_core.snapshot import QueueStats, Snapshot
+from asok_core.states import Status
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+
+def show_related(console: ConsoleApp, view: str, queue: str | None) -> None:
+    """Turn to what belongs to a queue in another view; of no queue, to all of it."""
+    former = console.view_name
+    console.action_show_view(view)
+    running = f" status:{Status.RUNNING}" if view == "jobs" else ""
+    console.view.visit("" if queue is None else word("queue", queue) + running)
+    console.view.came_from = former
+
+
+def plan_for_queue(
+    action: OperatorAction, queue: QueueStats, snapshot: Snapshot | None
+) -> Plan | None:
+    """A plan to pause, resume or purge a queue, or None where that changes nothing."""
+    before = snapshot.taken_at if snapshot else None
+    scope = Scope(action.place, queue=queue.name, before=before)
+    if action.name in ("pause", "resume"):
+        if queue.paused == (action.name == "pause"):
+            return None
+        one = queue.consumers == 1
+        served = f"{queue.consumers} live worker{' serves' if one else 's serve'} it"
+        waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
+        return Plan(action, scope, None, (waiting,))
+    if not queue.pending:
+        return None
+    scope = Scope(action.place, queue=queue.name, before=before, limit=queue.pending)
+    return Plan(action, scope, queue.pending)
+
+
+def queue_names(snapshot: Snapshot | None) -> tuple[str, ...]:
+    """The queues that there are, and those that a worker serves."""
+    if snapshot is None:
+        return ()
+    served = {name for worker in snapshot.workers for name in worker.queues}
+    return tuple(sorted({*served, *(queue.name for queue in snapshot.queues)}))

@@ -1,0 +1,137 @@
+"""The table of queues: a line each, and one for all of them together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from asok_console.presentation.compact import ago, rate, spark
+from asok_console.presentation.numbers import count, milliseconds, share
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.trend import FAILURES_SEEN, WIDEST, Trend, total_trend, trend
+from asok_console.tui.views.shared.all_queues import ALL, total
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.snapshot import QueueStats, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A queue, or the sum of all."""
+
+    queue: QueueStats
+    trend: Trend
+    whole: bool = False
+
+    @property
+    def key(self) -> str:
+        """The queue's name; the sum has a key that no queue can have."""
+        return "" if self.whole else f"={self.queue.name}"
+
+
+def _name(line: Line, _now: float) -> Cell:
+    return (ALL, "title") if line.whole else line.queue.name
+
+
+def _pending(line: Line, _now: float) -> Cell:
+    return count(line.queue.pending), "" if line.queue.pending else "dim"
+
+
+def _failed(line: Line, _now: float) -> Cell:
+    part = line.queue.failure_rate
+    return share(part), "bad" if part and part >= FAILURES_SEEN else "dim"
+
+
+def _rate(figure: float) -> Cell:
+    return rate(figure), "" if figure else "dim"
+
+
+def _slowest(p95: float | None) -> Cell:
+    return milliseconds(p95), "dim"
+
+
+def _spark(line: Line, _now: float) -> Cell:
+    done = [b.completed + b.failed for b in line.queue.recent[:-1]]
+    return spark([float(n) for n in done], 15), "calm"
+
+
+def _workers(line: Line, _now: float) -> Cell:
+    if line.queue.consumers:
+        return str(line.queue.consumers)
+    return "none", "bad" if line.queue.pending else "dim"
+
+
+def _trend(line: Line, _now: float) -> Cell:
+    return line.trend.words, line.trend.tone
+
+
+COLUMNS: Sequence[Column[Line]] = (
+    Column("Queue", 12, _name, grow=1, most=60, middle=True),
+    Column("Pending", 7, _pending, right=True),
+    Column(
+        "Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True, rank=1
+    ),
+    Column("In/s", 5, lambda line, _: _rate(line.queue.enqueued_per_s), right=True, rank=4),
+    Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True, rank=3),
+    Column("Fails", 5, _failed, right=True, rank=2),
+    Column("Running", 7, lambda line, _: count(line.queue.running), right=True, rank=5),
+    Column("Workers", 7, _workers, right=True, rank=5),
+    Column("Slots", 5, lambda line, _: (count(line.queue.slots), "dim"), right=True, rank=7),
+    Column(
+        "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=8
+    ),
+    Column("Run", 7, lambda line, _: (milliseconds(line.queue.run_ms), "dim"), right=True, rank=8),
+    Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=9),
+    Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=9),
+    Column("Last 5 min", 15, _spark, rank=6),
+    Column("Trend", WIDEST, _trend),
+)
+
+
+ORDERS: dict[str, Callable[[QueueStats], tuple[float, str]]] = {
+    "name": lambda queue: (0.0, queue.name),
+    "pending": lambda queue: (-queue.pending, queue.name),
+    "age of the oldest": lambda queue: (queue.oldest_at or math.inf, queue.name),
+    "failures": lambda queue: (-(queue.failure_rate or 0.0), queue.name),
+    "traffic": lambda queue: (-queue.enqueued_per_s - queue.completed_per_s, queue.name),
+}
+"""What the queues can be sorted by."""
+
+
+SORTED_BY = {
+    "Queue": "name",
+    "Pending": "pending",
+    "Oldest": "age of the oldest",
+    "Fails": "failures",
+    "In/s": "traffic",
+    "Done/s": "traffic",
+}
+"""The order that a column's title stands for."""
+
+
+def lines_of(snapshot: Snapshot, order: str) -> list[Line]:
+    """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
+    queues, now = snapshot.queues, snapshot.taken_at
+    lines = [Line(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
+    if len(lines) > 1:
+        everything = total(queues, snapshot.workers, now)
+        lines.insert(
+            0, Line(everything, total_trend((line.queue, line.trend) for line in lines), whole=True)
+        )
+    return lines
+
+
+class QueueList(RowList[Line]):
+    """The table of queues, as high as it needs to be."""
+
+    DEFAULT_CSS = "QueueList { height: auto; max-height: 50%; min-height: 3; }"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self) -> None:
+        super().__init__(
+            COLUMNS, lambda line: line.key, empty="No queue yet. The first job makes its queue."
+        )

@@ -1,0 +1,208 @@
+"""A list that can be narrowed by a filter, and what is said about the search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from asok_console.presentation.compact import span
+from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.search import Question, Search
+from asok_console.tui.views.shared.base import JobList
+from asok_console.tui.views.shared.filtered import FilteredView
+from asok_console.tui.widgets.row_window import Position
+from asok_core.filters import Filter
+from asok_core.snapshot import Snapshot
+from asok_core.states import Place
+
+SHARE = 10.0
+"""How many times the length of a search passes before it is repeated."""
+LOST = 10.0
+"""Seconds after which a search that is not a walk of its own is taken for lost."""
+HELD = 5.0
+"""Age in seconds from which the heading says that what was found is no longer new."""
+
+
+class SearchingView(FilteredView):
+    """A list of jobs with a filter. What it finds is searched for again with the snapshots.
+
+    What is shown is the last search that reached its end: a search through a million jobs takes long,
+    and is repeated after ``SHARE`` times that. ``F5`` repeats it at once.
+    """
+
+    EMPTY: ClassVar[str] = "No jobs."
+    PLACE: ClassVar[Place] = Place.FINISHED
+    NEWEST_FIRST: ClassVar[bool] = False
+
+    rows: JobList
+    search: Search | None = None
+    """What is shown; ``complete`` once it has reached its end."""
+    _filling: Search | None = None
+    """The search that is under way: the first is shown while it is."""
+    _scan: Scan | None = None
+    _trouble = ""
+    _problem = ""
+    _began = _ended = 0.0
+    _before: Position | None = None
+    """Where the list stood without a filter."""
+
+    def searched_place(self) -> str:
+        """Where a filter searches, in the plural: ``dead jobs``."""
+        raise NotImplementedError
+
+    def scope_queue(self) -> str | None:
+        """The queue that an action is limited to."""
+        return None
+
+    def narrow(self, wanted: Filter | None) -> None:
+        """Show only what matches: at once what is loaded, then what a walk through all finds."""
+        self._give_up()
+        if wanted is None:
+            if self.search is not None:
+                self.search = None
+                self.return_to(self._before)
+            self.refresh_heading()
+            return
+        if self.search is None:
+            self._before = self.rows.position
+        now = self.now
+        question = Question(wanted, now)
+        self.rows.begin()
+        self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
+        self.search = self._begin(question)
+        self.refresh_heading()
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that is in use, as it is typed."""
+        return self.search.question.words if self.search else ""
+
+    @property
+    def listed(self) -> JobList:
+        """The list that the filter narrows."""
+        return self.rows
+
+    def seek(self, key: str | None) -> None:
+        """Put the cursor on a row as soon as it is found; without a filter the list is where it was."""
+        if self.search is not None:
+            self.rows.begin(key)
+
+    def return_to(self, before: Position | None) -> None:
+        """Show the list without a filter where it stood ``before``; None: from its first row."""
+        if before is None:
+            self.rows.forget()
+            self.rows.reload()
+        else:
+            self.rows.return_to(before)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter is in use."""
+        return self.search is not None
+
+    @property
+    def now(self) -> float:
+        """When the data that is shown was read, by Redis's clock."""
+        return self.console.snapshot.taken_at if self.console.snapshot else 0.0
+
+    def keep_up(self, snapshot: Snapshot) -> None:
+        """Search again, unless the last search is not as long ago as it was costly."""
+        if self.search is None:
+            return
+        passed = time.monotonic() - self._began
+        if self._filling is None:
+            self.rows.let_age(snapshot.taken_at)
+            if passed > (SHARE + 1) * (self._ended - self._began):
+                self.search_again()
+        elif self._scan is None and passed > LOST:
+            # The poller drops what it was asked when Redis does not answer.
+            self._begin(Question(self.search.question.filter, self.now))
+
+    def search_again(self) -> None:
+        """Ask the same again, and go on showing what was found until that is answered."""
+        if self.search is not None and self._filling is not self.search:
+            self._give_up()
+            self._begin(Question(self.search.question.filter, self.now))
+            self.refresh_heading()
+
+    def walk(self, search: Search) -> None:
+        """Begin to walk through all there is."""
+        self._scan = self.console.scan(
+            search.take,
+            place=self.PLACE,
+            queue=self.scope_queue(),
+            whole=search.question.filter.reads_arguments,
+        )
+
+    def scanned(self, event: Scanned) -> None:
+        """Take in how far a walk got."""
+        search = self._filling
+        if event.scan is not self._scan or search is None:
+            return
+        if event.done or event.error:
+            self.walked(search, event.error)
+        elif search is self.search and len(search.rows) >= self.rows.total:
+            self.rows.show_rows(search.rows, search.question.now)
+        self.refresh_heading()
+
+    def walked(self, search: Search, error: str = "") -> None:
+        """Show what a search found that has reached its end, or say why it did not."""
+        self._filling, self._ended, self._trouble = None, time.monotonic(), error
+        if error and search is not self.search:
+            return
+        search.complete = not error
+        self.search = search
+        self.rows.show_rows(search.rows, search.question.now)
+        self.rows.settle()
+
+    def searched(self) -> Sequence[tuple[str, str]]:
+        """What is searched for, how far, and what was found."""
+        search, scan = self.search, self._scan
+        if search is None:
+            return ()
+        parts = [(f"⌕ {self.shown_filter}", "info")]
+        if self._trouble:
+            parts.append((f"⚠ {self._trouble}", "warn"))
+        elif not search.complete and scan is not None:
+            parts.append((f"scanned {scan.scanned:,} of {scan.total:,}", "dim"))
+        if search.problem:
+            parts.append((f"⚠ {search.problem}", "warn"))
+        if search.count or not search.problem:
+            parts.append((f"{search.count:,} found", ""))
+        age = self.now - search.question.now
+        if search.complete and age >= HELD:
+            parts.append((f"held since {span(age)}, press F5", "warn"))
+        return parts
+
+    def nothing(self) -> str:
+        """What an empty list says: that there is nothing, or that nothing was found, and where."""
+        search, place = self.search, self.searched_place()
+        if search is None:
+            return self._problem or self.EMPTY
+        if self._trouble:
+            return f"The {place} could not be searched to the end. F5 tries again."
+        if search.problem:
+            return search.problem
+        if not search.complete:
+            return f"None found so far among the {place}."
+        found = f"None found among {search.seen:,}" if search.seen else "There are no"
+        return f"{found} {place}. Esc clears the filter."
+
+    def refresh_heading(self) -> None:
+        """Write the heading and what an empty list says."""
+        self.rows.say_empty(self.nothing())
+        super().refresh_heading()
+
+    def _begin(self, question: Question) -> Search:
+        search = Search(question, newest_first=self.NEWEST_FIRST)
+        self._filling, self._began = search, time.monotonic()
+        self.walk(search)
+        return search
+
+    def _give_up(self) -> None:
+        if self._scan is not None:
+            self._scan.give_up()
+            self._scan = None
+        self._filling = None
+        self._trouble = ""

@@ -1,0 +1,200 @@
+"""The table of workers: a line each, and under it one for each of its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from asok_console.presentation.calls import arguments_of
+from asok_console.presentation.compact import ago, gauge, span
+from asok_console.presentation.numbers import size
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.slots import Slot, Use
+from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.snapshot import RunningJob, WorkerInfo
+
+NONE = "No worker is alive. Start one: asok worker"
+
+STALE_AFTER = 12.0
+"""Seconds since the last beat (one is due every 5 s) after which a worker is flagged."""
+
+LONG = 300.0
+"""Seconds after which a running job is pointed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A worker, or one of its slots."""
+
+    worker: WorkerInfo
+    slot: Slot | None = None
+    last: bool = False
+    """Whether it is the last slot of the worker."""
+
+    @property
+    def job(self) -> RunningJob | None:
+        """The job of the slot."""
+        return self.slot.job if self.slot else None
+
+    @property
+    def key(self) -> str:
+        """The worker's id, and the number of the slot."""
+        return f"{self.worker.id}/{self.slot.number}" if self.slot else self.worker.id
+
+
+def stale(worker: WorkerInfo, now: float) -> bool:
+    """Whether a worker has not beaten for too long. ``now`` is the snapshot's time."""
+    return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
+
+
+def _mark(line: Line, now: float) -> Cell:
+    if line.slot is not None:
+        return "└" if line.last else "├", "grid"
+    return _state(line.worker, now)[0][0]
+
+
+def _who(line: Line, _now: float) -> Cell:
+    if line.slot is None:
+        return line.worker.id, "title"
+    if line.job is None:
+        return line.slot.use.value, "bad" if line.slot.use is Use.MISSING else "dim"
+    job = line.job.payload.job
+    return job.task if job else "(unreadable)"
+
+
+def _what(line: Line, _now: float) -> Cell:
+    if line.job is not None:
+        return arguments_of(line.job.payload), "dim"
+    if line.slot is not None:
+        return ""
+    if line.worker.trouble:
+        return line.worker.trouble, "bad"
+    return ", ".join(line.worker.queues), "dim"
+
+
+def _busy(line: Line, now: float) -> Cell:
+    worker = line.worker
+    if line.job is not None:
+        if line.job.started_at is None:
+            return "○ claimed", "dim"
+        seconds = now - line.job.started_at
+        return (f"⚠ {span(seconds)}", "warn") if seconds > LONG else (span(seconds), "info")
+    if line.slot is not None:
+        return ""
+    part = worker.running / worker.concurrency if worker.concurrency else 0
+    return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
+
+
+def _beat(line: Line, now: float) -> Cell:
+    worker = line.worker
+    if line.slot is not None or worker.beat_at is None:
+        return ""
+    shown = ago(worker.beat_at, now)
+    return (f"⚠ {shown}", "bad") if stale(worker, now) else (shown, "good")
+
+
+def _up(worker: WorkerInfo, now: float) -> Cell:
+    return ago(worker.started_at, now), "dim"
+
+
+def _of_worker(cell: Callable[[WorkerInfo, float], Cell]) -> Callable[[Line, float], Cell]:
+    """A cell that only the line of the worker has."""
+    return lambda line, now: "" if line.slot is not None else cell(line.worker, now)
+
+
+_CONDITIONS = {
+    "crash-looping": ("✗ crash-looping", "bad"),
+    "hanging": ("✗ hanging", "bad"),
+    "not claiming": ("✗ not claiming", "bad"),
+    "starting": ("○ starting", "calm"),
+}
+
+
+def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
+    if stale(worker, now):
+        return "⚠ silent", "bad"
+    if worker.stopping or worker.wanted == "stop":
+        return "■ stopping", "warn"
+    if worker.condition:
+        return _CONDITIONS[worker.condition]
+    if worker.quiet:
+        return "❙❙ quiet", "warn"
+    return ("❙ quieting", "warn") if worker.wanted == "quiet" else ("● on", "good")
+
+
+def _queue_or_state(line: Line, now: float) -> Cell:
+    if line.slot is None:
+        return _state(line.worker, now)
+    return (line.job.queue, "dim") if line.job is not None else ""
+
+
+def _job_id(line: Line, _now: float) -> Cell:
+    return (line.job.payload.id, "dim") if line.job is not None else ""
+
+
+COLUMNS: Sequence[Column[Line]] = (
+    Column("", 1, _mark),
+    Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
+    Column("Queues, args", 13, _what, grow=2, most=80, rank=3),
+    Column("Busy", 10, _busy, right=True),
+    Column("Heartbeat", 9, _beat, right=True, rank=2),
+    Column("State", 15, _queue_or_state, rank=1),
+    Column("Memory", 7, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
+    Column("Up", 6, _of_worker(_up), right=True, rank=5),
+    Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
+    Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),
+    Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),
+    Column(
+        "Host",
+        14,
+        _of_worker(lambda each, _: (each.host, "dim")),
+        grow=1,
+        most=30,
+        rank=9,
+        middle=True,
+    ),
+)
+
+
+ORDERS: dict[str, Callable[[WorkerInfo], tuple[float, str]]] = {
+    "name": lambda worker: (0.0, worker.id),
+    "running": lambda worker: (-worker.running, worker.id),
+    "heartbeat": lambda worker: (worker.beat_at or 0.0, worker.id),
+    "trouble": lambda worker: (-float(bool(worker.trouble)), worker.id),
+    "memory": lambda worker: (-(worker.rss or 0), worker.id),
+    "start": lambda worker: (worker.started_at or 0.0, worker.id),
+    "version": lambda worker: (0.0, f"{worker.version} {worker.id}"),
+}
+"""What the workers can be sorted by."""
+
+
+SORTED_BY = {
+    "Worker and what it runs": "name",
+    "Busy": "running",
+    "Heartbeat": "heartbeat",
+    "State": "trouble",
+    "Memory": "memory",
+    "Up": "start",
+    "Version": "version",
+}
+"""The order that a column's title stands for."""
+
+
+class WorkerList(RowList[Line]):
+    """The table of workers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, lambda line: line.key, empty=NONE)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a job can be opened."""
+        if action == "open":
+            return self.row is not None and self.row.job is not None
+        return super().check_action(action, parameters)

@@ -1,0 +1,123 @@
+"""The footer: the keys that do something now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input
+
+from asok_console.tui.catalog import actions, operations
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+
+
+HINT = "New here? All keys"
+"""What the key for help says until it was pressed once by whoever opens the console for the first time."""
+
+
+class KeyBar(Widget):
+    """The footer: the keys that do something now, as many as fit, and where to find the rest."""
+
+    LAST = ("help", "leave")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[tuple[int, int, str]] = []
+        self._following = False
+        self._content = Content("")
+
+    def on_mount(self) -> None:
+        """Follow what is valid."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._follow_soon())
+
+    def on_resize(self) -> None:
+        """Show as many as fit."""
+        self._follow()
+
+    def render(self) -> Content:
+        """The line."""
+        return self._content
+
+    def _follow_soon(self) -> None:
+        # Turning to another view tells several times that the keys changed.
+        if not self._following:
+            self._following = True
+            self.call_later(self._follow)
+
+    def _follow(self) -> None:
+        self._following = False
+        content = self._compose_keys()
+        if content != self._content:
+            self._content = content
+            self.refresh()
+
+    def _compose_keys(self) -> Content:
+        if isinstance(self.screen.focused, Input):
+            return self._lay_out(actions.TYPING, ())
+        by_binding = {
+            active.binding.action: active.binding
+            for active in self.screen.active_bindings.values()
+            if active.enabled
+        }
+        # Views explain some actions in words of their own: each is shown once.
+        by_call: dict[str, actions.Action] = {}
+        for action in _ORDER:
+            call = action.call or action.name
+            if isinstance(action, actions.OperatorAction):
+                call = f"operate('{action.name}')"
+            if action.footer and call in by_binding:
+                by_call.setdefault(call, action)
+        shown = by_call.values()
+        return self._lay_out(
+            [a for a in shown if a.name not in self.LAST],
+            [a for a in shown if a.name in self.LAST],
+        )
+
+    def _lay_out(self, first: Sequence[actions.Action], last: Sequence[actions.Action]) -> Content:
+        room = self.size.width - sum(_key_width(a, self._label(a)) for a in last)
+        pieces: list[tuple[str, str] | str] = []
+        self._spans, column, before = [], 0, ""
+        for action in (*first, *last):
+            # After "r requeue" the key "R" says only what it does beyond that: "all".
+            label = self._label(action)
+            shown = label.removeprefix(f"{before} ") if before else label
+            width = _key_width(action, shown)
+            if action in first:
+                if width > room:
+                    continue
+                room -= width
+            hint = action.name == "help" and shown == HINT
+            pieces += [
+                (f" {action.shown_key}", "bold $primary reverse" if hint else "bold $primary"),
+                (f" {shown} ", "$primary reverse" if hint else "$tone-title"),
+            ]
+            self._spans.append((column, column + width, action.keys.split(",")[0]))
+            column, before = column + width, label
+        return Content.assemble(*pieces)
+
+    def _label(self, action: actions.Action) -> str:
+        if action.name == "leave" and self.screen is not self.app.screen_stack[0]:
+            return "back"
+        if action.name == "help" and cast("ConsoleApp", self.app).hinting:
+            return HINT
+        return action.label
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key presses it."""
+        for start, end, key in self._spans:
+            if start <= event.x < end and key:
+                self.app.simulate_key(key)
+
+
+_ORDER = (*(action for action in operations.OPERATIONS if action.changes), *operations.ALL)
+"""From the left: what changes something comes first, since it is what one looks for in a hurry."""
+
+
+def _key_width(action: actions.Action, label: str) -> int:
+    return cell_len(f" {action.shown_key} {label} ")

@@ -1,0 +1,198 @@
+"""The line above the keys: operations and outcomes, with what is grave; else trouble; else the server."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+from asok_console.presentation.compact import span
+from asok_console.presentation.numbers import plural, share, size
+from asok_console.presentation.text import safe
+from asok_console.tui.widgets.columns import fit_middle
+from asok_core.backends.roles import Progress
+from asok_core.canary import CanaryProgress
+from asok_core.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from asok_console.tui.app import ConsoleApp
+    from asok_console.tui.data.alerts import Alert
+
+RESULT_STAYS = 12.0
+"""Seconds that the outcome of an operation stays on its line."""
+
+MOST_LINES = 4
+"""Lines for operations that run at the same time."""
+
+BAR = 12
+"""Cells of a progress bar."""
+
+
+class StatusLine(Static):
+    """A line for each operation that runs, then for its outcome; a lost connection; else what is the case.
+
+    It is always there, and stands below the lists, so that nothing moves when any of that comes or
+    goes. While a filter is typed, the filter's line takes its place.
+    """
+
+    DEFAULT_CSS = """
+    StatusLine { height: auto; min-height: 1; max-height: 8; padding: 0 2; }
+    StatusLine.acting { background: $panel; }
+    StatusLine.failing { background: $error 12%; color: $error; text-style: bold; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[int, tuple[Content, float]] = {}
+        self._written = Content("")
+
+    def on_mount(self) -> None:
+        """Clear old outcomes in time, and keep the age of the data true."""
+        self.set_interval(1.0, self._tick)
+        self.rewrite()
+
+    def on_resize(self) -> None:
+        """Say as much as there is room for."""
+        self.rewrite()
+
+    def progress(self, run: int, title: str, progress: Progress, *, stoppable: bool = True) -> None:
+        """Show how far ``run`` is; ``stoppable`` is whether it is the one that x stops."""
+        done = f"{progress.applied:,} done"
+        pieces: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
+        pieces += _bar(progress)
+        if not isinstance(progress, CanaryProgress):
+            pieces.append(f" {share(_part(progress)):>5}  {done}   ")
+        elif progress.patience is None:
+            pieces.append(f"  {done}, the first {progress.sent:,} did not fail as before   ")
+        else:
+            pieces.append(
+                f"  {progress.completed:,} of the first {progress.sent:,} went well, "
+                f"{progress.failed:,} failed; waits {span(progress.patience)} more   "
+            )
+        pieces.append(("x stops it" if stoppable else "", "$tone-dim"))
+        self._show(run, Content.assemble(*pieces), float("inf"))
+
+    def working(self, run: int, title: str) -> None:
+        """Say that ``run`` has begun."""
+        line = Content.assemble((safe(title.rstrip("?")), "bold"), " …")
+        self._show(run, line, float("inf"))
+
+    def outcome(self, run: int, line: str, tone: str) -> None:
+        """Show what became of ``run``, for a while. ``tone`` is good, warn or bad."""
+        mark, style = _OUTCOMES[tone]
+        stays = RESULT_STAYS if tone == "good" else 3 * RESULT_STAYS
+        self._show(run, Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
+
+    def _show(self, run: int, content: Content, stays: float) -> None:
+        # Of what has ended only the last is kept, until another operation begins or ends.
+        if run not in self._lines or stays < float("inf"):
+            for each in [n for n, (_, until) in self._lines.items() if until < float("inf")]:
+                del self._lines[each]
+        self._lines[run] = content, time.monotonic() + stays
+        self.rewrite()
+
+    def _tick(self) -> None:
+        for run in [run for run, (_, until) in self._lines.items() if time.monotonic() > until]:
+            del self._lines[run]
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write what is the case now."""
+        app = cast("ConsoleApp", self.app)
+        shown = [content for content, _ in self._lines.values()]
+        if len(shown) > MOST_LINES:
+            more = len(shown) - MOST_LINES + 1
+            shown = [Content(f"… {more} more operations run"), *shown[more:]]
+        self.set_class(bool(shown), "acting")
+        self.set_class(bool(app.failing), "failing")
+        if app.failing:
+            what = f"Data is {span(app.age)} old." if app.snapshot else "Nothing read yet."
+            # The reason comes last: it may be longer than there is room.
+            shown.append(Content(safe(f"⚠ {what} Trying again: {app.failing}")))
+        elif shown and (alert := self._alert(app, grave=True)) is not None:
+            # An operation must not hide that jobs are lost or wait.
+            shown.append(alert)
+        typed = self.screen is app.screen_stack[0] and app.view.is_asking
+        self.display = bool(shown) or not typed
+        self._write(Content("\n").join(shown) if shown else self._calm(app))
+
+    def _calm(self, app: ConsoleApp) -> Content:
+        # Before the first layout it has no size of its own.
+        room = max(app.size.width - 4, 1)
+        if app.snapshot is None:
+            return Content("")
+        return self._alert(app) or of_server(app.snapshot, room)
+
+    def _alert(self, app: ConsoleApp, *, grave: bool = False) -> Content | None:
+        """The gravest alert, unless the Overview is shown, which has lines of its own for alerts."""
+        if not app.alerts or (app.view_name == "overview" and len(app.screen_stack) == 1):
+            return None
+        gravest, *others = app.alerts
+        if grave and not gravest.grave:
+            return None
+        more = f"  (+{len(others)} more in Overview)" if others else ""
+        return alert_line(gravest, max(app.size.width - 4, 1), more)
+
+    def _write(self, content: Content) -> None:
+        before, self._written = self._written, content
+        if not content.is_same(before):
+            self.update(content, layout=self._height(content) != self._height(before))
+
+    def _height(self, content: Content) -> int:
+        width = max(self.app.size.width - 4, 1)
+        return sum(max(-(-line.cell_length // width), 1) for line in content.split("\n"))
+
+
+def alert_line(alert: Alert, room: int, more: str = "") -> Content:
+    """A warning in one line: too long a one is cut in its middle, since a count stands at its end."""
+    text = f"⚠ {safe(alert.line, 300)}"
+    room -= cell_len(more)
+    if cell_len(text) > room:
+        text = fit_middle(text, room)
+    return Content.assemble(
+        (text, "$tone-bad" if alert.grave else "$tone-warn"), (more, "$tone-dim")
+    )
+
+
+def of_server(snapshot: Snapshot, room: int) -> Content:
+    """What is worth knowing of the server, the most important first, as much as fits whole."""
+    server, cost = snapshot.server, snapshot.cost
+    memory = size(server.used_memory)
+    if server.max_memory:
+        memory += f" of {size(server.max_memory)}"
+    parts = [
+        f"Redis {server.version}".strip(),
+        memory if server.used_memory is not None else "",
+        f"{server.ops_per_second:,.0f} ops/s" if server.ops_per_second is not None else "",
+        f"persistence {server.persistence}" if server.persistence else "",
+        server.eviction_policy or "",
+        plural(server.clients, "client") if server.clients is not None else "",
+        f"a reading: {cost.commands:,} commands",
+        f"{cost.round_trips} round trips",
+        size(cost.reply_bytes) if cost.reply_bytes is not None else "",
+    ]
+    line, *rest = (safe(part) for part in parts if part)
+    for part in rest:
+        if cell_len(line) + cell_len(part) + 3 > room:
+            break
+        line += f" · {part}"
+    return Content.styled(line, "$tone-dim")
+
+
+def _part(progress: Progress) -> float:
+    return min(progress.scanned / progress.total, 1.0) if progress.total else 1.0
+
+
+def _bar(progress: Progress) -> list[tuple[str, str] | str]:
+    done = round(_part(progress) * BAR)
+    return [("━" * done, "$primary"), ("━" * (BAR - done), "$tone-grid")]
+
+
+_OUTCOMES = {
+    "good": ("✓", "bold $success"),
+    "warn": ("⚠", "bold $warning"),
+    "bad": ("✗", "bold $error"),
+}

@@ -1,0 +1,108 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from asok_console.demo.child_process import Tether
+from tests.programs import PATIENCE, wait_until
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from asok_console.demo.child_process import Tether
+tether = Tether(["sleep", "600"], folder=Path(sys.argv[1]))
+print(tether.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def ready_and_wait(folder: Path) -> str:
+    """The end of a shell script: it creates a file, so that a test knows that it has begun."""
+    return f"touch {folder}/ready; while :; do sleep 0.01; done"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until_gone(pid: int, folder: Path) -> None:
+    wait_until(lambda: not is_running(pid), "the end of the command")
+    wait_until(lambda: not folder.exists(), "the removal of its folder")
+
+
+def test_the_command_and_its_folder_go_when_it_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    with Tether(["sleep", "600"], folder=folder) as tether:
+        assert is_running(tether.pid)
+        assert not tether.wait(0)
+    assert not is_running(tether.pid)
+    assert not folder.exists()
+
+
+def test_the_folder_stays_when_it_is_to_be_kept(tmp_path: Path) -> None:
+    tether = Tether(["sleep", "600"], folder=tmp_path)
+    tether.close(keep_folder=True)
+    tether.close()
+    assert not is_running(tether.pid)
+    assert tmp_path.exists()
+
+
+def test_both_go_when_the_owner_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, folder], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout
+        pid = int(owner.stdout.readline())
+        assert is_running(pid)
+        owner.send_signal(signal.SIGKILL)
+    wait_until_gone(pid, folder)
+
+
+def test_a_fork_of_the_owner_does_not_keep_the_command_alive(tmp_path: Path) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir()
+    forking = OWNER.replace("time.sleep(600)", "import os; os.fork(); time.sleep(30)")
+    with subprocess.Popen(
+        [sys.executable, "-c", forking, folder], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout
+        pid = int(owner.stdout.readline())
+        owner.send_signal(signal.SIGKILL)
+    wait_until_gone(pid, folder)
+
+
+def test_a_command_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with Tether(["sh", "-c", "echo lost; echo kept >&2"], errors=errors) as tether:
+        assert tether.wait(PATIENCE)
+        tether.send(signal.SIGTERM)
+    assert errors.read_text() == "kept\n"
+
+
+def test_a_command_is_asked_before_it_is_killed(tmp_path: Path) -> None:
+    script = f"trap 'echo asked > {tmp_path}/said; exit' TERM; {ready_and_wait(tmp_path)}"
+    with Tether(["sh", "-c", script]) as tether:
+        wait_until((tmp_path / "ready").exists, "the trap of the command")
+        assert tether.stop(timeout=PATIENCE)
+    assert (tmp_path / "said").read_text() == "asked\n"
+
+
+def test_a_command_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    with Tether(["sh", "-c", f"trap '' TERM; {ready_and_wait(tmp_path)}"]) as tether:
+        wait_until((tmp_path / "ready").exists, "the trap of the command")
+        assert not tether.stop(timeout=0.1)
+    assert not is_running(tether.pid)
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it() -> None:
+    with Tether(["sleep", "600"]) as tether:
+        assert os.getsid(tether.pid) != os.getsid(0)

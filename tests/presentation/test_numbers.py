@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asok_console.presentation import numbers
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (12345, "12,345"),
+        (999_999, "999,999"),
+        (1_234_567, "1.2M"),
+        (5_000_000_000, "5.0G"),
+    ],
+)
+def test_count(number: int | None, text: str) -> None:
+    assert numbers.count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [
+        (None, "–"),
+        (math.nan, "–"),
+        (0, "0/s"),
+        (3.42, "3.4/s"),
+        (120.4, "120/s"),
+        (0.05, "3.0/min"),
+        (15_000, "15,000/s"),
+    ],
+)
+def test_rate(per_second: float | None, text: str) -> None:
+    assert numbers.rate(per_second) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (math.inf, "–"),
+        (0.035, "35 ms"),
+        (2.13, "2.1 s"),
+        (9.97, "10 s"),
+        (42, "42 s"),
+        (59.7, "1 min"),
+        (240, "4 min"),
+        (7800, "2 h 10 min"),
+        (7200, "2 h"),
+        (86_400 * 3 + 4 * 3600, "3 d 4 h"),
+        (-5, "-5.0 s"),
+        (1e15, "over 100 years"),
+    ],
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    assert numbers.duration(seconds) == text
+
+
+def test_age_of_past_future_and_unknown() -> None:
+    assert numbers.age(None, 100) == "–"
+    assert numbers.age(40, 100) == "1 min"
+    assert numbers.age(100.4, 100) == "0 ms"
+    assert numbers.age(130, 100) == "in 30 s"
+    assert numbers.age(1e300, 100) == "in over 100 years"
+
+
+def test_age_in_words() -> None:
+    assert numbers.age_words(100, 280) == "3 minutes ago"
+    assert numbers.age_words(280, 100) == "in 3 minutes"
+    assert numbers.age_words(1e300, 100) == "–"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(None, "–"), (512, "512 B"), (1434, "1.4 KB"), (80 << 20, "80 MB"), (3 << 50, "3072 TB")],
+)
+def test_size(size: int | None, text: str) -> None:
+    assert numbers.size(size) == text
+
+
+def test_share_and_plural() -> None:
+    assert [numbers.share(x) for x in (None, 0, 0.004, 0.12, 1)] == [
+        "–",
+        "0 %",
+        "<1 %",
+        "12 %",
+        "100 %",
+    ]
+    assert numbers.plural(1, "job") == "1 job"
+    assert numbers.plural(1200, "job") == "1,200 jobs"
+    assert numbers.plural(2, "entry", "entries") == "2 entries"
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_any_number_is_short_text(number: float) -> None:
+    for say in (numbers.duration, numbers.rate, numbers.share):
+        assert "\n" not in say(number)
+    assert len(numbers.duration(number)) <= 20

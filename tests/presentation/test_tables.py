@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asok_console.presentation.tables import Column, Ink, cells, fit, table, terminal_width
+
+COLUMNS = (Column("NAME", shrinks=True), Column("N", right=True))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_numbers_stand_right_and_titles_first() -> None:
+    assert table(COLUMNS, [("high", "5"), ("default", "1,200")], 40) == [
+        "NAME         N",
+        "high         5",
+        "default  1,200",
+    ]
+
+
+def test_only_what_shrinks_is_cut() -> None:
+    lines = table(COLUMNS, [("a-very-long-name-of-a-queue", "1,200")], 16)
+    assert lines[1] == "a-very-l…  1,200"
+
+
+def test_wide_characters_count_twice() -> None:
+    assert cells("日本") == 4
+    assert fit("日本語", 4) == "日…"
+    assert table(COLUMNS, [("日本", "1"), ("ab", "2")], 40)[1:] == ["日本  1", "ab    2"]
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.text(max_size=30)), max_size=5),
+    st.integers(min_value=12, max_value=120),
+)
+def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: int) -> None:
+    safe_rows = [tuple(cell.replace("\n", " ") for cell in row) for row in rows]
+    for line in table(COLUMNS, safe_rows, width):
+        assert cells(line) <= width
+
+
+def test_ink_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert Ink(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
+    assert Ink(io.StringIO()).bold("x") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Ink(Terminal()).dim("x") == "x"
+
+
+def test_a_pipe_has_a_width_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert terminal_width(io.StringIO()) == 100
+    monkeypatch.setenv("COLUMNS", "63")
+    assert terminal_width(io.StringIO()) == 63

@@ -1,0 +1,141 @@
+"""The command line that a confirmation shows is one that the command line takes, and means the same."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from asok_console.cli.parser import build_parser, with_default_words
+from asok_console.tui.catalog import equivalents, operations
+from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS
+from asok_console.tui.catalog.plan import Plan
+from asok_core import filters
+from asok_core.backends.roles import Scope
+
+ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`", "ünïcode", "a=b")
+ANSWERS = {"first": "10", "rate": "50", "queue": "low", "file": "dead letters.jsonl"}
+ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
+
+
+def parsed(line: str) -> argparse.Namespace:
+    program, *words = shlex.split(line)
+    assert program == "asok"
+    return build_parser().parse_args(with_default_words(words))
+
+
+def plan(action: OperatorAction, **scope: Any) -> Plan:
+    if action.reach is Reach.QUEUE:
+        scope.setdefault("queue", "high")
+    return Plan(
+        action,
+        Scope(action.place, **scope),
+        2,
+        changes=ARGUMENTS if action is EDIT else None,
+        operation="4f2a" if action.reach is Reach.OPERATION else "",
+        worker="web-1" if action.reach is Reach.WORKER else "",
+        answers={field.name: ANSWERS[field.name] for field in action.asks},
+    )
+
+
+def scopes(action: OperatorAction) -> list[dict[str, Any]]:
+    queue = {"queue": "high"} if action.name == "cancel_matching_pending" else {}
+    ids = {"ids": frozenset({"a", "b"})}
+    if action is EDIT:
+        return [{"ids": frozenset({"a"})}]
+    if action.reach in (Reach.CHOSEN, Reach.TRASH):
+        return [ids]
+    everything = [queue, {**queue, "words": "error:Timeout queue:high"}]
+    return [*everything, ids] if action.reach is Reach.SHOWN else everything
+
+
+@pytest.mark.parametrize("action", [*OPERATIONS, EDIT], ids=lambda action: action.name)
+def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction) -> None:
+    for scope in scopes(action):
+        args = parsed(plan(action, **scope).twin)
+        assert callable(args.run)
+        if action.reach in (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH):
+            continue
+        assert set(getattr(args, "id", None) or ()) == scope.get("ids", set())
+        assert (getattr(args, "filter", None) or "") == scope.get("words", "")
+        everything = not scope.get("ids") and not scope.get("words")
+        assert getattr(args, "all", everything) is everything
+        if scope.get("queue"):
+            assert args.queue == scope["queue"]
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "told"),
+    [
+        ("requeue", "dlq.requeue", {"trust": False, "canary": None}),
+        ("requeue_trusted", "dlq.requeue", {"trust": True}),
+        ("canary", "dlq.requeue", {"canary": "10", "rate": "50"}),
+        ("export", "dlq.export", {"file": "dead letters.jsonl", "format": "jsonl"}),
+        ("purge_all", "dlq.purge", {}),
+        ("cancel_pending", "job.cancel", {"state": "pending"}),
+        ("cancel_matching_delayed", "job.cancel", {"state": "delayed"}),
+        ("promote_matching", "job.promote", {}),
+        ("move", "job.move", {"to": "low", "front": False}),
+        ("move_front", "job.move", {"to": None, "front": True}),
+        ("pause", "queue.pause", {"queue": "high"}),
+        ("resume", "queue.resume", {"queue": "high"}),
+        ("purge_queue", "queue.purge", {"queue": "high"}),
+        ("quiet", "worker.quiet", {"worker": "web-1"}),
+        ("resume_worker", "worker.resume", {"worker": "web-1"}),
+        ("stop", "worker.stop", {"worker": "web-1"}),
+        ("restore", "trash.restore", {"operation": "4f2a"}),
+        ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),
+        ("empty_all", "trash.empty", {"operation": ["a", "b"], "all": False}),
+    ],
+)
+def test_a_twin_runs_the_same_verb(name: str, command: str, told: dict[str, Any]) -> None:
+    action = BY_NAME[name]
+    args = parsed(plan(action, **scopes(action)[0]).twin)
+    assert args.run.__module__ == f"asok_console.commands.{command}"
+    assert {key: getattr(args, key) for key in told} == told
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_names_ids_and_words_come_through(odd: str) -> None:
+    ids = {"ids": frozenset({odd})}
+    assert parsed(plan(BY_NAME["purge"], **ids).twin).id == [odd]
+    assert parsed(plan(BY_NAME["promote"], **ids).twin).id == [odd]
+    assert parsed(plan(BY_NAME["export"], **ids).twin).id == [odd]
+    assert parsed(plan(BY_NAME["requeue_all"], words=odd).twin).filter == odd
+    assert parsed(plan(BY_NAME["pause"], queue=odd).twin).queue == odd
+    assert parsed(replace(plan(BY_NAME["stop"]), worker=odd).twin).worker == odd
+    moved = replace(plan(BY_NAME["move"], **ids), answers={"queue": odd})
+    assert parsed(moved.twin).to == odd
+    assert parsed(replace(moved, scope=replace(moved.scope, queue=odd)).twin).id == [odd]
+
+
+def test_edited_arguments_are_the_same_json() -> None:
+    args = parsed(plan(EDIT, ids=frozenset({"a"})).twin)
+    assert (json.loads(args.args), json.loads(args.kwargs)) == ARGUMENTS
+
+
+def test_many_ids_are_all_in_the_twin_and_abridged_for_the_eye() -> None:
+    ids = frozenset(f"id-{n:03}" for n in range(100))
+    purge = plan(BY_NAME["purge"], ids=ids)
+    assert set(parsed(purge.twin).id) == ids
+    assert equivalents.abridged(purge) == (
+        "asok dlq purge --id id-000 --id id-001 --id id-002  … and 97 more"
+    )
+
+
+@pytest.mark.parametrize("cause", ["KeyError: '…'", 'a "b" \\ c', "plain", "N of N: <path>"])
+def test_a_cause_is_a_filter_that_the_command_line_reads_back(cause: str) -> None:
+    words = filters.word("cause", cause)
+    args = parsed(plan(BY_NAME["requeue_all"], words=words).twin)
+    (found,) = filters.parse(args.filter).words
+    assert (found.field, found.value) == ("cause", cause)
+
+
+def test_no_action_is_without_a_way_to_be_shown() -> None:
+    assert {action.name for action in OPERATIONS} == set(operations.BY_NAME)
+    assert all(action.views and action.keys for action in OPERATIONS)
