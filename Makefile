@@ -18,7 +18,7 @@ TEST_PROCESSES ?= 4
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
 	@echo "make test           run the whole test suite"
-	@echo "make check          ruff, mypy, bandit, the import contracts and the words of the project"
+	@echo "make check          ruff, mypy, bandit, the import contracts, dead code, spelling and the words of the project"
 	@echo "make lock           renew .ci/requirements/: the newest versions that pyproject.toml allows, with hashes"
 	@echo "make build          build what a release consists of into dist/ (docs/release.md)"
 	@echo "make readme         write the README's generated parts again"
@@ -82,6 +82,8 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asok_core asok_console
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/codespell asok_core asok_console tests docs .ci/run Makefile pyproject.toml *.md
 	$(BIN)/python -m tests.package.words --finished
 
 # $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of Python at once.

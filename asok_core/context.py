@@ -119,13 +119,6 @@ def load(hook: L) -> L:
     return hook
 
 
-def reset_hooks() -> None:
-    """Forget every ``dump`` and ``load`` hook."""
-    global _load  # noqa: PLW0603
-    _dumps.clear()
-    _load = RequestSnapshot
-
-
 def snapshot() -> dict[str, Any] | None:
     """What is to travel with a job that is enqueued in this context; None outside a request."""
     request = _request.get()

@@ -118,9 +118,7 @@ class QueueStats:
     wait_ms: float | None = None
     run_ms: float | None = None
     """Mean wait and run of a job over the last full minute, milliseconds."""
-    wait_p50_ms: float | None = None
     wait_p95_ms: float | None = None
-    run_p50_ms: float | None = None
     run_p95_ms: float | None = None
     """Percentiles over the last five minutes, exact to a quarter of an octave."""
     problem: str = ""
@@ -310,7 +308,6 @@ class Snapshot:
     oldest_dead_at: float | None = None
     dead_head: str = ""
     """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
-    recent_ids: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """Lines about keys that belong to no single queue and are of another type than they must be."""
     cost: Cost = field(default_factory=Cost)

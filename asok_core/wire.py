@@ -63,7 +63,7 @@ def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
 
 def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
     """The envelope of a job that was opened from ``raw``, in the version of that."""
-    return seal_text(to_text(job), keyring, keyring.again(_parse(raw).version))
+    return seal(job, keyring, keyring.again(_parse(raw).version))
 
 
 def envelope_size(text: str) -> int:

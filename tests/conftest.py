@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core import context
 from asok_core.config import Settings
 from tests.users import assert_all_allowed, user_url
 
@@ -46,6 +47,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # And what nohup starts inherits an ignored SIGHUP.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture
+def request_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ``dump`` and ``load`` hooks that a test adds end with it."""
+    monkeypatch.setattr(context, "_dumps", [])
+    monkeypatch.setattr(context, "_load", context.RequestSnapshot)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,12 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from asok_console.demo.embedded import find_redis_server, server_version, wheel_redis_server
+from asok_console.demo.embedded import (
+    EmbeddedRedis,
+    find_redis_server,
+    server_version,
+    wheel_redis_server,
+)
 
 
 @cache
@@ -23,6 +28,11 @@ def every_server() -> list[Path]:
         if path and version:
             found.setdefault(version[:2], path)
     return [found[version] for version in sorted(found)]
+
+
+def tcp_url(server: EmbeddedRedis) -> str:
+    """Where clients reach a server that has a port."""
+    return f"redis://127.0.0.1:{server.port}/0"
 
 
 def name_of(path: Path) -> str:

@@ -76,11 +76,6 @@ class EmbeddedRedis:
         return f"unix://{quote(str(self.socket))}"
 
     @property
-    def tcp_url(self) -> str:
-        """Where clients reach it by TCP, when it was given a port."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
     def pid(self) -> int | None:
         """Process id of the server, or None while it is stopped."""
         return self._tether.pid if self._tether else None

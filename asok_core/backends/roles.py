@@ -7,24 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from asok_core.activity import Activities
-from asok_core.job import Job, JobRecord
+from asok_core.job import JobRecord
 from asok_core.review import Reviewed
 from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.states import Place
-
-
-class Producer(Protocol):
-    """Puts jobs in, and tells how they went."""
-
-    def enqueue(self, jobs: Sequence[Job]) -> list[bool]:
-        """Record and push the jobs, atomically per batch; a ``due_at`` in the future schedules.
-
-        Returns, per job, whether it was new: False for a ``unique`` key that is taken.
-        Sending the same job twice has no effect the second time, so a lost reply may be retried.
-        """
-
-    def record(self, job_id: str) -> JobRecord | None:
-        """The record of a job, or None when there is none (any more)."""
 
 
 @dataclass(frozen=True, slots=True)

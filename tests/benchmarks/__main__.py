@@ -14,6 +14,7 @@ from tests.benchmarks.cases import CASES, Recovery, Size, chosen
 from tests.benchmarks.catalogue import PEERS, Peer
 from tests.benchmarks.stage import Failed, Stage
 from tests.benchmarks.table import Results, failure_line, markdown
+from tests.servers import tcp_url
 
 RECOVER = "recover"
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _say(f"round {number} of {options.rounds}: {peer.name}")
                 for case in timed:
                     await_calm(options.patience)
-                    _perform(peer, case, size, server.tcp_url, results)
+                    _perform(peer, case, size, tcp_url(server), results)
     if RECOVER in cases:
         _recover(peers, size, results)
     text = markdown(results, peers, told, max(1, number))
@@ -96,7 +97,7 @@ def _recover(peers: list[Peer], size: Size, results: Results) -> None:
             for peer in peers:
                 _say(f"recovery of {peer.name}, {'all' if whole else 'running'} processes killed")
                 servers.append(EmbeddedRedis(port=0))
-                running.append(Recovery(Stage(peer, servers[-1].tcp_url), size, whole=whole))
+                running.append(Recovery(Stage(peer, tcp_url(servers[-1])), size, whole=whole))
                 running[-1].start()
                 running[-1].settled.wait(60)
         for recovery in running:

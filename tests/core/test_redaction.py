@@ -235,17 +235,15 @@ def test_a_request_travels_without_its_query() -> None:
         assert context.current_request.query is None
 
 
+@pytest.mark.usefixtures("request_hooks")
 def test_a_query_travels_where_a_hook_asks_for_it_without_what_looks_secret() -> None:
     @context.dump
     def dump(request: Any) -> dict[str, Any]:
         more = {"user": "ada", "auth": {"API-Key": "k", "session_id": "s", "scheme": "basic"}}
         return {"query": request.query, "password": "p", **more}
 
-    try:
-        with context.request_context(WSGIRequest(environ("token=abc&page=2;csrf%5Ftoken=x&q"))):
-            values = context.snapshot() or {}
-    finally:
-        context.reset_hooks()
+    with context.request_context(WSGIRequest(environ("token=abc&page=2;csrf%5Ftoken=x&q"))):
+        values = context.snapshot() or {}
     assert values["query"] == f"token={MASK}&page=2;csrf%5Ftoken={MASK}&q"
     assert values["password"] == MASK
     assert values["auth"] == {"API-Key": MASK, "session_id": MASK, "scheme": "basic"}

@@ -404,6 +404,7 @@ class TestRequest:
         backend.enqueue(make_call(sample_tasks.path_of_request))
         assert pop(redis_client, settings).request is None
 
+    @pytest.mark.usefixtures("request_hooks")
     def test_an_application_adds_its_own(
         self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
     ) -> None:
@@ -415,13 +416,10 @@ class TestRequest:
         def load(values: Any) -> Any:
             return ("loaded", values["tenant"])
 
-        try:
-            with context.request_context(self.Request()):
-                backend.enqueue(make_call(sample_tasks.path_of_request))
-            with context.restored(pop(redis_client, settings).request):
-                assert context.current_request.get() == ("loaded", 7)
-        finally:
-            context.reset_hooks()
+        with context.request_context(self.Request()):
+            backend.enqueue(make_call(sample_tasks.path_of_request))
+        with context.restored(pop(redis_client, settings).request):
+            assert context.current_request.get() == ("loaded", 7)
 
 
 def test_a_start_in_the_far_future_is_taken_whole(

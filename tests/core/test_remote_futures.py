@@ -16,7 +16,7 @@ from asok_core.backends.redis.connection import Endpoint, LinkPool
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.calls import make_call
 from asok_core.config import Settings
-from asok_core.context import dump, request_context, reset_hooks
+from asok_core.context import dump, request_context
 from asok_core.errors import AsokError
 from asok_core.futures import RemoteFuture
 from tests.core import sample_tasks
@@ -180,6 +180,7 @@ def test_a_number_beyond_all_bounds_is_refused(option: str) -> None:
         make_call(sample_tasks.add, 1, **{option: 10**400})
 
 
+@pytest.mark.usefixtures("request_hooks")
 def test_what_a_dump_hook_adds_is_named_when_it_cannot_be_sent(
     backend: RedisBackend, redis_client: redis.Redis
 ) -> None:
@@ -187,11 +188,8 @@ def test_what_a_dump_hook_adds_is_named_when_it_cannot_be_sent(
     def add(_request: object) -> dict[str, object]:
         return {"user": object()}
 
-    try:
-        with request_context(object()), pytest.raises(TypeError, match="dump hook"):
-            backend.enqueue(make_call(sample_tasks.add, 1))
-    finally:
-        reset_hooks()
+    with request_context(object()), pytest.raises(TypeError, match="dump hook"):
+        backend.enqueue(make_call(sample_tasks.add, 1))
     assert redis_client.keys("*") == []
 
 

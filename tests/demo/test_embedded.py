@@ -14,6 +14,7 @@ from asok_console.demo import embedded
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.errors import Unreachable
 from tests.demo.test_child_process import is_running, wait_until_gone
+from tests.servers import tcp_url
 
 OWNER = """
 import time
@@ -77,7 +78,7 @@ def test_it_listens_on_a_free_port_of_this_machine_if_wanted(
     embedded_redis: Callable[..., EmbeddedRedis],
 ) -> None:
     server = embedded_redis(port=0)
-    with redis.Redis.from_url(server.tcp_url) as client:
+    with redis.Redis.from_url(tcp_url(server)) as client:
         assert client.config_get("bind")["bind"] == "127.0.0.1"
 
 

@@ -15,6 +15,7 @@ from asok_core.errors import Refused
 from asok_core.job import Job, new_id
 from tests.production.conftest import Application
 from tests.programs import wait_until
+from tests.servers import tcp_url
 from tests.users import DOCUMENTED, PASSWORD
 
 
@@ -62,7 +63,7 @@ def test_the_documented_users_can_do_their_work(
 def test_a_viewer_sees_the_same_as_anybody(
     application: Callable[..., Application], server: EmbeddedRedis, user_url: Callable[..., str]
 ) -> None:
-    app = application(server.tcp_url)
+    app = application(tcp_url(server))
     app.enqueue(7)
     everything = app.asok("worker", "status")
     app.url = user_url("viewer")
@@ -87,7 +88,7 @@ def test_a_viewer_is_told_plainly_that_it_may_not_enqueue(
 def test_a_worker_that_may_not_write_says_so_once_and_waits(
     application: Callable[..., Application], server: EmbeddedRedis, user_url: Callable[..., str]
 ) -> None:
-    app = application(server.tcp_url)
+    app = application(tcp_url(server))
     app.enqueue(3)
     app.url = user_url("worker", "-@write")
     with app.worker():

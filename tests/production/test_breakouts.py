@@ -12,7 +12,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.readme.rights import commands
-from tests.servers import every_server, name_of
+from tests.servers import every_server, name_of, tcp_url
 from tests.users import user_url
 
 ROLES = ("viewer", "application", "worker", "operator")
@@ -72,7 +72,7 @@ def binary(request: pytest.FixtureRequest) -> Path:
 @contextmanager
 def as_user(root: redis.Redis, server: EmbeddedRedis, role: str) -> Iterator[Callable[..., Any]]:
     """Send single commands as the user of a role; an error reply is returned, not raised."""
-    url = server.tcp_url if role == "default" else user_url(root, role, server.tcp_url)
+    url = tcp_url(server) if role == "default" else user_url(root, role, tcp_url(server))
     client = redis.Redis.from_url(url, protocol=2)
     connection = client.connection_pool.get_connection()
 

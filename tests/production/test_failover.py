@@ -14,6 +14,7 @@ from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis, free_port
 from tests.production.conftest import Application
 from tests.programs import wait_until
+from tests.servers import tcp_url
 
 SERVICE = "shop"
 PASSWORD = "between-us"
@@ -116,7 +117,7 @@ def test_a_worker_notices_that_its_master_became_a_replica(
     binary: Path,
 ) -> None:
     master, other = (embedded_redis(binary=binary, port=0) for _ in range(2))
-    app = application(master.tcp_url)
+    app = application(tcp_url(master))
     with app.worker("-c", "2"), redis.Redis.from_url(master.url) as client:
         app.enqueue(1)
         app.wait_for_all()

@@ -18,6 +18,7 @@ from asok_core.job import Job, new_id
 from tests.production.conftest import Application
 from tests.production.test_failover import Trio, trio
 from tests.programs import wait_until
+from tests.servers import tcp_url
 
 __all__ = ["trio"]
 
@@ -86,7 +87,7 @@ def test_with_min_replicas_nothing_is_acknowledged_while_no_replica_has_it(
     master = embedded_redis("--repl-diskless-sync-delay", "0", binary=binary, port=0)
     address = ("127.0.0.1", str(master.port))
     replica = embedded_redis("--replicaof", *address, binary=binary, port=0)
-    app = application(master.tcp_url)
+    app = application(tcp_url(master))
     with redis.Redis.from_url(master.url) as client, redis.Redis.from_url(replica.url) as other:
         wait_until(lambda: other.info("replication")["master_link_status"] == "up", "a replica")
         client.config_set("min-replicas-max-lag", 2)

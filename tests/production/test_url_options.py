@@ -28,6 +28,7 @@ from tests.production.conftest import Application
 from tests.production.test_cluster import SLOTS, bus_port
 from tests.production.test_tls import Papers, Terminator
 from tests.programs import PATIENCE, ROOT, environment, wait_until
+from tests.servers import tcp_url
 
 FORMS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+cluster")
 RISKY = {"db", "username", "password", "sentinel_username", "sentinel_password"}
@@ -95,7 +96,7 @@ def place(
             wait_until(is_there, "the sentinel")
             yield url
     else:
-        yield server.url if form == "unix" else server.tcp_url.removesuffix("/0")
+        yield server.url if form == "unix" else tcp_url(server).removesuffix("/0")
 
 
 @pytest.mark.parametrize("place", FORMS, indirect=True)

@@ -20,7 +20,7 @@ from asok_core.calls import make_call
 from tests.conftest import SECRET_KEY
 from tests.production.conftest import Application
 from tests.programs import FAMILY, PATIENCE, kill_family, wait_until
-from tests.servers import every_server, name_of
+from tests.servers import every_server, name_of, tcp_url
 from tests.users import assert_all_allowed, user_url
 from tests.worker import jobs
 
@@ -33,7 +33,7 @@ def binary(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def users(root: redis.Redis, server: EmbeddedRedis) -> Callable[[str], str]:
-    return lambda role: user_url(root, role, server.tcp_url)
+    return lambda role: user_url(root, role, tcp_url(server))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.config import Settings
 from tests.cli.conftest import Ran
 from tests.programs import family, wait_until
+from tests.servers import tcp_url
 from tests.tui.terminal import CONSOLE, Terminal
 from tests.worker.conftest import Desk, Starter
 
@@ -30,7 +31,7 @@ SECRETS = (KEY, FALLBACK, PASSWORD)
 def guarded(embedded_redis: Callable[..., EmbeddedRedis], tmp_path: Path) -> Desk:
     """A desk on a Redis that asks for a password."""
     server = embedded_redis("--requirepass", PASSWORD, port=0)
-    url = server.tcp_url.replace("redis://", f"redis://:{PASSWORD}@")
+    url = tcp_url(server).replace("redis://", f"redis://:{PASSWORD}@")
     settings = Settings.load(
         {
             "ASOK_QUEUE_BACKEND": "redis",

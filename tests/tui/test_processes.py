@@ -15,6 +15,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from tests.conftest import SECRET_KEY
 from tests.connections import connections, wait_until_closed
 from tests.programs import wait_until
+from tests.servers import tcp_url
 from tests.tui import seed
 from tests.tui.conftest import OpenTerminal
 from tests.tui.seed import KEYS
@@ -130,7 +131,7 @@ def test_a_password_is_never_shown(
     embedded_redis: Callable[..., EmbeddedRedis], tmp_path: Path
 ) -> None:
     server = embedded_redis("--requirepass", "hunter2secret", port=0)
-    url = server.tcp_url.replace("redis://", "redis://:hunter2secret@")
+    url = tcp_url(server).replace("redis://", "redis://:hunter2secret@")
     recording = tmp_path / "written"
     terminal = Terminal(
         f"{CONSOLE} --url {url}",

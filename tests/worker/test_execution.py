@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -51,12 +50,7 @@ def run(function: str, *args: Any, **fields: Any) -> Outcome:
     return outcome
 
 
-@pytest.fixture(autouse=True)
-def no_hooks() -> Iterator[None]:
-    yield
-    context.reset_hooks()
-
-
+@pytest.mark.usefixtures("request_hooks")
 def test_a_load_hook_that_fails_fails_the_job() -> None:
     @context.load
     def load(values: Any) -> Any:
@@ -67,6 +61,7 @@ def test_a_load_hook_that_fails_fails_the_job() -> None:
     assert "KeyError: 't-17'" in (peek(outcome.moved).error or "")
 
 
+@pytest.mark.usefixtures("request_hooks")
 def test_a_load_hook_that_fails_is_tried_again_where_the_job_may_be() -> None:
     @context.load
     def load(values: Any) -> Any:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import redis
-
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.job import NOT_KEPT, JobRecord
@@ -133,8 +131,3 @@ def _text(value: object) -> str:
 def _optional(value: object) -> str | None:
     # A text that is a list or an object was not written by a worker, and may be nested without end.
     return str(value) if isinstance(value, str | int | float) and value != "" else None
-
-
-def is_error(reply: object) -> bool:
-    """Whether a pipelined reply is an error."""
-    return isinstance(reply, redis.RedisError)

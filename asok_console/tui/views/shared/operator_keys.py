@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from textual.dom import DOMNode
+
 from asok_console.presentation.compact import span
 from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import OperatorAction, Reach
@@ -14,8 +16,6 @@ from asok_core.backends.roles import Scope
 from asok_core.states import Place
 
 if TYPE_CHECKING:
-    from textual.dom import DOMNode
-
     from asok_console.tui.app import ConsoleApp
 
 
@@ -29,7 +29,7 @@ class Operates:
     @property
     def console(self) -> ConsoleApp:
         """The app, by its own type."""
-        return cast("ConsoleApp", cast("DOMNode", self).app)
+        return cast("ConsoleApp", cast(DOMNode, self).app)
 
     def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
         """What an action would do now, or None when there is nothing for it to do."""

@@ -118,8 +118,6 @@ def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
         "failure_rate": minute.failed / finished if finished else None,
         "wait_ms": minute.wait_ms / finished if finished else None,
         "run_ms": minute.run_ms / finished if finished else None,
-        "wait_p50_ms": percentile(waits, 0.5),
         "wait_p95_ms": percentile(waits, 0.95),
-        "run_p50_ms": percentile(runs, 0.5),
         "run_p95_ms": percentile(runs, 0.95),
     }

@@ -198,7 +198,6 @@ class SnapshotTaker:
                 self._glimpses.of(first.oldest.items[0]).failed_at if first.oldest.items else None
             ),
             dead_head=_head_of(first.newest),
-            recent_ids=first.recent,
             problems=tuple(_problems(first)),
             cost=trips.cost(),
         )
@@ -349,23 +348,20 @@ class _First:
         def clipped(*command: str | int) -> Command:
             return trips.queries.clipped(LONGEST_NAME, *command)
 
-        time, info, save, keys_found, queues, paused, leases, recent, self.scanned, *windows = (
-            trips.ask(
-                [
-                    maybe("TIME"),
-                    maybe("INFO"),
-                    maybe("CONFIG", "GET", "save"),
-                    maybe("DBSIZE"),
-                    _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
-                    _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
-                    _leases(clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")),
-                    _tolerant(clipped("LRANGE", keys.recent, 0, 99)),
-                    scan,
-                    trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
-                    trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
-                    trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
-                ]
-            )
+        time, info, save, keys_found, queues, paused, leases, self.scanned, *windows = trips.ask(
+            [
+                maybe("TIME"),
+                maybe("INFO"),
+                maybe("CONFIG", "GET", "save"),
+                maybe("DBSIZE"),
+                _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
+                _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
+                _leases(clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")),
+                scan,
+                trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
+                trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
+                trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+            ]
         )
         self.server = parsing.server(url, info, save, keys_found, trips.last_seconds)
         # Who may not ask for the server's time (ACL) gets this machine's.
@@ -379,7 +375,6 @@ class _First:
             (parsing.text(name), score(until))
             for name, until in zip(leases[::2], leases[1::2], strict=True)
         ]
-        self.recent = tuple(map(parsing.text, recent))
         self.delayed: Window = windows[0]
         self.newest: Window = windows[1]
         self.oldest: Window = windows[2]
@@ -412,20 +407,11 @@ def _members(key: str, scan: Command) -> Query[_Members]:
     return Query((("SCARD", key), scan), read)
 
 
-def _tolerant(command: Command) -> Query[Any]:
-    """A list of things; none where the key is of another type, an error where it is forbidden."""
-    return Query((command,), _list_unless_wrong_type)
-
-
 def _leases(command: Command) -> Query[Any]:
     """The workers and their leases; None where the key is of another type."""
     return Query(
         (command,), lambda replies: None if wrong_type(replies[0]) else required(replies[0])
     )
-
-
-def _list_unless_wrong_type(replies: Sequence[Any]) -> Any:
-    return [] if wrong_type(replies[0]) else required(replies[0])
 
 
 def _queue_stats(name: str, facts: _Facts, rates: Mapping[str, float | None]) -> QueueStats:
