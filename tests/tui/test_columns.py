@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.columns import fit_middle
+from asok_console.tui.widgets.columns import Column, Placed, fit_middle
+from asok_console.tui.widgets.names import NARROWEST, shortened
+from asok_core.job import Job
+from asok_core.wire import seal
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import job_id
@@ -69,6 +72,68 @@ async def test_long_names_of_workers_stay_distinct(
         await hand.sees("5d8f-1")
         await hand.sees("5d8f-2")
         assert "production" in hand.screen()
+
+
+async def test_names_that_differ_near_their_beginning_stay_distinct_in_a_list(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    for number in range(280, 290):
+        name = f"queue-{number}-of-the-eu-west-1-region-of-tenant-4711"
+        seed.pending(redis_client, name, 3, first=10 * number, age=5)
+    async with open_console(size=(120, 40)) as hand:
+        for number in range(280, 290):
+            await hand.sees(f"queue-{number}")
+
+
+async def test_tasks_whose_names_end_alike_stay_distinct_in_a_list(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    for number, team in enumerate(("billing", "orders")):
+        job = Job(seed.job_id(number), f"{team}.background.notifications", "remind", (), {})
+        redis_client.lpush(seed.KEYS.queue("default"), seal(job, seed.KEYRING))
+    redis_client.sadd(seed.KEYS.queues, "default")
+    async with open_console(size=(80, 24), view="pending") as hand:
+        await hand.sees("b….notifications.remind")
+        await hand.sees("o….notifications.remind")
+
+
+NAMES = st.lists(
+    st.one_of(
+        st.text("ab", min_size=1, max_size=40),
+        st.text("ab…#1界é́", min_size=1, max_size=30),
+        st.builds(
+            "{}-{}-{}".format,
+            st.text("xy", max_size=30),
+            st.integers(0, 99),
+            st.text("z", max_size=30),
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(NAMES, st.integers(NARROWEST, 40), st.booleans())
+def test_names_in_a_column_stay_distinct_and_as_wide_as_it(
+    names: list[str], width: int, tail: bool
+) -> None:
+    column: Column[str] = Column("Name", width, lambda name, _: name, middle=not tail, tail=tail)
+    placed = Placed(column, width).naming(names, 0.0)
+    shown = {name: placed.fitted(name) for name in names}
+    assert len(set(shown.values())) == len(set(names))
+    assert {cell_len(form) for form in shown.values()} <= {width}
+    assert all(form.rstrip() == name for name, form in shown.items() if cell_len(name) <= width)
+    assert shortened(reversed(names), width, tail=tail) == shortened(names, width, tail=tail)
+
+
+def test_the_end_of_a_name_that_none_resembles_is_kept() -> None:
+    assert shortened({"production-kubernetes-7", "short"}, 13) == {
+        "production-kubernetes-7": "produc…etes-7"
+    }
+
+
+def test_names_that_differ_in_their_middle_show_it() -> None:
+    names = {f"{'a' * 40}-{number}-{'b' * 40}" for number in range(280, 290)}
+    assert min(shortened(names, 14).values()) == "…aa-280-bbbbb…"
 
 
 @given(st.text(max_size=60), st.integers(0, 40))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
+
+from asok_console.presentation.text import safe
+from asok_console.tui.widgets.names import NARROWEST, cut, shortened
 
 T = TypeVar("T")
 
 GAP = 2
 """Blank cells between two columns."""
+
+CELL_LIMIT = 400
+"""Characters of a cell that are read: no terminal is wider in one column."""
+NAME_LIMIT = 4000
+"""Characters of a name that are read: what distinguishes it from others may come late."""
 
 Cell = str | tuple[str, str]
 """What a cell shows: a text, or a text and its tone."""
@@ -39,7 +48,18 @@ class Column(Generic[T]):
     """Cells that show the text whole, given where there is much room. With less its first ``width`` cells
     are shown without an ellipsis, as of an id, whose beginning is enough."""
     middle: bool = False
-    """Whether it loses its middle: names that differ at either end stay distinct."""
+    """Whether it loses its middle."""
+
+    @property
+    def is_of_names(self) -> bool:
+        """Whether its texts are names, which are shortened together so that they stay distinct."""
+        return self.middle or self.tail
+
+    def read(self, row: T, now: float) -> tuple[str, str]:
+        """The text that a row has in this column, safe for a terminal, and its tone."""
+        cell = self.cell(row, now)
+        text, tone = cell if isinstance(cell, tuple) else (cell, "")
+        return safe(text, NAME_LIMIT if self.is_of_names else CELL_LIMIT), tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +68,24 @@ class Placed(Generic[T]):
 
     column: Column[T]
     width: int
+    names: AbstractSet[str] = frozenset()
+    """The texts of the list in a column of names."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """How those of them are shown that are too long for the width."""
+
+    def naming(self, rows: Iterable[T], now: float) -> Placed[T]:
+        """The column for a list with these rows; itself, if it has the same names."""
+        if not self.column.is_of_names:
+            return self
+        names = {self.column.read(row, now)[0] for row in rows}
+        if names == self.names:
+            return self
+        forms = shortened(names, self.width, tail=self.column.tail)
+        return replace(self, names=names, forms=forms)
 
     def fitted(self, text: str) -> str:
         """A text in the column's width, to its side."""
+        text = self.forms.get(text, text)
         if self.column.middle:
             return fit_middle(text, self.width)
         if self.width < self.column.wide:
@@ -104,10 +139,6 @@ def fit(text: str, width: int, *, right: bool = False, tail: bool = False) -> st
 def fit_middle(text: str, width: int) -> str:
     """``text`` in exactly ``width`` cells: what is too much goes from its middle, or padded."""
     size = len(text) if text.isascii() else cell_len(text)
-    if size <= width or width < 5:
+    if size <= width or width < NARROWEST:
         return fit(text, width)
-    end = width // 2
-    back = text[-end:]
-    while cell_len(back) > end:
-        back = back[1:]
-    return set_cell_size(text, width - 1 - cell_len(back)) + "…" + back
+    return cut(text, width, width - 1 - width // 2)

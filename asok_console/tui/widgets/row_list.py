@@ -153,6 +153,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         if self._at_first:
             self.cursor, self.cursor_key = 0, self._sought
         shifted = self.take(start, total, rows)
+        self._shorten_names()
         self._resize()
         if shifted:
             top = max(min(round(self.scroll_y) + shifted, total - self._page), 0)
@@ -385,7 +386,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         if y == 0:
             return self._lines.of(
                 HEADING,
-                (brush, self._width),
+                (brush, self._placed),
                 lambda: brush.strip(heading(self._placed, brush.tones)),
             )
         position = round(self.scroll_y) + y - 1
@@ -398,7 +399,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         over = (tones.cursor if self.has_focus else tones.cursor_blurred) if current else None
         return self._lines.of(
             position,
-            (self.now, marked, over, brush, self._width, row),
+            (self.now, marked, over, brush, self._placed, row),
             lambda: brush.strip(
                 line(self._placed, row, self.now, tones, current=current, marked=marked), over
             ),
@@ -419,6 +420,13 @@ class RowList(Window[T], ScrollView, can_focus=True):
     def _place(self) -> None:
         self._width = self.scrollable_content_region.width
         self._placed = lay_out(self._columns, max(self._width - GUTTER - EDGE, 1))
+        self._shorten_names()
+
+    def _shorten_names(self) -> None:
+        """Shorten the names of the loaded rows, so that they stay distinct."""
+        placed = tuple(each.naming(self.loaded, self.now) for each in self._placed)
+        if any(new is not old for new, old in zip(placed, self._placed, strict=True)):
+            self._placed = placed
 
     def _resize(self) -> None:
         self.virtual_size = Size(self.size.width, self.total + 1)

@@ -9,13 +9,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from asok_console.presentation.text import safe
 from asok_console.tui.theme import Tones
 from asok_console.tui.widgets.columns import GAP, Placed
 from asok_console.tui.widgets.row_window import T
 
-CELL_LIMIT = 400
-"""Characters of a cell that are looked at: no terminal is wider in one column."""
 GUTTER = 2
 """Cells at the left for the glyphs of cursor and mark."""
 EDGE = 1
@@ -37,9 +34,8 @@ def line(
     yield Segment("▸" if current else " ", tones("info"))
     yield Segment("●" if marked else " ", tones("mark"))
     for placed in columns:
-        cell = placed.column.cell(row, now)
-        text, tone = cell if isinstance(cell, tuple) else (cell, "")
-        yield Segment(placed.fitted(safe(text, CELL_LIMIT)), tones(tone))
+        text, tone = placed.column.read(row, now)
+        yield Segment(placed.fitted(text), tones(tone))
         yield Segment(" " * GAP)
 
 
