@@ -6,19 +6,25 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 GAP = "  "
+NAME_LIMIT = 4000
+"""Characters of a name that are read: what distinguishes it from others may come late."""
 _NARROWEST = 40
 
 
 class Column(NamedTuple):
-    """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit."""
+    """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit.
+
+    ``names``: its texts are names. They take at most so many cells, and stay distinct where they are cut.
+    """
 
     title: str
     right: bool = False
     shrinks: bool = False
+    names: int = 0
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -31,9 +37,17 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
         max([cells(column.title), *(cells(row[at]) for row in rows)])
         for at, column in enumerate(columns)
     ]
+    widths = [
+        min(width, column.names or width) for column, width in zip(columns, widths, strict=True)
+    ]
     _squeeze(widths, [column.shrinks for column in columns], width - len(GAP) * (len(columns) - 1))
+    forms = [
+        _forms([row[at] for row in rows], widths[at]) if column.names else {}
+        for at, column in enumerate(columns)
+    ]
     titles = [column.title for column in columns]
-    return [_line(columns, widths, row) for row in (titles, *rows)]
+    lines = [[form.get(text, text) for form, text in zip(forms, row, strict=True)] for row in rows]
+    return [_line(columns, widths, row) for row in (titles, *lines)]
 
 
 def cells(text: str) -> int:
@@ -93,6 +107,15 @@ def _squeeze(widths: list[int], shrinks: Sequence[bool], room: int) -> None:
             if widths[widest] <= 4:
                 break
             widths[widest] = max(4, widths[widest] - step)
+
+
+def _forms(names: Sequence[str], width: int) -> Mapping[str, str]:
+    if all(cells(name) <= width for name in names):
+        return {}
+    # Rich is loaded where it is needed: a command is over soon.
+    from asok_console.presentation.names import shortened
+
+    return shortened(names, width)
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:

@@ -35,14 +35,25 @@ def test_wide_characters_count_twice() -> None:
     assert table(COLUMNS, [("日本", "1"), ("ab", "2")], 40)[1:] == ["日本  1", "ab    2"]
 
 
+def test_names_that_are_cut_stay_distinct() -> None:
+    columns = (Column("QUEUE", shrinks=True, names=60), Column("N", right=True))
+    names = [f"tenant-{'0' * 60}-{number}-{'invoices' * 9}" for number in range(20)]
+    for width in (80, 40, 20):
+        lines = table(columns, [(name, "1") for name in names], width)
+        assert len(set(lines)) == 21, lines
+        assert max(map(cells, lines)) <= width
+        assert max(len(line.split()[0]) for line in lines) <= 60
+
+
 @given(
     st.lists(st.tuples(st.text(max_size=60), st.text(max_size=30)), max_size=5),
     st.integers(min_value=12, max_value=120),
 )
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: int) -> None:
     safe_rows = [tuple(cell.replace("\n", " ") for cell in row) for row in rows]
-    for line in table(COLUMNS, safe_rows, width):
-        assert cells(line) <= width
+    for columns in (COLUMNS, (COLUMNS[0]._replace(names=30), COLUMNS[1])):
+        for line in table(columns, safe_rows, width):
+            assert cells(line) <= width
 
 
 def test_ink_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
 from asok_console.tui.widgets.columns import Column, Placed, fit_middle
-from asok_console.tui.widgets.names import NARROWEST, shortened
 from asok_core.job import Job
 from asok_core.wire import seal
 from tests.tui import seed

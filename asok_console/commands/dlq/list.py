@@ -16,7 +16,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.worker.status import whole_number
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import Column
+from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
 from asok_core import filters
 from asok_core.config import Settings
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     columns = (
         Column("ID", shrinks=True),
         Column("FAILED", right=True),
-        Column("QUEUE"),
+        Column("QUEUE", names=30),
         Column("CALL", shrinks=True),
         Column("ERROR", shrinks=True),
     )
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             (
                 safe(row.key, 60),
                 numbers.age(row.payload.failed_at, now),
-                safe(row.queue, 30),
+                safe(row.queue, NAME_LIMIT),
                 call_of(row, 200),
                 safe(error_line(row), 200),
             )

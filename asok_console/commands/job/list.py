@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.worker.status import whole_number
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import Column
+from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
 from asok_core import filters
 from asok_core.config import Settings
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     columns = (
         Column("ID", shrinks=True),
         Column("AGE", right=True),
-        Column("QUEUE"),
+        Column("QUEUE", names=30),
         Column("STATUS"),
         Column("CALL", shrinks=True),
         Column("ERROR", shrinks=True),
@@ -68,7 +68,7 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
     return (
         safe(document["id"] or row.key, 60),
         numbers.age(since, now),
-        safe(row.queue, 30),
+        safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),
         call_of(row, 200) if job else safe(document["task"] or "", 200),
         safe(error_line(row) if job else "", 200),

@@ -7,7 +7,7 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import Column
+from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.config import Settings
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 0
     columns = (
-        Column("QUEUE", shrinks=True),
+        Column("QUEUE", shrinks=True, names=60),
         Column("PENDING", right=True),
         Column("RUNNING", right=True),
         Column("WORKERS", right=True),
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         columns,
         [
             (
-                safe(queue.name, 60),
+                safe(queue.name, NAME_LIMIT),
                 numbers.count(queue.pending),
                 numbers.count(queue.running),
                 str(queue.consumers),

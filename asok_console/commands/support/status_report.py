@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from asok_console.commands.support.documents import json_text
 from asok_console.presentation import numbers
 from asok_console.presentation.calls import call_of
-from asok_console.presentation.tables import Column, Ink, fit, table, terminal_width
+from asok_console.presentation.tables import NAME_LIMIT, Column, Ink, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
@@ -118,7 +118,7 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
 def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
     columns = (
-        Column("QUEUE", shrinks=True),
+        Column("QUEUE", shrinks=True, names=60),
         Column("PENDING", right=True),
         Column("RUNNING", right=True),
         Column("WORKERS", right=True),
@@ -127,7 +127,7 @@ def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:
     )
     rows = [
         (
-            safe(queue.name, 60),
+            safe(queue.name, NAME_LIMIT),
             numbers.count(queue.pending),
             numbers.count(queue.running),
             str(queue.consumers),
@@ -164,15 +164,15 @@ def _running(status: Status, width: int, ink: Ink) -> Iterator[str]:
     columns = (
         Column("RUNNING", shrinks=True),
         Column("FOR", right=True),
-        Column("QUEUE"),
-        Column("WORKER", shrinks=True),
+        Column("QUEUE", names=30),
+        Column("WORKER", shrinks=True, names=60),
     )
     rows = [
         (
             _payload(job.payload),
             numbers.age(job.started_at, snapshot.taken_at) if job.started_at else "claimed",
-            safe(job.queue, 30),
-            safe(job.process, 60),
+            safe(job.queue, NAME_LIMIT),
+            safe(job.process, NAME_LIMIT),
         )
         for job in jobs[:20]
     ]
@@ -188,14 +188,14 @@ def _dead(status: Status, width: int, ink: Ink) -> Iterator[str]:
     columns = (
         Column("DEAD LETTER", shrinks=True),
         Column("FAILED", right=True),
-        Column("QUEUE"),
+        Column("QUEUE", names=30),
         Column("ERROR", shrinks=True),
     )
     rows = [
         (
             _payload(row.payload),
             numbers.age(row.payload.failed_at, taken_at),
-            safe(row.queue, 30),
+            safe(row.queue, NAME_LIMIT),
             safe(_error(row), _ERROR),
         )
         for row in status.dead
@@ -210,7 +210,7 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
     if not snapshot.workers:
         return
     columns = (
-        Column("WORKER", shrinks=True),
+        Column("WORKER", shrinks=True, names=60),
         Column("BUSY", right=True),
         Column("BEAT", right=True),
         Column("MEMORY", right=True),
@@ -219,7 +219,7 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
     )
     rows = [
         (
-            safe(worker.id, 60),
+            safe(worker.id, NAME_LIMIT),
             f"{worker.running}/{worker.concurrency}",
             numbers.age(worker.beat_at, snapshot.taken_at),
             numbers.size(worker.rss),

@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
+from asok_console.presentation.names import NARROWEST, cut, shortened
+from asok_console.presentation.tables import NAME_LIMIT
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.names import NARROWEST, cut, shortened
 
 T = TypeVar("T")
 
@@ -19,8 +20,6 @@ GAP = 2
 
 CELL_LIMIT = 400
 """Characters of a cell that are read: no terminal is wider in one column."""
-NAME_LIMIT = 4000
-"""Characters of a name that are read: what distinguishes it from others may come late."""
 
 Cell = str | tuple[str, str]
 """What a cell shows: a text, or a text and its tone."""
