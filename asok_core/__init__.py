@@ -8,13 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from asok_core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from asok_core import hooks
-    from asok_core.app import Background
-    from asok_core.cancellation import cancelled
-    from asok_core.client import (
+    from asok_core.api.client import (
         background,
         background_many,
         call,
@@ -23,9 +20,7 @@ if TYPE_CHECKING:
         get_job,
         shutdown,
     )
-    from asok_core.config import Settings
-    from asok_core.context import current_request, request_context
-    from asok_core.decorator import task
+    from asok_core.api.decorator import task
     from asok_core.errors import (
         AsokError,
         Deadlock,
@@ -40,14 +35,19 @@ if TYPE_CHECKING:
         Unreachable,
         WorkerCrashed,
     )
-    from asok_core.futures import JobFuture
-    from asok_core.job import Job, JobRecord
-    from asok_core.states import Status
+    from asok_core.execution import hooks
+    from asok_core.execution.cancellation import cancelled
+    from asok_core.execution.context import current_request, request_context
+    from asok_core.jobs.futures import JobFuture
+    from asok_core.jobs.job import Job, JobRecord
+    from asok_core.jobs.states import Status
+    from asok_core.settings.settings import Settings
+    from asok_core.web.background import Background
 
 _HOMES = {
-    "asok_core.cancellation": ("cancelled",),
-    "asok_core.app": ("Background",),
-    "asok_core.client": (
+    "asok_core.execution.cancellation": ("cancelled",),
+    "asok_core.web.background": ("Background",),
+    "asok_core.api.client": (
         "background",
         "background_many",
         "call",
@@ -56,9 +56,9 @@ _HOMES = {
         "get_job",
         "shutdown",
     ),
-    "asok_core.config": ("Settings",),
-    "asok_core.context": ("current_request", "request_context"),
-    "asok_core.decorator": ("task",),
+    "asok_core.settings.settings": ("Settings",),
+    "asok_core.execution.context": ("current_request", "request_context"),
+    "asok_core.api.decorator": ("task",),
     "asok_core.errors": (
         "AsokError",
         "Deadlock",
@@ -73,9 +73,9 @@ _HOMES = {
         "Unreachable",
         "WorkerCrashed",
     ),
-    "asok_core.futures": ("JobFuture",),
-    "asok_core.job": ("Job", "JobRecord"),
-    "asok_core.states": ("Status",),
+    "asok_core.jobs.futures": ("JobFuture",),
+    "asok_core.jobs.job": ("Job", "JobRecord"),
+    "asok_core.jobs.states": ("Status",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -115,7 +115,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "hooks":
-        return importlib.import_module("asok_core.hooks")
+        return importlib.import_module("asok_core.execution.hooks")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -13,8 +13,8 @@ import hypothesis
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core import context
-from asok_core.config import Settings
+from asok_core.execution import context
+from asok_core.settings.settings import Settings
 from tests.users import assert_all_allowed, user_url
 
 if TYPE_CHECKING:

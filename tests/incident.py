@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running
 from tests.tui import seed

@@ -8,10 +8,10 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Reader, Scope
-from asok_core.review import Review, ReviewBuilder
-from asok_core.states import Place
-from asok_core.survey import survey
-from asok_core.wire import Keyring
+from asok_core.inspection.review import Review, ReviewBuilder
+from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.states import Place
+from asok_core.operations.preview import survey
 
 DEAD = Scope(Place.DEAD)
 

@@ -35,8 +35,8 @@ async def picture(
     """The console after some keys, as SVG."""
     from asok_console.tui.app import ConsoleApp
     from asok_console.tui.options import Session
-    from asok_core.config import Settings
-    from asok_core.inspector import open_operator, open_reader
+    from asok_core.operations.inspector import open_operator, open_reader
+    from asok_core.settings.settings import Settings
     from tests.conftest import SECRET_KEY
     from tests.tui.steady import Steady
 

@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Sequence
 
 from asok_console.cli.parser import build_parser, first_words, with_default_words
-from asok_core import streams
 from asok_core.errors import AsokError, NoResources, SettingsError, Unreachable, UsageError
+from asok_core.runtime import streams
 
 FAILED = 1
 USAGE = 2
@@ -72,7 +72,7 @@ def _framed(words: list[str]) -> int:
 def _run(words: list[str]) -> int:
     args = build_parser().parse_args(with_default_words(words))
     # After the words are understood: a broken setting must not keep anyone from --help.
-    from asok_core.config import Settings
+    from asok_core.settings.settings import Settings
 
     code: int = args.run(args, Settings.load())
     return code

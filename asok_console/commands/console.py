@@ -8,9 +8,9 @@ import os
 import sys
 from contextlib import ExitStack
 
-from asok_core.config import Settings
-from asok_core.durations import parse_duration
 from asok_core.errors import SettingsError, UsageError
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.settings import Settings
 
 VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
 FILTERED = ("pending", "delayed", "jobs", "dead")
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             "set ASOK_QUEUE_BACKEND=redis and REDIS_URL, give --url, or try asok console --demo"
         )
     if args.filter:
-        from asok_core.filters import parse
+        from asok_core.inspection.filters import parse
 
         parse(args.filter)
         if args.view not in FILTERED:
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             sys.stderr.write("starting the demo …\n")
             sys.stderr.flush()
             settings = stack.enter_context(demo.session())
-        from asok_core.inspector import on_redis, open_operator, open_reader
+        from asok_core.operations.inspector import on_redis, open_operator, open_reader
 
         settings = on_redis(settings, args.url)
         reader = open_reader(settings)

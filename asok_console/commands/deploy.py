@@ -16,8 +16,8 @@ from asok_console.commands.support.env_file import read_otherwise, systemd_value
 from asok_console.commands.support.framework import about_deploy
 from asok_console.commands.support.new_file import write_new
 from asok_console.commands.support.systemd_unit import WorkerUnit
-from asok_core.config import Settings
 from asok_core.errors import SettingsError, UsageError
+from asok_core.settings.settings import Settings
 
 FOLDER = Path("deployment")
 KEYS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")

@@ -12,15 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from asok_console.commands.support.documents import say, write_json
-from asok_core.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, misplaced_option
-from asok_core.codec import check_arguments
-from asok_core.config import Settings
 from asok_core.errors import AsokError, TaskNotFound, UsageError
-from asok_core.import_path import add_application_folder
-from asok_core.inspector import on_redis
-from asok_core.job import MAX_RETRIES, new_id
-from asok_core.redaction import mark
-from asok_core.setting import (
+from asok_core.execution.import_path import add_application_folder
+from asok_core.execution.task_modules import TaskModules
+from asok_core.execution.tasks import check_runs, resolve
+from asok_core.inspection.redaction import mark
+from asok_core.jobs.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, misplaced_option
+from asok_core.jobs.codec import check_arguments
+from asok_core.jobs.job import MAX_RETRIES, new_id
+from asok_core.operations.inspector import on_redis
+from asok_core.settings.kinds import (
     DURATION,
     KEPT,
     Kind,
@@ -29,8 +30,7 @@ from asok_core.setting import (
     shown,
     whole_number,
 )
-from asok_core.task_modules import TaskModules
-from asok_core.tasks import check_runs, resolve
+from asok_core.settings.settings import Settings
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
 _KEYWORD = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asok_console.commands.support.new_file import write_new
-from asok_core.config import Settings
-from asok_core.setting import Setting
+from asok_core.settings.kinds import Setting
+from asok_core.settings.settings import Settings
 
 FILE = Path(".env")
 GIVEN = {"ASOK_QUEUE_BACKEND": "redis"}

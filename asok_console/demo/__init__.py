@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 
 APP = Path(__file__).parent / "app"
 WORKERS = (
@@ -52,7 +52,7 @@ def session() -> Iterator[Settings]:
             ("traffic",),
             *(("asok_console", "worker", "run", *options) for options in WORKERS),
         ):
-            # Not from the working directory, which may be anything: see asok_core/import_path.py.
+            # Not from the working directory, which may be anything (asok_core/execution/import_path.py).
             command = (sys.executable, "-P", "-m", *program)
             stack.enter_context(Tether(command, environment={**inherited, **demo}))
         yield Settings.load(demo)

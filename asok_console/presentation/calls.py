@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asok_console.presentation import numbers
 from asok_console.presentation.text import arguments_text, safe
-from asok_core.wire import Payload
+from asok_core.jobs.envelope import Payload
 
 
 def arguments_of(payload: Payload, limit: int = 400) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.causes import STEP, Cause
-from asok_core.filters import Filter, parse, word
+from asok_core.inspection.error_groups import STEP, Cause
+from asok_core.inspection.filters import Filter, parse, word
 
 
 def filter_of(cause: Cause) -> Filter:

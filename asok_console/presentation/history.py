@@ -8,8 +8,8 @@ from typing import NamedTuple
 from asok_console.presentation.numbers import age, duration
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.history import NOT_KNOWN, Event
-from asok_core.numbers import number
+from asok_core.inspection.history import NOT_KNOWN, Event
+from asok_core.jobs.numbers import number
 
 LONGEST = 300
 """Characters of what stands beside an event."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asok_console.presentation.text import safe
-from asok_core.review import Call, Review
+from asok_core.inspection.review import Call, Review
 
 SIGNED, LEFT = " × ", " ✗ "
 """Stand between number and call. No call has these characters, so none can look like a line of ours."""

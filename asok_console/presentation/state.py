@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from asok_console.presentation.numbers import age, duration
-from asok_core.hazards import hazards
-from asok_core.history import Event, history_of
-from asok_core.job import Job, JobRecord
-from asok_core.snapshot import MISSING, JobDetail, Snapshot
-from asok_core.states import Place, Status
+from asok_core.inspection.history import Event, history_of
+from asok_core.inspection.snapshot import MISSING, JobDetail, Snapshot
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import Place, Status
+from asok_core.operations.hazards import hazards
 
 
 def why(detail: JobDetail, now: float, snapshot: Snapshot | None = None) -> str:

@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-from asok_core.nesting import cut
-from asok_core.visible import is_hidden
+from asok_core.inspection.invisible import is_hidden
+from asok_core.jobs.nesting import cut
 
 _NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 

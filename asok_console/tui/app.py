@@ -52,9 +52,9 @@ from asok_console.tui.widgets.bars import Header, Tabs
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
-from asok_core.states import Place
-from asok_core.wire import Payload
+from asok_core.inspection.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.states import Place
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from asok_console.tui.theme import THEMES
 from asok_core.backends.roles import Operator, Reader
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

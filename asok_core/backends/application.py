@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from asok_core.calls import Call
-from asok_core.futures import JobFuture
-from asok_core.job import JobRecord
+from asok_core.jobs.calls import Call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.job import JobRecord
 
 
 class ApplicationBackend(Protocol):

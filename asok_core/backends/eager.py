@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from asok_core.backends.in_process import JobStore, LocalJob
-from asok_core.calls import Call
-from asok_core.config import Settings
-from asok_core.futures import JobFuture
-from asok_core.job import JobRecord
+from asok_core.jobs.calls import Call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.job import JobRecord
+from asok_core.settings.settings import Settings
 
 
 class EagerBackend:

@@ -17,24 +17,25 @@ from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any
 
-from asok_core import attempt, cancellation, forks, hooks
-from asok_core.calls import Call
 from asok_core.clock import now
-from asok_core.codec import Result, decode_arguments, encode_arguments, encode_result
-from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
-from asok_core.failures import Failure, failure_of, shown
-from asok_core.futures import JobFuture, settle_result
-from asok_core.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
-from asok_core.job_text import from_text
-from asok_core.logs import is_ctrl_c, safe_logger
-from asok_core.plain import is_plain
-from asok_core.redaction import Redaction, mark
-from asok_core.retry import RetryPolicy
-from asok_core.states import FINAL, Status
-from asok_core.tasks import check_runs, function_of
-from asok_core.waiting import Slot, Slots
-from asok_core.wire import sendable_text
+from asok_core.execution import attempt, cancellation, hooks
+from asok_core.execution.tasks import check_runs, function_of
+from asok_core.inspection.redaction import Redaction, mark
+from asok_core.jobs.calls import Call
+from asok_core.jobs.codec import Result, decode_arguments, encode_arguments, encode_result
+from asok_core.jobs.envelope import sendable_text
+from asok_core.jobs.futures import JobFuture, settle_result
+from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
+from asok_core.jobs.job_text import from_text
+from asok_core.jobs.plain import is_plain
+from asok_core.jobs.retry import RetryPolicy
+from asok_core.jobs.states import FINAL, Status
+from asok_core.jobs.waiting import Slot, Slots
+from asok_core.runtime import forks
+from asok_core.runtime.failures import Failure, failure_of, shown
+from asok_core.runtime.logs import is_ctrl_c, safe_logger
+from asok_core.settings.settings import Settings
 
 logger = safe_logger("asok.background")
 

@@ -15,19 +15,19 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from asok_core import forks
 from asok_core.backends.in_process import JobStore, LocalJob
-from asok_core.calls import Call
 from asok_core.clock import now
-from asok_core.config import Settings
 from asok_core.errors import Deadlock
-from asok_core.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.futures import JobFuture
-from asok_core.job import Job, JobRecord
-from asok_core.logs import safe_logger
-from asok_core.process_exit import before_exit
-from asok_core.states import FINAL, Status
-from asok_core.waiting import Slots, Wait
+from asok_core.jobs.calls import Call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import FINAL, Status
+from asok_core.jobs.waiting import Slots, Wait
+from asok_core.runtime import forks
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import safe_logger
+from asok_core.runtime.process_exit import before_exit
+from asok_core.settings.settings import Settings
 
 logger = safe_logger("asok.background")
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from asok_core.activity import Activities
-from asok_core.job import JobRecord
-from asok_core.review import Reviewed
-from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
-from asok_core.states import Place
+from asok_core.inspection.audit import Activities
+from asok_core.inspection.review import Reviewed
+from asok_core.inspection.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Place
 
 
 @dataclass(frozen=True, slots=True)

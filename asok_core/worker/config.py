@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

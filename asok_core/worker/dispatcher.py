@@ -10,20 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
-from asok_core.backends.redis.consuming.waiters import Waiters
-from asok_core.logs import safe_logger
-from asok_core.wire import peek
-from asok_core.worker.alarm import Alarm
-from asok_core.worker.board import Board
+from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.jobs.envelope import peek
+from asok_core.runtime.logs import safe_logger
+from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.execution import Execution, Held
-from asok_core.worker.ledger import Ledger
+from asok_core.worker.crash_isolation import Suspects
+from asok_core.worker.failure_hooks import Notices
 from asok_core.worker.log import log_set_aside
-from asok_core.worker.notices import Notices
+from asok_core.worker.max_jobs import Quota
+from asok_core.worker.outcomes import Ledger
 from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
-from asok_core.worker.quota import Quota
-from asok_core.worker.suspects import Suspects
+from asok_core.worker.shared_state import Board
 from asok_core.worker.threads import Threads
+from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from asok_core import output
 from asok_core.backends.redis.consuming.oversized import Oversized
-from asok_core.failures import Failure
-from asok_core.job import Job
-from asok_core.logs import safe_logger, write_always_to
-from asok_core.redaction import Redaction
-from asok_core.visible import visible
+from asok_core.inspection.invisible import visible
+from asok_core.inspection.redaction import Redaction
+from asok_core.jobs.job import Job
+from asok_core.runtime import output
+from asok_core.runtime.failures import Failure
+from asok_core.runtime.logs import safe_logger, write_always_to
 
 logger = safe_logger("asok.worker")
 

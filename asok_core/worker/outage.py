@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.errors import AsokError
-from asok_core.logs import safe_logger
+from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.worker")
 

@@ -17,33 +17,34 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO
 
-from asok_core import forks, output, streams, waiting
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.waiters import Waiters
+from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
-from asok_core.bounded import call_within
 from asok_core.errors import NoResources, Refused, Unreachable
-from asok_core.import_path import add_application_folder
-from asok_core.job_text import load_decoder
-from asok_core.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
-from asok_core.typed import load_converter
-from asok_core.wire import keyring_of
-from asok_core.worker.alarm import Alarm, ring
-from asok_core.worker.board import Board
+from asok_core.execution.import_path import add_application_folder
+from asok_core.jobs import waiting
+from asok_core.jobs.envelope import keyring_of
+from asok_core.jobs.job_text import load_decoder
+from asok_core.jobs.typed import load_converter
+from asok_core.runtime import forks, output, streams
+from asok_core.runtime.bounded import call_within
+from asok_core.runtime.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
+from asok_core.worker.attempts import Execution
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.dispatcher import Dispatcher
-from asok_core.worker.execution import Execution
-from asok_core.worker.lives import WORN
+from asok_core.worker.failure_hooks import Notices
 from asok_core.worker.log import set_up_logging
-from asok_core.worker.notices import Notices
 from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import keep_from_tasks
+from asok_core.worker.process_health import WORN
+from asok_core.worker.shared_state import Board
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
+from asok_core.worker.stall_detection import beat
 from asok_core.worker.threads import end_broken
-from asok_core.worker.watch import beat
+from asok_core.worker.wakeup import Alarm, ring
 
 logger = safe_logger("asok.worker")
 

@@ -13,14 +13,14 @@ from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.consuming.registry import Recovered, Registry, crashed
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
-from asok_core.failures import Failure
-from asok_core.logs import safe_logger
-from asok_core.worker.child import Child
+from asok_core.runtime.failures import Failure
+from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.expiry import Expiry, pause
+from asok_core.worker.hard_timeout import settle_overrun
+from asok_core.worker.lease_expiry import Expiry, pause
 from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
-from asok_core.worker.overrun import settle_overrun
 from asok_core.worker.presence import forget, is_gone
+from asok_core.worker.process_handle import Child
 from asok_core.worker.settling import postpone_imports
 
 logger = safe_logger("asok.worker")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import EnvelopeError, TaskImportFailed
-from asok_core.failures import Failure
-from asok_core.wire import keyring_of, unseal
+from asok_core.jobs.envelope import keyring_of, unseal
+from asok_core.runtime.failures import Failure
+from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.execution import Execution, Held
-from asok_core.worker.import_deaths import FailedImport, postponed_for
+from asok_core.worker.import_crashes import FailedImport, postponed_for
 from asok_core.worker.log import log_postponed, log_set_aside
 
 Judge = Callable[[Execution, Held], Outcome | None]

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 
-from asok_core.worker.board import shared_file
+from asok_core.worker.shared_state import shared_file
 
 MOST = 4 << 20
 """Bytes of stacks that are logged at once."""

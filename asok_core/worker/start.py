@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -39,9 +40,8 @@ def load_packages_of_supervisor() -> None:
 if __name__ == "__main__":
     try:
         load_packages_of_supervisor()
-        from asok_core.worker.process import main
-
-        code = main()
+        # By name: the supervisor imports this file for its constants, and never the process.
+        code: int = import_module("asok_core.worker.process").main()
     except BaseException as error:
         # No code of the application has run so far: the text of the error is harmless.
         note_fault(int(sys.argv[1]), f"{type(error).__name__}: {error}")

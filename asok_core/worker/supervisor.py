@@ -14,32 +14,32 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from asok_core import __version__
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.aging import drop_aged
+from asok_core.backends.redis.consuming.dead_job_expiry import drop_aged
 from asok_core.backends.redis.consuming.promotion import LONGEST, promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import HELD, LONGEST_WAIT, Renewal, renew_held
 from asok_core.backends.redis.consuming.unclaimed import Unclaimed
-from asok_core.backends.redis.consuming.wakes import Wakes
+from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
 from asok_core.errors import AsokError, NoResources, Unreachable
-from asok_core.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.filling import INTERVAL
-from asok_core.logs import safe_logger, written_elsewhere
-from asok_core.worker.alarm import Alarm
-from asok_core.worker.children import Children
+from asok_core.inspection.memory_growth import INTERVAL
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import safe_logger, written_elsewhere
+from asok_core.version import __version__
+from asok_core.worker.commands import Orders
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.lives import Report
 from asok_core.worker.log import log_set_aside
-from asok_core.worker.memory import MemoryWatch
-from asok_core.worker.notify import ALIVE, READY, STOPPING, notify
-from asok_core.worker.orders import Orders
 from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import Presence
+from asok_core.worker.process_health import Report
+from asok_core.worker.processes import Children
 from asok_core.worker.recovery import Recovery
+from asok_core.worker.redis_memory import MemoryWatch
 from asok_core.worker.signals import Requests
+from asok_core.worker.systemd import ALIVE, READY, STOPPING, notify
+from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")
 

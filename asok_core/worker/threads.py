@@ -13,14 +13,14 @@ from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
-from asok_core import forks
 from asok_core.backends.redis.consuming.consumer import Outcome
-from asok_core.bounded import call_within
-from asok_core.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.logs import end_logging, safe_logger
-from asok_core.worker.board import Board, Phase
-from asok_core.worker.execution import Execution, Held
-from asok_core.worker.overrun import PREPARATION
+from asok_core.runtime import forks
+from asok_core.runtime.bounded import call_within
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import end_logging, safe_logger
+from asok_core.worker.attempts import Execution, Held
+from asok_core.worker.hard_timeout import PREPARATION
+from asok_core.worker.shared_state import Board, Phase
 
 logger = safe_logger("asok.worker")
 

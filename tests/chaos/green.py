@@ -23,8 +23,8 @@ else:
 
 from asok_console.demo.embedded import EmbeddedRedis  # noqa: E402 - after the patch
 from asok_core import background, shutdown  # noqa: E402
-from asok_core.client import configure  # noqa: E402
-from asok_core.config import Settings  # noqa: E402
+from asok_core.api.client import configure  # noqa: E402
+from asok_core.settings.settings import Settings  # noqa: E402
 from tests.chaos.tasks import add  # noqa: E402
 
 THREADS, JOBS = 30, 10

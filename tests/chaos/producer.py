@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
 from asok_core.errors import AsokError
-from asok_core.job import Job
+from asok_core.jobs.job import Job
+from asok_core.settings.settings import Settings
 from tests.chaos.workers import LEASE
 
 TASKS = "tests.chaos.tasks"

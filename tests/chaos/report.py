@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import redis
 
-from asok_core.wire import peek
+from asok_core.jobs.envelope import peek
 from tests.chaos.journal import Journal
 from tests.chaos.workers import KILLS, Blow
 

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from asok_core.config import Settings
 from asok_core.errors import AsokError, JobNotFound, Refused, SettingsError, Unreachable, UsageError
+from asok_core.settings.settings import Settings
 
 ERRORS: dict[str, BaseException] = {
     "usage": UsageError("no such filter"),

@@ -22,8 +22,8 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 
-from asok_core.job import Job
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.job import Job
 from tests import hidden
 from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.job import Job
-from asok_core.wire import unseal
+from asok_core.jobs.envelope import unseal
+from asok_core.jobs.job import Job
 from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import KEYRING, Bench

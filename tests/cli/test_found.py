@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
 from tests.cli.conftest import Ran
 from tests.operator.conftest import KEYRING, Bench
 from tests.tui import seed

@@ -10,10 +10,10 @@ import pytest
 
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.config import Settings
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.cli.conftest import Ran
 from tests.operator.conftest import KEYRING, Bench
 from tests.reviewing import review_at

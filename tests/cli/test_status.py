@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from asok_console.cli.main import main
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, server_time, work

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.job import Job, new_id
-from asok_core.review import SHARED_ID
-from asok_core.wire import peek, seal
+from asok_core.inspection.review import SHARED_ID
+from asok_core.jobs.envelope import peek, seal
+from asok_core.jobs.job import Job, new_id
 from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, letter

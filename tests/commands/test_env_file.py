@@ -11,7 +11,7 @@ import pytest
 
 from asok_console.cli.main import main
 from asok_console.commands.support.env_file import read_otherwise, systemd_values
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.programs import python, systemd_analyze
 
 ODD = ("pa${zz}ss", "a$b", "{x}", "#a", "a # b", 'x "a" ', "a`b`", "a=b;c", "é→ж", "%h", "a ")

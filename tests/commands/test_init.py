@@ -7,7 +7,7 @@ import pytest
 
 from asok_console.cli.main import main
 from asok_console.commands.init import env_text
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("_project")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_core import JobCancelled, background, cancelled, current_request, hooks, task
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 
 LONGEST = 50.0
 """Seconds after which a task that waits for a file gives up."""

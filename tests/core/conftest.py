@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core import bounded
+from asok_core.runtime import bounded
 from tests.core import hostile_errors
 from tests.programs import wait_until
 

@@ -9,8 +9,8 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from asok_core import Background, JobNotFound, Settings, current_request, request_context
-from asok_core.middleware import Message, Receive, Scope, Send
-from asok_core.request import ASGIRequest, WSGIRequest
+from asok_core.web.middleware import Message, Receive, Scope, Send
+from asok_core.web.request import ASGIRequest, WSGIRequest
 from tests.core import sample_tasks
 
 WAIT = 30.0

@@ -11,8 +11,8 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 
 KEYS = Keys()
 KEYRING = Keyring(b"key")

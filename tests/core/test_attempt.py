@@ -9,13 +9,14 @@ from contextvars import ContextVar
 
 import pytest
 
-from asok_core import attempt, deadline
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.deadline import raise_in
 from asok_core.errors import JobFailed, JobTimeout
+from asok_core.execution import attempt
+from asok_core.jobs.calls import make_call
+from asok_core.runtime import deadline
+from asok_core.runtime.deadline import raise_in
+from asok_core.settings.settings import Settings
 
 
 def spin(seconds: float) -> str:

@@ -15,11 +15,11 @@ from asok_core.backends.application import ApplicationBackend
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed
-from asok_core.futures import JobFuture
-from asok_core.states import Status
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.states import Status
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 
 WAIT = 30.0

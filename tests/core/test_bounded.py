@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 
-from asok_core.bounded import MOST_ABANDONED, call_within
-from asok_core.failures import failure_of
+from asok_core.runtime.bounded import MOST_ABANDONED, call_within
+from asok_core.runtime.failures import failure_of
 from tests.core.hostile_errors import LET_GO, HangsInC, HangsInPython
 from tests.programs import wait_until
 
@@ -40,7 +40,7 @@ def test_what_hangs_in_c_is_given_up_after_a_number_of_threads() -> None:
 
 STANDS_STILL = """
 import os, sys
-from asok_core.bounded import call_within
+from asok_core.runtime.bounded import call_within
 def text():
     print("begun", flush=True)
     sys.stdin.readline()

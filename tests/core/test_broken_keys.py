@@ -17,10 +17,10 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.config import Settings
 from asok_core.errors import Refused
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 
 if TYPE_CHECKING:

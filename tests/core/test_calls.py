@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from asok_core import call, signatures, task
-from asok_core.calls import Options, make_call
+from asok_core import call, task
+from asok_core.api import signatures
+from asok_core.jobs.calls import Options, make_call
 from tests.core import sample_tasks
 
 NOW = 1_800_000_000.0

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asok_core.backends.redis.producing import looking
+from asok_core.backends.redis import locating as looking
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobNotFound
+from asok_core.jobs.calls import make_call
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.worker.conftest import Desk, RunWorker, desk, foreign_envelope, run_worker, starter
 

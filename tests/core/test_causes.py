@@ -6,13 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core import causes as module
-from asok_core.causes import MOST_CAUSES, MOST_NAMES, OTHER, UNREADABLE, Causes, cause_of
-from asok_core.filters import parse, word
-from asok_core.job import Job
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import Payload, Trust
+from asok_core.inspection import error_groups as module
+from asok_core.inspection.error_groups import (
+    MOST_CAUSES,
+    MOST_NAMES,
+    OTHER,
+    UNREADABLE,
+    Causes,
+    cause_of,
+)
+from asok_core.inspection.filters import parse, word
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
 
 
 def letter(n: int, error: str | None, *, task: str = "send", queue: str = "default") -> Row:

@@ -13,11 +13,11 @@ from asok_core import (
     background_many,
     call,
     cancel,
-    client,
     configure,
     get_job,
     shutdown,
 )
+from asok_core.api import client
 from tests.core import sample_tasks
 
 WAIT = 30.0

@@ -19,18 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asok_core import Settings, background, configure, get_job, shutdown
-from asok_core.codec import (
+from asok_core.errors import AsokError
+from asok_core.jobs.codec import (
     check_arguments,
     decode_arguments,
     decode_result,
     encode_arguments,
     encode_result,
 )
-from asok_core.errors import AsokError
-from asok_core.job import Job
-from asok_core.job_text import from_text, to_text
-from asok_core.nesting import DEEPEST
-from asok_core.plain import described, flaw_in
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import from_text, to_text
+from asok_core.jobs.nesting import DEEPEST
+from asok_core.jobs.plain import described, flaw_in
 
 T = TypeVar("T")
 Day = NewType("Day", dt.date)

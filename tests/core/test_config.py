@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.config import Settings
 from asok_core.errors import SettingsError
+from asok_core.settings.settings import Settings
 
 
 def test_defaults_are_those_of_an_empty_environment() -> None:
@@ -309,7 +309,7 @@ class TestDotenv:
 
 def test_the_core_loads_neither_redis_nor_textual_nor_dotenv() -> None:
     script = (
-        "import sys, asok_core, asok_core.config; asok_core.config.Settings.load({}); "
+        "import sys; from asok_core import Settings; Settings.load({}); "
         "print(sorted({'redis', 'textual', 'rich', 'humanize', 'dotenv'} & set(sys.modules)))"
     )
     told = subprocess.run(

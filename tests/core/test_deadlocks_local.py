@@ -14,10 +14,10 @@ import pytest
 from asok_core.backends import local
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import Deadlock, JobFailed, JobTimeout
-from asok_core.futures import JobFuture
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.futures import JobFuture
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.programs import wait_until
 

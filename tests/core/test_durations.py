@@ -1,6 +1,6 @@
 import pytest
 
-from asok_core.durations import parse_duration
+from asok_core.settings.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asok_core.edits import diff, editable, typed
+from asok_core.inspection.edits import diff, editable, typed
 
 
 def test_text_is_text_and_what_is_hidden_is_an_escape() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.config import Settings
 from asok_core.errors import SettingsError
+from asok_core.settings.settings import Settings
 from tests.programs import environment
 
 NOBODY = 65534

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from asok_core import attempt
 from asok_core.errors import JobTimeout
-from asok_core.failures import LONGEST_LINE, Failure, failure_of, name_of, shown
+from asok_core.execution import attempt
+from asok_core.runtime.failures import LONGEST_LINE, Failure, failure_of, name_of, shown
 from tests.core import sample_tasks
 from tests.core.hostile_errors import KINDS, throw, throw_from
 

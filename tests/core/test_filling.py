@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from asok_core.filling import HORIZON, INTERVAL, SPAN, Growth, filling
+from asok_core.inspection.memory_growth import HORIZON, INTERVAL, SPAN, Growth, filling
 
 MB = 2**20
 

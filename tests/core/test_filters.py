@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asok_core.errors import UsageError
-from asok_core.filters import FIELDS, parse
-from asok_core.job import Job, JobRecord
-from asok_core.snapshot import Row
-from asok_core.states import Place, Status
-from asok_core.wire import Payload, Trust
+from asok_core.inspection.filters import FIELDS, parse
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import Place, Status
 
 NOW = 10_000.0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asok_core.hazards import HOUR, NAMED, hazards, maybe_paused
-from asok_core.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
+from asok_core.operations.hazards import HOUR, NAMED, hazards, maybe_paused
 
 NOW = 1_772_333_820.0
 

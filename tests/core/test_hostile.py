@@ -16,9 +16,9 @@ from asok_core import hooks
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobFailed
+from asok_core.jobs.calls import make_call
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.core.hostile_errors import KINDS, throw, throw_from
 from tests.core.hostile_logging import KINDS as LOGGING

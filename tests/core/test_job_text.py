@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asok_core import job_decoder, wire
 from asok_core.errors import MalformedEnvelope
-from asok_core.job import Job
-from asok_core.job_text import from_text, to_text
-from asok_core.wire import Keyring, envelope_size, seal_text
+from asok_core.jobs import envelope as wire
+from asok_core.jobs import job_decoder
+from asok_core.jobs.envelope import Keyring, envelope_size, seal_text
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import from_text, to_text
 
 KEYRING = Keyring(b"not to be shown")
 

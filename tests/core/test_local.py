@@ -14,11 +14,11 @@ from asok_core import clock, hooks
 from asok_core.backends import in_process
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobCancelled, JobFailed, JobTimeout
-from asok_core.job import Job
-from asok_core.states import Status
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Status
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.programs import exit_code
 

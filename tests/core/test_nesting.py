@@ -13,10 +13,10 @@ from asok_core.backends.application import ApplicationBackend
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.nesting import CUT, DEEPEST, any_too_deep, cut
-from asok_core.plain import MOST_KEYS
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.nesting import CUT, DEEPEST, any_too_deep, cut
+from asok_core.jobs.plain import MOST_KEYS
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 
 

@@ -11,15 +11,15 @@ import redis
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asok_core import wire
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import EnvelopeError, Replayed
-from asok_core.job import Job
-from asok_core.job_text import to_text
-from asok_core.wire import Keyring, Trust, bury, peek, seal, unseal
-from asok_core.worker.opening import opened
+from asok_core.jobs import envelope as wire
+from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, unseal
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import to_text
+from asok_core.worker.claim_checks import opened
 
 KEYRING = Keyring(b"the key of the workers, long enough")
 STRICT = Keyring(b"the key of the workers, long enough", writes=2, accepts_v1=False)

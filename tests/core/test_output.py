@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.output import MOST_KEPT, Output, _Channel, _Descriptor
+from asok_core.runtime.output import MOST_KEPT, Output, _Channel, _Descriptor
 from tests.programs import exit_code, wait_until
 
 LINE = b"x" * 999 + b"\n"

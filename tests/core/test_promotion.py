@@ -11,8 +11,8 @@ import redis
 from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming.promotion import BATCH_BYTES, CLAIM, promote_due
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import Job
-from asok_core.wire import Keyring, peek, seal
+from asok_core.jobs.envelope import Keyring, peek, seal
+from asok_core.jobs.job import Job
 
 KEYS = Keys()
 KEYRING = Keyring(b"key")

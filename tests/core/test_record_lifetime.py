@@ -18,12 +18,12 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobNotFound
-from asok_core.job import Job, new_id
-from asok_core.states import Place
-from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.job import Job, new_id
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.core import sample_tasks
 from tests.elapsed import DAY, HOUR, let_pass

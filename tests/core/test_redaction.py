@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from asok_core import context, task
-from asok_core.config import Settings
+from asok_core import task
 from asok_core.errors import SettingsError, UsageError
-from asok_core.failures import Failure
-from asok_core.job import Job, JobRecord
-from asok_core.job_text import from_text, to_text
-from asok_core.redaction import MASK, NoRedaction, Redaction, mark, shown_raw
-from asok_core.request import WSGIRequest
-from asok_core.wire import Keyring, Trust, bury, peek, seal
+from asok_core.execution import context
+from asok_core.inspection.redaction import MASK, NoRedaction, Redaction, mark, shown_raw
+from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.job_text import from_text, to_text
+from asok_core.runtime.failures import Failure
+from asok_core.settings.settings import Settings
+from asok_core.web.request import WSGIRequest
 
 KEYRING = Keyring(b"a key of thirty-two characters..")
 REDACTION = Redaction(("password", "token", "card*"))

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asok_core import context, wire
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import (
     JobCancelled,
     JobFailed,
@@ -25,9 +22,13 @@ from asok_core.errors import (
     SettingsError,
     Unreachable,
 )
-from asok_core.job import Job
-from asok_core.states import Status
-from asok_core.wire import keyring_of
+from asok_core.execution import context
+from asok_core.jobs import envelope as wire
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.envelope import keyring_of
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Status
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.programs import exit_code, wait_until
 

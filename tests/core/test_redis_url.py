@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.redis_url import RedisAddress, masked_url, parse_redis_url
+from asok_core.settings.redis_url import RedisAddress, masked_url, parse_redis_url
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint, LinkPool
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.context import dump, request_context
 from asok_core.errors import AsokError
-from asok_core.futures import RemoteFuture
+from asok_core.execution.context import dump, request_context
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.futures import RemoteFuture
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.programs import exit_code, wait_until
 
@@ -197,7 +197,7 @@ def test_a_program_whose_select_has_no_poll_still_hears_results() -> None:
     """Green threads of eventlet: it removes what would block the whole program."""
     program = (
         "import select, socket; del select.poll\n"
-        "from asok_core.backends.redis.producing.listening import wait_for_any\n"
+        "from asok_core.backends.redis.producing.result_channels import wait_for_any\n"
         "near, far = socket.socketpair()\n"
         "assert wait_for_any([near], 0.01) == set()\n"
         "far.send(b'x')\n"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.config import Settings
 from asok_core.errors import SettingsError
-from asok_core.secret_key import is_placeholder
+from asok_core.settings.secret_key import is_placeholder
+from asok_core.settings.settings import Settings
 
 # Those of the framework asok 0.8.0 are the first four.
 PLACEHOLDERS = [

@@ -17,7 +17,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import read_record
-from asok_core.job import NOT_KEPT
+from asok_core.jobs.job import NOT_KEPT
 
 KEYS = Keys()
 QUEUES = ("default", "low")

@@ -11,11 +11,11 @@ import pytest
 import redis
 
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import InvalidTaskName, SettingsError, TaskNotAllowed
-from asok_core.task_modules import TaskModules
-from asok_core.tasks import resolve
+from asok_core.execution.task_modules import TaskModules
+from asok_core.execution.tasks import resolve
+from asok_core.jobs.calls import make_call
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 
 DANGEROUS = [
@@ -23,7 +23,7 @@ DANGEROUS = [
     *(("subprocess", "run"), ("subprocess", "getoutput"), ("runpy", "run_path"), ("pty", "spawn")),
     *(("pickle", "loads"), ("importlib", "import_module"), ("ctypes", "CDLL"), ("code", "interact")),
     *(("os.path", "os"), ("timeit", "timeit"), ("shutil", "rmtree"), ("asyncio", "run")),
-    *(("__main__", "main"), ("asok_core.client", "shutdown"), ("asok_console.cli.main", "main")),
+    *(("__main__", "main"), ("asok_core.api.client", "shutdown"), ("asok_console.cli.main", "main")),
     *(("logging.config", "dictConfig"), ("webbrowser", "open"), ("_posixsubprocess", "fork_exec")),
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asok_core.errors import TaskImportFailed, TaskNotFound
-from asok_core.tasks import reference, resolve
+from asok_core.execution.tasks import reference, resolve
 from tests.core import sample_tasks
 
 HERE = sample_tasks.__name__

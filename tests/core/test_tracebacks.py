@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from asok_core.failures import failure_of
-from asok_core.tracebacks import Raised, chain_of
+from asok_core.inspection.tracebacks import Raised, chain_of
+from asok_core.runtime.failures import failure_of
 
 
 def connect() -> None:

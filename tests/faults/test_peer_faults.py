@@ -24,10 +24,10 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.config import Settings
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, seal
+from asok_core.jobs.envelope import Keyring, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, wait_until
 from tests.reviewing import review_at

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fuzz import material as some
 

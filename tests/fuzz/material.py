@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 from tests.hidden import texts
 
 KEYRING = Keyring(b"the key of the fuzz, long enough")

@@ -16,13 +16,8 @@ from asok_console.commands.dlq.export import _cell
 from asok_console.commands.dlq.import_ import letters_of
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.text import plain_json, safe, safe_block
-from asok_core import filters
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.records import parse_record
-from asok_core.causes import row_cause
-from asok_core.config import Settings
-from asok_core.durations import parse_duration
-from asok_core.env_file import parse_env
 from asok_core.errors import (
     EnvelopeError,
     SettingsError,
@@ -30,17 +25,22 @@ from asok_core.errors import (
     TaskNotFound,
     UsageError,
 )
-from asok_core.export import line_of
-from asok_core.job import JobRecord
-from asok_core.numbers import count, number, whole
-from asok_core.redaction import MASK, Redaction, shown_raw
-from asok_core.redis_url import masked_url, parse_redis_url
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.task_modules import TaskModules
-from asok_core.tasks import resolve
-from asok_core.visible import visible
-from asok_core.wire import Trust, bury, changed_text, peek, seal, unseal
+from asok_core.execution.task_modules import TaskModules
+from asok_core.execution.tasks import resolve
+from asok_core.inspection import filters
+from asok_core.inspection.error_groups import row_cause
+from asok_core.inspection.invisible import visible
+from asok_core.inspection.redaction import MASK, Redaction, shown_raw
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Trust, bury, changed_text, peek, seal, unseal
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import count, number, whole
+from asok_core.jobs.states import Place
+from asok_core.operations.export import line_of
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.env_file import parse_env
+from asok_core.settings.redis_url import masked_url, parse_redis_url
+from asok_core.settings.settings import Settings
 from tests.fuzz import material as some
 from tests.hidden import hidden_in, texts
 
@@ -109,7 +109,7 @@ def secrets(job: object, secret: str, around: str) -> None:
     """A hidden value is in nothing that is shown of a job."""
     from dataclasses import replace
 
-    from asok_core.job import Job
+    from asok_core.jobs.job import Job
 
     assert isinstance(job, Job)
     made = replace(job, args=(), kwargs={"password": {"x": [secret]}}, extra={})

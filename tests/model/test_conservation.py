@@ -34,11 +34,11 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope
-from asok_core.config import Settings
 from asok_core.errors import Refused, UsageError
-from asok_core.job import RECORD_TTL, UNFINISHED_TTL, Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, Trust, bury, peek, seal, seal_again
+from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, seal_again
+from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 
 KEYRING = Keyring(SECRET_KEY.encode())

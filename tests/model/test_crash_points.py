@@ -33,20 +33,20 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.config import Settings
 from asok_core.errors import Unreachable, UsageError
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, Trust, bury, peek, seal
-from asok_core.worker.alarm import Alarm
-from asok_core.worker.board import Board
-from asok_core.worker.breaker import LIMIT, Check
+from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
+from asok_core.worker.circuit_breaker import LIMIT, Check
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.import_deaths import FailedImport, died_importing
-from asok_core.worker.notices import Notices
+from asok_core.worker.failure_hooks import Notices
+from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.process import Process
 from asok_core.worker.recovery import Recovery
 from asok_core.worker.settling import postpone_imports
+from asok_core.worker.shared_state import Board
+from asok_core.worker.wakeup import Alarm
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter
 from tests.programs import PATIENCE, wait_until

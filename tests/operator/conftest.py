@@ -15,9 +15,9 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Progress
-from asok_core.job import Job
-from asok_core.snapshot import Row
-from asok_core.wire import Keyring, bury, seal
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import time
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.aging import drop_aged
+from asok_core.backends.redis.consuming.dead_job_expiry import drop_aged
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 
 KEYRING = Keyring(b"key")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from asok_core.activity import TRASH_TTL
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.errors import AsokError, Refused
-from asok_core.snapshot import Row
-from asok_core.states import Place
+from asok_core.inspection.audit import TRASH_TTL
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.states import Place
 from tests.operator.conftest import KEYRING, Bench, foreign_letter, number
 
 ALL = Scope(Place.DEAD)

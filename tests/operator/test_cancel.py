@@ -6,8 +6,8 @@ import pytest
 
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
-from asok_core.states import Place
-from asok_core.wire import unseal
+from asok_core.jobs.envelope import unseal
+from asok_core.jobs.states import Place
 from tests.operator.conftest import EPOCH, KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
 

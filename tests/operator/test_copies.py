@@ -14,9 +14,9 @@ from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Trust
+from asok_core.jobs.envelope import Trust
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
 from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id
 from tests.reviewing import review_at
 

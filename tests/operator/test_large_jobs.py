@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1
 
-from asok_core.backends.redis.scripts import source
+from asok_core.backends.redis.scripts import fragment
 from asok_core.backends.roles import Scope
-from asok_core.states import Place
+from asok_core.jobs.states import Place
 from tests.operator.conftest import Bench
 
 COUNT, BYTES = 200, 300_000
@@ -44,10 +44,10 @@ def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> No
 
 def find(bench: Bench, raw: bytes, seen_at: int) -> int | None:
     """Where scripts find an element of a queue that was seen at an index from the consuming end."""
-    fragment = source("alias") + source("take")
+    fragments = fragment("alias") + fragment("take")
     end = "\nlocal at = tonumber(ARGV[2])\nreturn find(ARGV[1], at, at, { ARGV[3] })[1]"
     found: int | None = bench.client.eval(
-        fragment + end, 0, "asok:queue", seen_at, f"{sha1(raw).hexdigest()}0"
+        fragments + end, 0, "asok:queue", seen_at, f"{sha1(raw).hexdigest()}0"
     )
     return found
 

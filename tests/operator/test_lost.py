@@ -12,16 +12,16 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operating import lost
+from asok_core.backends.redis.operating import missing_jobs as lost
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobCancelled
-from asok_core.futures import JobFuture
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.cli.conftest import Ran, asok
 from tests.conftest import SECRET_KEY
 from tests.core import sample_tasks

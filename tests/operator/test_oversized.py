@@ -18,12 +18,12 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
-from asok_core.config import LARGEST_ENVELOPE
-from asok_core.oversized import MOST_READ
-from asok_core.review import Reviewed, entry_digest
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import Trust
+from asok_core.inspection.review import Reviewed, entry_digest
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Trust
+from asok_core.jobs.oversized import MOST_READ
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import LARGEST_ENVELOPE
 from tests.cli.conftest import Ran, asok
 from tests.operator.conftest import KEYRING, Bench
 from tests.reviewing import review_at
@@ -319,7 +319,7 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
         assert bench.pending() == [envelope]
     else:
         args = ("asok", "one.1", "", "", LARGEST_ENVELOPE, 0, "default")
-        _, aside, _ = registry.link.run(script("held"), (), args)
+        _, aside, _ = registry.link.run(script("check_active"), (), args)
         asides = [len(aside) // 3]
         # Whoever asks for it calls the script until nothing is left.
         holding = consumer.held()

@@ -6,8 +6,8 @@ import pytest
 
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused, UsageError
-from asok_core.snapshot import digest
-from asok_core.states import Place
+from asok_core.inspection.snapshot import digest
+from asok_core.jobs.states import Place
 from tests.operator.conftest import Bench, job_id
 from tests.programs import PATIENCE
 

@@ -8,14 +8,14 @@ import re
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.operating.bulk import REASONS
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.redis.operating.sweep import REASONS
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
-from asok_core.snapshot import digest
-from asok_core.states import Place
-from asok_core.wire import bury, seal_text, unseal
+from asok_core.inspection.snapshot import digest
+from asok_core.jobs.envelope import bury, seal_text, unseal
+from asok_core.jobs.states import Place
 from tests.operator.conftest import (
     KEYRING,
     STRANGER,

@@ -11,14 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asok_core import review as reviews
 from asok_core.backends.roles import Scope
-from asok_core.canary import Canary, Verdict
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.inspector import open_reader
-from asok_core.job import Job
-from asok_core.review import (
+from asok_core.inspection import review as reviews
+from asok_core.inspection.review import (
     NOT_REVIEWED,
     SHARED_ID,
     SIGNED_JOB,
@@ -27,9 +23,13 @@ from asok_core.review import (
     ReviewBuilder,
     call_text,
 )
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import Trust, bury, peek, seal, unseal
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Trust, bury, peek, seal, unseal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.operations.canary import Canary, Verdict
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, job_id, letter
 from tests.operator.workers import well, worker
 from tests.reviewing import DEAD, review_at

@@ -14,10 +14,10 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.errors import WrongQueue
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, bury, peek, seal
-from asok_core.worker.opening import opened
+from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.worker.claim_checks import opened
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import Bench
 

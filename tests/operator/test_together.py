@@ -19,8 +19,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
-from asok_core.snapshot import Row
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.states import Place
 from tests.connections import connections, wait_until_closed
 from tests.operator.conftest import KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
@@ -137,8 +137,8 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
-from asok_core.states import Place
-from asok_core.wire import Keyring
+from asok_core.jobs.states import Place
+from asok_core.jobs.envelope import Keyring
 
 url, key, verb = sys.argv[1:]
 operator = RedisOperator(Endpoint(url), Keys(), Keyring(key.encode()), who="victim@desk")

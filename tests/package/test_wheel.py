@@ -16,7 +16,7 @@ import pytest
 
 from asok_console.demo.embedded import find_redis_server
 from asok_core import __version__
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import ROOT, wait_until
 from tests.pseudo_terminal import open_and_quit

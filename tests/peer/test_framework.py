@@ -11,10 +11,10 @@ import pytest
 import redis
 
 from asok_core.backends.roles import Scope
-from asok_core.config import Settings
-from asok_core.inspector import open_operator, open_reader
-from asok_core.states import Place
-from asok_core.wire import Trust
+from asok_core.jobs.envelope import Trust
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running, status, wait_until
 from tests.reviewing import review_of

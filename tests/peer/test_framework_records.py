@@ -12,15 +12,15 @@ import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.producing import missing
+from asok_core.backends.redis.producing import foreign_workers as missing
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobFailed, ResultNotStored
-from asok_core.futures import JobFuture
-from asok_core.inspector import open_operator, open_reader
-from asok_core.states import Place, Status
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.states import Place, Status
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.elapsed import DAY, let_pass
 from tests.peer.app import orders

@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.snapshot import MISSING
+from asok_core.inspection.snapshot import MISSING
+from asok_core.jobs.calls import make_call
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.peer.app import orders
 from tests.programs import PATIENCE, environment, python, running, wait_until

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import RECORD_FIELDS, WORKER_FIELDS
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 
 KEYS = Keys()

@@ -13,7 +13,7 @@ import redis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.scripts import script
-from asok_core.calls import make_call
+from asok_core.jobs.calls import make_call
 from tests.cli.conftest import Ran
 from tests.poison.poisons import Target
 from tests.programs import PATIENCE, wait_until
@@ -31,7 +31,7 @@ FAULT = re.compile(r"Traceback|internal error|\b[A-Z]\w+Error: ")
 class Rounds:
     """Counts what a supervisor looks at, by the scripts that Redis is asked to run."""
 
-    DUTIES = ("beat", "look", "due")
+    DUTIES = ("heartbeat", "check_leases", "due")
 
     def __init__(self, client: redis.Redis, worker: str) -> None:
         self._client = client

@@ -9,9 +9,9 @@ import redis
 
 from asok_console.tui.app import VIEWS
 from asok_console.tui.data.poller import ReadFailed
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.poison.poisons import KEYS, Poison, Target, keep, poisons, restore
 from tests.poison.stage import OPERATION
 from tests.poison.test_keys import ALL

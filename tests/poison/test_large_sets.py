@@ -11,8 +11,8 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.renewal import Renewal
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import STEP, members
-from asok_core.config import Settings
-from asok_core.inspector import open_operator, open_reader
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.settings.settings import Settings
 
 KEYS = Keys()
 MILLION, PART = 1_000_000, 50_000

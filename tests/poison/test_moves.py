@@ -17,11 +17,11 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.records import UNREADABLE
 from asok_core.backends.roles import Scope
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import seal
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.operator.conftest import KEYRING, Bench, bench
 from tests.programs import PATIENCE

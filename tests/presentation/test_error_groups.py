@@ -1,11 +1,11 @@
 import math
 
 from asok_console.presentation.error_groups import filter_of, names, trend
-from asok_core.causes import MOST_STEPS, Cause, Causes
-from asok_core.job import Job
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import Payload, Trust
+from asok_core.inspection.error_groups import MOST_STEPS, Cause, Causes
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
 
 
 def letter(n: int, error: str, at: float | None) -> Row:

@@ -21,8 +21,8 @@ from asok_console.demo.embedded import (
     wheel_redis_server,
 )
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
-from asok_core.job import Job, new_id
+from asok_core.jobs.job import Job, new_id
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
 

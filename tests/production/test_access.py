@@ -12,7 +12,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Refused
-from asok_core.job import Job, new_id
+from asok_core.jobs.job import Job, new_id
 from tests.production.conftest import Application
 from tests.programs import wait_until
 from tests.servers import tcp_url

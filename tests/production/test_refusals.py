@@ -18,9 +18,9 @@ from asok_core.errors import AsokError, Refused, Unreachable
 from tests.programs import wait_until
 
 SCRIPTS: dict[str, list[Arg]] = {
-    "note": ["asok", "op", "{}", "{}", "done"],
+    "finish_operation": ["asok", "op", "{}", "{}", "done"],
     "enqueue": ["asok", "id", "default", "envelope", "", "", "m:f", 0],
-    "heads": ["asok:queue", 0, -1],
+    "list_head": ["asok:queue", 0, -1],
 }
 OOM = (
     "refuses: it is out of memory .maxmemory. and accepts no new data; purge jobs, empty the trash"
@@ -37,28 +37,32 @@ REFUSED = [
     ("full", "enqueue", OOM),
     ("full", "MULTI", r"out of memory .maxmemory."),
     ("no_snapshot", "SET", MISCONF),
-    ("no_snapshot", "note", MISCONF),
+    ("no_snapshot", "finish_operation", MISCONF),
     ("no_snapshot", "enqueue", MISCONF),
     ("no_log", "SET", MISCONF),
-    ("no_log", "note", MISCONF),
+    ("no_log", "finish_operation", MISCONF),
     ("no_replicas", "SET", "refuses: too few replicas are connected .min-replicas-to-write."),
-    ("no_replicas", "note", "refuses: too few replicas are connected .min-replicas-to-write."),
+    (
+        "no_replicas",
+        "finish_operation",
+        "refuses: too few replicas are connected .min-replicas-to-write.",
+    ),
     ("few_rights", "SET", ACL),
-    ("few_rights", "note", ACL),
+    ("few_rights", "finish_operation", ACL),
     ("few_keys", "SET", ACL),
-    ("few_keys", "heads", ACL),
+    ("few_keys", "list_head", ACL),
     ("few_commands", "SET", UNKNOWN.format("SET")),
-    ("few_commands", "note", UNKNOWN.format("EVALSHA")),
+    ("few_commands", "finish_operation", UNKNOWN.format("EVALSHA")),
 ]
 UNREACHABLE = [
     ("replica", "SET", ": this is a read-only replica$"),
-    ("replica", "note", ": this is a read-only replica$"),
+    ("replica", "finish_operation", ": this is a read-only replica$"),
     ("lost_replica", "GET", ": this is a replica that has lost its master$"),
-    ("lost_replica", "heads", ": this is a replica that has lost its master$"),
+    ("lost_replica", "list_head", ": this is a replica that has lost its master$"),
     ("busy", "GET", ": a script has blocked it for a long time$"),
-    ("busy", "heads", ": a script has blocked it for a long time$"),
+    ("busy", "list_head", ": a script has blocked it for a long time$"),
     ("loading", "GET", ": it is loading its data$"),
-    ("loading", "note", ": it is loading its data$"),
+    ("loading", "finish_operation", ": it is loading its data$"),
     ("cluster", "GET", ": the cluster is down$"),
 ]
 

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis, free_port
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.config import Settings
 from asok_core.errors import AsokError, SettingsError
-from asok_core.redis_options import OPTIONS, names_for
-from asok_core.redis_url import parse_redis_url
+from asok_core.settings.redis_options import OPTIONS, names_for
+from asok_core.settings.redis_url import parse_redis_url
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.production.conftest import Application
 from tests.production.test_cluster import SLOTS, bus_port

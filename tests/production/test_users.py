@@ -16,7 +16,7 @@ from asok_console.cli.main import main
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import JobCancelled, JobFailed
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
+from asok_core.jobs.calls import make_call
 from tests.conftest import SECRET_KEY
 from tests.production.conftest import Application
 from tests.programs import FAMILY, PATIENCE, kill_family, wait_until

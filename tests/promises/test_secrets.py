@@ -14,7 +14,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.cli.conftest import Ran
 from tests.programs import family, wait_until
 from tests.servers import tcp_url

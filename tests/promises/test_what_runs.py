@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from asok_core.errors import EnvelopeError, TaskNotFound
-from asok_core.job import Job
-from asok_core.job_text import to_text
-from asok_core.keyring import V1, V2
-from asok_core.tasks import resolve
-from asok_core.wire import bury, seal, unseal
+from asok_core.execution.tasks import resolve
+from asok_core.jobs.envelope import bury, seal, unseal
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import to_text
+from asok_core.jobs.keyring import V1, V2
 from tests.conftest import SECRET_KEY
 from tests.programs import ROOT, wait_until
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
@@ -220,7 +220,7 @@ def test_signatures_are_compared_in_constant_time_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Import) and any(each.name == "hmac" for each in node.names)
     }
-    assert computing == {"asok_core/keyring.py"}
+    assert computing == {"asok_core/jobs/keyring.py"}
     [keyring] = [tree for path, tree in sources() if str(path) in computing]
     compared = [ast.unparse(node) for node in ast.walk(keyring) if isinstance(node, ast.Compare)]
     assert compared == []

@@ -9,8 +9,8 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.users import user_url
 
 FORMS = ("scripts", "plain commands")

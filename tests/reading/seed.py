@@ -8,8 +8,8 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import Job
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 
 KEYS = Keys()

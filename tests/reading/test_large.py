@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import redis
 
-from asok_core import filters
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
-from asok_core.job import Job
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.survey import frozen, survey
-from asok_core.wire import Keyring, Trust, bury, peek, seal
+from asok_core.inspection import filters
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.operations.preview import frozen, survey
 from tests.reading.seed import KEYRING, KEYS, job, push, server_time, work
 
 BIG = "x" * 42_000

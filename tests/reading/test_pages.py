@@ -6,9 +6,9 @@ import pytest
 import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.snapshot import Page
-from asok_core.states import Place, Status
-from asok_core.wire import Trust, seal
+from asok_core.inspection.snapshot import Page
+from asok_core.jobs.envelope import Trust, seal
+from asok_core.jobs.states import Place, Status
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, work
 
 

@@ -7,13 +7,13 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.reading.figures import BucketMemory
+from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.config import Settings
 from asok_core.errors import Refused, Unreachable
-from asok_core.inspector import open_reader
-from asok_core.snapshot import Bucket, QueueStats
-from asok_core.wire import seal
+from asok_core.inspection.snapshot import Bucket, QueueStats
+from asok_core.jobs.envelope import seal
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from asok_console.tui.catalog import actions, operations
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.conformance import differences
 from tests.readme import rights
 

@@ -17,15 +17,15 @@ from asok_core.backends.redis.scripts import script
 CORE = Path(__file__).parents[2] / "asok_core"
 REDIS = CORE / "backends" / "redis"
 README = REDIS / "README.md"
-SCRIPTS = frozenset(path.stem for path in (REDIS / "lua").glob("*.lua"))
+SCRIPTS = frozenset(path.stem for path in (REDIS / "lua" / "scripts").glob("*.lua"))
 
 CONNECTION = ("connection.py", "scripts.py", "server_clock.py", "members.py")
 READING = ("reading/*.py", "records.py", "audit.py")
 # What `cancel` of an application uses of the operator's modules.
 CANCELLING = tuple(
-    f"operating/{name}.py" for name in ("session", "scopes", "walks", "sweep", "lost")
+    f"operating/{name}.py" for name in ("session", "scopes", "walks", "bulk", "missing_jobs")
 )
-ENQUEUEING = ("producing/*.py", "records.py", *CANCELLING)
+ENQUEUEING = ("producing/*.py", "records.py", "locating.py", *CANCELLING)
 ROLES = {
     "viewer": (*CONNECTION, *READING),
     "application": (*CONNECTION, *ENQUEUEING),
@@ -36,7 +36,7 @@ ROLES = {
         *READING,
         *ENQUEUEING,
         "consuming/*.py",
-        "standing.py",
+        "reconnecting.py",
         "../../worker/*.py",
     ),
     # `asok enqueue` is an operator's too.

@@ -16,8 +16,8 @@ from asok_console.tui.app import ConsoleApp
 from asok_console.tui.options import Session
 from asok_console.tui.views.shared.base import JobList
 from asok_core.backends.roles import Reader
-from asok_core.config import Settings
-from asok_core.inspector import open_operator, open_reader
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.seed import KEYS

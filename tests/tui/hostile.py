@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import redis
 
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
 from tests.hidden import samples
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS

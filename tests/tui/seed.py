@@ -10,9 +10,9 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import Job
-from asok_core.job_text import to_text
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import to_text
 from tests.conftest import SECRET_KEY
 
 KEYS = Keys()

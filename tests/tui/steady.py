@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from asok_core.backends.roles import Reader
-from asok_core.snapshot import Cost, Snapshot
+from asok_core.inspection.snapshot import Cost, Snapshot
 
 
 class Steady:

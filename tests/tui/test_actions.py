@@ -14,7 +14,7 @@ from textual.widgets import Input
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.views.shared.error_groups import CauseList
-from asok_core.causes import cause_of
+from asok_core.inspection.error_groups import cause_of
 from tests.operator.conftest import Bench, bench
 from tests.operator.workers import well, worker
 from tests.tui import seed

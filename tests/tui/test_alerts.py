@@ -11,8 +11,8 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import Alert, Cost, alerts
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.config import Settings
-from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.conftest import Open

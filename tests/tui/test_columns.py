@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
 from asok_console.tui.widgets.columns import Column, Placed, fit_middle
-from asok_core.job import Job
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import job_id

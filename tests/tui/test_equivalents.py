@@ -15,8 +15,8 @@ from asok_console.tui.catalog import equivalents, operations
 from asok_console.tui.catalog.actions import OperatorAction, Reach
 from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import Plan
-from asok_core import filters
 from asok_core.backends.roles import Scope
+from asok_core.inspection import filters
 
 ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`", "ünïcode", "a=b")
 ANSWERS = {"first": "10", "rate": "50", "queue": "low", "file": "dead letters.jsonl"}

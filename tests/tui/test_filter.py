@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS

@@ -11,8 +11,8 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.job import JobScreen
-from asok_core.config import Settings
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open

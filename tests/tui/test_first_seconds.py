@@ -12,7 +12,7 @@ import redis
 from asok_console.tui.data.backlog import SECONDS, Readings
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
-from asok_core.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open
 from tests.tui.terminal import CONSOLE, Terminal

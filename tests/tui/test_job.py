@@ -7,11 +7,11 @@ import json
 import pytest
 import redis
 
-from asok_core.history import known_attempts
-from asok_core.job import JobRecord
-from asok_core.snapshot import Attempt, JobDetail
-from asok_core.states import Status
-from asok_core.wire import bury, seal
+from asok_core.inspection.history import known_attempts
+from asok_core.inspection.snapshot import Attempt, JobDetail
+from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Status
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS

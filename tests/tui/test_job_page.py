@@ -9,8 +9,8 @@ import redis
 from textual.widgets import TextArea
 
 from asok_console.tui.screens.edit import EditArguments
-from asok_core.job import Job
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.job import Job
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYRING, KEYS

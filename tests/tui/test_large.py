@@ -9,9 +9,9 @@ from typing import Any
 import redis
 
 from asok_core.backends.roles import Reader
-from asok_core.job import Job
-from asok_core.snapshot import Page
-from asok_core.wire import bury, peek, seal
+from asok_core.inspection.snapshot import Page
+from asok_core.jobs.envelope import bury, peek, seal
+from asok_core.jobs.job import Job
 from tests.tui import seed
 from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYRING, KEYS

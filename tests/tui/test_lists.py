@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from asok_core.backends.roles import Reader
-from asok_core.snapshot import Page
+from asok_core.inspection.snapshot import Page
 from tests.tui import seed
 from tests.tui.conftest import Open, settled
 

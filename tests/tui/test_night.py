@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
-from asok_core.job import Job, new_id
+from asok_core.jobs.job import Job, new_id
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, running, wait_until
 from tests.tui.conftest import OpenTerminal

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.conftest import Open

@@ -15,9 +15,9 @@ from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-unt
 from syrupy.assertion import SnapshotAssertion
 
 from asok_console.tui.app import ConsoleApp
-from asok_core.activity import Activity
 from asok_core.backends.redis import audit
 from asok_core.backends.redis.reading import snapshots
+from asok_core.inspection.audit import Activity
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open, settled
 from tests.tui.steady import Steady

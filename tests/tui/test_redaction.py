@@ -13,9 +13,9 @@ from textual.widgets import TextArea
 
 from asok_console.tui.app import VIEWS, ConsoleApp
 from asok_console.tui.screens.edit import EditArguments
-from asok_core.config import Settings
-from asok_core.redaction import MASK
-from asok_core.wire import bury, seal
+from asok_core.inspection.redaction import MASK
+from asok_core.jobs.envelope import bury, seal
+from asok_core.settings.settings import Settings
 from tests.tui import seed
 from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYRING, KEYS

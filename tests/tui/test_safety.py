@@ -21,9 +21,9 @@ from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.key_bar import KeyBar
-from asok_core.activity import TRASH_KEPT, TRASH_TTL
 from asok_core.backends.redis.scripts import script
-from asok_core.config import Settings
+from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.conftest import PATIENCE, Hand, Open

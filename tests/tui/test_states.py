@@ -8,7 +8,7 @@ import redis
 from asok_console.tui.app import ConsoleApp
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.bars import Header
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYRING, KEYS, job, job_id
@@ -110,7 +110,7 @@ async def test_activity_names_what_was_acted_on(
 ) -> None:
     from asok_core.backends.redis.operating.operator import RedisOperator
     from asok_core.backends.roles import Scope
-    from asok_core.states import Place
+    from asok_core.jobs.states import Place
 
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=0, first=900)
     seed.pending(redis_client, "high", 3, first=1, age=5)

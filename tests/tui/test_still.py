@@ -11,7 +11,7 @@ from textual.content import Content
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.conftest import Hand, Open

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.seed import KEYS

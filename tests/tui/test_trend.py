@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from asok_console.presentation.compact import span
 from asok_console.tui.data.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
 from asok_console.tui.views.shared.all_queues import total
-from asok_core.snapshot import Bucket, QueueStats, WorkerInfo
+from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS

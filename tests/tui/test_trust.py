@@ -18,8 +18,8 @@ from asok_console.tui.screens.review import Reading
 from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
-from asok_core.job import Job
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job
 from tests.operator.conftest import foreign_letter, letter
 from tests.programs import PATIENCE, wait_until
 from tests.tui import seed

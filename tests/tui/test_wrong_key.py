@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import redis
 
-from asok_core.config import Settings
-from asok_core.wire import Keyring, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.settings.settings import Settings
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS, job, job_id

@@ -19,9 +19,9 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.config import Settings
-from asok_core.job import Job, JobRecord, new_id
-from asok_core.wire import Keyring, Payload, peek
+from asok_core.jobs.envelope import Keyring, Payload, peek
+from asok_core.jobs.job import Job, JobRecord, new_id
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
 

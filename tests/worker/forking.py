@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from asok_core import hooks
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.worker.jobs import hold, sleep_in_c, tell
 
 

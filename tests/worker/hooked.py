@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from asok_core import current_request, hooks
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.worker.jobs import FOLDER, hold, tell
 
 DIE_ONCE = "die in the hook"

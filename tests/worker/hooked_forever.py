@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from asok_core import hooks
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.worker.hanging import CATASTROPHIC, TEXT
 from tests.worker.jobs import FOLDER, tell
 

@@ -9,7 +9,7 @@ import time
 from typing import NoReturn
 
 from asok_core import hooks
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.core.hostile_errors import throw, throw_from
 from tests.core.hostile_logging import spoil
 from tests.worker.jobs import tell

@@ -7,7 +7,7 @@ import logging.config
 import sys
 import threading
 
-from asok_core.deadline import raise_in
+from asok_core.runtime.deadline import raise_in
 from tests.worker.jobs import tell
 
 HUGE = 1 << 50

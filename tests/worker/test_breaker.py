@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from asok_core.backends.roles import Scope
-from asok_core.inspector import open_operator
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator
 from tests.programs import wait_until
 from tests.reviewing import review_at
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from asok_core.inspector import open_operator
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
+from asok_core.operations.inspector import open_operator
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker, foreign_envelope
@@ -253,7 +253,7 @@ def test_all_keys_are_under_the_namespace(
     desk: Desk, run_worker: RunWorker, namespace: str
 ) -> None:
     from asok_core.backends.redis.producing.producer import RedisProducer
-    from asok_core.config import Settings
+    from asok_core.settings.settings import Settings
 
     settings = Settings.load(
         {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.wire import peek
+from asok_core.jobs.envelope import peek
 from tests.conftest import SECRET_KEY
 from tests.programs import ROOT, environment, python, wait_until
 from tests.worker.conftest import Desk, RunWorker
@@ -85,7 +85,7 @@ def test_a_delay_is_counted_by_the_clock_of_redis(
         enqueue(shifted(shift), "background(jobs.note, 'it', _delay=1000)")
     elif how == "background_many":
         code = (
-            "from asok_core import background_many\nfrom asok_core.calls import make_call\n"
+            "from asok_core import background_many\nfrom asok_core.jobs.calls import make_call\n"
             "from tests.worker import jobs\n"
             "background_many([make_call(jobs.note, 'it', _delay=1000)])"
         )

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.process import receive, send
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import Options, make_call
+from asok_core.jobs.calls import Options, make_call
 from tests.worker import jobs
 from tests.worker.conftest import Desk, RunWorker
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asok_core.backends.redis.producing.deadlocks import Mark, stuck
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 

@@ -15,10 +15,10 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.config import Settings
-from asok_core.job import Job
-from asok_core.states import Place
-from asok_core.wire import peek, seal
+from asok_core.jobs.envelope import peek, seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
@@ -141,7 +141,7 @@ def test_nothing_else_that_is_signed_with_the_key_runs_once_version_1_is_not_acc
 
 
 def test_a_key_of_another_purpose_is_not_the_key_of_envelopes() -> None:
-    from asok_core.keyring import Keyring
+    from asok_core.jobs.keyring import Keyring
 
     text = "{}"
     keyring = Keyring(b"key", namespace="asok")

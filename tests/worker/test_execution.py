@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from asok_core import context, hooks
+from asok_core import hooks
 from asok_core.backends.redis.consuming.consumer import Claim, Outcome
-from asok_core.config import Settings
-from asok_core.job import Job
-from asok_core.wire import Keyring, peek, seal, unseal
-from asok_core.worker.execution import Execution, Held
+from asok_core.execution import context
+from asok_core.jobs.envelope import Keyring, peek, seal, unseal
+from asok_core.jobs.job import Job
+from asok_core.settings.settings import Settings
+from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.log import TextFormatter
 
 KEYRING = Keyring(b"not to be shown")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.wire import Keyring, seal
+from asok_core.jobs.envelope import Keyring, seal
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 

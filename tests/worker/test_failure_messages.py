@@ -13,9 +13,9 @@ from asok_core.backends.application import ApplicationBackend
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobFailed
+from asok_core.jobs.calls import make_call
+from asok_core.settings.settings import Settings
 from tests.worker import failing
 from tests.worker.conftest import Desk, RunWorker
 

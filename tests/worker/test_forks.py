@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.programs import lives, wait_until
 from tests.worker.conftest import Desk, RunThrough, RunWorker
 

@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 
 from asok_core.backends.roles import Scope
-from asok_core.history import Event, history_of
-from asok_core.inspector import open_operator, open_reader
-from asok_core.job import Job
-from asok_core.states import Place
+from asok_core.inspection.history import Event, history_of
+from asok_core.jobs.job import Job
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator, open_reader
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.worker.import_deaths import FORGOTTEN, LONGEST, ImportDeaths
+from asok_core.worker.import_crashes import FORGOTTEN, LONGEST, ImportDeaths
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 from tests.worker.test_breaker_rule import Clock

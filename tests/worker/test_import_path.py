@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from asok_core import import_path
+from asok_core.execution import import_path
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running
 from tests.worker.conftest import Desk

@@ -13,10 +13,10 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import ResultNotStored, background, configure, get_job, shutdown, task
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.job import NOT_KEPT, Job
-from asok_core.job_text import from_text, to_text
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.job import NOT_KEPT, Job
+from asok_core.jobs.job_text import from_text, to_text
+from asok_core.settings.settings import Settings
 from tests.worker import jobs
 from tests.worker.conftest import Desk, RunWorker
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core.worker.board import Board, Phase
-from asok_core.worker.lives import LONG_ENOUGH, WORN, Life, Lives, Report
+from asok_core.worker.process_health import LONG_ENOUGH, WORN, Life, Lives, Report
+from asok_core.worker.shared_state import Board, Phase
 from tests.worker.test_breaker_rule import Clock
 
 

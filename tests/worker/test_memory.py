@@ -14,7 +14,7 @@ import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
-from asok_core.inspector import open_reader
+from asok_core.operations.inspector import open_reader
 from tests.programs import environment, wait_until
 from tests.worker.conftest import Desk, RunWorker
 

@@ -11,8 +11,8 @@ import redis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.inspector import open_operator, open_reader
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator, open_reader
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from asok_core.errors import UsageError
-from asok_core.inspector import open_operator, open_reader
+from asok_core.operations.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, running, wait_until
 from tests.worker.conftest import Desk, RunWorker

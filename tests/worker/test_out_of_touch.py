@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.inspector import open_operator
+from asok_core.operations.inspector import open_operator
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from asok_core.inspector import open_reader
-from asok_core.job import Job
-from asok_core.wire import Keyring, Trust, bury, seal
+from asok_core.jobs.envelope import Keyring, Trust, bury, seal
+from asok_core.jobs.job import Job
+from asok_core.operations.inspector import open_reader
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, Worker, foreign_envelope
 

@@ -10,10 +10,10 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.renewal import Renewal
-from asok_core.config import LARGEST_ENVELOPE
-from asok_core.inspector import open_operator
-from asok_core.oversized import MOST_READ
-from asok_core.wire import Trust, seal
+from asok_core.jobs.envelope import Trust, seal
+from asok_core.jobs.oversized import MOST_READ
+from asok_core.operations.inspector import open_operator
+from asok_core.settings.settings import LARGEST_ENVELOPE
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 

@@ -16,19 +16,19 @@ import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming import waiters as waiting
+from asok_core.backends.redis.consuming import idle_wait as waiting
 from asok_core.backends.redis.consuming.consumer import Claim
-from asok_core.backends.redis.consuming.waiters import Waiters
+from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.keys import Keys
-from asok_core.config import Settings
 from asok_core.errors import Unreachable
-from asok_core.job import Job, new_id
-from asok_core.wire import peek, seal
-from asok_core.worker.alarm import Alarm
-from asok_core.worker.board import Board
-from asok_core.worker.execution import Execution, Held
+from asok_core.jobs.envelope import peek, seal
+from asok_core.jobs.job import Job, new_id
+from asok_core.settings.settings import Settings
+from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.prefetch import LONGEST_DOUBT, MOST, PATIENCE, SHORTEST_DOUBT, Prefetch
+from asok_core.worker.shared_state import Board
 from asok_core.worker.threads import ThreadDied, Threads
+from asok_core.worker.wakeup import Alarm
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING
 

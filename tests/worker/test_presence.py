@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from asok_core.worker.presence import Presence, is_gone
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker
 

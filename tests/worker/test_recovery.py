@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.inspector import open_operator
+from asok_core.operations.inspector import open_operator
 from tests.chaos.proxy import Proxy
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker

@@ -12,19 +12,19 @@ import pytest
 import redis
 
 from asok_console.cli.main import main
-from asok_core import filters
 from asok_core.backends.eager import EagerBackend
 from asok_core.backends.local import LocalBackend
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
-from asok_core.calls import make_call
-from asok_core.config import Settings
 from asok_core.errors import JobFailed
-from asok_core.inspector import open_operator, open_reader
-from asok_core.redaction import MASK
-from asok_core.snapshot import Row
-from asok_core.states import Place
+from asok_core.inspection import filters
+from asok_core.inspection.redaction import MASK
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.calls import make_call
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.worker import redacting
 from tests.worker.conftest import Desk, RunWorker

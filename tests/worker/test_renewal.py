@@ -13,8 +13,8 @@ from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming import renewal
 from asok_core.backends.redis.consuming.renewal import Renewal, Step, renew_held
 from asok_core.backends.redis.keys import Keys
-from asok_core.inspector import open_operator
-from asok_core.job import Job
+from asok_core.jobs.job import Job
+from asok_core.operations.inspector import open_operator
 from tests.elapsed import DAY, let_pass
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, foreign_envelope

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from asok_core.inspector import open_operator
+from asok_core.operations.inspector import open_operator
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker
 

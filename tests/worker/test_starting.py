@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from asok_core.worker import start
-from asok_core.worker.board import Board, shared_file
+from asok_core.worker.shared_state import Board, shared_file
 from tests.programs import environment
 
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.job import Job
+from asok_core.jobs.job import Job
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker
 

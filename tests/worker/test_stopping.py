@@ -10,7 +10,7 @@ import time
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.chaos.proxy import Proxy
 from tests.programs import PATIENCE, lives, wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker

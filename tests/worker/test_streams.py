@@ -17,7 +17,7 @@ from types import MappingProxyType
 import pytest
 
 from asok_core.errors import AsokError
-from asok_core.worker.board import Board, shared_file
+from asok_core.worker.shared_state import Board, shared_file
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment
 from tests.worker.conftest import Desk

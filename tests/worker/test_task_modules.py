@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
 
 APPLICATION = """

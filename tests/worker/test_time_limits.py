@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.job import Job
-from asok_core.worker.board import Board, Phase
-from asok_core.worker.overrun import PREPARATION, Overrun, reason
+from asok_core.jobs.job import Job
+from asok_core.worker.hard_timeout import PREPARATION, Overrun, reason
+from asok_core.worker.shared_state import Board, Phase
 from tests.worker.conftest import Desk, RunWorker, Worker
 
 SLOW = """\

@@ -175,8 +175,8 @@ def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     run_worker: RunWorker, desk: Desk
 ) -> None:
     from asok_core.backends.roles import Scope
-    from asok_core.inspector import open_operator
-    from asok_core.states import Place
+    from asok_core.jobs.states import Place
+    from asok_core.operations.inspector import open_operator
 
     run_worker()
     future = background(values.fail, dt.date(2026, 1, 1), _retries=1, _backoff=0)

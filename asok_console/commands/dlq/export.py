@@ -14,14 +14,14 @@ from typing import TextIO
 from asok_console.commands.support.documents import error_line, row_document, say
 from asok_console.presentation import numbers
 from asok_console.presentation.text import safe_block
-from asok_core import filters
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.export import line_of, new_file
-from asok_core.inspector import open_reader
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.survey import frozen, rows_in
+from asok_core.inspection import filters
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.states import Place
+from asok_core.operations.export import line_of, new_file
+from asok_core.operations.inspector import open_reader
+from asok_core.operations.preview import frozen, rows_in
+from asok_core.settings.settings import Settings
 
 COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust")
 _BEGIN_FORMULAS = "=+-@\u2212"

@@ -10,13 +10,13 @@ from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
 from asok_console.presentation.tables import Column
 from asok_console.presentation.text import safe
-from asok_core import filters
-from asok_core.causes import Causes
 from asok_core.clock import iso
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.states import Place
-from asok_core.survey import frozen, rows_in
+from asok_core.inspection import filters
+from asok_core.inspection.error_groups import Causes
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_reader
+from asok_core.operations.preview import frozen, rows_in
+from asok_core.settings.settings import Settings
 
 NAMED = 3
 """Tasks and queues of a group that are named."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_core.activity import TRASH_KEPT
-from asok_core.config import Settings
-from asok_core.states import Place
+from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 
 AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
 

@@ -6,9 +6,9 @@ import argparse
 
 from asok_console.commands.support import bulk, trust
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,11 +17,11 @@ from asok_console.commands.worker.status import whole_number
 from asok_console.presentation import numbers
 from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
-from asok_core import filters
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.search import STATES, listed
-from asok_core.snapshot import Row
+from asok_core.inspection import filters
+from asok_core.inspection.snapshot import Row
+from asok_core.operations.inspector import open_reader
+from asok_core.operations.search import STATES, listed
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

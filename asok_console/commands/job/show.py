@@ -11,12 +11,12 @@ from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.history import Line, history_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
-from asok_core.config import Settings
 from asok_core.errors import JobNotFound
-from asok_core.history import history_of
-from asok_core.inspector import open_reader
-from asok_core.search import by_id
-from asok_core.snapshot import MISSING, JobDetail
+from asok_core.inspection.history import history_of
+from asok_core.inspection.snapshot import MISSING, JobDetail
+from asok_core.operations.inspector import open_reader
+from asok_core.operations.search import by_id
+from asok_core.settings.settings import Settings
 
 LONGEST = 20_000
 """Characters of a result, an argument or a traceback that are shown to a person."""

@@ -10,8 +10,8 @@ from asok_console.presentation import numbers
 from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_switch import switch
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,9 @@ from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
-from asok_core.config import Settings
-from asok_core.states import Place
-from asok_core.survey import frozen
+from asok_core.jobs.states import Place
+from asok_core.operations.preview import frozen
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,14 +20,14 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.progress import Meter
 from asok_console.presentation.text import safe
-from asok_core import filters
 from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.hazards import hazards
-from asok_core.inspector import on_redis, open_operator, open_reader
-from asok_core.states import Place
-from asok_core.survey import Survey, frozen, survey, with_unmet
+from asok_core.inspection import filters
+from asok_core.jobs.states import Place
+from asok_core.operations.hazards import hazards
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.preview import Survey, frozen, survey, with_unmet
+from asok_core.settings.settings import Settings
 
 INTERRUPTED = 130
 

@@ -10,11 +10,11 @@ from asok_console.commands.support.documents import result_document, say, write_
 from asok_console.commands.worker.status import whole_number
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.canary import RATE, Canary, CanaryResult, Verdict
-from asok_core.config import Settings
-from asok_core.inspector import on_redis, open_reader
-from asok_core.review import Reviewed
-from asok_core.states import Place
+from asok_core.inspection.review import Reviewed
+from asok_core.jobs.states import Place
+from asok_core.operations.canary import RATE, Canary, CanaryResult, Verdict
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.settings import Settings
 
 
 def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:

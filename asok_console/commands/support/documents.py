@@ -13,9 +13,9 @@ from asok_console.presentation.tables import Column, Ink, fit, table, terminal_w
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
-from asok_core.nesting import cut
-from asok_core.snapshot import Row
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.nesting import cut
+from asok_core.jobs.states import Place
 
 VERSION = 1
 """Of every document. It changes when a key goes or changes its meaning, not when one is added."""

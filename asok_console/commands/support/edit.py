@@ -10,13 +10,13 @@ from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.commands.support import bulk, trust
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.codec import check_arguments
-from asok_core.config import Settings
 from asok_core.errors import JobNotFound, Refused, UsageError
-from asok_core.job import Job
-from asok_core.nesting import DEEPEST, any_too_deep
-from asok_core.review import call_text
-from asok_core.states import Place
+from asok_core.inspection.review import call_text
+from asok_core.jobs.codec import check_arguments
+from asok_core.jobs.job import Job
+from asok_core.jobs.nesting import DEEPEST, any_too_deep
+from asok_core.jobs.states import Place
+from asok_core.settings.settings import Settings
 
 
 def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:

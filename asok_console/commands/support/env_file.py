@@ -6,7 +6,7 @@ import re
 from io import StringIO
 from pathlib import Path
 
-from asok_core.env_file import parse_env
+from asok_core.settings.env_file import parse_env
 
 _BINDING = re.compile(
     r"""

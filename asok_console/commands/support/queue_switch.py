@@ -12,8 +12,8 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
-from asok_core.config import Settings
-from asok_core.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.settings.settings import Settings
 
 
 def switch(args: argparse.Namespace, settings: Settings, verb: str, done: str) -> int:

@@ -11,15 +11,15 @@ from asok_console.commands.support.documents import say
 from asok_console.commands.support.progress import Meter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
-from asok_core import filters
 from asok_core.backends.roles import CommandResult, Reader, Scope
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.inspector import on_redis, open_operator, open_reader
-from asok_core.search import PATIENCE
-from asok_core.snapshot import JobDetail
-from asok_core.states import Place
-from asok_core.survey import frozen
+from asok_core.inspection import filters
+from asok_core.inspection.snapshot import JobDetail
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.preview import frozen
+from asok_core.operations.search import PATIENCE
+from asok_core.settings.settings import Settings
 
 Home = tuple[Place, str | None]
 

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from asok_core.durations import parse_duration
 from asok_core.errors import UsageError
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.settings.durations import parse_duration
 
 T = TypeVar("T")
 

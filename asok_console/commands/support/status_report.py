@@ -14,7 +14,7 @@ from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Column, Ink, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
 
 VERSION = 1
 """Of the JSON document. It changes when a key goes or changes its meaning, not when one is added."""

@@ -13,12 +13,12 @@ from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_core.backends.roles import CommandResult
-from asok_core.config import Settings
 from asok_core.errors import Refused, UsageError
-from asok_core.inspector import on_redis, open_operator, open_reader
-from asok_core.review import NOT_REVIEWED, Call, Review, ReviewBuilder
-from asok_core.states import Place
-from asok_core.survey import Survey, survey
+from asok_core.inspection.review import NOT_REVIEWED, Call, Review, ReviewBuilder
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.preview import Survey, survey
+from asok_core.settings.settings import Settings
 
 VERB, WORD = "trust and requeue", "trust"
 

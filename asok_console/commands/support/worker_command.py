@@ -14,8 +14,8 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator
-from asok_core.config import Settings
-from asok_core.inspector import on_redis, open_operator
+from asok_core.operations.inspector import on_redis, open_operator
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

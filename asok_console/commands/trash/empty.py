@@ -8,10 +8,10 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.config import Settings
 from asok_core.errors import UsageError
-from asok_core.inspector import on_redis, open_operator, open_reader
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

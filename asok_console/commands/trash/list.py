@@ -7,8 +7,8 @@ import argparse
 from asok_console.commands.audit import activity_document, table_of
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 
 LATELY = 10_000
 """Entries of the audit that are looked through; it is capped at about so many."""

@@ -6,9 +6,9 @@ import argparse
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.progress import Meter
-from asok_core.config import Settings
-from asok_core.inspector import on_redis, open_operator
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import on_redis, open_operator
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import worker_command
-from asok_core.config import Settings
+from asok_core.settings.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ import os
 from dataclasses import replace
 from typing import TypeVar
 
-from asok_core.config import Settings
-from asok_core.inspector import on_redis
-from asok_core.setting import DURATION, QUEUES, SIZE, Kind, parse_option, whole_number
+from asok_core.operations.inspector import on_redis
+from asok_core.settings.kinds import DURATION, QUEUES, SIZE, Kind, parse_option, whole_number
+from asok_core.settings.settings import Settings
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)
     if stop_timeout is not None:
         settings = replace(settings, worker_shutdown_timeout=stop_timeout)
-    from asok_core import output, streams
-    from asok_core.logs import EXIT_PATIENCE, flush, safe_logger
+    from asok_core.runtime import output, streams
+    from asok_core.runtime.logs import EXIT_PATIENCE, flush, safe_logger
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging
     from asok_core.worker.supervisor import Supervisor, worker_id

@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 from asok_console.commands.support import status_checks
-from asok_core.config import Settings
-from asok_core.durations import parse_duration
 from asok_core.errors import Refused, Unreachable, UsageError
-from asok_core.inspector import on_redis, open_reader
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.settings import Settings
 
 if TYPE_CHECKING:
     from asok_console.commands.support.status_report import Status

@@ -19,14 +19,14 @@ from asok_console.tui.screens.quit import Quitting
 from asok_console.tui.screens.review import Reading
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
-from asok_core.edits import diff, editable, same
-from asok_core.hazards import hazards, maybe_paused
-from asok_core.job import Job
-from asok_core.nesting import DEEPEST, any_too_deep
-from asok_core.states import Place
-from asok_core.wire import Payload
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.edits import diff, editable, same
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.job import Job
+from asok_core.jobs.nesting import DEEPEST, any_too_deep
+from asok_core.jobs.states import Place
+from asok_core.operations.hazards import hazards, maybe_paused
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

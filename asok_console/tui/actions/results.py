@@ -5,9 +5,9 @@ from __future__ import annotations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import Plan, exact
 from asok_core.backends.roles import CommandResult
-from asok_core.canary import CanaryResult, Verdict
-from asok_core.states import Place
-from asok_core.survey import with_unmet
+from asok_core.jobs.states import Place
+from asok_core.operations.canary import CanaryResult, Verdict
+from asok_core.operations.preview import with_unmet
 
 
 def told(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from asok_console.tui.actions.results import told
 from asok_console.tui.catalog.actions import Access
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Progress
-from asok_core.canary import CanaryResult
 from asok_core.errors import AsokError
+from asok_core.operations.canary import CanaryResult
 
 
 @dataclass

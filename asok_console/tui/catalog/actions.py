@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding
 
 from asok_core.backends.roles import CommandResult, Operator, Reader, Watch
-from asok_core.canary import CanaryResult
 from asok_core.errors import Refused
-from asok_core.states import Place
+from asok_core.jobs.states import Place
+from asok_core.operations.canary import CanaryResult
 
 if TYPE_CHECKING:
     from asok_console.tui.catalog.plan import Plan

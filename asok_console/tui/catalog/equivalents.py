@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asok_core.backends.roles import Scope
-from asok_core.states import Place
+from asok_core.jobs.states import Place
 
 if TYPE_CHECKING:
     from asok_console.tui.catalog.plan import Plan

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asok_console.tui.catalog.actions import Field
-from asok_core.canary import FIRST, RATE
+from asok_core.operations.canary import FIRST, RATE
 
 if TYPE_CHECKING:
     from asok_console.tui.catalog.plan import Plan

@@ -32,12 +32,12 @@ from asok_console.tui.catalog.actions import (
     OperatorAction,
     Reach,
 )
-from asok_core.activity import TRASH_KEPT
 from asok_core.backends.roles import CommandResult, Watch
-from asok_core.canary import Canary, CanaryResult
-from asok_core.export import export_letters
-from asok_core.review import Reviewed
-from asok_core.states import Place
+from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.inspection.review import Reviewed
+from asok_core.jobs.states import Place
+from asok_core.operations.canary import Canary, CanaryResult
+from asok_core.operations.export import export_letters
 
 if TYPE_CHECKING:
     from asok_console.tui.catalog.plan import Plan

@@ -8,8 +8,8 @@ from typing import Any
 
 from asok_console.tui.catalog.actions import Danger, OperatorAction, Reach
 from asok_core.backends.roles import Scope
-from asok_core.review import Review
-from asok_core.states import Place
+from asok_core.inspection.review import Review
+from asok_core.jobs.states import Place
 
 MANY = 100
 """Jobs beyond which an action that needs no typed word wants a second key."""

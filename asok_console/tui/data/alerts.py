@@ -9,7 +9,7 @@ from typing import NamedTuple
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import plural, size
 from asok_console.tui.views.shared.worker_table import stale
-from asok_core.snapshot import ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
 
 NEARLY_FULL = 0.9
 """Part of the dead letters' cap, or of Redis' memory, from which it is reported."""

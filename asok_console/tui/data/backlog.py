@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
 
 SECONDS = 60
 """Seconds that are kept each."""

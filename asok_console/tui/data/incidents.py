@@ -7,7 +7,7 @@ from typing import NamedTuple
 from asok_console.presentation.compact import span
 from asok_console.presentation.numbers import plural
 from asok_console.tui.data.alerts import Alert, Cost
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
 
 KEPT = 1800.0
 """Seconds for which an incident is shown."""

@@ -16,7 +16,7 @@ from textual.message import Message
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
 
 SLOWEST = 60.0
 FASTEST = 0.2

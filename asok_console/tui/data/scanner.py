@@ -11,8 +11,8 @@ from textual.message import Message
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
-from asok_core.snapshot import Page
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Page
+from asok_core.jobs.states import Place
 
 EVERY = 0.15
 """Seconds between two reports of progress."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from asok_core.backends.roles import Scope
-from asok_core.filters import Filter
-from asok_core.search import matching
-from asok_core.snapshot import Page, Row, digest
-from asok_core.states import Place
+from asok_core.inspection.filters import Filter
+from asok_core.inspection.snapshot import Page, Row, digest
+from asok_core.jobs.states import Place
+from asok_core.operations.search import matching
 
 KEPT = 5000
 """Matches that are kept to be shown; more of them are only counted."""

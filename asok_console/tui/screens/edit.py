@@ -14,9 +14,9 @@ from textual.widgets import Button, Static, TextArea
 
 from asok_console.presentation.text import safe
 from asok_console.tui.screens.dialog import Dialog
-from asok_core.codec import check_arguments
-from asok_core.edits import editable, same, typed
-from asok_core.job import Job
+from asok_core.inspection.edits import editable, same, typed
+from asok_core.jobs.codec import check_arguments
+from asok_core.jobs.job import Job
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

@@ -30,9 +30,9 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
-from asok_core.search import find
-from asok_core.snapshot import Row, Snapshot
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.jobs.states import Place
+from asok_core.operations.search import find
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

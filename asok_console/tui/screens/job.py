@@ -34,11 +34,11 @@ from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
-from asok_core.job import JobRecord
-from asok_core.redaction import shown_raw
-from asok_core.snapshot import JobDetail, Row, Snapshot
-from asok_core.states import Place
-from asok_core.wire import Payload
+from asok_core.inspection.redaction import shown_raw
+from asok_core.inspection.snapshot import JobDetail, Row, Snapshot
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Place
 
 SOON = 0.05
 """Seconds between two checks whether the next row of the list has been read."""

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Action, OperatorAction, Reach
-from asok_core.states import Place
+from asok_core.jobs.states import Place
 
 PLACES = {
     Place.PENDING: "waits in its queue",

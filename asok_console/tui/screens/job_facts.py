@@ -8,9 +8,9 @@ from textual.content import Content
 
 from asok_console.presentation.numbers import age
 from asok_console.presentation.text import safe
-from asok_core.job import JobRecord
-from asok_core.snapshot import JobDetail
-from asok_core.wire import Payload, Trust
+from asok_core.inspection.snapshot import JobDetail
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import JobRecord
 
 _GAP = "   "
 

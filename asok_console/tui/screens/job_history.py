@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from asok_console.presentation.history import Line, history_lines
-from asok_core.history import history_of
-from asok_core.snapshot import JobDetail
+from asok_core.inspection.history import history_of
+from asok_core.inspection.snapshot import JobDetail
 
 WORDS = 22
 """Cells for what happened."""

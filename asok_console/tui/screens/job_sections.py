@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from asok_console.tui.widgets.caption import Caption
-from asok_core.job import JobRecord
-from asok_core.wire import Payload
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.job import JobRecord
 
 SECTIONS = (
     ("facts", ""),

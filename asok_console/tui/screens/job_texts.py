@@ -11,7 +11,7 @@ from textual.content import Content
 
 from asok_console.presentation.text import plain_json, safe, safe_block
 from asok_console.tui.widgets.columns import fit_middle
-from asok_core.tracebacks import Raised, chain_of, last_line
+from asok_core.inspection.tracebacks import Raised, chain_of, last_line
 
 HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""

@@ -19,8 +19,8 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.errors import AsokError
-from asok_core.review import ReviewBuilder
-from asok_core.survey import survey
+from asok_core.inspection.review import ReviewBuilder
+from asok_core.operations.preview import survey
 
 
 class Reading(Dialog[Plan]):

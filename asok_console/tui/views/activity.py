@@ -17,10 +17,10 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.activity import SWITCHES, Activities, Activity
 from asok_core.backends.roles import Scope
-from asok_core.snapshot import Snapshot
-from asok_core.states import Place
+from asok_core.inspection.audit import SWITCHES, Activities, Activity
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.jobs.states import Place
 
 SHOWN = 200
 """Actions that are listed."""

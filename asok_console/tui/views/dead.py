@@ -29,9 +29,9 @@ from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
-from asok_core.filters import Filter
-from asok_core.snapshot import Page, Row, Snapshot
-from asok_core.states import Place
+from asok_core.inspection.filters import Filter
+from asok_core.inspection.snapshot import Page, Row, Snapshot
+from asok_core.jobs.states import Place
 
 COUNTING = "The dead jobs are being counted …"
 

@@ -24,9 +24,9 @@ from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
-from asok_core.snapshot import Page, Row, Snapshot
-from asok_core.states import Place
-from asok_core.tracebacks import last_line
+from asok_core.inspection.snapshot import Page, Row, Snapshot
+from asok_core.inspection.tracebacks import last_line
+from asok_core.jobs.states import Place
 
 EVERY = 5.0
 """Seconds between two looks at the load to come."""

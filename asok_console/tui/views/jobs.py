@@ -27,10 +27,10 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
-from asok_core.search import completed
-from asok_core.snapshot import Page, Row, running_rows
-from asok_core.states import Place, Status
-from asok_core.tracebacks import last_line
+from asok_core.inspection.snapshot import Page, Row, running_rows
+from asok_core.inspection.tracebacks import last_line
+from asok_core.jobs.states import Place, Status
+from asok_core.operations.search import completed
 
 SEARCHED = 1000
 """Jobs among which a filter looks."""

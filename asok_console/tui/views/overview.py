@@ -35,7 +35,7 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import alert_line
-from asok_core.snapshot import Bucket, Snapshot
+from asok_core.inspection.snapshot import Bucket, Snapshot
 
 WIDE, HIGH = 160, 48
 """Cells and lines of the screen from which backlog, wait and failures are plotted beside the rest."""

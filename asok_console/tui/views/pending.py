@@ -25,8 +25,8 @@ from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_na
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_window import Position
 from asok_core.backends.roles import Reader
-from asok_core.snapshot import Page, QueueStats, Row, Snapshot
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot
+from asok_core.jobs.states import Place
 
 
 def _waits_cell(row: Row, now: float) -> Cell:

@@ -26,8 +26,8 @@ from asok_console.tui.views.shared.worker_table import (
 )
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
-from asok_core.snapshot import Row, Snapshot, WorkerInfo
-from asok_core.states import Place
+from asok_core.inspection.snapshot import Row, Snapshot, WorkerInfo
+from asok_core.jobs.states import Place
 
 
 class WorkersView(NamedView):

@@ -14,7 +14,7 @@ from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import fit_middle
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from asok_console.presentation.text import safe
 from asok_core.errors import UsageError
-from asok_core.filters import Filter, parse
+from asok_core.inspection.filters import Filter, parse
 
 PAUSE = 0.25
 """Seconds after the last key until the search begins."""

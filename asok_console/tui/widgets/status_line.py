@@ -14,8 +14,8 @@ from asok_console.presentation.numbers import plural, share, size
 from asok_console.presentation.text import safe
 from asok_console.tui.widgets.columns import fit_middle
 from asok_core.backends.roles import Progress
-from asok_core.canary import CanaryProgress
-from asok_core.snapshot import Snapshot
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.canary import CanaryProgress
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asok_core import clock
-from asok_core.activity import Activities, Activity
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import Refused
-from asok_core.numbers import count as whole_count
-from asok_core.numbers import number
-from asok_core.setting import RecordForm
+from asok_core.inspection.audit import Activities, Activity
+from asok_core.jobs.numbers import count as whole_count
+from asok_core.jobs.numbers import number
+from asok_core.settings.kinds import RecordForm
 
 _UNUSUAL = re.compile(r"[^0-9A-Za-z_.:%@-]")
 LONGEST_FIELD = 4096
@@ -88,7 +88,7 @@ class Operation:
     def finish(self, link: Link, state: str, counts: Mapping[str, int]) -> None:
         """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
         args: list[Arg] = [self.keys.namespace, self.id, self._about(), json.dumps(counts), state]
-        link.run(script("note"), (), args)
+        link.run(script("finish_operation"), (), args)
 
     def _about(self) -> str:
         about = {

@@ -9,7 +9,7 @@ from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import UNREADABLE
 from asok_core.backends.redis.scripts import script
-from asok_core.job import JobRecord
+from asok_core.jobs.job import JobRecord
 
 WHOLE = 32_768
 """Bytes up to which a value of a record or an element of a page is read whole; else its two ends."""

@@ -33,7 +33,7 @@ from asok_core.backends.redis.explanations import explained, told
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
 from asok_core.errors import SettingsError, Unreachable
-from asok_core.redis_url import masked_url, parse_redis_url
+from asok_core.settings.redis_url import masked_url, parse_redis_url
 
 CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 5.0

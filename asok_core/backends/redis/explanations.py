@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import redis
 
 from asok_core.errors import NoResources, Refused, Unreachable
-from asok_core.exhaustion import shortage
+from asok_core.runtime.exhaustion import shortage
 
 
 class ErrorReply(Refused, redis.ResponseError):

@@ -11,10 +11,10 @@ from typing import Any
 
 from asok_core.backends.redis.keys import process_numbers
 from asok_core.backends.redis.records import parse_record
-from asok_core.glimpse import Item
-from asok_core.job import JobRecord
-from asok_core.numbers import count, number, score, whole
-from asok_core.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
+from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import count, number, score, whole
 
 WORKER_FIELDS = (
     "host",

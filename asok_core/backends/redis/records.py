@@ -8,12 +8,12 @@ from typing import Any
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys
-from asok_core.job import NOT_KEPT, JobRecord
-from asok_core.numbers import number, whole
-from asok_core.states import Status
+from asok_core.jobs.job import NOT_KEPT, JobRecord
+from asok_core.jobs.numbers import number, whole
+from asok_core.jobs.states import Status
 
 LOST = "JobLost"
-"""What the error begins with in the record of a job that was in no place (see operating/lost.py)."""
+"""What the error begins with in the record of a job that was nowhere (see operating/missing_jobs.py)."""
 UNREADABLE = "unreadable"
 """Status of a record that is neither a hash nor JSON."""
 _FAILED = (Status.FAILED, Status.RETRYING)

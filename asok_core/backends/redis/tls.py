@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping
 
 from asok_core.errors import SettingsError
-from asok_core.redis_options import Value, shown
+from asok_core.settings.redis_options import Value, shown
 
 
 def check_tls(url: str, options: Mapping[str, Value]) -> None:

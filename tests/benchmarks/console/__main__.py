@@ -17,8 +17,8 @@ from pathlib import Path
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis, find_redis_server, server_version
-from asok_core.config import Settings
-from asok_core.durations import parse_duration
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.settings import Settings
 from tests.benchmarks.console import churn, large, operating, reading, showing
 from tests.benchmarks.console.data import SLOTS, Amounts, fill
 from tests.benchmarks.console.report import Figures, markdown

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from asok_core.wire import seal
+from asok_core.jobs.envelope import seal
 from tests.tui import seed
 from tests.tui.seed import KEYS
 

@@ -12,9 +12,9 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.views.shared.base import FEW_ROWS
 from asok_console.tui.widgets.row_list import MARGIN
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
-from asok_core.wire import bury, seal
+from asok_core.jobs.envelope import bury, seal
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.benchmarks.console.reading import slow_log
 from tests.benchmarks.console.report import Figures, p95
 from tests.conftest import SECRET_KEY

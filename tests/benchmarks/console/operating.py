@@ -13,10 +13,10 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.roles import CommandResult
-from asok_core.config import Settings
-from asok_core.inspector import open_operator, open_reader
-from asok_core.states import Place
-from asok_core.survey import frozen
+from asok_core.jobs.states import Place
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.operations.preview import frozen
+from asok_core.settings.settings import Settings
 from tests.benchmarks.console.data import Amounts
 from tests.benchmarks.console.reading import slow_log
 from tests.benchmarks.console.report import Figures

@@ -9,8 +9,8 @@ from statistics import mean
 
 import redis
 
-from asok_core.config import Settings
-from asok_core.inspector import open_reader
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
 from tests.benchmarks.console.data import Amounts
 from tests.benchmarks.console.report import Figures, p95
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from asok_core import background_many, task
-from asok_core.calls import Call
+from asok_core.jobs.calls import Call
 
 
 def note(word: str) -> str:

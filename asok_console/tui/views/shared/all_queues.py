@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import is_
 
-from asok_core.snapshot import Bucket, QueueStats, WorkerInfo
+from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
 
 ALL = "all queues"
 

@@ -16,8 +16,8 @@ from asok_console.tui.catalog import actions
 from asok_console.tui.data.search import End
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.causes import Cause, Causes
-from asok_core.snapshot import Page
+from asok_core.inspection.error_groups import Cause, Causes
+from asok_core.inspection.snapshot import Page
 
 TREND = 3600.0
 """Seconds that the trend of a cause shows."""

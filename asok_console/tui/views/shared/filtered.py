@@ -12,7 +12,7 @@ from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import fit_middle
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.filters import Filter, parse
+from asok_core.inspection.filters import Filter, parse
 
 
 class FilteredView(View):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asok_console.presentation.calls import arguments_of
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_core.snapshot import Row
-from asok_core.states import Place, Status
-from asok_core.wire import UNTRUSTED, Payload, Trust
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import UNTRUSTED, Payload, Trust
+from asok_core.jobs.states import Place, Status
 
 CLAIMED = "claimed"
 """What is shown of a job that a worker holds and has not begun."""

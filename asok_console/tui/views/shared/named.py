@@ -13,7 +13,7 @@ from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.errors import UsageError
-from asok_core.filters import Filter, parse, queue_test
+from asok_core.inspection.filters import Filter, parse, queue_test
 
 HINT = "words, queue:high, queue:mail-*, !x"
 

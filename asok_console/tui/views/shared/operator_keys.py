@@ -11,9 +11,9 @@ from asok_console.presentation.compact import span
 from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import OperatorAction, Reach
 from asok_console.tui.catalog.plan import Plan
-from asok_core.activity import Activity
 from asok_core.backends.roles import Scope
-from asok_core.states import Place
+from asok_core.inspection.audit import Activity
+from asok_core.jobs.states import Place
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

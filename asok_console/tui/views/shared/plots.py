@@ -11,7 +11,7 @@ from textual import on
 from asok_console.tui.data.backlog import Course
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import HATCHED, Plot, Series, Times, Unit
-from asok_core.snapshot import Bucket
+from asok_core.inspection.snapshot import Bucket
 
 
 class Range(NamedTuple):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from asok_console.tui.catalog.actions import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
-from asok_core.filters import word
-from asok_core.snapshot import QueueStats, Snapshot
-from asok_core.states import Status
+from asok_core.inspection.filters import word
+from asok_core.inspection.snapshot import QueueStats, Snapshot
+from asok_core.jobs.states import Status
 
 if TYPE_CHECKING:
     from asok_console.tui.app import ConsoleApp

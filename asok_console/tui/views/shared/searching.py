@@ -12,9 +12,9 @@ from asok_console.tui.data.search import Question, Search
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.row_window import Position
-from asok_core.filters import Filter
-from asok_core.snapshot import Snapshot
-from asok_core.states import Place
+from asok_core.inspection.filters import Filter
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.jobs.states import Place
 
 SHARE = 10.0
 """How many times the length of a search passes before it is repeated."""

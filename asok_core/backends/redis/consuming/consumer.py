@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reconnecting import StandingLink
 from asok_core.backends.redis.scripts import script
-from asok_core.backends.redis.standing import StandingLink
-from asok_core.config import LARGEST_ENVELOPE
-from asok_core.job import RECORD_TTL
-from asok_core.numbers import count
+from asok_core.jobs.job import RECORD_TTL
+from asok_core.jobs.numbers import count
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 
@@ -23,8 +23,8 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 class Claim:
     """An envelope that this process holds. ``queue`` is the one it was taken from.
 
-    ``spent`` is the reply of ``spent.lua``: 1 where the record says that the job has ended, 2 where Redis
-    could not read the job's id.
+    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
+    where Redis could not read the job's id.
     """
 
     queue: str
@@ -213,7 +213,7 @@ class Consumer:
         args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
         aside: list[Oversized] = []
         while True:
-            _, found, rest = self._standing.run(script("held"), [*args, *self.queues])
+            _, found, rest = self._standing.run(script("check_active"), [*args, *self.queues])
             if not found:
                 break
             aside += set_aside(found, self.queues)
@@ -233,7 +233,7 @@ class Consumer:
         args: list[Arg] = [self.keys.namespace, self.process]
         for each in outcomes:
             args += (each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
-        flags = self.link.run(script("arrived"), (), args)
+        flags = self.link.run(script("settled_outcomes"), (), args)
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 
     def count_dropped(self, outcomes: Mapping[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""What was set aside because it is too large to be an envelope (see ``lua/aside.lua``)."""
+"""What was set aside because it is too large to be an envelope (see ``set_aside.lua``)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
-from asok_core.config import LARGEST_ENVELOPE
-from asok_core.numbers import score
-from asok_core.wire import bury, peek
+from asok_core.jobs.envelope import bury, peek
+from asok_core.jobs.numbers import score
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 BATCH = 200
 BATCH_BYTES = 1024 * 1024

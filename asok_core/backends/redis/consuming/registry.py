@@ -10,16 +10,16 @@ from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
 from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
+from asok_core.backends.redis.reconnecting import StandingLink, end_listed
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
-from asok_core.backends.redis.standing import StandingLink, end_listed
 from asok_core.clock import steady
-from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import WorkerCrashed
-from asok_core.job import Job
-from asok_core.numbers import count, score
-from asok_core.states import Status
-from asok_core.wire import Payload, bury, peek
+from asok_core.jobs.envelope import Payload, bury, peek
+from asok_core.jobs.job import Job
+from asok_core.jobs.numbers import count, score
+from asok_core.jobs.states import Status
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 HASH_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
@@ -123,7 +123,7 @@ class Registry:
         for name, value in fields.items():
             args += (name, value)
         link, asked_at = self.link, steady()
-        whole, now, wanted, cancels = link.run(script("beat"), (), args)
+        whole, now, wanted, cancels = link.run(script("heartbeat"), (), args)
         self.clock.learn(now / 1000, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in cancels]
         return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), cancelled)
@@ -142,7 +142,7 @@ class Registry:
             int(LONGEST_LEASE * 1000),
             place,
         ]
-        now, leased, expired, beside = self.link.run(script("look"), (), args)
+        now, leased, expired, beside = self.link.run(script("check_leases"), (), args)
         found = []
         for name, until, length in zip(*(expired[n::3] for n in range(3)), strict=True):
             try:
@@ -156,7 +156,7 @@ class Registry:
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
         args = [self.keys.namespace, worker, 1 if only_if_expired else 0, *lists]
-        return bool(self.link.run(script("leave"), (), args) == 1)
+        return bool(self.link.run(script("deregister"), (), args) == 1)
 
     def end_lease(self, worker: str) -> bool:
         """End the lease of a worker that is dead: whether this call did it, and not another's."""
@@ -245,7 +245,7 @@ class Registry:
         self, process: str, queue: str, guard: str, by: str
     ) -> tuple[bool, tuple[Oversized, ...]]:
         args: list[Arg] = [self.keys.namespace, process, guard, by, self._largest, 0, queue]
-        refused, aside, _ = self.link.run(script("held"), (), args)
+        refused, aside, _ = self.link.run(script("check_active"), (), args)
         return refused == 1, tuple(set_aside(aside, (queue,)))
 
     def kill_waiters(self, *processes: str) -> None:

@@ -20,10 +20,10 @@ from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
-from asok_core.config import LARGEST_ENVELOPE
-from asok_core.job import UNFINISHED_TTL
-from asok_core.numbers import count, number
-from asok_core.wire import peek
+from asok_core.jobs.envelope import peek
+from asok_core.jobs.job import UNFINISHED_TTL
+from asok_core.jobs.numbers import count, number
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 BATCH_BYTES = 1024 * 1024
 JOBS_AT_ONCE = 300
@@ -134,7 +134,7 @@ class Renewal:
         queue = self._keys.queue_name(parsing.text(key)) or ""
         args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
         gone = 0
-        while reply := link.run(script("expel"), (), args):
+        while reply := link.run(script("set_aside_unclaimed"), (), args):
             found = list(set_aside(reply, (queue or "delayed jobs",)))
             self._aside += found
             gone += len(found)
@@ -155,7 +155,7 @@ class Renewal:
         age = now - this.last if this.last else UNFINISHED_TTL
         pattern = f"{glob_escaped(self._keys.namespace)}:*"
         args: list[Arg] = [self._keys.namespace, pattern, this.at, KEYS_AT_ONCE, int(age) + 1]
-        cursor, lost = link.run(script("expire_lost"), (), args)
+        cursor, lost = link.run(script("expire_missing"), (), args)
         this.at = int(cursor)
         this.lost += lost
         return this.at == 0

@@ -37,5 +37,7 @@ class Unclaimed:
                 self._names = iter(sorted({b"default", *members(link, self._keys.queues)}))
                 break
             args = (self._keys.namespace, name, 0, NEXT_JOBS, self._largest)
-            found += set_aside(link.run(script("expel"), (), args), (parsing.text(name),))
+            found += set_aside(
+                link.run(script("set_aside_unclaimed"), (), args), (parsing.text(name),)
+            )
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.connection import Arg
-from asok_core.backends.redis.operating.sweep import Sweep
+from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from asok_core.backends.redis.audit import Operation, new_operation_id
-from asok_core.backends.redis.operating.burial import bury
 from asok_core.backends.redis.operating.emptying import empty_trash
-from asok_core.backends.redis.operating.lost import end_lost
+from asok_core.backends.redis.operating.importing import bury
+from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_place,
@@ -30,12 +30,12 @@ from asok_core.backends.redis.operating.verdicts import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
-from asok_core.codec import check_arguments
 from asok_core.errors import UsageError
-from asok_core.review import Reviewed, entry_digest
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import Trust, peek
+from asok_core.inspection.review import Reviewed, entry_digest
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.codec import check_arguments
+from asok_core.jobs.envelope import Trust, peek
+from asok_core.jobs.states import Place
 
 
 class RedisOperator(OperatorSession):
@@ -281,7 +281,7 @@ class RedisOperator(OperatorSession):
         with self._link() as link:
             operation = self._operation(link, verb, scope)
             changed = link.run(
-                script("order"), (), [*operation.header(), name_bytes(worker), wanted]
+                script("worker_command"), (), [*operation.header(), name_bytes(worker), wanted]
             )
         if changed < 0:
             raise UsageError(f"there is no worker {worker!r} (any more)")

@@ -10,9 +10,9 @@ from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
-from asok_core.snapshot import Row, digest
-from asok_core.states import Place
-from asok_core.wire import peek
+from asok_core.inspection.snapshot import Row, digest
+from asok_core.jobs.envelope import peek
+from asok_core.jobs.states import Place
 
 NEWER_AT_MOST = 5_000
 """Elements younger than the confirmation that are looked through for the newest confirmed one."""
@@ -116,7 +116,7 @@ def _was_confirmed(raw: bytes, scope: Scope, place: int, before: float) -> bool:
 
 def _heads(link: Link, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
     # A full Redis refuses even reads inside MULTI, but not inside a script.
-    length, elements = link.run(script("heads"), (), (key, start, start + count - 1))
+    length, elements = link.run(script("list_head"), (), (key, start, start + count - 1))
     return length, elements
 
 

@@ -12,21 +12,21 @@ from asok_core.backends.redis.audit import Operation, new_operation_id, operator
 from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
+from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.scopes import among_newest, freeze, spelled
-from asok_core.backends.redis.operating.sweep import Sweep
 from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.reading.key_check import check_key
 from asok_core.backends.redis.reading.queries import ScriptQueries
-from asok_core.backends.redis.reading.trips import TripMaker
+from asok_core.backends.redis.reading.round_trips import TripMaker
 from asok_core.backends.roles import Scope, Watch
-from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import Refused, SettingsError
-from asok_core.redaction import Redaction
-from asok_core.setting import RecordForm
-from asok_core.states import Place
-from asok_core.wire import Keyring
+from asok_core.inspection.redaction import Redaction
+from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.states import Place
+from asok_core.settings.kinds import RecordForm
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
 """Places as the audit and the scripts name them."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from asok_core.activity import TRASH_KEPT
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operating.bulk import REASONS, Sweep
 from asok_core.backends.redis.operating.scopes import freeze
-from asok_core.backends.redis.operating.sweep import REASONS, Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes, cancel_verdict, sha
 from asok_core.backends.redis.operating.walks import (
     BATCH,
@@ -20,9 +19,10 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import UsageError
-from asok_core.snapshot import Row
-from asok_core.states import Place
-from asok_core.wire import peek
+from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import peek
+from asok_core.jobs.states import Place
 
 NEWER_AT_ONCE = 2_000
 """Letters that one script moves aside so that a RENAME can do the rest."""
@@ -70,7 +70,7 @@ def retire(link: Link, keys: Keys, operation: str, queue: str) -> None:
             for at, row in batch:
                 mark, *facts = tuple(cancel_verdict(row, 0))
                 args += (f"{mark!s}{at - batch[0][0]}", *facts)
-            link.run(script("retire"), (), args)
+            link.run(script("finish_purge"), (), args)
         walk.leave(stretch.elements)
 
 
@@ -162,7 +162,7 @@ def _newest(link: Link, trash: str, count: int, queue: str) -> list[Row]:
     while len(rows) < count and size < BATCH_BYTES:
         start = len(rows)
         args = (trash, start, min(count, start + max(4, start)) - 1)
-        _, batch = link.run(script("heads"), (), args)
+        _, batch = link.run(script("list_head"), (), args)
         for raw in batch:
             payload = peek(raw)
             home = queue or (payload.job.queue if payload.job else "")

@@ -7,14 +7,11 @@ from hashlib import sha1
 from typing import Any
 
 from asok_core.backends.redis.connection import Arg
-from asok_core.config import LARGEST_ENVELOPE
 from asok_core.errors import MalformedEnvelope, UsageError
-from asok_core.job import EARLIER_ERROR
-from asok_core.oversized import is_alias
-from asok_core.redaction import Redaction, is_believed
-from asok_core.review import NOT_REVIEWED, SHARED_ID, Reviewed
-from asok_core.snapshot import Row
-from asok_core.wire import (
+from asok_core.inspection.redaction import Redaction, is_believed
+from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import (
     UNTRUSTED,
     Keyring,
     Payload,
@@ -23,6 +20,9 @@ from asok_core.wire import (
     envelope_size,
     seal_text,
 )
+from asok_core.jobs.job import EARLIER_ERROR
+from asok_core.jobs.oversized import is_alias
+from asok_core.settings.settings import LARGEST_ENVELOPE
 
 LONGEST_ERROR = 300
 """Characters of an earlier error that travel with a job."""
@@ -134,7 +134,7 @@ def purge_verdict(row: Row, older: int) -> Verdict:
 
 
 def cancel_verdict(row: Row, _older: int) -> Verdict:
-    """For ``cancel.lua`` on a queue, ``retire.lua`` and ``restore.lua``."""
+    """For ``cancel.lua`` on a queue, ``finish_purge.lua`` and ``restore.lua``."""
     return sha(row.payload.raw), *_facts(row)
 
 

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.scripts import script
-from asok_core.numbers import score
-from asok_core.oversized import is_alias
-from asok_core.snapshot import Row
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.numbers import score
+from asok_core.jobs.oversized import is_alias
 
 STRETCH = 300
 STRETCH_BYTES = 1_048_576
@@ -89,7 +89,7 @@ class ListWalk:
     def stretch(self, link: Link, count: int) -> Stretch:
         """The next elements to the left of the anchor, wherever that is by now."""
         left, length, *elements = link.run(
-            script("stretch"),
+            script("next_range"),
             (),
             (self._key, self.left, self._anchor, count, STRETCH_BYTES, self._step),
         )

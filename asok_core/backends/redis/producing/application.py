@@ -6,25 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asok_core import context, waiting
-from asok_core.backends.redis.producing.looking import homes
+from asok_core.backends.redis.locating import homes
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
-from asok_core.calls import Call
-from asok_core.codec import Sent, check_values, encode_arguments
-from asok_core.config import Settings
 from asok_core.errors import Refused
-from asok_core.futures import JobFuture, RemoteFuture
-from asok_core.job import Job, JobRecord, new_id, new_ids
-from asok_core.logs import safe_logger
-from asok_core.plain import is_plain
-from asok_core.redaction import mark
-from asok_core.setting import is_text
-from asok_core.states import Place, Status
-from asok_core.task_modules import TaskModules
-from asok_core.tasks import function_of, reference
+from asok_core.execution import context
+from asok_core.execution.task_modules import TaskModules
+from asok_core.execution.tasks import function_of, reference
+from asok_core.inspection.redaction import mark
+from asok_core.jobs import waiting
+from asok_core.jobs.calls import Call
+from asok_core.jobs.codec import Sent, check_values, encode_arguments
+from asok_core.jobs.futures import JobFuture, RemoteFuture
+from asok_core.jobs.job import Job, JobRecord, new_id, new_ids
+from asok_core.jobs.plain import is_plain
+from asok_core.jobs.states import Place, Status
+from asok_core.runtime.logs import safe_logger
+from asok_core.settings.kinds import is_text
+from asok_core.settings.settings import Settings
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.operating.operator import RedisOperator

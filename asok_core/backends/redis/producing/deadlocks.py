@@ -1,10 +1,10 @@
 """Finds tasks that wait for jobs which no slot of any worker is left to run.
 
-A process whose every slot waits says so in Redis (``waits.lua``), with the queues in which those jobs
-stand. Once all processes that could run them say the same twice in a row, nothing can go on: what they
-wait for stands in its queue, and whoever could take it waits. One of the waits is then ended by Deadlock.
-(The framework's worker takes jobs from a queue also while it is busy: what stands there is not served
-by one.) Where that is not certain, nothing is raised; a warning is logged once.
+A process whose every slot waits says so in Redis (``report_waits.lua``), with the queues in which
+those jobs stand. Once all processes that could run them say the same twice in a row, nothing can go on:
+what they wait for stands in its queue, and whoever could take it waits. One of the waits is then ended
+by Deadlock. (The framework's worker takes jobs from a queue also while it is busy: what stands
+there is not served by one.) Where that is not certain, nothing is raised; a warning is logged once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 
 from asok_core.backends.redis.connection import Link
 from asok_core.backends.redis.keys import Keys, process_numbers, worker_of
-from asok_core.backends.redis.producing.looking import holds
+from asok_core.backends.redis.locating import holds
 from asok_core.backends.redis.scripts import script
 from asok_core.errors import Deadlock
-from asok_core.logs import safe_logger
-from asok_core.numbers import number
-from asok_core.waiting import Wait, WorkerProcess
+from asok_core.jobs.numbers import number
+from asok_core.jobs.waiting import Wait, WorkerProcess
+from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.worker")
 
@@ -83,13 +83,13 @@ class Deadlocks:
         self._former = {}
         if self._said:
             self._said = False
-            link.run(script("waits"), (), (self.keys.namespace, self.host.process, ""))
+            link.run(script("report_waits"), (), (self.keys.namespace, self.host.process, ""))
 
     def _judge(self, link: Link, waits: list[Wait]) -> None:
         mark = self._mark(link, waits)
         self._said = True
         now, said, leased = link.run(
-            script("waits"), (), (self.keys.namespace, self.host.process, json.dumps(mark))
+            script("report_waits"), (), (self.keys.namespace, self.host.process, json.dumps(mark))
         )
         marks = _marks(said, float(now))
         former, self._former = self._former, {name: each.at for name, each in marks.items()}

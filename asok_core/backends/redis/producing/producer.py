@@ -11,11 +11,11 @@ from asok_core.backends.redis.records import read_record
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
-from asok_core.config import Settings
 from asok_core.errors import Unreachable
-from asok_core.job import Job, JobRecord
-from asok_core.setting import is_text
-from asok_core.wire import keyring_of, seal_text, sendable_text
+from asok_core.jobs.envelope import keyring_of, seal_text, sendable_text
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.settings.kinds import is_text
+from asok_core.settings.settings import Settings
 
 T = TypeVar("T")
 

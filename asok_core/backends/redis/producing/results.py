@@ -20,10 +20,9 @@ from typing import Any
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
-from asok_core.backends.redis.producing.listening import BATCH, Listener, wait_for_any
-from asok_core.backends.redis.producing.missing import MissingJobs
+from asok_core.backends.redis.producing.foreign_workers import MissingJobs
+from asok_core.backends.redis.producing.result_channels import BATCH, Listener, wait_for_any
 from asok_core.backends.redis.records import LOST
-from asok_core.codec import Result, changed_result
 from asok_core.errors import (
     AsokError,
     JobCancelled,
@@ -32,13 +31,14 @@ from asok_core.errors import (
     Refused,
     Unreachable,
 )
-from asok_core.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.futures import RemoteFuture, settle_result
-from asok_core.job import JobRecord, task_name
-from asok_core.logs import safe_logger
-from asok_core.states import Status
-from asok_core.tasks import known_task
-from asok_core.waiting import WorkerProcess
+from asok_core.execution.tasks import known_task
+from asok_core.jobs.codec import Result, changed_result
+from asok_core.jobs.futures import RemoteFuture, settle_result
+from asok_core.jobs.job import JobRecord, task_name
+from asok_core.jobs.states import Status
+from asok_core.jobs.waiting import WorkerProcess
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.background")
 

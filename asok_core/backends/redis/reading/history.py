@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.queries import Query, one
-from asok_core.backends.redis.reading.trips import Trips
-from asok_core.snapshot import Bucket
+from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.inspection.snapshot import Bucket
 
 
 def read_history(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import Window
-from asok_core.backends.redis.reading.trips import Trips
-from asok_core.keyring import V1
-from asok_core.snapshot import KeyCheck
-from asok_core.wire import Keyring, Trust, peek
+from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.inspection.snapshot import KeyCheck
+from asok_core.jobs.envelope import Keyring, Trust, peek
+from asok_core.jobs.keyring import V1
 
 EACH_END = 5
 """Dead jobs at each end of their list, and delayed jobs, that are looked at."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asok_core.backends.redis.reading.queries import Held
-from asok_core.snapshot import WorkerInfo
+from asok_core.inspection.snapshot import WorkerInfo
 
 
 class Load(NamedTuple):

@@ -18,10 +18,10 @@ from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import Script, script
-from asok_core.glimpse import Item
-from asok_core.job import JobRecord
-from asok_core.numbers import number
-from asok_core.snapshot import Bucket
+from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.snapshot import Bucket
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import number
 
 T = TypeVar("T")
 Command = tuple[Arg, ...]

@@ -23,17 +23,25 @@ from asok_core.backends.redis.reading.queries import (
     maybe,
     wrong_type,
 )
+from asok_core.backends.redis.reading.round_trips import Queries, ScriptsForbidden, TripMaker, Trips
 from asok_core.backends.redis.reading.snapshots import LONGEST_NAME, RECORDS, SnapshotTaker
-from asok_core.backends.redis.reading.trips import Queries, ScriptsForbidden, TripMaker, Trips
-from asok_core.glimpse import Glimpses, Item
-from asok_core.job import JobRecord
-from asok_core.redaction import Redaction
-from asok_core.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot, running_rows
-from asok_core.states import Place
-from asok_core.wire import Keyring, Payload, Trust
+from asok_core.inspection.partial_payload import Glimpses, Item
+from asok_core.inspection.redaction import Redaction
+from asok_core.inspection.snapshot import (
+    Bucket,
+    JobDetail,
+    KeyCheck,
+    Page,
+    Row,
+    Snapshot,
+    running_rows,
+)
+from asok_core.jobs.envelope import Keyring, Payload, Trust
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Place
 
 if TYPE_CHECKING:
-    from asok_core.activity import Activities
+    from asok_core.inspection.audit import Activities
 
 T = TypeVar("T")
 _WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
@@ -305,7 +313,7 @@ class RedisReader:
             with self._trips.begin(self._queries) as trips:
                 return read(trips)
         except ScriptsForbidden:
-            from asok_core.backends.redis.reading.plain import PlainQueries
+            from asok_core.backends.redis.reading.plain_commands import PlainQueries
 
             self._queries = PlainQueries(self.keys)
         with self._trips.begin(self._queries) as trips:

@@ -11,12 +11,12 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order, maybe
-from asok_core.backends.redis.reading.trips import Trips
-from asok_core.job import JobRecord
-from asok_core.numbers import count, number
-from asok_core.snapshot import JobDetail, Move, Row
-from asok_core.states import Place, Status
-from asok_core.wire import Keyring, peek
+from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.inspection.snapshot import JobDetail, Move, Row
+from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import count, number
+from asok_core.jobs.states import Place, Status
 
 LONGEST = 0.5
 """Seconds that the search through lists may take in all, where a screen waits for it."""

@@ -15,7 +15,7 @@ from asok_core import clock
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import COARSE, FINE, Keys, worker_of
 from asok_core.backends.redis.members import STEP
-from asok_core.backends.redis.reading import figures
+from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.load import Load, measure
 from asok_core.backends.redis.reading.queries import (
     BRIEF,
@@ -32,12 +32,10 @@ from asok_core.backends.redis.reading.queries import (
     required,
     wrong_type,
 )
-from asok_core.backends.redis.reading.trips import Queries, Trips
-from asok_core.glimpse import Glimpses
-from asok_core.job import Job, JobRecord
-from asok_core.numbers import count, score
-from asok_core.redaction import Redaction
-from asok_core.snapshot import (
+from asok_core.backends.redis.reading.round_trips import Queries, Trips
+from asok_core.inspection.partial_payload import Glimpses
+from asok_core.inspection.redaction import Redaction
+from asok_core.inspection.snapshot import (
     Bucket,
     QueueStats,
     RunningJob,
@@ -46,7 +44,9 @@ from asok_core.snapshot import (
     WorkerInfo,
     digest,
 )
-from asok_core.states import Status
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.numbers import count, score
+from asok_core.jobs.states import Status
 
 MOST_QUEUES = 1000
 MOST_WORKERS = 500

@@ -1,0 +1,1 @@
+"""What applications call: ``background``, ``@task``, ``get_job``, ``cancel``."""

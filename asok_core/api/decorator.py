@@ -1,0 +1,148 @@
+"""``@task``: a function that knows how it is to be enqueued."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from asok_core.api.client import enqueue
+from asok_core.execution.tasks import check_runs
+from asok_core.jobs.calls import NO_OPTIONS, Call, Delay, Kept, Moment, Options, task_call
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.plain import described
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
+
+class Task(Generic[P, C, R]):
+    """A function with options for its jobs, made by :func:`task`.
+
+    Calling it runs the function here and now. ``delay`` enqueues it. Both take the function's own
+    parameters, and type checkers hold them to it. ``C`` is what a call returns, ``R`` what its
+    job's future yields: they differ for coroutine functions.
+    """
+
+    def __init__(self, function: Callable[P, C], options: Options) -> None:
+        check_runs(function)
+        functools.update_wrapper(self, function)
+        self.__asok_function__ = function
+        self.__asok_options__ = options
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Run the function here and now."""
+        return self.__asok_function__(*args, **kwargs)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
+        """Enqueue a call. Raises what ``background`` raises."""
+        return enqueue(self.call(*args, **kwargs))
+
+    def delay_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
+        """Enqueue a call that starts ``delay`` (seconds or a timedelta) from now."""
+        return self.options(delay=delay).delay(*args, **kwargs)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """A call for ``background_many``, with this task's options.
+
+        Raises TypeError for an option such as ``_queue``: see :meth:`options`.
+        """
+        if not kwargs:
+            return Call(self.__asok_function__, args, kwargs, self.__asok_options__)
+        return task_call(self.__asok_function__, args, kwargs, self.__asok_options__)
+
+    def options(
+        self,
+        *,
+        queue: str | None = None,
+        retries: int | None = None,
+        backoff: float | None = None,
+        timeout: float | None = None,
+        delay: Delay | None = None,
+        at: Moment | None = None,
+        unique: str | None = None,
+        keep_result: Kept | None = None,
+    ) -> Task[P, C, R]:
+        """The same task with other options; those not given stay as they are."""
+        given = {
+            "queue": queue,
+            "retries": retries,
+            "backoff": backoff,
+            "timeout": timeout,
+            "delay": delay,
+            "at": at,
+            "unique": unique,
+            "keep_result": keep_result,
+        }
+        changed: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
+        return Task(self.__asok_function__, replace(self.__asok_options__, **changed))
+
+    def __repr__(self) -> str:
+        return f"<task {self.__module__}.{self.__qualname__}>"
+
+    __qualname__: str
+
+
+class _MakeTask:
+    """``task`` with options, waiting for its function."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
+        return Task(function, self._options)
+
+
+@overload
+def task(
+    function: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, Coroutine[Any, Any, R], R]: ...
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R, R]: ...
+@overload
+def task(
+    *,
+    queue: str = "default",
+    retries: int = 0,
+    backoff: float = 2,
+    timeout: float | None = None,
+    keep_result: Kept = True,
+    redact: Sequence[str] = (),
+) -> _MakeTask: ...
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    queue: str = "default",
+    retries: int = 0,
+    backoff: float = 2,
+    timeout: float | None = None,
+    keep_result: Kept = True,
+    redact: Sequence[str] = (),
+) -> Any:
+    """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
+
+    ``redact=("card", "*token*")`` names arguments whose values are hidden wherever a job is shown.
+    ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
+    for an invalid option, and ValueError for a generator function, of which a call runs nothing.
+    """
+    if function is not None and not callable(function):
+        raise TypeError(
+            f"task is given {described(function)} in place of a function; options are given by "
+            'name, as in @task(queue="high")'
+        )
+    if function is not None:
+        return Task(function, NO_OPTIONS)
+    # A string is a sequence too: of letters, not of names.
+    names: Any = redact if isinstance(redact, str) else tuple(redact)
+    return _MakeTask(
+        Options(queue, retries, backoff, timeout, keep_result=keep_result, redact=names)
+    )

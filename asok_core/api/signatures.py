@@ -1,0 +1,100 @@
+"""What type checkers see of ``background``: the parameters of the task itself.
+
+Python has no way to say "the parameters of ``fn``, and these options beside them". So a call
+without options is checked against the task's own signature, and each further overload takes a call
+that has the option it names. Tasks made with ``@task`` are checked either way:
+``send.options(queue="high").delay(user_id)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from asok_core.jobs.calls import Delay, Kept, Moment
+from asok_core.jobs.futures import JobFuture
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Task = Callable[..., Any]
+Job = JobFuture[Any]
+
+
+class Background(Protocol):
+    """The type of ``background``."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _queue: str, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _retries: int, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _backoff: float, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _timeout: float | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _delay: Delay | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _keep_result: Kept, **kwargs: Any) -> Job: ...
+
+
+class MakeBackground(Protocol):
+    """What ``app.background(...)`` is without a function: a decorator."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, JobFuture[R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Callable[P, JobFuture[R]]: ...
+
+
+class AppBackground(Protocol):
+    """The type of ``app.background``: that of ``background``, and without a function a decorator."""
+
+    @overload
+    def __call__(
+        self,
+        *,
+        _queue: str = ...,
+        _retries: int = ...,
+        _backoff: float = ...,
+        _timeout: float | None = ...,
+        _delay: Delay | None = ...,
+        _at: Moment | None = ...,
+        _unique: str | None = ...,
+        _keep_result: Kept = ...,
+    ) -> MakeBackground: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobFuture[R]: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _queue: str, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _retries: int, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _backoff: float, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _timeout: float | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _delay: Delay | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _at: Moment | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _unique: str | None, **kwargs: Any) -> Job: ...
+    @overload
+    def __call__(self, fn: Task, /, *args: Any, _keep_result: Kept, **kwargs: Any) -> Job: ...

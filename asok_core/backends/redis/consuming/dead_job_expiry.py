@@ -1,0 +1,59 @@
+"""Dead letters that are older than ``ASOK_DLQ_MAX_AGE`` are dropped, and counted."""
+
+from __future__ import annotations
+
+import time
+
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import script
+from asok_core.jobs.envelope import peek
+from asok_core.settings.settings import LARGEST_ENVELOPE
+
+BATCH = 200
+BATCH_BYTES = 16 * 1024 * 1024
+LONGEST = 0.25
+"""Seconds of one call: however many are too old, a supervisor must come to its other duties."""
+
+
+def drop_aged(
+    link: Link,
+    keys: Keys,
+    max_age: float,
+    *,
+    seconds: float = LONGEST,
+    largest: int = LARGEST_ENVELOPE,
+) -> tuple[int, bool]:
+    """Drop dead letters that failed more than ``max_age`` seconds ago, for some ``seconds``.
+
+    Returns how many, and whether there may be more. The list is walked from its oldest end until a
+    letter is young enough. One that does not say when it failed is dropped only when a younger one is.
+    """
+    dropped = 0
+    end = time.monotonic() + seconds
+    while True:
+        seconds, _micros = link.call("TIME")
+        limit = int(seconds) - max_age
+        aged: list[Arg] = []
+        undated: list[Arg] = []
+        args = (keys.dead, "right", 0, BATCH, BATCH_BYTES, largest)
+        batch = link.run(script("slice"), (), args)
+        for raw in batch:
+            if not isinstance(raw, bytes):
+                # Another program put it there; it is too large to be read.
+                continue
+            payload = peek(raw)
+            undated += (raw, payload.job.queue if payload.job else "default")
+            if payload.failed_at is None:
+                continue
+            if payload.failed_at >= limit:
+                break
+            aged, undated = aged + undated, []
+        if not aged:
+            return dropped, False
+        now: int = link.run(script("expire_dead"), (), [keys.namespace, *aged])
+        dropped += now
+        if len(aged) < 2 * len(batch) or not now:
+            return dropped, False
+        if time.monotonic() >= end:
+            return dropped, True

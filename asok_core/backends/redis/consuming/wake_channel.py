@@ -1,0 +1,84 @@
+"""What a supervisor hears between its beats: new due times, paused and resumed queues, orders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from asok_core.backends.redis.connection import Endpoint, Link
+from asok_core.backends.redis.keys import Keys
+from asok_core.errors import AsokError, Refused, Unreachable
+from asok_core.runtime.logs import safe_logger
+
+logger = safe_logger("asok.worker")
+
+ANSWER = 4.0
+"""Seconds that Redis has to answer a PING."""
+
+
+class Wakes:
+    """A subscription to ``asok:wake``. Without it (an ACL, an outage) the beats find the same, later."""
+
+    def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
+        self._endpoint = endpoint
+        self._channel = keys.wake
+        self._link: Link | None = None
+        self._refused = False
+        self._asked_at: float | None = None
+
+    def check(self) -> None:
+        """Subscribe if that is not done, or again where no answer comes. Raises Unreachable.
+
+        A connection that the network has dropped on one side stays open on the other for ever. So each
+        check sends a PING, and a later one ends the subscription if it is not answered in time.
+        """
+        if self._refused or self._answers():
+            return
+        self._asked_at = None
+        link = self._endpoint.link(name="asok:wakes")
+        try:
+            link.call("SUBSCRIBE", self._channel)
+        except Refused as error:
+            self._refused = True
+            logger.warning("%s; orders are heard at the next beat only", error)
+            link.close()
+            return
+        self._link = link
+
+    def _answers(self) -> bool:
+        link = self._link
+        if link is None or not link.open:
+            return False
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            try:
+                link.send("PING")
+            except Unreachable:
+                return False
+        elif time.monotonic() - self._asked_at > ANSWER:
+            logger.warning("Subscription to wakes does not answer; subscribing again")
+            link.close()
+        return link.open
+
+    def files(self) -> Iterator[int]:
+        """The file descriptor to sleep on, when there is one."""
+        if self._link is not None and self._link.open:
+            yield self._link.fileno()
+
+    def read(self) -> Iterator[str]:
+        """Every message that has come; waits for none."""
+        while self._link is not None and self._link.open:
+            try:
+                if not self._link.readable():
+                    return
+                kind, *parts = self._link.read()
+            except AsokError:
+                return
+            self._asked_at = None
+            if kind == b"message" and isinstance(parts[-1], bytes):
+                yield parts[-1].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End the subscription."""
+        if self._link is not None:
+            self._link.close()

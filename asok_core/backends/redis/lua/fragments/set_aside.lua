@@ -1,0 +1,42 @@
+-- Fragment (put before a script that says `needs: set_aside`; it needs stats, places and notice).
+--   set aside: pending, delayed or active -> asok:oversized:{SHA-1}, the bytes as they are, and a small dead job
+--   in their place that describes them.
+-- Nothing reads an oversized element after that: it is not sent to a worker, not parsed and not copied into a
+-- dead job, where JSON could make six bytes of one and more than Redis accepts of the whole.
+-- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
+--   largest: bytes up to which an element is an envelope; now: epoch seconds.
+--   Reply: its SHA-1; nil where the key of the dead jobs is not a list, or this script has set aside MOST_ASIDE bytes
+--   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes about 5 ms.
+-- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
+-- others, and nothing requeues it.
+local OVERSIZED_TTL, MOST_ASIDE = @OVERSIZED_TTL@, 33554432
+local bytes_aside = 0
+
+local function has_done_enough() return bytes_aside >= MOST_ASIDE end
+
+local function set_aside(ns, queue, item, largest, now, remove)
+  local dead = ns .. ':dlq'
+  local kind = redis.call('TYPE', dead).ok
+  if has_done_enough() or kind ~= 'list' and kind ~= 'none' then return nil end
+  local sha1 = redis.sha1hex(item)
+  local key = ns .. ':oversized:' .. sha1
+  bytes_aside = bytes_aside + #item
+  if not pushed('LPUSH', key, item) then
+    -- Only another program can have put anything else there.
+    redis.call('DEL', key)
+    redis.call('LPUSH', key, item)
+  end
+  redis.call('EXPIRE', key, OVERSIZED_TTL)
+  -- Not every name that another program gave to a queue is UTF-8, as JSON must be.
+  local name = string.gsub(string.sub(queue, 1, 200), '[\128-\255]', '?')
+  local reason = string.format('Oversized: %d bytes, more than ASOK_MAX_ENVELOPE (%d); SHA-1 %s', #item, largest, sha1)
+  local dead_job = string.format('{"v": 1, "oversized": {"size": %d, "sha1": "%s", "until": %.0f, "queue": %s}, '
+    .. '"failed_at": %.6f, "error": "%s", "traceback": "", "rejected": true}',
+    #item, sha1, now + OVERSIZED_TTL, cjson.encode(name), now, reason)
+  push_dead(ns, dead_job, false)
+  remove()
+  push_notice(ns, queue, '0', dead_job, now)
+  tally(queue, 'dead', 1)
+  tally(queue, 'failed', 1)
+  return sha1
+end

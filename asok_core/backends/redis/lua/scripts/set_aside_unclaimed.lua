@@ -1,0 +1,39 @@
+-- needs: full stats locations failure_notices set_aside
+-- expel: set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
+--   asok:oversized:{SHA-1}, with a dead job in its place (see set_aside.lua).
+-- ARGV: ns, queue ('' for the delayed jobs), how many to pass over (from the consuming end, or the soonest), count,
+--   bytes up to which an element is an envelope
+-- Reply: set aside { 1, size, SHA-1, ... }
+local ns, queue, largest = ARGV[1], ARGV[2], tonumber(ARGV[5])
+local STEP = 16
+local key = queue == '' and ns .. ':delayed_tasks' or pending_key(ns, queue)
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local at, last, aside = tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[4]) - 1, {}
+
+if redis.call('TYPE', key).ok ~= (queue == '' and 'zset' or 'list') then return aside end
+if queue ~= '' then
+  -- This is fast also for a million jobs, and usually shows that no element can be oversized.
+  local bytes = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
+  if type(bytes) == 'number' and bytes <= largest then return aside end
+end
+
+while at <= last do
+  local to, gone = math.min(last, at + STEP - 1), 0
+  local seen
+  if queue == '' then seen = redis.call('ZRANGE', key, at, to) else seen = redis.call('LRANGE', key, -to - 1, -at - 1) end
+  if #seen == 0 then break end
+  for _, item in ipairs(seen) do
+    local sha1 = #item > largest and set_aside(ns, queue == '' and 'default' or queue, item, largest, now, function()
+      if queue == '' then redis.call('ZREM', key, item) else redis.call('LREM', key, -1, item) end
+    end)
+    if sha1 then
+      local n = #aside
+      aside[n + 1], aside[n + 2], aside[n + 3] = 1, #item, sha1
+      gone = gone + 1
+    end
+  end
+  at, last = to + 1 - gone, last - gone
+end
+write_tally(ns, tonumber(time[1]))
+return aside

@@ -1,0 +1,321 @@
+"""A bulk action: a frozen scope, gone through in atomic batches with progress and an audit entry."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from asok_core.backends.redis.audit import Operation
+from asok_core.backends.redis.bounded_records import read_bounded_records
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
+from asok_core.backends.redis.operating.verdicts import Judge, Skipped
+from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
+from asok_core.backends.redis.scripts import Script
+from asok_core.backends.roles import GONE, CommandResult, Progress, Scope, Watch
+from asok_core.errors import AsokError
+from asok_core.inspection.redaction import Redaction
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Place
+
+REASONS = {
+    2: "its key in Redis is of another type",
+    3: "its unique key is held by another job",
+    4: "its job has completed: this is a copy",
+    5: "its job is on its way again",
+    6: "the edited job is running",
+    7: "the edited job has ended",
+    8: "the edited job has run and waits for a retry",
+    9: "the edited job is no longer where the edit put it",
+}
+"""Replies of the scripts that refuse; the scripts count them in the audit themselves."""
+
+Frame = Callable[[Stretch], Sequence[Arg]]
+"""The script's arguments between the audit's and the rows'."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an action came to so far. ``missed`` are keys that were not where they had been."""
+
+    applied: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    refused_by_script: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Rows that are sound and were not moved, by reason."""
+    missed: set[str] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
+
+    def count(self, keys: Sequence[str], replies: Sequence[int]) -> list[bool]:
+        """Count a script's replies; returns which rows are no longer where they were."""
+        left = []
+        for key, reply in zip(keys, replies, strict=True):
+            left.append(reply not in REASONS)
+            if reply in REASONS:
+                self.refused_by_script[REASONS[reply]] += 1
+            elif reply:
+                self.applied += 1
+                self.missed.discard(key)
+            else:
+                self.missed.add(key)
+        return left
+
+    def skipped(self, scope: Scope) -> dict[str, int]:
+        """How many of the scope were not met any more, once all of it was gone through."""
+        if scope.ids is not None:
+            gone = len(scope.ids - self.found) + len(self.missed & scope.ids)
+        elif scope.match is None and scope.limit is not None:
+            refused = self.refused.total() + self.refused_by_script.total()
+            gone = max(0, scope.limit - self.applied - refused - self.passed_over.total())
+        else:
+            gone = len(self.missed)
+        return ({GONE: gone} if gone else {}) | self.passed_over
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One bulk action from its first batch to its last."""
+
+    link: Link
+    operation: Operation
+    scope: Scope
+    frozen: Frozen
+    walk: Walk
+    keyring: Keyring | None = None
+    redaction: Redaction = field(default_factory=Redaction)
+    watch: Watch | None = None
+    rate: float | None = None
+    raw: bytes | None = None
+    """The only element that it is about."""
+    thorough: bool = False
+    """Whether it continues when all of its ids were found: more elements may have them."""
+    tally: Tally = field(default_factory=Tally)
+    wanted: Wanted = field(init=False)
+    cancelled: bool = False
+    _fenced: bool | None = None
+    _unmoved: Callable[[Row], object] | None = None
+
+    def __post_init__(self) -> None:
+        self.wanted = Wanted(self.scope.ids)
+
+    def run(
+        self,
+        script: Script,
+        frame: Frame,
+        judge: Judge,
+        unmoved: Callable[[Row], object] | None = None,
+    ) -> CommandResult:
+        """Move what is in scope. Raises Unreachable or Refused; the audit records what was done.
+
+        ``unmoved`` is called with each row that the script did not move.
+        """
+        self._unmoved = unmoved
+        with self.audited():
+            while self._step(script, frame, judge):
+                pass
+        return self.finish("cancelled" if self.cancelled else "done")
+
+    @contextmanager
+    def audited(self) -> Iterator[None]:
+        """Begin the audit entry; where the body of the ``with`` fails, the entry and the error say so."""
+        self.operation.begin(self.link)
+        try:
+            yield
+        except AsokError as error:
+            with suppress(AsokError):
+                self.finish("failed")
+            if not self.tally.applied:
+                raise
+            # The last batch may be done as well, if only its reply was lost.
+            raise type(error)(
+                f"{error}; at least {self.tally.applied:,} were done before that: "
+                f"see {self.operation.id} in the audit"
+            ) from error
+
+    def gather(self) -> list[Row]:
+        """The rows in scope, oldest first. Moves nothing."""
+        rows: list[Row] = []
+        while stretch := self._next():
+            found, more = self._in_scope(stretch)
+            rows += (row for _, row in found)
+            self.walk.leave(stretch.elements)
+            if not more:
+                break
+        return rows
+
+    def finish(self, state: str, skipped: dict[str, int] | None = None) -> CommandResult:
+        """Write the last word into the audit, and say what was done."""
+        if skipped is None:
+            tally = self.tally
+            skipped = dict(tally.passed_over) if self.cancelled else tally.skipped(self.scope)
+        counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
+        counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
+        self.operation.finish(self.link, state, counts)
+        return CommandResult(
+            self.operation.action,
+            self.tally.applied,
+            skipped,
+            dict(self.tally.refused + self.tally.refused_by_script),
+            self.operation.id,
+            self.cancelled,
+        )
+
+    def _step(self, script: Script, frame: Frame, judge: Judge) -> bool:
+        started = time.monotonic()
+        stretch = self._next()
+        if stretch is None:
+            return False
+        rows, more = self._in_scope(stretch)
+        moved, gone = self._move(stretch, rows, script, frame, judge)
+        self.walk.leave([raw for at, raw in enumerate(stretch.elements) if at not in gone])
+        if not self._watched():
+            return False
+        if more and self.rate and moved:
+            time.sleep(max(0.0, moved / self.rate - (time.monotonic() - started)))
+        return more
+
+    def _move(
+        self,
+        stretch: Stretch,
+        rows: Sequence[tuple[int, Row]],
+        script: Script,
+        frame: Frame,
+        judge: Judge,
+    ) -> tuple[int, set[int]]:
+        """Run the script for what is chosen of ``rows``.
+
+        Returns how many those are, and the places of the stretch that are left empty.
+        """
+        asked: list[list[tuple[int, Row]]] = []
+        calls = self._calls(asked, stretch, rows, frame, judge)
+        gone: set[int] = set()
+        for n, replies in enumerate(self.link.run_each(script, calls)):
+            left = self.tally.count([row.key for _, row in asked[n]], replies)
+            for (_, row), reply in zip(asked[n], replies, strict=True):
+                if self._unmoved is not None and reply != 1:
+                    self._unmoved(row)
+            gone |= {at for (at, _), is_gone in zip(asked[n], left, strict=True) if is_gone}
+        return sum(map(len, asked)), gone
+
+    def _calls(
+        self,
+        asked: list[list[tuple[int, Row]]],
+        stretch: Stretch,
+        rows: Sequence[tuple[int, Row]],
+        frame: Frame,
+        judge: Judge,
+    ) -> Iterator[list[Arg]]:
+        # Made while Redis works on the one before: that takes all it was asked to, as a rule, and
+        # where it does not, the script looks around.
+        taken = 0
+        for batch in batches(rows):
+            first, last = batch[0][0], batch[-1][0]
+            args: list[Arg] = [
+                *self.operation.header(),
+                *frame(stretch.part(first, last, taken)),
+            ]
+            chosen: list[tuple[int, Row]] = []
+            for at, row in batch:
+                verdict = judge(row, self.walk.left + at - taken - len(chosen))
+                if isinstance(verdict, str):
+                    passed = isinstance(verdict, Skipped)
+                    (self.tally.passed_over if passed else self.tally.refused)[verdict] += 1
+                    continue
+                chosen.append((at, row))
+                mark, *rest = verdict
+                # A list's element is known by its digest and place, a sorted set's by its bytes.
+                args += (f"{mark}{at - first}" if isinstance(mark, str) else mark, *rest)
+            if chosen:
+                asked.append(chosen)
+                taken += len(chosen)
+                yield args
+
+    def _next(self) -> Stretch | None:
+        count = min(STRETCH, self.frozen.limit - self.walk.left - self.tally.applied)
+        if self.rate:
+            # Small enough to be even, and for a stop to come through within half a second.
+            count = min(count, math.ceil(self.rate / 2))
+        if count <= 0:
+            return None
+        stretch = self.walk.stretch(self.link, count)
+        self._fenced = None
+        if stretch.restarted:
+            self.tally.refused.clear()
+            self.tally.passed_over.clear()
+        return stretch if stretch.elements else None
+
+    def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
+        rows = []
+        records = self._records(stretch)
+        for at, raw in enumerate(stretch.elements):
+            if self.wanted.may_hold(raw):
+                row = self._row(stretch, at, raw, records)
+                if self._holds(row):
+                    self.tally.found.add(row.key)
+                    rows.append((at, row))
+            if raw == self.frozen.fence and self._is_last(raw, stretch.hi - at):
+                return rows, False
+        return rows, self._may_find_more(stretch)
+
+    def _may_find_more(self, stretch: Stretch) -> bool:
+        ids, tally = self.scope.ids, self.tally
+        if ids is None or self.thorough or not tally.missed.isdisjoint(ids):
+            return True
+        return not ids <= tally.found if self.raw is None else self.raw not in stretch.elements
+
+    def _records(self, stretch: Stretch) -> dict[str, JobRecord]:
+        # A filter asks a delayed job for its last error, which only its record has.
+        if self.scope.place is not Place.DELAYED or self.scope.match is None:
+            return {}
+        ids = [peek(raw).id for raw in stretch.elements]
+        return read_bounded_records(self.link, self.operation.keys, filter(None, ids))
+
+    def _row(self, stretch: Stretch, at: int, raw: bytes, records: Mapping[str, JobRecord]) -> Row:
+        payload = peek(raw, self.keyring)
+        queue = payload.job.queue if payload.job else ""
+        if self.scope.place is Place.PENDING:
+            queue = self.scope.queue or queue
+        score = stretch.scores[at] if stretch.scores else None
+        record = records.get(payload.id)
+        return Row(self.walk.left + at, payload, self.scope.place, queue, score, record)
+
+    def _holds(self, row: Row) -> bool:
+        scope = self.scope
+        if scope.ids is not None and row.key not in scope.ids:
+            return False
+        if scope.queue is not None and row.queue != scope.queue:
+            return False
+        born = born_at(row)
+        if born is not None and born > self.frozen.before and not self._stands():
+            return False
+        if scope.match is None:
+            return True
+        # A filter finds here what it finds where jobs are shown, and no hidden value.
+        record = row.record and self.redaction.record(row.record, row.payload.job)
+        return scope.match(replace(row, payload=self.redaction.payload(row.payload), record=record))
+
+    def _stands(self) -> bool:
+        # Asked only when an element claims to be too young: its machine's clock may be wrong.
+        if self._fenced is None:
+            fence = self.frozen.fence
+            self._fenced = fence is not None and self.walk.newest(self.link, fence) is not None
+        return self._fenced
+
+    def _is_last(self, fence: bytes, index: int) -> bool:
+        # There may be elements of the same bytes that are older.
+        newest = self.walk.newest(self.link, fence)
+        return newest is None or newest >= index
+
+    def _watched(self) -> bool:
+        if self.watch is None:
+            return True
+        total = self.frozen.limit
+        scanned = min(self.walk.left + self.tally.applied, total)
+        self.cancelled = not self.watch(Progress(scanned, total, self.tally.applied))
+        return not self.cancelled

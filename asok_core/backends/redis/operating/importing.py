@@ -1,0 +1,58 @@
+"""Putting exported dead letters back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.operating.bulk import Sweep
+from asok_core.backends.redis.operating.verdicts import as_bytes, sha
+from asok_core.backends.redis.operating.walks import STRETCH, STRETCH_BYTES
+from asok_core.backends.redis.scripts import script
+from asok_core.backends.roles import CommandResult, Progress
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Trust, peek
+from asok_core.jobs.states import Place
+
+THERE = "among the dead letters already"
+
+
+def bury(sweep: Sweep, letters: Iterable[bytes], *, trust: bool) -> CommandResult:
+    """Add ``letters``, the oldest first, to the dead letters as the action of ``sweep``."""
+    link, tally = sweep.link, sweep.tally
+    known = {sha(row.payload.raw) for row in sweep.gather()}
+    rows, there = [], 0
+    for raw in letters:
+        row = Row(0, peek(raw, sweep.keyring), Place.DEAD, "")
+        if sha(raw) in known:
+            there += 1
+        elif row.payload.trust is Trust.BAD and not trust:
+            tally.refused[Trust.BAD.value] += 1
+        else:
+            known.add(sha(raw))
+            rows.append(row)
+    with sweep.audited():
+        for batch in _batches(rows):
+            args: list[Arg] = [*sweep.operation.header()]
+            for row in batch:
+                args += (row.payload.raw, as_bytes(row.payload.id))
+            tally.count([row.key for row in batch], link.run(script("import_dead"), (), args))
+            progress = Progress(tally.applied, len(rows), tally.applied)
+            if sweep.watch and not sweep.watch(progress):
+                sweep.cancelled = True
+                break
+    skipped = {THERE: there} if there else {}
+    return sweep.finish("cancelled" if sweep.cancelled else "done", skipped)
+
+
+def _batches(rows: list[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row.payload.raw)
+        if len(batch) == STRETCH or size >= STRETCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,126 @@
+"""The end of a job that is in no place: somebody deleted its list, or a program without records took it.
+
+Its record would say that it waits, and hold its unique key, for up to 30 days. That it is nowhere is
+proved, for each place by what a move leaves behind. Moves to and from the delayed set and the dead jobs
+write the job's record; between its queue and the workers a job moves without a word, so these are looked
+through in one step, twice, and the record must not change meanwhile. Everything else is looked through in
+between: also the trash, into which a purge moves a whole queue before it writes the records.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from asok_core.backends.redis.audit import Operation
+from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.keys import Keys, glob_escaped
+from asok_core.backends.redis.locating import holds
+from asok_core.backends.redis.records import LOST
+from asok_core.backends.redis.scripts import script
+from asok_core.jobs.envelope import peek
+
+LONGEST = 10.0
+"""Seconds that the whole search may take."""
+MOST_JOBS = 5_000
+MOST_BYTES = 4 << 20
+"""What one step looks through: about five milliseconds of Redis's time."""
+MOST_LISTS = 4096
+KEYS_AT_ONCE = 1000
+
+_LINE = (
+    f"{LOST}: it was in no queue, not delayed, not dead, in no trash and held by no worker when it was "
+    "cancelled; its list was deleted, or a program that keeps no records took it"
+)
+_LATE = "its queues and the trash are too long to be sure that it is in none of them"
+_REASONS = {
+    "held": "a worker or its queue has it, or a job that names it",
+    "many": "its queue is too long to be sure that it is not in it",
+    "moved": "its record has changed meanwhile",
+    "ended": "it has ended",
+    "none": "not found",
+    "foreign": "it runs by its record, which the worker of the asok framework wrote",
+}
+
+
+@dataclass(slots=True)
+class _Names:
+    """Keys that a SCAN has found."""
+
+    active: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    unique: list[str] = field(default_factory=list)
+
+
+def end_lost(link: Link, operation: Operation, job_id: str) -> str:
+    """Close the record of a job that is in no place. Empty when it is done, else why it is not.
+
+    Raises Unreachable or Refused.
+    """
+    until = time.monotonic() + LONGEST
+    # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
+    text = json.dumps(json.dumps(job_id)[1:-1])[1:-1]
+
+    def step(names: _Names, mark: Arg = "") -> tuple[str, bytes, str]:
+        args: list[Arg] = [*operation.header(), mark, job_id, text, _LINE]
+        args += (MOST_JOBS, MOST_BYTES, MOST_LISTS, len(names.active), *names.active)
+        what, found, queue = link.run(script("end_missing"), (), [*args, *names.unique])
+        return what.decode(), found, queue.decode("utf-8", "replace")
+
+    # Most jobs that are asked for are where they belong, and cost no SCAN.
+    what, mark, queue = step(_Names())
+    if what == "gone":
+        names = _names(link, operation.keys, job_id, until)
+        what, mark, queue = step(names)
+    if what != "gone":
+        return _REASONS[what]
+    lists = [
+        each for each in (operation.keys.dead, *names.other) if each != operation.keys.queue(queue)
+    ]
+    where = _elsewhere(link, operation.keys.delayed, lists, job_id, until)
+    if where:
+        return where
+    what, *_ = step(names, mark)
+    return "" if what == "gone" else _REASONS[what]
+
+
+def _names(link: Link, keys: Keys, job_id: str, until: float) -> _Names:
+    names, cursor, base = _Names(), b"0", f"{keys.namespace}:"
+    while time.monotonic() <= until:
+        pattern = f"{glob_escaped(base)}[aqtu]*"
+        cursor, found = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
+        texts = [each.decode("utf-8", "surrogateescape") for each in found]
+        unique = [each for each in texts if each.startswith(f"{base}unique:")]
+        held = link.pipeline([("GET", each) for each in unique]) if unique else []
+        names.unique += (
+            name for name, by in zip(unique, held, strict=True) if by == job_id.encode()
+        )
+        names.active += (each for each in texts if keys.active_parts(each))
+        names.other += (
+            each
+            for each in texts
+            if keys.queue_name(each) is not None
+            or (each.startswith(f"{base}trash:") and not each.endswith(":at"))
+        )
+        if cursor == b"0":
+            break
+    return names
+
+
+def _elsewhere(link: Link, delayed: str, lists: list[str], job_id: str, until: float) -> str:
+    """Where the job is besides its queue and the workers; or that the time was too short to say."""
+    cursor, pattern = b"0", f"*{glob_escaped(job_id)}*"
+    while time.monotonic() <= until:
+        # An element that stays in the set all the while is returned; one that leaves it writes the record.
+        cursor, members = link.call(
+            "ZSCAN", delayed, cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE
+        )
+        if any(peek(raw).id == job_id for raw in members[::2]):
+            return "it is delayed"
+        if cursor == b"0":
+            break
+    for key in lists:
+        if holds(link, key, "left", job_id, until):
+            return f"it is in {key}"
+    return _LATE if time.monotonic() > until else ""

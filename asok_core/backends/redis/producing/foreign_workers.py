@@ -1,0 +1,93 @@
+"""Futures whose results may never arrive: their jobs were taken by a program that cannot tell of them.
+
+The worker of the ``asok`` framework takes a job from its queue and writes its status into a JSON string.
+A record that is a hash it cannot write, so that says ``pending`` for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.keys import Keys, process_numbers
+from asok_core.backends.redis.scripts import script
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Status
+from asok_core.runtime.logs import safe_logger
+
+logger = safe_logger("asok.background")
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks for a job. Two in a row must miss it: that is longer than a recovery takes."""
+MOST_JOBS = 10_000
+"""Jobs of a queue that one look goes through; of a longer one, or a larger, nothing is said."""
+MOST_LISTS = 4096
+
+
+class MissingJobs:
+    """Looks for watched jobs that are pending by their records, one at a time. For one thread."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._look_at = time.monotonic() + LOOK_EVERY
+        self._turn = 0
+        self._missed: dict[str, float | None] = {}
+        self._reported: set[str] = set()
+
+    def look(self, link: Link, unfinished: Mapping[str, JobRecord]) -> None:
+        """Look for one of some jobs, if it is time, and warn when it was missed twice.
+
+        Raises Unreachable or Refused.
+        """
+        if time.monotonic() < self._look_at:
+            return
+        pending = [
+            each
+            for each in unfinished.values()
+            if each.status == Status.PENDING and not each.foreign and each.id not in self._reported
+        ]
+        if not pending:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY
+        self._turn += 1
+        next_in_turn = pending[self._turn % len(pending)]
+        job = next((each for each in pending if each.id in self._missed), next_in_turn)
+        missed_at = self._missed.pop(job.id, -1.0)
+        if not is_missing(link, self._keys, job):
+            return
+        if missed_at != job.ts:
+            self._missed = {job.id: job.ts}
+            return
+        self._reported.add(job.id)
+        logger.warning(
+            "Job %s (%s) is pending by its record, but it is neither in queue %s nor held by a worker: "
+            "its result may never arrive. Where the worker of the asok framework runs jobs as well, "
+            "set ASOK_RECORDS=framework for whatever enqueues them; where its list was deleted, "
+            "`asok job cancel %s` ends it",
+            job.id,
+            job.function,
+            job.queue,
+            job.id,
+        )
+
+
+def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
+    """Whether a job is neither in its queue nor held by a worker; False where that cannot be told."""
+    queue = job.queue or "default"
+    key, args = keys.queue(queue), ("right", 0, MOST_JOBS, job.id)
+    looked, index, *_ = link.run(script("find"), [key], args)
+    if index >= 0 or looked >= MOST_JOBS or link.call("LLEN", key) > looked:
+        return False
+    workers = [each.decode("utf-8", "replace") for each in link.call("ZRANGE", keys.workers, 0, -1)]
+    told = link.pipeline([("HMGET", keys.worker(each), "slots", "processes") for each in workers])
+    lists = []
+    for worker, fields in zip(workers, map(link.checked, told), strict=True):
+        said = [each and each.decode("utf-8", "replace") for each in fields or (None, None)]
+        numbers = process_numbers(*said) or range(1, 257)
+        lists += [keys.active(f"{worker}.{n}", queue) for n in numbers]
+    if len(lists) > MOST_LISTS:
+        return False
+    held = link.pipeline([("LRANGE", each, 0, -1) for each in lists])
+    mark = job.id.encode()
+    return not any(mark in raw for reply in held for raw in link.checked(reply) or ())

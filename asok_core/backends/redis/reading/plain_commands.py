@@ -1,0 +1,212 @@
+"""The questions of ``queries.py`` by plain commands, for a user who may not run scripts.
+
+The same answers, at a price: an item of megabytes is read whole, and what workers hold takes a
+round trip more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.bounded_records import WHOLE
+from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.queries import (
+    SAMPLED,
+    Command,
+    Found,
+    Held,
+    Order,
+    Query,
+    QueueReading,
+    Window,
+    WorkerReading,
+    required,
+    wrong_type,
+)
+from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.snapshot import Bucket
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import score
+
+MOST_LISTS = 4096
+
+
+class PlainQueries:
+    """The questions, asked by plain reading commands."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def window(
+        self,
+        key: str,
+        order: Order,
+        start: int,
+        count: int,
+        *,
+        whole: int = WHOLE,
+        least: str = "",
+        sums: bool = False,
+    ) -> Query[Window]:
+        """As ScriptQueries.window; here every item is whole."""
+        del whole, sums
+        name = parsing.raw(key)
+        size: Command = ("ZCARD" if order == "score" else "LLEN", name)
+
+        def read(replies: Sequence[Any]) -> Window:
+            if wrong_type(replies[0]):
+                return Window(None)
+            total, found = required(replies[0]), _items(required(replies[1]), order)
+            return Window(total, len(found), tuple(found))
+
+        return Query((size, _range(name, order, start, count, least)), read)
+
+    def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:
+        """As ScriptQueries.queue."""
+        key = parsing.raw(self._keys.queue(name))
+        history = self.history(name, 10, first, last)
+
+        def read(replies: Sequence[Any]) -> QueueReading:
+            if wrong_type(replies[0]):
+                return QueueReading(None)
+            jobs = [required(reply) for reply in replies[1 : len(SAMPLED) + 1]]
+            return QueueReading(
+                required(replies[0]),
+                tuple(Item(len(job), job) for job in jobs if job is not None),
+                tuple(history.read(replies[len(SAMPLED) + 1 :])),
+            )
+
+        sample = (("LINDEX", key, index) for index in SAMPLED)
+        return Query((("LLEN", key), *sample, *history.commands), read)
+
+    def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
+        """As ScriptQueries.history."""
+        key = self._keys.fine if width == 10 else self._keys.coarse
+        starts = range(first, last + 1, width)
+
+        def read(replies: Sequence[Any]) -> list[Bucket]:
+            return [
+                parsing.bucket(start, width, reply)
+                for start, reply in zip(starts, replies, strict=True)
+                if isinstance(reply, list) and reply
+            ]
+
+        return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
+
+    def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
+        """As ScriptQueries.worker, without what it holds: that is ``held``'s to ask."""
+        del most
+        key = parsing.raw(self._keys.worker(worker_id))
+
+        def read(replies: Sequence[Any]) -> WorkerReading:
+            if wrong_type(replies[0]):
+                return WorkerReading({})
+            values = required(replies[0])
+            return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
+
+        return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
+
+    def held(self, worker_id: str, fields: dict[str, Any], most: int) -> Query[tuple[Held, ...]]:
+        """What the processes of a worker hold, of the fields that ``worker`` read."""
+        worker = parsing.worker(worker_id, None, fields)
+        lists = [
+            (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
+        ][:MOST_LISTS]
+        keys = [parsing.raw(self._keys.active(*each)) for each in lists]
+
+        def read(replies: Sequence[Any]) -> tuple[Held, ...]:
+            found = []
+            for at, (process, queue) in enumerate(lists):
+                length, parts = replies[2 * at], replies[2 * at + 1]
+                if isinstance(length, int) and length and isinstance(parts, list):
+                    held = tuple(Item(len(each), each) for each in parts[:most])
+                    found.append(Held(process, queue, length, held))
+            return tuple(found)
+
+        commands: list[Command] = []
+        for key in keys:
+            # An index of -1 would be the last: where none are wanted, one is asked and dropped.
+            commands += (("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0)))
+        return Query(tuple(commands), read)
+
+    def records(
+        self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+    ) -> Query[dict[str, JobRecord]]:
+        """As ScriptQueries.records."""
+        keys = [parsing.raw(self._keys.job(job_id)) for job_id in ids]
+        commands: list[Command] = []
+        for key in keys:
+            commands += (("HMGET", key, *fields), ("GET", key), ("TTL", key))
+
+        def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
+            found = {}
+            for job_id, *reply in zip(ids, replies[::3], replies[1::3], replies[2::3], strict=True):
+                record = parsing.record(job_id, _as_the_script_replies(*reply), fields)
+                if record is not None:
+                    found[job_id] = record
+            return found
+
+        return Query(tuple(commands), read)
+
+    def clipped(self, most: int, *command: Arg) -> Command:
+        """As ScriptQueries.clipped; here nothing is cut."""
+        del most
+        return command
+
+    def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
+        """As ScriptQueries.find."""
+        name, wanted = parsing.raw(key), parsing.raw(words)
+
+        def read(replies: Sequence[Any]) -> Found:
+            if wrong_type(replies[0]):
+                return Found(0)
+            found = _items(required(replies[0]), order)
+            for at, item in enumerate(found):
+                if wanted in item.text:
+                    return Found(at + 1, start + at, item.text, item.score)
+            return Found(len(found))
+
+        return Query((_range(name, order, start, count, ""),), read)
+
+
+def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:
+    """The reply of ``records.lua`` for a record: a hash of ``values``, or a string; None for neither."""
+    if isinstance(text, bytes):
+        return [b"string", ttl, _bounded(text)]
+    if not isinstance(values, list) or all(each is None for each in values):
+        return None
+    return [b"hash", ttl, [part for each in values for part in _bounded(each)]]
+
+
+def _bounded(value: bytes | None) -> list[Any]:
+    """A value as ``bounded.lua`` gives it: size and bytes, or the two ends of a large one."""
+    if value is None:
+        return [-1, b"", b""]
+    if len(value) <= WHOLE:
+        return [len(value), value, b""]
+    return [len(value), value[: WHOLE // 8], value[-WHOLE // 4 :]]
+
+
+def _range(key: bytes, order: Order, start: int, count: int, least: str) -> Command:
+    last = start + count - 1
+    if order == "left":
+        return ("LRANGE", key, start, last)
+    if order == "right":
+        return ("LRANGE", key, -last - 1, -start - 1)
+    if least:
+        ends: tuple[Arg, ...] = (least, "+inf", "WITHSCORES", "LIMIT", start, count)
+        return ("ZRANGEBYSCORE", key, *ends)
+    return ("ZRANGE", key, start, last, "WITHSCORES")
+
+
+def _items(reply: Sequence[Any], order: Order) -> list[Item]:
+    if order == "score":
+        return [
+            Item(len(each), each, score=score(at))
+            for each, at in zip(reply[::2], reply[1::2], strict=True)
+        ]
+    found = [Item(len(each), each) for each in reply]
+    return found[::-1] if order == "right" else found

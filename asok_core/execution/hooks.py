@@ -1,0 +1,122 @@
+"""What an application hangs around its tasks: tracing, metrics, error reporting.
+
+Each hook is called in the thread and context that runs the task, on every backend. ``after`` and
+``failure`` are called once the job has its outcome: one that hangs keeps its thread, not the job::
+
+    @hooks.failure
+    def report(job: Job, error: BaseException, will_retry: bool) -> None:
+        sentry_sdk.capture_exception(error)
+
+A hook that raises is logged, and changes nothing for the job.
+
+In a worker ``failure`` hooks wait until Redis has the outcome, for 5 s at most: one that ends the process
+(``os._exit``) costs the job nothing. ``after`` hooks wait for that only where processes that ran the job
+died before, as every job that goes well would wait otherwise: such a hook may have its job run again.
+
+``failure`` is also called for what fails where no task can run: WorkerCrashed when the processes of a job
+died too often, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
+UnsignedEnvelope or another EnvelopeError when it was rejected. (Nothing in a rejected job is trusted,
+and of a malformed one nothing is known but that it was there.) A process of a worker that serves the
+job's queue makes these calls, once it has imported the application, in a thread of their own: at least
+once each, up to three times if processes die during them, and not at all if no such process is there
+within a day. A process that is killed between the outcome of an attempt and its hooks makes no call for
+that attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from asok_core.jobs.job import Job
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import safe_logger
+
+logger = safe_logger("asok.background")
+
+Before = Callable[[Job], object]
+"""Called with the job right before each attempt."""
+After = Callable[[Job, Any], object]
+"""Called with the job and the task's result after an attempt that completed."""
+Failure = Callable[[Job, BaseException, bool], object]
+"""Called with the job, the error and whether a retry follows, after an attempt that failed."""
+
+B = TypeVar("B", bound=Before)
+A = TypeVar("A", bound=After)
+F = TypeVar("F", bound=Failure)
+
+_before: list[Before] = []
+_after: list[After] = []
+_failure: list[Failure] = []
+
+
+def before(hook: B) -> B:
+    """Call ``hook(job)`` before each attempt. Usable as a decorator."""
+    _before.append(hook)
+    return hook
+
+
+def after(hook: A) -> A:
+    """Call ``hook(job, result)`` after each attempt that completed. Usable as a decorator."""
+    _after.append(hook)
+    return hook
+
+
+def failure(hook: F) -> F:
+    """Call ``hook(job, error, will_retry)`` after each failed attempt. Usable as a decorator."""
+    _failure.append(hook)
+    return hook
+
+
+def remove(hook: Callable[..., object]) -> None:
+    """Stop calling ``hook``, wherever it is registered; one that is not is no error."""
+    for registered in (_before, _after, _failure):
+        while hook in registered:
+            registered.remove(hook)
+
+
+def has_failure() -> bool:
+    """Whether any ``failure`` hook is registered in this process."""
+    return bool(_failure)
+
+
+def has_after() -> bool:
+    """Whether any ``after`` hook is registered in this process."""
+    return bool(_after)
+
+
+def call_before(job: Job) -> None:
+    """Tell the hooks that an attempt begins."""
+    for hook in _before:
+        _call(hook, job)
+
+
+def call_after(job: Job, result: object) -> None:
+    """Tell the hooks that an attempt completed."""
+    for hook in reversed(_after):
+        _call(hook, job, result)
+
+
+def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:
+    """Tell the hooks that an attempt failed."""
+    for hook in reversed(_failure):
+        _call(hook, job, error, will_retry)
+
+
+def _call(hook: Callable[..., object], *args: object) -> None:
+    try:
+        hook(*args)
+    except BaseException as error:  # a hook that calls sys.exit() must not end the thread either
+        logger.error(
+            "Hook %s failed",
+            _name(hook),
+            exc_info=error,
+            exc_text=failure_of(error, LONGEST_TRACEBACK).traceback,
+        )
+
+
+def _name(hook: Callable[..., object]) -> str:
+    try:
+        return str(getattr(hook, "__qualname__", None) or type(hook).__qualname__)
+    except BaseException:  # noqa: BLE001 - attributes are the application's code as well
+        return "(without a name)"

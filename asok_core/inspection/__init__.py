@@ -1,0 +1,1 @@
+"""What readers show: snapshots and rows, filters, error groups, history, and what is hidden of them."""

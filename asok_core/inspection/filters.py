@@ -1,0 +1,283 @@
+"""The filter language of console and command line: words that a row must all answer to.
+
+``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
+text; ``cause:`` is a cause as dead letters are grouped by; ``status:failed`` or ``status:unsigned``;
+``age:>1h`` older, ``age:<5m`` younger; ``!`` before a word turns it round; quotes keep spaces, colons
+and a leading ``!`` as they are. Case does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from asok_core.errors import UsageError
+from asok_core.inspection.error_groups import row_cause
+from asok_core.inspection.redaction import shown_raw
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import Trust
+from asok_core.jobs.states import Place, Status
+from asok_core.settings.durations import parse_duration
+
+Test = Callable[[Row, float], bool]
+
+FIELDS = {
+    "queue": "exactly this queue (* stands for anything)",
+    "task": "module.function holds this",
+    "error": "the error holds this",
+    "cause": "the dead letter is of exactly this cause (as asok dlq groups shows it)",
+    "arg": "an argument holds this (name=value: that keyword argument)",
+    "id": "the job's id begins with this",
+    "status": "how the job is, or what its signature is worth",
+    "age": ">1h: longer ago than that; <5m: more lately",
+}
+"""What each field asks, for help and error lines."""
+
+STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
+
+_FIELD = re.compile(r"([A-Za-z_]+):")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a filter. ``field`` is empty for a word that may stand anywhere."""
+
+    field: str
+    value: str
+    negated: bool
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed filter; one without words matches every row. ``text`` is as it was typed."""
+
+    text: str
+    words: tuple[Word, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    @property
+    def reads_arguments(self) -> bool:
+        """Whether it can only be decided with the arguments, which a list leaves out of large jobs."""
+        return any(word.field in ("", "arg") for word in self.words)
+
+    def matches(self, row: Row, now: float) -> bool:
+        """Whether the row answers to every word. ``now``: epoch seconds of the Redis server."""
+        return all(word.test(row, now) is not word.negated for word in self.words)
+
+
+def parse(text: str) -> Filter:
+    """Read a filter.
+
+    Raises:
+        UsageError: A word makes no sense; the line names it and says what is allowed.
+    """
+    return Filter(text, tuple(_words(text)))
+
+
+def word(name: str, value: str) -> str:
+    """The filter word that asks field ``name`` for ``value``, in quotes where it needs them."""
+    if value and not any(char.isspace() or char in "\"'\\" for char in value):
+        return f"{name}:{value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}:"{escaped}"'
+
+
+def _words(text: str) -> Iterator[Word]:
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        begin = at
+        negated = text[at] == "!"
+        at += negated
+        name = ""
+        if found := _FIELD.match(text, at):
+            name, at = found[1].lower(), found.end()
+        value, at = _value(text, at)
+        typed = text[begin:at]
+        if name and name not in FIELDS:
+            raise UsageError(
+                f"filter word {typed!r}: there is no field {name!r}; fields are "
+                f"{', '.join(FIELDS)} (in quotes it is plain text)"
+            )
+        if not value:
+            wanted = f"{name}: must be followed by a value" if name else "it holds nothing"
+            raise UsageError(f"filter word {typed!r}: {wanted}")
+        yield Word(name, value, negated, _test(name, value.casefold(), typed))
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    """The value that begins at ``at``, its quotes taken off, and where it ends."""
+    if at >= len(text) or text[at] not in "\"'":
+        end = at
+        while end < len(text) and not text[end].isspace():
+            end += 1
+        return text[at:end], end
+    quote, parts, end = text[at], [], at + 1
+    while end < len(text):
+        if text[end] == "\\" and end + 1 < len(text):
+            parts.append(text[end + 1])
+            end += 2
+        elif text[end] == quote:
+            return "".join(parts), end + 1
+        else:
+            parts.append(text[end])
+            end += 1
+    raise UsageError(f"filter word {text[at:]!r}: the quote {quote} is not closed")
+
+
+def _test(name: str, value: str, word: str) -> Test:
+    if name == "status":
+        return _status_test(value, word)
+    if name == "age":
+        return _age_test(value, word)
+    if name == "queue":
+        is_meant = queue_test(value)
+        return lambda row, _now: is_meant(row.queue)
+    holds = _HOLDS[name]
+    return lambda row, _now: holds(row, value)
+
+
+def queue_test(value: str) -> Callable[[str], bool]:
+    """Whether a queue is the one that ``queue:`` names; ``*`` stands for anything."""
+    parts = map(re.escape, value.casefold().split("*"))
+    pattern = re.compile(".*".join(parts), re.DOTALL)
+    return lambda queue: pattern.fullmatch(queue.casefold()) is not None
+
+
+def _status_test(value: str, word: str) -> Test:
+    if value not in STATUSES:
+        raise UsageError(f"filter word {word!r}: status is one of {', '.join(STATUSES)}")
+    return lambda row, _now: value in {_status(row), _TRUSTS[row.payload.trust]}
+
+
+def _age_test(value: str, word: str) -> Test:
+    length = value.lstrip("<>=")
+    sign = value[: len(value) - len(length)]
+    try:
+        seconds = parse_duration(length)
+    except ValueError:
+        seconds = -1
+    if seconds < 0 or sign not in {"", ">", "<", ">=", "<="}:
+        raise UsageError(f"filter word {word!r}: age wants a length of time, as in age:>1h")
+    younger = sign.startswith("<")
+
+    def test(row: Row, now: float) -> bool:
+        since = _since(row)
+        if since is None:
+            return False
+        return now - since < seconds if younger else now - since > seconds
+
+    return test
+
+
+_TRUSTS = {
+    Trust.SIGNED: "signed",
+    Trust.UNVERIFIED: "unverified",
+    Trust.UNSIGNED: "unsigned",
+    Trust.BAD: "bad",
+    Trust.V1: "v1",
+    Trust.MALFORMED: "malformed",
+    Trust.OVERSIZED: "oversized",
+}
+
+_STATUS_OF_PLACE = {
+    Place.PENDING: "pending",
+    Place.ACTIVE: "running",
+    Place.DEAD: "failed",
+    Place.FINISHED: "completed",
+    Place.TRASH: "cancelled",
+}
+
+
+def _status(row: Row) -> str:
+    if row.record is not None and row.place is Place.FINISHED:
+        return str(row.record.status)
+    if row.place is Place.DELAYED:
+        retried = row.payload.job is not None and row.payload.job.retry_count > 0
+        return "retrying" if retried else "scheduled"
+    return _STATUS_OF_PLACE[row.place]
+
+
+def _since(row: Row) -> float | None:
+    if row.place is Place.DEAD:
+        return row.payload.failed_at
+    if row.place in (Place.ACTIVE, Place.FINISHED):
+        return row.at
+    if row.payload.job is not None and row.payload.job.enqueued_at is not None:
+        return row.payload.job.enqueued_at
+    return row.record.enqueued_at if row.record else None
+
+
+def _task(row: Row) -> str:
+    if row.payload.job is not None:
+        return row.payload.job.task.casefold()
+    return row.record.function.casefold() if row.record else ""
+
+
+def _id(row: Row) -> str:
+    return (row.payload.id or (row.record.id if row.record else "")).casefold()
+
+
+def _error(row: Row) -> str:
+    if row.payload.error is not None:
+        return row.payload.error.casefold()
+    record = row.record.error if row.record else None
+    return (record or row.payload.problem or "").casefold()
+
+
+def _anywhere(row: Row, value: str) -> bool:
+    return (
+        value in _task(row)
+        or value in _id(row)
+        or value in row.queue.casefold()
+        or value in _error(row)
+        or _has_argument(row, value)
+    )
+
+
+def _has_argument(row: Row, value: str) -> bool:
+    job = row.payload.job
+    if job is None or row.partial:
+        # Only bytes are known: what is malformed, or the beginning of what is large.
+        return value in shown_raw(row.payload).casefold()
+    name, equals, wanted = value.partition("=")
+    if equals and any(
+        key.casefold() == name and _text(argument) == wanted for key, argument in job.kwargs.items()
+    ):
+        return True
+    return any(value in leaf for leaf in _leaves([job.args, job.kwargs]))
+
+
+def _leaves(root: object) -> Iterator[str]:
+    stack = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list | tuple):
+            stack += value
+        else:
+            yield _text(value)
+
+
+def _text(value: object) -> str:
+    # As JSON writes it, which is how the console shows arguments.
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value).casefold()
+
+
+_HOLDS: dict[str, Callable[[Row, str], bool]] = {
+    "": _anywhere,
+    "task": lambda row, value: value in _task(row),
+    "error": lambda row, value: value in _error(row),
+    "cause": lambda row, value: row_cause(row).casefold() == value,
+    "arg": _has_argument,
+    "id": lambda row, value: _id(row).startswith(value),
+}

@@ -1,0 +1,295 @@
+"""The history of a job: one list in the order in which things happened, for every screen and command.
+
+It is put together from what Redis keeps: the record with its fields, ``attempts`` and ``moves``, and where
+the envelope is now. A job of the ``asok`` framework, or one that an older version moved, has less of that.
+What is not known is marked as such, never assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from asok_core.inspection.snapshot import Attempt, JobDetail, Move
+from asok_core.inspection.tracebacks import last_line
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.numbers import number
+from asok_core.jobs.states import Place, Status
+
+KEPT_ATTEMPTS, KEPT_MOVES = 10, 20
+"""How many of each a record holds at most (``attempts.lua``, ``moves.lua``)."""
+
+SAME = 0.001
+"""Seconds within which two starts are one and the same."""
+
+NOT_KNOWN = "not known"
+"""What an event is that says what is missing."""
+
+_ATTEMPTS = {
+    "complete": "completed",
+    "retry": "retried",
+    "fail": "failed",
+    "reject": "rejected",
+    "postpone": "postponed",
+    "cancel": "stopped",
+    "return": "returned",
+    "run": "running",
+}
+_MOVES = {
+    "enqueue": "enqueued",
+    "dead": "died",
+    "requeue": "requeued",
+    "edit": "edited",
+    "promote": "promoted",
+    "move": "moved",
+    "front": "moved to front",
+    "cancel": "cancelled",
+    "purge": "purged",
+    "restore": "restored",
+    "import": "imported",
+    "crash": "crashed",
+    "interrupt": "interrupted",
+}
+"""Verbs in the record -> what an event says."""
+
+_VERB_OF = {
+    Status.COMPLETED: "complete",
+    Status.RETRYING: "retry",
+    Status.FAILED: "fail",
+    Status.CANCELLED: "cancel",
+    Status.RUNNING: "run",
+}
+
+_REQUEUES = ("requeued", "edited")
+_UNSURVIVED = ("crashed", "interrupted")
+_ENDS = ("completed", "failed", "rejected", "died", "stopped", "cancelled", "purged", "imported")
+"""Events after which a job waits for nothing, until it is put back."""
+_WAITS = (Place.PENDING, Place.DELAYED, Place.ACTIVE)
+
+
+class Event(NamedTuple):
+    """Something that happened to a job. None is not known.
+
+    ``by``: an operator, or the process that ran it. ``waited``: seconds to the start of an attempt, since
+    the job was enqueued, was put back or ended the attempt before. ``ran``: seconds of an attempt.
+    """
+
+    at: float | None
+    what: str
+    by: str = ""
+    detail: str = ""
+    waited: float | None = None
+    ran: float | None = None
+    error: str = ""
+
+
+def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
+    """All that is known of what happened to a job, the oldest first, and what it waits for.
+
+    ``now``: epoch seconds of Redis's clock, by which a running or waiting job has done so for a while.
+    """
+    attempts = [_of_attempt(each) for each in known_attempts(detail)]
+    moves = [_of_move(each) for each in detail.moves]
+    enqueued = _enqueued(detail, moves)
+    events = _without_doubles(_merged(enqueued, moves, attempts, _died(detail)))
+    events = _with_gaps(_corrected(events), detail)
+    events = _with_missing(events, detail)
+    timed, since = _with_times(events, detail, now)
+    return (*timed, *_standing(timed, since, detail, now))
+
+
+def known_attempts(detail: JobDetail) -> list[Attempt]:
+    """The attempts that the record lists, and the last run where only its fields tell of it."""
+    attempts, record = list(detail.attempts), detail.record
+    if record is None or record.started_at is None or not isinstance(record.status, Status):
+        return attempts
+    verb = _VERB_OF.get(record.status, "")
+    # What a process did not survive is among the moves.
+    starts = [number(each.detail) for each in detail.moves if _MOVES.get(each.verb) in _UNSURVIVED]
+    starts += [attempts[-1].started_at if attempts else None]
+    listed = any(each is not None and abs(each - record.started_at) < SAME for each in starts)
+    # No task stopped where an operator took the job out of its queue.
+    taken_out = verb == "cancel" and any(each.verb in ("cancel", "purge") for each in detail.moves)
+    if not verb or listed or taken_out:
+        return attempts
+    return [*attempts, _last_run(record, record.started_at, verb)]
+
+
+def _last_run(record: JobRecord, started_at: float, verb: str) -> Attempt:
+    end = record.finished_at if verb != "run" else None
+    seconds = end - started_at if end is not None and end >= started_at else None
+    failed = verb in ("retry", "fail")
+    error = (record.error_line or last_line(record.error)) if failed else ""
+    return Attempt(started_at, seconds, verb, record.worker or "", error)
+
+
+def _of_attempt(attempt: Attempt) -> Event:
+    what = _ATTEMPTS.get(attempt.verb, attempt.verb)
+    return Event(attempt.started_at, what, attempt.worker, ran=attempt.seconds, error=attempt.error)
+
+
+def _of_move(move: Move) -> Event:
+    what = _MOVES.get(move.verb, move.verb)
+    if what == "died":
+        return Event(move.at, what, error=move.detail)
+    return Event(move.at, what, move.by, move.detail)
+
+
+def _enqueued(detail: JobDetail, moves: Sequence[Event]) -> list[Event]:
+    if any(each.what in ("enqueued", *_REQUEUES) for each in moves):
+        # A requeue writes its own time into the record, and the time before that into the moves.
+        return []
+    job = detail.payload.job if detail.payload else None
+    since = detail.record.enqueued_at if detail.record else None
+    since = since if since is not None else (job.enqueued_at if job else None)
+    return [Event(since, "enqueued")] if since is not None else []
+
+
+def _died(detail: JobDetail) -> list[Event]:
+    payload = detail.payload
+    if detail.place is not Place.DEAD or payload is None:
+        return []
+    return [Event(payload.failed_at, "died", error=last_line(payload.error))]
+
+
+def _merged(*parts: Sequence[Event]) -> list[Event]:
+    """By time; each part keeps its own order, and what has no time stays where its part has it."""
+    keyed: list[tuple[float, Event]] = []
+    for part in parts:
+        latest = -math.inf
+        for event in part:
+            latest = max(latest, event.at if event.at is not None else latest)
+            keyed.append((latest, event))
+    return [event for _, event in sorted(keyed, key=lambda each: each[0])]
+
+
+def _without_doubles(events: Sequence[Event]) -> list[Event]:
+    """Once, where an attempt and the dead job tell of the same failure."""
+    kept: list[Event] = []
+    for event in events:
+        before = kept[-1].what if kept else ""
+        if event.what != "died" or before not in ("failed", "rejected", "died"):
+            kept.append(event)
+    return kept
+
+
+def _corrected(events: Sequence[Event]) -> list[Event]:
+    """Older versions wrote the time of a requeue as that of the enqueueing, and nothing else of it."""
+    late = next((at for at, each in enumerate(events) if each.what == "enqueued"), 0)
+    if late == 0 or not any(each.what in _ATTEMPTS.values() for each in events[:late]):
+        return list(events)
+    again = events[late]._replace(what="requeued")
+    return [Event(None, "enqueued"), *events[:late], again, *events[late + 1 :]]
+
+
+def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
+    """With what must have happened, since something came after it, and is not noted."""
+    filled: list[Event] = []
+    ended = removed = False
+    for event in events:
+        if ended and event.what in (*_ATTEMPTS.values(), *_UNSURVIVED, "moved", "moved to front"):
+            filled.append(Event(None, "put back"))
+        filled.append(event)
+        if event.what not in ("moved", "moved to front"):
+            ended = event.what in _ENDS or (event.what, event.detail) == ("restored", "dead")
+            removed = event.what in ("purged", "cancelled")
+    if detail.place in _WAITS and ended:
+        filled.append(Event(None, "put back"))
+    elif detail.place is Place.DEAD and removed:
+        filled.append(Event(None, "restored", detail="dead"))
+    return filled
+
+
+def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
+    """With a line that says what of the past is not kept."""
+    job, record = detail.payload.job if detail.payload else None, detail.record
+    spent = (job.retry_count if job else record.retry_count if record else None) or 0
+    first = int(bool(events) and events[0].what == "enqueued")
+    start = _round_start(events)
+    missing = spent - sum(each.what == "retried" for each in events[start:])
+    lines = []
+    if missing > 0:
+        noun = "attempt" if missing == 1 else "attempts"
+        lines.append(f"{missing} earlier {noun}: {_why_missing(detail)}")
+    elif len(detail.attempts) >= KEPT_ATTEMPTS:
+        lines.append(f"only the last {KEPT_ATTEMPTS} attempts are kept")
+    if len(detail.moves) >= KEPT_MOVES:
+        lines.append(f"only the last {KEPT_MOVES} operations are kept")
+    told = [Event(None, NOT_KNOWN, detail=line) for line in lines]
+    at = start if start and missing > 0 else first
+    return [*events[:at], *told, *events[at:]]
+
+
+def _round_start(events: Sequence[Event]) -> int:
+    """Where the attempts begin that the envelope counts: a requeue gives all retries back."""
+    starts = [0]
+    for at, event in enumerate(events):
+        if event.what in _REQUEUES:
+            starts.append(at + 1)
+        elif (event.what, event.detail) == ("restored", "edited") and len(starts) > 1:
+            # The original came back, with the retries that it had spent.
+            starts.pop()
+    return starts[-1]
+
+
+def _why_missing(detail: JobDetail) -> str:
+    if len(detail.attempts) >= KEPT_ATTEMPTS:
+        return f"only the last {KEPT_ATTEMPTS} are kept"
+    if detail.record is None:
+        return "the job has no record"
+    if detail.record.foreign:
+        return "its record was written by the framework"
+    return "Redis keeps no times of them"
+
+
+def _with_times(
+    events: Sequence[Event], detail: JobDetail, now: float
+) -> tuple[list[Event], float | None]:
+    """With how long it waited and ran; and the moment since which it waits, if it does.
+
+    Time as a dead job, or in the trash, is never time of waiting.
+    """
+    timed: list[Event] = []
+    since: float | None = None
+    for event in events:
+        ran = event.ran
+        if event.what == "running" and event.at is not None:
+            ran = max(now - event.at, 0.0)
+        begun = number(event.detail) if event.what in _UNSURVIVED else event.at
+        waited = None
+        if event.what in (*_ATTEMPTS.values(), *_UNSURVIVED) and begun is not None:
+            waited = begun - since if since is not None and begun >= since else None
+        timed.append(event._replace(waited=waited, ran=ran))
+        since = _waits_since(event, since, detail)
+    return timed, since
+
+
+def _waits_since(event: Event, since: float | None, detail: JobDetail) -> float | None:
+    if event.what in ("moved", "moved to front", NOT_KNOWN):
+        return since
+    if event.what == "enqueued":
+        job = detail.payload.job if detail.payload else None
+        due = job.due_at if job else None
+        # Until a delayed start is due, no worker is late.
+        return event.at if event.at is None or due is None else max(event.at, due)
+    if event.what in (*_REQUEUES, "promoted", *_UNSURVIVED):
+        return event.at
+    if event.what == "restored":
+        return event.at if event.detail in ("pending", "delayed") else None
+    if event.what in ("retried", "postponed", "returned"):
+        return event.at + event.ran if event.at is not None and event.ran is not None else None
+    return None
+
+
+def _standing(
+    events: Sequence[Event], since: float | None, detail: JobDetail, now: float
+) -> Iterator[Event]:
+    """What it waits for now."""
+    waited = now - since if since is not None and since <= now else None
+    if detail.place is Place.DELAYED and detail.due_at is not None:
+        yield Event(detail.due_at, "due")
+    elif detail.place is Place.PENDING:
+        yield Event(None, "waiting", waited=waited)
+    elif detail.place is Place.ACTIVE and not any(each.what == "running" for each in events):
+        yield Event(None, "claimed", detail.worker or "", waited=waited)

@@ -1,0 +1,326 @@
+"""What is hidden of a job wherever it is shown: arguments by their names, and their values in its errors.
+
+Names are those that ``ASOK_REDACT`` lists where a job is shown, and those that its task declares
+(``@task(redact=("card",))``), which travel with the job. Whoever shows, logs, exports or records a job
+gets it from here; what runs it does not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asok_core.errors import UsageError
+from asok_core.inspection.edits import changed_words, same
+from asok_core.jobs.annotations import annotations_of
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
+from asok_core.jobs.job_text import to_text
+from asok_core.jobs.nesting import DEEPEST
+from asok_core.runtime.failures import Failure
+from asok_core.settings.secret_names import MASK, NamePattern, name_pattern
+
+LEAST = 4
+"""Characters that a hidden value must have to be looked for in errors: shorter ones are everywhere."""
+_MOST_VALUES = 1000
+NAMES, HIDE = "names", "hide"
+"""Keys of ``Job.redact``: names of the positional arguments, patterns that the task declares."""
+
+
+def mark(
+    function: Callable[..., Any], count: int, declared: Sequence[str], *, wanted: bool
+) -> dict[str, Any] | None:
+    """What travels with a job about hidden arguments; None where nothing has to.
+
+    The names of its ``count`` positional arguments are known only where the task can be imported, so they
+    are written here if anything is to be hidden: the task declares it, or ``wanted`` says so.
+    """
+    if not (declared or wanted):
+        return None
+    marks: dict[str, Any] = {HIDE: list(declared)} if declared else {}
+    notes = annotations_of(function)
+    names = [found.name for at in range(count) if (found := notes.parameter(at)) is not None]
+    if names:
+        marks[NAMES] = names
+    return marks or None
+
+
+class Redaction:
+    """Hides what the names of ``patterns`` (``ASOK_REDACT``) say, and what the task of a job says.
+
+    Positional arguments without a known name are hidden as soon as anything is: they may be any. Of a
+    job without a good signature (not ``believed``) nothing is hidden because the job says so, nor for want
+    of a name: an operator who trusts it has to see what it does.
+    """
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        self.patterns = tuple(patterns)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it hides more than tasks declare."""
+        return bool(self.patterns)
+
+    def job(self, job: Job, *, believed: bool = True) -> Job:
+        """The job as it may be shown; the same object where nothing is hidden."""
+        args, kwargs, values = self._hidden(job, believed=believed)
+        if not values and args == job.args:
+            return job
+        extra = job.extra
+        if isinstance(earlier := extra.get(EARLIER_ERROR), str):
+            extra = {**extra, EARLIER_ERROR: self._text(earlier, job, values)}
+        return replace(job, args=args, kwargs=kwargs, extra=extra)
+
+    def text(self, text: str, job: Job | None, *, believed: bool = True) -> str:
+        """An error or traceback of a job without the values that are hidden in its arguments."""
+        values = self._hidden(job, believed=believed)[2] if job is not None else []
+        return self._text(text, job if believed else None, values)
+
+    def failure(self, failure: Failure, job: Job) -> Failure:
+        """The same for what a worker is going to write down."""
+        if not (self.patterns or job.redact):
+            return failure
+        line, trace = (self.text(each, job) for each in failure)
+        return Failure(line, trace)
+
+    def payload(self, payload: Payload) -> Payload:
+        """A payload as it may be shown. Its ``raw``, ``text`` and ``envelope`` stay those of the job."""
+        job = payload.job
+        if job is None:
+            unreadable = self.patterns and payload.trust is Trust.MALFORMED
+            return replace(payload, redacted=True) if unreadable else payload
+        believed = is_believed(payload)
+        if not (self.patterns or (believed and job.redact)):
+            return payload
+        shown = self.job(job, believed=believed)
+        error, traceback = (
+            None if each is None else self.text(each, job, believed=believed)
+            for each in (payload.error, payload.traceback)
+        )
+        if payload.size is not None:
+            # Of a large job only the beginning is there, and no names are known in it.
+            return replace(
+                payload, job=shown, error=error, traceback=traceback, raw=MASK.encode(), redacted=True
+            )  # fmt: skip
+        redacted = (shown, error, traceback) != (job, payload.error, payload.traceback)
+        return replace(payload, job=shown, error=error, traceback=traceback, redacted=redacted)
+
+    def record(self, record: JobRecord, job: Job | None = None) -> JobRecord:
+        """A record as it may be shown; ``job`` is the one that it is about, where that is known."""
+        pattern = self._pattern(job)
+        if pattern is None:
+            return record
+        error, line, why = (
+            None if each is None else self.text(each, job)
+            for each in (record.error, record.error_line, record.result_error)
+        )
+        result = record.result if record.result is None else _result(record.result, pattern)
+        return replace(record, error=error, error_line=line, result_error=why, result=result)
+
+    def filled(
+        self, changes: Mapping[str, Any], job: Job, *, believed: bool = True
+    ) -> dict[str, Any]:
+        """An edit of what was shown, with the hidden values in their places again.
+
+        Raises UsageError where the mask stands in a place in which nothing was hidden.
+        """
+        shown = self.job(job, believed=believed)
+        return {
+            name: _filled(value, getattr(shown, name), getattr(job, name)) if name in _EDITED else value
+            for name, value in changes.items()
+        }  # fmt: skip
+
+    def changed_words(
+        self, job: Job, args: Sequence[Any], kwargs: Mapping[str, Any], *, believed: bool = True
+    ) -> str:
+        """What an edit changed, in one line and without what is hidden."""
+        after = replace(job, args=tuple(args), kwargs=kwargs)
+        shown, shown_after = (self.job(each, believed=believed) for each in (job, after))
+        before, now = (shown.args, shown.kwargs), (shown_after.args, shown_after.kwargs)
+        if same(before, now) and not same((job.args, job.kwargs), (args, kwargs)):
+            return "hidden arguments changed"
+        return changed_words(before, now)
+
+    def _pattern(self, job: Job | None) -> NamePattern | None:
+        own = _words(job, HIDE) if job is not None else []
+        patterns = (*self.patterns, *own)
+        return name_pattern(patterns) if patterns else None
+
+    def _hidden(
+        self, job: Job, *, believed: bool
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any], list[Any]]:
+        pattern = self._pattern(job if believed else None)
+        if pattern is None:
+            return job.args, job.kwargs, []
+        found: list[Any] = []
+        if not believed:
+            return (
+                tuple(_masked(list(job.args), pattern, found)),
+                _masked(job.kwargs, pattern, found),
+                found,
+            )
+        known = _words(job, NAMES)
+        args = tuple(
+            _masked({known[at]: value}, pattern, found)[known[at]]
+            if at < len(known)
+            else _hide(value, found)
+            for at, value in enumerate(job.args)
+        )
+        return args, _masked(job.kwargs, pattern, found), found
+
+    def _text(self, text: str, job: Job | None, values: list[Any]) -> str:
+        pattern = self._pattern(job)
+        if pattern is None or not text:
+            return text
+        forms = sorted({form for each in values[:_MOST_VALUES] for form in _forms(each)}, key=len)
+        if forms:
+            text = re.sub("|".join(map(re.escape, reversed(forms))), MASK, text)
+        return _PAIR.sub(lambda pair: _pair(pair, pattern), text)
+
+
+class NoRedaction(Redaction):
+    """Shows everything, also what tasks declare: for whoever says so in so many words."""
+
+    def _pattern(self, job: Job | None) -> NamePattern | None:  # noqa: ARG002
+        return None
+
+    def payload(self, payload: Payload) -> Payload:
+        """The payload as it is."""
+        return payload
+
+
+def is_believed(payload: Payload) -> bool:
+    """Whether what a job says of itself may hide anything of it."""
+    return payload.trust not in _UNBELIEVED
+
+
+def shown_raw(payload: Payload) -> str:
+    """What is shown of an element as it stands in Redis: its text, or what may be shown of it."""
+    if not payload.redacted:
+        return payload.raw.decode(errors="replace")
+    if payload.job is None or payload.size is not None:
+        return MASK
+    fields: dict[str, Any] = {"redacted": True, "job": json.loads(to_text(payload.job))}
+    for name in ("failed_at", "error", "traceback"):
+        if (value := getattr(payload, name)) is not None:
+            fields[name] = value
+    return json.dumps(fields)
+
+
+_UNBELIEVED = (Trust.UNSIGNED, Trust.BAD)
+_EDITED = ("args", "kwargs")
+_PAIR = re.compile(
+    r"""(?P<name>[A-Za-z_][\w-]{0,63})(?P<between>\\*["']?\s{0,3}[=:]\s{0,3})"""
+    r"""(?P<value>\\+"[^"\\]*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+    r"""|\{[^{}]*\}|\[[^][]*\]|\([^()]*\)|[^\s,;&"')}\]]+)"""
+)
+
+
+def _pair(found: re.Match[str], pattern: NamePattern) -> str:
+    hidden = pattern.hides(found["name"])
+    return f"{found['name']}{found['between']}{MASK}" if hidden else found[0]
+
+
+def _words(job: Job, key: str) -> list[str]:
+    """What ``mark`` wrote under a key; nothing of what somebody else may have written there."""
+    words = job.redact.get(key)
+    if isinstance(words, list) and all(isinstance(each, str) for each in words):
+        return words
+    return []
+
+
+def _hide(value: Any, found: list[Any]) -> str:
+    found += _leaves(value)
+    return MASK
+
+
+def _masked(value: Any, pattern: NamePattern, found: list[Any], depth: int = 0) -> Any:
+    """``value`` with what is under a hidden name hidden, at any depth; ``found`` gets what that was."""
+    if depth > DEEPEST:
+        return _hide(None, found)
+    if isinstance(value, Mapping):
+        return {
+            key: _hide(each, found)
+            if isinstance(key, str) and pattern.hides(key)
+            else _masked(each, pattern, found, depth + 1)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(each, pattern, found, depth + 1) for each in value]
+    return value
+
+
+def _leaves(root: Any) -> Iterator[Any]:
+    stack = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            stack += value.values()
+        elif isinstance(value, list | tuple):
+            stack += value
+        else:
+            yield value
+
+
+def _forms(value: Any) -> Iterator[str]:
+    """How a value may be written in an error."""
+    if isinstance(value, bool) or value is None:
+        return
+    text = str(value)
+    if len(text) < LEAST:
+        return
+    yield text
+    if isinstance(value, str):
+        forms = {
+            text,
+            repr(text)[1:-1],
+            json.dumps(text)[1:-1],
+            json.dumps(text, ensure_ascii=False)[1:-1],
+        }
+        yield from forms
+        # KeyError shows its text by repr, and that text may have shown the value so already.
+        for form in forms:
+            doubled = form.replace("\\", "\\\\")
+            yield from (doubled, doubled.replace("'", "\\'"), doubled.replace('"', '\\"'))
+
+
+def _result(text: str, pattern: NamePattern) -> str:
+    try:
+        value = json.loads(text)
+        masked = _masked(value, pattern, [])
+    except (ValueError, RecursionError):
+        return _PAIR.sub(lambda pair: _pair(pair, pattern), text)
+    return text if masked == value else json.dumps(masked)
+
+
+def _filled(new: Any, shown: Any, own: Any) -> Any:
+    if new == MASK:
+        if shown == MASK:
+            return own
+        raise UsageError(_MISPLACED)
+    if isinstance(new, Mapping):
+        return {
+            key: _filled(each, *(_at(side, key) for side in (shown, own)))
+            for key, each in new.items()
+        }
+    if isinstance(new, list | tuple):
+        return [
+            _filled(each, *(_at(side, at) for side in (shown, own))) for at, each in enumerate(new)
+        ]
+    return new
+
+
+_MISPLACED = f"{MASK} stands where nothing was hidden"
+
+
+def _at(side: Any, place: Any) -> Any:
+    """What is at a key or an index of a value that may be of another shape."""
+    if isinstance(place, str):
+        return side.get(place) if isinstance(side, Mapping) else None
+    return side[place] if isinstance(side, list | tuple) and place < len(side) else None
+
+
+__all__ = ["MASK", "NoRedaction", "Redaction", "is_believed", "mark", "shown_raw"]

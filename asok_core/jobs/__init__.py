@@ -1,0 +1,1 @@
+"""Jobs as values: their states, text, signed envelopes, arguments, results and futures."""

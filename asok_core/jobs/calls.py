@@ -1,0 +1,269 @@
+"""A call that is to become a job: the function, its arguments, and how it is to be run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal, cast
+
+from asok_core.jobs.job import MAX_RETRIES, REDACT, Job
+from asok_core.jobs.plain import described
+from asok_core.settings.durations import LONGEST_KEPT
+from asok_core.settings.kinds import is_text, parse_name_pattern, parse_queue_name
+
+Delay = float | timedelta
+Moment = float | datetime
+Kept = bool | float | timedelta
+
+_LONGEST_UNIQUE = 200
+_good_queue_name = lru_cache(maxsize=256)(parse_queue_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a job is run. Durations are seconds.
+
+    queue: Which queue it waits in.
+    retries: How many times it runs again after a failure.
+    backoff: The n-th retry comes ``backoff ** n`` seconds after the failure.
+    timeout: JobTimeout is raised in a task that runs longer; None for no limit.
+    delay: Start this much later (seconds or timedelta), or
+    at: start at this moment (an aware datetime, or seconds since the epoch).
+    unique: While a job with this key is unfinished, another is not enqueued.
+    keep_result: False does not store the result; the record stays as long as ASOK_RECORD_TTL says.
+    Seconds or a timedelta keep the record of the completed job, the result in it, for that long instead.
+    redact: Names (with * and ?) of arguments whose values are not to be shown, logged or exported.
+
+    Raises ValueError or TypeError that names the option.
+    """
+
+    queue: str = "default"
+    retries: int = 0
+    backoff: float = 2
+    timeout: float | None = None
+    delay: Delay | None = None
+    at: Moment | None = None
+    unique: str | None = None
+    keep_result: Kept | None = None
+    redact: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _expect("_queue", self.queue, str, "a string")
+        _good_queue_name(self.queue)
+        _expect("_retries", self.retries, int, "a whole number")
+        if not 0 <= self.retries <= MAX_RETRIES:
+            raise ValueError(f"_retries is {self.retries}; allowed: 0 to {MAX_RETRIES}")
+        if _number("_backoff", self.backoff) < 0:
+            raise ValueError(f"_backoff is {self.backoff}; allowed: 0 or more")
+        if self.timeout is not None and _number("_timeout", self.timeout) <= 0:
+            raise ValueError(f"_timeout is {self.timeout}; allowed: more than 0 seconds, or None")
+        self._check_start()
+        if self.keep_result is not None and not isinstance(self.keep_result, bool):
+            what = "True, False, a number or a timedelta"
+            _expect("_keep_result", self.keep_result, (int, float, timedelta), what)
+            if not 1 <= _number("_keep_result", _seconds(self.keep_result)) <= LONGEST_KEPT:
+                raise ValueError(
+                    f"_keep_result is {self.keep_result}; allowed: True, False, or a duration of 1 "
+                    "second to 10 years"
+                )
+        if self.redact:
+            _check_names(self.redact)
+        if self.unique is not None:
+            _expect("_unique", self.unique, str, "a string")
+            if not is_text(self.unique):
+                raise ValueError("_unique is no text that UTF-8 can carry")
+            if not 0 < len(self.unique) <= _LONGEST_UNIQUE:
+                raise ValueError(
+                    f"_unique has {len(self.unique)} characters; allowed: 1 to {_LONGEST_UNIQUE}"
+                )
+
+    def _check_start(self) -> None:
+        if self.delay is not None:
+            if self.at is not None:
+                raise ValueError("_delay and _at are both given; one of them says when to start")
+            if _number("_delay", _seconds(self.delay)) < 0:
+                raise ValueError(f"_delay is {self.delay}; allowed: 0 seconds or more")
+        if isinstance(self.at, datetime):
+            if self.at.tzinfo is None:
+                raise ValueError("_at has no time zone; give one, as in datetime.now(UTC)")
+        elif self.at is not None:
+            _number("_at", self.at)
+
+    @property
+    def kept(self) -> float | Literal[False] | None:
+        """``keep_result`` as a job carries it: False, seconds, or None for what the settings say."""
+        if self.keep_result is None or isinstance(self.keep_result, bool):
+            return False if self.keep_result is False else None
+        return _seconds(self.keep_result)
+
+    @property
+    def delay_seconds(self) -> float | None:
+        """The delay as seconds; None where there is none, or the start is at a moment."""
+        return (_seconds(self.delay) or None) if self.delay is not None else None
+
+    def due_at(self, now: float) -> float | None:
+        """When the job is to start, epoch seconds; None for at once."""
+        if self.delay is not None:
+            seconds = self.delay_seconds
+            return now + seconds if seconds else None
+        if isinstance(self.at, datetime):
+            return self.at.timestamp()
+        return self.at
+
+
+def _check_names(names: object) -> None:
+    _expect("redact", names, tuple, "a tuple of names")
+    for name in cast("tuple[object, ...]", names):
+        _expect("redact", name, str, "a tuple of names")
+        parse_name_pattern(cast("str", name))
+
+
+def _seconds(delay: Delay) -> float:
+    return delay.total_seconds() if isinstance(delay, timedelta) else delay
+
+
+def _number(name: str, value: object) -> float:
+    _expect(name, value, (int, float), "a number")
+    number = cast("float", value)
+    try:
+        finite = math.isfinite(number)
+    except OverflowError:
+        raise ValueError(f"{name} is larger than any number of seconds") from None
+    if not finite:
+        raise ValueError(f"{name} is {number}, not a finite number")
+    return number
+
+
+def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} is {described(value)}, not {what}")
+
+
+NO_OPTIONS = Options()
+OPTIONS_ATTRIBUTE = "__asok_options__"
+"""Where an object made by ``@task`` keeps the options it was declared with."""
+_OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
+
+
+@dataclass(slots=True)  # Not frozen: of many calls each is made in a third of the time.
+class Call:
+    """A function, its arguments and its options, not enqueued yet."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    options: Options = NO_OPTIONS
+
+    def job(
+        self,
+        job_id: str,
+        names: tuple[str, str],
+        now: float,
+        request: Mapping[str, Any] | None = None,
+        redact: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
+        options, due_at, delay = self.options, None, None
+        if options.delay is not None or options.at is not None:
+            due_at, delay = options.due_at(now), options.delay_seconds
+        return Job(
+            id=job_id,
+            module=names[0],
+            function=names[1],
+            args=self.args,
+            kwargs=self.kwargs,
+            queue=options.queue,
+            retries=options.retries,
+            backoff=options.backoff,
+            enqueued_at=now,
+            due_at=due_at,
+            timeout=options.timeout,
+            unique=options.unique,
+            request=request,
+            delay=delay,
+            keep_result=options.kept,
+            extra={} if redact is None else {REDACT: redact},
+        )
+
+
+def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
+    """The call that arguments of ``background`` say. Raises what :class:`Options` raises.
+
+    Options that are not given are those that the task was declared with, if it was. Raises TypeError
+    for a word that looks like an option and is neither one nor a parameter of the function.
+    """
+    own: Options = getattr(fn, OPTIONS_ATTRIBUTE, NO_OPTIONS)
+    if not kwargs:
+        return Call(fn, args, kwargs, own)
+    given = {name[1:]: kwargs.pop(name) for name in _OPTION_NAMES.intersection(kwargs)}
+    for name in kwargs:
+        if name.startswith("_") and not _takes(fn, name):
+            raise TypeError(_unknown(name))
+    return Call(fn, args, kwargs, replace(own, **given) if given else own)
+
+
+def task_call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options
+) -> Call:
+    """The call of a task with the options that it was declared with.
+
+    Raises TypeError for an option among the arguments: the task itself would get it.
+    """
+    option = misplaced_option(function, kwargs)
+    if option:
+        raise TypeError(
+            f"{option} is an option of background(); of a task it is changed before the call, as in "
+            f"send.options({option[1:]}=...).delay(1)"
+        )
+    return Call(function, args, kwargs, options)
+
+
+def misplaced_option(function: Callable[..., Any], kwargs: Iterable[str]) -> str:
+    """The first keyword that names an option and would go to the task, which has none of that name.
+
+    Raises TypeError for one that looks like an option and is neither that nor a parameter.
+    """
+    for name in kwargs:
+        if name.startswith("_"):
+            if name in _OPTION_NAMES and not _takes(function, name, exactly=True):
+                return name
+            if not _takes(function, name):
+                raise TypeError(_unknown(name))
+    return ""
+
+
+def _takes(function: Callable[..., Any], name: str, *, exactly: bool = False) -> bool:
+    """Whether a function has a parameter for a keyword argument; ``exactly``: one of that name."""
+    from asok_core.jobs.annotations import annotations_of
+
+    notes = annotations_of(getattr(function, "__asok_function__", function))
+    found = notes.parameter(name)
+    if found is None:
+        return not notes.known
+    return not exactly or found.name == name
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _OPTION_NAMES, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    options = ", ".join(sorted(_OPTION_NAMES))
+    return f"{name} is neither an option ({options}) nor a parameter of the task{hint}"
+
+
+def checked_calls(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """The calls that ``background_many`` was given. Raises TypeError for anything else."""
+    if not isinstance(calls, Iterable):
+        raise TypeError(f"background_many is given {described(calls)}, {_CALLS}")
+    given = tuple(calls)
+    for at, each in enumerate(given):
+        if not isinstance(each, Call):
+            raise TypeError(f"background_many is given {described(each)} at [{at}], {_CALLS}")
+    return given
+
+
+_CALLS = "not calls: pass a list of them, each made as in call(send, 1)"

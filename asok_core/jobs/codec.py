@@ -1,0 +1,263 @@
+"""How arguments and results travel: as JSON text that the framework ``asok`` reads as well.
+
+One rule holds for both: *what arrives is equal to what was sent, and of the same type, or it is not
+sent.* Plain values (``plain.py``) travel as they are, whatever the annotations say. Any other value
+(``typed.py``) travels if the annotation of its parameter, or of the result, brings it back; the job
+names such parameters, and the record such an annotation, so that nothing else is ever converted.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asok_core.errors import AsokError
+from asok_core.jobs.plain import MOST_KEYS, Flaw, UncarriedError, described, flaw_in, is_plain
+
+if TYPE_CHECKING:
+    from asok_core.jobs.annotations import Annotations, Hint
+
+Function = Callable[..., Any]
+
+# json.dumps makes an encoder for each call that names an option.
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
+class Sent(NamedTuple):
+    """Arguments as a job carries them. ``typed`` are the parameters whose values are converted back."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    typed: tuple[str, ...] = ()
+
+
+class Result(NamedTuple):
+    """A result as a record keeps it: JSON text, or ``problem``, the line that says why there is none.
+
+    ``type`` is the annotation that brings a typed result back; empty for a plain one.
+    """
+
+    text: str = ""
+    type: str = ""
+    problem: str = ""
+
+
+NO_RESULT = Result()
+"""Of a job whose result is not to be kept."""
+_CONSTANTS = {None: Result("null"), False: Result("false"), True: Result("true")}
+
+
+def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sent:
+    """Arguments of a call as its job will carry them.
+
+    Raises TypeError that names the argument which cannot be sent, and the place inside it.
+    """
+    flaws = _flaws(args, kwargs)
+    if not flaws:
+        return Sent(args, kwargs)
+    from asok_core.jobs.annotations import annotations_of
+
+    notes = annotations_of(function)
+    typed = {p.name for place in flaws if (p := notes.parameter(place)) is not None}
+    given = dict(_places(args, kwargs))
+    for place, value in given.items():
+        parameter = notes.parameter(place)
+        if place in flaws or (parameter is not None and parameter.name in typed):
+            given[place] = _sent(notes, place, value, flaws.get(place))
+    sent = tuple(given[at] for at in range(len(args)))
+    return Sent(sent, {name: given[name] for name in kwargs}, tuple(sorted(typed)))
+
+
+def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise TypeError that names the first argument which is not plain, for a call without its task."""
+    for place, flaw in _flaws(args, kwargs).items():
+        raise TypeError(f"{_label(place)}{flaw}; pass {flaw.instead}")
+
+
+def check_values(what: str, values: Mapping[str, Any]) -> None:
+    """Raise TypeError that names the first of some values which is not plain."""
+    for place, flaw in _flaws((), values).items():
+        raise TypeError(f"{what} {place!r}{flaw}; pass {flaw.instead}")
+
+
+def _places(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, Any]]:
+    yield from enumerate(args)
+    yield from kwargs.items()
+
+
+def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, Flaw]:
+    if len(kwargs) > MOST_KEYS:
+        raise TypeError(f"the call has {len(kwargs):,} named arguments, more than {MOST_KEYS:,}")
+    found: dict[int | str, Flaw] = {}
+    for place, value in _places(args, kwargs):
+        if not is_plain(value):
+            flaw = flaw_in(value)
+            if flaw is not None:
+                found[place] = flaw
+    return found
+
+
+def _sent(notes: Annotations, place: int | str, value: Any, flaw: Flaw | None) -> Any:
+    parameter = notes.parameter(place)
+    hint = None if parameter is None else notes.hint(parameter)
+    try:
+        return _carried(value, hint, flaw)
+    except UncarriedError as error:
+        advice = _advice(error.flaw, hint, "annotate the parameter with its type", "pass")
+        raise TypeError(f"{_label(place, parameter)}{error.flaw}; {advice}") from error.__cause__
+
+
+def _label(place: int | str, parameter: inspect.Parameter | None = None) -> str:
+    if isinstance(place, str):
+        return f"argument {place!r}"
+    if parameter is None:
+        return f"argument {place + 1}"
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return f"argument {place + 1} (*{parameter.name})"
+    return f"argument {parameter.name!r}"
+
+
+def _advice(flaw: Flaw, hint: Hint | None, annotate: str, verb: str) -> str:
+    alternative = f"{verb} {flaw.instead}"
+    if not flaw.typed:
+        return alternative
+    if hint is None or not (hint.usable or hint.problem):
+        return f"{annotate}, or {alternative}"
+    if hint.problem:
+        return f"its annotation cannot be evaluated ({hint.problem}): mend it, or {alternative}"
+    return f"name its type in the annotation {hint}, or {alternative}"
+
+
+def _carried(value: Any, hint: Hint | None, flaw: Flaw | None) -> Any:
+    """The plain value that stands for one in which ``flaw`` was found. Raises UncarriedError."""
+    if flaw is not None and (hint is None or not hint.usable or not flaw.typed):
+        raise UncarriedError(flaw)
+    from asok_core.jobs.typed import to_plain
+
+    assert hint is not None, "a value without a flaw is here for the annotation of its neighbour"
+    try:
+        return to_plain(value, hint, flaw)
+    except RecursionError:
+        raise UncarriedError(Flaw((), "is nested too deeply", "a flatter value")) from None
+
+
+def decode_arguments(
+    function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any], typed: Sequence[str]
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments that were sent, those of the parameters in ``typed`` converted back.
+
+    Raises TypeError that names the argument which does not fit the function.
+    """
+    if not typed:
+        return args, kwargs
+    from asok_core.jobs.annotations import annotations_of
+    from asok_core.jobs.typed import line_of, to_typed
+
+    notes = annotations_of(function)
+    unknown = [name for name in typed if name not in notes.names]
+    if unknown:
+        raise TypeError(
+            f"argument {unknown[0]!r} was sent to be converted by its annotation, and the task has no "
+            "parameter of that name now"
+        )
+    given = dict(_places(args, kwargs))
+    for place, value in given.items():
+        parameter = notes.parameter(place)
+        if parameter is None or parameter.name not in typed:
+            continue
+        hint = notes.hint(parameter)
+        try:
+            given[place] = to_typed(value, hint.needed())
+        except Exception as error:
+            told = f"{_label(place, parameter)} cannot be converted to {hint}: {line_of(error)}"
+            raise TypeError(told) from error
+    return tuple(given[at] for at in range(len(args))), {name: given[name] for name in kwargs}
+
+
+def encode_result(function: Function, value: object, limit: int) -> Result:
+    """What the record keeps of a result: no more than ``limit`` bytes of JSON, or why there is none.
+
+    Never raises: the task has done its work.
+    """
+    if value is None or value is True or value is False:
+        return _CONSTANTS[value]
+    try:
+        return _encoded_result(function, value, limit)
+    except BaseException as error:  # noqa: BLE001 - the application's objects may raise anything
+        return _not_stored(f"it cannot be encoded: {type(error).__name__}")
+
+
+def _encoded_result(function: Function, value: object, limit: int) -> Result:
+    kind, annotation = type(value), ""
+    if kind is not str and not is_plain(value) and (flaw := flaw_in(value)) is not None:
+        from asok_core.jobs.annotations import annotations_of
+
+        hint = annotations_of(function).result
+        try:
+            value, annotation = _carried(value, hint, flaw), str(hint)
+        except UncarriedError as error:
+            advice = _advice(error.flaw, hint, "annotate what the task returns", "return")
+            place = error.flaw.place or "it"
+            return _not_stored(f"{place} {error.flaw.reason}; {advice}")
+    text = str(value) if kind is int else _encode(value)
+    if len(text) > limit:
+        return _not_stored(
+            f"it has {len(text):,} bytes as JSON, more than ASOK_MAX_RESULT ({limit:,}); "
+            "keep it elsewhere, and return where"
+        )
+    return Result(text, annotation)
+
+
+def _not_stored(why: str) -> Result:
+    return Result(problem=f"result not stored: {why}")
+
+
+def changed_result(function: Function, text: str) -> str:
+    """Why a result is not what the task returned; it was written by a program without this codec.
+
+    Empty where that cannot be told: it fits the annotation as it is, or there is none.
+    """
+    if inspect.iscoroutinefunction(function):
+        return "it does not run async functions, and this task is one"
+    from asok_core.jobs.annotations import annotations_of
+
+    hint = annotations_of(function).result
+    if not hint.usable:
+        return ""
+    from asok_core.jobs.typed import difference, to_typed
+
+    value = decode_result(None, text)
+    try:
+        changed = difference(value, to_typed(value, hint)) is not None
+    except Exception:  # noqa: BLE001 - whatever a type of the application raises
+        changed = True
+    found = described(value)
+    return f"it wrote {found}, where the annotation says {hint}" if changed else ""
+
+
+def decode_result(function: Function | None, text: str, annotation: str = "") -> Any:
+    """The result that a record keeps as ``text``; with ``annotation`` it is converted back.
+
+    Raises AsokError: it is not JSON, or cannot be converted back here.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AsokError(f"the result in its record cannot be read: {error}"[:300]) from None
+    if not annotation:
+        return value
+    where = f"the result was kept as {annotation}"
+    if function is None:
+        raise AsokError(f"{where}, and its task is not imported here; get_job() has it as JSON")
+    from asok_core.jobs.annotations import annotations_of
+    from asok_core.jobs.typed import line_of, to_typed
+
+    hint = annotations_of(function).result
+    try:
+        return to_typed(value, hint.needed())
+    except Exception as error:
+        raise AsokError(
+            f"{where}, and cannot be converted back by the annotation {hint} here: {line_of(error)}"
+        ) from error

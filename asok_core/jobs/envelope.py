@@ -1,0 +1,378 @@
+"""The signed envelope: sealed and unsealed; dead letters, and what can be said of a broken one.
+
+An envelope is ``{"v": 1 or 2, "job": JSON text, "sig": hexadecimal signature of that text}``; what is
+signed, and by which key, is in ``keyring.py``. The framework ``asok`` 0.8.0 writes and reads version 1.
+Everybody who looks at an envelope uses one parser, so that what is shown is what would run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from asok_core.errors import (
+    BadSignature,
+    MalformedEnvelope,
+    OldEnvelope,
+    PayloadTooLarge,
+    UnsignedEnvelope,
+)
+from asok_core.jobs.job import Job
+from asok_core.jobs.job_text import finite, from_text, in_order, job_of, load_object, to_text
+from asok_core.jobs.keyring import V1, V2, Keyring, Version, keyring_of
+from asok_core.jobs.oversized import alias_words, oversized_words
+from asok_core.jobs.plain import described
+
+__all__ = ["Keyring", "keyring_of"]
+
+_quoted = json.encoder.encode_basestring_ascii
+_BESIDE = ("failed_at", "error", "traceback", "rejected")
+"""Keys of a dead job beside those of its envelope."""
+_SHORT = 1024
+"""Bytes up to which what is no envelope is kept as a text whatever its length in JSON."""
+_CONTENTS = frozenset(("raw", "raw64", "job", "sig", "module"))
+"""Keys of which a dead job has one, as it is an envelope, a bare job or neither."""
+
+
+class Trust(StrEnum):
+    """What is known of a payload's signature."""
+
+    SIGNED = "signed"
+    UNVERIFIED = "unverified"
+    UNSIGNED = "unsigned"
+    BAD = "bad signature"
+    V1 = "signature of version 1"
+    """It verifies, but ``ASOK_ENVELOPE`` does not accept version 1."""
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    """It was not read: a dead job records its size."""
+
+
+UNTRUSTED = frozenset((Trust.UNSIGNED, Trust.BAD, Trust.V1))
+"""What is signed again only when an operator trusts it explicitly."""
+
+
+def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
+    """The signed envelope of a job, as it is pushed to Redis."""
+    return seal_text(to_text(job), keyring, version)
+
+
+def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
+    """The envelope of a job that was opened from ``raw``, in the version of that."""
+    return seal(job, keyring, keyring.again(_parse(raw).version))
+
+
+def envelope_size(text: str) -> int:
+    """Bytes that the envelope of what ``to_text`` returned will have, without making it."""
+    return _SKELETON + len(text) + text.count('"') + text.count("\\")
+
+
+def sendable_text(job: Job, limit: int) -> str:
+    """The text of a job whose envelope has at most ``limit`` bytes.
+
+    Raises TypeError where it cannot be written as JSON, and PayloadTooLarge.
+    """
+    try:
+        text = to_text(job)
+    except (TypeError, ValueError, RecursionError) as error:
+        # Arguments were looked at before; what is left is a call from too deep inside the program.
+        raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
+    size = envelope_size(text)
+    if size > limit:
+        raise PayloadTooLarge(
+            f"the arguments of {job.task} make {size:,} bytes, more than "
+            f"ASOK_MAX_PAYLOAD ({limit:,}); pass an id that the task looks up"
+        )
+    return text
+
+
+def seal_text(text: str, keyring: Keyring, version: Version | None = None) -> bytes:
+    """The envelope of a job text that is trusted already."""
+    version = version or keyring.writes
+    return _envelope(version, text, keyring.sign(text, version))
+
+
+def _envelope(version: Version, text: str, signature: str) -> bytes:
+    # Assembled by hand: one json.dumps less on the hottest path.
+    return f'{{"v": {version}, "job": {_quoted(text)}, "sig": {_quoted(signature)}}}'.encode()
+
+
+_VERSIONS: dict[int, Version] = {V1: V1, V2: V2}
+_SKELETON = len(_envelope(V2, "", "0" * 64))
+_HEAD = len('{"v": 2, "job": "')
+_HEADS: dict[str, Version] = {_envelope(each, "", "")[:_HEAD].decode(): each for each in (V1, V2)}
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+class _Parsed(NamedTuple):
+    """The parts of an element. Without ``signature`` it is unsigned; ``text`` is None of a bare job.
+
+    ``original`` are the bytes that a dead job keeps whole, since they were no envelope.
+    """
+
+    fields: dict[str, Any]
+    version: Version | None = None
+    text: str | None = None
+    signature: str | None = None
+    original: bytes | None = None
+
+
+def _parse(raw: bytes) -> _Parsed:
+    """Take an element apart. Raises MalformedEnvelope where it could be read in more than one way."""
+    written = _written(raw)
+    if written is not None:
+        version, text, signature = written
+        return _Parsed({"v": version, "job": text, "sig": signature}, version, text, signature)
+    return _parse_any(raw)
+
+
+def _written(raw: bytes) -> tuple[Version, str, str] | None:
+    """The parts of an envelope that is laid out as ``_envelope`` does, as most are; None of any other.
+
+    They are what ``_parse_any`` finds in it, in a third of the time.
+    """
+    try:
+        whole = raw.decode()
+        version = _HEADS.get(whole[:_HEAD])
+        if version is None:
+            return None
+        text, end = _raw_decode(whole, _HEAD - 1)
+    except (ValueError, RecursionError):
+        return None
+    tail = whole[end:]
+    signature = tail[10:-2]
+    if tail[:10] != ', "sig": "' or tail[-2:] != '"}' or not signature.isalnum():
+        return None
+    return version, text, signature
+
+
+def _parse_any(raw: bytes) -> _Parsed:
+    fields = load_object(raw, unique=True)
+    text, signature = fields.get("job"), fields.get("sig")
+    if "raw" in fields or "raw64" in fields:
+        if len(fields.keys() & _CONTENTS) > 1:
+            raise MalformedEnvelope("it has other contents beside 'raw'")
+        return _Parsed(fields, original=_original(fields))
+    if text is None and signature is None:
+        return _Parsed(fields)
+    if not isinstance(text, str) or not (signature is None or isinstance(signature, str)):
+        raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
+    said = fields.get("v")
+    # Not a dictionary alone: True and 1.0 would be found there as 1.
+    version = _VERSIONS.get(said) if type(said) is int else None
+    if version is None:
+        shown = said if type(said) is int else described(said)
+        raise MalformedEnvelope(f"the envelope's 'v' is {shown!s:.40}; it must be 1 or 2")
+    return _Parsed(fields, version, text, signature)
+
+
+def unseal(raw: bytes, keyring: Keyring) -> Job:
+    """The job of an envelope whose signature verifies.
+
+    Raises an EnvelopeError (malformed, unsigned, of a version that is not accepted, or with a signature
+    that does not verify); no other error, whatever the bytes.
+    """
+    version, text, signature = _written(raw) or _signed(raw)
+    if not keyring.verifies(text, signature, version):
+        where = "" if version == V1 else f" in namespace {keyring.namespace}"
+        raise BadSignature(f"the signature does not match SECRET_KEY{where}; was the key changed?")
+    if version == V1 and not keyring.accepts_v1:
+        raise OldEnvelope("it is signed in version 1, which ASOK_ENVELOPE=v2 does not accept")
+    return from_text(text)
+
+
+def _signed(raw: bytes) -> tuple[Version, str, str]:
+    fields, version, text, signature, _ = _parse(raw)
+    if version is None or text is None:
+        if "module" in fields:
+            raise UnsignedEnvelope("the job is not signed")
+        raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
+    if signature is None:
+        raise UnsignedEnvelope("the job is not signed")
+    return version, text, signature
+
+
+def is_canonical(raw: bytes) -> bool:
+    """Whether an envelope is written as we and the framework write it, byte for byte."""
+    _, version, text, signature, _ = _parse(raw)
+    if version is None or text is None or signature is None:
+        return False
+    return raw == _envelope(version, text, signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a reader can say of any text found where an envelope belongs.
+
+    ``job`` is None when the text is malformed; ``problem`` then says why in one line. ``failed_at``,
+    ``error`` and ``traceback`` are those of a dead letter. ``envelope`` is what a requeue would push
+    unchanged: None when there is no signed text in it.
+    """
+
+    raw: bytes
+    job: Job | None
+    trust: Trust
+    problem: str | None = None
+    envelope: bytes | None = None
+    failed_at: float | None = None
+    error: str | None = None
+    traceback: str | None = None
+    rejected: bool = False
+    """Whether it is a dead job that never began to run: a worker refused it."""
+    text: str | None = None
+    """The job's JSON text as it was signed, rightly or not; None when it was not."""
+    version: Version | None = None
+    """The version of its envelope; None of a bare job."""
+    size: int | None = None
+    """Bytes of a large element that was not read whole: the job has no arguments, and ``raw`` is
+    their beginning. None where ``raw`` is the whole element."""
+    redacted: bool = False
+    """Whether something of it is hidden (see ``redaction``): ``job``, ``error`` and ``traceback`` are what
+    may be shown, ``raw``, ``text`` and ``envelope`` are not."""
+    sum: str = ""
+    """``snapshot.digest`` of such an element where it has no id."""
+
+    @property
+    def id(self) -> str:
+        """The job's id, or an empty string when it cannot be read."""
+        return self.job.id if self.job else ""
+
+
+def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
+    """Read an envelope or dead letter without running or trusting it. Never raises.
+
+    With a keyring the signature is checked; without one ``trust`` is at best ``unverified``.
+    """
+    try:
+        parsed = _parse(raw)
+    except MalformedEnvelope as error:
+        words = alias_words(raw)
+        trust = Trust.MALFORMED if words is None else Trust.OVERSIZED
+        return Payload(raw, None, trust, words or str(error))
+    fields, version, text, signature, original = parsed
+    letter = _letter(fields)
+    if (words := _oversized(fields)) is not None:
+        return Payload(raw, None, Trust.OVERSIZED, words, **letter)
+    if original is not None:
+        inner = peek(original, keyring)
+        problem = inner.problem or letter["error"]
+        return Payload(
+            raw, inner.job, inner.trust, problem, original, **letter, text=inner.text,
+            version=inner.version,
+        )  # fmt: skip
+    try:
+        job = from_text(text) if text is not None else job_of(_bare(fields))
+    except MalformedEnvelope as error:
+        return Payload(raw, None, Trust.MALFORMED, str(error), None, **letter)
+    if version is None or text is None or signature is None:
+        return Payload(raw, job, Trust.UNSIGNED, None, None, **letter, version=version)
+    envelope = _envelope(version, text, signature)
+    trust = _trust(keyring, version, text, signature)
+    return Payload(raw, job, trust, None, envelope, **letter, text=text, version=version)
+
+
+def _trust(keyring: Keyring | None, version: Version, text: str, signature: str) -> Trust:
+    if keyring is None:
+        return Trust.UNVERIFIED
+    if not keyring.verifies(text, signature, version):
+        return Trust.BAD
+    return Trust.SIGNED if version != V1 or keyring.accepts_v1 else Trust.V1
+
+
+def _letter(fields: Mapping[str, Any]) -> dict[str, Any]:
+    failed_at = fields.get("failed_at")
+    return {
+        "failed_at": float(failed_at) if finite(failed_at) else None,
+        "error": _optional_text(fields.get("error")),
+        "traceback": _optional_text(fields.get("traceback")),
+        "rejected": fields.get("rejected") is True,
+    }
+
+
+def bury(
+    raw: bytes, *, failed_at: float, error: str, traceback: str = "", rejected: bool = False
+) -> bytes:
+    """The dead letter of an envelope: job text and signature as they were, and why it failed.
+
+    ``rejected`` is for a job that never began. It stays when the dead-letter queue is full.
+
+    Bytes that are no envelope are kept whole under ``raw`` (``raw64`` where they are not UTF-8), so
+    that nothing an operator may need is lost.
+    """
+    letter: dict[str, Any]
+    try:
+        _, version, text, signature, _ = _parse(raw)
+    except MalformedEnvelope:
+        signature = None
+    if signature is not None:
+        letter = {"v": version, "job": text, "sig": signature}
+    else:
+        letter = {"v": V1, **_kept(raw)}
+    letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
+    if rejected:
+        # Last: push_dead in locations.lua knows it by the end of the text.
+        letter["rejected"] = True
+    return json.dumps(letter).encode()
+
+
+def _kept(raw: bytes) -> dict[str, str]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = None
+    # JSON writes six bytes for a control character.
+    if text is None or (len(raw) > _SHORT and len(_quoted(text)) > 2 * len(raw)):
+        return {"raw64": base64.b64encode(raw).decode()}
+    return {"raw": text}
+
+
+def changed_text(payload: Payload, **changes: Any) -> str:
+    """The job text of a readable payload with ``changes`` made; every other key stays as it is.
+
+    A change to None takes the key away. Raises MalformedEnvelope for what is nested too deeply to
+    be written again.
+    """
+    try:
+        fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
+        fields |= changes
+        kept = {k: v for k, v in fields.items() if v is not None}
+        # In the order of every job text; what is in arguments keeps its own.
+        return json.dumps(in_order(kept))
+    except RecursionError:
+        raise MalformedEnvelope("it is nested too deeply") from None
+
+
+def _bare_fields(raw: bytes) -> dict[str, Any]:
+    fields, _, text, _, original = _parse(raw)
+    if original is not None:
+        return _bare_fields(original)
+    return _bare(fields) if text is None else load_object(text)
+
+
+def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if k not in _BESIDE}
+
+
+def _oversized(fields: Mapping[str, Any]) -> str | None:
+    # It is ignored beside anything that could be a job.
+    return None if fields.keys() & _CONTENTS else oversized_words(fields)
+
+
+def _original(fields: Mapping[str, Any]) -> bytes:
+    text, packed = fields.get("raw"), fields.get("raw64")
+    try:
+        if isinstance(text, str):
+            return text.encode("utf-8", "surrogatepass")
+        if isinstance(packed, str):
+            return base64.b64decode(packed, validate=True)
+    except ValueError:
+        pass
+    raise MalformedEnvelope("its 'raw' cannot be read")
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else str(value)

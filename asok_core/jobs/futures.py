@@ -1,0 +1,332 @@
+"""The future that an application holds of a job."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, ResultNotStored
+from asok_core.jobs.codec import Result, decode_result
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.plain import described
+from asok_core.jobs.states import Status
+from asok_core.jobs.waiting import Slots, Wait, current
+from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
+from asok_core.runtime.logs import is_ctrl_c, safe_logger
+
+logger = safe_logger("asok.background")
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+SLICE = 1.0
+"""Seconds of a wait in a task after which it looks whether it still has an end."""
+
+
+class JobFuture(Future[R], Generic[R]):
+    """A ``concurrent.futures.Future`` of a job, with its ``job_id``.
+
+    ``result(timeout)`` returns what the task returned. When the job failed for good it raises
+    JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
+    ran in this process; JobCancelled when it was cancelled before it started; ResultNotStored
+    when it completed and its result could not be kept; TimeoutError when it is not finished in time.
+    ``await future`` does the same in a coroutine. Inside a task it raises Deadlock when all slots that
+    could run the job wait as this one does.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        cancel: Callable[[str], bool],
+        *,
+        task: str = "",
+        queue: str = "default",
+        slots: Slots | None = None,
+        record: Callable[[str], JobRecord | None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self._cancel_job = cancel
+        self._task = task
+        self._queue = queue
+        self._slots = slots
+        self._record = record
+        self._waiters = _Waiters(self)
+
+    def cancel(self) -> bool:
+        """Stop the job if it has not started. True if it will not run.
+
+        Only a call of this does that: the end of an ``await`` for the job, such as a timeout of
+        ``asyncio.wait_for``, ends the waiting and not the job.
+        """
+        if sys._getframe(1).f_globals.get("__name__") == _AWAITING:  # noqa: SLF001
+            return False
+        # A job without a record may wait all the same.
+        if self.done() and not isinstance(super().exception(), JobNotFound):
+            return self.cancelled()
+        return self._cancel_job(self.job_id)
+
+    def cancelled(self) -> bool:
+        """Whether the job was cancelled before it started."""
+        return self.done() and isinstance(super().exception(), JobCancelled)
+
+    def running(self) -> bool:
+        """Whether the job runs right now. On Redis that is asked there, and may raise Unreachable."""
+        if super().done() or self._record is None:
+            return False
+        record = self._record(self.job_id)
+        return record is not None and record.status == Status.RUNNING
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the job and return its result; see above for what is raised."""
+        return self._waited(super().result, timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return what ``result`` would raise, or None."""
+        return self._waited(super().exception, timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Call ``fn`` with this future when the job is finished. What it raises is logged."""
+        if getattr(fn, "__module__", None) == _AWAITING:
+            self._begin_wait(certain=False)
+        super().add_done_callback(partial(_call, fn))
+
+    def _waited(self, ask: Callable[[float | None], T], timeout: float | None) -> T:
+        """What ``ask`` returns; in a task without a time limit, this counts as a wait of its slot."""
+        timeout = _limit(timeout)
+        wait = None if timeout is not None else self._begin_wait(certain=True)
+        if wait is None:
+            try:
+                return ask(timeout)
+            except TimeoutError:
+                if super().done():
+                    return ask(0)
+                raise TimeoutError(self._late(timeout or 0.0)) from None
+        try:
+            while True:
+                # In slices: a thread that waits for a lock gets no JobTimeout, for example.
+                try:
+                    return ask(SLICE)
+                except TimeoutError:
+                    if wait.done():
+                        return ask(0)
+                    if wait.error is not None:
+                        raise wait.error from None
+        finally:
+            wait.slot.slots.end(wait)
+
+    def _late(self, seconds: float) -> str:
+        name = f"{self.job_id} ({self._task})" if self._task else self.job_id
+        after = f" after {seconds:g} s" if seconds > 0 else ""
+        return f"job {name} is not finished{after}"
+
+    def _begin_wait(self, *, certain: bool) -> Wait | None:
+        """Count a wait for this job, where a task of the pool that runs it begins one."""
+        slot = current.get()
+        if slot is None or slot.slots is not self._slots or super().done():
+            return None
+        if certain and slot.thread != threading.get_ident():
+            # Another thread of the task, which may do something else meanwhile.
+            certain = False
+        wait = Wait(slot, self.job_id, self._queue, super().done, certain)
+        slot.slots.begin(wait)
+        return wait
+
+    def _begin_watching(self) -> None:
+        """Somebody asks for the job for the first time, or again."""
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return _outcome_of(self).__await__()
+
+    def orphan(self, reason: str) -> None:
+        """In a forked child: fail at once, because nothing in this process will finish the job."""
+        self._forget_waiters()
+        self.set_exception(JobFailed(reason))
+
+    def _forget_waiters(self) -> None:
+        # Lock, waiters and callbacks belong to threads of the parent.
+        self._condition = threading.Condition()
+        self._waiters = _Waiters(self)
+        self._done_callbacks: list[Callable[[Future[R]], object]] = []
+
+    def __repr__(self) -> str:
+        return f"<JobFuture of job {self.job_id}>"
+
+
+def checked_id(job_id: object) -> str:
+    """The id of a job. Raises TypeError for anything else that is given in its place."""
+    if isinstance(job_id, str):
+        return job_id
+    hint = "; pass its job_id" if isinstance(job_id, JobFuture) else ""
+    raise TypeError(f"the id of a job is a string, not {described(job_id)}{hint}")
+
+
+def _limit(timeout: object) -> float | None:
+    """A time limit that a lock can wait for. Raises TypeError or ValueError for what is none."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout is {described(timeout)}, not a number of seconds or None")
+    if math.isnan(timeout):
+        raise ValueError("timeout is nan, not a number of seconds or None")
+    return min(timeout, threading.TIMEOUT_MAX)
+
+
+class RemoteFuture(JobFuture[R]):
+    """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is.
+
+    ``function`` is the task that was enqueued: its annotations bring the result back.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        cancel: Callable[[str], bool],
+        watch: Callable[[RemoteFuture[Any]], None],
+        function: Callable[..., Any] | None = None,
+        *,
+        task: str = "",
+        queue: str = "default",
+        slots: Slots | None = None,
+        record: Callable[[str], JobRecord | None] | None = None,
+    ) -> None:
+        super().__init__(job_id, cancel, task=task, queue=queue, slots=slots, record=record)
+        self.function = function
+        self._watch = watch
+        self._watched_in: int | None = None
+
+    def _begin_watching(self) -> None:
+        process = os.getpid()
+        if self._watched_in == process:
+            return
+        if self._watched_in is not None and not super().done():
+            # A forked child: what watches for the parent does not exist here.
+            self._forget_waiters()
+        with _starting:
+            first, self._watched_in = self._watched_in != process, process
+        if first:
+            try:
+                self._watch(self)
+            except BaseException:
+                # Such as a thread that cannot be started: the next caller tries again.
+                self._watched_in = None
+                raise
+
+    def done(self) -> bool:
+        """Whether the job is known to be finished. The first call begins to watch it."""
+        self._begin_watching()
+        return super().done()
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the job and return its result; see :class:`JobFuture` for what is raised."""
+        self._begin_watching()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return what ``result`` would raise, or None."""
+        self._begin_watching()
+        return super().exception(timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Call ``fn`` with this future when the job is finished, in the watching thread."""
+        self._begin_watching()
+        super().add_done_callback(fn)
+
+
+def settle_result(
+    future: JobFuture[Any], function: Callable[..., Any] | None, task: str, kept: Result
+) -> None:
+    """Give a future the result of a completed job that its record keeps, or ResultNotStored."""
+    if kept.problem:
+        told = f"job {future.job_id} ({task}) completed; {kept.problem}"
+        future.set_exception(ResultNotStored(told))
+        return
+    try:
+        result = decode_result(function, kept.text, kept.type)
+    except AsokError as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+_AWAITING = "asyncio.futures"
+"""The module by which asyncio cancels a future when a task that awaits it is cancelled."""
+
+
+async def _outcome_of(future: JobFuture[R]) -> R:
+    """The result of a job. Cancelling this does not cancel the job."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def tell(_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits
+            loop.call_soon_threadsafe(wake)
+
+    future.add_done_callback(tell)
+    wait = future._begin_wait(certain=False)  # noqa: SLF001 - a part of the class
+    try:
+        await done
+    finally:
+        if wait is not None:
+            wait.slot.slots.end(wait)
+    return future.result()
+
+
+def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:
+    """Call a callback of a future; those after it are called whatever it does."""
+    try:
+        callback(future)
+    except BaseException as error:  # one that calls sys.exit() is logged as well
+        if is_ctrl_c(error):
+            raise
+        text = failure_of(error, LONGEST_TRACEBACK).traceback
+        logger.error("Callback of %r failed", future, exc_info=error, exc_text=text)
+
+
+_starting = threading.Lock()
+"""Held for an instant, so that of several threads that ask one begins to watch."""
+
+
+def _renew_after_fork() -> None:
+    global _starting  # noqa: PLW0603 - a thread that the child does not have may hold it
+    _starting = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)
+
+
+class _Waiters(list[Any]):
+    """Who waits: ``concurrent.futures.wait`` and ``as_completed`` call no method of a future."""
+
+    __slots__ = ("_counted", "_future")
+
+    def __init__(self, future: JobFuture[Any]) -> None:
+        super().__init__()
+        self._future = future
+        self._counted: dict[int, Wait] | None = None
+
+    def append(self, waiter: Any) -> None:
+        super().append(waiter)
+        self._future._begin_watching()  # noqa: SLF001 - a part of the class
+        wait = self._future._begin_wait(certain=False)  # noqa: SLF001
+        if wait is not None:
+            self._counted = self._counted or {}
+            self._counted[id(waiter)] = wait
+
+    def remove(self, waiter: Any) -> None:
+        super().remove(waiter)
+        wait = self._counted.pop(id(waiter), None) if self._counted else None
+        if wait is not None:
+            wait.slot.slots.end(wait)

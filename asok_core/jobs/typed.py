@@ -1,0 +1,246 @@
+"""Typed values: those that JSON cannot carry by itself, and that an annotation brings back.
+
+msgspec does the work. It is loaded when the first of them is met: most jobs have none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any, get_origin
+
+from asok_core.jobs.annotations import Hint
+from asok_core.jobs.plain import (
+    Flaw,
+    UncarriedError,
+    described,
+    flaw_in,
+    flaw_of_kind,
+    index_step,
+    key_step,
+    shown_key,
+)
+
+
+class _UnsupportedError(Exception):
+    """msgspec met a value that it cannot encode."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(type(value).__name__)
+        self.value = value
+
+
+def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
+    """The plain value that stands for a typed one, and that ``hint`` brings back exactly.
+
+    ``flaw`` is why JSON alone does not carry it. Raises UncarriedError.
+    """
+    try:
+        plain = _as_json_would(_builtins(value))
+    except _UnsupportedError as error:
+        path = _path_to(value, error.value)
+        raise UncarriedError(dataclasses.replace(flaw_of_kind(error.value), path=path)) from None
+    except Exception as error:  # an attribute of the application's type may raise anything
+        raise UncarriedError(Flaw((), f"cannot be encoded: {line_of(error)}", _OTHER)) from error
+    left = flaw_in(plain)
+    if left is not None:
+        raise UncarriedError(dataclasses.replace(left, typed=False))
+    try:
+        back = to_typed(plain, hint)
+    except (TypeError, NotImplementedError) as error:
+        reason = f"and its annotation {hint} cannot bring it back: {line_of(error)}"
+        first = flaw or flaw_of_kind(value)
+        reason = f"{first.reason}, {reason}"
+        raise UncarriedError(Flaw(first.path, reason, first.instead)) from error
+    except Exception as error:  # so may its __post_init__
+        reason = f"is {described(value)} and does not fit the annotation {hint}: {line_of(error)}"
+        raise UncarriedError(Flaw((), reason, "what it says")) from error
+    change = difference(value, back)
+    if change is not None:
+        raise UncarriedError(change)
+    return plain
+
+
+_OTHER = "numbers, strings, lists and dicts"
+
+
+def to_typed(plain: object, hint: Hint) -> Any:
+    """The typed value that a plain one stands for, by an annotation.
+
+    Raises TypeError for an annotation that says nothing usable, ValueError (msgspec's
+    ValidationError) for a value that does not fit it, and whatever a type of the application raises.
+    """
+    import msgspec
+
+    return msgspec.convert(plain, hint.type, str_keys=True, dec_hook=_decode_other)
+
+
+def load_converter() -> None:
+    """Import what conversions use now, and not at the first of them."""
+    import msgspec  # noqa: F401
+
+
+def _builtins(value: object) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_encode_other)
+
+
+def _encode_other(value: object) -> object:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise _UnsupportedError(value)
+
+
+def _decode_other(kind: type, value: object) -> object:
+    # An alias such as Iterable[int] is asked for as well. Only on some versions is it a class.
+    kind = get_origin(kind) or kind
+    if issubclass(kind, PurePath) and isinstance(value, str):
+        return kind(value)
+    # msgspec asks here for each type that it does not know, and lets no TypeError through as such.
+    raise NotImplementedError(f"type `{kind.__module__}.{kind.__qualname__}` is not supported")
+
+
+def _as_json_would(plain: Any) -> Any:
+    """With lists in place of tuples: msgspec keeps those."""
+    if isinstance(plain, list | tuple):
+        return [_as_json_would(each) for each in plain]
+    if isinstance(plain, dict):
+        return {key: _as_json_would(each) for key, each in plain.items()}
+    return plain
+
+
+_JSON = frozenset({str, int, float, bool, type(None), list, dict})
+
+
+def difference(sent: Any, back: Any) -> Flaw | None:
+    """Where a value that was sent would arrive changed, or None: it arrives equal, of the same type.
+
+    An integer may arrive as the float of the same value, where the annotation says float.
+    """
+    if type(sent) is not type(back):
+        return _difference_of_kinds(sent, back)
+    if isinstance(sent, dict):
+        return _difference_of_dicts(sent, back)
+    if isinstance(sent, set | frozenset):
+        return _difference_of_sets(sent, back)
+    parts = _parts(sent)
+    if parts is None:
+        same = _identity(sent) == _identity(back)
+        return (
+            None if same else flaw_of_kind(sent, f"is {described(sent)} and would arrive changed")
+        )
+    return _difference_of_parts(sent, parts, _parts(back) or ())
+
+
+def _difference_of_parts(
+    sent: Any, parts: tuple[tuple[str, Any], ...], others: tuple[tuple[str, Any], ...]
+) -> Flaw | None:
+    if len(parts) != len(others):
+        return flaw_of_kind(sent, "would arrive with another length")
+    for (step, mine), (_, other) in zip(parts, others, strict=True):
+        change = difference(mine, other)
+        if change is not None:
+            return change.within(step)
+    return None
+
+
+def _difference_of_kinds(sent: Any, back: Any) -> Flaw | None:
+    if type(sent) is int and type(back) is float and sent == back:
+        return None
+    reason = f"is {described(sent)} and would arrive as {described(back)}"
+    return Flaw((), reason, described(back)) if type(sent) in _JSON else flaw_of_kind(sent, reason)
+
+
+def _difference_of_dicts(sent: dict[Any, Any], back: dict[Any, Any]) -> Flaw | None:
+    if len(sent) != len(back):
+        return Flaw((), "would arrive without some of its keys", "other keys", typed=True)
+    for (key, mine), (arrived, other) in zip(sent.items(), back.items(), strict=True):
+        if difference(key, arrived) is not None:
+            reason = f"has the key {shown_key(key)}, which would arrive as {shown_key(arrived)}"
+            return Flaw((), reason, "keys that are strings", typed=True)
+        change = difference(mine, other)
+        if change is not None:
+            return change.within(key_step(key))
+    return None
+
+
+def _difference_of_sets(sent: Any, back: Any) -> Flaw | None:
+    arrived = {each: each for each in back}
+    for each in sent:
+        change = None
+        if each not in arrived:
+            change = flaw_of_kind(each, f"is {described(each)} and would not arrive")
+        else:
+            change = difference(each, arrived[each])
+        if change is not None:
+            return change.within(_SOME)
+    return None
+
+
+_SOME = "{...}"
+"""The step into a set: its elements have no index."""
+
+
+def _parts(value: Any) -> tuple[tuple[str, Any], ...] | None:
+    """What a value consists of, each with its step of a path; None for one that has no parts."""
+    if isinstance(value, enum.Enum):
+        return None
+    if isinstance(value, list | tuple):
+        return tuple((index_step(at), each) for at, each in enumerate(value))
+    if isinstance(value, dict):
+        return tuple((key_step(key), each) for key, each in value.items())
+    if isinstance(value, set | frozenset):
+        return tuple((_SOME, each) for each in value)
+    names = _field_names(value)
+    if names is None:
+        return None
+    return tuple((f".{name}", getattr(value, name, None)) for name in names)
+
+
+def _field_names(value: Any) -> Sequence[str] | None:
+    kind = type(value)
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    if hasattr(kind, "__struct_fields__"):
+        return list(kind.__struct_fields__)
+    if hasattr(kind, "__attrs_attrs__"):
+        return [each.name for each in kind.__attrs_attrs__]
+    return None
+
+
+def _identity(value: Any) -> object:
+    """What tells two values of one type apart, also where ``==`` does not."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, decimal.Decimal):
+        return value.as_tuple()
+    if isinstance(value, dt.datetime | dt.time):
+        # Equal are two moments; the same are two readings of clocks with the same offset.
+        offset, zoned = value.utcoffset(), value.tzinfo is not None
+        return value.replace(tzinfo=None, fold=0), offset, zoned, value.fold * (offset is None)
+    return value
+
+
+def _path_to(value: object, wanted: object, levels: int = 100) -> tuple[str, ...]:
+    """The path to a part of a value; empty where it is not found."""
+    for step, each in _parts(value) or ():
+        if each is wanted:
+            return (step,)
+        path = _path_to(each, wanted, levels - 1) if levels else ()
+        if path:
+            return (step, *path)
+    return ()
+
+
+def line_of(error: BaseException) -> str:
+    """The message of an error on one line, bounded, whatever its ``__str__`` does."""
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the reason
+        text = ""
+    return text or type(error).__name__

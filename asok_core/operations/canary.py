@@ -1,0 +1,237 @@
+"""Canary requeue: a few dead letters first, and the rest only if those do not fail as before.
+
+It goes on at a steady rate and stops by itself when the same error returns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from asok_core.backends.roles import (
+    GONE,
+    CommandResult,
+    Operator,
+    Progress,
+    Reader,
+    Scope,
+    Watch,
+)
+from asok_core.inspection.error_groups import cause_of, row_cause
+from asok_core.inspection.review import SHARED_ID, Reviewed
+from asok_core.inspection.snapshot import Row
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Status
+from asok_core.operations.preview import rows_in
+
+FIRST = 10
+PATIENCE = 60.0
+"""Seconds that the first jobs have to show how they go."""
+RATE = 50.0
+WATCHED = 200
+OF_EACH = 25
+"""Of the jobs that were sent on, so many are watched, and of each batch so many of them."""
+_PAUSE = 0.25
+
+
+class Verdict(StrEnum):
+    """How a canary requeue ended."""
+
+    ALL = "all sent"
+    FAILED_AGAIN = "the same error returned"
+    UNDECIDED = "the first jobs did not finish in time"
+    STOPPED = "stopped by the operator"
+    NOTHING = "nothing to send"
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryProgress(Progress):
+    """How far it is. ``completed`` and ``failed`` are of the first jobs, of which ``sent`` were sent.
+
+    ``patience`` are the seconds that the first jobs still have; None when the rest is being sent.
+    """
+
+    sent: int
+    completed: int
+    failed: int
+    patience: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryResult:
+    """What came of it. ``results`` are those of the requeues, the first jobs' and the rest's.
+
+    ``cause`` is the error that returned; ``left`` how many of the first jobs had not finished.
+    """
+
+    verdict: Verdict
+    results: tuple[CommandResult, ...] = ()
+    completed: int = 0
+    failed: int = 0
+    left: int = 0
+    cause: str = ""
+
+    @property
+    def total(self) -> CommandResult:
+        """All that was requeued, as one result."""
+        skipped, refused = Counter[str](), Counter[str]()
+        if self.results:
+            # What was refused or skipped among the first jobs is counted with the rest again.
+            refused.update(self.results[-1].refused)
+            skipped.update(self.results[-1].skipped)
+        if len(self.results) > 1:
+            # The first jobs are no longer there when the rest is sent, and were not skipped.
+            skipped[GONE] -= self.results[0].applied
+        return CommandResult(
+            "requeue",
+            sum(each.applied for each in self.results),
+            {reason: n for reason, n in skipped.items() if n > 0},
+            dict(refused),
+            self.results[-1].operation if self.results else None,
+            self.verdict is Verdict.STOPPED,
+        )
+
+
+@dataclass(slots=True)
+class Canary:
+    """One careful requeue of a scope. Blocks; ``watch`` may stop it at any batch."""
+
+    reader: Reader
+    operator: Operator
+    first: int = FIRST
+    rate: float = RATE
+    patience: float = PATIENCE
+    trust: Reviewed | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _causes: dict[str, str] = field(default_factory=dict)
+    """Job id -> why it had failed before."""
+
+    def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
+        """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
+        first, refused = self._choose(scope)
+        if not first:
+            nothing = CommandResult("requeue", refused=dict(refused))
+            return CanaryResult(Verdict.NOTHING, (nothing,))
+        watch = watch or _never_stop
+        chosen = replace(scope, ids=frozenset(first), match=None, words=f"canary {scope.words}")
+        # Before all that waits: behind a backlog they would not run in time.
+        sent = self.operator.requeue(chosen, trust=self.trust, front=True)
+        if not sent.applied:
+            return CanaryResult(Verdict.NOTHING, (sent,))
+        result = self._await(first, sent, watch)
+        if result.verdict is not Verdict.ALL:
+            return result
+        return self._send_rest(scope, result, watch)
+
+    def _choose(self, scope: Scope) -> tuple[list[str], Counter[str]]:
+        """The ids of the first few, and why others before them were left out."""
+        chosen: list[str] = []
+        refused = Counter[str]()
+        for row in rows_in(self.reader, scope):
+            if not row.payload.id:
+                refused[row.payload.trust.value] += 1
+            elif self.trust is not None and row.payload.id in self.trust.shared_ids:
+                refused[SHARED_ID] += 1
+            else:
+                self._remember(row)
+                chosen.append(row.payload.id)
+            if len(chosen) == self.first:
+                break
+        return chosen, refused
+
+    def _remember(self, row: Row) -> None:
+        self._causes[row.payload.id] = row_cause(row)
+
+    def _await(self, birds: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
+        until = self.clock() + self.patience
+        while True:
+            records = self.reader.records(birds)
+            completed = sum(each.status == Status.COMPLETED for each in records.values())
+            again = self._failed_again(records)
+            failed = sum(each.status == Status.FAILED for each in records.values())
+            left = sent.applied - completed - failed
+            told = CanaryResult(Verdict.ALL, (sent,), completed, failed, max(left, 0))
+            if again:
+                return replace(told, verdict=Verdict.FAILED_AGAIN, cause=again)
+            if left <= 0:
+                return told
+            patience = until - self.clock()
+            if not watch(_first(told, patience)):
+                return replace(told, verdict=Verdict.STOPPED)
+            if patience <= 0:
+                return replace(told, verdict=Verdict.UNDECIDED)
+            self.sleep(_PAUSE)
+
+    def _failed_again(self, records: dict[str, JobRecord]) -> str:
+        for job_id, record in records.items():
+            if record.status in (Status.RETRYING, Status.FAILED) and record.error:
+                cause = cause_of(record.error)
+                if cause == self._causes.get(job_id):
+                    return cause
+        return ""
+
+    def _send_rest(self, scope: Scope, so_far: CanaryResult, watch: Watch) -> CanaryResult:
+        fresh: list[str] = []
+        watched: list[str] = []
+        again = ""
+
+        def match(row: Row) -> bool:
+            if scope.match is not None and not scope.match(row):
+                return False
+            if row.payload.id:
+                self._remember(row)
+                fresh.append(row.payload.id)
+            return True
+
+        def watch_errors(progress: Progress) -> bool:
+            nonlocal again
+            # A batch has hardly begun when it is told of, so some of each are kept until they end.
+            records = self.reader.records(watched)
+            again = self._failed_again(records)
+            watched[:] = [
+                each for each in watched if each in records and not records[each].finished
+            ]
+            watched.extend(fresh[: min(OF_EACH, WATCHED - len(watched))])
+            fresh.clear()
+            return watch(_rest(so_far, progress)) and not again
+
+        rest = self.operator.requeue(
+            replace(scope, match=match), trust=self.trust, watch=watch_errors, rate=self.rate
+        )
+        verdict = Verdict.ALL
+        if rest.cancelled:
+            verdict = Verdict.FAILED_AGAIN if again else Verdict.STOPPED
+        return replace(so_far, verdict=verdict, results=(*so_far.results, rest), cause=again)
+
+
+def _first(told: CanaryResult, patience: float) -> CanaryProgress:
+    (sent,) = told.results
+    return CanaryProgress(
+        scanned=told.completed + told.failed,
+        total=sent.applied,
+        applied=sent.applied,
+        sent=sent.applied,
+        completed=told.completed,
+        failed=told.failed,
+        patience=max(patience, 0.0),
+    )
+
+
+def _rest(first: CanaryResult, progress: Progress) -> CanaryProgress:
+    sent = first.results[0].applied
+    return CanaryProgress(
+        scanned=progress.scanned,
+        total=progress.total,
+        applied=sent + progress.applied,
+        sent=sent,
+        completed=first.completed,
+        failed=first.failed,
+    )
+
+
+def _never_stop(_progress: Progress) -> bool:
+    return True

@@ -1,0 +1,116 @@
+"""Dead letters as JSON Lines: byte for byte in a file of their own, from which they are imported."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
+from asok_core.clock import iso
+from asok_core.errors import AsokError, UsageError
+from asok_core.inspection.redaction import shown_raw
+from asok_core.inspection.snapshot import Row
+from asok_core.operations.preview import rows_in
+
+REDACTED = "redacted"
+"""Key of a line that stands for a job with something hidden."""
+
+
+_NOT_FOR_IMPORT = "written with hidden values, not for import"
+
+
+def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
+    """Write what is in scope to a new file, oldest first. Redis is not changed.
+
+    A file that was stopped half way is not kept. Raises as ``new_file`` does.
+    """
+    try:
+        with new_file(path) as stream:
+            written, redacted = _write(stream, reader, scope, watch)
+    except _StoppedError:
+        return CommandResult("export", cancelled=True)
+    skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
+    return CommandResult("export", written - redacted, skipped)
+
+
+def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[int, int]:
+    stopped = False
+
+    def watched(progress: Progress) -> bool:
+        nonlocal stopped
+        stopped = not watch(progress)
+        return not stopped
+
+    written = redacted = 0
+    for written, row in enumerate(rows_in(reader, scope, watched), 1):  # noqa: B007 - the count is the result
+        stream.write(line_of(row) + "\n")
+        redacted += row.payload.redacted
+    if stopped:
+        raise _StoppedError
+    return written, redacted
+
+
+def line_of(row: Row) -> str:
+    """One line: the letter byte for byte, a digest of it, and what a person wants to see.
+
+    Of a job with something hidden it has what may be shown in place of the letter, and is not for import.
+    """
+    job, raw = row.payload.job, row.payload.raw
+    document: dict[str, Any] = {
+        "id": row.payload.id or None,
+        "task": job.task if job else None,
+        "queue": row.queue or None,
+        "failed_at": iso(row.payload.failed_at),
+        "error": _last_line(row.payload.error or row.payload.problem) or None,
+    }
+    if row.payload.redacted:
+        return json.dumps(document | {REDACTED: shown_raw(row.payload)})
+    try:
+        document["letter"] = raw.decode()
+    except UnicodeDecodeError:
+        document["letter64"] = base64.b64encode(raw).decode()
+    document["sha256"] = hashlib.sha256(raw).hexdigest()
+    return json.dumps(document)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
+    """A file that only its owner may read, in place when it is whole, and never over another one.
+
+    Raises UsageError where there is one already, and AsokError where none can be written.
+    """
+    # Path.exists raises for a name that is too long and for a folder that may not be searched.
+    if os.path.lexists(path):
+        raise UsageError(f"{path} exists already and is left as it is")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            os.fchmod(handle, 0o600)
+            yield stream
+        # A link fails where the name was taken meanwhile, which a rename would not notice.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already and is left as it is") from None
+    except OSError as error:
+        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _last_line(error: str | None) -> str:
+    lines = (error or "").strip().splitlines()
+    return lines[-1][:2000] if lines else ""
+
+
+class _StoppedError(Exception):
+    pass

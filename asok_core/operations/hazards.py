@@ -1,0 +1,84 @@
+"""What makes an operation pointless or harmful now, to be said before it is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+
+HOUR = 3600.0
+NEARLY_FULL = 0.9
+"""Share of Redis's maxmemory from which an operation says so."""
+NAMED = 3
+"""Queues that are named for each reason."""
+
+
+def hazards(
+    snapshot: Snapshot, *, to: Mapping[str, int] | None = None, trash: bool = False
+) -> tuple[str, ...]:
+    """The warnings, each one line.
+
+    ``to`` counts the jobs that the operation puts into each queue, ``trash`` is whether it moves jobs to
+    the trash.
+    """
+    found = [*_of_memory(snapshot.server, trash=trash), *_of_queues(snapshot, to or {})]
+    return tuple(found)
+
+
+def maybe_paused(snapshot: Snapshot) -> tuple[str, ...]:
+    """The same of jobs whose queues are not known before they are read."""
+    paused = sorted(queue.name for queue in snapshot.queues if queue.paused)
+    if not paused:
+        return ()
+    return (f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until resumed",)
+
+
+def _of_memory(server: ServerInfo, *, trash: bool) -> Iterator[str]:
+    used, most = server.used_memory or 0, server.max_memory or 0
+    if not most or used < NEARLY_FULL * most:
+        return
+    line = f"Redis uses {used / most:.0%} of its maxmemory".replace("%", " %")
+    yield f"{line}; jobs in the trash still take memory until it is emptied" if trash else line
+
+
+def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
+    known = {queue.name: queue for queue in snapshot.queues}
+    served = {
+        name
+        for worker in snapshot.workers
+        if worker.claims(snapshot.taken_at)
+        for name in worker.queues
+    }
+    paused = [name for name in to if name in known and known[name].paused]
+    unserved = [name for name in to if name not in served and name not in paused]
+    if paused:
+        yield f"{_names(paused)} {_is(paused)} paused: jobs wait there until resumed"
+    if unserved:
+        yield f"no worker takes jobs from {_names(unserved)}"
+    for name, number in to.items():
+        hours = _hours(known.get(name), number)
+        if name in served and name not in paused and hours > 1:
+            yield (
+                f"queue '{name}' finishes about {_an_hour(known[name]):,.0f} jobs an hour: "
+                f"{number:,} more take about {hours:,.0f} h"
+            )
+
+
+def _an_hour(queue: QueueStats) -> float:
+    return (queue.completed_per_s + queue.failed_per_s) * HOUR
+
+
+def _hours(queue: QueueStats | None, number: int) -> float:
+    # Where nothing was finished in the last minute nothing is known of how fast it goes.
+    pace = _an_hour(queue) if queue else 0.0
+    return number / pace if pace else 0.0
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    noun = "queue" if len(names) == 1 else "queues"
+    return f"{noun} {', '.join(repr(name) for name in names[:NAMED])}{more}"
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

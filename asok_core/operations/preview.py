@@ -1,0 +1,131 @@
+"""What an action would be about: an exact count and a sample, before anybody confirms it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
+from asok_core.inspection.filters import Filter
+from asok_core.inspection.snapshot import Row, digest
+from asok_core.jobs.envelope import Trust
+from asok_core.jobs.states import Place
+
+SAMPLE = 5
+UNMET = "no longer there when its turn came"
+"""Why a job that was confirmed was not met: others were quicker, or its filter no longer finds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is in a scope. ``scope`` is frozen at the moment of the count.
+
+    ``sample`` are its oldest rows, ``trusts`` tells how many have which signature, ``missing`` are
+    ids that were not found.
+    """
+
+    scope: Scope
+    total: int
+    matching: int
+    sample: tuple[Row, ...] = ()
+    trusts: Counter[Trust] = field(default_factory=Counter)
+    missing: frozenset[str] = frozenset()
+    queues: Counter[str] = field(default_factory=Counter)
+    """How many belong to which queue."""
+
+
+def frozen(
+    reader: Reader, place: Place, *, queue: str | None = None, chosen: Filter | None = None,
+    ids: frozenset[str] | None = None,
+) -> Scope:  # fmt: skip
+    """A scope that ends here and now, by place and time."""
+    now = reader.snapshot().taken_at
+    limit, boundary = None, ""
+    if place is Place.DEAD:
+        page = reader.dead(0, 1, whole=True)
+        limit = page.total
+        if page.rows:
+            boundary = digest(page.rows[0].payload.raw)
+    elif place is Place.PENDING and queue is not None:
+        limit = reader.pending(queue, 0, 1).total
+    match: Callable[[Row], bool] | None = None
+    if chosen:
+        wanted = chosen
+
+        def match(row: Row) -> bool:
+            return wanted.matches(row, now)
+
+    words = chosen.text if chosen else ""
+    return Scope(place, queue, ids, match, words, now, limit, boundary)
+
+
+def survey(
+    reader: Reader,
+    scope: Scope,
+    *,
+    watch: Callable[[Progress], bool] | None = None,
+    each: Callable[[Row], object] | None = None,
+) -> Survey:
+    """Count what is in ``scope`` by going through its place once. ``each`` is called with every row."""
+    found = Survey(scope, scope.limit or 0, 0)
+    matching, trusts, seen = 0, Counter[Trust](), set[str]()
+    queues = Counter[str]()
+    sample: list[Row] = []
+    for row in rows_in(reader, scope, watch):
+        matching += 1
+        trusts[row.payload.trust] += 1
+        seen.add(row.key)
+        queues[row.queue] += 1
+        if each is not None:
+            each(row)
+        if len(sample) < SAMPLE:
+            sample.append(row)
+    missing = (scope.ids or frozenset()) - seen
+    return replace(
+        found,
+        matching=matching,
+        sample=tuple(sample),
+        trusts=trusts,
+        missing=frozenset(missing),
+        queues=queues,
+    )
+
+
+def with_unmet(result: CommandResult, confirmed: int) -> CommandResult:
+    """The result with what was confirmed and is nowhere in it counted as skipped."""
+    met = result.applied + sum(result.skipped.values()) + sum(result.refused.values())
+    if result.cancelled or confirmed <= met:
+        return result
+    return replace(result, skipped={**result.skipped, UNMET: confirmed - met})
+
+
+def rows_in(
+    reader: Reader,
+    scope: Scope,
+    watch: Callable[[Progress], bool] | None = None,
+    *,
+    whole: bool = True,
+) -> Iterator[Row]:
+    """The rows of a scope, oldest first. ``whole``: as an action reads them, with all their bytes."""
+    seen = applied = 0
+    for page in reader.scan(scope.place, scope.queue, whole=whole):
+        page.readable()
+        total = scope.limit if scope.limit is not None else page.total
+        for row in page.rows:
+            if scope.limit is not None and seen >= scope.limit:
+                return
+            seen += 1
+            if _holds(scope, row):
+                applied += 1
+                yield row
+        if watch and not watch(Progress(min(seen, total), total, applied)):
+            return
+
+
+def _holds(scope: Scope, row: Row) -> bool:
+    if scope.ids is not None and row.key not in scope.ids:
+        return False
+    if scope.queue is not None and row.queue != scope.queue:
+        return False
+    return scope.match is None or scope.match(row)

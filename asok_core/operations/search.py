@@ -1,0 +1,163 @@
+"""What a filter finds: one implementation for the console and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+from asok_core.backends.roles import Reader
+from asok_core.errors import UsageError
+from asok_core.inspection.filters import Filter, parse, word
+from asok_core.inspection.partial_payload import shortened
+from asok_core.inspection.snapshot import JobDetail, Page, Row, Snapshot
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.states import Place
+
+KEPT = 32_768
+"""Bytes of a found job beyond which its arguments are not kept."""
+PAGE = 200
+PATIENCE = 30.0
+"""Seconds that a command looks for a job by its id; a screen has less."""
+STATES = ("pending", "delayed", "running", "recent", "dead")
+
+
+def matching(rows: Iterable[Row], wanted: Filter, now: float) -> Iterator[Row]:
+    """The rows that match, as a list keeps them. They must be whole if ``wanted`` reads arguments."""
+    return (shortened(row, KEPT) for row in rows if wanted.matches(row, now))
+
+
+def listed(
+    reader: Reader, state: str, wanted: Filter, now: float, *, queues: Sequence[str] = ()
+) -> Iterator[Row]:
+    """The jobs in one of the ``STATES`` that match, in the order of its list, read as they are asked for.
+
+    ``queues`` are those whose pending jobs are listed, one after another.
+    """
+    whole = wanted.reads_arguments
+    if state == "running":
+        running = reader.running()
+        rows: Iterable[Row] = (completed(reader, row) for row in running) if whole else running
+    elif state == "pending":
+        rows = (
+            row for queue in queues for row in _paged(partial(reader.pending, queue, whole=whole))
+        )
+    elif state == "recent":
+        rows = _paged(reader.recent)
+    else:
+        rows = _paged(partial(reader.delayed if state == "delayed" else reader.dead, whole=whole))
+    return matching(rows, wanted, now)
+
+
+def completed(reader: Reader, row: Row) -> Row:
+    """The row with all of its bytes; as it is where its job is no longer found."""
+    detail = reader.job(row.payload.id, near=row) if row.partial and row.payload.id else None
+    if detail is None or detail.payload is None:
+        return row
+    return replace(row, payload=detail.payload)
+
+
+def _pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:
+    start = 0
+    while (page := read(start, PAGE).readable()).rows:
+        yield page.rows
+        start += len(page.rows)
+
+
+def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
+    return chain.from_iterable(_pages(read))
+
+
+def by_id(reader: Reader, name: str) -> JobDetail | None:
+    """The job with an id, or the only one whose id begins with it; None where there is none.
+
+    Raises UsageError where there are several.
+    """
+    detail = reader.job(name, patience=PATIENCE)
+    if detail is not None and (detail.record is not None or detail.payload is not None):
+        return detail
+    snapshot, wanted = reader.snapshot(), parse(word("id", name))
+    ids = {
+        _name(row)
+        for rows in _everywhere(reader, snapshot, whole=False)
+        for row in rows
+        if wanted.matches(row, snapshot.taken_at)
+    }
+    if len(ids) > 1:
+        some = ", ".join(sorted(ids)[:3])
+        raise UsageError(
+            f"{len(ids):,} jobs have ids that begin with {name!r}: {some}; type more of it"
+        )
+    return reader.job(ids.pop(), patience=PATIENCE) if ids else None
+
+
+class Looked(NamedTuple):
+    """How far a search for a job is: unfinished jobs looked at, and those that it has just found."""
+
+    looked: int
+    rows: tuple[Row, ...] = ()
+
+
+def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
+    """Look for jobs everywhere by id, by its beginning, by task or by what an argument holds.
+
+    The job with exactly this id comes first, and alone. Arguments, which take longest, are read only
+    where neither an id nor a task matches. Raises Unreachable or Refused.
+    """
+    detail = reader.job(words)
+    if detail is not None and (detail.record is not None or detail.payload is not None):
+        yield Looked(1, (_row_of(detail),))
+        return
+    looked, met = 0, set[str]()
+    for names, whole in ((("id", "task"), False), (("arg",), True)):
+        wanted = [parse(word(name, words)) for name in names]
+        for rows in _everywhere(reader, snapshot, whole=whole):
+            found = []
+            for row in rows:
+                name = _name(row)
+                if name not in met and any(each.matches(row, snapshot.taken_at) for each in wanted):
+                    met.add(name)
+                    found.append(shortened(row, KEPT))
+            looked += 0 if whole else sum(row.place is not Place.FINISHED for row in rows)
+            yield Looked(looked, tuple(found))
+        if met:
+            return
+
+
+def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[Sequence[Row]]:
+    """All jobs. Raises Refused at the end where one of the keys could not be read."""
+    unread: list[Page] = []
+    running = reader.running()
+    yield [completed(reader, row) for row in running] if whole else running
+    for place in (Place.DEAD, Place.DELAYED):
+        for page in reader.scan(place, whole=whole):
+            yield page.rows
+            unread += (page,) if page.problem else ()
+    for queue in snapshot.queues:
+        if not queue.problem:
+            for page in reader.scan(Place.PENDING, queue.name, whole=whole):
+                yield page.rows
+    # Last: a dead job is listed here as well, and is to be met where it is.
+    yield from _pages(reader.recent)
+    for page in unread:
+        page.readable()
+
+
+def _name(row: Row) -> str:
+    """The id of a row's job; of what is not a job its digest."""
+    if row.payload.id:
+        return row.payload.id
+    if row.record is not None:
+        return row.record.id
+    finished = row.place is Place.FINISHED
+    return row.payload.raw.decode("utf-8", "surrogateescape") if finished else row.key
+
+
+def _row_of(detail: JobDetail) -> Row:
+    record, payload = detail.record, detail.payload
+    if payload is None:
+        payload = Payload(detail.id.encode("utf-8", "surrogateescape"), None, Trust.UNVERIFIED)
+    queue = (payload.job.queue if payload.job else None) or (record.queue if record else None)
+    return Row(0, payload, detail.place or Place.FINISHED, queue or "", detail.due_at, record)

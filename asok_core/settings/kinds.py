@@ -1,0 +1,311 @@
+"""One setting: its declaration, and the kinds of value that an environment can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
+
+from asok_core.errors import SettingsError, UsageError
+from asok_core.settings import durations, redis_url
+from asok_core.settings.durations import LONGEST_KEPT
+
+T = TypeVar("T")
+Backend = Literal["local", "redis", "eager"]
+RecordForm = Literal["hash", "framework"]
+EnvelopeForm = Literal["both", "v1", "v2"]
+
+_SIZE = re.compile(r"(?P<number>[0-9]{1,12})\s*(?P<unit>[kmg]i?b?|b?)", re.ASCII | re.IGNORECASE)
+_SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
+_TASK_PATTERN = re.compile(r"\*|[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*|:[^\W\d]\w*)?")
+_NAME_PATTERN = re.compile(r"[\w*?-]{1,100}")
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
+_LONGEST_SHOWN = 60
+_LONGEST_QUEUE_NAME = 200
+
+
+def shown(text: str) -> str:
+    """Return ``text`` quoted, escaped and bounded, as an error line may repeat it."""
+    return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+
+
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can carry it: a string can hold half of a surrogate pair, no key of Redis can."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Kind(NamedTuple, Generic[T]):
+    """A kind of value: how it is read, and in words what is allowed.
+
+    ``parse`` raises ValueError for text that makes no sense, and its message says why where that
+    is more than ``allowed`` says. ``show`` makes refused text fit to be shown. With
+    ``blank_is_unset`` a variable that holds nothing counts as one that does not exist.
+    """
+
+    parse: Callable[[str], T]
+    allowed: str
+    show: Callable[[str], str] = shown
+    blank_is_unset: bool = False
+    verbatim: bool = False
+
+
+class Setting(NamedTuple):
+    """The declaration of one setting, beside its attribute in ``Settings``.
+
+    ``variables`` are its names in the environment, the first that is set wins. ``default`` is
+    written as in the environment; ``None`` means that there is none.
+    """
+
+    variables: tuple[str, ...]
+    kind: Kind[Any]
+    default: str | None
+    description: str
+
+    def read(self, environment: Mapping[str, str]) -> Any:
+        """Return the value that ``environment`` gives to this setting, or its default.
+
+        Raises:
+            SettingsError: The value makes no sense.
+        """
+        for variable in self.variables:
+            text = environment.get(variable)
+            if text is None or (self.kind.blank_is_unset and not text.strip()):
+                continue
+            try:
+                return self.kind.parse(text if self.kind.verbatim else text.strip())
+            except ValueError as error:
+                why = f"; {error}" if str(error) else ""
+                raise SettingsError(
+                    f"{variable} is {self.kind.show(text)}{why}. Allowed: {self.kind.allowed}"
+                ) from None
+        return None if self.default is None else self.kind.parse(self.default)
+
+
+def setting(variables: str, kind: Kind[T], *, default: str | None, description: str) -> T:
+    """Declare a dataclass field as a setting. mypy checks its annotation against ``kind``."""
+    declared = Setting(tuple(variables.split()), kind, default, description)
+    return cast(
+        "T",
+        field(
+            default=declared.read({}),
+            repr=kind.show is shown,
+            metadata={"setting": declared},
+        ),
+    )
+
+
+def parse_option(flag: str, kind: Kind[T], text: str) -> T:
+    """Return the value of a command-line option, whose kind is that of a setting.
+
+    Raises:
+        UsageError: The value makes no sense; the line names the flag and what is allowed.
+    """
+    try:
+        return kind.parse(text.strip())
+    except ValueError as error:
+        why = f"; {error}" if str(error) else ""
+        raise UsageError(f"{flag} is {kind.show(text)}{why}. Allowed: {kind.allowed}") from None
+
+
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    """Return ``kind`` for a setting that may have no value."""
+    return cast("Kind[T | None]", kind._replace(blank_is_unset=True))
+
+
+def whole_number(least: int, most: int) -> Kind[int]:
+    """Return the kind of whole numbers from ``least`` to ``most``."""
+
+    def parse(text: str) -> int:
+        if not _WHOLE_NUMBER.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return Kind(parse, f"a whole number from {least} to {most}")
+
+
+def parse_queue_name(text: str) -> str:
+    """Return ``text`` when it can name a queue: 1 to 200 printable characters, no comma.
+
+    Raises:
+        ValueError: It cannot; the message says why in one line.
+    """
+    if not text or text != text.strip():
+        raise ValueError(f"queue name {shown(text)} is empty or has a space at an end")
+    if len(text) > _LONGEST_QUEUE_NAME:
+        raise ValueError(
+            f"queue name {shown(text)} is longer than {_LONGEST_QUEUE_NAME} characters"
+        )
+    if "," in text or not text.isprintable():
+        raise ValueError(f"queue name {shown(text)} holds a comma or a control character")
+    return text
+
+
+def _parse_backend(text: str) -> Backend:
+    name = text.lower()
+    if name not in {"local", "redis", "eager"}:
+        raise ValueError
+    return cast("Backend", name)
+
+
+def _parse_record_form(text: str) -> RecordForm:
+    name = text.lower()
+    if name not in {"hash", "framework"}:
+        raise ValueError
+    return cast("RecordForm", name)
+
+
+def _parse_envelope_form(text: str) -> EnvelopeForm:
+    name = text.lower()
+    if name not in {"both", "v1", "v2"}:
+        raise ValueError
+    return cast("EnvelopeForm", name)
+
+
+def _parse_fraction(text: str) -> float:
+    if not _FRACTION.fullmatch(text) or float(text) > 1:
+        raise ValueError
+    return float(text)
+
+
+def _parse_flag(text: str) -> bool:
+    word = text.lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError
+
+
+def _parse_size(text: str) -> int:
+    found = _SIZE.fullmatch(text)
+    if found is None or not int(found["number"]):
+        raise ValueError
+    return int(found["number"]) << _SIZE_SHIFTS[found["unit"][:1].lower()]
+
+
+def _parse_duration(text: str) -> float:
+    try:
+        return durations.parse_duration(text)
+    except ValueError:
+        raise ValueError from None
+
+
+def _parse_lease(text: str) -> float:
+    seconds = _parse_duration(text)
+    if not 1 <= seconds <= 86_400:
+        raise ValueError("a lease is 1s to 1d")
+    return seconds
+
+
+def _parse_hang_limit(text: str) -> float | None:
+    seconds = _parse_duration(text)
+    if seconds and seconds < 10:
+        raise ValueError("a process counts as hanging after 10s")
+    return seconds or None
+
+
+def _parse_kept(text: str) -> float:
+    seconds = _parse_duration(text)
+    if not 1 <= seconds <= LONGEST_KEPT:
+        raise ValueError("a record is kept 1s to 3650d")
+    return seconds
+
+
+def _parse_redis_url(text: str) -> str:
+    redis_url.parse_redis_url(text)
+    return text
+
+
+def _parse_namespace(text: str) -> str:
+    bare = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    if not _NAMESPACE.fullmatch(bare):
+        raise ValueError
+    return text
+
+
+def _parse_list(text: str) -> tuple[str, ...]:
+    parts = (part.strip() for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _parse_queues(text: str) -> tuple[str, ...]:
+    names = _parse_list(text)
+    if not names:
+        raise ValueError("it names no queue")
+    return tuple(parse_queue_name(name) for name in names)
+
+
+def parse_name_pattern(text: str) -> str:
+    """Return ``text`` when it can be a pattern of names. Raises ValueError."""
+    if not _NAME_PATTERN.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a name or a pattern with * and ?")
+    return text
+
+
+def _parse_name_patterns(text: str) -> tuple[str, ...]:
+    return tuple(map(parse_name_pattern, _parse_list(text)))
+
+
+def _parse_task_modules(text: str) -> tuple[str, ...]:
+    patterns = _parse_list(text)
+    for each in patterns:
+        if not _TASK_PATTERN.fullmatch(each):
+            raise ValueError(f"{shown(each)} is not a pattern of tasks")
+    if not patterns:
+        raise ValueError("it lists no module")
+    return patterns
+
+
+def _parse_secret(text: str) -> str:
+    # Bytes of the environment that are no UTF-8 arrive as lone surrogates.
+    if not is_text(text):
+        raise ValueError("it is not UTF-8 text")
+    return text
+
+
+def _parse_secrets(text: str) -> tuple[str, ...]:
+    return tuple(_parse_secret(key) for key in _parse_list(text))
+
+
+def _hidden(_text: str) -> str:
+    return "set to something that is not shown here"
+
+
+def _shown_url(text: str) -> str:
+    return shown(redis_url.masked_url(text))
+
+
+BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_unset=True)
+DURATION = Kind(_parse_duration, durations.ALLOWED)
+ENVELOPE_FORM: Kind[EnvelopeForm] = Kind(
+    _parse_envelope_form, "both, v1 or v2", blank_is_unset=True
+)
+FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
+FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
+HANG_LIMIT = Kind(_parse_hang_limit, "0, or 10s and more, as in 90, 90s or 5m")
+LEASE = Kind(_parse_lease, "1s to 1d, as in 90, 90s or 5m")
+KEPT = Kind(_parse_kept, "1s to 3650d, as in 90, 90s, 2h or 7d")
+NAMESPACE = Kind(
+    _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
+)
+QUEUES = Kind(_parse_queues, "names of queues with commas between them, at least one")
+RECORD_FORM: Kind[RecordForm] = Kind(_parse_record_form, "hash or framework", blank_is_unset=True)
+REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
+SECRET = Kind(_parse_secret, "any UTF-8 text", _hidden, verbatim=True)
+SECRETS = Kind(_parse_secrets, "keys with commas between them", _hidden)
+SIZE = Kind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
+TASK_MODULES = Kind(
+    _parse_task_modules,
+    "patterns with commas between them, as in shop.*,billing.tasks,os:getpid, or *",
+    blank_is_unset=True,
+)
+NAME_PATTERNS = Kind(
+    _parse_name_patterns, "names with commas between them, with * and ?, as in password,token,card*"
+)

@@ -1,0 +1,67 @@
+"""Jobs whose process died often: they begin one at a time, so that only the guilty has its last crash.
+
+One that waits for that holds no slot: other jobs run meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.worker.attempts import Held
+
+ALONE = 30.0
+"""Seconds that one of them runs before the next may begin beside it."""
+
+MOST = 100
+"""Suspects that wait without a slot. Further ones hold one: a process that claims all there are would keep
+them from workers with nothing else to do."""
+
+
+class Suspects:
+    """Those that wait for their turn, in order. True while there are any."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Held] = []
+        self._next_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def without_slot(self) -> int:
+        """How many of them hold no slot."""
+        return min(len(self._waiting), MOST)
+
+    def __contains__(self, held: object) -> bool:
+        return held in self._waiting
+
+    @property
+    def due(self) -> bool:
+        """Whether the last one has run long enough for the next to begin."""
+        return bool(self._waiting) and time.monotonic() >= self._next_at
+
+    def put(self, held: Held) -> None:
+        """Let one wait, as another runs."""
+        self._waiting.append(held)
+
+    def begin(self) -> None:
+        """Note that one begins."""
+        self._next_at = time.monotonic() + ALONE
+
+    def take(self) -> Held:
+        """The next to begin."""
+        self.begin()
+        return self._waiting.pop(0)
+
+    def take_back(self) -> list[Held]:
+        """All of them, in order."""
+        back, self._waiting = self._waiting, []
+        return back
+
+    def take_lost(self, active: Collection[Claim]) -> list[Held]:
+        """Those that are active no more: Redis gave them to another."""
+        lost = [held for held in self._waiting if held.claim not in active]
+        self._waiting = [held for held in self._waiting if held.claim in active]
+        return lost

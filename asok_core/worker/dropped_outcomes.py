@@ -1,0 +1,50 @@
+"""Outcomes that came too late: another worker had taken the job over, as a lease had run out.
+
+An outcome whose job is active no more has either been settled, and only the reply was lost, or it is
+dropped: the job runs again elsewhere, and what this run of it did is recorded nowhere. Where an outcome
+was sent before, its job's record tells which.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.errors import AsokError
+from asok_core.runtime.logs import safe_logger
+
+logger = safe_logger("asok.worker")
+
+_ENDS = frozenset({"complete", "cancel", "retry", "fail"})
+"""Verbs that tell how a run ended. Of the others nothing is lost: the job was to run again anyway."""
+
+
+class DroppedOutcomes:
+    """Logs and counts them. What Redis cannot be asked now is asked with the next ``account``."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._missing: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """Note an outcome whose job is not active. ``in_doubt`` tells that it may have arrived before."""
+        if outcome.verb in _ENDS:
+            self._missing.append(outcome)
+
+    def account(self) -> None:
+        """Find out which are dropped, count them in Redis and log each. Raises nothing."""
+        if not self._missing:
+            return
+        try:
+            arrived = self._consumer.arrived([each for each in self._missing if each.in_doubt])
+            dropped = [each for each in self._missing if not (each.in_doubt and each.id in arrived)]
+            self._consumer.count_dropped(Counter(each.claim.queue for each in dropped))
+        except AsokError:
+            return
+        self._missing.clear()
+        for each in dropped:
+            logger.warning(
+                "Outcome dropped (%s): another worker took the job over before it arrived",
+                each.verb,
+                extra={"task": each.task, "queue": each.claim.queue, "job_id": each.id},
+            )

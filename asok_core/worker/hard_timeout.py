@@ -1,0 +1,79 @@
+"""A job that ran past its hard limit: its process was ended, and it alone is charged for that.
+
+The limit begins with the code of the task. What comes before that has one of its own; an import that
+exceeds it is not charged to the job, as one that fails is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from asok_core.backends.redis.consuming.consumer import Outcome
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.jobs.job import Job
+from asok_core.runtime.failures import Failure
+from asok_core.worker.attempts import Execution, Held
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.log import log_failure
+from asok_core.worker.settling import settle_for_dead
+from asok_core.worker.shared_state import Phase
+
+PREPARATION = 300.0
+"""Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
+before its process is ended as at that limit: an import that hangs would keep its thread for ever."""
+
+
+class Overrun(NamedTuple):
+    """A job that was past a limit, in which phase, and for how many seconds it had been in it."""
+
+    phase: Phase
+    seconds: float
+
+    @property
+    def why(self) -> str:
+        """What had not ended, of an import."""
+        return f"it was not imported after {self.seconds:.0f} s"
+
+    def error(self, job: Job) -> TimeoutError:
+        """What is wrong with the job; nothing if its module was being imported."""
+        if self.phase is Phase.RUNNING:
+            limit = job.hard_limit or self.seconds
+            return TimeoutError(f"it ran longer than its hard limit of {limit:g} s")
+        what = "its before hooks, or the conversion of its arguments, have not ended"
+        return TimeoutError(f"its task had not begun after {self.seconds:.0f} s: {what}")
+
+
+def reason(overruns: Collection[Overrun]) -> str:
+    """Why the process of these jobs is ended, as the log says it."""
+    ran = sum(each.phase is Phase.RUNNING for each in overruns)
+    waited = len(overruns) - ran
+    parts = [f"{ran} jobs ran past their hard limit"] if ran else []
+    if waited:
+        parts.append(f"{waited} jobs had not begun their tasks after {PREPARATION:g} s")
+    return ", ".join(parts)
+
+
+def settle_overrun(
+    config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, Overrun]
+) -> None:
+    """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process."""
+    failed: dict[str, tuple[TimeoutError, Failure]] = {}
+
+    def judge(execution: Execution, held: Held) -> Outcome | None:
+        job = held.job
+        if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
+            return None
+        ran = over[job.id].seconds
+        held.started_at = execution.now() - ran
+        error = over[job.id].error(job)
+        outcome, failure = execution.timed_out(held, error, ran)
+        failed[job.id] = error, failure
+        return outcome
+
+    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+        if held.job is not None:
+            error, failure = failed[held.job.id]
+            retry_in = outcome.delay if outcome.verb == "retry" else None
+            ran = over[held.job.id].seconds
+            log_failure(held.job, error, failure, retry_in=retry_in, duration=ran)

@@ -1,0 +1,274 @@
+"""All processes of a worker: who dies is replaced, once what it held has gone back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+
+from asok_core.errors import AsokError
+from asok_core.jobs.job import HARD_GRACE
+from asok_core.runtime.exhaustion import failed_start
+from asok_core.runtime.logs import safe_logger
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.import_crashes import ImportDeaths
+from asok_core.worker.presence import Presence
+from asok_core.worker.process_handle import Child
+from asok_core.worker.process_health import Life, Lives, Report, exit_reason
+from asok_core.worker.reaping import reap_orphans
+from asok_core.worker.signals import Requests
+from asok_core.worker.stall_detection import Hang
+
+logger = safe_logger("asok.worker")
+
+SUSPENDED = 5.0
+"""Seconds between two looks at limits after which the supervisor may have been suspended."""
+RETRY = 1.0
+"""Seconds between two attempts to give back what a dead process held."""
+
+
+class Children:
+    """Iterates over every process, dead or alive. ``quiet`` is what those are told that start.
+
+    A process that retires (``--max-jobs``, ``--max-memory``) has a successor while it drains: another
+    process of the same place, with a number of its own, as each has its own active lists in Redis. The
+    successor gets the slots that its predecessors no longer take, so that no more jobs run at once than
+    were configured. It starts when a heartbeat has published its number: whoever recovers this worker
+    finds its lists by that.
+
+    A process that expects to retire soon has a *standby*: a successor that is started before it is
+    needed, and has no slot. It takes the place when its predecessor retires or dies. Where it dies
+    first, the predecessor has its next successor when it retires.
+    """
+
+    def __init__(self, config: WorkerConfig, presence: Presence, bell: int) -> None:
+        self.quiet = False
+        self._config = config
+        self._presence = presence
+        self._bell = bell
+        self._all = [
+            Child(config, place + 1, presence, bell, place) for place in range(config.processes)
+        ]
+        self._newest = list(self._all)
+        self._standbys: dict[int, Child] = {}
+        self._lives = Lives([Life(child.board) for child in self._all])
+        self._published: set[int] = set()
+        self._news = False
+        self._unrecovered: set[int] = set()
+        self._start_at: dict[int, float] = {}
+        self._import_deaths = ImportDeaths()
+        self._looked_at = time.monotonic()
+        self._spared, self._ends_from = False, 0.0
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(self._all)
+
+    def start(self) -> None:
+        """Start each of them."""
+        for child in self._all:
+            self._start(child)
+
+    def order(self, order: str) -> None:
+        """Give an order to each of them; see ``Child.order``."""
+        for child in self._all:
+            child.order(order)
+
+    @property
+    def next_start(self) -> float:
+        """Monotonic time at which one is to be replaced; infinite when none is."""
+        return min(self._start_at.values(), default=float("inf"))
+
+    @property
+    def slots(self) -> dict[int, int]:
+        """Numbers of the processes that hold jobs or may, and how many jobs each may run at once."""
+        return {
+            child.number: child.slots if self._is_newest(child) and not child.alive else child.taken
+            for child in self._all
+        }
+
+    def has_news(self) -> bool:
+        """Whether a heartbeat is due, since the last call, for the number of a successor."""
+        news, self._news = self._news, False
+        return news
+
+    def publish(self, numbers: Iterable[int]) -> None:
+        """Note that a heartbeat has published which processes there are."""
+        before, self._published = self._published, set(numbers)
+        for number in self._published - before:
+            if number in self._start_at:
+                self._start_at[number] = 0.0
+
+    def replace_the_dead(self, recover: Callable[[Child], bool]) -> None:
+        """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
+        for child in self._all:
+            code = child.exit_code()
+            if code is not None and child.number not in self._start_at:
+                self._note_death(child, code)
+        for place in range(len(self._newest)):
+            self._succeed(place)
+        for child in list(self._all):
+            if child.number in self._unrecovered and recover(child):
+                self._unrecovered.discard(child.number)
+            due = self._start_at.get(child.number)
+            if due is None or due > time.monotonic():
+                continue
+            if child.number in self._unrecovered or child.number not in self._published:
+                self._start_at[child.number] = time.monotonic() + RETRY
+            elif self._is_newest(child) or self._is_standby(child):
+                del self._start_at[child.number]
+                self._start(child)
+            else:
+                self._remove(child)
+
+    def _is_newest(self, child: Child) -> bool:
+        return self._newest[child.place] is child
+
+    def _is_standby(self, child: Child) -> bool:
+        return self._standbys.get(child.place) is child
+
+    def _succeed(self, place: int) -> None:
+        """See to it that a process which retires (soon) has a successor, and that this has its slots."""
+        newest = self._newest[place]
+        if newest.retires_soon and not newest.prepared and place not in self._standbys:
+            newest.prepared = True
+            self._prepare(newest)
+        # One that has died is started again under its own number where none stands by.
+        gone = newest.exit_code() is not None and place in self._standbys
+        if newest.retiring is not None or gone:
+            if place not in self._standbys:
+                self._prepare(newest)
+            successor = self._standbys.pop(place, None)
+            if successor is None:
+                return
+            self._newest[place] = newest = successor
+            self._lives.succeed(place, successor.board)
+            if successor.alive:
+                self._lives.start(place)
+        if newest.alive:
+            newest.grant(self._granted(newest))
+
+    def _prepare(self, newest: Child) -> None:
+        """Create the standby of a process, which is started when its number is published."""
+        numbers = {child.number for child in self._all}
+        number = next(each for each in count(1) if each not in numbers)
+        try:
+            standby = Child(self._config, number, self._presence, self._bell, newest.place)
+        except AsokError as error:
+            logger.error("Process %s has no successor yet: %s", newest.process_id, error)
+            return
+        standby.slots = 0
+        self._all.append(standby)
+        self._standbys[newest.place] = standby
+        self._start_at[number] = time.monotonic() + RETRY
+        # Also a number that was another's: it may be published no more.
+        self._published.discard(number)
+        self._news = True
+
+    def _granted(self, child: Child) -> int:
+        """The slots of its place that no other process takes."""
+        others = (each for each in self._all if each.place == child.place and each is not child)
+        return max(0, self._config.concurrency - sum(each.taken for each in others))
+
+    def _remove(self, child: Child) -> None:
+        self._start_at.pop(child.number, None)
+        self._all.remove(child)
+        child.close()
+
+    def attend(self, requests: Requests) -> None:
+        """Reap orphans, and do what signals ask for beside stopping."""
+        reap_orphans({child.pid for child in self._all if child.alive})
+        if requests.stack:
+            words = "Stack of the supervisor; those of its processes follow"
+            logger.warning(words, exc_text=requests.stack)
+            requests.stack = ""
+            for child in self._all:
+                child.write_stacks()
+        if requests.unknown:
+            requests.unknown = 0
+            logger.warning("Ignored SIGUSR2: a worker has no use for it")
+        for child in self._all:
+            # A process may have been sent SIGUSR1 by anybody.
+            if stacks := child.stacks():
+                logger.warning("Stacks of %s", _description(child), exc_text=stacks)
+
+    def end_overruns(self) -> None:
+        """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
+        now = time.monotonic()
+        before, self._looked_at = self._looked_at, now
+        for child in self._all:
+            child.tell()
+        if now - before > SUSPENDED and not self._spared:
+            # This process was suspended, and the others may have been: they had no time to end jobs by
+            # their soft limits. Once only: this may be the pace of a Redis that does not answer.
+            self._spared, self._ends_from = True, now + HARD_GRACE
+        if now < self._ends_from:
+            return
+        self._spared = False
+        for child in self._all:
+            over = child.end_overruns()
+            if over:
+                logger.error("Process %s is ended: %s", child.process_id, over)
+
+    def watch_loops(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether the loop and the threads of each serve; see ``Child.watch_loop``."""
+        for child in self._all:
+            child.watch_loop(limit, in_outage=in_outage)
+            child.watch_hooks()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether one hangs, and no job of it may be the reason."""
+        return any(child.hang is not None and child.hang.replaceable for child in self._all)
+
+    def report(self) -> Report:
+        """How the processes fare."""
+        hangs: list[Hang | None] = [None] * len(self._newest)
+        for child in self._all:
+            hangs[child.place] = hangs[child.place] or child.hang
+        alive, kept = zip(*((child.alive, child.kept) for child in self._newest), strict=True)
+        return self._lives.look(alive, hangs, kept)
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start(0 if self._is_standby(child) else self._granted(child))
+        except OSError as error:
+            # The other processes live, and so does their lease: it is tried again.
+            why = failed_start(error)
+            if self._is_standby(child):
+                logger.warning("Process %s cannot be started yet: %s", child.process_id, why)
+                del self._standbys[child.place]
+                self._remove(child)
+                return
+            wait = self._lives.fail_start(child.place, why, child.process_id)
+            self._start_at[child.number] = time.monotonic() + wait
+            return
+        if self._is_newest(child):
+            self._lives.start(child.place)
+        if self.quiet:
+            child.order("quiet")
+        for order in self._import_deaths.orders():
+            child.order(order)
+
+    def _note_death(self, child: Child, code: int) -> None:
+        if self._is_standby(child):
+            # Of the place another process has the jobs. The next start is when that retires.
+            del self._standbys[child.place]
+            why = exit_reason(code)
+            logger.warning("Process %s ended before it was needed (%s)", child.process_id, why)
+            wait = 0.0
+        else:
+            # One that was ended because of a job, or hung, did not die.
+            ended = child.overruns or child.hung
+            board = child.board
+            wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, board)
+        for module, why in {*child.failed_imports().values()}:
+            self.order(self._import_deaths.note(module, why))
+        self._unrecovered.add(child.number)
+        self._start_at[child.number] = time.monotonic() + wait
+
+
+def _description(child: Child) -> str:
+    now = time.monotonic()
+    jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in child.running()]
+    running = ", ".join(jobs) or "no job"
+    return f"process {child.process_id} (pid {child.pid}), which runs {running}"
