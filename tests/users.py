@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import redis
 
 PASSWORD = "s3cret/pass:word@1"
-PAGE = Path(__file__).parents[1] / "asok_core/backends/redis/README.md"
+PAGE = Path(__file__).parents[1] / "docs/pages/redis.md"
 DOCUMENTED = {
     line.split()[2]: line.split()[3:]
     for line in re.findall(r"^ACL SETUSER \S+ reset .*$", PAGE.read_text(), re.MULTILINE)

@@ -70,7 +70,12 @@ def test_every_package_has_one_version_and_hashes_and_no_address(path: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "extras", "tools"),
-    [("dev", ("dev",), True), ("demo", ("demo",), True), ("runtime", (), False)],
+    [
+        ("dev", ("dev",), True),
+        ("demo", ("demo",), True),
+        ("docs", ("docs",), True),
+        ("runtime", (), False),
+    ],
 )
 def test_what_the_project_requires_is_pinned_in_its_range(
     name: str, extras: tuple[str, ...], tools: bool
@@ -117,7 +122,7 @@ def test_hashes_are_for_every_platform_and_version_of_python() -> None:
 
 def installs() -> list[str]:
     """Every call of pip that the Makefile would make for a fresh machine."""
-    targets = ("check", "test", "demo", "lock", "build", "bench")
+    targets = ("check", "test", "demo", "docs", "lock", "build", "bench")
     printed = subprocess.run(
         ["make", "--dry-run", "--always-make", *targets],
         cwd=ROOT,

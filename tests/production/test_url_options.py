@@ -233,5 +233,5 @@ def test_a_database_that_is_not_there_is_one_line(
 
 
 def test_each_option_is_documented() -> None:
-    text = (ROOT / "asok_core/backends/redis/README.md").read_text()
+    text = (ROOT / "docs/pages/redis.md").read_text()
     assert [name for name in OPTIONS if f"`{name}`" not in text] == []

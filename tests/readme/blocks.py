@@ -1,8 +1,8 @@
-"""The code blocks of the README, in order.
+"""The code blocks of a document, in order.
 
 After the language a block says how the tests use it. A word that holds a dot is the file that the
-block is. ``checkout`` runs in a checkout, ``terminal`` opens a full screen, ``server`` goes on while the
-rest is read, and ``sample`` is output that differs from run to run.
+block is. ``checkout`` runs in a checkout, ``terminal`` opens a full screen, ``server`` runs while the
+rest is read, and ``sample`` is not run, or is output that differs from run to run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The parts of the README that are written by what they tell of: ``python -m tests.readme``."""
+"""The parts of the documentation that are generated from the code: ``python -m tests.readme``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from asok_console.tui.catalog import actions, operations
@@ -12,16 +14,16 @@ from tests.readme import rights
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+PAGES = ROOT / "docs" / "pages"
 EXAMPLES = ("webhook", "thumbnails", "warm_cache", "mail")
 GROUPS = ("Move", "Mark", "Act", "Show", "Get around")
 
 
-def written_anew(text: str) -> str:
-    """A README with its generated parts as they should be."""
-    parts = {"settings": settings_table(), "keys": keys_table(), "backends": differences.table()}
-    parts |= {f"example {name}": example(name) for name in EXAMPLES}
-    for name, part in parts.items():
-        text = _between(text, name, part)
+def rewritten(page: Path) -> str:
+    """A page with its generated parts as they should be."""
+    text = page.read_text()
+    for name, part in GENERATED[page].items():
+        text = _between(text, name, part())
     return text
 
 
@@ -64,15 +66,19 @@ def _where(views: frozenset[str]) -> str:
     return ", ".join(title for name, title in titles.items() if name in views)
 
 
-def redis_page(text: str) -> str:
-    """The page on Redis in production with its generated part as it should be."""
-    return _between(text, "users", rights.users())
+GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    PAGES / "settings.md": {"settings": settings_table},
+    PAGES / "console.md": {"keys": keys_table},
+    PAGES / "backends.md": {"backends": differences.table},
+    PAGES / "redis.md": {"users": rights.users},
+    PAGES / "examples.md": {f"example {name}": partial(example, name) for name in EXAMPLES},
+}
 
 
 def _between(text: str, name: str, part: str) -> str:
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
-    assert found, f"README.md has no line {begin}"
-    assert closed, f"README.md has no line {end}"
+    assert found, f"there is no line {begin}"
+    assert closed, f"there is no line {end}"
     return f"{before}{begin}\n{part}\n\n{end}{after}"

@@ -16,7 +16,6 @@ from asok_core.backends.redis.scripts import script
 
 CORE = Path(__file__).parents[2] / "asok_core"
 REDIS = CORE / "backends" / "redis"
-README = REDIS / "README.md"
 SCRIPTS = frozenset(path.stem for path in (REDIS / "lua" / "scripts").glob("*.lua"))
 
 CONNECTION = ("connection.py", "scripts.py", "server_clock.py", "members.py")

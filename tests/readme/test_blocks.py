@@ -1,4 +1,4 @@
-"""A reader who types every block of the README, from the first to the last."""
+"""A reader who types every block of the README and of the pages, from the first to the last."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from asok_console.demo.embedded import find_redis_server
 from tests.programs import PATIENCE, ROOT
 from tests.pseudo_terminal import open_and_quit
 from tests.readme.blocks import Block, blocks_of
-from tests.readme.generated import EXAMPLES, README
+from tests.readme.generated import EXAMPLES, PAGES, README
 
 RUN = 200
+DOCUMENTS = [README, *sorted(PAGES.glob("*.md"))]
+TYPED = {"sh", "python"}
 
 
 class Reader:
@@ -110,24 +112,32 @@ def reader(tmp_path: Path, redis_url: str) -> Iterator[Reader]:
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 def test_every_block_works_as_it_is_typed(reader: Reader) -> None:
-    printed: str | None = None
-    for block in blocks_of(README.read_text()):
-        if block.file in {f"tests/examples/{name}.py" for name in EXAMPLES}:
-            # They are programs of the tests, and what stands here is compared with them.
-            continue
-        if block.language != "text":
-            printed = reader.type(block)
-        elif "sample" not in block.words:
-            assert printed is not None, f"line {block.line}: the output of what?"
+    for document in DOCUMENTS:
+        printed: str | None = None
+        for block in typed_blocks(document):
+            where = f"{document.name}, line {block.line}"
+            if block.language in TYPED:
+                printed = reader.type(block)
+                continue
+            assert printed is not None, f"{where}: the output of what?"
             for line in block.code.splitlines():
-                assert line in printed.splitlines(), (
-                    f"line {block.line}: {line}\nis not in\n{printed}"
-                )
+                assert line in printed.splitlines(), f"{where}: {line}\nis not in\n{printed}"
 
 
-def test_every_file_is_used_by_a_later_block() -> None:
-    blocks = list(blocks_of(README.read_text()))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_file_is_used_by_a_later_block(document: Path) -> None:
+    blocks = list(typed_blocks(document))
     for position, block in enumerate(blocks):
-        if block.file and not block.file.startswith("tests/"):
+        if block.file:
             later = "".join(each.code for each in blocks[position + 1 :])
             assert Path(block.file).stem in later, f"line {block.line}: nobody runs {block.file}"
+
+
+def typed_blocks(document: Path) -> Iterator[Block]:
+    """The blocks that a reader types, and what they print."""
+    examples = {f"tests/examples/{name}.py" for name in EXAMPLES}
+    for block in blocks_of(document.read_text()):
+        # The examples are programs of the tests, and what stands here is compared with them.
+        typed = "sample" not in block.words and block.file not in examples
+        if typed and block.language in TYPED | {"text"}:
+            yield block
