@@ -1,6 +1,6 @@
 """What a release consists of: the wheel, the sdist, a list of components, their provenance and checksums.
 
-Two builds of one commit are equal byte for byte. Signing is not part of it: docs/pages/release.md says how.
+Two builds of one commit are equal byte for byte. docs/pages/release.md describes how a release is signed.
 """
 
 from __future__ import annotations
