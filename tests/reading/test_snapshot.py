@@ -304,6 +304,60 @@ def test_hostile_keys_never_stop_a_snapshot(reader: RedisReader, redis_client: r
     assert reader.recent(0, 10).rows == ()
 
 
+def test_a_name_that_is_too_long_makes_no_second_queue_and_no_second_worker(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    name = "tenant-" * 1500
+    longer = f"{name}2"
+    for queue in (name, longer):
+        redis_client.lpush(KEYS.queue(queue), b"not a job")
+        redis_client.sadd(KEYS.queues, queue)
+    redis_client.sadd(KEYS.paused, name)
+    redis_client.zadd(KEYS.workers, {"host-" * 500: 9e12})
+    found = reader.snapshot()
+    # The keys of its jobs are found by the first snapshot, and read by the next one.
+    found = reader.snapshot()
+    named = {queue.name: queue for queue in found.queues if queue.name.startswith("tenant")}
+    assert named.keys() == {name, longer}
+    assert (named[name].pending, named[name].paused, named[longer].paused) == (1, True, False)
+    assert found.workers == ()
+    assert set(found.problems) == {
+        "2 names of queues were not read: each is longer than 1,024 bytes",
+        "1 name of paused queues was not read: it is longer than 1,024 bytes",
+        "1 name of workers was not read: it is longer than 1,024 bytes",
+    }
+
+
+def test_a_name_as_long_as_a_name_may_be_is_read(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    redis_client.sadd(KEYS.queues, "q" * 1024)
+    redis_client.sadd(KEYS.paused, "q" * 1024)
+    found = reader.snapshot()
+    assert queue_of(reader, "q" * 1024).paused
+    assert found.problems == ()
+
+
+def test_the_id_of_a_finished_job_that_is_too_long_is_not_shown_as_one_without_a_record(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    redis_client.lpush(KEYS.recent, "i" * 5000)
+    row = reader.recent(0, 10).rows[0]
+    assert row.payload.problem == "its id is longer than 1,024 bytes"
+
+
+def test_half_a_name_in_the_queues_of_a_worker_makes_no_queue(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    names = [f"{number:04d}{'q' * 196}" for number in range(500)]
+    redis_client.zadd(KEYS.workers, {"w1": 9e12})
+    redis_client.hset(KEYS.worker("w1"), "queues", ",".join(names))
+    redis_client.expire(KEYS.worker("w1"), 60)
+    reader.snapshot()
+    queues = {queue.name for queue in reader.snapshot().queues}
+    assert queues <= {*names, "high", "default", "low"}
+
+
 def test_a_queue_name_that_is_no_utf8_can_be_opened(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

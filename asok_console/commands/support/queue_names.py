@@ -16,4 +16,4 @@ def known(reader: Reader, queue: str) -> str:
         return queue
     some = ", ".join(safe(name, 60) for name in names[:NAMED])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    raise UsageError(f"there is no queue {queue!r}; there are {some}{more}")
+    raise UsageError(f"there is no queue {safe(repr(queue), 200)}; there are {some}{more}")

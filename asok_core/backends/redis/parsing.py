@@ -51,6 +51,8 @@ RECORD_FIELDS = (
 )
 
 _LONGEST_REASON = 512
+LONGEST_FIELD = 65_536
+"""Bytes of a field of a worker's hash that ``worker.lua`` sends."""
 LONGEST_TEXT = 262_144
 """Bytes of a record that is JSON in which its attempts are looked for."""
 LONGEST_HISTORY = 65_536
@@ -173,14 +175,18 @@ def _field(name: object) -> tuple[str | None, int]:
 
 def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) -> WorkerInfo:
     """A worker of its lease and the fields of its hash (WORKER_FIELDS)."""
-    queues = text(fields.get("queues")).split(",")[:1000]
+    named = fields.get("queues") or b""
+    queues = text(named).split(",")
+    if len(named) >= LONGEST_FIELD:
+        # It was cut, and the last name with it.
+        queues = queues[:-1]
     processes = min(count(fields.get("processes")), 256)
     return WorkerInfo(
         id=worker_id,
         host=text(fields.get("host"))[:200],
         pid=whole(fields.get("pid")),
         version=text(fields.get("version"))[:50],
-        queues=tuple(dict.fromkeys(each for each in queues if each)),
+        queues=tuple(dict.fromkeys(each for each in queues[:1000] if each)),
         concurrency=count(fields.get("concurrency")),
         processes=processes,
         process_numbers=tuple(

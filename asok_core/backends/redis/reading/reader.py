@@ -24,7 +24,7 @@ from asok_core.backends.redis.reading.queries import (
     wrong_type,
 )
 from asok_core.backends.redis.reading.round_trips import Queries, ScriptsForbidden, TripMaker, Trips
-from asok_core.backends.redis.reading.snapshots import LONGEST_NAME, RECORDS, SnapshotTaker
+from asok_core.backends.redis.reading.snapshots import CLIP, LONGEST_NAME, RECORDS, SnapshotTaker
 from asok_core.inspection.partial_payload import Glimpses, Item
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import (
@@ -166,7 +166,7 @@ class RedisReader:
             if count > 0:
                 # Up to the index before 0 would be everything.
                 window = ("LRANGE", self.keys.recent, start, start + count - 1)
-                asked.append(maybe(*trips.queries.clipped(LONGEST_NAME, *window)))
+                asked.append(maybe(*trips.queries.clipped(CLIP, *window)))
             total, *found = trips.ask(asked)
             names = [parsing.text(each) for ids in found for each in ids or ()]
             records = self._records(trips, names)
@@ -393,9 +393,12 @@ def _bound(whole: bool) -> int:
 
 def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> Row:
     record = records.get(job_id)
+    raw = job_id.encode("utf-8", "surrogateescape")
+    long = len(raw) > LONGEST_NAME
+    problem = f"its id is longer than {LONGEST_NAME:,} bytes" if long else None
     return Row(
         position=position,
-        payload=Payload(job_id.encode("utf-8", "surrogateescape"), None, Trust.UNVERIFIED),
+        payload=Payload(raw[:LONGEST_NAME], None, Trust.UNVERIFIED, problem),
         place=Place.FINISHED,
         queue=(record.queue if record else None) or "",
         at=(record.finished_at or record.ts) if record else None,

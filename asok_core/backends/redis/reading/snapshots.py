@@ -51,7 +51,9 @@ from asok_core.jobs.states import Status
 MOST_QUEUES = 1000
 MOST_WORKERS = 500
 LONGEST_NAME = 1024
-"""Bytes of a name (of a queue, a worker, a job) that are read: ours are shorter."""
+"""Bytes of a name (of a queue, a worker, a job): ours are shorter, and a longer one is not read."""
+CLIP = LONGEST_NAME + 1
+"""Bytes of a name that are asked for, so that one that is too long shows that it is."""
 MOST_ORPHANS = 500
 FIRST_SCAN = 4000
 NEXT_SCANS = 400
@@ -346,7 +348,7 @@ class _First:
         scan: Query[Any],
     ) -> None:
         def clipped(*command: str | int) -> Command:
-            return trips.queries.clipped(LONGEST_NAME, *command)
+            return trips.queries.clipped(CLIP, *command)
 
         time, info, save, keys_found, queues, paused, leases, self.scanned, *windows = trips.ask(
             [
@@ -374,14 +376,20 @@ class _First:
         self.leases: list[tuple[str, float | None]] = [
             (parsing.text(name), score(until))
             for name, until in zip(leases[::2], leases[1::2], strict=True)
+            if len(name) <= LONGEST_NAME
         ]
+        self.long = {
+            "queues": queues.long,
+            "paused queues": paused.long,
+            "workers": len(leases) // 2 - len(self.leases),
+        }
         self.delayed: Window = windows[0]
         self.newest: Window = windows[1]
         self.oldest: Window = windows[2]
 
     def ask_paused(self, trips: Trips, keys: Keys, names: Sequence[str]) -> None:
-        """Learn which of some queues are paused, where the set was too large to be read whole."""
-        total, read = self.unread["paused queues"]
+        """Learn which of some queues are paused, where not all names of the set were read."""
+        total, read, _ = self.unread["paused queues"]
         if total is None or total <= len(read) or not names:
             return
         flags = trips.ask([one("SMISMEMBER", keys.paused, *map(parsing.raw, names))])[0]
@@ -389,10 +397,14 @@ class _First:
 
 
 class _Members(NamedTuple):
-    """Names in a set: those that one step of a scan read. ``total`` is None for a key of another type."""
+    """Names in a set: those that one step of a scan read. ``total`` is None for a key of another type.
+
+    ``long`` are how many of them were left out, since they are longer than a name can be.
+    """
 
     total: int | None
     names: tuple[str, ...]
+    long: int = 0
 
 
 def _members(key: str, scan: Command) -> Query[_Members]:
@@ -401,8 +413,10 @@ def _members(key: str, scan: Command) -> Query[_Members]:
     def read(replies: Sequence[Any]) -> _Members:
         if wrong_type(replies[0]):
             return _Members(None, ())
-        names = dict.fromkeys(map(parsing.text, required(replies[1])[1]))
-        return _Members(required(replies[0]), tuple(names))
+        found = required(replies[1])[1]
+        names = dict.fromkeys(parsing.text(name) for name in found if len(name) <= LONGEST_NAME)
+        long = sum(len(name) > LONGEST_NAME for name in found)
+        return _Members(required(replies[0]), tuple(names), long)
 
     return Query((("SCARD", key), scan), read)
 
@@ -459,10 +473,18 @@ def _problems(first: _First) -> Iterator[str]:
         yield "delayed jobs cannot be read or written: their key is not a sorted set"
     if first.leases_unread:
         yield "workers cannot be read: the key of their leases is not a sorted set"
-    for what, (total, names) in first.unread.items():
+    for what, long in first.long.items():
+        if long:
+            one_or_more = (
+                f"1 name of {what} was not read: it is"
+                if long == 1
+                else f"{long:,} names of {what} were not read: each is"
+            )
+            yield f"{one_or_more} longer than {LONGEST_NAME:,} bytes"
+    for what, (total, names, long) in first.unread.items():
         if total is None:
             yield f"{what} cannot be read or written: their key is not a set"
-        elif total > len(names):
+        elif total > len(names) + long:
             yield f"{total:,} names of {what} are in Redis, and {len(names):,} of them were read"
 
 
