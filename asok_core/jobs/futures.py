@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from asok_core import compat
 from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, ResultNotStored
 from asok_core.jobs.codec import Result, decode_result
 from asok_core.jobs.job import JobRecord
@@ -59,7 +60,7 @@ class JobFuture(Future[R], Generic[R]):
         self._queue = queue
         self._slots = slots
         self._record = record
-        self._waiters = _Waiters(self)
+        self._is_observed = compat.replace_waiters(self, _Waiters(self))
 
     def cancel(self) -> bool:
         """Stop the job if it has not started. True if it will not run.
@@ -152,10 +153,9 @@ class JobFuture(Future[R], Generic[R]):
         self.set_exception(JobFailed(reason))
 
     def _forget_waiters(self) -> None:
-        # Lock, waiters and callbacks belong to threads of the parent.
-        self._condition = threading.Condition()
-        self._waiters = _Waiters(self)
-        self._done_callbacks: list[Callable[[Future[R]], object]] = []
+        # Lock, waiters and callbacks belong to threads of the parent: a new future has its own.
+        Future.__init__(self)
+        self._is_observed = compat.replace_waiters(self, _Waiters(self))
 
     def __repr__(self) -> str:
         return f"<JobFuture of job {self.job_id}>"
@@ -202,6 +202,8 @@ class RemoteFuture(JobFuture[R]):
         self.function = function
         self._watch = watch
         self._watched_in: int | None = None
+        if not self._is_observed:
+            self._begin_watching()
 
     def _begin_watching(self) -> None:
         process = os.getpid()

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar, cast
 
+from asok_core import compat
 from asok_core.runtime.bounded import MOST_ABANDONED, call_within
 
 PATIENCE = 3.0
@@ -154,9 +155,7 @@ def _last(texts: Iterator[str] | list[str], limit: int) -> str:
 
 
 def _cut_texts(told: traceback.TracebackException, limit: int) -> None:
-    text = getattr(told, "_str", None)
-    if isinstance(text, str) and len(text) > limit:
-        told._str = text[-limit:]  # type: ignore[attr-defined]  # noqa: SLF001 - each copy costs
+    compat.cut_message(told, limit)
     notes = getattr(told, "__notes__", None)
     if isinstance(notes, list):
         told.__notes__ = [str(note)[-limit:] for note in notes[-100:]]

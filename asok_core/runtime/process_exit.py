@@ -6,13 +6,13 @@ take no work any more. What :func:`before_exit` registers runs before that.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import sys
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from types import CodeType, FrameType
+
+from asok_core.compat import call_before_exit
 
 _REFUSES_THREADS = (3, 12) <= sys.version_info[:2] < (3, 13) and sys.version_info < (3, 12, 3)
 """Python 3.12.0 to 3.12.2 start no thread once the main module has ended (gh-113964)."""
@@ -25,11 +25,8 @@ def before_exit(finish: Callable[[], None]) -> None:
     (it is private, and may change), ``finish`` is called by ``atexit``, when tasks can start no
     thread any more.
     """
-    # Executors end by the same means; of these calls the one registered last comes first.
-    import_module("concurrent.futures.thread")
-    register = getattr(threading, "_register_atexit", atexit.register)
     with contextlib.suppress(RuntimeError):  # the process is ending already
-        register(finish)
+        call_before_exit(finish)
     if _REFUSES_THREADS:
         _call_when_main_ends(finish)
 

@@ -19,7 +19,8 @@ import trustme
 
 from asok_console.demo.child_process import Tether
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.connection import Endpoint, ReplyTooLarge
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application, servers
 from tests.production.test_cluster import bus_port

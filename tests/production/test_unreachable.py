@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.connection import Endpoint, _let_the_kernel_time
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.transport import _let_the_kernel_time
 from asok_core.errors import Unreachable
 from tests.production.conftest import Application
 from tests.programs import wait_until

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import ssl
-import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -29,9 +26,11 @@ from redis.connection import (
 )
 from redis.retry import Retry
 
+from asok_core import compat
 from asok_core.backends.redis.explanations import explained, told
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
+from asok_core.backends.redis.transport import ReplyTooLarge, transport_of
 from asok_core.errors import SettingsError, Unreachable
 from asok_core.settings.redis_url import masked_url, parse_redis_url
 
@@ -40,14 +39,6 @@ REPLY_TIMEOUT = 5.0
 
 Arg = bytes | str | int | float
 """What may stand in a command."""
-
-
-_LONGEST_HEAD = 64
-"""Bytes within which the first line of a bulk string reply ends."""
-
-
-class ReplyTooLarge(Exception):
-    """A reply was too large and was not read."""
 
 
 class Endpoint:
@@ -94,7 +85,7 @@ class Endpoint:
             except BaseException:
                 connection.disconnect()
                 raise
-        _sockets.add(connection._sock)  # noqa: SLF001
+        _open.add(connection)
         return connection
 
     def _master(self) -> dict[str, Any]:
@@ -178,15 +169,16 @@ def _made(kwargs: dict[str, Any], reply_timeout: float | None) -> AbstractConnec
     )
 
 
-_sockets: WeakSet[Any] = WeakSet()
+_open: WeakSet[AbstractConnection] = WeakSet()
 
 
 def _close_copies() -> None:
     # To Redis a connection is alive for as long as any process holds its socket.
-    for each in list(_sockets):
+    for each in list(_open):
         with suppress(Exception):  # sockets of gevent and eventlet may have lost their loop
-            each.close()
-    _sockets.clear()
+            copy = compat.socket_of(each)
+            copy.close() if copy is not None else each.disconnect()
+    _open.clear()
 
 
 os.register_at_fork(after_in_child=_close_copies)
@@ -198,10 +190,7 @@ class Link:
     def __init__(self, endpoint: Endpoint, reply_timeout: float | None, name: str) -> None:
         self._shown = endpoint.shown
         self._connection: Any = endpoint.connection(reply_timeout, name)
-        self._socket: Any = self._connection._sock  # noqa: SLF001 - see send()
-        self._parser = self._connection._parser  # noqa: SLF001
-        if reply_timeout is not None and not isinstance(self._socket, ssl.SSLSocket):
-            _let_the_kernel_time(self._socket, reply_timeout)
+        self._transport = transport_of(self._connection, reply_timeout)
         self.open = True
 
     def call(self, *command: Arg) -> Any:
@@ -215,8 +204,8 @@ class Link:
             return []
         replies: list[Any] = []
         try:
-            self._socket.sendall(b"".join(_packed(tuple(command)) for command in commands))
-            replies += (self._parser.read_response() for _ in commands)
+            self._transport.send(b"".join(_packed(tuple(command)) for command in commands))
+            replies += (self._transport.receive() for _ in commands)
         except (redis.RedisError, OSError) as error:
             self._explain(error)
         return replies
@@ -273,57 +262,43 @@ class Link:
 
     def send(self, *command: Arg) -> None:
         """Send one command without waiting for the reply."""
-        # Past redis-py's Connection, whose care for retries, caches and resent commands is none of
-        # ours and costs a fifth of a round trip. Its socket and its parser are what is needed.
         try:
-            self._socket.sendall(_packed(command))
+            self._transport.send(_packed(command))
         except OSError as error:
             self._explain(error)
 
     def read(self) -> Any:
         """Read one reply."""
         try:
-            reply = self._parser.read_response()
-            if isinstance(reply, redis.ResponseError):
-                raise reply
+            return self._checked_reply(self._transport.receive())
         except (redis.RedisError, OSError) as error:
             self._explain(error)
-        return reply
 
     def read_up_to(self, most: int) -> Any:
         """Read one reply. No earlier reply may be unread.
 
-        Raises ReplyTooLarge where it is a text of more than ``most`` bytes: none of it is read, and the
-        connection is closed.
+        Raises ReplyTooLarge where it is a text of more than ``most`` bytes, and closes the connection.
         """
-        begun = b""
         try:
-            # The first line of a text says how long it is. MSG_PEEK would do, but not with TLS.
-            while b"\r\n" not in begun and len(begun) < _LONGEST_HEAD:
-                more = self._socket.recv(_LONGEST_HEAD)
-                if not more:
-                    raise redis.ConnectionError("Connection closed by server.")
-                begun += more
+            return self._checked_reply(self._transport.receive_up_to(most))
+        except ReplyTooLarge:
+            self.close()
+            raise
         except (redis.RedisError, OSError) as error:
             self._explain(error)
-        line = begun.split(b"\r\n", 1)[0]
-        if line[:1] == b"$" and line[1:].isdigit() and int(line[1:]) > most:
-            self.close()
-            raise ReplyTooLarge(f"a reply of {int(line[1:]):,} bytes")
-        self._parser._reader.feed(begun)  # noqa: SLF001 - it reads this socket otherwise
-        return self.read()
 
     def readable(self) -> bool:
         """Whether a reply, or a message, has come."""
         try:
-            return bool(self._connection.can_read(0))
+            return self._transport.readable()
         except (redis.RedisError, OSError) as error:
             self._explain(error)
 
-    def fileno(self) -> int:
-        """The socket's file descriptor, for selectors."""
-        number: int = self._socket.fileno()
-        if number < 0:
+    @property
+    def file(self) -> int | None:
+        """The file descriptor to wait on; None where it is not known, and ``readable`` must be asked."""
+        number = self._transport.file
+        if number is not None and number < 0:
             raise Unreachable(f"the connection to {self._shown} is closed")
         return number
 
@@ -332,6 +307,12 @@ class Link:
         self.open = False
         self._connection.disconnect()
 
+    @staticmethod
+    def _checked_reply(reply: Any) -> Any:
+        if isinstance(reply, redis.ResponseError):
+            raise reply
+        return reply
+
     def _explain(self, error: redis.RedisError | OSError) -> NoReturn:
         ours = explained(error, self._shown)
         if isinstance(ours, Unreachable):
@@ -339,20 +320,6 @@ class Link:
         if ours is error:
             raise ours
         raise ours from error
-
-
-def _let_the_kernel_time(connected: Any, seconds: float) -> None:
-    """Let sends and replies time out in the kernel: Python's own way polls before each of them.
-
-    Each signal that comes meanwhile begins the time anew.
-    """
-    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-    connected.settimeout(None)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-    if not os.get_blocking(connected.fileno()):
-        # Not one of Python's own (gevent, eventlet): only its own timeout ends a wait.
-        connected.settimeout(seconds)
 
 
 def _packed(command: tuple[Arg, ...]) -> bytes:

@@ -15,10 +15,11 @@ from contextlib import suppress
 
 import redis
 
-from asok_core.backends.redis.connection import Endpoint, Link, ReplyTooLarge
+from asok_core.backends.redis.connection import Endpoint, Link
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import end_clients
+from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.errors import AsokError, Refused, Unreachable
 from asok_core.runtime.exhaustion import open_files_limit
 from asok_core.runtime.logs import safe_logger
@@ -48,7 +49,7 @@ class Waiters:
     ) -> None:
         self._largest = largest
         self.unread = False
-        self._without_client = self._too_many = False
+        self._impossible = self._too_many = False
         self._refused_until = 0.0
         self._refusal_logged = False
         self._endpoint = endpoint
@@ -71,11 +72,11 @@ class Waiters:
     def refused(self) -> bool:
         """Whether no wait can begin at present, so that jobs must be polled for.
 
-        For good where this user may not use CLIENT, without which no wait can be ended; for a moment
-        where Redis refuses BLMOVE itself (it is full, or an ACL) or one more connection, or no file is
-        left. A cycle still claims there.
+        For good where this user may not use CLIENT, without which no wait can be ended, and where
+        connections have no file to wait on; for a moment where Redis refuses BLMOVE itself (it is full,
+        or an ACL) or one more connection, or no file is left. A cycle still claims there.
         """
-        return self._without_client or time.monotonic() < self._refused_until
+        return self._impossible or time.monotonic() < self._refused_until
 
     @property
     def partial(self) -> bool:
@@ -108,10 +109,14 @@ class Waiters:
                 return
             if link is None:
                 return
+            file = link.file
+            if file is None:
+                self._never("Connections have no file to wait on in this release of redis-py")
+                return
             source, target = self._keys.queue(queue), self._keys.active(self._process, queue)
             link.send("BLMOVE", source, target, "RIGHT", "LEFT", BLOCK)
-            self._armed[link.fileno()] = queue
-            self._over_at[link.fileno()] = time.monotonic() + REPLY_TIMEOUT
+            self._armed[file] = queue
+            self._over_at[file] = time.monotonic() + REPLY_TIMEOUT
 
     def check(self) -> None:
         """Raise Unreachable when a wait is long over and nothing came: the connection is dead."""
@@ -193,6 +198,10 @@ class Waiters:
             self._refusal_logged = True
             logger.warning("%s; polling for jobs ten times a second", error)
 
+    def _never(self, reason: str) -> None:
+        self._impossible = True
+        logger.warning("%s: polling for jobs ten times a second", reason)
+
     def _readable(self) -> list[int]:
         poll = select.poll()
         for file in self._armed:
@@ -206,10 +215,7 @@ class Waiters:
             replies = link.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
             if any(isinstance(reply, redis.ResponseError) for reply in replies):
                 link.close()
-                self._without_client = True
-                logger.warning(
-                    "This user may not use CLIENT (ACL): jobs are looked for ten times a second"
-                )
+                self._never("This user may not use CLIENT (ACL)")
                 return None
             self._client_ids[queue] = replies[0]
             self._links[queue] = link

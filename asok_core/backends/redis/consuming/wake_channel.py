@@ -63,7 +63,9 @@ class Wakes:
     def files(self) -> Iterator[int]:
         """The file descriptor to sleep on, when there is one."""
         if self._link is not None and self._link.open:
-            yield self._link.fileno()
+            file = self._link.file
+            if file is not None:
+                yield file
 
     def read(self) -> Iterator[str]:
         """Every message that has come; waits for none."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
-from asok_core.backends.redis.explanations import told
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.records import read_records
@@ -51,7 +50,7 @@ class Listener:
         self._deaf = False
         self._reader: Link = endpoint.link(name="asok-results")
         try:
-            self._subscriber = endpoint.connection(CONNECT_TIMEOUT, "asok-results")
+            self._subscriber = endpoint.link(reply_timeout=CONNECT_TIMEOUT, name="asok-results")
         except BaseException:
             self._reader.close()
             raise
@@ -61,7 +60,7 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
-        self._subscriber.disconnect()
+        self._subscriber.close()
 
     def follow(self, job_ids: Iterable[str]) -> None:
         """Subscribe to the channels of jobs. ``hear`` tells of each once it is subscribed."""
@@ -117,20 +116,19 @@ class Listener:
 
     def _send(self, command: str, channels: Iterable[bytes]) -> None:
         if not self._deaf:
-            with told(self._endpoint.shown):
-                self._subscriber.send_command(command, *channels, check_health=False)
+            self._subscriber.send(command, *channels)
 
     def _sources(self) -> list[Any]:
-        return [self._ear] if self._deaf else [self._ear, self._subscriber._sock]  # noqa: SLF001
+        file = None if self._deaf else self._subscriber.file
+        return [self._ear] if file is None else [self._ear, file]
 
     def _heard(self) -> Iterator[str]:
         try:
-            with told(self._endpoint.shown):
-                while not self._deaf and self._subscriber.can_read(timeout=0):
-                    kind, channel, _ = self._subscriber.read_response()
-                    # Once subscribed nothing is missed, so that is the moment for the first look.
-                    if kind in (b"subscribe", b"message") and channel in self._channels:
-                        yield self._channels[channel]
+            while not self._deaf and self._subscriber.readable():
+                kind, channel, _ = self._subscriber.read()
+                # Once subscribed nothing is missed, so that is the moment for the first look.
+                if kind in (b"subscribe", b"message") and channel in self._channels:
+                    yield self._channels[channel]
         except Refused as error:
             self._deaf = True
             logger.warning("Results of jobs may take a second longer: %s", error)

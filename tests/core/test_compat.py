@@ -1,0 +1,233 @@
+"""The private parts of libraries are there, and where one is missing the public way does the same."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import redis
+
+from asok_core import compat
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.waiters import Waiters
+from asok_core.backends.redis.consuming.wakes import Wakes
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.producing.application import RedisBackend
+from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.transport import ReplyTooLarge
+from asok_core.calls import make_call
+from asok_core.config import Settings
+from asok_core.failures import failure_of
+from tests.core import sample_tasks
+from tests.programs import PATIENCE, environment, exit_code, wait_until
+
+NOW = f"Python {sys.version.split()[0]}"
+
+
+@pytest.fixture
+def endpoint(redis_url: str) -> Endpoint:
+    return Endpoint(redis_url)
+
+
+@pytest.fixture
+def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
+    made = RedisBackend(make_settings())
+    yield made
+    made.shutdown(wait=True, timeout=None)
+
+
+@pytest.fixture
+def no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a release of redis-py that hides the socket."""
+    monkeypatch.setattr(compat, "socket_of", lambda _connection: None)
+
+
+@pytest.fixture
+def no_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a release of Python whose futures have no list of waiters."""
+    monkeypatch.setattr(compat, "replace_waiters", lambda _future, _waiters: False)
+
+
+class TestThePartsAreThere:
+    def test_redis_py_has_the_socket_of_a_connection(self, endpoint: Endpoint) -> None:
+        connection = endpoint.connection(5.0, "asok-test")
+        assert compat.socket_of(connection) is not None, (
+            f"redis-py {version('redis')} has no Connection._sock: connections are slower and polled; "
+            "see asok_core.compat.socket_of"
+        )
+        connection.disconnect()
+
+    def test_a_future_has_the_list_of_those_who_wait_for_it(self) -> None:
+        future: concurrent.futures.Future[int] = concurrent.futures.Future()
+
+        class Waiters(list[Any]):
+            pass
+
+        noted = Waiters()
+        assert compat.replace_waiters(future, noted), (
+            f"{NOW} has no Future._waiters: jobs are watched from the beginning; "
+            "see asok_core.compat.replace_waiters"
+        )
+        waiting = threading.Thread(target=concurrent.futures.wait, args=([future],))
+        waiting.start()
+        wait_until(lambda: len(noted) == 1, "wait() to add itself to the list of ours")
+        future.set_result(1)
+        waiting.join(PATIENCE)
+        assert not waiting.is_alive()
+
+    def test_threading_calls_before_it_refuses_threads(self) -> None:
+        code = (
+            "import threading; from asok_core.compat import call_before_exit\n"
+            "start = lambda: threading.Thread(target=print, args=('started',)).start()\n"
+            "assert call_before_exit(start), 'threading._register_atexit is missing'"
+        )
+        assert run(code) == "started\n"
+
+    def test_traceback_has_the_message_before_it_is_formatted(self) -> None:
+        told = traceback.TracebackException.from_exception(ValueError("x" * 100))
+        assert compat.cut_message(told, 10), (
+            f"{NOW} has no TracebackException._str: long messages cost more; "
+            "see asok_core.compat.cut_message"
+        )
+        assert "".join(told.format_exception_only()) == f"ValueError: {'x' * 10}\n"
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=environment({"ASOK_QUEUE_BACKEND": "local"}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.usefixtures("no_socket")
+class TestWithoutTheSocket:
+    def test_commands_and_scripts_are_answered_in_order(
+        self, endpoint: Endpoint, redis_client: redis.Redis
+    ) -> None:
+        link = endpoint.link()
+        assert link.file is None
+        assert link.call("SET", "asok:test", b"1") == b"OK"
+        replies = link.pipeline(
+            [("GET", "asok:test"), ("LPUSH", "asok:test", "x"), ("ECHO", b"\xff")]
+        )
+        assert [replies[0], replies[2]] == [b"1", b"\xff"]
+        assert isinstance(replies[1], redis.ResponseError)
+        with pytest.raises(redis.ResponseError, match="not an integer"):
+            link.call("INCRBY", "asok:test", "x")
+        redis_client.script_flush()
+        assert list(link.run_each(script("clipped"), [(9, "GET", "asok:test")] * 3)) == [b"1"] * 3
+        redis_client.delete("asok:test")
+        link.close()
+
+    def test_a_reply_that_is_too_large_is_refused(self, endpoint: Endpoint) -> None:
+        link = endpoint.link()
+        link.send("ECHO", "x" * 100)
+        assert link.read_up_to(100) == b"x" * 100
+        link.send("ECHO", "x" * 101)
+        with pytest.raises(ReplyTooLarge, match="101 bytes"):
+            link.read_up_to(100)
+        assert not link.open
+
+    def test_a_result_arrives(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        assert not future.done()
+        finish(redis_client, future.job_id)
+        assert future.result(PATIENCE) == 1
+
+    def test_a_process_polls_for_jobs(
+        self, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        waiters = Waiters(endpoint, Keys(), "w.1")
+        waiters.arm(["default"])
+        assert (waiters.armed, waiters.refused, list(waiters.files())) == (False, True, [])
+        assert "polling for jobs ten times a second" in caplog.text
+        waiters.close()
+
+    def test_a_supervisor_reads_what_has_come(
+        self, endpoint: Endpoint, redis_client: redis.Redis
+    ) -> None:
+        wakes = Wakes(endpoint, Keys())
+        wakes.check()
+        assert list(wakes.files()) == []
+        redis_client.publish("asok:wake", "due 1")
+        found: list[str] = []
+
+        def arrived() -> list[str]:
+            found.extend(wakes.read())
+            return found
+
+        wait_until(arrived, "the message")
+        assert found == ["due 1"]
+        wakes.close()
+
+    def test_a_forked_process_closes_its_copies(
+        self, endpoint: Endpoint, redis_client: redis.Redis
+    ) -> None:
+        link = endpoint.link(name="asok-copy")
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(write)
+            os.read(read, 1)
+            os._exit(0)
+        os.close(read)
+        link.close()
+        # The child lives, and would hold the connection open.
+        wait_until(
+            lambda: all(each["name"] != "asok-copy" for each in redis_client.client_list()),
+            "the end of the connection",
+        )
+        os.close(write)
+        assert exit_code(child) == 0
+
+
+@pytest.mark.usefixtures("no_waiters")
+class TestWithoutTheListOfWaiters:
+    @pytest.mark.parametrize("how", [concurrent.futures.wait, concurrent.futures.as_completed])
+    def test_those_who_wait_for_futures_are_answered(
+        self, how: Any, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        finish(redis_client, future.job_id)
+        found = how([future], PATIENCE)
+        assert list(found.done if hasattr(found, "done") else found) == [future]
+        assert future.result() == 1
+
+
+def finish(client: redis.Redis, job_id: str) -> None:
+    client.hset(f"asok:job:{job_id}", mapping={"status": "completed", "result": "1"})
+    client.publish(f"asok:done:{job_id}", "completed")
+
+
+def test_without_a_moment_before_threads_are_refused_jobs_end_all_the_same() -> None:
+    code = (
+        "import concurrent.futures.thread, threading\n"
+        "del threading._register_atexit\n"
+        "from asok_core import background\n"
+        "import time\n"
+        "background(time.sleep, 0.2).add_done_callback(lambda future: print(future.result()))"
+    )
+    assert run(code) == "None\n"
+
+
+def test_a_message_that_cannot_be_cut_before_is_cut_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ValueError("x" * 100_000)
+    expected = failure_of(error, 1000)
+    monkeypatch.setattr(compat, "cut_message", lambda _error, _limit: False)
+    found = failure_of(error, 1000)
+    assert found == expected
+    assert len(found.traceback) <= 1000
