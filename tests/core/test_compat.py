@@ -17,15 +17,15 @@ import redis
 
 from asok_core import compat
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.waiters import Waiters
-from asok_core.backends.redis.consuming.wakes import Wakes
+from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.transport import ReplyTooLarge
-from asok_core.calls import make_call
-from asok_core.config import Settings
-from asok_core.failures import failure_of
+from asok_core.jobs.calls import make_call
+from asok_core.runtime.failures import failure_of
+from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
 from tests.programs import PATIENCE, environment, exit_code, wait_until
 
