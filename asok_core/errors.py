@@ -122,7 +122,11 @@ class JobCancelled(AsokError):
 
 
 class ResultNotStored(AsokError):
-    """Raised by ``future.result()`` of a job that completed: its result could not be kept as it was."""
+    """Raised by ``future.result()`` of a completed job: its result was not kept, or is too large."""
+
+
+class RecordTooLarge(AsokError):
+    """Raised by ``future.result()`` where the record of the job is too large to tell how the job ended."""
 
 
 class Deadlock(AsokError):

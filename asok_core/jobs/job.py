@@ -150,7 +150,8 @@ class JobRecord:
 
     ``error_line`` is the error in one line, as ``Type: text``.
     ``result_type`` is the annotation of the task by which ``result`` converts back, where JSON alone
-    does not carry it. ``result_error`` says why the result of a completed job is not stored.
+    does not carry it. ``result_error`` says why the result of a completed job is not stored, or was too
+    large to be read.
     ``foreign`` tells that the framework wrote it as a JSON string, which holds fewer fields.
     """
 

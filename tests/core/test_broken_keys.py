@@ -101,7 +101,7 @@ def test_who_may_not_read_what_is_active_is_told_so(
 def test_a_record_that_may_not_be_read_is_not_taken_for_none(
     forbidden: Callable[..., str], make_settings: Callable[..., Settings]
 ) -> None:
-    producer = RedisProducer(make_settings(ASOK_REDIS_URL=forbidden("hgetall")))
+    producer = RedisProducer(make_settings(ASOK_REDIS_URL=forbidden("type")))
     with pytest.raises(Refused, match="ACL"):
         producer.record("job-1")
     producer.close()

@@ -235,7 +235,8 @@ def test_records_are_read_without_what_is_too_large(bench: Bench, reader: RedisR
         **dict.fromkeys(("result", "error", "attempts", "moves", "queue"), "completed"),
         "text": "unreadable",
     }
-    assert found["result"].result == "oversized: 16.8 MB, not read"
+    assert found["result"].result is None
+    assert found["result"].result_error == "its result is oversized: 16.8 MB, not read"
     assert found["error"].function == "shop.mail"
     assert len(reader.recent(0, 10).rows) == 5
     for name in found:

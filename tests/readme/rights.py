@@ -24,7 +24,7 @@ READING = ("reading/*.py", "records.py", "audit.py")
 CANCELLING = tuple(
     f"operating/{name}.py" for name in ("session", "scopes", "walks", "bulk", "missing_jobs")
 )
-ENQUEUEING = ("producing/*.py", "records.py", "locating.py", *CANCELLING)
+ENQUEUEING = ("producing/*.py", "records.py", "bounded_records.py", "locating.py", *CANCELLING)
 ROLES = {
     "viewer": (*CONNECTION, *READING),
     "application": (*CONNECTION, *ENQUEUEING),

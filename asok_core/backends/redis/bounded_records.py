@@ -16,17 +16,22 @@ WHOLE = 32_768
 
 
 def read_bounded_records(
-    link: Link, keys: Keys, job_ids: Iterable[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+    link: Link,
+    keys: Keys,
+    job_ids: Iterable[str],
+    fields: Sequence[str] = parsing.RECORD_FIELDS,
+    whole: int = WHOLE,
 ) -> dict[str, JobRecord]:
     """These fields of the records of many jobs in one round trip, by id; those without one are left out.
 
+    Of a value of more than ``whole`` bytes the two ends are read, and of one that is larger still nothing.
     Raises Unreachable or Refused.
     """
     ids = list(dict.fromkeys(job_ids))
     if not ids:
         return {}
     names = [parsing.raw(keys.job(each)) for each in ids]
-    replies = link.run(script("records"), names, [WHOLE, *fields])
+    replies = link.run(script("records"), names, [whole, *fields])
     found = {}
     for job_id, reply in zip(ids, replies, strict=True):
         record: JobRecord | None

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from asok_core.backends.redis.keys import process_numbers
-from asok_core.backends.redis.records import parse_record
+from asok_core.backends.redis.records import UNREADABLE, parse_record
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
 from asok_core.jobs.job import JobRecord
@@ -57,6 +57,8 @@ LONGEST_TEXT = 262_144
 """Bytes of a record that is JSON in which its attempts are looked for."""
 LONGEST_HISTORY = 65_536
 """Bytes of a record's attempts: ten of them take a few thousand."""
+_CUT = " … ".encode()
+"""Between the two ends of a value that was cut."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
 _SCALAR = re.compile(rb'"(status|function|ts|worker)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
 
@@ -127,18 +129,6 @@ def items(parts: object, *, scored: bool = False) -> list[Item]:
         size, text, rest, sha1 = parts[at + step - 4 : at + step]
         found.append(Item(size, text, rest, sha1, score(parts[at]) if scored else None))
     return found
-
-
-def _bounded(parts: object) -> list[bytes | None]:
-    """The values of a reply that ``bounded`` put together; a large one keeps its two ends."""
-    if not isinstance(parts, list):
-        return []
-    values: list[bytes | None] = []
-    for size, head, tail in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        # A field that is not there has the size -1.
-        whole = head + " … ".encode() + tail if tail else head
-        values.append(None if size < 0 else whole)
-    return values
 
 
 def buckets(parts: object, width: int) -> list[Bucket]:
@@ -219,23 +209,32 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
     if not isinstance(reply, list) or len(reply) != 3:
         return None
     kind, left, parts = reply
+    if not isinstance(parts, list):
+        return None
     ttl = float(left) if isinstance(left, int) and left >= 0 else None
-    values = _bounded(parts)
-    if kind == b"string" and values and values[0] is not None:
-        return parse_record(job_id, ([], _whole_json(values[0])), ttl=ttl)
-    flat = [
-        part
-        for name, value in zip(fields, values, strict=False)
-        if value is not None
-        for part in (name.encode(), value)
-    ]
+    flat: list[bytes] = []
+    for name, size, head, tail in zip(fields, parts[::3], parts[1::3], parts[2::3], strict=False):
+        # A field that is not there has the size -1.
+        if size < 0:
+            continue
+        value = head + _CUT + tail if tail else head
+        if size > len(head) and not tail:
+            # What stands in its place says why it was not read.
+            if kind == b"string":
+                why = f"its record is {text(head)}"
+                return JobRecord(job_id, UNREADABLE, error=why, ttl=ttl, foreign=True)
+            if name == "result":
+                # It is not what the task returned.
+                flat += (b"result", b"", b"result_error", b"its result is " + head)
+                continue
+        if kind == b"string":
+            return parse_record(job_id, ([], _scalars(value) if tail else value), ttl=ttl)
+        flat += (name.encode(), value)
     return parse_record(job_id, (flat, None), ttl=ttl)
 
 
-def _whole_json(value: bytes) -> bytes:
+def _scalars(value: bytes) -> bytes:
     # The framework's record of a huge result arrives cut; its scalars still tell how the job is.
-    if " … ".encode() not in value:
-        return value
     scalars = dict(_SCALAR.findall(value))
     parts = (b'"%s": %s' % (name, scalar) for name, scalar in scalars.items())
     return b"{" + b", ".join(parts) + b"}"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asok_core.backends.redis.connection import Link
-from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.job import NOT_KEPT, JobRecord
 from asok_core.jobs.numbers import number, whole
 from asok_core.jobs.states import Status
@@ -19,20 +17,11 @@ UNREADABLE = "unreadable"
 _FAILED = (Status.FAILED, Status.RETRYING)
 _STATUSES = {str(each): each for each in Status}
 
-COMMANDS = 2
-"""Commands of one record: a reply to either is an error when the record is of the other type."""
-
-
-def record_commands(keys: Keys, job_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """The commands whose replies ``parse_record`` reads."""
-    key = keys.job(job_id)
-    return ("HGETALL", key), ("GET", key)
-
 
 def parse_record(
     job_id: str, replies: Sequence[Any], *, ttl: float | None = None
 ) -> JobRecord | None:
-    """The record in the replies of ``record_commands``; None when there is none of either type.
+    """The record in the replies of HGETALL and GET; None when there is none of either type.
 
     ``ttl`` (seconds) is what Redis said beside it.
     """
@@ -52,31 +41,6 @@ def parse_record(
         # It is there, and says nothing of the job: a worker that settles it writes it again.
         return JobRecord(job_id, UNREADABLE, ttl=ttl, foreign=True)
     return None
-
-
-def read_record(link: Link, keys: Keys, job_id: str) -> JobRecord | None:
-    """The record of one job, or None. Raises Unreachable or Refused."""
-    replies = link.pipeline(record_commands(keys, job_id))
-    return parse_record(job_id, [link.checked(reply) for reply in replies])
-
-
-def read_records(link: Link, keys: Keys, job_ids: Iterable[str]) -> dict[str, JobRecord]:
-    """The records of many jobs in one round trip, by id; those without one are left out.
-
-    Raises Unreachable or Refused.
-    """
-    ids = list(dict.fromkeys(job_ids))
-    commands = [command for each in ids for command in record_commands(keys, each)]
-    replies = [link.checked(reply) for reply in link.pipeline(commands)]
-    found = {}
-    for at, job_id in enumerate(ids):
-        try:
-            record = parse_record(job_id, replies[at * COMMANDS : (at + 1) * COMMANDS])
-        except Exception:  # noqa: BLE001 - one record must not keep the others from being read
-            record = JobRecord(job_id, UNREADABLE)
-        if record is not None:
-            found[job_id] = record
-    return found
 
 
 def _record(

@@ -92,7 +92,8 @@ def _names(link: Link, keys: Keys, job_id: str, until: float) -> _Names:
         cursor, found = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
         texts = [each.decode("utf-8", "surrogateescape") for each in found]
         unique = [each for each in texts if each.startswith(f"{base}unique:")]
-        held = link.pipeline([("GET", each) for each in unique]) if unique else []
+        # A byte more than the id has: another program may have written a value of any size.
+        held = link.pipeline([("GETRANGE", each, 0, len(job_id.encode())) for each in unique])
         names.unique += (
             name for name, by in zip(unique, held, strict=True) if by == job_id.encode()
         )

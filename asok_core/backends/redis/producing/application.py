@@ -54,7 +54,7 @@ class RedisBackend:
         ):
             host = None
         self._slots = host.slots if host is not None else None
-        self._watcher = ResultWatcher(endpoint, keys, host)
+        self._watcher = ResultWatcher(endpoint, keys, self._producer.longest_record, host)
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
         """Push one call, its record with it, in one step.

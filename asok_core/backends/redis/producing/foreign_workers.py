@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys, process_numbers
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.job import JobRecord
@@ -88,6 +88,14 @@ def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
         lists += [keys.active(f"{worker}.{n}", queue) for n in numbers]
     if len(lists) > MOST_LISTS:
         return False
-    held = link.pipeline([("LRANGE", each, 0, -1) for each in lists])
-    mark = job.id.encode()
-    return not any(mark in raw for reply in held for raw in link.checked(reply) or ())
+    # Redis searches what is held, since another program may have put entries of any size there. The
+    # search of the queue has just loaded the script.
+    search = ("EVALSHA", script("find").sha, 1)
+    commands: list[tuple[Arg, ...]] = []
+    for each in lists:
+        commands += ((*search, each, "left", 0, MOST_JOBS, job.id), ("LLEN", each))
+    replies = [link.checked(reply) for reply in link.pipeline(commands)]
+    for found, length in zip(replies[::2], replies[1::2], strict=True):
+        if found is not None and (found[1] >= 0 or found[0] < (length or 0)):
+            return False
+    return True

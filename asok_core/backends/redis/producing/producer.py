@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.records import read_record
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import keyring_of, seal_text, sendable_text
 from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.oversized import MOST_READ
 from asok_core.settings.kinds import is_text
 from asok_core.settings.settings import Settings
 
@@ -21,6 +22,11 @@ T = TypeVar("T")
 
 CLOCK_KEPT = 1.0
 """Seconds for which the server's time is counted on from the reply that told it."""
+
+BESIDE_RESULT = 1 << 20
+"""Bytes of a record besides its result: a few thousand, and the traceback."""
+
+LONGEST_ID = 256
 
 BATCH = 250
 """Jobs of one round trip: more would hold up other clients of the server."""
@@ -36,6 +42,8 @@ class RedisProducer:
         self._records = settings.records
         self._keyring = keyring_of(settings)
         self._max_payload = settings.max_payload
+        # Workers may keep larger results than readers show.
+        self.longest_record = max(MOST_READ, settings.max_result + BESIDE_RESULT)
 
     def now(self) -> float:
         """Epoch seconds by the server's clock. Raises Unreachable or Refused the first time."""
@@ -94,14 +102,19 @@ class RedisProducer:
 
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""
-        found = self._twice(lambda link: link.call("GET", self.keys.unique(unique)))
+        key = self.keys.unique(unique)
+        found = self._twice(lambda link: link.call("GETRANGE", key, 0, LONGEST_ID))
         return found.decode("utf-8", "replace") if found else None
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None. Raises Unreachable or Refused."""
         if not is_text(job_id):
             return None
-        return self._twice(lambda link: read_record(link, self.keys, job_id))
+        whole = self.longest_record
+        found = self._twice(
+            lambda link: read_bounded_records(link, self.keys, (job_id,), whole=whole)
+        )
+        return found.get(job_id)
 
     def _twice(self, ask: Callable[[Link], T]) -> T:
         # A pooled connection may have died since it was used last.

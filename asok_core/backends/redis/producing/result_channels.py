@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
-from asok_core.backends.redis.records import read_records
+from asok_core.backends.redis.records import UNREADABLE
 from asok_core.errors import Refused
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import FINAL
@@ -36,15 +37,23 @@ def wait_for_any(sources: Iterable[Any], timeout: float) -> set[int]:
     return {file for file, _ in poll.poll(timeout * 1000)}
 
 
+def is_too_large(record: JobRecord) -> bool:
+    """Whether a record was too large to be read: whether the job has ended cannot be known from it."""
+    return record.status == UNREADABLE and record.error is not None
+
+
 class Listener:
     """Two connections for the thread: one subscribes, one reads records.
 
     A user who may not subscribe (ACL) gets results by looking alone.
     """
 
-    def __init__(self, endpoint: Endpoint, keys: Keys, ear: socket.socket) -> None:
+    def __init__(
+        self, endpoint: Endpoint, keys: Keys, longest_record: int, ear: socket.socket
+    ) -> None:
         self._endpoint = endpoint
         self._keys = keys
+        self._longest_record = longest_record
         self._ear = ear
         self._channels: dict[bytes, str] = {}
         self._deaf = False
@@ -100,10 +109,12 @@ class Listener:
         ids = list(job_ids)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            records = read_records(self._reader, self._keys, batch)
+            records = read_bounded_records(
+                self._reader, self._keys, batch, whole=self._longest_record
+            )
             for job_id in batch:
                 record = records.get(job_id)
-                if record is None or record.status in FINAL:
+                if record is None or record.status in FINAL or is_too_large(record):
                     finished[job_id] = record
                 else:
                     unfinished[job_id] = record

@@ -21,13 +21,19 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.producing.foreign_workers import MissingJobs
-from asok_core.backends.redis.producing.result_channels import BATCH, Listener, wait_for_any
+from asok_core.backends.redis.producing.result_channels import (
+    BATCH,
+    Listener,
+    is_too_large,
+    wait_for_any,
+)
 from asok_core.backends.redis.records import LOST
 from asok_core.errors import (
     AsokError,
     JobCancelled,
     JobFailed,
     JobNotFound,
+    RecordTooLarge,
     Refused,
     Unreachable,
 )
@@ -55,9 +61,16 @@ Futures = dict[str, list[RemoteFuture[Any]]]
 class ResultWatcher:
     """Resolves futures when their jobs end. Its thread starts with the first of them."""
 
-    def __init__(self, endpoint: Endpoint, keys: Keys, host: WorkerProcess | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keys,
+        longest_record: int,
+        host: WorkerProcess | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._keys = keys
+        self._longest_record = longest_record
         # In a process of a worker on the same Redis, its tasks may wait for each other.
         self._deadlocks = None if host is None else Deadlocks(keys, host)
         self._begin()
@@ -109,7 +122,7 @@ class ResultWatcher:
         failures = 0
         while True:
             try:
-                with Listener(self._endpoint, self._keys, ear) as listener:
+                with Listener(self._endpoint, self._keys, self._longest_record, ear) as listener:
                     listener.follow(futures)
                     failures = 0
                     self._listen(listener, futures)
@@ -204,6 +217,10 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
                 f"job {future.job_id} has no record: it ended and its record has expired "
                 "(ASOK_RECORD_TTL), or its record or its queue was deleted"
             )
+        )
+    elif is_too_large(record):
+        future.set_exception(
+            RecordTooLarge(f"whether job {record.id} has ended is unknown: {record.error}")
         )
     elif record.status == Status.COMPLETED:
         _settle_result(future, record)

@@ -3,8 +3,11 @@
 -- KEYS  the records; ARGV  whole, field names ...
 -- Reply per record {'hash', ttl, {size, head, tail, ...}} in the order of the fields (size -1: the
 --       field is not there), {'string', ttl, {size, head, tail}}, or {'none'}
--- Of a value of more than MOST_READ bytes its size alone is read, and stated in its place.
+-- Of a value of more than MOST_READ bytes its size alone is read, and stated in its place; the values that are
+-- read of one record have no more than that together. A larger ARGV[1] raises the limit: an application may keep
+-- results of any size.
 local whole = tonumber(ARGV[1])
+local most = math.max(whole, MOST_READ)
 
 local function absent(out)
   local n = #out
@@ -18,11 +21,13 @@ end
 
 -- Each value of a hash that may have large ones; a user may lack the right to ask for sizes.
 local function read_each(out, key)
+  local left = most
   for i = 2, #ARGV do
     local size = redis.call('HSTRLEN', key, ARGV[i])
-    if size > MOST_READ then
+    if size > left then
       add_size(out, size)
     else
+      left = left - size
       local value = redis.call('HGET', key, ARGV[i])
       if value then bounded(out, value, whole) else absent(out) end
     end
@@ -31,7 +36,7 @@ end
 
 local function is_large(key)
   local size = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
-  return type(size) == 'number' and size > MOST_READ
+  return type(size) == 'number' and size > most
 end
 
 local function read(key)
@@ -40,7 +45,7 @@ local function read(key)
   local out = {}
   if kind == 'string' then
     local size = redis.pcall('STRLEN', key)
-    if type(size) == 'number' and size > MOST_READ then
+    if type(size) == 'number' and size > most then
       add_size(out, size)
     else
       bounded(out, redis.call('GET', key), whole)
