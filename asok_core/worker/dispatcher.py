@@ -384,6 +384,8 @@ class Dispatcher:
         probe = 0 if breaker.closed else breaker.probe
         turn = self._ledger.trip(slots, self._to_note(), asking, meanwhile, probe=probe)
         self._threads.runs_until = self._ledger.leased_until
+        admitted = (held.claim for held in asking if not held.gone)
+        self._consumer.look_up((*turn.claims, *admitted))
         if slots > 0 and turn.lease_left > 0:
             self._note_claims()
         if turn.notices:

@@ -15,7 +15,7 @@ from asok_core.worker.shared_state import Board
 
 logger = safe_logger("asok.worker")
 
-ADMITTED = {1: 0, 3: 1, 4: 2}
+ADMITTED = {1: 0, 3: 1, 4: 2, 5: 3}
 """Flags of ``cycle.lua`` for a job that may begin, each with what ``Claim.spent`` is then."""
 NEARLY_FULL = 0.9
 """Part of ASOK_DLQ_MAX from which the log warns."""

@@ -29,6 +29,10 @@ def note(word: str) -> None:
     tell(word)
 
 
+def note_first(word: str, *_rest: object) -> None:
+    tell(word)
+
+
 def give(value: Any = None, **named: Any) -> Any:
     return value if value is not None else named
 

@@ -72,6 +72,72 @@ def test_a_copy_of_a_completed_job_does_not_run(
     assert desk.record(job).status == "completed", "the record is that of the job that ran"
 
 
+HALF = "\ud83d"
+"""Half of a surrogate pair: Python and the framework read and write it, Redis does not."""
+
+
+@pytest.mark.parametrize("record", ["hash", "json"])
+@pytest.mark.parametrize("how", ["to an idle worker", "behind another"])
+@pytest.mark.parametrize("ended", ["completed", "cancelled"])
+def test_a_copy_of_a_job_that_redis_cannot_read_does_not_run(
+    desk: Desk, run_worker: RunWorker, how: str, record: str, ended: str
+) -> None:
+    job = desk.job("note_first", "once", HALF)
+    raw = foreign_envelope(job)
+    key = desk.keys.job(job.id)
+    if record == "json":
+        desk.client.set(key, json.dumps({"status": "pending", "result": None, "error": None}))
+    if ended == "completed":
+        run_worker("--queues", "default")
+        desk.client.lpush("asok:queue", raw)
+        desk.reaches(job, "completed")
+        desk.idle()
+        ran = ["once"]
+    else:
+        ran = []
+        if record == "hash":
+            desk.client.hset(key, "status", "cancelled")
+        else:
+            desk.client.set(key, json.dumps({"status": "cancelled"}))
+        desk.client.expire(key, 600)
+        run_worker("--queues", "default")
+    COPIES[how](desk, raw)
+    refused(desk, "Replayed", 2 if how == "behind another" else 1)
+    assert {each.error for each in desk.dead()} == {
+        "Replayed: the record of this job says that it has ended"
+    }
+    assert desk.journal() == ran
+    assert desk.record(job).status == ended, "the record is that of the job that ran"
+
+
+def test_a_copy_of_a_job_whose_record_redis_cannot_read_does_not_run(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """The framework's record is JSON with the result in it."""
+    run_worker("--queues", "default")
+    job = desk.job("note", "once")
+    text = json.dumps({"status": "completed", "result": HALF, "error": None})
+    desk.client.set(desk.keys.job(job.id), text, ex=600)
+    desk.client.lpush("asok:queue", foreign_envelope(job))
+    refused(desk, "Replayed")
+    assert desk.journal() == []
+
+
+def test_a_job_that_redis_cannot_read_runs_again_after_the_framework_requeued_it(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """It moves a dead job before it writes the record, which says `failed` until then."""
+    run_worker("--queues", "default")
+    job = desk.job("note_first", "once", HALF)
+    desk.client.set(desk.keys.job(job.id), json.dumps({"status": "failed", "error": HALF}))
+    desk.client.lpush("asok:queue", foreign_envelope(job))
+    desk.reaches(job, "completed")
+    garbage = desk.job("note_first", "once", HALF)
+    desk.client.set(desk.keys.job(garbage.id), "{")
+    desk.client.lpush("asok:queue", foreign_envelope(garbage))
+    desk.reaches(garbage, "completed")
+
+
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("ended", ["failed", "cancelled"])
 def test_a_copy_of_a_job_that_failed_or_was_cancelled_does_not_run(

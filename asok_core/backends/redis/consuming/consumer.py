@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import StandingLink
 from asok_core.backends.redis.scripts import script
+from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import RECORD_TTL
+from asok_core.jobs.keyring import V1
 from asok_core.jobs.numbers import count
+from asok_core.jobs.oversized import MOST_READ
+from asok_core.jobs.states import Status
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
@@ -23,8 +28,8 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 class Claim:
     """An envelope that this process holds. ``queue`` is the one it was taken from.
 
-    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
-    where Redis could not read the job's id.
+    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2 where Redis
+    could not read the job's id, 3 where it could not read the record (see ``Consumer.look_up``).
     """
 
     queue: str
@@ -235,6 +240,28 @@ class Consumer:
             args += (each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
         flags = self.link.run(script("settled_outcomes"), (), args)
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
+
+    def look_up(self, claims: Iterable[Claim]) -> None:
+        """Read the records of jobs of which Redis could not tell whether they have ended.
+
+        It decodes neither half of a surrogate pair nor more than 1,000 levels, and the framework writes
+        both. ``spent`` becomes 1 where the job has ended. Raises Unreachable or Refused.
+        """
+        doubtful = [claim for claim in claims if claim.spent > 1]
+        if not doubtful:
+            return
+        payloads = [peek(claim.envelope) for claim in doubtful]
+        ids = [each.id for each in payloads if each.id]
+        records = read_bounded_records(self.link, self.keys, ids, ("status",), whole=MOST_READ)
+        for claim, payload in zip(doubtful, payloads, strict=True):
+            record = records.get(payload.id)
+            # A job of version 1 that failed may have been requeued by the framework: see already_ended.lua.
+            if (
+                record is not None
+                and record.finished
+                and (record.status != Status.FAILED or payload.version != V1)
+            ):
+                claim.spent = 1
 
     def count_dropped(self, outcomes: Mapping[str, int]) -> None:
         """Count outcomes that were dropped, by queue."""

@@ -1,6 +1,7 @@
 -- Fragment (put before a script that says `needs: status already_ended`): whether a job has ended before it begins.
 -- spent(ns, envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
---   cannot read the job's id; nil otherwise, also where there is no record any more.
+--   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
+--   there is no record any more. Whoever gets 2 or 3 reads the record itself.
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
 -- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
@@ -27,6 +28,7 @@ local function spent(ns, envelope)
   if not id then return 2 end
   local status, is_text = status_of(ns, id)
   if status == 'pending' then return end
+  if is_text and not status then return 3 end
   local failed = status == 'failed' and (version ~= 1 or ours and not is_text)
   if failed or status == 'completed' or status == 'cancelled' then return 1 end
 end

@@ -15,8 +15,8 @@
 -- it does not hold up its queue.
 -- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
---   not begun; nothing is written in its record, which says pending. An admitted one: 1, or 3 or 4 where
---   already_ended.lua says 1 or 2 of it.
+--   not begun; nothing is written in its record, which says pending. An admitted one: 1, or 3, 4 or 5 where
+--   already_ended.lua says 1, 2 or 3 of it.
 local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
