@@ -28,8 +28,8 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 class Claim:
     """An envelope that this process holds. ``queue`` is the one it was taken from.
 
-    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2 where Redis
-    could not read the job's id, 3 where it could not read the record (see ``Consumer.look_up``).
+    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
+    where Redis could not read the job's id, 3 where it could not read the record: see ``look_up``.
     """
 
     queue: str
@@ -255,7 +255,7 @@ class Consumer:
         records = read_bounded_records(self.link, self.keys, ids, ("status",), whole=MOST_READ)
         for claim, payload in zip(doubtful, payloads, strict=True):
             record = records.get(payload.id)
-            # A job of version 1 that failed may have been requeued by the framework: see already_ended.lua.
+            # The framework may have requeued a job of version 1 that failed: see already_ended.lua.
             if (
                 record is not None
                 and record.finished
