@@ -1,6 +1,6 @@
 """``asok worker``: a supervisor that holds the lease, and the processes that run the jobs.
 
-The way of a job through here: ``dispatcher`` claims it, ``threads`` run it by ``execution``, and the
-dispatcher's next cycle settles it. ``supervisor`` starts a ``child`` per process, beats, promotes what
-is due and recovers what dead processes held.
+``supervising`` starts a process for each of ``--processes``, renews the lease, promotes what is due and
+recovers what dead processes held. In a process (``running``) the dispatcher claims a job, a thread runs
+it, and the dispatcher's next cycle settles it. What both use is beside the two packages.
 """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from asok_core.settings.settings import Settings
 
@@ -48,3 +49,26 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
+
+
+def send(pipe: IO[bytes], config: WorkerConfig) -> None:
+    """Write the configuration, before any order."""
+    text = config.to_json()
+    pipe.write(struct.pack("!I", len(text)) + text)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> WorkerConfig:
+    """Read the configuration that the supervisor sent."""
+    (size,) = struct.unpack("!I", _exactly(pipe, 4))
+    return WorkerConfig.from_json(_exactly(pipe, size))
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    text = b""
+    while len(text) < size:
+        part = pipe.read(size - len(text))
+        if not part:
+            raise EOFError("the supervisor went away before it said what to do")
+        text += part
+    return text

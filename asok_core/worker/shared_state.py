@@ -23,7 +23,6 @@ from typing import IO
 from asok_core.errors import AsokError
 from asok_core.jobs.job import LONGEST_ID
 from asok_core.runtime.exhaustion import shortage
-from asok_core.worker.prefetch import MOST
 from asok_core.worker.start import FAULT_BYTES
 
 _SLOT = struct.Struct("<BddH")
@@ -33,7 +32,9 @@ _MODULE_BYTES = 256
 _SLOT_BYTES = _SLOT.size + LONGEST_ID + _MODULE_BYTES
 """Behind the id of the job: the name of the module that is imported for it."""
 _FREE, _RUNNING, _ENDED, _HOOKS, _IMPORTING, _PREPARING = range(6)
-AHEAD = 2 * MOST
+MOST_AHEAD = 64
+"""Jobs; larger batches gain little, and hold more that another worker could run."""
+AHEAD = 2 * MOST_AHEAD
 """Slots besides those of threads: while a trip settles the jobs that a process held, as many others may
 end. When more are not settled, as Redis cannot take them, they leave the board as they end."""
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 FAULT_BYTES = 512
 """Bytes at the end of the board that say what fault ended the process; NUL where none did."""
+WORN = 75
+"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 def note_fault(board: int, line: str) -> None:
@@ -41,7 +43,7 @@ if __name__ == "__main__":
     try:
         load_packages_of_supervisor()
         # By name: the supervisor imports this file for its constants, and never the process.
-        code: int = import_module("asok_core.worker.process").main()
+        code: int = import_module("asok_core.worker.running.process").main()
     except BaseException as error:
         # No code of the application has run so far: the text of the error is harmless.
         note_fault(int(sys.argv[1]), f"{type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ import pytest
 from asok_console.cli.main import main
 from asok_console.commands.support.systemd_unit import WorkerUnit, command, whole_path
 from asok_core.errors import UsageError
-from asok_core.worker import supervisor
+from asok_core.worker.supervising import supervisor
 from tests.programs import systemd_analyze
 
 

@@ -19,7 +19,7 @@ from asok_core.jobs import envelope as wire
 from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
-from asok_core.worker.claim_checks import opened
+from asok_core.worker.running.claim_checks import opened
 
 KEYRING = Keyring(b"the key of the workers, long enough")
 STRICT = Keyring(b"the key of the workers, long enough", writes=2, accepts_v1=False)

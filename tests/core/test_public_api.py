@@ -44,7 +44,7 @@ def test_every_logger_of_the_core_is_a_safe_one() -> None:
     """One that lets an exception of a handler through would end the loop that logs (see logs.py)."""
     root = Path(asok_core.__file__).parent
     own = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
-    assert "worker/dispatcher.py" in own
+    assert "worker/running/dispatcher.py" in own
     assert [each for each in own if "logging.getLogger(" in (root / each).read_text()] == [
         "runtime/logs.py"
     ]

@@ -38,14 +38,14 @@ from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
-from asok_core.worker.circuit_breaker import LIMIT, Check
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.failure_hooks import Notices
 from asok_core.worker.import_crashes import FailedImport, died_importing
-from asok_core.worker.process import Process
-from asok_core.worker.recovery import Recovery
-from asok_core.worker.settling import postpone_imports
+from asok_core.worker.running.circuit_breaker import LIMIT, Check
+from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.process import Process
 from asok_core.worker.shared_state import Board
+from asok_core.worker.supervising.recovery import Recovery
+from asok_core.worker.supervising.settling import postpone_imports
 from asok_core.worker.wakeup import Alarm
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter

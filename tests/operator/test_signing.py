@@ -17,7 +17,7 @@ from asok_core.errors import WrongQueue
 from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
-from asok_core.worker.claim_checks import opened
+from asok_core.worker.running.claim_checks import opened
 from tests.conftest import SECRET_KEY
 from tests.operator.conftest import Bench
 

@@ -19,7 +19,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.settings.settings import Settings
-from asok_core.worker.recovery import PROVED
+from asok_core.worker.supervising.recovery import PROVED
 from tests.conftest import SECRET_KEY
 from tests.programs import FAMILY, environment, kill_family, wait_until
 from tests.worker.conftest import Desk

@@ -36,7 +36,7 @@ ROLES = {
         *ENQUEUEING,
         "consuming/*.py",
         "reconnecting.py",
-        "../../worker/*.py",
+        "../../worker/**/*.py",
     ),
     # `asok enqueue` is an operator's too.
     "operator": (*CONNECTION, *READING, *ENQUEUEING, "operating/*.py"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.worker.circuit_breaker import (
+from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     PROBE_LASTS,
     Breaker,

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_core.settings.settings import Settings
-from asok_core.worker.config import WorkerConfig
-from asok_core.worker.process import receive, send
+from asok_core.worker.config import WorkerConfig, receive, send
 
 SETTINGS = Settings.load(
     {

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from asok_core.jobs.envelope import Trust, seal
-from asok_core.worker.crash_isolation import MOST
+from asok_core.worker.running.crash_isolation import MOST
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, status, wait_until
 from tests.worker.conftest import KEYRING, Desk, RunWorker

@@ -16,8 +16,8 @@ from asok_core.execution import context
 from asok_core.jobs.envelope import Keyring, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.settings.settings import Settings
-from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.log import TextFormatter
+from asok_core.worker.running.attempts import Execution, Held
 
 KEYRING = Keyring(b"not to be shown")
 HERE = __name__

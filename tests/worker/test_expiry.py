@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asok_core.backends.redis.consuming.leases import Expired, Look
-from asok_core.worker.lease_expiry import AGAIN, LONGEST_PAUSE, SHORTEST_PAUSE, Expiry, pause
+from asok_core.worker.supervising.lease_expiry import (
+    AGAIN,
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    Expiry,
+    pause,
+)
 
 NOW = 1_800_000_000.0
 LEASE = 30.0

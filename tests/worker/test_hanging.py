@@ -22,7 +22,7 @@ from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
 from asok_core.worker.shared_state import Board, Phase
 from asok_core.worker.stall_detection import SHOWN_AFTER, Cause, Watch
-from asok_core.worker.systemd import ALIVE
+from asok_core.worker.supervising.systemd import ALIVE
 from tests.programs import wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker
 from tests.worker.test_breaker_rule import Clock

@@ -17,7 +17,7 @@ from asok_console.cli.main import main
 from asok_console.tui.data.alerts import alerts
 from asok_core.inspection.snapshot import WorkerInfo
 from asok_core.operations.inspector import open_reader
-from asok_core.worker.systemd import ALIVE, READY
+from asok_core.worker.supervising.systemd import ALIVE, READY
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, ROOT, wait_until
 from tests.worker.conftest import Desk, RunThrough, RunWorker

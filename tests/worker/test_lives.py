@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core.worker.process_health import LONG_ENOUGH, WORN, Life, Lives, Report
 from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.start import WORN
+from asok_core.worker.supervising.process_health import LONG_ENOUGH, Life, Lives, Report
 from tests.worker.test_breaker_rule import Clock
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.worker.systemd import ALIVE, READY, STOPPING, notify
+from asok_core.worker.supervising.systemd import ALIVE, READY, STOPPING, notify
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, running
 

@@ -24,10 +24,10 @@ from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
-from asok_core.worker.attempts import Execution, Held
-from asok_core.worker.prefetch import LONGEST_DOUBT, MOST, PATIENCE, SHORTEST_DOUBT, Prefetch
-from asok_core.worker.shared_state import Board
-from asok_core.worker.threads import ThreadDied, Threads
+from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_DOUBT, Prefetch
+from asok_core.worker.running.threads import ThreadDied, Threads
+from asok_core.worker.shared_state import MOST_AHEAD, Board
 from asok_core.worker.wakeup import Alarm
 from tests.programs import wait_until
 from tests.worker.conftest import KEYRING
@@ -42,7 +42,7 @@ class TestPrefetch:
             sizes.append(prefetch.size)
         assert sizes[0] == 0
         assert sizes == sorted(sizes)
-        assert sizes[-1] == MOST
+        assert sizes[-1] == MOST_AHEAD
 
     def test_one_stall_closes_it(self) -> None:
         prefetch = Prefetch()
@@ -56,7 +56,7 @@ class TestPrefetch:
         for _ in range(8):
             prefetch.flowed(0.0)
         prefetch.flowed(PATIENCE * 2)
-        assert prefetch.size == MOST // 2
+        assert prefetch.size == MOST_AHEAD // 2
 
     def test_one_thread_is_enough_only_while_jobs_flow_and_it_does_not_crawl(self) -> None:
         prefetch = Prefetch()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from asok_core.operations.inspector import open_operator
-from asok_core.worker.max_jobs import AHEAD, WINDOW, Quota
+from asok_core.worker.running.max_jobs import AHEAD, WINDOW, Quota
 from tests.programs import family, wait_until
 from tests.worker.conftest import Desk, RunWorker, Worker
 from tests.worker.test_retiring import has_slots, slots

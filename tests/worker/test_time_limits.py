@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from asok_core.jobs.job import Job
-from asok_core.worker.hard_timeout import PREPARATION, Overrun, reason
+from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.supervising.hard_timeout import Overrun, reason
 from tests.worker.conftest import Desk, RunWorker, Worker
 
 SLOW = """\

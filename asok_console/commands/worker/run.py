@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from asok_core.runtime.logs import EXIT_PATIENCE, flush, safe_logger
     from asok_core.worker.config import WorkerConfig
     from asok_core.worker.log import set_up_logging
-    from asok_core.worker.supervisor import Supervisor, worker_id
+    from asok_core.worker.supervising.supervisor import Supervisor, worker_id
 
     streams.prepare(drop_output=True)
     set_up_logging(args.log_level, args.log_format)

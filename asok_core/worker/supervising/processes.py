@@ -13,11 +13,11 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import ImportDeaths
 from asok_core.worker.presence import Presence
-from asok_core.worker.process_handle import Child
-from asok_core.worker.process_health import Life, Lives, Report, exit_reason
-from asok_core.worker.reaping import reap_orphans
 from asok_core.worker.signals import Requests
 from asok_core.worker.stall_detection import Hang
+from asok_core.worker.supervising.process_handle import Child
+from asok_core.worker.supervising.process_health import Life, Lives, Report, exit_reason
+from asok_core.worker.supervising.reaping import reap_orphans
 
 logger = safe_logger("asok.worker")
 

@@ -13,8 +13,8 @@ from asok_core.jobs.job import LONGEST_ID
 from asok_core.jobs.numbers import number
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.processes import Children
 from asok_core.worker.signals import Requests
+from asok_core.worker.supervising.processes import Children
 
 logger = safe_logger("asok.worker")
 

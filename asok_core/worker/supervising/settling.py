@@ -9,10 +9,10 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import EnvelopeError, TaskImportFailed
 from asok_core.jobs.envelope import keyring_of, unseal
 from asok_core.runtime.failures import Failure
-from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
 from asok_core.worker.log import log_postponed, log_set_aside
+from asok_core.worker.running.attempts import Execution, Held
 
 Judge = Callable[[Execution, Held], Outcome | None]
 """The outcome of an opened job that the process held; None where there is none, and it goes back."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 import os
 import signal
-import struct
 import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import IO
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
@@ -31,19 +29,19 @@ from asok_core.jobs.typed import load_converter
 from asok_core.runtime import forks, output, streams
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
-from asok_core.worker.attempts import Execution
-from asok_core.worker.config import WorkerConfig
-from asok_core.worker.dispatcher import Dispatcher
-from asok_core.worker.failure_hooks import Notices
+from asok_core.worker.config import WorkerConfig, receive
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import keep_from_tasks
-from asok_core.worker.process_health import WORN
+from asok_core.worker.running.attempts import Execution
+from asok_core.worker.running.dispatcher import Dispatcher
+from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.threads import end_broken
 from asok_core.worker.shared_state import Board
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
 from asok_core.worker.stall_detection import beat
-from asok_core.worker.threads import end_broken
+from asok_core.worker.start import WORN
 from asok_core.worker.wakeup import Alarm, ring
 
 logger = safe_logger("asok.worker")
@@ -290,26 +288,3 @@ def _handle_signals(alarm: Alarm, stacks: int) -> None:
         }
     )
     keep_from_forks()
-
-
-def send(pipe: IO[bytes], config: WorkerConfig) -> None:
-    """Write the configuration, before any order."""
-    text = config.to_json()
-    pipe.write(struct.pack("!I", len(text)) + text)
-    pipe.flush()
-
-
-def receive(pipe: IO[bytes]) -> WorkerConfig:
-    """Read the configuration that the supervisor sent."""
-    (size,) = struct.unpack("!I", _exactly(pipe, 4))
-    return WorkerConfig.from_json(_exactly(pipe, size))
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    text = b""
-    while len(text) < size:
-        part = pipe.read(size - len(text))
-        if not part:
-            raise EOFError("the supervisor went away before it said what to do")
-        text += part
-    return text

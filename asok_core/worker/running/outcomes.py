@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.attempts import Execution, Held
-from asok_core.worker.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.log import log_set_aside, warn_of_dropped
+from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.shared_state import Board
 
 logger = safe_logger("asok.worker")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection
 
 from asok_core.backends.redis.consuming.consumer import Claim
-from asok_core.worker.attempts import Held
+from asok_core.worker.running.attempts import Held
 
 ALONE = 30.0
 """Seconds that one of them runs before the next may begin beside it."""

@@ -16,12 +16,12 @@ from asok_core.errors import Refused
 from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.hard_timeout import settle_overrun
-from asok_core.worker.lease_expiry import Expiry, pause
 from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
 from asok_core.worker.presence import forget, is_gone
-from asok_core.worker.process_handle import Child
-from asok_core.worker.settling import postpone_imports
+from asok_core.worker.supervising.hard_timeout import settle_overrun
+from asok_core.worker.supervising.lease_expiry import Expiry, pause
+from asok_core.worker.supervising.process_handle import Child
+from asok_core.worker.supervising.settling import postpone_imports
 
 logger = safe_logger("asok.worker")
 

@@ -18,8 +18,7 @@ from asok_core.runtime import forks
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import end_logging, safe_logger
-from asok_core.worker.attempts import Execution, Held
-from asok_core.worker.hard_timeout import PREPARATION
+from asok_core.worker.running.attempts import Execution, Held
 from asok_core.worker.shared_state import Board, Phase
 
 logger = safe_logger("asok.worker")
@@ -31,6 +30,9 @@ LAST_WORDS = 5.0
 LATE = 0.01
 """Seconds that hooks and log handlers may take after a job before their thread counts as busy."""
 _IMPORTING, _PREPARING, _RUNNING = Phase.IMPORTING, Phase.PREPARING, Phase.RUNNING
+PREPARATION = 300.0
+"""Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
+before its process is ended as at that limit: an import that hangs would keep its thread for ever."""
 CHECK = 1.0
 """Seconds between two looks whether every thread lives."""
 

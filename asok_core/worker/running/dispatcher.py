@@ -13,16 +13,16 @@ from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
 from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.jobs.envelope import peek
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.crash_isolation import Suspects
-from asok_core.worker.failure_hooks import Notices
 from asok_core.worker.log import log_set_aside
-from asok_core.worker.max_jobs import Quota
-from asok_core.worker.outcomes import Ledger
-from asok_core.worker.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
+from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.crash_isolation import Suspects
+from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.max_jobs import Quota
+from asok_core.worker.running.outcomes import Ledger
+from asok_core.worker.running.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
+from asok_core.worker.running.threads import Threads
 from asok_core.worker.shared_state import Board
-from asok_core.worker.threads import Threads
 from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")

@@ -13,16 +13,15 @@ from pathlib import Path
 
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker import start
-from asok_core.worker.config import WorkerConfig
-from asok_core.worker.hard_timeout import Overrun, reason
+from asok_core.worker.config import WorkerConfig, send
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.presence import Presence
-from asok_core.worker.process import send
-from asok_core.worker.process_health import exit_reason
 from asok_core.worker.shared_state import Board, Phase, Running, shared_file
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
 from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Cause, Hang, Watch
+from asok_core.worker.supervising.hard_timeout import Overrun, reason
+from asok_core.worker.supervising.process_health import exit_reason
 
 logger = safe_logger("asok.worker")
 

@@ -39,7 +39,9 @@ from asok_core.runtime import forks
 from asok_core.runtime.deadline import LimitNotWatched
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
-from asok_core.worker.circuit_breaker import (
+from asok_core.worker.import_crashes import Avoided, postponed_for
+from asok_core.worker.log import is_logged, log_failure, log_job, log_postponed, log_rejected
+from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     Breaker,
     Check,
@@ -47,9 +49,7 @@ from asok_core.worker.circuit_breaker import (
     is_exhausted_still,
     postponement,
 )
-from asok_core.worker.claim_checks import expect_unspent, opened
-from asok_core.worker.import_crashes import Avoided, postponed_for
-from asok_core.worker.log import is_logged, log_failure, log_job, log_postponed, log_rejected
+from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.shared_state import Phase
 
 HandOver = Callable[["Held", Outcome], None]

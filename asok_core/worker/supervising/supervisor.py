@@ -28,17 +28,17 @@ from asok_core.inspection.memory_growth import INTERVAL
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.version import __version__
-from asok_core.worker.commands import Orders
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_set_aside
 from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import Presence
-from asok_core.worker.process_health import Report
-from asok_core.worker.processes import Children
-from asok_core.worker.recovery import Recovery
-from asok_core.worker.redis_memory import MemoryWatch
 from asok_core.worker.signals import Requests
-from asok_core.worker.systemd import ALIVE, READY, STOPPING, notify
+from asok_core.worker.supervising.commands import Orders
+from asok_core.worker.supervising.process_health import Report
+from asok_core.worker.supervising.processes import Children
+from asok_core.worker.supervising.recovery import Recovery
+from asok_core.worker.supervising.redis_memory import MemoryWatch
+from asok_core.worker.supervising.systemd import ALIVE, READY, STOPPING, notify
 from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")

@@ -13,15 +13,12 @@ from asok_core.backends.redis.consuming.consumer import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
-from asok_core.worker.attempts import Execution, Held
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_failure
-from asok_core.worker.settling import settle_for_dead
+from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.shared_state import Phase
-
-PREPARATION = 300.0
-"""Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
-before its process is ended as at that limit: an import that hangs would keep its thread for ever."""
+from asok_core.worker.supervising.settling import settle_for_dead
 
 
 class Overrun(NamedTuple):

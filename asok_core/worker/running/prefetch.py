@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-MOST = 64
-"""Jobs; larger batches gain little, and hold more that another worker could run."""
+from asok_core.worker.shared_state import MOST_AHEAD
+
 PATIENCE = 0.02
 """Seconds a claimed job may wait for a thread before it is given back."""
 LOOK = 0.002
@@ -48,7 +48,7 @@ class Prefetch:
             # One thread ran them.
             self.doubt = SHORTEST_DOUBT
         if seconds < PATIENCE / 2:
-            self.size = min(MOST, max(4, self.size * 2))
+            self.size = min(MOST_AHEAD, max(4, self.size * 2))
         elif seconds > PATIENCE:
             self.size //= 2
 

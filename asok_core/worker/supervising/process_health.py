@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.shared_state import Board, Phase
 from asok_core.worker.stall_detection import KEPT, Hang
+from asok_core.worker.start import WORN
 
 logger = safe_logger("asok.worker")
 
@@ -24,8 +25,6 @@ LONGEST_WAIT = 10.0
 """Seconds at most before a process that died is replaced."""
 LONGEST_REST = 30.0
 """The same for one that ended because it could not run jobs."""
-WORN = 75
-"""Exit code of a process that cannot run jobs, where a new one may."""
 
 
 @dataclass(slots=True)

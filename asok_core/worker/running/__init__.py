@@ -1,0 +1,1 @@
+"""A process of a worker: claims jobs, runs them, and settles their outcomes."""
