@@ -119,7 +119,7 @@ build: $(VENV)/.dev
 # The variable silences what the theme prints about its successor.
 docs: .venv-docs/.installed
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict --config-file docs/mkdocs.yml
-	@echo "Built build/docs/index.html"
+	@echo "Built build/docs/index.html (search needs a server: python3 -m http.server -d build/docs)"
 
 readme: $(VENV)/.dev
 	$(BIN)/python -m tests.readme

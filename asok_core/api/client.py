@@ -88,17 +88,19 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
             ``@task`` brings its own options, which those given here replace one by one.
         *args: Its arguments. They must be plain JSON values, or of a type that the annotation of their
             parameter names (with ``ASOK_STRICT=0`` that holds on Redis alone).
-        _queue: The queue it waits in (``default``).
-        _retries: How many times it runs again after a failure (0).
-        _backoff: The n-th retry comes ``_backoff ** n`` seconds after the failure (2).
-        _timeout: Seconds after which JobTimeout is raised inside the task.
-        _delay: Start so much later: seconds or a timedelta.
-        _at: Start at that moment: an aware datetime or epoch seconds.
-        _unique: While a job with this key is unfinished, no other is enqueued; the future is
+        **kwargs: Its keyword arguments; every name but the eight below is the task's own.
+
+    Keyword Args:
+        _queue (str): The queue in which it waits (``default``).
+        _retries (int): How many times it runs again after a failure (0).
+        _backoff (float): The n-th retry comes ``_backoff ** n`` seconds after the failure (2).
+        _timeout (float): Seconds after which JobTimeout is raised inside the task.
+        _delay (float | timedelta): Start so many seconds later.
+        _at (datetime | float): Start at this moment: an aware datetime or epoch seconds.
+        _unique (str): While a job with this key is unfinished, no other is enqueued; the future is
             that of the unfinished one.
-        _keep_result: False does not store the result; seconds or a timedelta keep the record of the
-            completed job for that long in place of ``ASOK_RECORD_TTL``.
-        **kwargs: Its keyword arguments; every name but these eight is the task's own.
+        _keep_result (bool | float | timedelta): False does not store the result; a time keeps the record
+            of the completed job for that long instead of ``ASOK_RECORD_TTL``.
 
     Returns:
         A future with ``job_id``. A failure of the task is in the log, the record and the future,
@@ -109,8 +111,9 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
         TypeError: An argument would not arrive as it is (the message names it, and the place inside
             it), or a keyword looks like an option and is none.
         PayloadTooLarge: The arguments are larger than ``ASOK_MAX_PAYLOAD``.
-        Unreachable: Redis does not answer. Refused: it does not let this user.
-        SettingsError: A setting makes no sense, or SECRET_KEY is missing.
+        Unreachable: Redis does not answer.
+        Refused: Redis refuses the job: it is full or a replica, or the user lacks a right.
+        SettingsError: A setting is invalid, or SECRET_KEY is missing.
     """
     return enqueue(make_call(fn, *args, **kwargs))
 

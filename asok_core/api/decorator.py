@@ -19,7 +19,7 @@ C = TypeVar("C")
 
 
 class Task(Generic[P, C, R]):
-    """A function with options for its jobs, made by :func:`task`.
+    """A function with options for its jobs, made by ``task``.
 
     Calling it runs the function here and now. ``delay`` enqueues it. Both take the function's own
     parameters, and type checkers hold them to it. ``C`` is what a call returns, ``R`` what its
@@ -47,7 +47,7 @@ class Task(Generic[P, C, R]):
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
         """A call for ``background_many``, with this task's options.
 
-        Raises TypeError for an option such as ``_queue``: see :meth:`options`.
+        Raises TypeError for an option such as ``_queue``: see ``options``.
         """
         if not kwargs:
             return Call(self.__asok_function__, args, kwargs, self.__asok_options__)
@@ -131,7 +131,7 @@ def task(
     """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
 
     ``redact=("card", "*token*")`` names arguments whose values are hidden wherever a job is shown.
-    ``send.delay(1)`` enqueues, ``send(1)`` calls; see :class:`Task`. Raises ValueError or TypeError
+    ``send.delay(1)`` enqueues, ``send(1)`` calls; see ``Task``. Raises ValueError or TypeError
     for an invalid option, and ValueError for a generator function, of which a call runs nothing.
     """
     if function is not None and not callable(function):

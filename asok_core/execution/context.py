@@ -90,6 +90,11 @@ class CurrentRequest:
 
 
 current_request = CurrentRequest()
+"""The request in which the running task was enqueued; see ``CurrentRequest``.
+
+Each attribute is that of the request, or of its snapshot in a worker. Where there is none, an attribute
+raises RuntimeError, and ``bool(current_request)`` is False.
+"""
 
 
 @contextmanager

@@ -228,7 +228,7 @@ class RemoteFuture(JobFuture[R]):
         return super().done()
 
     def result(self, timeout: float | None = None) -> R:
-        """Wait for the job and return its result; see :class:`JobFuture` for what is raised."""
+        """Wait for the job and return its result; see ``JobFuture`` for what is raised."""
         self._begin_watching()
         return super().result(timeout)
 
