@@ -1,6 +1,6 @@
 """A hook of mkdocs: the documents at the top of the repository are pages of the site as well.
 
-Links between documents are written as they are followed in the repository, and rewritten here.
+References between documents are written as they work in the repository, and rewritten here.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ DOCUMENTS = {
     "LICENSE": "LICENSE",
 }
 PAGE_OF = {page: document for document, page in DOCUMENTS.items()}
-_LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?=[)#])")
-_FENCE = re.compile(r"^```(?P<language>\w+) (?P<words>[^\n]+)$", re.MULTILINE)
+_TARGET = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?=[)#])")
+_BLOCK = re.compile(r"^```(?P<language>\w+) (?P<words>[^\n]+)$", re.MULTILINE)
 _COMMANDS = re.compile(r"^    (\w+)  ", re.MULTILINE)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the documents and pictures that stand outside of the folder of pages."""
+    """Add the documents and pictures outside of the folder of pages."""
     paths = {page: ROOT / document for document, page in DOCUMENTS.items()}
     paths |= {f"screenshots/{path.name}": path for path in ROOT.glob("screenshots/*.svg")}
     for name, path in paths.items():
@@ -43,16 +43,16 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Rewrite links and code blocks, and put in what is generated only for the site."""
+    """Rewrite references and code blocks, and insert what is generated only for the site."""
     document = PAGE_OF.get(page.file.src_uri, f"{PAGES}/{page.file.src_uri}")
     folder = posixpath.dirname(document)
-    text = _LINK.sub(lambda link: _in_site(link["path"], folder), markdown)
-    text = _FENCE.sub(lambda fence: _titled(fence["language"], fence["words"]), text)
+    text = _TARGET.sub(lambda target: _in_site(target["path"], folder), markdown)
+    text = _BLOCK.sub(lambda block: _titled(block["language"], block["words"]), text)
     return text.replace("<!-- commands -->", commands()) if "<!-- commands -->" in text else text
 
 
-def _in_site(link: str, folder: str) -> str:
-    path = posixpath.normpath(posixpath.join(folder, link))
+def _in_site(target: str, folder: str) -> str:
+    path = posixpath.normpath(posixpath.join(folder, target))
     return DOCUMENTS.get(path, path.removeprefix(f"{PAGES}/"))
 
 
