@@ -108,10 +108,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             )
         )
         app.run()
+        sys.stderr.writelines(f"{line}\n" for line in app.last_lines())
         if not args.demo:
             kept = preferences.Remembered(app.interval, app.theme, app.view_name)
             preferences.remember(kept)
-        return app.return_code or 0
+        return app.exit_code
 
 
 def _need_terminal() -> None:

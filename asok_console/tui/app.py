@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from rich.text import Text
+from rich.console import RenderableType
 from textual import events, on
-from textual._context import active_message_pump
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -26,6 +25,7 @@ from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import Finished, Progressed
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import Access
+from asok_console.tui.compat import CompatApp, drop_cached_lines, pump_of
 from asok_console.tui.data.alerts import Alert, Cost, alerts
 from asok_console.tui.data.backlog import Readings
 from asok_console.tui.data.incidents import Incidents
@@ -68,6 +68,9 @@ VIEWS: tuple[type[View], ...] = (
 
 KEY_EVERY = 30.0
 """Seconds between two checks whether SECRET_KEY fits."""
+INTERNAL_ERROR = 70
+"""Exit code after an error that nothing handled."""
+
 COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
 
@@ -80,7 +83,7 @@ class Views(Backdrop, ContentSwitcher):
     """The views, of which one is shown."""
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(CompatApp):
     """The whole console."""
 
     TITLE = "Asok Console"
@@ -112,7 +115,7 @@ class ConsoleApp(App[None]):
         self.hush = Hush()
         self.kept: list[Path] = []
         """Files with edited arguments that were not requeued; their paths are printed at the end again."""
-        self._closing_down = False
+        self._is_exiting = False
         self._taken = time.monotonic()
         self._tones: tuple[str, Tones] | None = None
         self._alerts: tuple[Snapshot, list[Alert]] | None = None
@@ -192,7 +195,7 @@ class ConsoleApp(App[None]):
                 loop.add_signal_handler(signum, self._leave, 128 + signum)
             terminal.watch(lambda code: loop.call_soon_threadsafe(self._leave, code))
             self.call_after_refresh(tuning.sharpen)
-            self.set_interval(tuning.NOW_AND_THEN, tuning.let_go)
+            self.set_interval(tuning.NOW_AND_THEN, drop_cached_lines)
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.wants_jobs = self.view.SHOWS_RUNNING
         if self.session.first is not None:
@@ -241,7 +244,7 @@ class ConsoleApp(App[None]):
         self.rewrite_bars()
 
     def _show(self) -> None:
-        if self.snapshot is None or self._closing_down:
+        if self.snapshot is None or not self.is_running:
             return
         for screen in self.screen_stack:
             if isinstance(screen, JobScreen):
@@ -258,7 +261,7 @@ class ConsoleApp(App[None]):
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
-        if not self._closing_down:
+        if self.is_running:
             event.deliver()
 
     def scan(
@@ -278,7 +281,7 @@ class ConsoleApp(App[None]):
     @on(Scanned)
     def _scanned(self, event: Scanned) -> None:
         for view in self.views.values():
-            if isinstance(view, JobListView) and not self._closing_down:
+            if isinstance(view, JobListView) and self.is_running:
                 view.scanned(event)
 
     def rewrite_bars(self) -> None:
@@ -291,12 +294,12 @@ class ConsoleApp(App[None]):
 
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
-        if not self._closing_down:
+        if self.is_running:
             self.acting.progressed(event)
 
     @on(Finished)
     def _finished(self, event: Finished) -> None:
-        if not self._closing_down:
+        if self.is_running:
             self.acting.finished(event)
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
@@ -455,34 +458,46 @@ class ConsoleApp(App[None]):
         """Every action that is possible now, for the command palette."""
         return commands(self, screen)
 
-    async def _shutdown(self) -> None:
-        # Threads may still answer while the screens are taken down one by one.
-        self._closing_down = True
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the program, once the console has ended."""
+        return INTERNAL_ERROR if self._has_failed else self.return_code or 0
+
+    def last_lines(self) -> Iterator[str]:
+        """What is printed once the terminal is given back."""
+        if self._has_failed:
+            error = self.failure
+            line = f"{type(error).__name__}: {error}" if error else "unknown"
+            yield f"asok: internal error: {safe(line, 500)}"
         if left := [str(path) for path in self.kept if path.exists()]:
             line = f"asok: edited arguments that were not requeued are kept in {', '.join(left)}"
-            self._exit_renderables.append(Text(safe(line)))
-        await super()._shutdown()
-
-    def _handle_exception(self, error: Exception) -> None:
-        # Textual mounts a screen also where a key has closed it before, or has ended the console. None of
-        # its children are there then.
-        if isinstance(error, NoMatches | LookupError | WorkerFailed) and self._is_closed:
-            return
-        super()._handle_exception(error)
+            yield safe(line)
 
     @property
-    def _is_closed(self) -> bool:
-        """Whether what runs at this moment belongs to a screen that closes, or the console does."""
-        pump = active_message_pump.get(None)
-        if self._exit or not isinstance(pump, Widget):
-            return self._exit
+    def _has_failed(self) -> bool:
+        return self.failure is not None or self.return_code == 1
+
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        """End the console."""
+        self._is_exiting = True
+        super().exit(result, return_code, message)
+
+    def is_harmless(self, error: Exception) -> bool:
+        """Whether an error only says that a screen is closing, or the console.
+
+        Textual mounts a screen also where a key has closed it before, or has ended the console. None of
+        its children are there then.
+        """
+        return isinstance(error, NoMatches | LookupError | WorkerFailed) and self._is_closed(error)
+
+    def _is_closed(self, error: Exception) -> bool:
+        pump = pump_of(error)
+        if self._is_exiting or not isinstance(pump, Widget):
+            return self._is_exiting
         screens = (each for each in pump.ancestors_with_self if isinstance(each, Screen))
         return next(screens, None) not in self.screen_stack
-
-    def _fatal_error(self) -> None:
-        # Textual's own report prints the local variables of every frame, secrets among them.
-        error = self._exception
-        self._return_code = 70
-        line = f"{type(error).__name__}: {error}" if error else "unknown"
-        self._exit_renderables.append(Text(f"asok: internal error: {safe(line, 500)}"))
-        self._close_messages_no_wait()

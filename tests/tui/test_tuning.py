@@ -7,7 +7,7 @@ import gc
 from textual import _styles_cache
 from textual.widget import Widget
 
-from asok_console.tui.runtime import tuning
+from asok_console.tui.compat import drop_cached_lines
 from tests.tui.conftest import Open, settled
 
 
@@ -18,7 +18,7 @@ async def test_a_screen_that_was_left_is_forgotten(open_console: Open) -> None:
             await settled(hand)
             await hand.press("escape")
             await settled(hand)
-        tuning.let_go()
+        assert drop_cached_lines()
         gc.collect()
         # By type(): other tests leave classes behind whose attributes, __class__ too, raise.
         alive = [(type(each), each) for each in gc.get_objects()]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 
-from textual import _styles_cache
-
 TURN = 0.0005
 """Seconds that a thread holds Python while another waits, instead of five milliseconds: from a key to
 the paint it changes hands several times, and the poller may be reading."""
@@ -16,19 +14,7 @@ RARELY = (5_000, 10, 10)
 none of them is in a cycle."""
 
 NOW_AND_THEN = 30.0
-"""Seconds between two times of ``let_go``."""
-
-
-def let_go() -> None:
-    """Let Textual forget the lines of widgets that are gone.
-
-    It remembers the results of a method by the object, a thousand of them: every screen that was opened
-    would stay in memory with all that it drew.
-    """
-    remembered = getattr(_styles_cache.StylesCache, "get_inner_outer", None)
-    forget = getattr(remembered, "cache_clear", None)
-    if forget is not None:
-        forget()
+"""Seconds between two times at which cached lines are dropped."""
 
 
 def sharpen() -> None:
