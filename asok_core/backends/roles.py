@@ -32,6 +32,9 @@ class Scope:
     boundary: str = ""
     """``snapshot.digest`` of the newest element when it was confirmed. Where it is still there it
     freezes the scope exactly, and ``before`` (which other machines' clocks wrote) is not needed."""
+    expected: int | None = None
+    """How many jobs ``match`` had found when it was confirmed; those of them that it does not find
+    again are counted as skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Progress:
 
 GONE = "no longer there"
 """Why a job is skipped that was in scope and has left its location."""
+UNMET = "no longer there when its turn came"
+"""Why a job that was confirmed was not met: others were quicker, or its filter no longer finds it."""
 
 Watch = Callable[[Progress], bool]
 """Called after each batch; returning False stops the action before the next one."""

@@ -117,7 +117,9 @@ class Canary:
             nothing = CommandResult("requeue", refused=dict(refused))
             return CanaryResult(Verdict.NOTHING, (nothing,))
         watch = watch or _never_stop
-        chosen = replace(scope, ids=frozenset(first), match=None, words=f"canary {scope.words}")
+        chosen = replace(
+            scope, ids=frozenset(first), match=None, expected=None, words=f"canary {scope.words}"
+        )
         # Before all that waits: behind a backlog they would not run in time.
         sent = self.operator.requeue(chosen, trust=self.trust, front=True)
         if not sent.applied:
@@ -199,8 +201,14 @@ class Canary:
             fresh.clear()
             return watch(_rest(so_far, progress)) and not again
 
+        expected = scope.expected
+        if expected is not None:
+            expected -= so_far.results[0].applied
         rest = self.operator.requeue(
-            replace(scope, match=match), trust=self.trust, watch=watch_errors, rate=self.rate
+            replace(scope, match=match, expected=expected),
+            trust=self.trust,
+            watch=watch_errors,
+            rate=self.rate,
         )
         verdict = Verdict.ALL
         if rest.cancelled:

@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
+from asok_core.backends.roles import UNMET, CommandResult, Progress, Reader, Scope
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Row, digest
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Place
 
 SAMPLE = 5
-UNMET = "no longer there when its turn came"
-"""Why a job that was confirmed was not met: others were quicker, or its filter no longer finds it."""
 
 
 @dataclass(frozen=True, slots=True)

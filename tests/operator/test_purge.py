@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from asok_core.backends.roles import Scope
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.roles import UNMET, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.snapshot import digest
 from asok_core.jobs.states import Place
@@ -142,3 +145,14 @@ def test_purge_meets_a_key_of_another_type(bench: Bench) -> None:
 def test_purge_wants_a_queue_for_pending_jobs(bench: Bench) -> None:
     with pytest.raises(UsageError, match="name the queue"):
         bench.operator.purge(Scope(Place.PENDING))
+
+
+def test_what_a_filter_no_longer_finds_is_counted_in_the_audit(bench: Bench) -> None:
+    bench.die(*(bench.job() for _ in range(5)))
+    reader = RedisReader(Endpoint(bench.url), Keys())
+    scope = Scope(Place.DEAD, words="task:x", match=lambda _row: True, expected=5)
+    bench.client.ltrim(bench.keys.dead, 0, 2)
+    result = bench.operator.purge(scope)
+    assert (result.applied, result.skipped) == (3, {UNMET: 2})
+    (entry,) = reader.activity(1)
+    assert (entry.applied, dict(entry.skipped)) == (3, {UNMET: 2})

@@ -112,7 +112,7 @@ async def test_a_silent_worker_and_a_long_job_are_pointed_out(
     async with open_console() as hand:
         await hand.press("5")
         await hand.sees("⚠ web-1")
-        await hand.sees("⚠ 1 silent")
+        await hand.sees("⚠ 1 stalled")
         await hand.sees("⚠ 15 min")
         await hand.sees("⚠ 1 min")
         await hand.press("P")
@@ -160,7 +160,7 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
         await hand.sees("✗ not claiming")
         await hand.sees("○ starting")
         await hand.sees("● on")
-        await hand.sees("crash-looping (12 deaths in 20 s: Imp")
+        await hand.sees("12 deaths in 20 s: ImportError: ")
 
 
 async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(

@@ -26,7 +26,7 @@ async def test_every_view_shows_its_part_of_the_shop(
         "2": ("Queue default", "1 of 1,204", "mail.send_receipt", "1 of 4"),
         "3": ("Delayed", "1 of 14", "in 4", "TimeoutError"),
         "4": ("7 running", "▶ running", "✓ completed", "✗ failed"),
-        "5": ("2 alive", "7 of 8 threads busy", "web-1", "3/4"),
+        "5": ("alive", "7 of 8 threads busy", "web-1", "3/4"),
         "6": ("Dead letters", "1 of 46", "ConnectionError: smtp", "4 of 4"),
     }
     async with open_console(size=(120, 40)) as hand:
@@ -350,7 +350,7 @@ async def test_a_pending_job_is_cancelled(redis_client: redis.Redis, open_consol
 async def test_help_names_every_key_of_the_view(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    async with open_console(size=(100, 70)) as hand:
+    async with open_console(size=(100, 80)) as hand:
         await hand.press("6", "question_mark")
         await hand.sees("Keys in Dead letters")
         for text in (

@@ -131,7 +131,7 @@ async def test_queues_and_workers_keep_cursor_and_order(
         queues = hand.app.view.query_one(QueueList)
         at = queues.cursor_key, round(queues.scroll_y)
         await hand.press("5")
-        await hand.sees("60 alive")
+        await hand.sees("web-00")
         await hand.press("v", "s", *(["j"] * 40))
         workers = hand.app.view.query_one(WorkerList)
         worker = workers.cursor_key, round(workers.scroll_y)

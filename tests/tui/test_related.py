@@ -72,7 +72,7 @@ async def test_workers_are_filtered_and_sorted(
     redis_client.hset(seed.KEYS.worker("web-150"), "rss", 9_000_000_000)
     async with open_console(size=(120, 40)) as hand:
         await hand.press("5")
-        await hand.sees("200 alive")
+        await hand.sees("web-000")
         await hand.press("slash", *"queue:low 01", "enter")
         await hand.sees("⌕ queue:low 01  ")
         assert hand.shows("web-010")

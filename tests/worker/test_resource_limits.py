@@ -166,3 +166,11 @@ def test_an_error_for_want_of_file_descriptors_does_not_blame_redis(
     said = python("-c", script, url, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert said.startswith("cannot open a connection to Redis at ")
     assert "this process has no file descriptor left of 3; raise the limit (ulimit -n" in said
+
+
+def test_a_refused_connection_names_its_address_once() -> None:
+    error = explained(
+        redis.ConnectionError("Error 111 connecting to /run/redis.sock. Connection refused."),
+        "unix:///run/redis.sock",
+    )
+    assert str(error) == "cannot reach Redis at unix:///run/redis.sock: Connection refused."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asok_console.commands.support.documents import (
@@ -132,6 +132,8 @@ def act(
     elif not confirmed(settings, deed, counted.matching, counted.scope.words):
         say("nothing was done")
         return 1
+    if counted is not None:
+        scope = replace(scope, expected=counted.matching)
     operator = open_operator(settings)
     try:
         with Meter(deed.done) as meter:

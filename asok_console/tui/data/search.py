@@ -67,7 +67,7 @@ class Search:
 
     def scope(self, place: Place, queue: str | None, before: float) -> Scope:
         """All that was found, and nothing that came later."""
-        return self._end.scope(place, queue, self.question, before)
+        return self._end.scope(place, queue, self.question, before, self.count)
 
 
 class End:
@@ -83,8 +83,10 @@ class End:
             self._length = page.start + len(page.rows)
             self._newest = page.rows[-1]
 
-    def scope(self, place: Place, queue: str | None, question: Question, before: float) -> Scope:
-        """The matching jobs up to here."""
+    def scope(
+        self, place: Place, queue: str | None, question: Question, before: float, expected: int
+    ) -> Scope:
+        """The matching jobs up to here, of which ``expected`` were found."""
         newest = self._newest
         whole = newest is not None and not newest.partial and place is not Place.DELAYED
         match: Callable[[Row], bool] = question.matches
@@ -95,5 +97,6 @@ class End:
             words=question.words,
             before=before,
             limit=self._length,
+            expected=expected,
             boundary=digest(newest.payload.raw) if newest is not None and whole else "",
         )

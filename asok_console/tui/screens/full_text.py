@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from rich.cells import chop_cells
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -57,8 +58,11 @@ class WholeTexts(ModalScreen[None]):
 
 
 def _broken(text: str, width: int) -> list[str]:
-    return [
-        line[at : at + width]
-        for line in text.split("\n")
-        for at in range(0, max(len(line), 1), width)
-    ]
+    return [part for line in text.split("\n") for part in _parts(line, width)]
+
+
+def _parts(line: str, width: int) -> list[str]:
+    if not line.isascii():
+        return chop_cells(line, width) or [""]
+    # ASCII has one cell a character, and may be of megabytes.
+    return [line[at : at + width] for at in range(0, max(len(line), 1), width)]

@@ -16,9 +16,9 @@ from textual.widgets import Static
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.screens import help_symbols
 
-KEYS = 14
+KEYS = 16
 PAGE = 68
-"""Cells for the keys of a line, and for all of it, so that the page fits 80 columns."""
+"""Cells for the keys of a line with a gap, and for all of it, so that the page fits 80 columns."""
 
 
 class Topic(NamedTuple):

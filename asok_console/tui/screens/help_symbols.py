@@ -10,6 +10,7 @@ GLYPHS = (
     ("❙❙ ■", "paused, or quiet: takes no new jobs; stopping"),
     ("▒ █", "attempts that failed; that completed (plot)"),
     ("⚠ …", "needs attention; too early to tell"),
+    ("⚠2", "grave warnings, beside the name of the Overview"),
     ("–", "not known, or nothing to measure"),
 )
 """Glyphs of all views."""

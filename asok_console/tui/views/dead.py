@@ -34,6 +34,7 @@ from asok_core.inspection.snapshot import Page, Row, Snapshot
 from asok_core.jobs.states import Place
 
 COUNTING = "The dead jobs are being counted …"
+CHANGED = "The dead jobs have changed since they were counted: there may be fewer of these now."
 
 
 class DeadView(JobListView):
@@ -91,15 +92,17 @@ class DeadView(JobListView):
             super().show(snapshot)
             return
         survey = self._survey
-        changed = survey is None or (survey.head, survey.letters) != (
-            snapshot.dead_head,
-            snapshot.dead,
-        )
+        changed = survey is None or self._has_changed(survey, snapshot)
         if survey is None or (changed and (survey.rested or (survey.done and not survey.letters))):
             self._begin_survey(snapshot)
         elif survey.done:
             self._show_causes(survey, snapshot)
         self.refresh_heading()
+
+    @staticmethod
+    def _has_changed(survey: Survey, snapshot: Snapshot) -> bool:
+        """Whether the dead jobs are others than those that were counted."""
+        return (survey.head, survey.letters) != (snapshot.dead_head, snapshot.dead)
 
     def _show_causes(self, survey: Survey, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
@@ -131,7 +134,10 @@ class DeadView(JobListView):
         survey, walk = self._survey, self._walk
         now = self.console.snapshot.dead if self.console.snapshot else 0
         parts = [("Dead letters by cause", "title")]
-        if survey is not None:
+        if survey is not None and survey.done and now and not survey.letters:
+            # It found none; those that came since are being counted.
+            parts.append(("counting …", "dim"))
+        elif survey is not None:
             causes = len(survey.causes)
             parts.append((f"{causes:,} cause{'' if causes == 1 else 's'}", ""))
             parts.append((f"{survey.letters:,} letters", ""))
@@ -271,6 +277,13 @@ class DeadView(JobListView):
         if survey is None or not survey.done or cause is None or cause.is_rest:
             return None
         question = Question(filter_of(cause), snapshot.taken_at)
-        scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at)
+        scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at, cause.count)
         hit = ", ".join(f"{task} ({cause.tasks[task]:,})" for task in by_count(cause.tasks)[:3])
-        return Plan(action, scope, cause.count, (cause.cause, f"tasks: {hit}"), queues=cause.queues)
+        return Plan(
+            action,
+            scope,
+            cause.count,
+            (cause.cause, f"tasks: {hit}"),
+            warning=CHANGED if self._has_changed(survey, snapshot) else "",
+            queues=cause.queues,
+        )

@@ -146,7 +146,7 @@ class DelayedView(PlotView, JobListView):
         snapshot = self.console.snapshot
         soon = due = ""
         if snapshot and snapshot.delayed:
-            soon = f"next {until(snapshot.next_due_at, snapshot.taken_at)}"
+            soon = f"next job {until(snapshot.next_due_at, snapshot.taken_at)}"
             due = f"⚠ {snapshot.due:,} due and not promoted" if snapshot.due else ""
         return (
             ("Delayed", "title"),

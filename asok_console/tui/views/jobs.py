@@ -84,7 +84,7 @@ class JobsView(JobListView):
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Took", 7, _took_cell, right=True),
         Column("Ended", 7, _when_cell, right=True),
-        Column("Outcome", 18, _outcome_cell, grow=8, most=80, rank=1),
+        Column("Outcome, args", 18, _outcome_cell, grow=8, most=80, rank=1),
         QUEUE_COLUMN,
         Column("Worker", 12, _worker_cell, grow=1, most=40, rank=4, middle=True),
         ID_COLUMN,

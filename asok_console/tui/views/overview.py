@@ -43,8 +43,8 @@ WIDE, HIGH = 160, 48
 PLOTS = 4
 """The main plot and the three beside it."""
 
-WARNINGS, FEW_WARNINGS = 3, 2
-"""Lines that are kept for warnings, on a roomy screen and on another."""
+MORE_WARNINGS, WARNINGS, FEW_WARNINGS = 6, 3, 2
+"""Lines that are kept for warnings: on a high screen, on a roomy one and on another."""
 ROOMY = 28
 """Lines of a roomy screen."""
 
@@ -107,7 +107,9 @@ class OverviewView(NamedView, PlotView):
         self.refresh_heading()
 
     def _warn(self) -> None:
-        most = WARNINGS if self.app.size.height >= ROOMY else FEW_WARNINGS
+        height = self.app.size.height
+        most = WARNINGS if height >= ROOMY else FEW_WARNINGS
+        most = MORE_WARNINGS if height >= HIGH else most
         strip = self.query_one("#warnings", Caption)
         lines = _warning_lines(self.console.alerts, most, max(self.app.size.width - 4, 1))
         # As many lines whatever is wrong, so that the plot does not move either.

@@ -103,18 +103,22 @@ class WorkersView(NamedView):
         slots = sum(w.concurrency for w in snapshot.workers)
         busy = sum(w.running for w in snapshot.workers)
         claimed = sum(w.claimed for w in snapshot.workers)
-        silent = sum(stale(worker, snapshot.taken_at) for worker in snapshot.workers)
+        stalled = sum(stale(worker, snapshot.taken_at) for worker in snapshot.workers)
+        alive = sum(
+            (worker.lease_until or 0) > snapshot.taken_at and not stale(worker, snapshot.taken_at)
+            for worker in snapshot.workers
+        )
         quiet = sum(worker.quiet for worker in snapshot.workers)
         troubled = sum(bool(worker.trouble) for worker in snapshot.workers)
         return (
             ("Workers", "title"),
             *self.narrowed(self._shown, len(snapshot.workers)),
-            (f"{snapshot.alive:,} alive", ""),
+            (f"{alive:,} alive", ""),
             (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"{claimed:,} claimed" if claimed else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
-            (f"⚠ {silent} silent" if silent else "", "bad"),
+            (f"⚠ {stalled} stalled" if stalled else "", "bad"),
             (self._accepting_v1(snapshot), "dim"),
         )
 

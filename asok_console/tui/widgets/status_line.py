@@ -60,20 +60,14 @@ class StatusLine(Static):
 
     def progress(self, run: int, title: str, progress: Progress, *, stoppable: bool = True) -> None:
         """Show how far ``run`` is; ``stoppable`` is whether it is the one that x stops."""
-        done = f"{progress.applied:,} done"
-        pieces: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
-        pieces += _bar(progress)
-        if not isinstance(progress, CanaryProgress):
-            pieces.append(f" {share(_part(progress)):>5}  {done}   ")
-        elif progress.patience is None:
-            pieces.append(f"  {done}, the first {progress.sent:,} did not fail as before   ")
-        else:
-            pieces.append(
-                f"  {progress.completed:,} of the first {progress.sent:,} went well, "
-                f"{progress.failed:,} failed; waits {span(progress.patience)} more   "
-            )
-        pieces.append(("x stops it" if stoppable else "", "$tone-dim"))
-        self._show(run, Content.assemble(*pieces), float("inf"))
+        name: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
+        rest: list[tuple[str, str] | str] = [_far(progress), "   "]
+        rest.append(("x stops it" if stoppable else "", "$tone-dim"))
+        line = Content.assemble(*name, *_bar(progress), " ", *rest)
+        # The words say the same as the bar.
+        if line.cell_length > max(self.app.size.width - 4, 1):
+            line = Content.assemble(*name, *rest)
+        self._show(run, line, float("inf"))
 
     def working(self, run: int, title: str) -> None:
         """Say that ``run`` has begun."""
@@ -180,6 +174,18 @@ def of_server(snapshot: Snapshot, room: int) -> Content:
             break
         line += f" · {part}"
     return Content.styled(line, "$tone-dim")
+
+
+def _far(progress: Progress) -> str:
+    """How far an operation is, in words."""
+    if not isinstance(progress, CanaryProgress):
+        return f"{share(_part(progress)):>5}  {progress.applied:,} done"
+    if progress.patience is None:
+        return f"{progress.applied:,} done, the first {progress.sent:,} did not fail as before"
+    return (
+        f"{progress.completed:,} of the first {progress.sent:,} went well, "
+        f"{progress.failed:,} failed; waits {span(progress.patience)} more"
+    )
 
 
 def _part(progress: Progress) -> float:

@@ -61,6 +61,8 @@ _SCRIPT_NOISE = re.compile(
     r"^Error running script \(call to f_\w+\): |@?user_script: ?\d+: ?-?|"
     r"\.? ?script: [0-9a-f]{40}, on @user_script:\d+\.?$"
 )
+_WHERE = re.compile(r"^Error -?\d+ connecting to \S+\. ")
+"""What redis-py says first of a connection that failed: the address, which our line has already."""
 _UNKNOWN_COMMAND = re.compile(r"unknown command ['`]?([\w|]+)")
 
 
@@ -104,7 +106,7 @@ def _explained_way(error: Exception, shown: str) -> Exception:
         )
     if missing := shortage(error):
         return NoResources(f"cannot open a connection to Redis at {shown}: {missing}")
-    return Unreachable(f"cannot reach Redis at {shown}: {_first_line(error)}")
+    return Unreachable(f"cannot reach Redis at {shown}: {_WHERE.sub('', _first_line(error))}")
 
 
 def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:

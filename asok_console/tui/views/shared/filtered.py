@@ -14,6 +14,9 @@ from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.filters import Filter, parse
 
+BESIDE = 90
+"""Cells of a heading for what else it says."""
+
 
 class FilteredView(View):
     """A view with a line for a filter. A filter may be typed there, or given by what leads here."""
@@ -38,7 +41,8 @@ class FilteredView(View):
     @property
     def shown_filter(self) -> str:
         """The filter as the heading shows it: what else that says matters as well."""
-        text, room = safe(self.filter_text), max(self.app.size.width // 3, 16)
+        width = self.app.size.width
+        text, room = safe(self.filter_text), max(width // 3, width - BESIDE, 16)
         return fit_middle(text, room) if cell_len(text) > room else text
 
     @property

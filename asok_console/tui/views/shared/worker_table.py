@@ -67,14 +67,23 @@ def _who(line: Line, _now: float) -> Cell:
     return job.task if job else "(unreadable)"
 
 
-def _what(line: Line, _now: float) -> Cell:
+def _what(line: Line, now: float) -> Cell:
     if line.job is not None:
         return arguments_of(line.job.payload), "dim"
     if line.slot is not None:
         return ""
     if line.worker.trouble:
-        return line.worker.trouble, "bad"
+        return _reason(line.worker, now), "bad"
     return ", ".join(line.worker.queues), "dim"
+
+
+def _reason(worker: WorkerInfo, now: float) -> str:
+    """The trouble of a worker, without the condition where the column for the state has it."""
+    if _state(worker, now)[0].partition(" ")[2] != worker.condition:
+        return worker.trouble
+    reason = worker.trouble.removeprefix(worker.condition).removeprefix(":").strip()
+    whole = reason.startswith("(") and reason.endswith(")") and reason.find(")") == len(reason) - 1
+    return reason[1:-1] if whole else reason
 
 
 def _busy(line: Line, now: float) -> Cell:
@@ -117,7 +126,7 @@ _CONDITIONS = {
 
 def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     if stale(worker, now):
-        return "⚠ silent", "bad"
+        return "⚠ stalled", "bad"
     if worker.stopping or worker.wanted == "stop":
         return "■ stopping", "warn"
     if worker.condition:

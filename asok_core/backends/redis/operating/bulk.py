@@ -16,7 +16,7 @@ from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.operating.verdicts import Judge, Skipped
 from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
 from asok_core.backends.redis.scripts import Script
-from asok_core.backends.roles import GONE, CommandResult, Progress, Scope, Watch
+from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import Row
@@ -75,7 +75,12 @@ class Tally:
             gone = max(0, scope.limit - self.applied - refused - self.passed_over.total())
         else:
             gone = len(self.missed)
-        return ({GONE: gone} if gone else {}) | self.passed_over
+        left_out = Counter({GONE: gone}) + self.passed_over
+        if scope.match is not None and scope.expected is not None:
+            refused = self.refused.total() + self.refused_by_script.total()
+            met = self.applied + refused + left_out.total()
+            left_out += Counter({UNMET: max(0, scope.expected - met)})
+        return dict(left_out)
 
 
 @dataclass(slots=True)
