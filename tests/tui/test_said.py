@@ -7,11 +7,11 @@ import redis
 from rich.cells import cell_len
 from textual.widgets import Log
 
-from asok_console.tui import actions
+from asok_console.tui.catalog import actions
+from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import help_text, topic_of
-from asok_console.tui.screens.whole import WholeTexts
-from asok_console.tui.views import causes
-from asok_console.tui.widgets.statusline import StatusLine
+from asok_console.tui.views.shared import error_groups
+from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.canary import CanaryProgress
 from tests.tui import seed
 from tests.tui.conftest import Open
@@ -56,7 +56,7 @@ async def test_causes_that_are_being_counted_are_not_none(
 async def test_a_cause_that_was_counted_before_a_change_says_so(
     redis_client: redis.Redis, open_dead: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(causes, "REST", 3600.0)
+    monkeypatch.setattr(error_groups, "REST", 3600.0)
     async with open_dead(8, size=(120, 40)) as hand:
         await hand.press("v")
         await hand.sees("8 letters")
