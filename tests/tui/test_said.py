@@ -12,7 +12,7 @@ from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import help_text, topic_of
 from asok_console.tui.views.shared import error_groups
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.canary import CanaryProgress
+from asok_core.operations.canary import CanaryProgress
 from tests.tui import seed
 from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
