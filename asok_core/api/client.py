@@ -148,7 +148,12 @@ def get_job(job_id: str) -> JobRecord:
         JobNotFound: There is none: the id is wrong, or the record has expired. On the
             local backend only the process that enqueued a job knows it.
     """
-    record = _process.backend().record(checked_id(job_id))
+    return record_of(_process.backend(), job_id)
+
+
+def record_of(backend: ApplicationBackend, job_id: str) -> JobRecord:
+    """The record that a backend has of a job. Raises JobNotFound when it has none."""
+    record = backend.record(checked_id(job_id))
     if record is None:
         raise JobNotFound(
             f"there is no record of job {job_id!r}; that of a completed job expires after "

@@ -19,10 +19,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from asok_core.api.client import make_backend
+from asok_core.api.client import make_backend, record_of
 from asok_core.api.signatures import AppBackground
 from asok_core.backends.application import ApplicationBackend
-from asok_core.errors import JobNotFound
 from asok_core.execution.tasks import check_runs
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture, checked_id
@@ -123,13 +122,7 @@ class Background:
 
     def get_job(self, job_id: str) -> JobRecord:
         """The record of a job. Raises JobNotFound when there is none (any more)."""
-        record = (self._backend or self._open()).record(checked_id(job_id))
-        if record is None:
-            raise JobNotFound(
-                f"there is no record of job {job_id!r}; that of a completed job expires after "
-                "ASOK_RECORD_TTL, of others 24 h after the end"
-            )
-        return record
+        return record_of(self._backend or self._open(), job_id)
 
     def cancel(self, job_id: str) -> bool:
         """Stop a job that waits for its turn, its start or its retry. True if it will not run."""
