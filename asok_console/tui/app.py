@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from rich.console import RenderableType
@@ -31,13 +30,14 @@ from asok_console.tui.data.backlog import Readings
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.options import Session
 from asok_console.tui.runtime import terminal, tuning
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
-from asok_console.tui.theme import THEMES, Tones
+from asok_console.tui.theme import THEMES
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.dead import DeadView
 from asok_console.tui.views.delayed import DelayedView
@@ -110,25 +110,35 @@ class ConsoleApp(CompatApp):
             interval=session.interval,
             at_once=session.first is None,
         )
-        self.acting = Acting(self, Access(session.reader, session.operator))
+        self.acting = Acting(self, self, Access(session.reader, session.operator))
         self.views = {view.NAME: view() for view in VIEWS}
         self.hush = Hush()
-        self.kept: list[Path] = []
-        """Files with edited arguments that were not requeued; their paths are printed at the end again."""
         self._is_exiting = False
         self._taken = time.monotonic()
-        self._tones: tuple[str, Tones] | None = None
         self._alerts: tuple[Snapshot, list[Alert]] | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = session.theme
 
     @property
-    def tones(self) -> Tones:
-        """The styles of the theme in use, for widgets that draw their own lines."""
-        if self._tones is None or self._tones[0] != self.theme:
-            self._tones = (self.theme, Tones(self.theme_variables))
-        return self._tones[1]
+    def status(self) -> ConsoleStatus:
+        """What the lines around the views show."""
+        session, listed = self.session, self.view_name == "overview" and len(self.screen_stack) == 1
+        return ConsoleStatus(
+            target=session.target,
+            modes=self.modes,
+            read_write=not (self.only_reads or session.protected),
+            interval=self.interval,
+            view=self.view_name,
+            snapshot=self.snapshot,
+            taken=self._taken,
+            failing=self.failing,
+            frozen=self.frozen,
+            alerts=self.alerts,
+            alerts_listed=listed,
+            typing_filter=self.view.is_asking,
+            points_out_help=self.hinting,
+        )
 
     @property
     def modes(self) -> list[tuple[str, str]]:
@@ -160,11 +170,6 @@ class ConsoleApp(CompatApp):
         return self._alerts[1]
 
     @property
-    def age(self) -> float:
-        """Seconds since the snapshot that is shown was taken."""
-        return time.monotonic() - self._taken
-
-    @property
     def interval(self) -> float:
         """Seconds between two snapshots."""
         return self.poller.interval
@@ -179,12 +184,13 @@ class ConsoleApp(CompatApp):
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the views, status line, footer."""
-        yield Header()
-        yield Tabs()
+        status = self.status
+        yield Header(status)
+        yield Tabs(status)
         with Views(initial=self.session.view):
             yield from self.views.values()
-        yield StatusLine()
-        yield KeyBar()
+        yield StatusLine(status)
+        yield KeyBar(status)
 
     def on_mount(self) -> None:
         """Start to read; leave the terminal whole however we are ended."""
@@ -287,10 +293,11 @@ class ConsoleApp(CompatApp):
     def rewrite_bars(self) -> None:
         """Write the lines around the views as things are now."""
         self.set_class(bool(self.failing), "failing")
+        status = self.status
         for screen in self.screen_stack:
             for bar in screen.children:
-                if isinstance(bar, Header | Tabs | StatusLine):
-                    bar.rewrite()
+                if isinstance(bar, Header | Tabs | StatusLine | KeyBar):
+                    bar.show(status)
 
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
@@ -300,6 +307,8 @@ class ConsoleApp(CompatApp):
     @on(Finished)
     def _finished(self, event: Finished) -> None:
         if self.is_running:
+            if event.result is not None:
+                self.view.operated(event.plan)
             self.acting.finished(event)
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
@@ -332,13 +341,20 @@ class ConsoleApp(CompatApp):
             if row is not None:
                 self.open_job(row)
 
-        self.push_screen(FindJob(lambda: self.snapshot), found)
+        self.push_screen(FindJob(self.session.reader, lambda: self.snapshot), found)
 
     def show_pending(self, queue: str | None) -> None:
         """Turn to the pending jobs of a queue; None: of the one shown last."""
         self.action_show_view("pending")
         if queue is not None:
             self.query_one(PendingView).show_queue(queue)
+
+    def visit(self, view: str, words: str) -> None:
+        """Turn to a view that a filter narrows, from which Esc leads back."""
+        former = self.view_name
+        self.action_show_view(view)
+        self.view.visit(words)
+        self.view.came_from = former
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, also over SSH. What is copied is made safe."""
@@ -396,6 +412,7 @@ class ConsoleApp(CompatApp):
     def action_help(self) -> None:
         """Show the keys of the screen that is shown."""
         self.hinting = False
+        self.rewrite_bars()
         if isinstance(self.screen, JobScreen):
             topic = Topic("the page of a job", JobScreen.ACTIONS)
         else:
@@ -469,7 +486,7 @@ class ConsoleApp(CompatApp):
             error = self.failure
             line = f"{type(error).__name__}: {error}" if error else "unknown"
             yield f"asok: internal error: {safe(line, 500)}"
-        if left := [str(path) for path in self.kept if path.exists()]:
+        if left := [str(path) for path in self.acting.kept if path.exists()]:
             line = f"asok: edited arguments that were not requeued are kept in {', '.join(left)}"
             yield safe(line)
 

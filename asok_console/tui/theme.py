@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from rich.style import Style
+from textual.app import App
 from textual.theme import Theme
 
 DARK = Theme(
@@ -151,3 +153,13 @@ class Tones:
     def background(self, name: str) -> str:
         """The hex colour of a background, such as ``cursor``."""
         return self._variables[name]
+
+
+_KNOWN: dict[str, Tones] = {}
+
+
+def tones_of(app: App[Any]) -> Tones:
+    """The styles of the theme that an application uses, for widgets that draw their own lines."""
+    if app.theme not in _KNOWN:
+        _KNOWN[app.theme] = Tones(app.theme_variables)
+    return _KNOWN[app.theme]

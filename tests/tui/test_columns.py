@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.columns import Column, Placed, fit_middle
+from asok_console.tui.widgets.columns import Column, Placed
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
 from tests.tui import seed

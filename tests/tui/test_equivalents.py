@@ -12,9 +12,9 @@ import pytest
 
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.tui.catalog import equivalents, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
+from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 

@@ -14,7 +14,7 @@ import redis
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
 
-from asok_console.tui.app import ConsoleApp
+from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
 from asok_core.backends.redis.reading import snapshots
 from asok_core.inspection.audit import Activity
@@ -64,7 +64,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_activity", activity)
     monkeypatch.setattr(seed, "server_time", lambda _: NOW)
     monkeypatch.setattr(snapshots, "_First", First)
-    monkeypatch.setattr(ConsoleApp, "age", 0.0)
+    monkeypatch.setattr(ConsoleStatus, "age", 0.0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import cast
 import redis
 from textual.message import Message
 
-from asok_console.commands.dlq.purge import AFTERMATH
+from asok_console.commands.support.bulk import AFTERMATH
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions.runner import Progressed
 from asok_console.tui.app import VIEWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from asok_console.tui.app import ConsoleApp
+from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.bars import Header
 from asok_core.jobs.envelope import seal
@@ -62,7 +62,7 @@ async def test_late_data_is_not_green(
     async with open_console(size=(120, 40)) as hand:
         await hand.sees("● live")
         # A snapshot may be on its way, which would make it live again.
-        monkeypatch.setattr(ConsoleApp, "age", 30.0)
+        monkeypatch.setattr(ConsoleStatus, "age", 30.0)
         header = hand.app.query_one(Header)
         header.rewrite()
         await hand.sees("late")

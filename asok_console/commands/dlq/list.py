@@ -14,7 +14,7 @@ from asok_console.commands.support.documents import (
     write_json,
     write_table,
 )
-from asok_console.commands.worker.status import whole_number
+from asok_console.commands.support.options import whole_number
 from asok_console.presentation import numbers
 from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe

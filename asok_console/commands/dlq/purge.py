@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
-
-AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +23,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         Place.DEAD,
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
-        aftermath=AFTERMATH,
+        aftermath=bulk.AFTERMATH,
         trash=True,
     )
     return bulk.act(args, settings, deed)

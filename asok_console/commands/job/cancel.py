@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.commands.support import bulk, selection
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "job",
         Place(args.state),
         lambda operator, scope, watch: operator.cancel(scope, watch=watch),
-        aftermath=AFTERMATH,
+        aftermath=bulk.AFTERMATH,
         trash=True,
         lost=lambda operator, job_id: operator.cancel_lost(job_id),
     )

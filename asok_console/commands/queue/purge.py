@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
@@ -28,7 +27,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         Place.PENDING,
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
-        aftermath=AFTERMATH,
+        aftermath=bulk.AFTERMATH,
         trash=True,
     )
 

@@ -23,11 +23,15 @@ from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
+from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.jobs.states import Place
 from asok_core.operations.hazards import hazards
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import Survey, frozen, survey, with_unmet
 from asok_core.settings.settings import Settings
+
+AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
+"""What a command says of jobs that it moved to the trash."""
 
 INTERRUPTED = 130
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from asok_console.commands.support import bulk, trust
 from asok_console.commands.support.documents import result_document, say, write_json
-from asok_console.commands.worker.status import whole_number
+from asok_console.commands.support.options import whole_number
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.inspection.review import Reviewed

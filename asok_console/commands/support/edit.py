@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from asok_console.commands.dlq.purge import AFTERMATH
 from asok_console.commands.support import bulk, trust
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
@@ -61,7 +60,7 @@ def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named
         Place.DEAD,
         perform,
         word=trust.WORD if args.trust else "yes",
-        aftermath=AFTERMATH,
+        aftermath=bulk.AFTERMATH,
         preview=(f"with the changed arguments: {safe(call_text(edited))}",),
     )
 

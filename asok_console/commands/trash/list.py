@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.audit import activity_document, table_of
 from asok_console.commands.support import bulk
+from asok_console.commands.support.audit_entries import activity_document, table_of
 from asok_console.commands.support.documents import write_json
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from asok_console.commands.support import status_checks
+from asok_console.commands.support.options import whole_number
 from asok_core.errors import Refused, Unreachable, UsageError
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.durations import parse_duration
@@ -113,10 +114,3 @@ def _interval(text: str) -> float:
     if seconds < 0.1:
         raise UsageError(f"--watch {text}: the shortest interval is 100ms")
     return seconds
-
-
-def whole_number(option: str, text: str, least: int, most: int) -> int:
-    """A whole number of an option. Raises UsageError."""
-    if text.isascii() and text.isdigit() and least <= int(text) <= most:
-        return int(text)
-    raise UsageError(f"{option} {text!r} is not a whole number from {least} to {most}")

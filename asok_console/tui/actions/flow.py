@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
+
+from textual.app import App
 
 from asok_console.presentation.text import call_text, safe
 from asok_console.tui.actions.runner import Finished, Progressed, Runner
@@ -17,7 +20,7 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import Arguments, EditArguments, read_arguments
 from asok_console.tui.screens.quit import Quitting
 from asok_console.tui.screens.review import Reading
-from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.views.host import Host
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
@@ -27,9 +30,6 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
 from asok_core.jobs.states import Place
 from asok_core.operations.hazards import hazards, maybe_paused
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 END_WITHIN = 2.0
 """Seconds that actions get to end when the console is closed."""
@@ -46,11 +46,15 @@ WRONG_KEY = "SECRET_KEY is likely not the key of the application: jobs will be r
 class Acting:
     """Asks, runs and shows what became of it. Actions run beside each other."""
 
-    def __init__(self, app: ConsoleApp, access: Access) -> None:
+    def __init__(self, app: App[None], host: Host, access: Access) -> None:
+        """``app`` and ``host`` are one object: as Textual knows it, and as views do."""
         self._app = app
+        self._host = host
         self.runner = Runner(access, app.post_message)
         self.only_reads = access.only_reads
         self.last_undoable: Activity | None = None
+        self.kept: list[Path] = []
+        """Files with edited arguments that were not requeued."""
         self._operations: set[str] = set()
 
     def carry_out(self, plan: Plan) -> None:
@@ -58,7 +62,7 @@ class Acting:
         if self.only_reads and plan.action.changes:
             return
         if plan.action.reviews:
-            self._app.push_screen(Reading(plan, self._app.session.reader), self._answered)
+            self._app.push_screen(Reading(plan, self._host.session.reader), self._answered)
         elif plan.action.asks:
             self._app.push_screen(Ask(plan), self._answered)
         else:
@@ -79,7 +83,7 @@ class Acting:
             elif back is not None:
                 back()
 
-        session = self._app.session
+        session = self._host.session
         confirm = Confirm(
             plan,
             target=session.target,
@@ -89,7 +93,7 @@ class Acting:
         self._app.push_screen(confirm, answered)
 
     def _hazards(self, plan: Plan) -> tuple[str, ...]:
-        snapshot, action = self._app.snapshot, plan.action
+        snapshot, action = self._host.snapshot, plan.action
         if snapshot is None:
             return ()
         to: Mapping[str, int] = {}
@@ -98,7 +102,7 @@ class Acting:
             to = {chosen: plan.count or 0} if chosen else plan.queues or {}
         trash = "goes to the trash" in action.aftermath
         found = hazards(snapshot, to=to, trash=trash)
-        if self._app.key_check.wrong and action.returns and action.place in SIGNED_AGAIN:
+        if self._host.key_check.wrong and action.returns and action.place in SIGNED_AGAIN:
             found = (WRONG_KEY, *found)
         # A restore of dead jobs or delayed ones puts nothing into a queue.
         unknown = action.returns and not to and action.place is not Place.TRASH
@@ -148,26 +152,26 @@ class Acting:
         """What was saved of a text in ``$EDITOR``; None, with a warning, where that failed."""
         app = self._app
         # A snapshot a second would wait for the end of the program.
-        app.poller.hold()
+        self._host.poller.hold()
         try:
             return programs.edit(app, text)
         except programs.ProgramFailed as error:
             if error.kept is not None:
-                app.kept.append(error.kept)
+                self.kept.append(error.kept)
             self.warn(str(error))
             return None
         finally:
-            app.poller.resume()
+            self._host.poller.resume()
 
     def in_pager(self, text: str) -> None:
         """Show a text that is safe for a terminal in ``$PAGER``, or warn why that failed."""
-        self._app.poller.hold()
+        self._host.poller.hold()
         try:
             programs.page(self._app, text)
         except programs.ProgramFailed as error:
             self.warn(str(error))
         finally:
-            self._app.poller.resume()
+            self._host.poller.resume()
 
     def _editable(self, payload: Payload) -> Job | None:
         job = payload.job
@@ -200,7 +204,7 @@ class Acting:
         except programs.ProgramFailed as error:
             self.warn(f"{line}. The edited arguments are lost: {error}")
             return
-        self._app.kept.append(path)
+        self.kept.append(path)
         self.warn(f"{line}. The edited arguments are kept in {path}")
 
     def warn(self, line: str) -> None:
@@ -224,19 +228,17 @@ class Acting:
         if event.plan.changes is not None and not (result and result.applied):
             failed = "The edit failed" if result is None else "The job was not requeued"
             self._keep(editable(event.plan.changes), failed)
-        if result is not None and isinstance(app.view, JobListView):
-            if event.plan.scope.ids:
-                app.view.rows.clear_marks()
-            app.view.search_again()
         if result is not None and result.operation:
             self._operations.add(result.operation)
-            app.poller.ask("undo", lambda reader: reader.activity(UNDO_AMONG), self._remember)
-        app.poller.hurry()
+            self._host.poller.ask(
+                "undo", lambda reader: reader.activity(UNDO_AMONG), self._remember
+            )
+        self._host.poller.hurry()
         app.screen.refresh_bindings()
 
     def _remember(self, answer: object) -> None:
         activities = cast("tuple[Activity, ...]", answer)
-        now = self._app.snapshot.taken_at if self._app.snapshot else 0.0
+        now = self._host.snapshot.taken_at if self._host.snapshot else 0.0
         mine = self._operations
         undoable = [a for a in activities if a.operation in mine and a.undo_left(now)]
         self.last_undoable = undoable[0] if undoable else None

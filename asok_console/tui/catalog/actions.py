@@ -2,26 +2,19 @@
 
 Bindings, footer, help screen and command palette all come from these declarations. An
 :class:`Action` names a method ``action_<name>`` of the view, screen or app that has it in its
-bindings. An :class:`OperatorAction` changes something in Redis and always goes through a
-confirmation.
+bindings. What changes something in Redis is an ``OperatorAction`` (``plan.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from asok_core.backends.roles import CommandResult, Operator, Reader, Watch
+from asok_core.backends.roles import Operator, Reader
 from asok_core.errors import Refused
-from asok_core.jobs.states import Place
-from asok_core.operations.canary import CanaryResult
-
-if TYPE_CHECKING:
-    from asok_console.tui.catalog.plan import Plan
 
 LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
 JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
@@ -113,51 +106,6 @@ class Access:
         if self._operator is None:
             raise Refused("this session only reads")
         return self._operator
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Something an action wants to know before it is confirmed: a queue's name, a number, a file."""
-
-    name: str
-    label: str
-    check: Callable[[str, Plan], str]
-    """What is wrong with an answer, or an empty string."""
-    default: Callable[[], str] = str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorAction(Action):
-    """An action on what is in Redis.
-
-    ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
-    participle for the result; ``word`` what must be typed where a typed word is wanted.
-    """
-
-    perform: Callable[[Access, Plan, Watch], CommandResult | CanaryResult]
-    place: Place
-    reach: Reach
-    danger: Danger
-    done: str
-    word: str
-    twin: Callable[[Plan], str]
-    question: str = "{verb} {noun}?"
-    """What the confirmation asks; it may name the plan's answers."""
-    note: str = ""
-    """How it goes about it, where that is not plain; it may name the plan's answers."""
-    outcome: str = "{done} {what}"
-    """What is said when it is done; ``what`` is the count and the noun, or the queue or worker."""
-    aftermath: str = ""
-    """What the confirmation says about undoing it."""
-    asks: tuple[Field, ...] = ()
-    returns: bool = False
-    """Whether it puts jobs into queues."""
-    reviews: bool = False
-    """Whether it signs jobs: all of them are read and listed before it is confirmed."""
-    guarded: bool = False
-    """Whether a protected session wants a typed word for a single one as well."""
-    changes: bool = True
-    """Whether it changes anything. What does not is allowed to whoever only reads."""
 
 
 _PRINTED = {

@@ -6,13 +6,10 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Place
-
-if TYPE_CHECKING:
-    from asok_console.tui.catalog.plan import Plan
 
 SPELLED_OUT = 3
 """Ids that are written out where a person reads it."""

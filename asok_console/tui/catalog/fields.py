@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asok_console.tui.catalog.actions import Field
+from asok_console.tui.catalog.plan import Field, Plan
 from asok_core.operations.canary import FIRST, RATE
-
-if TYPE_CHECKING:
-    from asok_console.tui.catalog.plan import Plan
 
 MOST_BIRDS = 1000
 FASTEST = 1_000_000.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
@@ -29,18 +28,15 @@ from asok_console.tui.catalog.actions import (
     Access,
     Action,
     Danger,
-    OperatorAction,
     Reach,
 )
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_core.backends.roles import CommandResult, Watch
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.review import Reviewed
 from asok_core.jobs.states import Place
 from asok_core.operations.canary import Canary, CanaryResult
 from asok_core.operations.export import export_letters
-
-if TYPE_CHECKING:
-    from asok_console.tui.catalog.plan import Plan
 
 
 def _edit(to: Access, plan: Plan) -> CommandResult:

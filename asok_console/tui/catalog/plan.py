@@ -1,18 +1,64 @@
-"""What an action would do, worked out before anyone is asked to confirm it."""
+"""Actions of the operator, and plans: what an action would do, worked out before it is confirmed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from asok_console.tui.catalog.actions import Danger, OperatorAction, Reach
-from asok_core.backends.roles import Scope
+from asok_console.tui.catalog.actions import Access, Action, Danger, Reach
+from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.review import Review
 from asok_core.jobs.states import Place
+from asok_core.operations.canary import CanaryResult
 
 MANY = 100
 """Jobs beyond which an action that needs no typed word wants a second key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something an action wants to know before it is confirmed: a queue's name, a number, a file."""
+
+    name: str
+    label: str
+    check: Callable[[str, Plan], str]
+    """What is wrong with an answer, or an empty string."""
+    default: Callable[[], str] = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction(Action):
+    """An action on what is in Redis.
+
+    ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
+    participle for the result; ``word`` what must be typed where a typed word is wanted.
+    """
+
+    perform: Callable[[Access, Plan, Watch], CommandResult | CanaryResult]
+    place: Place
+    reach: Reach
+    danger: Danger
+    done: str
+    word: str
+    twin: Callable[[Plan], str]
+    question: str = "{verb} {noun}?"
+    """What the confirmation asks; it may name the plan's answers."""
+    note: str = ""
+    """How it goes about it, where that is not plain; it may name the plan's answers."""
+    outcome: str = "{done} {what}"
+    """What is said when it is done; ``what`` is the count and the noun, or the queue or worker."""
+    aftermath: str = ""
+    """What the confirmation says about undoing it."""
+    asks: tuple[Field, ...] = ()
+    returns: bool = False
+    """Whether it puts jobs into queues."""
+    reviews: bool = False
+    """Whether it signs jobs: all of them are read and listed before it is confirmed."""
+    guarded: bool = False
+    """Whether a protected session wants a typed word for a single one as well."""
+    changes: bool = True
+    """Whether it changes anything. What does not is allowed to whoever only reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import plural, size
-from asok_console.tui.views.shared.worker_table import stale
 from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
 
 NEARLY_FULL = 0.9
 """Part of the dead letters' cap, or of Redis' memory, from which it is reported."""
 OVERDUE = 10
 """Due jobs that are not promoted, from which it is reported."""
+STALE_AFTER = 12.0
+"""Seconds since the last beat (one is due every 5 s) after which a worker is flagged."""
 NAMED = 3
 """Queues or workers of one kind that are named; the others are counted."""
 
@@ -43,6 +44,11 @@ class Alert(NamedTuple):
     def grave(self) -> bool:
         """Whether no other line may hide it."""
         return self.cost <= Cost.JOBS_WAIT
+
+
+def stale(worker: WorkerInfo, now: float) -> bool:
+    """Whether a worker has not beaten for too long. ``now`` is the snapshot's time."""
+    return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
 
 
 def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> list[Alert]:

@@ -26,9 +26,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from asok_console.presentation.compact import rate, span
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import share
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.columns import fit_middle
 from asok_core.inspection.snapshot import Bucket, QueueStats
 
 WIDTH = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,9 +18,6 @@ from asok_console.tui.catalog import equivalents
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 from asok_console.tui.widgets.long_lines import LongLines
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 WIDEST_LINE = 300
 AROUND_DIFF = 20
@@ -194,7 +191,7 @@ class Confirm(Dialog[bool]):
 
     def action_copy(self) -> None:
         """Copy the whole command line."""
-        cast("ConsoleApp", self.app).copy(self.plan.twin, "command line")
+        self.console.copy(self.plan.twin, "command line")
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
+from asok_console.tui.views.host import Host
 
 T = TypeVar("T")
 
@@ -28,10 +27,15 @@ class Dialog(ModalScreen[T], Generic[T]):
         Binding("n", "choose('no')", show=False),
     ]
 
+    @property
+    def console(self) -> Host:
+        """The application, as far as views and screens use it."""
+        return cast(Host, self.app)
+
     def action_choose(self, button: str) -> None:
         """Press a button, where it can be pressed."""
         chosen = self.query_one(f"#{button}", Button)
         if not chosen.disabled:
             # Whoever types a word ends it behind the dialog, where its letters are keys.
-            cast("ConsoleApp", self.app).hush.begin()
+            self.console.hush.begin()
             chosen.press()

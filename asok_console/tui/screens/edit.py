@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,9 +17,6 @@ from asok_console.tui.screens.dialog import Dialog
 from asok_core.inspection.edits import editable, same, typed
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import Job
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -79,7 +76,7 @@ class EditArguments(Dialog[Arguments]):
     def action_open_editor(self) -> None:
         """Continue in ``$EDITOR``, and take over what was saved there."""
         area = self.query_one(TextArea)
-        saved = cast("ConsoleApp", self.app).acting.in_editor(area.text)
+        saved = self.console.acting.in_editor(area.text)
         if saved is not None:
             area.text = typed(saved)
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -33,9 +33,6 @@ from asok_core.errors import AsokError
 from asok_core.inspection.snapshot import Row, Snapshot
 from asok_core.jobs.states import Place
 from asok_core.operations.search import find
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 MOST = 500
 """Jobs that are listed; a search that finds more ends there."""
@@ -128,8 +125,9 @@ class FindJob(ModalScreen[Row]):
     CSS_PATH = "find.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
-    def __init__(self, snapshot: Callable[[], Snapshot | None]) -> None:
+    def __init__(self, reader: Reader, snapshot: Callable[[], Snapshot | None]) -> None:
         super().__init__()
+        self._reader = reader
         self._snapshot = snapshot
         self._search: JobSearch | None = None
 
@@ -159,8 +157,7 @@ class FindJob(ModalScreen[Row]):
             self._say("Nothing has been read from Redis yet.", "warn")
         else:
             self._say("Searching …")
-            reader = cast("ConsoleApp", self.app).session.reader
-            self._search = JobSearch(reader, self.post_message, words, snapshot)
+            self._search = JobSearch(self._reader, self.post_message, words, snapshot)
             self._search.start()
 
     @on(Sought)

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.plan import OperatorAction
 from asok_console.tui.screens import help_symbols
 
 KEYS = 16
@@ -111,7 +112,7 @@ def _wrapped(text: str) -> str:
 
 
 def _changes(action: actions.Action) -> bool:
-    if isinstance(action, actions.OperatorAction):
+    if isinstance(action, OperatorAction):
         return action.changes
     return action in actions.EDITING
 

@@ -15,8 +15,8 @@ from textual.widgets import Static
 from asok_console.presentation.state import why
 from asok_console.presentation.text import safe, safe_block
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.job_actions import offers
@@ -83,12 +83,12 @@ class JobScreen(Operates, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Headline, state and why, then the sections."""
-        yield Header()
+        yield Header(self.console.status)
         yield Static(id="headline")
         yield Static(id="why")
         yield Sections()
-        yield StatusLine()
-        yield KeyBar()
+        yield StatusLine(self.console.status)
+        yield KeyBar(self.console.status)
 
     def on_mount(self) -> None:
         """Show what the list knew already, then read the rest."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from textual.content import Content
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Action, OperatorAction, Reach
+from asok_console.tui.catalog.actions import Action, Reach
+from asok_console.tui.catalog.plan import OperatorAction
 from asok_core.jobs.states import Place
 
 PLACES = {

@@ -9,8 +9,8 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.text import plain_json, safe, safe_block
-from asok_console.tui.widgets.columns import fit_middle
 from asok_core.inspection.tracebacks import Raised, chain_of, last_line
 
 HIGHLIGHTED = 32_000

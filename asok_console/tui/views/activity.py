@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList

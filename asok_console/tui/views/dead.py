@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
 from asok_console.tui.views.shared.error_groups import ORDERS, CauseList, Survey

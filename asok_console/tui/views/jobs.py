@@ -11,8 +11,7 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import duration
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.search import Search
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,

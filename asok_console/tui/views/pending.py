@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.trend import trend
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,

@@ -12,8 +12,9 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago
 from asok_console.presentation.numbers import plural
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan, exact
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan, exact
+from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import Slots
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.worker_table import (
@@ -22,7 +23,6 @@ from asok_console.tui.views.shared.worker_table import (
     SORTED_BY,
     Line,
     WorkerList,
-    stale,
 )
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope

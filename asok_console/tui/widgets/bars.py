@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 
 from asok_console.presentation.compact import span
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import count, milliseconds
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
+from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.widgets.caption import Caption
-from asok_console.tui.widgets.columns import fit_middle
 from asok_core.inspection.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 WIDE = 120
 SHORT_TITLES = {"dead": "Dead"}
@@ -26,8 +22,17 @@ SHORT_TITLES = {"dead": "Dead"}
 class Header(Caption):
     """One line: where, in what mode, how old the data is, how often it is read and how fast."""
 
+    def __init__(self, status: ConsoleStatus) -> None:
+        super().__init__()
+        self._status = status
+
+    def show(self, status: ConsoleStatus) -> None:
+        """Show a new status."""
+        self._status = status
+        self.rewrite()
+
     def on_mount(self) -> None:
-        """Tell the age anew each second, also when nothing arrives."""
+        """Write the age each second, also when nothing arrives."""
         self.set_interval(1.0, self.rewrite)
         self.rewrite()
 
@@ -37,15 +42,15 @@ class Header(Caption):
 
     def rewrite(self) -> None:
         """Write the line."""
-        app = cast("ConsoleApp", self.app)
+        status = self._status
         marks: list[tuple[str, str]] = [("◆ Asok", "bold $primary"), ("  ", "")]
-        marks += [(f" {mode} ", f"bold {color} reverse") for mode, color in app.modes]
-        if not (app.only_reads or app.session.protected):
-            marks.append((f"{' ' if app.modes else ''}read-write", "$tone-dim"))
+        marks += [(f" {mode} ", f"bold {color} reverse") for mode, color in status.modes]
+        if status.read_write:
+            marks.append((f"{' ' if status.modes else ''}read-write", "$tone-dim"))
         mode = Content.assemble(*marks, "  ")
-        right = self._right(app)
+        right = self._right(status)
         # Which Redis it is can be told by both ends: the host, and port and database.
-        target = safe(app.session.target)
+        target = safe(status.target)
         room = max(self.size.width - mode.cell_length - right.cell_length - 2, 0)
         if cell_len(target) > room:
             target = fit_middle(target, room)
@@ -53,21 +58,21 @@ class Header(Caption):
         blank = max(self.size.width - left.cell_length - right.cell_length, 1)
         self.write(Content.assemble(left, " " * blank, right))
 
-    def _right(self, app: ConsoleApp) -> Content:
+    def _right(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
-        if app.frozen:
+        if status.frozen:
             parts.append(("❙❙ frozen", "bold $warning"))
-        if app.failing:
+        if status.failing:
             parts.append(("● not connected", "bold $error"))
-        elif app.snapshot is not None:
-            trip = app.snapshot.server.round_trip_ms
-            late = app.age >= 2 * app.interval + 1
+        elif status.snapshot is not None:
+            trip = status.snapshot.server.round_trip_ms
+            late = status.age >= 2 * status.interval + 1
             parts.append(("◌ late", "bold $warning") if late else ("● live", "$success"))
             if self.size.width >= WIDE:
                 parts.append((f"round trip {milliseconds(trip)}", "$tone-dim"))
-        if app.snapshot is not None:
-            parts.append((f"{span(app.age)} old", "$tone-dim" if app.age < 5 else "$warning"))
-        parts.append((f"every {app.interval:g} s", "$tone-dim"))
+        if status.snapshot is not None:
+            parts.append((f"{span(status.age)} old", "$tone-dim" if status.age < 5 else "$warning"))
+        parts.append((f"every {status.interval:g} s", "$tone-dim"))
         pieces: list[tuple[str, str] | str] = []
         for part in parts:
             pieces += ["  ", part]
@@ -77,9 +82,15 @@ class Header(Caption):
 class Tabs(Caption):
     """The views by number, each with how much is in it where there is room. A click turns to one."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: ConsoleStatus) -> None:
         super().__init__()
+        self._status = status
         self._spans: list[tuple[int, int, str]] = []
+
+    def show(self, status: ConsoleStatus) -> None:
+        """Show a new status."""
+        self._status = status
+        self.rewrite()
 
     def on_resize(self) -> None:
         """Show more or less."""
@@ -87,17 +98,17 @@ class Tabs(Caption):
 
     def rewrite(self) -> None:
         """Write the line."""
-        app = cast("ConsoleApp", self.app)
+        status = self._status
         wide = self.size.width >= WIDE
         pieces: list[tuple[str, str] | str] = []
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
-            amount = _amount(app.snapshot, name)
+            amount = _amount(status.snapshot, name)
             text = f" {number} {title if wide else SHORT_TITLES.get(name, title)}"
             text += f" {count(amount)}" if wide and amount is not None else ""
-            grave = sum(alert.grave for alert in app.alerts) if name == "overview" else 0
+            grave = sum(alert.grave for alert in status.alerts) if name == "overview" else 0
             text += f" ⚠{grave} " if grave else " "
-            active = name == app.view_name
+            active = name == status.view
             style = "bold $primary reverse" if active else "$tone-title"
             if ((name == "dead" and amount) or grave) and not active:
                 style = "$error"

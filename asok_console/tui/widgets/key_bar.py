@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual import events
@@ -12,10 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from asok_console.tui.catalog import actions, operations
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
-
+from asok_console.tui.catalog.plan import OperatorAction
+from asok_console.tui.data.status import ConsoleStatus
 
 HINT = "New here? All keys"
 """What the key for help says until it was pressed once by whoever opens the console for the first time."""
@@ -26,8 +23,9 @@ class KeyBar(Widget):
 
     LAST = ("help", "leave")
 
-    def __init__(self) -> None:
+    def __init__(self, status: ConsoleStatus) -> None:
         super().__init__()
+        self._status = status
         self._spans: list[tuple[int, int, str]] = []
         self._following = False
         self._content = Content("")
@@ -35,6 +33,12 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         """Follow what is valid."""
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._follow_soon())
+
+    def show(self, status: ConsoleStatus) -> None:
+        """Show a new status."""
+        before, self._status = self._status, status
+        if before.points_out_help != status.points_out_help:
+            self._follow()
 
     def on_resize(self) -> None:
         """Show as many as fit."""
@@ -69,7 +73,7 @@ class KeyBar(Widget):
         by_call: dict[str, actions.Action] = {}
         for action in _ORDER:
             call = action.call or action.name
-            if isinstance(action, actions.OperatorAction):
+            if isinstance(action, OperatorAction):
                 call = f"operate('{action.name}')"
             if action.footer and call in by_binding:
                 by_call.setdefault(call, action)
@@ -104,7 +108,7 @@ class KeyBar(Widget):
     def _label(self, action: actions.Action) -> str:
         if action.name == "leave" and self.screen is not self.app.screen_stack[0]:
             return "back"
-        if action.name == "help" and cast("ConsoleApp", self.app).hinting:
+        if action.name == "help" and self._status.points_out_help:
             return HINT
         return action.label
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -11,8 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
+from asok_console.tui.theme import tones_of
 
 
 class LongLines(ScrollView, can_focus=True):
@@ -51,7 +49,7 @@ class LongLines(ScrollView, can_focus=True):
         at = round(self.scroll_y) + y
         text, tone = self._rows[at] if at < len(self._rows) else ("", "")
         base = self.rich_style
-        style = base + cast("ConsoleApp", self.app).tones(tone)
+        style = base + tones_of(self.app)(tone)
         return Strip([Segment(text, style)]).adjust_cell_length(self.size.width, base)
 
     def _broken(self, text: str, width: int) -> list[str]:

@@ -19,9 +19,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from asok_console.presentation.compact import pool, rate
+from asok_console.presentation.fitting import fit
 from asok_console.presentation.numbers import UNKNOWN, milliseconds
-from asok_console.tui.theme import Tones
-from asok_console.tui.widgets.columns import fit
+from asok_console.tui.theme import Tones, tones_of
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
@@ -187,7 +187,7 @@ class Plot(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line: the heading, a row of the plot, or the axis."""
-        tones: Tones = self.app.tones  # type: ignore[attr-defined]
+        tones = tones_of(self.app)
         base = self.rich_style
         height = self.size.height
         if y == 0:

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from asok_console.tui.theme import tones_of
 from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 from asok_console.tui.widgets.row_renderer import EDGE, GUTTER, Brush, Lines, heading, line
 from asok_console.tui.widgets.row_window import Position, T, Window
@@ -380,7 +381,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
             self._place()
         # The scrollbar lies over the end of each line.
         whole = self.outer_size.width
-        return Brush(self.app.tones, self.rich_style, whole)  # type: ignore[attr-defined]
+        return Brush(tones_of(self.app), self.rich_style, whole)
 
     def _line(self, y: int, brush: Brush) -> Strip:
         if y == 0:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
 from asok_console.presentation.compact import span
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import plural, share, size
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.columns import fit_middle
+from asok_console.tui.data.alerts import Alert
+from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.roles import Progress
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.canary import CanaryProgress
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
-    from asok_console.tui.data.alerts import Alert
 
 RESULT_STAYS = 12.0
 """Seconds that the outcome of an operation stays on its line."""
@@ -44,8 +41,9 @@ class StatusLine(Static):
     StatusLine.failing { background: $error 12%; color: $error; text-style: bold; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, status: ConsoleStatus) -> None:
         super().__init__()
+        self._status = status
         self._lines: dict[int, tuple[Content, float]] = {}
         self._written = Content("")
 
@@ -56,6 +54,11 @@ class StatusLine(Static):
 
     def on_resize(self) -> None:
         """Say as much as there is room for."""
+        self.rewrite()
+
+    def show(self, status: ConsoleStatus) -> None:
+        """Show a new status."""
+        self._status = status
         self.rewrite()
 
     def progress(self, run: int, title: str, progress: Progress, *, stoppable: bool = True) -> None:
@@ -95,40 +98,40 @@ class StatusLine(Static):
 
     def rewrite(self) -> None:
         """Write what is the case now."""
-        app = cast("ConsoleApp", self.app)
+        status = self._status
         shown = [content for content, _ in self._lines.values()]
         if len(shown) > MOST_LINES:
             more = len(shown) - MOST_LINES + 1
             shown = [Content(f"… {more} more operations run"), *shown[more:]]
         self.set_class(bool(shown), "acting")
-        self.set_class(bool(app.failing), "failing")
-        if app.failing:
-            what = f"Data is {span(app.age)} old." if app.snapshot else "Nothing read yet."
+        self.set_class(bool(status.failing), "failing")
+        if status.failing:
+            what = f"Data is {span(status.age)} old." if status.snapshot else "Nothing read yet."
             # The reason comes last: it may be longer than there is room.
-            shown.append(Content(safe(f"⚠ {what} Trying again: {app.failing}")))
-        elif shown and (alert := self._alert(app, grave=True)) is not None:
+            shown.append(Content(safe(f"⚠ {what} Trying again: {status.failing}")))
+        elif shown and (alert := self._alert(grave=True)) is not None:
             # An operation must not hide that jobs are lost or wait.
             shown.append(alert)
-        typed = self.screen is app.screen_stack[0] and app.view.is_asking
+        typed = status.typing_filter and self.screen is self.app.screen_stack[0]
         self.display = bool(shown) or not typed
-        self._write(Content("\n").join(shown) if shown else self._calm(app))
+        self._write(Content("\n").join(shown) if shown else self._calm())
 
-    def _calm(self, app: ConsoleApp) -> Content:
+    def _calm(self) -> Content:
         # Before the first layout it has no size of its own.
-        room = max(app.size.width - 4, 1)
-        if app.snapshot is None:
+        room = max(self.app.size.width - 4, 1)
+        if self._status.snapshot is None:
             return Content("")
-        return self._alert(app) or of_server(app.snapshot, room)
+        return self._alert() or of_server(self._status.snapshot, room)
 
-    def _alert(self, app: ConsoleApp, *, grave: bool = False) -> Content | None:
+    def _alert(self, *, grave: bool = False) -> Content | None:
         """The gravest alert, unless the Overview is shown, which has lines of its own for alerts."""
-        if not app.alerts or (app.view_name == "overview" and len(app.screen_stack) == 1):
+        if not self._status.alerts or self._status.alerts_listed:
             return None
-        gravest, *others = app.alerts
+        gravest, *others = self._status.alerts
         if grave and not gravest.grave:
             return None
         more = f"  (+{len(others)} more in Overview)" if others else ""
-        return alert_line(gravest, max(app.size.width - 4, 1), more)
+        return alert_line(gravest, max(self.app.size.width - 4, 1), more)
 
     def _write(self, content: Content) -> None:
         before, self._written = self._written, content

@@ -12,8 +12,8 @@ from textual.content import Content
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.actions import OperatorAction
 from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.shared.operator_keys import Operates
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
@@ -67,6 +67,9 @@ class View(Operates, Backdrop, Vertical):
     def visit(self, text: str) -> None:
         """Show what a filter lets through, until ``end_visit``."""
         raise NotImplementedError
+
+    def operated(self, plan: Plan) -> None:
+        """Follow an operation that has ended: its jobs are elsewhere now."""
 
     def end_visit(self) -> None:
         """Show what was shown before the visit."""

@@ -7,9 +7,9 @@ from typing import Any
 from rich.cells import cell_len
 from textual import on
 
+from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.text import safe
 from asok_console.tui.views.shared.base import View
-from asok_console.tui.widgets.columns import fit_middle
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.filters import Filter, parse

@@ -12,8 +12,8 @@ from textual.binding import BindingType
 
 from asok_console.presentation.calls import call_of
 from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.job_columns import job_id
 from asok_console.tui.views.shared.searching import SearchingView
@@ -81,6 +81,12 @@ class JobListView(SearchingView):
     def _open(self, event: RowList.Opened) -> None:
         if event.rows is self.rows and self.rows.row is not None:
             self.console.open_job(self.rows.row, self.rows)
+
+    def operated(self, plan: Plan) -> None:
+        """Clear the marks that the operation was about, and search again."""
+        if plan.scope.ids:
+            self.rows.clear_marks()
+        self.search_again()
 
     def position(self) -> str:
         """``12 of 1,204``."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.dom import DOMNode
 
 from asok_console.presentation.compact import span
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import OperatorAction, Reach
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
 from asok_core.jobs.states import Place
-
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
 
 class Operates:
@@ -27,9 +25,9 @@ class Operates:
     """
 
     @property
-    def console(self) -> ConsoleApp:
-        """The app, by its own type."""
-        return cast("ConsoleApp", cast(DOMNode, self).app)
+    def console(self) -> Host:
+        """The application, as far as views and screens use it."""
+        return cast(Host, cast(DOMNode, self).app)
 
     def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
         """What an action would do now, or None when there is nothing for it to do."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from asok_console.tui.catalog.actions import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
 from asok_core.inspection.snapshot import QueueStats, Snapshot
 from asok_core.jobs.states import Status
 
-if TYPE_CHECKING:
-    from asok_console.tui.app import ConsoleApp
 
-
-def show_related(console: ConsoleApp, view: str, queue: str | None) -> None:
+def show_related(console: Host, view: str, queue: str | None) -> None:
     """Turn to what belongs to a queue in another view; of no queue, to all of it."""
-    former = console.view_name
-    console.action_show_view(view)
     running = f" status:{Status.RUNNING}" if view == "jobs" else ""
-    console.view.visit("" if queue is None else word("queue", queue) + running)
-    console.view.came_from = former
+    console.visit(view, "" if queue is None else word("queue", queue) + running)
 
 
 def plan_for_queue(

@@ -12,6 +12,7 @@ from asok_console.presentation.calls import arguments_of
 from asok_console.presentation.compact import ago, gauge, span
 from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions
+from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import Slot, Use
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
@@ -19,9 +20,6 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.snapshot import RunningJob, WorkerInfo
 
 NONE = "No worker is alive. Start one: asok worker"
-
-STALE_AFTER = 12.0
-"""Seconds since the last beat (one is due every 5 s) after which a worker is flagged."""
 
 LONG = 300.0
 """Seconds after which a running job is pointed out."""
@@ -45,11 +43,6 @@ class Line:
     def key(self) -> str:
         """The worker's id, and the number of the slot."""
         return f"{self.worker.id}/{self.slot.number}" if self.slot else self.worker.id
-
-
-def stale(worker: WorkerInfo, now: float) -> bool:
-    """Whether a worker has not beaten for too long. ``now`` is the snapshot's time."""
-    return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
 
 
 def _mark(line: Line, now: float) -> Cell:

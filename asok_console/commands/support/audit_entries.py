@@ -1,0 +1,65 @@
+"""Entries of the audit, as a JSON document and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asok_console.commands.support.documents import reasons, write_table
+from asok_console.presentation import numbers
+from asok_console.presentation.tables import Column
+from asok_console.presentation.text import safe
+from asok_core.clock import iso
+from asok_core.inspection.audit import Activity
+
+
+def activity_document(each: Activity) -> dict[str, Any]:
+    """One action for programs."""
+    return {
+        "operation": each.operation,
+        "at": iso(each.at),
+        "who": each.who,
+        "where": each.where,
+        "action": each.action,
+        "place": each.place or None,
+        "queue": each.queue or None,
+        "scope": each.words or None,
+        "state": each.state,
+        "applied": each.applied,
+        "skipped": dict(each.skipped),
+        "refused": dict(each.refused),
+        "in_trash": each.in_trash,
+        "trash_until": iso(each.trash_until),
+    }
+
+
+def table_of(actions: Sequence[Activity], now: float) -> None:
+    """Print actions as a table."""
+    columns = (
+        Column("OPERATION"),
+        Column("AGO", right=True),
+        Column("WHO", shrinks=True),
+        Column("ACTION"),
+        Column("SCOPE", shrinks=True),
+        Column("DONE", right=True),
+        Column("NOT DONE", shrinks=True),
+        Column("IN TRASH", right=True),
+        Column("STATE"),
+    )
+    write_table(
+        columns,
+        [
+            (
+                safe(each.operation, 64),
+                numbers.age(each.at, now),
+                safe(each.who, 60),
+                safe(each.action, 20),
+                safe(each.target, 100),
+                numbers.count(each.applied),
+                reasons({**each.skipped, **each.refused}),
+                numbers.count(each.in_trash) if each.in_trash else "",
+                safe(each.state, 20),
+            )
+            for each in actions
+        ],
+    )

@@ -1,0 +1,118 @@
+"""What views and screens may ask of the console that shows them.
+
+They depend on this and not on the application, which imports all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.alerts import Alert
+from asok_console.tui.data.backlog import Readings
+from asok_console.tui.data.poller import Poller
+from asok_console.tui.data.scanner import Scan
+from asok_console.tui.data.status import ConsoleStatus
+from asok_console.tui.options import Session
+from asok_console.tui.runtime.stray_keys import Hush
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.snapshot import KeyCheck, Page, Row, Snapshot
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.states import Place
+
+
+class Operations(Protocol):
+    """Carries out plans, and opens the programs of the operator."""
+
+    @property
+    def last_undoable(self) -> Activity | None:
+        """The last action of this session that can be undone."""
+
+    def carry_out(self, plan: Plan) -> None:
+        """Ask for confirmation, then run a plan."""
+
+    def edit(self, dead: Payload, text: str | None = None) -> None:
+        """Open a dialog for the arguments of a dead job, then confirm and requeue it."""
+
+    def open_editor(self, whole: Payload, *, changes: bool) -> None:
+        """Open the arguments of a job in ``$EDITOR``."""
+
+    def in_editor(self, text: str) -> str | None:
+        """Return what was saved of a text in ``$EDITOR``; None where that failed."""
+
+    def in_pager(self, text: str) -> None:
+        """Show a text in ``$PAGER``."""
+
+
+class Host(Protocol):
+    """The console, as far as a view or a screen uses it."""
+
+    @property
+    def session(self) -> Session:
+        """What the console was opened with."""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot that is shown; None before the first."""
+
+    @property
+    def status(self) -> ConsoleStatus:
+        """What the lines around the views show."""
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Trouble that the snapshot shows."""
+
+    @property
+    def key_check(self) -> KeyCheck:
+        """Whether SECRET_KEY is that of the applications."""
+
+    @property
+    def readings(self) -> Readings:
+        """The backlog of the last minutes."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether this session may change nothing."""
+
+    @property
+    def acting(self) -> Operations:
+        """What carries out plans."""
+
+    @property
+    def poller(self) -> Poller:
+        """The thread that reads from Redis."""
+
+    @property
+    def hush(self) -> Hush:
+        """What drops keys that were meant for a dialog."""
+
+    def scan(
+        self,
+        take: Callable[[Page], None],
+        *,
+        place: Place,
+        queue: str | None = None,
+        whole: bool = False,
+    ) -> Scan:
+        """Begin to read all of a place."""
+
+    def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
+        """Call ``then`` with the whole payload of a row."""
+
+    def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
+        """Open the page of a job."""
+
+    def show_pending(self, queue: str | None) -> None:
+        """Show the pending jobs of a queue."""
+
+    def visit(self, view: str, words: str) -> None:
+        """Show a view narrowed by a filter, from which Esc leads back."""
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text to the clipboard of the terminal."""
+
+    def rewrite_bars(self) -> None:
+        """Write the lines around the views."""
