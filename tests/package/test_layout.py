@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asok_console.cli.parser import COMMANDS
 from tests.programs import ROOT
 
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
-CORE = ROOT / "asok_core"
-LOOSE = {"__init__", "clock", "compat", "errors", "version"}
+CORE, CONSOLE = ROOT / "asok_core", ROOT / "asok_console"
+LOOSE = {
+    CORE: {"__init__", "clock", "compat", "errors", "version"},
+    CONSOLE: {"__init__", "__main__"},
+    CONSOLE / "commands": {"__init__", "audit", "console", "deploy", "enqueue", "init"},
+    CONSOLE / "tui": {"__init__", "app", "compat", "options", "theme"},
+}
+"""Modules of these folders that are in no package."""
 FILE = re.compile(r"`((?:[\w.]+/)*\w+\.(?:py|lua))`")
 
 
@@ -34,25 +42,35 @@ def packages(root: Path) -> list[str]:
     ]
 
 
-def test_only_a_few_modules_of_the_core_are_in_no_package() -> None:
-    assert {path.stem for path in CORE.glob("*.py")} == LOOSE
+@pytest.mark.parametrize("folder", LOOSE, ids=lambda folder: folder.name)
+def test_only_a_few_modules_are_in_no_package(folder: Path) -> None:
+    assert {path.stem for path in folder.glob("*.py")} == LOOSE[folder]
 
 
-@pytest.mark.parametrize("package", packages(CORE))
-def test_every_package_of_the_core_has_layers(package: str) -> None:
+@pytest.mark.parametrize("package", packages(CORE) + packages(CONSOLE))
+def test_every_package_has_layers(package: str) -> None:
     modules = list((ROOT / package.replace(".", "/")).glob("[!_]*.py"))
     assert package in contracts() or not modules
 
 
-def test_the_map_has_the_layers_of_the_core() -> None:
-    shown = re.search(r"^    asok_core +(.+)$", TEXT, re.MULTILINE)
+@pytest.mark.parametrize("root", ["asok_core", "asok_console", "asok_console.tui"])
+def test_the_map_has_the_layers(root: str) -> None:
+    shown = re.search(rf"^    {root} +(.+)$", TEXT, re.MULTILINE)
     assert shown is not None
-    assert shown[1].split(" > ") == contracts()["asok_core"]
+    assert shown[1].split(" > ") == [each for each in contracts()[root] if each != "__main__"]
 
 
-def test_the_map_has_a_row_for_every_package_of_the_core() -> None:
-    rows = set(re.findall(r"^\| `([\w/]+)/` \|", TEXT, re.MULTILINE))
-    assert {path.parent.name for path in CORE.glob("*/__init__.py")} <= rows
+@pytest.mark.parametrize("folder", [CORE, CONSOLE, CONSOLE / "tui"], ids=lambda folder: folder.name)
+def test_the_map_has_a_row_for_every_package(folder: Path) -> None:
+    rows = set(re.findall(r"^\| `(?:tui/)?([\w/]+)/` \|", TEXT, re.MULTILINE))
+    assert {path.parent.name for path in folder.glob("*/__init__.py")} <= rows
+
+
+def test_every_word_of_the_command_line_has_its_module() -> None:
+    for command in COMMANDS:
+        module = "asok_console.commands." + command.words.replace(" ", ".")
+        # A module cannot be named by a keyword.
+        assert command.module == module + "_" * iskeyword(module.rsplit(".", 1)[-1])
 
 
 @pytest.mark.parametrize("named", sorted(set(FILE.findall(TEXT))))
