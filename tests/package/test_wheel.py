@@ -113,7 +113,15 @@ def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str], readme: s
     assert "asok-console = asok_console.cli.main:main" in scripts
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
-    documents = {"README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE", "Makefile"}
+    documents = {
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Makefile",
+    }
+    documents |= {"docs/mkdocs.yml", "docs/pages/library.md"}
     assert names | documents | {"pyproject.toml"} <= packed
     assert "tests/conftest.py" in packed
 
