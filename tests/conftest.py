@@ -20,6 +20,15 @@ from tests.users import assert_all_allowed, user_url
 if TYPE_CHECKING:
     import redis
 
+pytest_plugins = [
+    "tests.fixtures.bench",
+    "tests.fixtures.command_line",
+    "tests.fixtures.console",
+    "tests.fixtures.servers",
+    "tests.fixtures.worker",
+]
+"""Fixtures that the tests of several folders use. What one folder uses is in its own conftest.py."""
+
 SECRET_KEY = "5e7b220d" * 8
 
 ROLE = os.environ.get("ASOK_TEST_ROLE", "")

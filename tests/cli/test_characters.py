@@ -25,9 +25,9 @@ from hypothesis import HealthCheck, given, settings
 from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import Job
 from tests import hidden
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 from tests.programs import environment
 
 OURS = re.compile(r"\x1b\[[0-2]m|\r{0,2}\n|\r(?=\[[#.]|\x1b\[K)|\x1b\[K")

@@ -12,9 +12,9 @@ import pytest
 
 from asok_core.jobs.envelope import unseal
 from asok_core.jobs.job import Job
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, environment, running, wait_until
 
 SHOP = """\

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from asok_core.jobs.envelope import bury, seal
-from tests.cli.conftest import Ran
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 from tests.tui import seed
 
 Asok = Callable[..., Ran]

@@ -14,8 +14,8 @@ from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
-from tests.cli.conftest import Ran
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 from tests.reviewing import review_at
 
 Asok = Callable[..., Ran]

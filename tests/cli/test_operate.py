@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import Bench, foreign_letter, job_id, letter
+from tests.fixtures.bench import Bench, foreign_letter, job_id, letter
+from tests.fixtures.command_line import Ran
 from tests.operator.workers import as_before, well, worker
 from tests.programs import PATIENCE, wait_until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ran
-from tests.operator.conftest import Bench, job_id, job_of
+from tests.fixtures.bench import Bench, job_id, job_of
+from tests.fixtures.command_line import Ran
 from tests.tui import seed
 
 Asok = Callable[..., Ran]

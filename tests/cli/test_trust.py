@@ -20,13 +20,11 @@ import pytest
 from asok_core.inspection.review import SHARED_ID
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, letter
+from tests.fixtures.bench import KEYRING, STRANGER, Bench, foreign_letter, letter
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import TASKS, RunWorker
 from tests.programs import PATIENCE, environment, wait_until
-from tests.worker.conftest import TASKS, RunWorker, run_worker, starter
-
-__all__ = ["run_worker", "starter"]
 
 ALLOWED = f"{TASKS},os:system"
 """What the worker of an attack may run: the harmless task, and what the attacker wants to run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.cli.conftest import Ran
+from tests.fixtures.command_line import Ran
 from tests.tui.seed import KEYS
 
 Asok = Callable[..., Ran]

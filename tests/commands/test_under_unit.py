@@ -12,10 +12,8 @@ import pytest
 
 from asok_console.cli.main import main
 from tests.commands import ordinary
+from tests.fixtures.worker import Desk, RunThrough
 from tests.programs import environment, python
-from tests.worker.conftest import Desk, RunThrough, desk, run_through, starter
-
-__all__ = ["desk", "run_through", "starter"]
 
 MODULE = ordinary.__name__
 RESULTS = {

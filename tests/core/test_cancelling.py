@@ -15,12 +15,11 @@ from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
 from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
-from tests.worker.conftest import Desk, RunWorker, desk, foreign_envelope, run_worker, starter
+from tests.fixtures.worker import Desk, RunWorker, foreign_envelope
 
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["desk", "run_worker", "starter"]
 WAIT = 30.0
 
 

@@ -29,19 +29,9 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import KEYRING, Desk, RunWorker, foreign_envelope
 from tests.programs import PATIENCE, wait_until
 from tests.reviewing import review_at
-from tests.worker.conftest import (
-    KEYRING,
-    Desk,
-    RunWorker,
-    desk,
-    foreign_envelope,
-    run_worker,
-    starter,
-)
-
-__all__ = ["desk", "run_worker", "starter"]
 
 
 def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(

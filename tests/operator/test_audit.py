@@ -13,7 +13,7 @@ from asok_core.errors import AsokError, Refused
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.states import Place
-from tests.operator.conftest import KEYRING, Bench, foreign_letter, number
+from tests.fixtures.bench import KEYRING, Bench, foreign_letter, number
 
 ALL = Scope(Place.DEAD)
 

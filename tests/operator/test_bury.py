@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.operator.conftest import STRANGER, Bench, foreign_letter, letter
+from tests.fixtures.bench import STRANGER, Bench, foreign_letter, letter
 
 
 def test_bury_puts_letters_back_byte_for_byte_and_once(bench: Bench) -> None:

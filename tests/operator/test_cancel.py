@@ -8,7 +8,7 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.jobs.envelope import unseal
 from asok_core.jobs.states import Place
-from tests.operator.conftest import EPOCH, KEYRING, Bench, job_id, number
+from tests.fixtures.bench import EPOCH, KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
 
 DELAYED = Scope(Place.DELAYED)

@@ -17,7 +17,7 @@ from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
-from tests.operator.conftest import KEYRING, Bench, foreign_letter, job_id
+from tests.fixtures.bench import KEYRING, Bench, foreign_letter, job_id
 from tests.reviewing import review_at
 
 GONE = "gone.1"

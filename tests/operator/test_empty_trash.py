@@ -10,7 +10,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.states import Place
-from tests.operator.conftest import Bench
+from tests.fixtures.bench import Bench
 from tests.programs import wait_until
 
 ALL = Scope(Place.DEAD)

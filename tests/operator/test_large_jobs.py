@@ -9,7 +9,7 @@ from hashlib import sha1
 from asok_core.backends.redis.scripts import fragment
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Place
-from tests.operator.conftest import Bench
+from tests.fixtures.bench import Bench
 
 COUNT, BYTES = 200, 300_000
 END = "the end of what is watched"

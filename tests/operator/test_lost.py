@@ -22,12 +22,11 @@ from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
-from tests.cli.conftest import Ran, asok
 from tests.conftest import SECRET_KEY
 from tests.core import sample_tasks
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 
-__all__ = ["asok"]
 WAIT = 30.0
 PROCESS = "one.1"
 

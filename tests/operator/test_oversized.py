@@ -24,11 +24,10 @@ from asok_core.jobs.envelope import Trust
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import LARGEST_ENVELOPE
-from tests.cli.conftest import Ran, asok
-from tests.operator.conftest import KEYRING, Bench
+from tests.fixtures.bench import KEYRING, Bench
+from tests.fixtures.command_line import Ran
 from tests.reviewing import review_at
 
-__all__ = ["asok"]
 DEAD = Scope(Place.DEAD)
 WAITING = Scope(Place.PENDING, queue="default")
 LITTLE = 1_000_000

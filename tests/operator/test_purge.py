@@ -11,7 +11,7 @@ from asok_core.backends.roles import UNMET, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.snapshot import digest
 from asok_core.jobs.states import Place
-from tests.operator.conftest import Bench, job_id
+from tests.fixtures.bench import Bench, job_id
 from tests.programs import PATIENCE
 
 ALL = Scope(Place.DEAD)

@@ -16,7 +16,7 @@ from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.inspection.snapshot import digest
 from asok_core.jobs.envelope import bury, seal_text, unseal
 from asok_core.jobs.states import Place
-from tests.operator.conftest import (
+from tests.fixtures.bench import (
     KEYRING,
     STRANGER,
     Bench,

@@ -30,7 +30,7 @@ from asok_core.jobs.states import Place
 from asok_core.operations.canary import Canary, Verdict
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.operator.conftest import KEYRING, STRANGER, Bench, foreign_letter, job_id, letter
+from tests.fixtures.bench import KEYRING, STRANGER, Bench, foreign_letter, job_id, letter
 from tests.operator.workers import well, worker
 from tests.reviewing import DEAD, review_at
 

@@ -19,7 +19,7 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.worker.running.claim_checks import opened
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import Bench
+from tests.fixtures.bench import Bench
 
 Version = Literal[1, 2]
 BOTH = Keyring(SECRET_KEY.encode())

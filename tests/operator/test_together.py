@@ -22,7 +22,7 @@ from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.states import Place
 from tests.connections import connections, wait_until_closed
-from tests.operator.conftest import KEYRING, Bench, job_id, number
+from tests.fixtures.bench import KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
 
 ALL = Scope(Place.DEAD)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.operator.conftest import Bench, job_id
+from tests.fixtures.bench import Bench, job_id
 from tests.programs import PATIENCE
 
 

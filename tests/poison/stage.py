@@ -14,11 +14,11 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.calls import make_call
-from tests.cli.conftest import Ran
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import Desk, RunWorker
 from tests.poison.poisons import Target
 from tests.programs import PATIENCE, wait_until
 from tests.worker import jobs
-from tests.worker.conftest import Desk, RunWorker
 
 KEYS = Keys()
 OTHER = "other"

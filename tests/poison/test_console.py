@@ -12,13 +12,11 @@ from asok_console.tui.data.poller import ReadFailed
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+from tests.fixtures.console import Hand, Open, settled
 from tests.poison.poisons import KEYS, Poison, Target, keep, poisons, restore
 from tests.poison.stage import OPERATION
 from tests.poison.test_keys import ALL
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open, open_console, settled
-
-__all__ = ["open_console"]
 
 TARGET = Target("ghost", "job-1", "default", OPERATION, "here")
 OPENED = ("pending", "delayed", "jobs", "workers", "dead")

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from asok_core.backends.redis.keys import Keys
-from tests.cli.conftest import Ran, asok
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import Desk, RunWorker
 from tests.poison.poisons import keep, poisons, restore
 from tests.poison.stage import Stage
-from tests.worker.conftest import Desk, RunWorker, desk, run_worker, starter
-
-__all__ = ["asok", "desk", "run_worker", "starter"]
 
 CHANNELS = {"wake", "done"}
 NOT_KEYS = {"namespace", "queue_name", "active_parts"}

@@ -23,10 +23,8 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.core import sample_tasks
-from tests.operator.conftest import KEYRING, Bench, bench
+from tests.fixtures.bench import KEYRING, Bench
 from tests.programs import PATIENCE
-
-__all__ = ["bench"]
 
 KEYS = Keys()
 WORKER, PROCESS = "w", "w.1"

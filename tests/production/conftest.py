@@ -16,32 +16,15 @@ import redis
 
 from asok_console.demo.embedded import (
     EmbeddedRedis,
-    find_redis_server,
-    server_version,
-    wheel_redis_server,
 )
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.production.sentinels import Trio
 from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
 
 APP = Path(__file__).parents[1] / "e2e" / "app"
-
-
-def servers() -> list[Path]:
-    """The newest redis-server and that of the wheel, where they differ in version."""
-    found = {
-        server_version(each): each for each in (wheel_redis_server(), find_redis_server()) if each
-    }
-    return list(found.values())
-
-
-@pytest.fixture(params=servers(), ids=lambda path: ".".join(map(str, server_version(path) or ())))
-def binary(request: pytest.FixtureRequest) -> Path:
-    """Each redis-server in turn."""
-    found: Path = request.param
-    return found
 
 
 @pytest.fixture
@@ -185,3 +168,10 @@ def admin() -> Iterator[Callable[[EmbeddedRedis], redis.Redis]]:
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def trio(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> Iterator[Trio]:
+    made = Trio(embedded_redis, binary)
+    yield made
+    made.close()

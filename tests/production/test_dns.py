@@ -58,7 +58,7 @@ def test_a_name_that_moves_to_the_new_master(
         with app.worker("-c", "2"):
             wait_until(lambda: len(app.ran()) > 50, "50 jobs")
             first.config_set("min-replicas-to-write", 1)
-            assert first.wait(1, 10_000) == 1
+            assert first.wait(1, 50_000) == 1
             second.replicaof("NO", "ONE")
             app.resolve_to("127.0.0.2")
             if former == "dead":

@@ -21,8 +21,8 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.settings.settings import Settings
 from asok_core.worker.supervising.recovery import PROVED
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk
 from tests.programs import FAMILY, environment, kill_family, wait_until
-from tests.worker.conftest import Desk
 
 LEASE = "4s"
 SUBNET = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"

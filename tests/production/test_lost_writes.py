@@ -16,11 +16,9 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Refused
 from asok_core.jobs.job import Job, new_id
 from tests.production.conftest import Application
-from tests.production.test_failover import Trio, trio
+from tests.production.sentinels import Trio
 from tests.programs import wait_until
 from tests.servers import tcp_url
-
-__all__ = ["trio"]
 
 
 @contextmanager

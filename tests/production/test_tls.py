@@ -22,7 +22,8 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.errors import Unreachable
-from tests.production.conftest import Application, servers
+from tests.fixtures.servers import servers
+from tests.production.conftest import Application
 from tests.production.test_cluster import bus_port
 from tests.programs import PATIENCE, wait_until
 

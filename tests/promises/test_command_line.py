@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from asok_console.cli.parser import COMMANDS
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
+from tests.fixtures.bench import Bench
+from tests.fixtures.command_line import Ran
 from tests.hidden import hidden_in, samples
-from tests.operator.conftest import Bench
 from tests.programs import PATIENCE, environment
 
 SEQUENCES = (

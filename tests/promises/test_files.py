@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ran
 from tests.conftest import SECRET_KEY
-from tests.operator.conftest import Bench
+from tests.fixtures.bench import Bench
+from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, environment
 
 UMASKS = (0o000, 0o002, 0o022, 0o027, 0o077, 0o177, 0o277, 0o777)

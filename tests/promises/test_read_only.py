@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from asok_console.tui.catalog.operations import OPERATIONS
-from tests.cli.conftest import Ran
+from tests.fixtures.command_line import Ran
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 
 LINE = re.compile(rb'^\+?[\d.]+ \[\d+ (?P<from>[^\]]+)\] "(?P<command>[^"]+)"')
 

@@ -15,11 +15,11 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.settings.settings import Settings
-from tests.cli.conftest import Ran
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import Desk, Starter
 from tests.programs import family, wait_until
 from tests.servers import tcp_url
 from tests.tui.terminal import CONSOLE, Terminal
-from tests.worker.conftest import Desk, Starter
 
 KEY = "k3y-of-the-test-of-secrets-" + "5e7b220d" * 4
 FALLBACK = "f4llb4ck-of-the-test-of-secrets-" + "9c1e44aa" * 4

@@ -25,8 +25,8 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import V1, V2
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
 from tests.programs import ROOT, wait_until
-from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
 from tests.worker.jobs import tell
 
 PACKAGES = ("asok_core", "asok_console")

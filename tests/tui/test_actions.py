@@ -15,13 +15,11 @@ from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.views.shared.error_groups import CauseList
 from asok_core.inspection.error_groups import cause_of
-from tests.operator.conftest import Bench, bench
+from tests.fixtures.bench import Bench
+from tests.fixtures.console import Hand, Open
 from tests.operator.workers import well, worker
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYS
-
-__all__ = ["bench"]
 
 WEB = KEYS.worker("web-1")
 

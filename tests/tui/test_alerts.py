@@ -14,8 +14,8 @@ from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 NOW = 1_772_333_820.0

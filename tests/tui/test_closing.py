@@ -8,9 +8,9 @@ import pytest
 import redis
 from textual import events
 
+from tests.fixtures.console import Hand, Open, settled
 from tests.programs import wait_until
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open, settled
 from tests.tui.seed import KEYS
 
 OPENS = ("question_mark", "enter", "r", "D", "e", "i", "C", "ctrl+p")

@@ -14,8 +14,8 @@ from asok_console.presentation.text import safe
 from asok_console.tui.widgets.columns import Column, Placed
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import job_id
 
 

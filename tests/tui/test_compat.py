@@ -11,8 +11,8 @@ from textual.widget import Widget
 
 from asok_console.tui import compat
 from asok_console.tui.app import ConsoleApp
+from tests.fixtures.console import Open
 from tests.programs import wait_until
-from tests.tui.conftest import Open
 
 SECRET = "hunter2-of-a-frame"
 TEXTUAL = f"Textual {version('textual')}"

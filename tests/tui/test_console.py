@@ -12,8 +12,8 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
+from tests.fixtures.console import Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYS
 
 

@@ -11,8 +11,8 @@ from textual.color import Color
 from textual.screen import ModalScreen
 
 from asok_console.tui.theme import THEMES
+from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open, settled
 
 TEXT, GRAPHICS = 4.5, 3.0
 """The least ratios of WCAG 2.1, level AA."""

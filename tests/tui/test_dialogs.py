@@ -13,13 +13,11 @@ from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
 from asok_console.tui.screens.quit import Quitting
-from tests.operator.conftest import Bench, bench
+from tests.fixtures.bench import Bench
+from tests.fixtures.console import Hand, Open
 from tests.operator.workers import well, worker
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYS
-
-__all__ = ["bench"]
 
 
 async def asked(hand: Hand, *keys: str) -> Confirm:

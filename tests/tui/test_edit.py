@@ -11,8 +11,8 @@ from textual.widgets import TextArea
 from asok_console.tui.screens.edit import EditArguments, read_arguments
 from asok_core.jobs.envelope import bury
 from asok_core.jobs.job_text import to_text
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import redis
 
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

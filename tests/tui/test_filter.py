@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from asok_core.jobs.envelope import seal
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

@@ -14,8 +14,8 @@ from asok_console.tui.screens.job import JobScreen
 from asok_core.jobs.envelope import seal
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYRING, KEYS
 
 

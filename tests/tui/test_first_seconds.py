@@ -13,8 +13,8 @@ from asok_console.tui.data.backlog import SECONDS, Readings
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.terminal import CONSOLE, Terminal
 
 NOW = 1_772_333_820.0

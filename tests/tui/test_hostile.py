@@ -13,9 +13,9 @@ from asok_console.tui.app import VIEWS, ConsoleApp
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
+from tests.fixtures.console import Hand, Open, OpenTerminal, settled
 from tests.hidden import hidden_in
 from tests.tui import hostile
-from tests.tui.conftest import Hand, Open, OpenTerminal, settled
 
 SIZE = (100, 30)
 

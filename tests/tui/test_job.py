@@ -12,8 +12,8 @@ from asok_core.inspection.snapshot import Attempt, JobDetail
 from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

@@ -11,8 +11,8 @@ from textual.widgets import TextArea
 from asok_console.tui.screens.edit import EditArguments
 from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import Job
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYRING, KEYS
 
 CHAINED = """Traceback (most recent call last):

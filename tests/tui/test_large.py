@@ -12,8 +12,8 @@ from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page
 from asok_core.jobs.envelope import bury, peek, seal
 from asok_core.jobs.job import Job
+from tests.fixtures.console import Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYRING, KEYS
 
 BIG = "x" * 42_000

@@ -8,8 +8,8 @@ import redis
 
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page
+from tests.fixtures.console import Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Open, settled
 
 
 class Counting:

@@ -12,8 +12,8 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import OpenTerminal
 from tests.programs import environment, running, wait_until
-from tests.tui.conftest import OpenTerminal
 from tests.tui.seed import KEYS
 
 APP = Path(__file__).parent / "app"

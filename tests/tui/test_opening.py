@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from asok_core.backends.roles import Reader
-from tests.tui.conftest import Hand, Open
+from tests.fixtures.console import Hand, Open
 
 
 class Gate:

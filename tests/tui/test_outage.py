@@ -9,8 +9,8 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

@@ -18,8 +18,8 @@ from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
 from asok_core.backends.redis.reading import snapshots
 from asok_core.inspection.audit import Activity
+from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open, settled
 from tests.tui.steady import Steady
 
 NOW = 1_772_333_820.0

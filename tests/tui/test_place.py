@@ -7,8 +7,8 @@ import redis
 from asok_console.tui.views.shared.error_groups import CauseList
 from asok_console.tui.views.shared.queue_table import QueueList
 from asok_console.tui.views.shared.worker_table import WorkerList
+from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open, settled
 from tests.tui.seed import KEYS
 
 

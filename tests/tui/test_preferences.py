@@ -13,8 +13,8 @@ import redis
 
 from asok_console.tui.data.preferences import Remembered, recall, remember, state_file
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import OpenTerminal
 from tests.tui import seed
-from tests.tui.conftest import OpenTerminal
 from tests.tui.terminal import CONSOLE, Terminal
 
 

@@ -14,10 +14,10 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.conftest import SECRET_KEY
 from tests.connections import connections, wait_until_closed
+from tests.fixtures.console import OpenTerminal
 from tests.programs import wait_until
 from tests.servers import tcp_url
 from tests.tui import seed
-from tests.tui.conftest import OpenTerminal
 from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, Terminal
 from tests.tui.test_safety import ids

@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import OpenTerminal
 from tests.programs import wait_until
-from tests.tui.conftest import OpenTerminal
 from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, Terminal
 from tests.tui.test_job_page import dead_job, die

@@ -16,8 +16,8 @@ from asok_console.tui.screens.edit import EditArguments
 from asok_core.inspection.redaction import MASK
 from asok_core.jobs.envelope import bury, seal
 from asok_core.settings.settings import Settings
+from tests.fixtures.console import Open, settled
 from tests.tui import seed
-from tests.tui.conftest import Open, settled
 from tests.tui.seed import KEYRING, KEYS
 
 SECRET = "4111-1111-1111"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import redis
 
 from asok_console.tui.views.shared.queue_table import QueueList
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 
 
 async def test_one_key_leads_from_a_queue_to_what_belongs_to_it_and_back(

@@ -25,8 +25,8 @@ from asok_core.backends.redis.scripts import script
 from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import PATIENCE, Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import PATIENCE, Hand, Open
 from tests.tui.seed import KEYS
 
 BULK = 9000

@@ -13,8 +13,8 @@ from asok_console.tui.screens.help import help_text, topic_of
 from asok_console.tui.views.shared import error_groups
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.operations.canary import CanaryProgress
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 

@@ -14,8 +14,8 @@ from asok_console.tui.data.slots import Slots, Use
 from asok_console.tui.views.shared.worker_table import WorkerList
 from asok_core.inspection.snapshot import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import peek, seal
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYRING, KEYS
 
 

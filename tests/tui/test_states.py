@@ -9,8 +9,8 @@ from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.bars import Header
 from asok_core.jobs.envelope import seal
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYRING, KEYS, job, job_id
 
 

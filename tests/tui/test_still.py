@@ -13,8 +13,8 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYS
 
 VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")

@@ -15,8 +15,8 @@ from asok_console.presentation.compact import span
 from asok_console.tui.data.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
 from asok_console.tui.views.shared.all_queues import total
 from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS
 
 NOW = 1_772_333_820.0

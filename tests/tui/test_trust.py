@@ -20,14 +20,12 @@ from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
-from tests.operator.conftest import foreign_letter, letter
+from tests.fixtures.bench import foreign_letter, letter
+from tests.fixtures.console import Hand, Open
+from tests.fixtures.worker import TASKS, RunWorker
 from tests.programs import PATIENCE, wait_until
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYS
-from tests.worker.conftest import TASKS, RunWorker, run_worker, starter
-
-__all__ = ["run_worker", "starter"]
 
 
 class Attack:

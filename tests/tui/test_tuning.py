@@ -8,7 +8,7 @@ from textual import _styles_cache
 from textual.widget import Widget
 
 from asok_console.tui.compat import drop_cached_lines
-from tests.tui.conftest import Open, settled
+from tests.fixtures.console import Open, settled
 
 
 async def test_a_screen_that_was_left_is_forgotten(open_console: Open) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import redis
 
+from tests.fixtures.console import Hand, Open
 from tests.tui import seed
-from tests.tui.conftest import Hand, Open
 from tests.tui.seed import KEYS
 
 

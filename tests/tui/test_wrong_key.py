@@ -8,8 +8,8 @@ import redis
 
 from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.settings.settings import Settings
+from tests.fixtures.console import Open
 from tests.tui import seed
-from tests.tui.conftest import Open
 from tests.tui.seed import KEYS, job, job_id
 
 OTHER = "0f" * 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from asok_core.jobs.job import Job
-from tests.worker.conftest import Desk, RunWorker, Worker
+from tests.fixtures.worker import Desk, RunWorker, Worker
 
 LEASE = "6s"
 

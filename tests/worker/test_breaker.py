@@ -18,9 +18,9 @@ from asok_core.jobs.envelope import Keyring, bury, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import open_operator
+from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker
 from tests.programs import wait_until
 from tests.reviewing import review_at
-from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
 from tests.worker.test_health import worker_of
 
 WRONG = "a key that nobody else has"

@@ -10,8 +10,8 @@ import pytest
 from asok_core.jobs.envelope import seal
 from asok_core.operations.inspector import open_operator
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import KEYRING, Desk, RunWorker, foreign_envelope
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker, foreign_envelope
 
 
 def test_jobs_of_a_queue_run_in_the_order_in_which_they_came(

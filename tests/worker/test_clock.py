@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 from tests.server_clock import ServerClock
-from tests.worker.conftest import Desk, RunWorker
 from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of, now
 
 

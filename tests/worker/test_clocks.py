@@ -13,8 +13,8 @@ import pytest
 
 from asok_core.jobs.envelope import peek
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import ROOT, environment, python, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 CLOSE = 60.0
 """Seconds that a slow machine may need for a test; the clocks are wrong by five times as many."""

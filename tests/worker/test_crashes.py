@@ -10,8 +10,8 @@ import pytest
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.worker.running.crash_isolation import MOST
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import environment, python, status, wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 SHORT = "3s"
 """A lease that a test can wait for. A loaded machine must still manage a beat in this time."""

@@ -10,8 +10,8 @@ import pytest
 
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.jobs.calls import Options, make_call
+from tests.fixtures.worker import Desk, RunWorker
 from tests.worker import jobs
-from tests.worker.conftest import Desk, RunWorker
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -9,8 +9,8 @@ import pytest
 
 from asok_core.backends.redis.producing.deadlocks import Mark, stuck
 from asok_core.jobs.job import Job
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 WAITERS = "tests.worker.waiters"
 LONGER = 12.0

@@ -20,8 +20,8 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
 
 PLANTED = b"asok:active:gone-1-ab.1:default"
 """An active list of a worker that has no lease: it is recovered."""

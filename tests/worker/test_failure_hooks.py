@@ -8,8 +8,8 @@ import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.jobs.envelope import Keyring, seal
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 HOOKED = "tests.worker.hooked"
 CRASHED = "default: die WorkerCrashed: the process died 2 times while running this job"

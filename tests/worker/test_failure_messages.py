@@ -16,8 +16,8 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import JobFailed
 from asok_core.jobs.calls import make_call
 from asok_core.settings.settings import Settings
+from tests.fixtures.worker import Desk, RunWorker
 from tests.worker import failing
-from tests.worker.conftest import Desk, RunWorker
 
 WAIT = 50.0
 CASES: dict[Callable[..., Any], str] = {

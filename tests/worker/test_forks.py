@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from asok_core.jobs.job import Job
+from tests.fixtures.worker import Desk, RunThrough, RunWorker
 from tests.programs import lives, wait_until
-from tests.worker.conftest import Desk, RunThrough, RunWorker
 
 FORKING = "tests.worker.forking"
 IGNORED_BY_PYTHON = (1 << (signal.SIGPIPE - 1)) | (1 << (signal.SIGXFSZ - 1))

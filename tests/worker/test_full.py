@@ -26,12 +26,9 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.production.conftest import binary
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 from tests.worker.jobs import note
-
-__all__ = ["binary"]
 
 LEASE = 5.0
 """Seconds. Heartbeats of a busy machine may be late by as many."""

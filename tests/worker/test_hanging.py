@@ -23,12 +23,11 @@ from asok_core.operations.inspector import open_reader
 from asok_core.worker.shared_state import Board, Phase
 from asok_core.worker.stall_detection import SHOWN_AFTER, Cause, Watch
 from asok_core.worker.supervising.systemd import ALIVE
+from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, Worker
 from tests.worker.test_breaker_rule import Clock
-from tests.worker.test_health import received, status, told
+from tests.worker.test_health import received
 
-__all__ = ["status", "told"]
 HANGING = "tests.worker.hanging"
 LIMIT = SHOWN_AFTER
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from asok_console.cli.main import main
 from asok_console.tui.data.alerts import alerts
 from asok_core.inspection.snapshot import WorkerInfo
 from asok_core.operations.inspector import open_reader
 from asok_core.worker.supervising.systemd import ALIVE, READY
-from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk, RunThrough, RunWorker
 from tests.programs import PATIENCE, ROOT, wait_until
-from tests.worker.conftest import Desk, RunThrough, RunWorker
 
 WRONG = "a key that nobody else has"
 DIES_AT_START = """\
@@ -30,32 +27,6 @@ if any(each.endswith(("start.py", "worker.process")) for each in sys.orig_argv):
         os._exit(9)
 """
 """A ``sitecustomize.py`` that no process of a worker survives, until a file is there."""
-
-
-@pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Where systemd would listen."""
-    address = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(address))
-        listener.settimeout(PATIENCE)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(address))
-        yield listener
-
-
-@pytest.fixture
-def status(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The status command in this process: exit code, standard output, standard error."""
-    monkeypatch.setenv("ASOK_QUEUE_BACKEND", "redis")
-    monkeypatch.setenv("ASOK_REDIS_URL", desk.settings.redis_url)
-    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(["worker", "status", *words])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def worker_of(desk: Desk) -> WorkerInfo:

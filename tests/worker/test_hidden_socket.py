@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import ROOT
-from tests.worker.conftest import Desk, RunWorker
 
 SITECUSTOMIZE = """
 import sys

@@ -11,8 +11,8 @@ from asok_core.inspection.history import Event, history_of
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import open_operator, open_reader
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 
 def history(desk: Desk, job: Job) -> tuple[Event, ...]:

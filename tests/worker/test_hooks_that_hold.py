@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.consuming.registry import IN_DOUBT
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 from tests.worker.test_hanging import LIMIT
-from tests.worker.test_health import status
 
-__all__ = ["status"]
 HOOKED = "tests.worker.hooked_forever"
 HOOKS = "hooks or log handlers of a job that has ended"
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.conftest import SECRET_KEY
 from tests.core import hostile_errors, hostile_logging
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import environment, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 HOSTILE = "tests.worker.hostile"
 HANGING = ("HangsInC", "HangsInPython")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from asok_core.worker.import_crashes import FORGOTTEN, LONGEST, ImportDeaths
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 from tests.worker.test_breaker_rule import Clock
 from tests.worker.test_health import worker_of
 

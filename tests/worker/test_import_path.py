@@ -16,8 +16,8 @@ import pytest
 
 from asok_core.execution import import_path
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk
 from tests.programs import environment, python, running
-from tests.worker.conftest import Desk
 
 DEPENDENCIES = {"redis", "hiredis", "dotenv", "humanize", "textual", "rich", "msgspec", "pygments"}
 STANDARD = {

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import FAMILY, ROOT, environment, kill_family, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 BIG = 300
 """MiB: to give so much back takes a process that ends some time, before it closes its connections."""

@@ -17,8 +17,8 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.job import NOT_KEPT, Job
 from asok_core.jobs.job_text import from_text, to_text
 from asok_core.settings.settings import Settings
+from tests.fixtures.worker import Desk, RunWorker
 from tests.worker import jobs
-from tests.worker.conftest import Desk, RunWorker
 
 MOST = 300
 """Bytes of Redis memory for a completed job without result, with what its key and its expiry take."""

@@ -22,8 +22,8 @@ from asok_core import (
     shutdown,
     task,
 )
+from tests.fixtures.worker import RunWorker
 from tests.worker import values
-from tests.worker.conftest import RunWorker
 
 WAIT = 50.0
 

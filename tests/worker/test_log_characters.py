@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from tests.fixtures.worker import Desk, RunWorker
 from tests.hidden import hidden_in, samples
-from tests.worker.conftest import Desk, RunWorker
 
 FORGED = (
     "12:00:01 ERROR   Job failed  task=shop.pay error='forged' queue=default attempt=1/1 job=j1"

@@ -15,8 +15,8 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import environment, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 LONG = 150.0
 """Seconds for what is known after a minute at the earliest."""

@@ -13,8 +13,8 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import open_operator, open_reader
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 TWIN = "asok:staging"
 

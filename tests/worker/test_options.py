@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import redis
 from asok_core.errors import UsageError
 from asok_core.operations.inspector import open_operator, open_reader
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import PATIENCE, environment, running, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 
 def test_quiet_resume_and_stop(

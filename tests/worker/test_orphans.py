@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.fixtures.worker import Desk, RunThrough, Worker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunThrough, Worker
 
 AS_SUBREAPER = """
 import ctypes, os, sys

@@ -12,8 +12,8 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.operations.inspector import open_operator
+from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, Worker
 
 
 class Line:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 MakeRedis = Callable[..., EmbeddedRedis]
 

@@ -12,8 +12,8 @@ import pytest
 from asok_core.jobs.envelope import Keyring, Trust, bury, seal
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_reader
+from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, Worker, foreign_envelope
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker, Worker, foreign_envelope
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.operations.inspector import open_operator
 from asok_core.settings.settings import LARGEST_ENVELOPE
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 HOOKED = "tests.worker.hooked"
 MEGABYTE = 1_000_000

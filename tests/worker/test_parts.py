@@ -29,8 +29,8 @@ from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_
 from asok_core.worker.running.threads import ThreadDied, Threads
 from asok_core.worker.shared_state import MOST_AHEAD, Board
 from asok_core.worker.wakeup import Alarm
+from tests.fixtures.worker import KEYRING
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING
 
 
 class TestPrefetch:

@@ -18,8 +18,8 @@ import redis
 
 from asok_core.jobs.job import Job
 from asok_core.worker.presence import Presence, is_gone
+from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, Worker
 
 LONG = "600s"
 """A lease that ends in no test."""

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import lives, wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 FORKING = "tests.worker.forking"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asok_core.jobs.envelope import seal
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 LARGE = 900_000
 

@@ -11,8 +11,8 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.operations.inspector import open_operator
 from tests.chaos.proxy import Proxy
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of
 
 

@@ -26,8 +26,8 @@ from asok_core.jobs.states import Place
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk, RunWorker
 from tests.worker import redacting
-from tests.worker.conftest import Desk, RunWorker
 
 REDACT = "password,token,*token,card*"
 PASSWORD, CARD = "hunter2-o'brien", "4111-1111-1111"

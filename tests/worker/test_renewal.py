@@ -16,8 +16,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_operator
 from tests.elapsed import DAY, let_pass
+from tests.fixtures.worker import Desk, RunWorker, foreign_envelope
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, foreign_envelope
 
 KEYS = Keys()
 LONG = 29 * DAY

@@ -17,8 +17,8 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.explanations import explained
 from asok_core.errors import NoResources
+from tests.fixtures.worker import Desk, RunThrough, RunWorker, Worker
 from tests.programs import python, wait_until
-from tests.worker.conftest import Desk, RunThrough, RunWorker, Worker
 
 USER = 54321
 _CAPABILITIES = "-all,+dac_override,+dac_read_search"

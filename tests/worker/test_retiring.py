@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from asok_core.operations.inspector import open_operator
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 
 WAITERS = "tests.worker.waiters"
 

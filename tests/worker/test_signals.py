@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
+from tests.fixtures.worker import Desk, RunThrough, RunWorker, Worker
 from tests.programs import environment, lives, status, wait_until
-from tests.worker.conftest import Desk, RunThrough, RunWorker, Worker
 
 
 def charges(desk: Desk) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worker.conftest import Desk, RunWorker
+from tests.fixtures.worker import Desk, RunWorker
 
 SILENCING = "tests.worker.silencing"
 KINDS = ("dictConfig", "disable", "handlers", "null", "level", "stderr", "factory")

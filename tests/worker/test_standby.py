@@ -10,8 +10,8 @@ import pytest
 
 from asok_core.operations.inspector import open_operator
 from asok_core.worker.running.max_jobs import AHEAD, WINDOW, Quota
+from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import family, wait_until
-from tests.worker.conftest import Desk, RunWorker, Worker
 from tests.worker.test_retiring import has_slots, slots
 
 

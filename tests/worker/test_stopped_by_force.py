@@ -9,8 +9,8 @@ import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.jobs.job import Job
+from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker, Worker
 
 LEASE = "3s"
 

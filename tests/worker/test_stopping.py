@@ -12,8 +12,8 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.jobs.envelope import seal
 from tests.chaos.proxy import Proxy
+from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import PATIENCE, lives, wait_until
-from tests.worker.conftest import KEYRING, Desk, RunWorker
 
 
 @pytest.mark.parametrize("to_all", [False, True], ids=["to the supervisor", "to every process"])

@@ -19,8 +19,8 @@ import pytest
 from asok_core.errors import AsokError
 from asok_core.worker.shared_state import Board, shared_file
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk
 from tests.programs import PATIENCE, environment
-from tests.worker.conftest import Desk
 
 TASKS = """\
 import logging

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asok_core.jobs.envelope import seal
-from tests.worker.conftest import KEYRING, TASKS, Desk, RunWorker
+from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker
 
 APPLICATION = """
 from os import system

@@ -11,7 +11,7 @@ from asok_core.jobs.job import Job
 from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.shared_state import Board, Phase
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
-from tests.worker.conftest import Desk, RunWorker, Worker
+from tests.fixtures.worker import Desk, RunWorker, Worker
 
 SLOW = """\
 import time

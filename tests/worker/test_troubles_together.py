@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from asok_core.operations.inspector import open_operator
+from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.conftest import Desk, RunWorker
 from tests.worker.test_health import worker_of
 
 MISSING = "module 'not_there' cannot be imported"

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.conftest import SECRET_KEY
+from tests.fixtures.worker import Desk
 from tests.programs import environment, wait_until
-from tests.worker.conftest import Desk
 
 SILENCING = "tests.worker.silencing"
 KINDS: dict[str, Callable[[], tuple[int, int]]] = {

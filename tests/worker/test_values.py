@@ -35,8 +35,8 @@ from asok_core import (
     get_job,
     shutdown,
 )
+from tests.fixtures.worker import Desk, RunWorker, foreign_envelope
 from tests.worker import values
-from tests.worker.conftest import Desk, RunWorker, foreign_envelope
 
 WAIT = 50.0
 NOW = dt.datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=dt.UTC)
