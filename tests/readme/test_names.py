@@ -12,8 +12,11 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import asok_core
 from asok_console.cli.parser import COMMANDS, build_parser
+from asok_core import errors
 from asok_core.settings.settings import Settings
+from tests.readme.generated import PAGES
 from tests.readme.test_links import DOCUMENTS
 
 VARIABLES = {"ASOK_ENV_FILE"} | {
@@ -47,6 +50,13 @@ def test_every_command_exists_with_its_options(document: Path) -> None:
 
 def test_the_documents_name_commands() -> None:
     assert len({line for document in CURRENT for line in command_lines(document)}) > 50
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (PAGES / "reference.md").read_text()
+    described = set(re.findall(r"^::: asok_core\.(\w+)$", text, re.MULTILINE))
+    assert set(asok_core.__all__) - set(vars(errors)) <= described
+    assert "errors" in described
 
 
 def command_lines(document: Path) -> list[str]:
