@@ -106,17 +106,22 @@ def test_the_record_of_an_ended_job_survives_whatever_is_done_to_a_copy(
     consumer.close()
 
 
-COPY = "its job has completed: this is a copy"
+COPY = {
+    "completed": "its job has completed: this is a copy",
+    "cancelled": "its job was cancelled: this is a copy",
+}
 
 
 @pytest.mark.parametrize("form", ["hash", "text"])
 @pytest.mark.parametrize("front", [False, True])
-def test_a_copy_of_a_completed_job_among_the_dead_is_not_requeued(
-    bench: Bench, form: str, front: bool
+@pytest.mark.parametrize("status", COPY)
+def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
+    bench: Bench, form: str, front: bool, status: str
 ) -> None:
+    refused = {COPY[status]: 1}
     job, other = bench.job(), bench.job()
     copy, _ = bench.die(job, other)
-    known: dict[str, Any] = {"status": "completed", "ts": 5.0, "result": '"kept"'}
+    known: dict[str, Any] = {"status": status, "ts": 5.0, "result": '"kept"'}
     key = bench.keys.job(job.id)
     if form == "hash":
         bench.client.hset(key, mapping=known)
@@ -125,7 +130,7 @@ def test_a_copy_of_a_completed_job_among_the_dead_is_not_requeued(
     bench.client.expire(key, 60)
     before = bench.client.dump(key)
     result = bench.operator.requeue(Scope(Place.DEAD), front=front)
-    assert (result.applied, result.skipped, result.refused) == (1, {}, {COPY: 1})
+    assert (result.applied, result.skipped, result.refused) == (1, {}, refused)
     one = Scope(Place.DEAD, ids=frozenset((job.id,)))
     for again in (
         bench.operator.requeue(one),
@@ -134,16 +139,19 @@ def test_a_copy_of_a_completed_job_among_the_dead_is_not_requeued(
         bench.operator.edit(copy, ["new"], {}),
         bench.operator.edit(copy, ["new"], {}, trust=True),
     ):
-        assert (again.applied, again.refused) == (0, {COPY: 1})
+        assert (again.applied, again.refused) == (0, refused)
     assert bench.dead() == [copy]
     assert [job_id(raw) for raw in bench.pending()] == [other.id]
     assert bench.client.dump(key) == before
 
 
-def test_an_unsigned_copy_of_a_completed_job_is_requeued_after_a_review(bench: Bench) -> None:
+@pytest.mark.parametrize("status", COPY)
+def test_an_unsigned_copy_of_an_ended_job_is_requeued_after_a_review(
+    bench: Bench, status: str
+) -> None:
     job = bench.job()
     bench.client.lpush("asok:dlq", foreign_letter(job, 5.0))
-    bench.client.hset(bench.keys.job(job.id), mapping={"status": "completed"})
+    bench.client.hset(bench.keys.job(job.id), mapping={"status": status})
     everything = Scope(Place.DEAD)
     assert bench.operator.requeue(everything).refused == {Trust.UNSIGNED.value: 1}
     reviewed = review_at(bench.url, KEYRING, everything).reviewed

@@ -33,6 +33,7 @@ REASONS = {
     7: "the edited job has ended",
     8: "the edited job has run and waits for a retry",
     9: "the edited job is no longer where the edit put it",
+    10: "its job was cancelled: this is a copy",
 }
 """Replies of the scripts that refuse; the scripts count them in the audit themselves."""
 

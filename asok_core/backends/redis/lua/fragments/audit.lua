@@ -12,6 +12,7 @@ local REFUSALS = {
   [2] = 'its key in Redis is of another type',
   [3] = 'its unique key is held by another job',
   [4] = 'its job has completed: this is a copy',
+  [10] = 'its job was cancelled: this is a copy',
   [6] = 'the edited job is running',
   [7] = 'the edited job has ended',
   [8] = 'the edited job has run and waits for a retry',

@@ -6,12 +6,14 @@
 -- mode: '' (to the left end), 'front' (to the end that workers take from) or 'keep' (an edit: to the left,
 --   and the dead job itself -> trash; beside it, in `:at`, the envelope that took its place, for the undo)
 -- Reply: per job 1 requeued; 0 no longer there; 2 its queue's key is of another type; 3 its unique
---   key is held by another job; 4 its record says that it has completed, and nobody reviewed the entry: a copy
---   of a job that has run would run again, and its record would be overwritten
+--   key is held by another job; 4 its record says that it has completed, or 10 that it was cancelled, and nobody
+--   reviewed the entry: a copy of a job that has run, or that must not run, would run, and its record would be
+--   overwritten
 local ns, op, keep, form = ARGV[1], ARGV[2], ARGV[7] == 'keep', ARGV[8]
 local PUSH = ARGV[7] == 'front' and 'RPUSH' or 'LPUSH'
 local dead, trash = ns .. ':dlq', ns .. ':trash:' .. op
 local EACH = 12
+local COPIED = { completed = 4, cancelled = 10 }
 local who, action = said(ARGV[3])
 expect_audit(ns, op)
 if keep then
@@ -42,7 +44,8 @@ local function moves_of(id, enqueued_at, failed_at, line, detail)
 end
 
 local function requeue(letter, index, envelope, id, queue, task, retries, unique, reviewed, ...)
-  if reviewed ~= '1' and id ~= '' and status_of(ns, id) == 'completed' then return 4 end
+  local copied = reviewed ~= '1' and id ~= '' and COPIED[status_of(ns, id)]
+  if copied then return copied end
   local held_by = unique ~= '' and holder(ns, unique)
   if held_by and held_by ~= id and not has_ended(ns, held_by) then return 3 end
   swap(dead, index, op)
