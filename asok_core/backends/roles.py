@@ -161,10 +161,11 @@ class Operator(Protocol):
         Without a good signature only those of ``trust`` are signed, as they were reviewed.
         """
 
-    def edit(
-        self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
-    ) -> CommandResult:
-        """A dead job (its element as it was read) back with other arguments; the original to the trash."""
+    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> CommandResult:
+        """Requeue a dead job (its element as it was read) with other arguments; the original to the trash.
+
+        One without a good signature is refused.
+        """
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash."""

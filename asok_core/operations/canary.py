@@ -21,8 +21,8 @@ from asok_core.backends.roles import (
     Watch,
 )
 from asok_core.inspection.error_groups import cause_of, row_cause
-from asok_core.inspection.review import SHARED_ID, Reviewed
 from asok_core.inspection.snapshot import Row
+from asok_core.jobs.envelope import UNTRUSTED
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
 from asok_core.operations.preview import rows_in
@@ -104,7 +104,6 @@ class Canary:
     first: int = FIRST
     rate: float = RATE
     patience: float = PATIENCE
-    trust: Reviewed | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _causes: dict[str, str] = field(default_factory=dict)
@@ -121,7 +120,7 @@ class Canary:
             scope, ids=frozenset(first), match=None, expected=None, words=f"canary {scope.words}"
         )
         # Before all that waits: behind a backlog they would not run in time.
-        sent = self.operator.requeue(chosen, trust=self.trust, front=True)
+        sent = self.operator.requeue(chosen, front=True)
         if not sent.applied:
             return CanaryResult(Verdict.NOTHING, (sent,))
         result = self._await(first, sent, watch)
@@ -134,10 +133,9 @@ class Canary:
         chosen: list[str] = []
         refused = Counter[str]()
         for row in rows_in(self.reader, scope):
-            if not row.payload.id:
+            # What is not requeued shows nothing: a canary signs nothing that lacks a good signature.
+            if not row.payload.id or row.payload.trust in UNTRUSTED:
                 refused[row.payload.trust.value] += 1
-            elif self.trust is not None and row.payload.id in self.trust.shared_ids:
-                refused[SHARED_ID] += 1
             else:
                 self._remember(row)
                 chosen.append(row.payload.id)
@@ -206,7 +204,6 @@ class Canary:
             expected -= so_far.results[0].applied
         rest = self.operator.requeue(
             replace(scope, match=match, expected=expected),
-            trust=self.trust,
             watch=watch_errors,
             rate=self.rate,
         )

@@ -137,7 +137,6 @@ def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
         # A review is of what has no good signature; this copy has one.
         bench.operator.requeue(one, trust=review_at(bench.url, KEYRING, one).reviewed),
         bench.operator.edit(copy, ["new"], {}),
-        bench.operator.edit(copy, ["new"], {}, trust=True),
     ):
         assert (again.applied, again.refused) == (0, refused)
     assert bench.dead() == [copy]

@@ -152,37 +152,32 @@ def test_what_redis_did_not_move_can_be_signed_later(bench: Bench) -> None:
     assert bench.operator.requeue(DEAD, trust=trust).applied == 1
 
 
-def test_a_canary_signs_what_was_reviewed(
-    bench: Bench, make_settings: Callable[..., Settings]
-) -> None:
-    jobs = [bench.job() for _ in range(30)]
-    bench.client.lpush("asok:dlq", *(foreign_letter(job, 5.0) for job in jobs))
-    trust = trusted(bench)
+def test_a_canary_signs_nothing(bench: Bench, make_settings: Callable[..., Settings]) -> None:
+    """Neither of its first jobs nor of the rest, and the first are those that can run."""
+    bench.die(*(bench.job() for _ in range(8)))
+    unsigned = [foreign_letter(evil(bench.job()), 5.0) for _ in range(7)]
+    bench.client.rpush("asok:dlq", *unsigned[:6])
+    bench.client.lpush("asok:dlq", unsigned[6])
     reader = open_reader(make_settings())
-    canary = Canary(reader, bench.operator, first=5, rate=2000, patience=30, trust=trust)
-    # One of the first is replaced, one of the others gets a twin, and one of the first a copy.
-    bench.client.lset("asok:dlq", 29, foreign_letter(evil(jobs[0]), 5.0))
-    bench.client.lpush(
-        "asok:dlq", foreign_letter(evil(jobs[20]), 5.0), foreign_letter(jobs[1], 5.0)
-    )
-    with worker(bench, well) as taken:
+    with worker(bench, well):
+        canary = Canary(reader, bench.operator, first=5, rate=2000, patience=30)
         result = canary.run(DEAD)
     reader.close()
-    assert (result.verdict, result.total.applied) == (Verdict.ALL, 29)
-    assert result.total.skipped == {NOT_REVIEWED: 3}
-    assert result.total.refused == {}
-    assert Counter(taken).most_common(1)[0][1] == 1
-    assert Counter(peek(raw).job.task for raw in bench.dead()) == {"os.system": 2, "shop.mail": 1}  # type: ignore[union-attr]
+    assert (result.verdict, result.completed, result.total.applied) == (Verdict.ALL, 5, 8)
+    assert result.total.refused == {"unsigned": 7}
+    assert sorted(bench.dead()) == sorted(unsigned)
 
 
 def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
     job = bench.job()
-    seen, forged = foreign_letter(job, 5.0), foreign_letter(evil(job), 5.0)
+    [seen] = bench.die(job)
+    forged = foreign_letter(evil(job), 5.0)
+    bench.client.delete("asok:dlq")
     bench.client.lpush("asok:dlq", forged)
-    result = bench.operator.edit(seen, ["x"], {}, trust=True)
+    result = bench.operator.edit(seen, ["x"], {})
     assert (result.applied, result.skipped) == (0, {NOT_REVIEWED: 1})
     bench.client.lpush("asok:dlq", seen, forged)
-    result = bench.operator.edit(seen, ["x"], {}, trust=True)
+    result = bench.operator.edit(seen, ["x"], {})
     assert result.applied == 1
     assert functions(bench) == ["shop.mail"]
     assert bench.dead() == [forged, forged]
@@ -191,9 +186,8 @@ def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
 
 
 def test_the_undo_of_an_edit_and_of_a_purge_sign_nothing(bench: Bench) -> None:
-    shown = foreign_letter(bench.job(), 5.0)
-    bench.client.lpush("asok:dlq", shown)
-    edited = bench.operator.edit(shown, ["x"], {}, trust=True)
+    [shown] = bench.die(bench.job())
+    edited = bench.operator.edit(shown, ["x"], {})
     forged = foreign_letter(evil(bench.job()), 5.0)
     bench.client.lset(f"asok:trash:{edited.operation}", 0, forged)
     assert bench.operator.restore(edited.operation or "").applied == 1

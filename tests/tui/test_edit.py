@@ -72,6 +72,10 @@ async def test_an_unsigned_letter_runs_only_on_an_explicit_word(
         await hand.press("tab", "enter")
         await hand.sees("1 refused (unsigned)")
         assert redis_client.llen(KEYS.dead) == 2
+        await hand.press("e")
+        said = "Cannot edit: unsigned. Trust and requeue (T) requeues a dead job as it is."
+        await hand.until(lambda: said in [each.message for each in hand.app._notifications], said)
+        assert redis_client.llen(KEYS.dead) == 2
         await hand.press("T")
         await hand.sees("Type trust to go on")
         await hand.press("shift+tab", *"trust", "enter")

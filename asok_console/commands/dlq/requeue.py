@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Requeue what the words say."""
     rate = positive("--rate", args.rate)
+    trust.check(args)
     if args.args is not None or args.kwargs is not None:
         from asok_console.commands.support.edit import requeue_edited
 
@@ -42,7 +43,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return requeue_carefully(args, settings, rate)
     if args.trust:
         return trust.act(args, settings, lambda looked: _trusting(looked, rate))
-    trust.check(args)
     deed = bulk.Deed(
         "requeue",
         "requeued",

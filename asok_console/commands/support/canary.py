@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
-from asok_console.commands.support import bulk, trust
+from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, say, write_json
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.inspection.review import Reviewed
 from asok_core.jobs.states import Place
 from asok_core.operations.canary import RATE, Canary, CanaryResult, Verdict
 from asok_core.operations.inspector import on_redis, open_reader
@@ -20,31 +18,21 @@ from asok_core.settings.settings import Settings
 def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:
     """Requeue with a canary. Returns 1 where it stopped by itself."""
     first = whole_number("--canary", args.canary, 1, 1000)
-    trust.check(args)
     settings = on_redis(settings, args.url)
     bulk.refuse_without_yes(args)
     reader = open_reader(settings)
     results: list[CanaryResult] = []
 
-    def deed(reviewed: Reviewed | None) -> bulk.Deed:
-        def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
-            canary = Canary(reader, operator, first=first, rate=rate or RATE, trust=reviewed)
-            results.append(canary.run(scope, watch))
-            return results[0].total
+    def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
+        canary = Canary(reader, operator, first=first, rate=rate or RATE)
+        results.append(canary.run(scope, watch))
+        return results[0].total
 
-        plain = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
-        if reviewed is None:
-            return plain
-        return replace(plain, verb=trust.VERB, thing="dead job", word=trust.WORD)
-
-    def tell(deed: bulk.Deed, result: CommandResult) -> int:
-        return _tell(args, deed, results, result)
-
+    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
     try:
-        if args.trust:
-            return trust.act(args, settings, lambda looked: deed(looked.review.reviewed), tell=tell)
-        requeue = deed(None)
-        return bulk.act(args, settings, requeue, tell=lambda result: tell(requeue, result))
+        return bulk.act(
+            args, settings, deed, tell=lambda result: _tell(args, deed, results, result)
+        )
     finally:
         reader.close()
 

@@ -51,15 +51,14 @@ def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named
 
     def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
         # By its bytes: the arguments are filled from these, and another one may have its id by now.
-        return operator.edit(raw, positional, named, trust=args.trust)
+        return operator.edit(raw, positional, named)
 
     return bulk.Deed(
-        trust.VERB if args.trust else "edit",
+        "edit",
         "requeued",
         "dead job",
         Place.DEAD,
         perform,
-        word=trust.WORD if args.trust else "yes",
         aftermath=bulk.AFTERMATH,
         preview=(f"with the changed arguments: {safe(call_text(edited))}",),
     )

@@ -12,7 +12,6 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
 from asok_console.presentation.reviews import refusals, review_lines, summary
-from asok_core.backends.roles import CommandResult
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.review import NOT_REVIEWED, Call, Review, ReviewBuilder
 from asok_core.jobs.states import Place
@@ -49,15 +48,12 @@ def act(
     args: argparse.Namespace,
     settings: Settings,
     deed_of: Callable[[Looked], bulk.Deed],
-    *,
-    tell: Callable[[bulk.Deed, CommandResult], int] | None = None,
 ) -> int:
     """Look at the scope once, show what would be signed, ask, and act on exactly that.
 
     Returns 1 where anything was refused or is not as it was reviewed. Without ``args.trust`` nothing that
     lacks a good signature is signed.
     """
-    check(args)
     settings = on_redis(settings, args.url)
     if args.trust:
         settings.require_secret_key()
@@ -81,12 +77,16 @@ def act(
             result = deed.perform(operator, looked.counted.scope, meter)
     finally:
         operator.close()
-    code = tell(deed, result) if tell else bulk.told(args, deed, result)
-    return code or int(NOT_REVIEWED in result.skipped)
+    return bulk.told(args, deed, result) or int(NOT_REVIEWED in result.skipped)
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise UsageError where ``--trust`` and ``--reviewed`` do not fit together."""
+    """Raise UsageError where ``--trust``, ``--reviewed`` and what else was given do not fit together."""
+    others = {"--args": args.args, "--kwargs": args.kwargs, "--canary": args.canary}
+    given = [name for name, value in others.items() if value is not None]
+    if args.trust and given:
+        # As in the console: what runs is what was reviewed.
+        raise UsageError(f"--trust requeues dead jobs as they are; remove {given[0]}")
     if args.reviewed is not None and not args.trust:
         raise UsageError("--reviewed requires --trust")
     if args.trust and args.yes and args.reviewed is None and not args.dry_run:

@@ -25,7 +25,7 @@ from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.edits import diff, editable, same
-from asok_core.jobs.envelope import Payload
+from asok_core.jobs.envelope import UNTRUSTED, Payload
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
 from asok_core.jobs.states import Place
@@ -39,6 +39,8 @@ UNDO_AMONG = 50
 
 SIGNED_AGAIN = frozenset({Place.DEAD, Place.PENDING})
 """Places whose jobs are signed again on their way to a queue."""
+
+TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
 
 WRONG_KEY = "SECRET_KEY is likely not the key of the application: jobs will be refused"
 
@@ -118,7 +120,7 @@ class Acting:
 
         ``text``: the arguments as they were typed so far.
         """
-        job = self._editable(dead)
+        job = self._editable(dead, changes=True)
         if job is None:
             return
 
@@ -130,7 +132,7 @@ class Acting:
 
     def open_editor(self, whole: Payload, *, changes: bool) -> None:
         """Open a job's arguments in ``$EDITOR``; with ``changes``, ask and requeue what was saved."""
-        job = self._editable(whole)
+        job = self._editable(whole, changes=changes)
         if job is None:
             return
         before = (job.args, job.kwargs)
@@ -173,10 +175,12 @@ class Acting:
         finally:
             self._host.poller.resume()
 
-    def _editable(self, payload: Payload) -> Job | None:
+    def _editable(self, payload: Payload, *, changes: bool) -> Job | None:
         job = payload.job
         if job is None or job.id == "" or payload.size is not None:
             self.warn("Cannot edit: the job is unreadable")
+        elif changes and payload.trust in UNTRUSTED:
+            self.warn(f"Cannot edit: {payload.trust}. {TRUSTED_AS_IT_IS}")
         elif any_too_deep((*job.args, *job.kwargs.values())):
             self.warn(f"Cannot edit: its arguments are nested more than {DEEPEST} levels deep.")
         else:

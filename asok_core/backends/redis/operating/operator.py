@@ -31,7 +31,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
-from asok_core.inspection.review import Reviewed, entry_digest
+from asok_core.inspection.review import Reviewed
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
@@ -64,21 +64,18 @@ class RedisOperator(OperatorSession):
         mode = "front" if front else ""
         return self._requeue("requeue", scope, {}, mode, trust=trust, watch=watch, rate=rate)
 
-    def edit(
-        self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, trust: bool = False
-    ) -> CommandResult:
+    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> CommandResult:
         """Requeue a dead job with other arguments; its original goes to the trash.
 
         ``raw`` are the bytes of its element as the operator saw it. One that has changed since is skipped,
-        and so is another one of the same id. Raises TypeError that names the argument which JSON cannot
-        carry.
+        and so is another one of the same id. One without a good signature is refused: jobs are trusted as
+        they are. Raises TypeError that names the argument which JSON cannot carry.
         """
         check_arguments(args, kwargs)
         changes = {"args": list(args), "kwargs": dict(kwargs)}
         key = Row(0, peek(raw), Place.DEAD, "").key
         scope = Scope(Place.DEAD, ids=frozenset((key,)), words=f"id:{key}")
-        reviewed = Reviewed((entry_digest(raw),)) if trust else None
-        return self._requeue("edit", scope, changes, "keep", trust=reviewed, raw=raw)
+        return self._requeue("edit", scope, changes, "keep", trust=None, raw=raw)
 
     def _requeue(
         self,
@@ -110,7 +107,7 @@ class RedisOperator(OperatorSession):
             )
             if raw is not None:
                 judge = only(raw, judge)
-            thorough = raw is None and trust is not None
+            thorough = trust is not None
             sweep = self._prepared(link, action, scope, watch, rate, raw=raw, thorough=thorough)
 
             def unmoved(row: Row) -> None:
