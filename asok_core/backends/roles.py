@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from asok_core.inspection.audit import Activities
+from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.job import JobRecord
@@ -129,7 +129,7 @@ class Reader(Protocol):
     def check_key(self) -> KeyCheck:
         """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""
 
-    def trash(self, operations: Iterable[str] | None = None) -> dict[str, int]:
+    def trash(self, operations: Iterable[str] | None = None) -> Trash:
         """How many jobs the trash of each operation holds, the oldest operation first.
 
         An operation without any is left out. Without ``operations`` it looks at every key of the

@@ -44,6 +44,8 @@ class Activity:
     """How many jobs a restore would put back now."""
     trash_until: float | None = None
     """When the trash is emptied; None when there is none."""
+    trash_problem: str = ""
+    """Why it is not known what its trash holds: the key is of another type."""
 
     @property
     def target(self) -> str:
@@ -62,6 +64,13 @@ class Activity:
             return 0.0
         # A trash without an end was given none by this program; it is there all the same.
         return TRASH_TTL if self.trash_until is None else max(0.0, self.trash_until - now)
+
+
+class Trash(dict[str, int]):
+    """How many jobs the trash of each operation holds, the oldest operation first."""
+
+    problems: tuple[str, ...] = ()
+    """Lines about keys of the trash that are of another type."""
 
 
 class Activities(tuple[Activity, ...]):  # noqa: SLOT001 - a tuple takes no slots

@@ -67,6 +67,34 @@ def test_what_cannot_be_searched_is_not_called_empty(
     assert f"The key {key} is not a {kind}: its jobs cannot be read." in ran.err
 
 
+def test_a_trash_that_cannot_be_read_is_not_called_empty(
+    redis_client: redis.Redis, asok: Asok
+) -> None:
+    operations = []
+    for _ in range(2):
+        redis_client.lpush(KEYS.dead, "not a job")
+        operations.append(asok("dlq", "purge", "--all", "--yes", "--json").document["operation"])
+    odd, kept = operations
+    key = KEYS.trash(odd)
+    redis_client.delete(key)
+    redis_client.set(key, "junk", ex=600)
+    problem = f"The key {key} is not a list: what is in the trash cannot be read."
+    ran = asok("trash", "list")
+    assert (ran.code, problem in ran.err, "not a list" in ran.out) == (1, True, True)
+    ran = asok("trash", "list", "--json")
+    told = {each["operation"]: each for each in ran.document["trash"]}
+    assert ran.code == 1
+    assert (told[odd]["in_trash"], told[odd]["trash_problem"]) == (None, problem)
+    assert (told[kept]["in_trash"], told[kept]["trash_problem"]) == (1, None)
+    for words in (("restore", odd), ("empty", odd, "--yes")):
+        ran = asok("trash", *words)
+        assert (ran.code, ran.out, problem in ran.err) == (1, "", True)
+    ran = asok("trash", "empty", "--all", "--yes")
+    assert (ran.code, problem in ran.err) == (1, True)
+    assert not redis_client.exists(KEYS.trash(kept))
+    assert redis_client.get(key) == b"junk"
+
+
 def test_the_status_says_what_it_could_not_read(redis_client: redis.Redis, asok: Asok) -> None:
     assert asok("worker", "status", "--json").document["problems"] == []
     redis_client.set(KEYS.dead, "junk", ex=600)

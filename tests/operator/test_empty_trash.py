@@ -9,6 +9,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, UsageError
+from asok_core.inspection.audit import Trash
 from asok_core.jobs.states import Place
 from tests.fixtures.bench import Bench
 from tests.programs import wait_until
@@ -24,7 +25,7 @@ def purged(bench: Bench, count: int, **fields: object) -> str:
     return operation
 
 
-def in_trash(bench: Bench, *operations: str) -> dict[str, int]:
+def in_trash(bench: Bench, *operations: str) -> Trash:
     reader = RedisReader(Endpoint(bench.url), Keys())
     try:
         return reader.trash(operations or None)
@@ -59,7 +60,6 @@ def test_one_operation_is_deleted_and_the_others_stay(bench: Bench) -> None:
 def test_what_the_audit_has_forgotten_is_found_by_its_key(bench: Bench) -> None:
     operation = purged(bench, 4)
     bench.client.delete("asok:audit")
-    bench.client.set("asok:trash:not-a-list", "x", ex=60)
     bench.client.rpush("asok:trash:a:b", "x")
     bench.client.expire("asok:trash:a:b", 60)
     assert in_trash(bench) == {operation: 4}
@@ -79,6 +79,28 @@ def test_a_key_of_another_type_is_refused_and_left(bench: Bench) -> None:
     with pytest.raises(Refused, match="asok:trash:odd is a string and should be a list"):
         bench.operator.empty_trash(["odd"])
     assert bench.client.get("asok:trash:odd") == b"x"
+
+
+def test_a_trash_of_another_type_is_not_called_empty(bench: Bench) -> None:
+    kept, odd = purged(bench, 2), purged(bench, 3)
+    key = f"asok:trash:{odd}"
+    bench.client.delete(key)
+    bench.client.set(key, "x", ex=60)
+    problem = f"The key {key} is not a list: what is in the trash cannot be read."
+    for found in (in_trash(bench), in_trash(bench, kept, odd)):
+        assert (found, found.problems) == ({kept: 2}, (problem,))
+    reader = RedisReader(Endpoint(bench.url), Keys())
+    noted = {each.operation: each for each in reader.activity(10)}
+    reader.close()
+    assert (noted[odd].in_trash, noted[odd].trash_problem) == (0, problem)
+    assert (noted[kept].in_trash, noted[kept].trash_problem) == (2, "")
+    with pytest.raises(Refused, match=f"The key {key} is not a list"):
+        bench.operator.restore(odd)
+    key = f"asok:operation:{kept}"
+    bench.client.delete(key)
+    bench.client.set(key, "x", ex=60)
+    with pytest.raises(Refused, match=f"The key {key} is not a hash"):
+        bench.operator.restore(kept)
 
 
 def test_it_can_be_stopped_between_operations(bench: Bench) -> None:

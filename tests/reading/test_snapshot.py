@@ -346,6 +346,15 @@ def test_the_id_of_a_finished_job_that_is_too_long_is_not_shown_as_one_without_a
     assert row.payload.problem == "its id is longer than 1,024 bytes"
 
 
+def test_a_record_of_another_type_is_not_called_absent(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    redis_client.rpush(KEYS.job("odd"), "word")
+    redis_client.expire(KEYS.job("odd"), 60)
+    found = reader.records(["odd", "absent"])
+    assert [(each.id, each.status) for each in found.values()] == [("odd", "unreadable")]
+
+
 def test_half_a_name_in_the_queues_of_a_worker_makes_no_queue(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
+from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading import snapshots
 from asok_core.inspection.audit import Activity
 from tests.fixtures.console import Hand, Open, settled
@@ -55,10 +56,10 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(*args)  # type: ignore[arg-type]
             self.now = NOW
 
-    def activity(fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
+    def activity(keys: Keys, fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
         # What is left of a trash to the minute: the seeds are some milliseconds old.
         whole = -(-ttl_ms // 60_000) * 60_000
-        return of_fields(fields, length, whole, NOW)
+        return of_fields(keys, fields, length, whole, NOW)
 
     of_fields = audit._activity
     monkeypatch.setattr(audit, "_activity", activity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import redis
 
 from tests.fixtures.console import Hand, Open
@@ -33,6 +35,24 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         await hand.press("tab", "enter")
         await hand.sees("Restored 6 jobs")
         assert redis_client.lrange(KEYS.dead, 0, -1) == before
+
+
+async def test_a_trash_of_another_type_is_named_and_not_undone(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    async with open_console(size=(120, 30)) as hand:
+        await purge_all(hand, 6)
+        await hand.press("7")
+        await hand.sees("1 can be undone")
+        await hand.sees("z undo")
+        found = (os.fsdecode(each) for each in redis_client.keys(KEYS.trash("*")))
+        (key,) = (each for each in found if not each.endswith(":at"))
+        redis_client.delete(key)
+        redis_client.set(key, "text", ex=600)
+        await hand.sees(f"The key {key} is not a list: what is in the trash cannot be read.")
+        assert hand.shows("⚠ no list")
+        assert not hand.shows("z undo")
 
 
 async def test_the_trash_of_an_action_is_deleted_after_a_typed_word(

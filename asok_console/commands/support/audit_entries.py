@@ -28,9 +28,14 @@ def activity_document(each: Activity) -> dict[str, Any]:
         "applied": each.applied,
         "skipped": dict(each.skipped),
         "refused": dict(each.refused),
-        "in_trash": each.in_trash,
+        "in_trash": None if each.trash_problem else each.in_trash,
+        "trash_problem": each.trash_problem or None,
         "trash_until": iso(each.trash_until),
     }
+
+
+def _in_trash(each: Activity) -> str:
+    return numbers.count(each.in_trash) if each.in_trash else ""
 
 
 def table_of(actions: Sequence[Activity], now: float) -> None:
@@ -57,7 +62,7 @@ def table_of(actions: Sequence[Activity], now: float) -> None:
                 safe(each.target, 100),
                 numbers.count(each.applied),
                 reasons({**each.skipped, **each.refused}),
-                numbers.count(each.in_trash) if each.in_trash else "",
+                "not a list" if each.trash_problem else _in_trash(each),
                 safe(each.state, 20),
             )
             for each in actions

@@ -8,7 +8,7 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.errors import UsageError
+from asok_core.errors import Refused, UsageError
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.settings.settings import Settings
@@ -36,6 +36,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         found = reader.trash(None if args.all else args.operation)
     finally:
         reader.close()
+    if args.operation and found.problems:
+        raise Refused(found.problems[0])
+    for problem in found.problems:
+        say(problem)
     absent = [each for each in args.operation if each not in found]
     if absent:
         raise UsageError(
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     total = sum(found.values())
     if args.dry_run:
         _write_preview(args, deed, found)
-        return 0
+        return int(bool(found.problems))
     if (
         total
         and not args.yes
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             result = deed.perform(operator, Scope(Place.TRASH), meter)
     finally:
         operator.close()
-    return bulk.told(args, deed, result)
+    return bulk.told(args, deed, result) or int(bool(found.problems))
 
 
 def _write_preview(args: argparse.Namespace, deed: bulk.Deed, found: dict[str, int]) -> None:

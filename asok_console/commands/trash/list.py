@@ -6,7 +6,7 @@ import argparse
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.audit_entries import activity_document, table_of
-from asok_console.commands.support.documents import write_json
+from asok_console.commands.support.documents import say, write_json
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
@@ -24,11 +24,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         now = reader.snapshot().taken_at
-        kept = [each for each in reader.activity(LATELY).readable() if each.in_trash]
+        kept = [
+            each
+            for each in reader.activity(LATELY).readable()
+            if each.in_trash or each.trash_problem
+        ]
     finally:
         reader.close()
     if args.json:
         write_json({"trash": [activity_document(each) for each in kept]})
     else:
         table_of(kept, now)
-    return 0
+    problems = [each.trash_problem for each in kept if each.trash_problem]
+    for problem in problems:
+        say(problem)
+    return int(bool(problems))

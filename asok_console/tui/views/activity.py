@@ -58,6 +58,8 @@ def _state(activity: Activity, _now: float) -> Cell:
 
 def _undo(activity: Activity, now: float) -> Cell:
     left = activity.undo_left(now)
+    if activity.trash_problem:
+        return "⚠ no list", "warn"
     if left:
         return f"z, {span(left)}", "info"
     return ("in trash", "dim") if activity.in_trash else ("", "dim")
@@ -133,6 +135,7 @@ class ActivityView(View):
         return (
             ("What operators did", "title"),
             (f"{undoable:,} can be undone" if undoable else "", "info"),
+            (f"⚠ {rows.row.trash_problem}" if rows.row and rows.row.trash_problem else "", "warn"),
         )
 
     def plan(self, action: OperatorAction) -> Plan | None:

@@ -126,7 +126,7 @@ def read_activity(link: Link, keys: Keys, count: int) -> Activities:
     # Who may not ask for the server's time (ACL) gets this machine's.
     now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
     return Activities(
-        _activity(fields, replies[2 * at], replies[2 * at + 1], now)
+        _activity(keys, fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
     )
 
@@ -147,8 +147,16 @@ def _entries(link: Link, keys: Keys, count: int) -> Any:
 
 
 def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:
-    """What is known of one operation for as long as its trash is kept; empty when nothing is."""
-    return fields_of(link.call("HGETALL", keys.operation(operation)))
+    """What is known of one operation for as long as its trash is kept; empty when nothing is.
+
+    Raises Refused where the key is of another type.
+    """
+    key = keys.operation(operation)
+    (reply,) = link.pipeline([("HGETALL", key)])
+    fields = link.checked(reply)
+    if fields is None:
+        raise Refused(f"The key {key} is not a hash: what the operation did cannot be read.")
+    return fields_of(fields)
 
 
 def fields_of(flat: list[bytes] | None) -> dict[str, str]:
@@ -157,8 +165,16 @@ def fields_of(flat: list[bytes] | None) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=False))
 
 
-def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -> Activity:
+def trash_problem(keys: Keys, operation: str) -> str:
+    """What is known of a trash whose key is of another type."""
+    return f"The key {keys.trash(operation)} is not a list: what is in the trash cannot be read."
+
+
+def _activity(
+    keys: Keys, fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float
+) -> Activity:
     in_trash = length if isinstance(length, int) else 0
+    unread = "WRONGTYPE" in str(length)
     kept = isinstance(ttl_ms, int) and ttl_ms >= 0
     return Activity(
         operation=fields.get("operation", ""),
@@ -175,6 +191,7 @@ def _activity(fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float) -
         refused=_counts(fields, "refused:"),
         in_trash=in_trash,
         trash_until=now + ttl_ms / 1000 if kept else None,
+        trash_problem=trash_problem(keys, fields.get("operation", "")) if unread else "",
     )
 
 

@@ -212,6 +212,9 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
     if not isinstance(parts, list):
         return None
     ttl = float(left) if isinstance(left, int) and left >= 0 else None
+    if kind == b"other":
+        # Without an error: the end of the job replaces such a record, and a future waits for that.
+        return JobRecord(job_id, UNREADABLE, ttl=ttl, foreign=True)
     flat: list[bytes] = []
     for name, size, head, tail in zip(fields, parts[::3], parts[1::3], parts[2::3], strict=False):
         # A field that is not there has the size -1.

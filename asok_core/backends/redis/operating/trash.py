@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
+from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation, trash_problem
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.bulk import REASONS, Sweep
@@ -18,7 +18,7 @@ from asok_core.backends.redis.operating.walks import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress, Watch
-from asok_core.errors import UsageError
+from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import peek
@@ -77,13 +77,16 @@ def retire(link: Link, keys: Keys, operation: str, queue: str) -> None:
 def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None) -> CommandResult:
     """Put the trash of ``operation`` back, as the action ``undoing``.
 
-    Raises UsageError when there is none.
+    Raises UsageError when there is none, and Refused when it cannot be read.
     """
     keys = undoing.keys
     if not VALID_ID.fullmatch(operation):
         raise UsageError(f"{operation!r} is no operation; asok trash list shows them")
     about = read_operation(link, keys, operation)
-    total: int = link.call("LLEN", keys.trash(operation))
+    (reply,) = link.pipeline([("LLEN", keys.trash(operation))])
+    total = link.checked(reply)
+    if total is None:
+        raise Refused(trash_problem(keys, operation))
     if not about or not total:
         raise UsageError(
             f"nothing of {operation} is in the trash: it was restored or emptied already, "

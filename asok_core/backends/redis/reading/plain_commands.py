@@ -173,9 +173,11 @@ class PlainQueries:
 
 
 def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:
-    """The reply of ``records.lua`` for a record: a hash of ``values``, or a string; None for neither."""
+    """The reply of ``records.lua`` for a record: of ``values``, or a string; None: there is none."""
     if isinstance(text, bytes):
         return [b"string", ttl, _bounded(text)]
+    if wrong_type(values) and wrong_type(text):
+        return [b"other", ttl, []]
     if not isinstance(values, list) or all(each is None for each in values):
         return None
     return [b"hash", ttl, [part for each in values for part in _bounded(each)]]

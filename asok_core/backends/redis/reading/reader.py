@@ -41,7 +41,7 @@ from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Place
 
 if TYPE_CHECKING:
-    from asok_core.inspection.audit import Activities
+    from asok_core.inspection.audit import Activities, Trash
 
 T = TypeVar("T")
 _WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
@@ -238,7 +238,7 @@ class RedisReader:
 
         return self._asked(lambda trips: read_activity(trips.link, self.keys, count))
 
-    def trash(self, operations: Iterable[str] | None = None) -> dict[str, int]:
+    def trash(self, operations: Iterable[str] | None = None) -> Trash:
         """How many jobs the trash of some operations holds; None: of all, by a SCAN over all keys."""
         from asok_core.backends.redis.reading.trash import read_trash
 

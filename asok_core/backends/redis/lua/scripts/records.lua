@@ -2,7 +2,8 @@
 -- needs: alias bounded
 -- KEYS  the records; ARGV  whole, field names ...
 -- Reply per record {'hash', ttl, {size, head, tail, ...}} in the order of the fields (size -1: the
---       field is not there), {'string', ttl, {size, head, tail}}, or {'none'}
+--       field is not there), {'string', ttl, {size, head, tail}}, {'other', ttl, {}} of a key
+--       of another type, or {'none'}
 -- Of a value of more than MOST_READ bytes its size alone is read, and stated in its place; the values that are
 -- read of one record have no more than that together. A larger ARGV[1] raises the limit: an application may keep
 -- results of any size.
@@ -41,7 +42,8 @@ end
 
 local function read(key)
   local kind = redis.call('TYPE', key).ok
-  if kind ~= 'hash' and kind ~= 'string' then return { 'none' } end
+  if kind == 'none' then return { kind } end
+  if kind ~= 'hash' and kind ~= 'string' then return { 'other', redis.call('TTL', key), {} } end
   local out = {}
   if kind == 'string' then
     local size = redis.pcall('STRLEN', key)
