@@ -1,7 +1,7 @@
 """Every private part of a library that the core uses, and what takes its place where a release lacks it.
 
 Each function returns whether the part was there. Otherwise its caller goes the public way, which is slower
-and does the same, but for one limit that :func:`replace_waiters` names. ``tests/core/test_compat.py``
+and does the same, but for one limit that :func:`replace_waiters` names. ``tests/runtime/test_compat.py``
 fails when a part is missing, and runs the public ways.
 """
 

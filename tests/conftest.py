@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.command_line",
     "tests.fixtures.console",
     "tests.fixtures.servers",
+    "tests.fixtures.threads",
     "tests.fixtures.worker",
 ]
 """Fixtures that the tests of several folders use. What one folder uses is in its own conftest.py."""

@@ -23,9 +23,9 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.core import sample_tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 PROCESS = "one.1"

@@ -22,9 +22,9 @@ from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.programs import PATIENCE
+from tests.samples import sample_tasks
 
 KEYS = Keys()
 WORKER, PROCESS = "w", "w.1"

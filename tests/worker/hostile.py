@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from asok_core import hooks
 from asok_core.jobs.job import Job
-from tests.core.hostile_errors import throw, throw_from
-from tests.core.hostile_logging import spoil
+from tests.samples.hostile_errors import throw, throw_from
+from tests.samples.hostile_logging import spoil
 from tests.worker.jobs import tell
 
 __all__ = ["spoil", "throw", "throw_from"]

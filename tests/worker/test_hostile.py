@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SECRET_KEY
-from tests.core import hostile_errors, hostile_logging
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import environment, wait_until
+from tests.samples import hostile_errors, hostile_logging
 
 HOSTILE = "tests.worker.hostile"
 HANGING = ("HangsInC", "HangsInPython")

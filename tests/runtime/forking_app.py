@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from queue import SimpleQueue
 
 from asok_core import background, hooks
+
+PATIENCE = 60.0
 
 
 def fork(way: str) -> int:
@@ -32,9 +35,11 @@ def fork_again_and_enqueue(_way: str) -> int:
 
 
 def main(task: str, way: str) -> None:
-    after = []
-    hooks.after(lambda _job, result: after.append(result))
-    result = background(globals()[task], way).result(timeout=30)
+    ended: SimpleQueue[int] = SimpleQueue()
+    hooks.after(lambda _job, result: ended.put(result))
+    result = background(globals()[task], way).result(timeout=PATIENCE)
+    # The hook is called once the result is known: it may come later.
+    after = [ended.get(timeout=PATIENCE)]
     sys.stdout.write(f"{os.getpid() == PID} {result} {after}\n")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.errors import TaskImportFailed, TaskNotFound
 from asok_core.execution.tasks import reference, resolve
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 HERE = sample_tasks.__name__
 

@@ -11,7 +11,7 @@ import pytest
 from asok_core import Background, JobNotFound, Settings, current_request, request_context
 from asok_core.web.middleware import Message, Receive, Scope, Send
 from asok_core.web.request import ASGIRequest, WSGIRequest
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 

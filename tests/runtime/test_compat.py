@@ -26,8 +26,8 @@ from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.programs import PATIENCE, environment, exit_code, wait_until
+from tests.samples import sample_tasks
 
 NOW = f"Python {sys.version.split()[0]}"
 

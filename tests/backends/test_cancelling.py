@@ -14,8 +14,8 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.fixtures.worker import Desk, RunWorker, foreign_envelope
+from tests.samples import sample_tasks
 
 if TYPE_CHECKING:
     import redis

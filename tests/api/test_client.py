@@ -18,7 +18,7 @@ from asok_core import (
     shutdown,
 )
 from asok_core.api import client
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 
@@ -54,7 +54,7 @@ def test_a_task_is_called_and_enqueued() -> None:
     assert future.result(WAIT) == 10
     record = get_job(future.job_id)
     assert (record.function, record.queue, record.retries) == (
-        "tests.core.sample_tasks.decorated",
+        "tests.samples.sample_tasks.decorated",
         "high",
         2,
     )

@@ -19,10 +19,12 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import JobFailed
 from asok_core.jobs.calls import make_call
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
-from tests.core.hostile_errors import KINDS, throw, throw_from
-from tests.core.hostile_logging import KINDS as LOGGING
-from tests.core.hostile_logging import spoiled
+from tests.samples import sample_tasks
+from tests.samples.hostile_errors import KINDS, throw, throw_from
+from tests.samples.hostile_logging import KINDS as LOGGING
+from tests.samples.hostile_logging import spoiled
+
+pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
 
 WAIT = 30.0
 Backend = LocalBackend | EagerBackend

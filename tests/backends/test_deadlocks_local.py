@@ -18,8 +18,8 @@ from asok_core.errors import Deadlock, JobFailed, JobTimeout
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.programs import wait_until
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 

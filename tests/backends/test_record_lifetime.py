@@ -25,8 +25,8 @@ from asok_core.jobs.job import Job, new_id
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.core import sample_tasks
 from tests.elapsed import DAY, HOUR, let_pass
+from tests.samples import sample_tasks
 
 KEYS = Keys()
 KEYRING = Keyring(SECRET_KEY.encode())

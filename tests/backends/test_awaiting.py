@@ -20,7 +20,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 Wait = Callable[[JobFuture[Any]], Awaitable[Any]]

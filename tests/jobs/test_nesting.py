@@ -17,7 +17,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.nesting import CUT, DEEPEST, any_too_deep, cut
 from asok_core.jobs.plain import MOST_KEYS
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 
 def nested(levels: int, kind: type = list) -> Any:

@@ -18,7 +18,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 from tests.users import assert_all_allowed, user_url
 
 KEYS = Keys()

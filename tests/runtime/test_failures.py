@@ -10,8 +10,10 @@ import pytest
 from asok_core.errors import JobTimeout
 from asok_core.execution import attempt
 from asok_core.runtime.failures import LONGEST_LINE, Failure, failure_of, name_of, shown
-from tests.core import sample_tasks
-from tests.core.hostile_errors import KINDS, throw, throw_from
+from tests.samples import sample_tasks
+from tests.samples.hostile_errors import KINDS, throw, throw_from
+
+pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
 
 LIMIT = 20_000
 

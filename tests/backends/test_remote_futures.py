@@ -19,8 +19,8 @@ from asok_core.execution.context import dump, request_context
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import RemoteFuture
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.programs import exit_code, wait_until
+from tests.samples import sample_tasks
 
 if TYPE_CHECKING:
     import redis

@@ -29,8 +29,8 @@ from asok_core.jobs.envelope import keyring_of
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.programs import exit_code, wait_until
+from tests.samples import sample_tasks
 
 if TYPE_CHECKING:
     import redis

@@ -12,7 +12,7 @@ import pytest
 from asok_core import call, task
 from asok_core.api import signatures
 from asok_core.jobs.calls import Options, make_call
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 NOW = 1_800_000_000.0
 

@@ -19,8 +19,8 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
 from tests.programs import exit_code
+from tests.samples import sample_tasks
 
 WAIT = 30.0
 

@@ -8,10 +8,14 @@ import sys
 import threading
 import time
 
+import pytest
+
 from asok_core.runtime.bounded import MOST_ABANDONED, call_within
 from asok_core.runtime.failures import failure_of
-from tests.core.hostile_errors import LET_GO, HangsInC, HangsInPython
 from tests.programs import wait_until
+from tests.samples.hostile_errors import LET_GO, HangsInC, HangsInPython
+
+pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
 
 
 def test_an_error_whose_text_hangs_in_python_leaves_no_thread_that_runs_on() -> None:

@@ -16,7 +16,7 @@ from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.jobs.calls import make_call
 from asok_core.settings.settings import Settings
-from tests.core import sample_tasks
+from tests.samples import sample_tasks
 
 DANGEROUS = [
     *(("os", "system"), ("posix", "system"), ("builtins", "eval"), ("builtins", "exec")),
@@ -113,7 +113,7 @@ def test_a_function_that_a_module_has_from_elsewhere_is_judged_by_where_it_comes
 
 @pytest.mark.parametrize(
     ("patterns", "function"),
-    [("*", os.system), ("*", eval), ("shop.*", sample_tasks.add), ("tests.core:add", sample_tasks.add)],
+    [("*", os.system), ("*", eval), ("shop.*", sample_tasks.add), ("tests.samples:add", sample_tasks.add)],
 )  # fmt: skip
 def test_what_no_worker_would_run_is_refused_when_it_is_enqueued(
     make_settings: Any, redis_client: redis.Redis, patterns: str, function: Any

@@ -1,0 +1,1 @@
+"""Tasks and errors that tests of several folders use."""
