@@ -1,4 +1,4 @@
-"""Counts, rates, lengths of time and sizes as people read them. None (not known) is a dash."""
+"""Counts, rates, lengths of time and sizes in columns. None (not known) is a dash."""
 
 from __future__ import annotations
 
@@ -73,17 +73,6 @@ def age(since: float | None, now: float) -> str:
     return duration(now - since) if since <= now else f"in {duration(since - now)}"
 
 
-def age_words(since: float | None, now: float) -> str:
-    """How long ago in words: ``3 minutes ago``."""
-    if since is None or not math.isfinite(since) or abs(now - since) > _LONGEST:
-        return UNKNOWN
-    # Imported here: it takes as long as the rest of a status command.
-    import humanize
-
-    words = humanize.naturaldelta(abs(now - since))
-    return f"{words} ago" if since <= now else f"in {words}"
-
-
 def size(number: int | None) -> str:
     """Bytes as ``512 B``, ``1.4 KB``, ``80 MB`` (steps of 1024)."""
     if number is None:
@@ -92,11 +81,6 @@ def size(number: int | None) -> str:
     while abs(value) >= 1024 and unit < len(_SIZES) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.1f} {_SIZES[unit]}" if unit and value < 10 else f"{value:.0f} {_SIZES[unit]}"
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 job``, ``2 jobs``, ``1,200 jobs``."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def _long(seconds: float) -> str:

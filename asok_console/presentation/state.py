@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.presentation.numbers import age, duration
+from asok_console.presentation.prose import ago, duration, rough
 from asok_core.inspection.history import Event, history_of
 from asok_core.inspection.snapshot import MISSING, JobDetail, Snapshot
 from asok_core.jobs.job import Job, JobRecord
@@ -29,7 +29,7 @@ def why(detail: JobDetail, now: float, snapshot: Snapshot | None = None) -> str:
 def _in_trash(detail: JobDetail, events: tuple[Event, ...], now: float) -> str:
     removed = next((each for each in reversed(events) if each.detail == detail.operation), None)
     who = f" by {removed.by}" if removed and removed.by else ""
-    when = f" {age(removed.at, now)} ago" if removed and removed.at is not None else ""
+    when = f" {ago(removed.at, now)}" if removed and removed.at is not None else ""
     return f"moved to the trash{who}{when}: asok trash restore {detail.operation} puts it back"
 
 
@@ -39,8 +39,7 @@ def _job(detail: JobDetail) -> Job | None:
 
 def _dead(detail: JobDetail, now: float) -> str:
     payload, job = detail.payload, _job(detail)
-    ago = age(payload.failed_at, now) if payload and payload.failed_at is not None else ""
-    ended = f" {ago} ago" if ago else ""
+    ended = f" {ago(payload.failed_at, now)}" if payload and payload.failed_at is not None else ""
     if payload is not None and payload.rejected:
         return f"a worker refused to run it{ended}"
     if job is None:
@@ -55,7 +54,7 @@ def _delayed(detail: JobDetail, now: float) -> str:
     job = _job(detail)
     due = "due now"
     if detail.due_at is not None and detail.due_at > now:
-        due = f"due {age(detail.due_at, now)}"
+        due = f"due {ago(detail.due_at, now)}"
     if job is not None and job.retry_count:
         return f"attempt {job.retry_count} of {job.attempts} failed; the next is {due}"
     return f"it is delayed: {due}"
@@ -64,7 +63,7 @@ def _delayed(detail: JobDetail, now: float) -> str:
 def _pending(detail: JobDetail, events: tuple[Event, ...], snapshot: Snapshot | None) -> str:
     job = _job(detail)
     waited = next((each.waited for each in reversed(events) if each.what == "waiting"), None)
-    said = f"it has waited {duration(waited)}" if waited is not None else "it waits"
+    said = f"it has waited {rough(waited)}" if waited is not None else "it waits"
     queue = (job.queue if job else None) or (detail.record.queue if detail.record else None)
     lines = hazards(snapshot, to={queue: 1}) if snapshot is not None and queue else ()
     # Of these, what concerns its queue: not the memory of Redis.
@@ -79,22 +78,22 @@ def _active(detail: JobDetail, events: tuple[Event, ...]) -> str:
     if running is None:
         return f"a worker has claimed it and has not begun{where}"
     which = f"attempt {job.attempt} of {job.attempts} runs" if job else "it runs"
-    return f"{which} for {duration(running.ran)}{where}"
+    return f"{which} for {rough(running.ran)}{where}"
 
 
 def _finished(record: JobRecord | None, events: tuple[Event, ...], now: float) -> str:
     if record is None:
         return "there is no record of it: records expire, by default 24 h after the job has ended"
-    ago = age(record.finished_at, now) if record.finished_at is not None else ""
-    kept = f"; the record is kept for {duration(record.ttl)}" if record.ttl is not None else ""
+    ended = f" {ago(record.finished_at, now)}" if record.finished_at is not None else ""
+    kept = f"; the record is kept for {rough(record.ttl)}" if record.ttl is not None else ""
     if record.status == Status.COMPLETED:
         ran = next((each.ran for each in reversed(events) if each.what == "completed"), None)
         took = f" after {duration(ran)}" if ran is not None else ""
-        return f"it completed{took}{f', {ago} ago' if ago else ''}{kept}"
+        return f"it completed{took}{f',{ended}' if ended else ''}{kept}"
     if record.status == Status.CANCELLED:
         by = next(
             (each.by for each in reversed(events) if each.what in ("cancelled", "purged")), ""
         )
         who = f" by {by}" if by else ""
-        return f"it was cancelled{who}{f' {ago} ago' if ago else ''}{kept}"
-    return f"it failed{f' {ago} ago' if ago else ''} and is not among the dead jobs{kept}"
+        return f"it was cancelled{who}{ended}{kept}"
+    return f"it failed{ended} and is not among the dead jobs{kept}"

@@ -12,7 +12,6 @@ MOST_READ = 16 << 20
 """Bytes of the largest element that readers and operators get; of a larger one they get an alias."""
 _ALIAS = re.compile(rb"asok:oversized ([0-9]{1,15}) [0-9a-f]{40}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
-_MEGABYTE = 1_000_000
 _MOST = 1 << 50
 
 
@@ -41,5 +40,7 @@ def is_alias(raw: bytes) -> bool:
 
 
 def size_words(size: int) -> str:
-    """``90.0 MB``; less than a megabyte in bytes."""
-    return f"{size / _MEGABYTE:,.1f} MB" if size >= _MEGABYTE else f"{size:,} bytes"
+    """``90.0 MB``, in units of a thousand."""
+    import humanize  # only where there is such an entry
+
+    return humanize.naturalsize(size)

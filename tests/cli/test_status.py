@@ -155,7 +155,7 @@ def test_the_document_has_stable_keys(
 
 @pytest.mark.usefixtures("busy")
 def test_a_redis_that_is_full_is_told(status: Status, redis_client: redis.Redis) -> None:
-    line = "Redis is out of memory (maxmemory 1 B): it accepts no new jobs"
+    line = "Redis is out of memory (maxmemory 1 Byte): it accepts no new jobs"
     assert line not in status()[1]
     redis_client.config_set("maxmemory", 1)
     try:

@@ -70,12 +70,6 @@ def test_age_of_past_future_and_unknown() -> None:
     assert numbers.age(1e300, 100) == "in over 100 years"
 
 
-def test_age_in_words() -> None:
-    assert numbers.age_words(100, 280) == "3 minutes ago"
-    assert numbers.age_words(280, 100) == "in 3 minutes"
-    assert numbers.age_words(1e300, 100) == "–"
-
-
 @pytest.mark.parametrize(
     ("size", "text"),
     [(None, "–"), (512, "512 B"), (1434, "1.4 KB"), (80 << 20, "80 MB"), (3 << 50, "3072 TB")],
@@ -84,7 +78,7 @@ def test_size(size: int | None, text: str) -> None:
     assert numbers.size(size) == text
 
 
-def test_share_and_plural() -> None:
+def test_share() -> None:
     assert [numbers.share(x) for x in (None, 0, 0.004, 0.12, 1)] == [
         "–",
         "0 %",
@@ -92,9 +86,6 @@ def test_share_and_plural() -> None:
         "12 %",
         "100 %",
     ]
-    assert numbers.plural(1, "job") == "1 job"
-    assert numbers.plural(1200, "job") == "1,200 jobs"
-    assert numbers.plural(2, "entry", "entries") == "2 entries"
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))

@@ -163,7 +163,7 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
         eviction_policy="noeviction", persistence="none",
     )  # fmt: skip
     snapshot = Snapshot(NOW, server, (QueueStats("high", 4, problem="its key is not a list"),))
-    gone = Alert(Cost.JOBS_LOST, "Redis restarted 4 s ago; 9 jobs are gone")
+    gone = Alert(Cost.JOBS_LOST, "Redis restarted 4 seconds ago; 9 jobs are gone")
     found = alerts(snapshot, 1000, [gone])
     assert [each.cost for each in found] == sorted(each.cost for each in found)
     assert found[0] is gone
@@ -174,14 +174,17 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
 @pytest.mark.parametrize(
     ("after", "line"),
     [
-        ({"run_id": "b", "uptime": 3.0, "keys": 0}, "Redis restarted 3 s ago; 40 jobs are gone"),
+        (
+            {"run_id": "b", "uptime": 3.0, "keys": 0},
+            "Redis restarted 3 seconds ago; 40 jobs are gone",
+        ),
         (
             {"run_id": "b", "uptime": 9e5, "keys": 50},
-            "another Redis server took over (failover) 0 s ago; 40 jobs are gone",
+            "another Redis server took over (failover) a moment ago; 40 jobs are gone",
         ),
-        ({"run_id": "b", "uptime": 3.0, "keys": 100}, "Redis restarted 3 s ago"),
-        ({"keys": 3}, "Redis was emptied 0 s ago; 40 jobs are gone"),
-        ({"role": "slave"}, "this Redis became a replica 0 s ago"),
+        ({"run_id": "b", "uptime": 3.0, "keys": 100}, "Redis restarted 3 seconds ago"),
+        ({"keys": 3}, "Redis was emptied a moment ago; 40 jobs are gone"),
+        ({"role": "slave"}, "this Redis became a replica a moment ago"),
         ({"keys": 90}, None),
     ],
 )

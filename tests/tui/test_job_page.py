@@ -273,7 +273,7 @@ async def test_why_a_pending_job_waits_is_said_by_its_queue(
     async with open_console(size=(100, 40), view="pending") as hand:
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("it has waited 2 min for a worker: queue 'low' is paused")
+        await hand.sees("it has waited 2 minutes for a worker: queue 'low' is paused")
         redis_client.srem(KEYS.paused, "low")
         await hand.sees("no worker takes jobs from queue 'low'")
 

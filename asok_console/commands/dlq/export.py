@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from asok_console.commands.support.documents import error_line, row_document, say
-from asok_console.presentation import numbers
+from asok_console.presentation import prose
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             written, redacted = write(rows, stream)
     finally:
         reader.close()
-    say(f"exported {numbers.plural(written, 'dead letter')}{_about(redacted)}")
+    say(f"exported {prose.plural(written, 'dead letter')}{_about(redacted)}")
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.progress import Meter
-from asok_console.presentation import numbers
+from asok_console.presentation import prose
 from asok_core.errors import UsageError
 from asok_core.jobs.states import Place
 from asok_core.operations.export import REDACTED
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.json:
             write_json({"action": "import", "dry_run": True, "letters": len(letters)})
         else:
-            write_lines([f"would import {numbers.plural(len(letters), 'dead letter')}"])
+            write_lines([f"would import {prose.plural(len(letters), 'dead letter')}"])
         return 0
     deed = bulk.Deed(
         "import",

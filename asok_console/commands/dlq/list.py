@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import (
     write_table,
 )
 from asok_console.commands.support.options import whole_number
-from asok_console.presentation import numbers
+from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, Column
 from asok_console.presentation.text import safe
 from asok_core.inspection import filters
@@ -65,5 +65,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ],
     )
     if total > len(rows):
-        say(f"{len(rows):,} of {numbers.plural(total, 'dead letter')}")
+        say(f"{len(rows):,} of {prose.plural(total, 'dead letter')}")
     return 0

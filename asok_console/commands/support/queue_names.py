@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asok_console.presentation.prose import listed
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
@@ -14,6 +15,5 @@ def known(reader: Reader, queue: str) -> str:
     names = [each.name for each in reader.snapshot().queues]
     if queue in names:
         return queue
-    some = ", ".join(safe(name, 60) for name in names[:NAMED])
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    raise UsageError(f"there is no queue {safe(repr(queue), 200)}; there are {some}{more}")
+    some = listed([safe(name, 60) for name in names], NAMED)
+    raise UsageError(f"there is no queue {safe(repr(queue), 200)}; there are {some}")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from asok_console.commands.support.documents import json_text
-from asok_console.presentation import numbers
+from asok_console.presentation import numbers, prose
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Column, Ink, fit, table, terminal_width
 from asok_console.presentation.text import safe
@@ -102,14 +102,14 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         f"{numbers.count(snapshot.pending)} pending",
         f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
-        numbers.plural(snapshot.dead, "dead letter"),
-        numbers.plural(live, "worker"),
+        prose.plural(snapshot.dead, "dead letter"),
+        prose.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
     for problem in snapshot.problems:
         yield ink.bold(fit(f"{problem[0].upper()}{problem[1:]}", width))
     if snapshot.server.is_full:
-        most = numbers.size(snapshot.server.max_memory)
+        most = prose.size(snapshot.server.max_memory)
         yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)
     elif snapshot.filling is not None:
         yield fit(f"Redis {snapshot.filling}", width)
@@ -235,7 +235,7 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
         if worker.trouble:
             yield fit(f"    {safe(worker.trouble, 1000)}", width)
         if worker.outcomes_dropped:
-            count = numbers.plural(worker.outcomes_dropped, "outcome")
+            count = prose.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
     yield from _envelopes(status, width)
@@ -257,10 +257,10 @@ def _envelopes(status: Status, width: int) -> Iterator[str]:
     snapshot = status.snapshot
     found = _versions(status)
     if accepting := found["workers_accepting_v1"]:
-        count = numbers.plural(accepting, "worker")
+        count = prose.plural(accepting, "worker")
         verb = "accepts" if accepting == 1 else "accept"
         sampled, v1 = found["sampled"], found["sampled_v1"]
-        of = numbers.plural(sampled, "pending job")
+        of = prose.plural(sampled, "pending job")
         verb_of = "has" if v1 == 1 else "have"
         how_many = f" ({numbers.count(v1)} of {of} looked at {verb_of} it)" if sampled else ""
         yield fit(f"{count} still {verb} jobs signed in version 1{how_many}", width)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from asok_console.presentation.compact import ago, span
-from asok_console.presentation.numbers import plural, size
+from asok_console.presentation.prose import ago, listed, plural, rough, size
 from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
 
 NEARLY_FULL = 0.9
@@ -84,7 +83,7 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
         yield Alert(Cost.JOBS_WAIT, line)
     if snapshot.dead >= NEARLY_FULL * dead_cap:
         oldest = snapshot.oldest_dead_at
-        lost = f"; the oldest ({span(snapshot.taken_at - oldest)}) goes first" if oldest else ""
+        lost = f"; the oldest ({ago(oldest, snapshot.taken_at)}) goes first" if oldest else ""
         line = f"dead letters are at {snapshot.dead:,} of {dead_cap:,}{lost}"
         yield Alert(Cost.LOSS_POSSIBLE, line)
 
@@ -101,7 +100,7 @@ def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     )
     yield from _each(
         Cost.NOTICE,
-        [f"no heartbeat of worker {each.id} for {ago(each.beat_at, now)}" for each in silent],
+        [f"no heartbeat of worker {each.id}{_for(each.beat_at, now)}" for each in silent],
         silent,
         "send no heartbeat",
     )
@@ -119,14 +118,16 @@ def _each(
 
 
 def _named(names: Sequence[str], noun: str = "") -> str:
-    more = len(names) - NAMED
-    rest = "" if more <= 0 else f" and {plural(more, f'more {noun}') if noun else f'{more:,} more'}"
-    return ", ".join(names[:NAMED]) + rest
+    return listed(names, NAMED, noun)
+
+
+def _for(since: float | None, now: float) -> str:
+    return f" for {rough(now - since)}" if since is not None else ""
 
 
 def _of_server(server: ServerInfo) -> Iterator[Alert]:
     if server.evicted_keys:
-        since = f" since it started {span(server.uptime)} ago" if server.uptime else ""
+        since = f" since it started {rough(server.uptime)} ago" if server.uptime else ""
         line = f"Redis has evicted {plural(server.evicted_keys, 'key')}{since}: jobs may be lost"
         yield Alert(Cost.JOBS_LOST, line)
     if server.role == "slave":

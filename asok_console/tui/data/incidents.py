@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asok_console.presentation.compact import span
-from asok_console.presentation.numbers import plural
+from asok_console.presentation.prose import ago, plural
 from asok_console.tui.data.alerts import Alert, Cost
 from asok_core.inspection.snapshot import Snapshot
 
@@ -29,7 +28,7 @@ class Incident(NamedTuple):
         """The line for it."""
         gone = f"; {plural(self.lost, 'job is', 'jobs are')} gone" if self.lost else ""
         cost = Cost.JOBS_LOST if self.lost else Cost.LOSS_POSSIBLE
-        return Alert(cost, f"{self.what} {span(now - self.at)} ago{gone}")
+        return Alert(cost, f"{self.what} {ago(self.at, now)}{gone}")
 
 
 class Incidents:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago
-from asok_console.presentation.numbers import plural
+from asok_console.presentation.prose import plural
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan, exact

@@ -10,7 +10,8 @@ from textual.widgets import Static
 
 from asok_console.presentation.compact import span
 from asok_console.presentation.fitting import fit_middle
-from asok_console.presentation.numbers import plural, share, size
+from asok_console.presentation.numbers import share, size
+from asok_console.presentation.prose import plural
 from asok_console.presentation.text import safe
 from asok_console.tui.data.alerts import Alert
 from asok_console.tui.data.status import ConsoleStatus

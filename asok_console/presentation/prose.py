@@ -1,0 +1,96 @@
+"""Counts, sizes, lengths of time and lists in sentences, by humanize; ``numbers`` is for columns.
+
+humanize is imported where it is used: most commands and the first screen need none of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from asok_console.presentation.numbers import UNKNOWN
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+LONGEST = 100 * 365 * DAY
+
+_PRECISION = (
+    (1.0, 0.001, "milliseconds", "%0.0f"),
+    (10.0, 0.1, "seconds", "%0.1f"),
+    (10 * MINUTE, 1.0, "seconds", "%0.0f"),
+    (2 * DAY, MINUTE, "minutes", "%0.0f"),
+    (60 * DAY, HOUR, "hours", "%0.0f"),
+)
+"""Below a length: what it is rounded to, the smallest unit that is written, and the form of its number."""
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in two units at most: ``5.3 seconds``, ``2 hours and 10 minutes``."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    seconds = max(seconds, 0.0)
+    if seconds > LONGEST:
+        return "over 100 years"
+    import humanize
+
+    for below, step, unit, form in _PRECISION:
+        rounded = round(seconds / step) * step
+        if rounded < below:
+            smallest = unit if rounded else "seconds"
+            return humanize.precisedelta(rounded, minimum_unit=smallest, format=form)
+    return humanize.naturaldelta(seconds)
+
+
+def rough(seconds: float | None) -> str:
+    """A length of time in one unit below an hour: ``3 minutes``, ``2 hours and 10 minutes``."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    if seconds >= HOUR:
+        return duration(seconds)
+    import humanize
+
+    return humanize.naturaldelta(max(seconds, 0.0))
+
+
+def ago(since: float | None, now: float) -> str:
+    """How long ago a moment was: ``3 minutes ago``; ``in 3 minutes`` for one to come."""
+    if since is None or not math.isfinite(since):
+        return UNKNOWN
+    words = rough(abs(now - since))
+    # Clocks of producers differ by a little from that of the server.
+    return f"{words} ago" if since - now < 1 else f"in {words}"
+
+
+def size(number: int | None) -> str:
+    """Bytes: ``512 Bytes``, ``1.4 KiB``, ``80.0 MiB``."""
+    if number is None:
+        return UNKNOWN
+    import humanize
+
+    return humanize.naturalsize(number, binary=True)
+
+
+def count(number: int | None) -> str:
+    """``12,345``; from a million ``1.2 million``."""
+    if number is None:
+        return UNKNOWN
+    if abs(number) < 1_000_000:
+        return f"{number:,}"
+    import humanize
+
+    return humanize.intword(number)
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 job``, ``2 jobs``, ``1,200 jobs``, ``1.2 million jobs``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int | None = None, noun: str = "") -> str:
+    """``a, b and c``; of more than ``most`` the first ones, and how many more there are."""
+    import humanize
+
+    shown = list(names if most is None else names[:most])
+    more = len(names) - len(shown)
+    if more:
+        shown.append(plural(more, f"more {noun}") if noun else f"{count(more)} more")
+    return humanize.natural_list(shown)
