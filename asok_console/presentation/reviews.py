@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
 from asok_core.inspection.review import Call, Review
 
@@ -23,8 +24,8 @@ class ReviewLine(NamedTuple):
 def summary(review: Review) -> str:
     """How much would be signed, in one line."""
     tasks = len({call.task for call in review.calls})
-    calls = f"{_exact(tasks, 'task')}, {_exact(len(review.calls), 'distinct call')}"
-    signs = f"to be signed: {_exact(review.signs, 'dead job')} ({calls})"
+    calls = f"{exact(tasks, 'task')}, {exact(len(review.calls), 'distinct call')}"
+    signs = f"to be signed: {exact(review.signs, 'dead job')} ({calls})"
     return f"{signs}; signed already: {review.signed:,}" if review.signed else signs
 
 
@@ -41,10 +42,6 @@ def review_lines(review: Review) -> Iterator[ReviewLine]:
             f"not signed, several dead jobs have the id {safe(json.dumps(shared.id))}:", "warn"
         )
         yield from (ReviewLine(_line(call, LEFT), "dim") for call in shared.calls)
-
-
-def _exact(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(call: Call, mark: str) -> str:

@@ -19,6 +19,7 @@ from asok_console.commands.support.documents import (
     write_lines,
 )
 from asok_console.commands.support.progress import Meter
+from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
 from asok_core.errors import UsageError
@@ -201,11 +202,6 @@ def exit_code(result: CommandResult) -> int:
     if result.cancelled:
         return INTERRUPTED
     return 1 if result.refused else 0
-
-
-def exact(number: int, thing: str) -> str:
-    """``1 job``, ``1,204,331 jobs``: what is to be confirmed is never rounded."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Survey | None:

@@ -11,6 +11,7 @@ from typing import Any
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
+from asok_console.presentation.prose import exact
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.review import NOT_REVIEWED, Call, Review, ReviewBuilder
@@ -135,7 +136,7 @@ def _write_preview(args: argparse.Namespace, deed: bulk.Deed, looked: Looked) ->
     if review is None:
         bulk.write_survey(deed, looked.counted)
     else:
-        write_lines([f"would {deed.verb} {bulk.exact(review.requeues, deed.thing)}"])
+        write_lines([f"would {deed.verb} {exact(review.requeues, deed.thing)}"])
         write_lines(bulk.missing_lines(looked.counted))
         write_lines(_lines(review))
     write_lines(deed.preview)

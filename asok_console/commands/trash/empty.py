@@ -7,6 +7,7 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
+from asok_console.presentation.prose import exact
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.states import Place
@@ -82,5 +83,5 @@ def _write_preview(args: argparse.Namespace, deed: bulk.Deed, found: dict[str, i
             {"action": "empty", "dry_run": True, "matching": total, "operations": operations}
         )
         return
-    lines = [f"  {each}  {bulk.exact(n, 'job')}" for each, n in found.items()]
-    write_lines([f"would {deed.verb} {bulk.exact(total, deed.thing)}", *lines])
+    lines = [f"  {each}  {exact(n, 'job')}" for each, n in found.items()]
+    write_lines([f"would {deed.verb} {exact(total, deed.thing)}", *lines])

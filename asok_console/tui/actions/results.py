@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asok_console.presentation.prose import exact
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import Plan, exact
+from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult
 from asok_core.jobs.states import Place
 from asok_core.operations.canary import CanaryResult, Verdict

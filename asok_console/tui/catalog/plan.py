@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asok_console.presentation.prose import exact
 from asok_console.tui.catalog.actions import Access, Action, Danger, Reach
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.review import Review
@@ -135,8 +136,3 @@ class Plan:
     def large(self) -> bool:
         """Whether it is about so many jobs that a yes alone could be a slip."""
         return (self.count or 0) > MANY and self.action.changes
-
-
-def exact(number: int, noun: str) -> str:
-    """``1 job``, ``1,204,331 jobs``: a confirmation never rounds."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

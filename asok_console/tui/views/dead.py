@@ -11,6 +11,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
+from asok_console.presentation.prose import exact
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan
@@ -139,7 +140,7 @@ class DeadView(JobListView):
             parts.append(("counting …", "dim"))
         elif survey is not None:
             causes = len(survey.causes)
-            parts.append((f"{causes:,} cause{'' if causes == 1 else 's'}", ""))
+            parts.append((exact(causes, "cause"), ""))
             parts.append((f"{survey.letters:,} letters", ""))
             if survey.done and survey.letters != now:
                 parts.append((f"now {now:,}", "warn"))

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
+from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
@@ -130,7 +131,7 @@ class OverviewView(NamedView, PlotView):
             (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
             (f"◷ {snapshot.delayed:,} delayed", "calm"),
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
-            (f"{alive:,} worker{'' if alive == 1 else 's'}", "" if alive else "bad"),
+            (exact(alive, "worker"), "" if alive else "bad"),
         )
 
     @property

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago
-from asok_console.presentation.prose import plural
+from asok_console.presentation.prose import exact, plural
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan, exact
+from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import Slots
 from asok_console.tui.views.shared.named import NamedView
