@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -12,9 +14,11 @@ import redis
 from asok_console.tui.data.backlog import SECONDS, Readings
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
-from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.backends.roles import Reader
+from asok_core.inspection.snapshot import Page, QueueStats, ServerInfo, Snapshot
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
+from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, Terminal
 
 NOW = 1_772_333_820.0
@@ -156,3 +160,36 @@ def test_the_demo_says_that_it_starts_before_it_takes_the_screen(
     assert said.index(b"starting the demo") < said.index(b"\x1b[?1049h")
     demo.press("q")
     assert demo.exit_status() == 0
+
+
+class Late:
+    """A reader whose first snapshot comes after a search, or after a second in which there was none."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._searched = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def scan(self, *args: Any, **options: Any) -> Iterator[Page]:
+        yield from self._reader.scan(*args, **options)
+        self._searched.set()
+
+    def snapshot(self, *args: Any, **options: Any) -> Snapshot:
+        self._searched.wait(1.0)
+        self._searched.set()
+        return self._reader.snapshot(*args, **options)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_search_by_age_at_the_start_finds_what_is_there(
+    redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
+) -> None:
+    """It begins with the first snapshot, by which ages are counted."""
+    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    async with open_console(size=size, view="dead", filter="age:>0s", reading=Late) as hand:
+        assert "held since" not in hand.screen()
+        await hand.sees("1 of 3")
+        await hand.sees("3 found")
+        assert "held since" not in hand.screen()

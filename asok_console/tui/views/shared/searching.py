@@ -115,6 +115,8 @@ class SearchingView(FilteredView):
             self.rows.let_age(snapshot.taken_at)
             if passed > (SHARE + 1) * (self._ended - self._began):
                 self.search_again()
+        elif not self._filling.question.now:
+            self.search = self._begin(Question(self.search.question.filter, self.now))
         elif self._scan is None and passed > LOST:
             # The poller drops what it was asked when Redis does not answer.
             self._begin(Question(self.search.question.filter, self.now))
@@ -197,7 +199,9 @@ class SearchingView(FilteredView):
     def _begin(self, question: Question) -> Search:
         search = Search(question, newest_first=self.NEWEST_FIRST)
         self._filling, self._began = search, time.monotonic()
-        self.walk(search)
+        # Before the first snapshot no job has an age. The search begins with that snapshot.
+        if question.now:
+            self.walk(search)
         return search
 
     def _give_up(self) -> None:
