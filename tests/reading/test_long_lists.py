@@ -1,0 +1,55 @@
+"""Lists of many thousands of jobs: each command walks through them to its place, so there are few."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import redis
+
+from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.states import Place
+from tests.reading.seed import KEYRING, KEYS, job
+
+COUNT = 20_000
+
+
+def fill(client: redis.Redis, large: frozenset[int] = frozenset()) -> None:
+    """Dead jobs, each with an error of its own, oldest at the right."""
+    raw = bury(seal(job(0), KEYRING), failed_at=5.0, error="ERROR", traceback="")
+    pipeline = client.pipeline(transaction=False)
+    for n in range(COUNT):
+        letters = "".join(chr(97 + n // 26**place % 26) for place in range(4))
+        text = raw.replace(b"ERROR", f"no {letters} luck".encode())
+        pipeline.lpush(KEYS.dead, text + b" " * (3_000_000 if n in large else 0))
+        if n % 2000 == 1999:
+            pipeline.execute()
+    pipeline.execute()
+
+
+def calls(client: redis.Redis, command: str) -> int:
+    found = client.info("commandstats").get(f"cmdstat_{command}")
+    return int(found["calls"]) if found else 0
+
+
+def errors(reader: RedisReader) -> list[str]:
+    found = []
+    for page in reader.scan(Place.DEAD):
+        page.readable()
+        found += [row.payload.error or "" for row in page.rows]
+        assert all(a.position + 1 == b.position for a, b in pairwise(page.rows))
+    return found
+
+
+@pytest.mark.only_form("scripts")
+@pytest.mark.parametrize("large", [frozenset(), frozenset(range(9_000, 9_020))])
+def test_a_walk_over_a_long_list_reads_each_once_with_few_commands(
+    reader: RedisReader, redis_client: redis.Redis, large: frozenset[int]
+) -> None:
+    fill(redis_client, large)
+    before = calls(redis_client, "lrange")
+    found = errors(reader)
+    assert len(found) == len(set(found)) == COUNT
+    # Of 500 at a time, 11 each where the list ends and 1 or 2 far from there.
+    assert calls(redis_client, "lrange") - before < 250 + 30 * len(large)
