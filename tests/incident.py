@@ -158,7 +158,7 @@ def lists(stage: Stage) -> None:
     stage.act("pending-none", "/", word="arg:nowhere")
     stage.act("pending-none-found", "Enter", sees="None found")
     stage.act("pending-cleared", "Escape")
-    stage.act("delayed", "3", sees="next in")
+    stage.act("delayed", "3", sees="next job in")
     stage.act("delayed-filtered", "/", word="error:Timeout")
     stage.act("delayed-found", "Enter")
     stage.act("jobs", "Escape", "4", sees="running")

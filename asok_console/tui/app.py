@@ -353,8 +353,8 @@ class ConsoleApp(CompatApp):
         """Turn to a view that a filter narrows, from which Esc leads back."""
         former = self.view_name
         self.action_show_view(view)
-        self.view.visit(words)
         self.view.came_from = former
+        self.view.visit(words)
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, also over SSH. What is copied is made safe."""

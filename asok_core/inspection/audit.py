@@ -46,6 +46,8 @@ class Activity:
     """When the trash is emptied; None when there is none."""
     trash_problem: str = ""
     """Why it is not known what its trash holds: the key is of another type."""
+    has_ended: bool = False
+    """Of an edit: whether the edited job has ended, so that the original cannot take its place."""
 
     @property
     def target(self) -> str:
@@ -59,8 +61,8 @@ class Activity:
         return ": ".join(part for part in (where, self.words) if part)
 
     def undo_left(self, now: float) -> float:
-        """Seconds for which the trash still holds something of it; 0 where it holds nothing."""
-        if not self.in_trash:
+        """Seconds for which it can be undone; 0 where it cannot, or the trash holds nothing of it."""
+        if not self.in_trash or self.has_ended:
             return 0.0
         # A trash without an end was given none by this program; it is there all the same.
         return TRASH_TTL if self.trash_until is None else max(0.0, self.trash_until - now)

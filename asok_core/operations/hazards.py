@@ -25,12 +25,26 @@ def hazards(
     return tuple(found)
 
 
-def maybe_paused(snapshot: Snapshot) -> tuple[str, ...]:
-    """The same of jobs whose queues are not known before they are read."""
+def hazards_of_unknown_queues(snapshot: Snapshot, number: int) -> tuple[str, ...]:
+    """The same of so many jobs whose queues are not known before they are read."""
+    return tuple(_of_unknown_queues(snapshot, number))
+
+
+def _of_unknown_queues(snapshot: Snapshot, number: int) -> Iterator[str]:
+    served = _served(snapshot)
     paused = sorted(queue.name for queue in snapshot.queues if queue.paused)
-    if not paused:
-        return ()
-    return (f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until resumed",)
+    others = [queue for queue in snapshot.queues if not queue.paused]
+    unserved = sorted(queue.name for queue in others if queue.name not in served)
+    if paused:
+        yield f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until resumed"
+    if unserved:
+        yield f"no worker takes jobs from {_names(unserved)}: jobs that go there wait"
+    pace = sum(_an_hour(queue) for queue in others if queue.name in served)
+    if pace and number > pace:
+        yield (
+            f"all queues finish about {pace:,.0f} jobs an hour: "
+            f"{number:,} more take about {number / pace:,.0f} h or longer"
+        )
 
 
 def _of_memory(server: ServerInfo, *, trash: bool) -> Iterator[str]:
@@ -43,12 +57,7 @@ def _of_memory(server: ServerInfo, *, trash: bool) -> Iterator[str]:
 
 def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
     known = {queue.name: queue for queue in snapshot.queues}
-    served = {
-        name
-        for worker in snapshot.workers
-        if worker.claims(snapshot.taken_at)
-        for name in worker.queues
-    }
+    served = _served(snapshot)
     paused = [name for name in to if name in known and known[name].paused]
     unserved = [name for name in to if name not in served and name not in paused]
     if paused:
@@ -62,6 +71,11 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
                 f"queue '{name}' finishes about {_an_hour(known[name]):,.0f} jobs an hour: "
                 f"{number:,} more take about {hours:,.0f} h"
             )
+
+
+def _served(snapshot: Snapshot) -> set[str]:
+    now = snapshot.taken_at
+    return {name for each in snapshot.workers if each.claims(now) for name in each.queues}
 
 
 def _an_hour(queue: QueueStats) -> float:

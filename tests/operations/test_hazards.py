@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
-from asok_core.operations.hazards import HOUR, NAMED, hazards, maybe_paused
+from asok_core.operations.hazards import HOUR, NAMED, hazards, hazards_of_unknown_queues
 
 NOW = 1_772_333_820.0
 
@@ -18,7 +18,7 @@ def test_nothing_is_said_where_all_is_well() -> None:
     busy = QueueStats("busy", 5, completed_per_s=10.0)
     assert hazards(snapshot(busy), to={"busy": int(10 * HOUR)}) == ()
     assert hazards(snapshot(busy), trash=True) == ()
-    assert maybe_paused(snapshot(busy)) == ()
+    assert hazards_of_unknown_queues(snapshot(busy), int(10 * HOUR)) == ()
 
 
 def test_more_than_an_hour_of_work_is_named_with_its_length() -> None:
@@ -36,8 +36,15 @@ def test_a_paused_queue_and_one_that_nobody_serves() -> None:
         "queue 'held' is paused: jobs wait there until resumed",
         "no worker takes jobs from queues 'lone', 'unknown'",
     )
-    assert maybe_paused(snapshot(held)) == (
+
+
+def test_queues_that_are_not_known_are_warned_of_together() -> None:
+    held, lone = QueueStats("held", 0, paused=True), QueueStats("lone", 3)
+    busy = QueueStats("busy", 5, completed_per_s=1.0)
+    assert hazards_of_unknown_queues(snapshot(held, lone, busy), 9000) == (
         "queue 'held' is paused: jobs that go there wait until resumed",
+        "no worker takes jobs from queue 'lone': jobs that go there wait",
+        "all queues finish about 3,600 jobs an hour: 9,000 more take about 2 h or longer",
     )
 
 

@@ -8,8 +8,10 @@ import re
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.bulk import REASONS
 from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
@@ -289,6 +291,9 @@ def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
         assert (refused.applied, refused.refused) == (0, {why: 1})
         assert bench.trash(result.operation) == [raw]
         assert bench.dead() == []
+    edit = RedisReader(Endpoint(bench.url), Keys()).activity(10)[-1]
+    assert (edit.action, edit.in_trash) == ("edit", 1)
+    assert bool(edit.undo_left(edit.at or 0)) is ("has ended" not in why)
     # Back where it was, it can be undone again.
     bench.client.rpush("asok:queue", edited)
     assert bench.operator.restore(result.operation or "").applied == 1

@@ -26,6 +26,8 @@ async def test_one_key_leads_from_a_queue_to_what_belongs_to_it_and_back(
             await hand.press(key)
             await hand.sees(title)
             await hand.sees(f"⌕ {narrowed}")
+            if key != "W":
+                await hand.sees("Esc goes back")
             await hand.press("escape")
             await hand.sees("1,335 pending")
             assert hand.app.view_name == "overview"
@@ -39,6 +41,27 @@ async def test_one_key_leads_from_a_queue_to_what_belongs_to_it_and_back(
         await hand.sees("⌕ queue:")
         await hand.press("escape")
         assert hand.app.view_name == "pending"
+
+
+async def test_a_queue_without_any_says_that_esc_goes_back(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "lonely", 1, first=1, age=5.0)
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=1, running=0, first=200)
+    async with open_console(size=(200, 40)) as hand:
+        await hand.sees("lonely")
+        await hand.press("s", "j")
+        await hand.until(lambda: hand.app.views["overview"].line.queue.name == "lonely")  # type: ignore[attr-defined]
+        await hand.sees("F its dead  L its delayed  B its running  W its workers")
+        for key, said in (
+            ("F", "There are no dead jobs. Esc goes back."),
+            ("L", "There are no delayed jobs. Esc goes back."),
+            ("W", "None of 1 worker matches. Esc goes back."),
+        ):
+            await hand.press(key)
+            await hand.sees(said)
+            await hand.press("escape")
+            assert hand.app.view_name == "overview"
 
 
 async def test_queues_are_filtered_by_name(redis_client: redis.Redis, open_console: Open) -> None:

@@ -101,6 +101,11 @@ async def test_a_worker_without_heartbeat_is_not_called_alive(
         await hand.press("5")
         await hand.sees("⚠ stalled")
         await hand.sees("1 alive")
+        await hand.press("1")
+        while hand.app.views["overview"].line.queue.name != "high":  # type: ignore[attr-defined]
+            await hand.press("j")
+        await hand.press("P")
+        await hand.sees("2 workers serve it (1 without a heartbeat)")
 
 
 async def test_the_reason_of_a_worker_in_trouble_does_not_repeat_its_state(

@@ -29,7 +29,7 @@ from asok_core.jobs.envelope import UNTRUSTED, Payload
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
 from asok_core.jobs.states import Place
-from asok_core.operations.hazards import hazards, maybe_paused
+from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 END_WITHIN = 2.0
 """Seconds that actions get to end when the console is closed."""
@@ -108,7 +108,8 @@ class Acting:
             found = (WRONG_KEY, *found)
         # A restore of dead jobs or delayed ones puts nothing into a queue.
         unknown = action.returns and not to and action.place is not Place.TRASH
-        return (*found, *maybe_paused(snapshot)) if unknown else found
+        more = hazards_of_unknown_queues(snapshot, plan.count or 0) if unknown else ()
+        return (*found, *more)
 
     def _start(self, plan: Plan) -> None:
         number = self.runner.start(plan)

@@ -200,14 +200,14 @@ FINDING = (
 """What a list of queues or workers is narrowed by."""
 
 RELATED = (
-    Action("of_dead", "F", "its dead jobs", "show the dead jobs of the queue (Esc: back)", "Show",
-           frozenset({"overview", "pending"}), call="related('dead')"),
-    Action("of_delayed", "L", "its delayed jobs", "show the delayed jobs of the queue (Esc: back)",
-           "Show", frozenset({"overview", "pending"}), call="related('delayed')"),
-    Action("of_running", "B", "its running jobs", "show the running jobs of the queue (Esc: back)",
-           "Show", frozenset({"overview", "pending"}), call="related('jobs')"),
+    Action("of_dead", "F", "its dead", "show the dead jobs of the queue (Esc: back)", "Show",
+           frozenset({"overview", "pending"}), call="related('dead')", footer=True),
+    Action("of_delayed", "L", "its delayed", "show the delayed jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('delayed')", footer=True),
+    Action("of_running", "B", "its running", "show the running jobs of the queue (Esc: back)",
+           "Show", frozenset({"overview", "pending"}), call="related('jobs')", footer=True),
     Action("of_workers", "W", "its workers", "show the workers that serve the queue (Esc: back)",
-           "Show", frozenset({"overview", "pending"}), call="related('workers')"),
+           "Show", frozenset({"overview", "pending"}), call="related('workers')", footer=True),
 )  # fmt: skip
 """From a queue to all that belongs to it."""
 

@@ -22,7 +22,7 @@ COLUMNS = {
     "Done/s": "jobs completed per second, over the last minute",
     "Fails": "share of the attempts of the last minute that failed",
     "Running": "jobs that have a thread; others are claimed",
-    "Workers": "live workers that take jobs from the queue",
+    "Workers": "workers with a lease that take jobs from the queue",
     "Slots": "threads of these workers",
     "Wait": "mean time from due to start, over the last minute",
     "Run": "mean time of a run, over the last minute",

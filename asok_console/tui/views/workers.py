@@ -68,7 +68,7 @@ class WorkersView(NamedView):
         self._shown = len(meant)
         rows = self.query_one(WorkerList)
         rows.empty = (
-            f"None of {plural(len(snapshot.workers), 'worker')} matches the filter; Esc clears it."
+            f"None of {plural(len(snapshot.workers), 'worker')} matches. {self.way_out}."
             if snapshot.workers
             else NONE
         )

@@ -8,12 +8,13 @@ import pwd
 import re
 import secrets
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from asok_core import clock
+from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys
@@ -108,7 +109,7 @@ VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def read_activity(link: Link, keys: Keys, count: int) -> Activities:
-    """The newest ``count`` entries of the audit, newest first, in two round trips.
+    """The newest ``count`` entries of the audit, newest first, in three round trips.
 
     A key of another type is an audit with a ``problem``. Raises Unreachable or Refused.
     """
@@ -125,10 +126,29 @@ def read_activity(link: Link, keys: Keys, count: int) -> Activities:
     *replies, time = link.pipeline([*commands, ("TIME",)])
     # Who may not ask for the server's time (ACL) gets this machine's.
     now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
-    return Activities(
+    activities = [
         _activity(keys, fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
-    )
+    ]
+    ended = _ended(link, keys, activities)
+    return Activities(replace(each, has_ended=_edited(each) in ended) for each in activities)
+
+
+def _edited(activity: Activity) -> str:
+    """The id of the job that an edit is about whose original is in the trash, or ''."""
+    is_edit = activity.action == "edit" and activity.in_trash
+    return activity.words.removeprefix("id:") if is_edit else ""
+
+
+def _ended(link: Link, keys: Keys, activities: Iterable[Activity]) -> set[str]:
+    """Which of the edited jobs have ended."""
+    ids = filter(None, map(_edited, activities))
+    try:
+        records = read_bounded_records(link, keys, ids, ("status",))
+    except Refused:
+        # Who may not read records is offered the undo, which then refuses with the reason.
+        return set()
+    return {job_id for job_id, record in records.items() if record.finished}
 
 
 def _entries(link: Link, keys: Keys, count: int) -> Any:

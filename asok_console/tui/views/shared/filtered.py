@@ -39,6 +39,11 @@ class FilteredView(View):
         raise NotImplementedError
 
     @property
+    def way_out(self) -> str:
+        """What Esc does where a filter is in use."""
+        return "Esc goes back" if self.came_from else "Esc clears the filter"
+
+    @property
     def shown_filter(self) -> str:
         """The filter as the heading shows it: what else that says matters as well."""
         width = self.app.size.width

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.worker_table import stale
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
 from asok_core.inspection.snapshot import QueueStats, Snapshot
@@ -25,14 +26,26 @@ def plan_for_queue(
     if action.name in ("pause", "resume"):
         if queue.paused == (action.name == "pause"):
             return None
-        one = queue.consumers == 1
-        served = f"{queue.consumers} live worker{' serves' if one else 's serve'} it"
+        served = _served(queue, snapshot)
         waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
         return Plan(action, scope, None, (waiting,))
     if not queue.pending:
         return None
     scope = Scope(action.place, queue=queue.name, before=before, limit=queue.pending)
     return Plan(action, scope, queue.pending)
+
+
+def _served(queue: QueueStats, snapshot: Snapshot | None) -> str:
+    number = queue.consumers
+    line = f"{number} worker{' serves' if number == 1 else 's serve'} it"
+    now = snapshot.taken_at if snapshot else 0.0
+    serving = [
+        worker
+        for worker in (snapshot.workers if snapshot else ())
+        if queue.name in worker.queues and worker.claims(now)
+    ]
+    stalled = sum(stale(worker, now) for worker in serving)
+    return f"{line} ({stalled} without a heartbeat)" if stalled else line
 
 
 def queue_names(snapshot: Snapshot | None) -> tuple[str, ...]:

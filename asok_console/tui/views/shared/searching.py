@@ -175,6 +175,8 @@ class SearchingView(FilteredView):
         age = self.now - search.question.now
         if search.complete and age >= HELD:
             parts.append((f"held since {span(age)}, press F5", "warn"))
+        if self.came_from:
+            parts.append((self.way_out, "dim"))
         return parts
 
     def nothing(self) -> str:
@@ -189,7 +191,7 @@ class SearchingView(FilteredView):
         if not search.complete:
             return f"None found so far among the {place}."
         found = f"None found among {search.seen:,}" if search.seen else "There are no"
-        return f"{found} {place}. Esc clears the filter."
+        return f"{found} {place}. {self.way_out}."
 
     def refresh_heading(self) -> None:
         """Write the heading and what an empty list says."""
