@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.data.alerts import stale
 from asok_console.tui.views.host import Host
-from asok_console.tui.views.shared.worker_table import stale
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
 from asok_core.inspection.snapshot import QueueStats, Snapshot
