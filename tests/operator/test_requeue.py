@@ -326,7 +326,9 @@ def test_requeue_to_the_front_runs_before_all_that_waits_in_order(bench: Bench) 
 
 def test_python_and_lua_say_the_same_reasons() -> None:
     text = script("requeue").text
-    found = re.findall(r"\[(\d+)\] = '(.+)',", text.partition("local REFUSALS")[2].partition("}")[0])
+    found = re.findall(
+        r"\[(\d+)\] = '(.+)',", text.partition("local REFUSALS")[2].partition("}")[0]
+    )
     assert {int(reply): reason for reply, reason in found} == {
         reply: reason for reply, reason in REASONS.items() if reply != 5
     }
