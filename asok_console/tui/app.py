@@ -363,7 +363,9 @@ class ConsoleApp(CompatApp):
         self.notify(f"Copied the {what}{cut}.", timeout=2, markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to stop an action only while one runs."""
+        """Offer to stop an action only while one runs, and no pace beyond the limits."""
+        if action == "pace":
+            return self.poller.can_change(cast("float", parameters[0]))
         if action == "halt":
             return self.acting.runner.busy
         return super().check_action(action, parameters)

@@ -108,6 +108,10 @@ class Poller(threading.Thread):
             self._interval = min(max(seconds, FASTEST), SLOWEST)
             self._wake.notify()
 
+    def can_change(self, factor: float) -> bool:
+        """Whether a longer interval (a factor above 1), or a shorter one, is within the limits."""
+        return self._interval < SLOWEST if factor > 1 else self._interval > FASTEST
+
     @property
     def wants_jobs(self) -> bool:
         """Whether the running jobs are shown. If not, they are read but now and then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar, cast
 
@@ -226,7 +226,9 @@ class JobScreen(Operates, Screen[None]):
             way.write(timeline(self.detail, self._now, self.size.width))
         can = self.query_one("#offers", Caption)
         can.display = not self._unknown
-        can.write(offers(self._possible, self.place, only_reads=self.console.only_reads))
+        readable = bool(self.payload and self.payload.job)
+        only_reads = self.console.only_reads
+        can.write(offers(self._possible, self.place, only_reads=only_reads, readable=readable))
 
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
@@ -256,14 +258,17 @@ class JobScreen(Operates, Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible for this job: only a dead job can be edited."""
-        if action == "edit":
-            return not self.console.only_reads and self.place is Place.DEAD
-        if action == "turn_page":
-            return self.among is not None and self.among.total > self._in_list
-        if action in ("page_traceback", "copy_traceback"):
-            return self._has_error
-        if action == "open_arguments":
-            return bool(self.payload and self.payload.job)
+        possible: dict[str, Callable[[], bool]] = {
+            "edit": lambda: not self.console.only_reads and self._possible(operations.EDIT),
+            "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
+            "page_traceback": lambda: self._has_error,
+            "copy_traceback": lambda: self._has_error,
+            "open_arguments": lambda: bool(self.payload and self.payload.job),
+            "copy_json": lambda: self.payload is not None,
+            "show_all": lambda: any(texts_of(self.payload, self.record).values()),
+        }
+        if action in possible:
+            return possible[action]()
         return super().check_action(action, parameters)
 
     def action_edit(self) -> None:

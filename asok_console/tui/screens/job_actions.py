@@ -30,7 +30,11 @@ OPERATIONS = tuple(
 
 
 def offers(
-    possible: Callable[[OperatorAction], bool], place: Place | None, *, only_reads: bool
+    possible: Callable[[OperatorAction], bool],
+    place: Place | None,
+    *,
+    only_reads: bool,
+    readable: bool,
 ) -> Content:
     """A line for what can be done, then one for each reason why the rest can't."""
     now, later = [], dict[str, list[str]]()
@@ -42,7 +46,8 @@ def offers(
                 )
             )
         else:
-            later.setdefault(_reason(among, place, only_reads=only_reads), []).append(label)
+            reason = "this session only reads" if only_reads else _reason(among, place, readable)
+            later.setdefault(reason, []).append(label)
     lines = [
         Content.styled(f"–  {', '.join(labels)}: {why}", "$tone-dim")
         for why, labels in later.items()
@@ -58,10 +63,8 @@ def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
         yield label, among[0].shown_key, among[0].help, among
 
 
-def _reason(among: Sequence[OperatorAction], place: Place | None, *, only_reads: bool) -> str:
-    if only_reads:
-        return "this session only reads"
+def _reason(among: Sequence[OperatorAction], place: Place | None, readable: bool) -> str:
     if place in {action.place for action in among}:
-        return "its signature is good as it is"
+        return "its signature is good as it is" if readable else "it is unreadable"
     homes = " or ".join(PLACES[action.place] for action in among)
     return f"only of what {homes}"

@@ -244,10 +244,12 @@ class DeadView(JobListView):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Causes are neither marked nor copied, and only they are sorted."""
         if action == "sort":
-            return self.grouped
+            return self.grouped and self.causes.total > 1
         if action == "edit":
             row = self.rows.row
-            return not self.grouped and not self.console.only_reads and row is not None
+            # Of a large job it is not known from a list whether it can be read.
+            readable = row is not None and (row.partial or row.payload.job is not None)
+            return not self.grouped and not self.console.only_reads and readable
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)

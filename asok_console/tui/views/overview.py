@@ -197,7 +197,9 @@ class OverviewView(NamedView, PlotView):
         self._plot()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Of the live range there is one measure only."""
+        """Of the live range there is one measure only, and only a queue has jobs and workers."""
+        if action == "related":
+            return self.line is not None
         if action == "measure":
             return self.shown_range is not LIVE
         return super().check_action(action, parameters)

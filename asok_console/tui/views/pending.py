@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual.binding import BindingType
 
@@ -97,13 +97,25 @@ class PendingView(JobListView):
         """Show what belongs to the queue in another view."""
         show_related(self.console, view, self.queue)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to turn only to a queue that there is, and what belongs to a queue only beside one."""
+        if action == "turn":
+            return self._beside(cast("int", parameters[0])) is not None
+        if action == "related":
+            return self.queue is not None
+        return super().check_action(action, parameters)
+
+    def _beside(self, by: int) -> str | None:
+        """The name of the next queue, or of the one before; None where there is none."""
+        names = [q.name for q in self.console.snapshot.queues] if self.console.snapshot else []
+        at = names.index(self.queue) + by if self.queue in names else 0
+        return names[at] if 0 <= at < len(names) and names[at] != self.queue else None
+
     def action_turn(self, by: int) -> None:
         """Turn to the next queue, or the one before."""
-        names = [q.name for q in self.console.snapshot.queues] if self.console.snapshot else []
-        if not names:
-            return
-        at = names.index(self.queue) if self.queue in names else 0
-        self.show_queue(names[max(min(at + by, len(names) - 1), 0)])
+        name = self._beside(by)
+        if name is not None:
+            self.show_queue(name)
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Queue, position, marks and what to expect."""

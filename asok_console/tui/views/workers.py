@@ -81,6 +81,12 @@ class WorkersView(NamedView):
             return []
         return [Line(worker, slot, slot.number == len(slots) - 1) for slot in slots]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to leave out slots only where there are workers."""
+        if action == "fold":
+            return any(rows.total for rows in self.query(WorkerList))
+        return super().check_action(action, parameters)
+
     def action_fold(self) -> None:
         """List the workers without their slots, or with them."""
         self.folded = not self.folded

@@ -280,6 +280,15 @@ class RowList(Window[T], ScrollView, can_focus=True):
         self.refresh()
         self._tell_moved()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open where there is a row, and to move where there are several."""
+        if action == "open":
+            # A row that is still to be read is opened as soon as it is there.
+            return self.total > 0
+        if action in ("move", "page", "first", "last"):
+            return self.total > 1
+        return super().check_action(action, parameters)
+
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows; it stops at the ends."""
         self.move_to(self.cursor + by)

@@ -56,6 +56,12 @@ class CauseList(RowList[Cause]):
     def __init__(self) -> None:
         super().__init__(COLUMNS, lambda cause: cause.cause, empty="No dead jobs.")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The rest of the causes has no list of its own."""
+        if action == "open" and self.row is not None:
+            return not self.row.is_rest
+        return super().check_action(action, parameters)
+
 
 class Survey:
     """One walk through all dead letters. Written by the scanning thread, read after its reports."""

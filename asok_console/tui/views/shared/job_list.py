@@ -187,7 +187,7 @@ class JobListView(SearchingView):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""
         if action == "mark_all":
-            return self.search is not None
+            return bool(self.search and self.rows.total)
         if action in ("mark", "mark_visible", "copy_id", "copy_json"):
             return self.rows.row is not None
         return super().check_action(action, parameters)

@@ -106,6 +106,12 @@ class NamedView(FilteredView):
         """Clear the filter first."""
         return self.clear_filter() or super().go_back()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to sort only what has an order."""
+        if action == "sort":
+            return any(rows.total > 1 for rows in self.query(RowList))
+        return super().check_action(action, parameters)
+
     def action_sort(self) -> None:
         """Sort by the next order."""
         self.sort_by(self.ORDERS[(self.ORDERS.index(self.order) + 1) % len(self.ORDERS)])
