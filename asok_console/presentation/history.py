@@ -54,7 +54,7 @@ _BY_OPERATORS = (
 )
 
 
-class Line(NamedTuple):
+class HistoryLine(NamedTuple):
     """One line: time (UTC), words, their tone, and what stands beside them. All are safe to show."""
 
     time: str
@@ -63,7 +63,7 @@ class Line(NamedTuple):
     beside: str
 
 
-def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -> list[Line]:
+def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -> list[HistoryLine]:
     """The events as lines. The date is shown where they are not all of today.
 
     ``brief``: an error takes the place of the process in which it was raised.
@@ -75,15 +75,15 @@ def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -
     return [_line(each, now, dated=dated) for each in events]
 
 
-def _line(event: Event, now: float, *, dated: bool) -> Line:
+def _line(event: Event, now: float, *, dated: bool) -> HistoryLine:
     time = _clock(event.at, dated=dated)
     if event.what == NOT_KNOWN:
-        return Line(time, "", "dim", safe(event.detail, LONGEST))
+        return HistoryLine(time, "", "dim", safe(event.detail, LONGEST))
     if event.what == "due" and event.at is not None:
         due = f"◷ due {age(event.at, now)}" if event.at > now else "◷ due"
-        return Line(time, due, "calm", "")
+        return HistoryLine(time, due, "calm", "")
     words, tone = _WORDS.get(event.what, (f"? {safe(event.what, 40)}", "warn"))
-    return Line(time, words, tone, safe("  ".join(_beside(event, dated=dated)), LONGEST))
+    return HistoryLine(time, words, tone, safe("  ".join(_beside(event, dated=dated)), LONGEST))
 
 
 def _clock(at: float | None, *, dated: bool) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
-from asok_core.inspection.review import Call, Review
+from asok_core.inspection.review import Review, ReviewedCall
 
 SIGNED, LEFT = " × ", " ✗ "
 """Stand between number and call. No call has these characters, so none can look like a line of ours."""
@@ -44,5 +44,5 @@ def review_lines(review: Review) -> Iterator[ReviewLine]:
         yield from (ReviewLine(_line(call, LEFT), "dim") for call in shared.calls)
 
 
-def _line(call: Call, mark: str) -> str:
+def _line(call: ReviewedCall, mark: str) -> str:
     return f"{call.jobs:>9,}{mark}{safe(call.text)}"

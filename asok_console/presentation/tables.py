@@ -15,7 +15,7 @@ NAME_LIMIT = 4000
 _NARROWEST = 40
 
 
-class Column(NamedTuple):
+class TextColumn(NamedTuple):
     """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit.
 
     ``names``: its texts are names. They take at most so many cells, and stay distinct where they are cut.
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     names: int = 0
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+def table(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """The lines of a table, its titles first, none wider than ``width``.
 
     Cells must be safe already. What does not fit is cut in the columns that shrink, the widest
@@ -118,7 +118,7 @@ def _forms(names: Sequence[str], width: int) -> Mapping[str, str]:
     return shortened(names, width)
 
 
-def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+def _line(columns: Sequence[TextColumn], widths: Sequence[int], row: Sequence[str]) -> str:
     parts = []
     for column, width, text in zip(columns, widths, row, strict=True):
         cut = fit(text, width)

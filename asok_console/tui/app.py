@@ -25,7 +25,7 @@ from asok_console.tui.actions.runner import Finished, Progressed
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import Access
 from asok_console.tui.compat import CompatApp, drop_cached_lines, pump_of
-from asok_console.tui.data.alerts import Alert, Cost, alerts
+from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.backlog import Readings
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
@@ -164,7 +164,7 @@ class ConsoleApp(CompatApp):
         if self._alerts is None or self._alerts[0] is not self.snapshot:
             known = self.incidents.alerts(self.snapshot.taken_at)
             if self.key_check.wrong:
-                known.append(Alert(Cost.UNREADABLE, self.key_check.line))
+                known.append(Alert(Severity.UNREADABLE, self.key_check.line))
             found = alerts(self.snapshot, self.session.dead_cap, known)
             self._alerts = self.snapshot, found
         return self._alerts[1]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from asok_core.api.signatures import Background, P
+from asok_core.api.signatures import BackgroundFunction, P
 from asok_core.backends.application import ApplicationBackend
 from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import Call, checked_calls, make_call
@@ -119,7 +119,7 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
 
 
 _background.__name__ = _background.__qualname__ = "background"
-background = cast("Background", _background)
+background = cast(BackgroundFunction, _background)
 
 
 def call(fn: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Call:

@@ -20,7 +20,7 @@ Task = Callable[..., Any]
 Job = JobFuture[Any]
 
 
-class Background(Protocol):
+class BackgroundFunction(Protocol):
     """The type of ``background``."""
 
     @overload

@@ -60,7 +60,7 @@ class Reviewed:
         self._left.add(entry_digest(raw))
 
 
-class Call(NamedTuple):
+class ReviewedCall(NamedTuple):
     """A call as it is shown: printable ASCII, nothing left out, nothing that looks like something else.
 
     ``task`` is its ``module.function``, ``jobs`` how many dead jobs make it.
@@ -75,7 +75,7 @@ class SharedId(NamedTuple):
     """An id that several dead jobs have, and their calls."""
 
     id: str
-    calls: tuple[Call, ...]
+    calls: tuple[ReviewedCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Review:
 
     total: int
     signed: int
-    calls: tuple[Call, ...]
+    calls: tuple[ReviewedCall, ...]
     shared: tuple[SharedId, ...]
     refused: Mapping[str, int]
     reviewed: Reviewed
@@ -187,8 +187,10 @@ class ReviewBuilder:
             self._tasks[text] = _task_text(job)
         return text
 
-    def _calls(self, texts: Counter[str]) -> tuple[Call, ...]:
-        calls = [Call(text, self._tasks.get(text, ""), jobs) for text, jobs in texts.items()]
+    def _calls(self, texts: Counter[str]) -> tuple[ReviewedCall, ...]:
+        calls = [
+            ReviewedCall(text, self._tasks.get(text, ""), jobs) for text, jobs in texts.items()
+        ]
         by_task = Counter[str]()
         for call in calls:
             by_task[call.task] += call.jobs

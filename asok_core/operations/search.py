@@ -93,14 +93,14 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
     return reader.job(ids.pop(), patience=PATIENCE) if ids else None
 
 
-class Looked(NamedTuple):
+class SearchProgress(NamedTuple):
     """How far a search for a job is: unfinished jobs looked at, and those that it has just found."""
 
     looked: int
     rows: tuple[Row, ...] = ()
 
 
-def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
+def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgress]:
     """Look for jobs everywhere by id, by its beginning, by task or by what an argument holds.
 
     The job with exactly this id comes first, and alone. Arguments, which take longest, are read only
@@ -108,7 +108,7 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
     """
     detail = reader.job(words)
     if detail is not None and (detail.record is not None or detail.payload is not None):
-        yield Looked(1, (_row_of(detail),))
+        yield SearchProgress(1, (_row_of(detail),))
         return
     looked, met = 0, set[str]()
     for names, whole in ((("id", "task"), False), (("arg",), True)):
@@ -121,7 +121,7 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[Looked]:
                     met.add(name)
                     found.append(shortened(row, KEPT))
             looked += 0 if whole else sum(row.place is not Place.FINISHED for row in rows)
-            yield Looked(looked, tuple(found))
+            yield SearchProgress(looked, tuple(found))
         if met:
             return
 

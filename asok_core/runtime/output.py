@@ -126,7 +126,7 @@ class _File(_Channel):
         return self.write_patiently(data)
 
 
-class _Descriptor(_Channel):
+class _ReopenedDescriptor(_Channel):
     """A pipe or a terminal, opened once more: not to wait is a property of this opening alone."""
 
     def __init__(self, number: int, own: int) -> None:
@@ -180,7 +180,7 @@ def _channel(number: int) -> _Channel:
     try:
         # On Linux; elsewhere it is another name for the same opening.
         path = f"/proc/self/fd/{number}"
-        return _Descriptor(number, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
+        return _ReopenedDescriptor(number, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError:
         return _Channel(number)
 

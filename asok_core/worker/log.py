@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from asok_core.backends.redis.consuming.oversized import Oversized
+from asok_core.backends.redis.consuming.oversized import OversizedEntry
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.job import Job
@@ -230,10 +230,10 @@ def log_rejected(
     logger.log(level, event, exc_info=error, exc_text=line, extra=extra)
 
 
-def log_set_aside(found: Iterable[Oversized]) -> None:
+def log_set_aside(found: Iterable[OversizedEntry]) -> None:
     """Log what was too large to be read as an envelope."""
     for each in found:
-        line = f"{Oversized.__name__}: {each.size:,} bytes, SHA-1 {each.sha1}"
+        line = f"Oversized: {each.size:,} bytes, SHA-1 {each.sha1}"
         extra = {"queue": each.queue, "error": line, "size": each.size, "sha1": each.sha1}
         logger.error("Entry set aside: larger than ASOK_MAX_ENVELOPE", extra=extra)
 

@@ -30,7 +30,7 @@ _NAMED = 3
 """Jobs that are named; of more only the number is given."""
 
 
-class Cause(Enum):
+class StallReason(Enum):
     """What is known of why a loop does not turn."""
 
     STOPPED = "a signal has stopped the process"
@@ -47,7 +47,7 @@ class Hang:
     """
 
     seconds: float
-    cause: Cause
+    cause: StallReason
     running: Sequence[Running] = ()
     hooks: int = 0
 
@@ -57,7 +57,7 @@ class Hang:
 
         A job that has ended may not be settled while its hooks hold the process, and would run again.
         """
-        return self.cause is Cause.HELD and bool(self.running or self.hooks)
+        return self.cause is StallReason.HELD and bool(self.running or self.hooks)
 
     @property
     def advice(self) -> str:
@@ -67,13 +67,13 @@ class Hang:
     @property
     def replaceable(self) -> bool:
         """Whether the process may be ended for it: no job and no debugger is the reason."""
-        return self.cause is not Cause.TRACED and not self.maybe_a_job
+        return self.cause is not StallReason.TRACED and not self.maybe_a_job
 
     @property
     def why(self) -> str:
         """What is known of the reason, in one line."""
         known = str(self.cause.value)
-        if self.cause is not Cause.HELD:
+        if self.cause is not StallReason.HELD:
             return known
         hooks = "hooks or log handlers of a job that has ended"
         if not self.running:
@@ -120,17 +120,17 @@ class Watch:
         if self._still < SHOWN_AFTER:
             return None
         cause = self._cause(pid)
-        if not turns and cause is not Cause.STOPPED:
+        if not turns and cause is not StallReason.STOPPED:
             return None
         return Hang(self._still, cause, self._board.running(), len(self._board.hooks()))
 
-    def _cause(self, pid: int | None) -> Cause:
+    def _cause(self, pid: int | None) -> StallReason:
         state = _state(pid)
         if state == "T":
-            return Cause.STOPPED
+            return StallReason.STOPPED
         if state == "t":
-            return Cause.TRACED
-        return Cause.HELD if self._silent >= SILENT else Cause.LOOP
+            return StallReason.TRACED
+        return StallReason.HELD if self._silent >= SILENT else StallReason.LOOP
 
 
 def _state(pid: int | None) -> str:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_console.presentation.tables import Column, Ink, cells, fit, table, terminal_width
+from asok_console.presentation.tables import Ink, TextColumn, cells, fit, table, terminal_width
 
-COLUMNS = (Column("NAME", shrinks=True), Column("N", right=True))
+COLUMNS = (TextColumn("NAME", shrinks=True), TextColumn("N", right=True))
 
 
 class Terminal(io.StringIO):
@@ -36,7 +36,7 @@ def test_wide_characters_count_twice() -> None:
 
 
 def test_names_that_are_cut_stay_distinct() -> None:
-    columns = (Column("QUEUE", shrinks=True, names=60), Column("N", right=True))
+    columns = (TextColumn("QUEUE", shrinks=True, names=60), TextColumn("N", right=True))
     names = [f"tenant-{'0' * 60}-{number}-{'invoices' * 9}" for number in range(20)]
     for width in (80, 40, 20):
         lines = table(columns, [(name, "1") for name in names], width)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.runtime.output import MOST_KEPT, Output, _Channel, _Descriptor
+from asok_core.runtime.output import MOST_KEPT, Output, _Channel, _ReopenedDescriptor
 from tests.programs import exit_code, wait_until
 
 LINE = b"x" * 999 + b"\n"
@@ -104,7 +104,7 @@ def test_a_descriptor_that_was_closed_and_given_to_another_file_is_not_written_t
 ) -> None:
     ends = Ends("pipe")
     channel = ends.output._channel
-    assert isinstance(channel, _Descriptor)
+    assert isinstance(channel, _ReopenedDescriptor)
     os.close(channel._own)
     other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     os.dup2(other, channel._own)

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.data.alerts import Alert, Cost, alerts
+from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
@@ -163,12 +163,12 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
         eviction_policy="noeviction", persistence="none",
     )  # fmt: skip
     snapshot = Snapshot(NOW, server, (QueueStats("high", 4, problem="its key is not a list"),))
-    gone = Alert(Cost.JOBS_LOST, "Redis restarted 4 seconds ago; 9 jobs are gone")
+    gone = Alert(Severity.JOBS_LOST, "Redis restarted 4 seconds ago; 9 jobs are gone")
     found = alerts(snapshot, 1000, [gone])
     assert [each.cost for each in found] == sorted(each.cost for each in found)
     assert found[0] is gone
     assert found[-1].line.startswith("Redis keeps nothing on disk")
-    assert [each.cost for each in found if not each.grave] == [Cost.LOSS_POSSIBLE]
+    assert [each.cost for each in found if not each.grave] == [Severity.LOSS_POSSIBLE]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_console.tui.data.slots import Slots, Use
+from asok_console.tui.data.slots import SlotRows, Use
 from asok_console.tui.views.shared.worker_table import WorkerList
 from asok_core.inspection.snapshot import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import peek, seal
@@ -31,7 +31,7 @@ def worker(
     return replace(info, **({"running": len(jobs)} | fields))  # type: ignore[arg-type]
 
 
-def ids(slots: Slots, info: WorkerInfo) -> list[str]:
+def ids(slots: SlotRows, info: WorkerInfo) -> list[str]:
     return [slot.job.payload.id if slot.job else slot.use.value for slot in slots.of(info)]
 
 
@@ -43,7 +43,7 @@ def name(job: RunningJob) -> str:
 
 
 def test_a_job_keeps_its_slot_and_an_idle_slot_is_idle() -> None:
-    slots = Slots()
+    slots = SlotRows()
     assert ids(slots, worker(one, two, three)) == [name(one), name(two), name(three), "idle"]
     assert ids(slots, worker(three)) == ["idle", "idle", name(three), "idle"]
     assert ids(slots, worker(three, four)) == [name(four), "idle", name(three), "idle"]
@@ -52,25 +52,25 @@ def test_a_job_keeps_its_slot_and_an_idle_slot_is_idle() -> None:
 
 def test_what_is_claimed_and_has_no_thread_has_no_slot() -> None:
     waiting = held(5, started=False)
-    assert ids(Slots(), worker(one, two, waiting, concurrency=2, running=2)) == [
+    assert ids(SlotRows(), worker(one, two, waiting, concurrency=2, running=2)) == [
         name(one),
         name(two),
     ]
     begun_later = held(6, "web.2")
     both = worker(one, waiting, begun_later, concurrency=2, processes=2, running=2)
-    assert ids(Slots(), both) == [name(one), name(begun_later)]
+    assert ids(SlotRows(), both) == [name(one), name(begun_later)]
 
 
 def test_a_slot_is_not_idle_that_only_is_not_named_or_has_no_process() -> None:
     many = worker(one, concurrency=4, running=3)
-    assert [slot.use for slot in Slots().of(many)] == [
+    assert [slot.use for slot in SlotRows().of(many)] == [
         Use.JOB,
         Use.UNNAMED,
         Use.UNNAMED,
         Use.IDLE,
     ]
     broken = worker(one, concurrency=4, processes=2, able=1)
-    assert [slot.use for slot in Slots().of(broken)] == [
+    assert [slot.use for slot in SlotRows().of(broken)] == [
         Use.JOB,
         Use.IDLE,
         Use.MISSING,
@@ -79,16 +79,16 @@ def test_a_slot_is_not_idle_that_only_is_not_named_or_has_no_process() -> None:
 
 
 def test_more_than_its_slots_are_listed_and_a_worker_without_slots_too() -> None:
-    slots = Slots()
+    slots = SlotRows()
     assert len(slots.of(worker(one, held(2, "web.2"), concurrency=1))) == 2
     assert len(slots.of(worker(one, concurrency=1))) == 1
-    assert ids(Slots(), worker(one, two, concurrency=0)) == [name(one), name(two)]
+    assert ids(SlotRows(), worker(one, two, concurrency=0)) == [name(one), name(two)]
 
 
 @given(st.lists(st.sets(st.integers(1, 9), max_size=4), max_size=12))
 def test_no_row_ever_moves(history: list[set[int]]) -> None:
     jobs = {n: held(n) for n in range(1, 10)}
-    slots = Slots()
+    slots = SlotRows()
     seen = []
     for running in history:
         rows = ids(slots, worker(*(jobs[n] for n in running)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from asok_console.presentation.compact import span
-from asok_console.tui.data.trend import OLD, PROOF, WIDEST, Kind, total_trend, trend
+from asok_console.tui.data.trend import OLD, PROOF, WIDEST, TrendKind, total_trend, trend
 from asok_console.tui.views.shared.all_queues import total
 from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
 from tests.fixtures.console import Open
@@ -78,9 +78,9 @@ def test_nothing_bad_reads_well(queue: QueueStats) -> None:
         assert not (queue.pending and not queue.consumers and not queue.paused)
         failing = (queue.failure_rate or 0) >= 0.5 and queue.consumers and not queue.paused
         assert not failing or (found.tone == "warn" and finished < PROOF)
-    if found.kind in (Kind.IDLE, Kind.EMPTY):
+    if found.kind in (TrendKind.IDLE, TrendKind.EMPTY):
         assert not queue.pending
-    if found.kind is Kind.STALLED:
+    if found.kind is TrendKind.STALLED:
         assert queue.pending
         assert not finished
         assert not queue.active

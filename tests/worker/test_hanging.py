@@ -21,7 +21,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
 from asok_core.worker.shared_state import Board, Phase
-from asok_core.worker.stall_detection import SHOWN_AFTER, Cause, Watch
+from asok_core.worker.stall_detection import SHOWN_AFTER, StallReason, Watch
 from asok_core.worker.supervising.systemd import ALIVE
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
@@ -73,12 +73,12 @@ class TestWatch:
             self.pass_time(watch, clock, 1)
         hang = watch.look(os.getpid())
         assert hang is not None
-        assert (hang.cause, hang.replaceable) == (Cause.LOOP, True)
+        assert (hang.cause, hang.replaceable) == (StallReason.LOOP, True)
         assert hang.why == "its other threads run"
         self.pass_time(watch, clock, 20)
         hang = watch.look(os.getpid())
         assert hang is not None
-        assert (hang.cause, hang.replaceable) == (Cause.HELD, True)
+        assert (hang.cause, hang.replaceable) == (StallReason.HELD, True)
         assert hang.why == "its other threads do not run, and no job runs"
         board.begin(0, "one", time.monotonic() - 3)
         hang = watch.look(os.getpid())
@@ -120,7 +120,7 @@ class TestWatch:
                 self.pass_time(watch, clock, 20)
                 hang = watch.look(program.pid)
                 assert hang is not None
-                assert (hang.cause, hang.replaceable) == (Cause.STOPPED, True)
+                assert (hang.cause, hang.replaceable) == (StallReason.STOPPED, True)
                 board.note_turn()
                 assert watch.look(program.pid) is None
         finally:

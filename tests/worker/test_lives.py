@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.worker.shared_state import Board, Phase
 from asok_core.worker.start import WORN
-from asok_core.worker.supervising.process_health import LONG_ENOUGH, Life, Lives, Report
+from asok_core.worker.supervising.process_health import LONG_ENOUGH, HealthReport, Life, Lives
 from tests.worker.test_breaker_rule import Clock
 
 
@@ -36,7 +36,7 @@ def lives(boards: list[Board], clock: Clock) -> Lives:
     return made
 
 
-def look(lives: Lives, *alive: bool) -> Report:
+def look(lives: Lives, *alive: bool) -> HealthReport:
     return lives.look(alive or (True, True))
 
 
@@ -57,7 +57,7 @@ def test_a_process_counts_once_it_has_claimed(lives: Lives, boards: list[Board])
     boards[0].note_claims()
     assert look(lives).able == 1
     boards[1].note_claims()
-    assert look(lives) == Report(able=2)
+    assert look(lives) == HealthReport(able=2)
 
 
 def test_one_that_is_replaced_as_planned_counts_all_the_time(
@@ -95,7 +95,7 @@ def test_one_that_died_counts_again_once_the_next_has_claimed(
     assert die(lives, clock, code=-9) == 0.0
     assert look(lives).able == 0
     boards[0].note_claims()
-    assert look(lives) == Report(able=1)
+    assert look(lives) == HealthReport(able=1)
 
 
 def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
@@ -120,7 +120,7 @@ def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
     assert report.seconds == pytest.approx(clock.now - began - 0.1)
     assert not report.unable
     clock.now += LONG_ENOUGH
-    assert look(lives) == Report(able=1)
+    assert look(lives) == HealthReport(able=1)
 
 
 def test_an_exit_is_told_in_words(lives: Lives, clock: Clock) -> None:
@@ -145,9 +145,9 @@ def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
     assert look(lives, False, True).refusal == "no files"
     boards[0].clear()
     lives.start(0)
-    assert look(lives) == Report(able=0)
+    assert look(lives) == HealthReport(able=0)
     boards[0].note_claims()
-    assert look(lives) == Report(able=1)
+    assert look(lives) == HealthReport(able=1)
     # The wait still grows until one has run a job.
     boards[0].note_refusal("no files", proven=False, lasting=False)
     assert die(lives, clock, code=WORN) == 2.0
@@ -168,14 +168,14 @@ def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
 ) -> None:
     boards[0].note_claims()
     boards[0].note_refusal("no module named shop", proven=False)
-    refusing = Report(able=0, refusal="no module named shop")
+    refusing = HealthReport(able=0, refusal="no module named shop")
     assert look(lives) == refusing
     assert [die(lives, clock, code=WORN) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     assert look(lives) == refusing
     boards[0].note_claims()
     assert look(lives) == refusing
     boards[0].note_refusal("", proven=True)
-    assert look(lives) == Report(able=1)
+    assert look(lives) == HealthReport(able=1)
     boards[0].note_refusal("no files", proven=False)
     assert die(lives, clock, code=WORN) == 1
 

@@ -8,7 +8,7 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
-from asok_console.presentation.tables import Column
+from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
@@ -59,12 +59,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 0
     columns = (
-        Column("COUNT", right=True),
-        Column("FIRST", right=True),
-        Column("LAST", right=True),
-        Column("CAUSE", shrinks=True),
-        Column("TASKS", shrinks=True),
-        Column("QUEUES", shrinks=True),
+        TextColumn("COUNT", right=True),
+        TextColumn("FIRST", right=True),
+        TextColumn("LAST", right=True),
+        TextColumn("CAUSE", shrinks=True),
+        TextColumn("TASKS", shrinks=True),
+        TextColumn("QUEUES", shrinks=True),
     )
     write_table(
         columns,

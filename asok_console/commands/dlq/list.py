@@ -16,7 +16,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation import numbers, prose
-from asok_console.presentation.tables import NAME_LIMIT, Column
+from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.inspection import filters
 from asok_core.operations.inspector import open_reader
@@ -45,11 +45,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_json({"total": total, "dead_letters": [row_document(row) for row in rows]})
         return 0
     columns = (
-        Column("ID", shrinks=True),
-        Column("FAILED", right=True),
-        Column("QUEUE", names=30),
-        Column("CALL", shrinks=True),
-        Column("ERROR", shrinks=True),
+        TextColumn("ID", shrinks=True),
+        TextColumn("FAILED", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("CALL", shrinks=True),
+        TextColumn("ERROR", shrinks=True),
     )
     write_table(
         columns,

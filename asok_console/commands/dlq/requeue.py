@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return bulk.act(args, settings, deed)
 
 
-def _trusting(looked: trust.Looked, rate: float | None) -> bulk.Deed:
+def _trusting(looked: trust.ReviewedScope, rate: float | None) -> bulk.Deed:
     def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
         return operator.requeue(scope, trust=looked.review.reviewed, watch=watch, rate=rate)
 

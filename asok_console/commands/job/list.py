@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import NAME_LIMIT, Column
+from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.inspection import filters
 from asok_core.inspection.snapshot import Row
@@ -50,12 +50,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_json({"state": args.state, "jobs": [row_document(row) for row in rows]})
         return 0
     columns = (
-        Column("ID", shrinks=True),
-        Column("AGE", right=True),
-        Column("QUEUE", names=30),
-        Column("STATUS"),
-        Column("CALL", shrinks=True),
-        Column("ERROR", shrinks=True),
+        TextColumn("ID", shrinks=True),
+        TextColumn("AGE", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("STATUS"),
+        TextColumn("CALL", shrinks=True),
+        TextColumn("ERROR", shrinks=True),
     )
     write_table(columns, [_cells(row, now) for row in rows])
     return 0

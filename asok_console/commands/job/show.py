@@ -8,7 +8,7 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
-from asok_console.presentation.history import Line, history_lines
+from asok_console.presentation.history import HistoryLine, history_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
 from asok_core.errors import JobNotFound
@@ -127,6 +127,6 @@ def _lines(detail: JobDetail) -> list[str]:
     return lines
 
 
-def _event(line: Line, clock: int) -> str:
+def _event(line: HistoryLine, clock: int) -> str:
     words = f"{line.words:<22} " if line.words else ""
     return f"  {line.time:<{clock}}  {words}{line.beside}".rstrip()

@@ -7,7 +7,7 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import NAME_LIMIT, Column
+from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.operations.inspector import open_reader
@@ -50,15 +50,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 0
     columns = (
-        Column("QUEUE", shrinks=True, names=60),
-        Column("PENDING", right=True),
-        Column("RUNNING", right=True),
-        Column("WORKERS", right=True),
-        Column("NEXT WAITS", right=True),
-        Column("IN", right=True),
-        Column("DONE", right=True),
-        Column("FAILS", right=True),
-        Column(""),
+        TextColumn("QUEUE", shrinks=True, names=60),
+        TextColumn("PENDING", right=True),
+        TextColumn("RUNNING", right=True),
+        TextColumn("WORKERS", right=True),
+        TextColumn("NEXT WAITS", right=True),
+        TextColumn("IN", right=True),
+        TextColumn("DONE", right=True),
+        TextColumn("FAILS", right=True),
+        TextColumn(""),
     )
     write_table(
         columns,

@@ -7,7 +7,7 @@ from typing import Any
 
 from asok_console.commands.support.documents import reasons, write_table
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import Column
+from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.audit import Activity
@@ -41,15 +41,15 @@ def _in_trash(each: Activity) -> str:
 def table_of(actions: Sequence[Activity], now: float) -> None:
     """Print actions as a table."""
     columns = (
-        Column("OPERATION"),
-        Column("AGO", right=True),
-        Column("WHO", shrinks=True),
-        Column("ACTION"),
-        Column("SCOPE", shrinks=True),
-        Column("DONE", right=True),
-        Column("NOT DONE", shrinks=True),
-        Column("IN TRASH", right=True),
-        Column("STATE"),
+        TextColumn("OPERATION"),
+        TextColumn("AGO", right=True),
+        TextColumn("WHO", shrinks=True),
+        TextColumn("ACTION"),
+        TextColumn("SCOPE", shrinks=True),
+        TextColumn("DONE", right=True),
+        TextColumn("NOT DONE", shrinks=True),
+        TextColumn("IN TRASH", right=True),
+        TextColumn("STATE"),
     )
     write_table(
         columns,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_console.presentation import calls
-from asok_console.presentation.tables import Column, Ink, fit, table, terminal_width
+from asok_console.presentation.tables import Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
@@ -43,7 +43,7 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def write_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+def write_table(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]]) -> None:
     """Print a table that fits the terminal; its cells are safe already."""
     titles, *lines = table(columns, rows, terminal_width())
     write_lines([Ink().dim(titles), *lines])

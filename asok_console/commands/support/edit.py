@@ -33,7 +33,9 @@ def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
     return trust.act(args, settings, lambda looked: _deed(args, looked, positional, named))
 
 
-def _deed(args: argparse.Namespace, looked: trust.Looked, positional: Any, named: Any) -> bulk.Deed:
+def _deed(
+    args: argparse.Namespace, looked: trust.ReviewedScope, positional: Any, named: Any
+) -> bulk.Deed:
     (key,) = args.id
     if looked.counted.matching > 1:
         raise Refused(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from asok_console.commands.support.documents import json_text
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.calls import call_of
-from asok_console.presentation.tables import NAME_LIMIT, Column, Ink, fit, table, terminal_width
+from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
@@ -24,7 +24,7 @@ _CALL = 400
 _ERROR = 200
 
 
-class Status(NamedTuple):
+class WorkerStatus(NamedTuple):
     """What there is to tell: a snapshot, next jobs by queue, the newest dead letters, failed checks."""
 
     snapshot: Snapshot
@@ -39,7 +39,7 @@ class Status(NamedTuple):
         return len(rows), sum(row.payload.version == 1 for row in rows)
 
 
-def to_json(status: Status, *, indent: int | None = None) -> str:
+def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
     """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
 
     ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due running
@@ -79,7 +79,7 @@ def to_json(status: Status, *, indent: int | None = None) -> str:
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def to_lines(status: Status, width: int | None = None) -> Iterator[str]:
+def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
     """The page, every line safe and none wider than ``width`` (the terminal's)."""
     width = width or terminal_width()
     ink = Ink()
@@ -115,15 +115,15 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         yield fit(f"Redis {snapshot.filling}", width)
 
 
-def _queues(status: Status, width: int, ink: Ink) -> Iterator[str]:
+def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
     columns = (
-        Column("QUEUE", shrinks=True, names=60),
-        Column("PENDING", right=True),
-        Column("RUNNING", right=True),
-        Column("WORKERS", right=True),
-        Column("NEXT WAITS", right=True),
-        Column(""),
+        TextColumn("QUEUE", shrinks=True, names=60),
+        TextColumn("PENDING", right=True),
+        TextColumn("RUNNING", right=True),
+        TextColumn("WORKERS", right=True),
+        TextColumn("NEXT WAITS", right=True),
+        TextColumn(""),
     )
     rows = [
         (
@@ -155,17 +155,17 @@ def _note(queue: QueueStats) -> str:
     return "no worker" if queue.pending and not queue.consumers else ""
 
 
-def _running(status: Status, width: int, ink: Ink) -> Iterator[str]:
+def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
     jobs = [job for worker in snapshot.workers for job in worker.jobs]
     if not jobs:
         return
     jobs.sort(key=lambda job: job.started_at or snapshot.taken_at)
     columns = (
-        Column("RUNNING", shrinks=True),
-        Column("FOR", right=True),
-        Column("QUEUE", names=30),
-        Column("WORKER", shrinks=True, names=60),
+        TextColumn("RUNNING", shrinks=True),
+        TextColumn("FOR", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("WORKER", shrinks=True, names=60),
     )
     rows = [
         (
@@ -181,15 +181,15 @@ def _running(status: Status, width: int, ink: Ink) -> Iterator[str]:
         yield ink.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
 
 
-def _dead(status: Status, width: int, ink: Ink) -> Iterator[str]:
+def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     if not status.dead:
         return
     taken_at = status.snapshot.taken_at
     columns = (
-        Column("DEAD LETTER", shrinks=True),
-        Column("FAILED", right=True),
-        Column("QUEUE", names=30),
-        Column("ERROR", shrinks=True),
+        TextColumn("DEAD LETTER", shrinks=True),
+        TextColumn("FAILED", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("ERROR", shrinks=True),
     )
     rows = [
         (
@@ -205,17 +205,17 @@ def _dead(status: Status, width: int, ink: Ink) -> Iterator[str]:
         yield ink.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
 
 
-def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
+def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
     if not snapshot.workers:
         return
     columns = (
-        Column("WORKER", shrinks=True, names=60),
-        Column("BUSY", right=True),
-        Column("BEAT", right=True),
-        Column("MEMORY", right=True),
-        Column("STATE"),
-        Column("QUEUES", shrinks=True),
+        TextColumn("WORKER", shrinks=True, names=60),
+        TextColumn("BUSY", right=True),
+        TextColumn("BEAT", right=True),
+        TextColumn("MEMORY", right=True),
+        TextColumn("STATE"),
+        TextColumn("QUEUES", shrinks=True),
     )
     rows = [
         (
@@ -241,7 +241,7 @@ def _workers(status: Status, width: int, ink: Ink) -> Iterator[str]:
     yield from _envelopes(status, width)
 
 
-def _versions(status: Status) -> dict[str, int]:
+def _versions(status: WorkerStatus) -> dict[str, int]:
     snapshot = status.snapshot
     sampled, v1 = status.sample
     live = [worker for worker in snapshot.workers if _alive(snapshot, worker)]
@@ -252,7 +252,7 @@ def _versions(status: Status) -> dict[str, int]:
     }
 
 
-def _envelopes(status: Status, width: int) -> Iterator[str]:
+def _envelopes(status: WorkerStatus, width: int) -> Iterator[str]:
     """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
     snapshot = status.snapshot
     found = _versions(status)
@@ -271,7 +271,7 @@ def _envelopes(status: Status, width: int) -> Iterator[str]:
 
 
 def _titled(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, ink: Ink
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, ink: Ink
 ) -> Iterator[str]:
     titles, *lines = table(columns, rows, width)
     yield ink.dim(titles)
@@ -304,7 +304,7 @@ def _error(row: Row) -> str:
     return lines[-1] if lines else ""
 
 
-def _queue(status: Status, queue: QueueStats) -> dict[str, Any]:
+def _queue(status: WorkerStatus, queue: QueueStats) -> dict[str, Any]:
     page = status.next_jobs.get(queue.name)
     return {
         "name": queue.name,

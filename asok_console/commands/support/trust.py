@@ -14,7 +14,7 @@ from asok_console.commands.support.progress import Meter
 from asok_console.presentation.prose import exact
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_core.errors import Refused, UsageError
-from asok_core.inspection.review import NOT_REVIEWED, Call, Review, ReviewBuilder
+from asok_core.inspection.review import NOT_REVIEWED, Review, ReviewBuilder, ReviewedCall
 from asok_core.jobs.states import Place
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import Survey, survey
@@ -24,7 +24,7 @@ VERB, WORD = "trust and requeue", "trust"
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ReviewedScope:
     """What one pass over the scope has found."""
 
     counted: Survey
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def act(
     args: argparse.Namespace,
     settings: Settings,
-    deed_of: Callable[[Looked], bulk.Deed],
+    deed_of: Callable[[ReviewedScope], bulk.Deed],
 ) -> int:
     """Look at the scope once, show what would be signed, ask, and act on exactly that.
 
@@ -97,7 +97,7 @@ def check(args: argparse.Namespace) -> None:
         )
 
 
-def _look(args: argparse.Namespace, settings: Settings) -> Looked:
+def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
     reader, builder = open_reader(settings), ReviewBuilder()
     try:
         scope = bulk.scope_of(args, reader, Place.DEAD)
@@ -105,12 +105,14 @@ def _look(args: argparse.Namespace, settings: Settings) -> Looked:
             counted = survey(reader, scope, watch=meter, each=builder.add)
         if meter.interrupted:
             raise KeyboardInterrupt
-        return Looked(counted, builder.finish())
+        return ReviewedScope(counted, builder.finish())
     finally:
         reader.close()
 
 
-def _agreed(args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looked: Looked) -> bool:
+def _agreed(
+    args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looked: ReviewedScope
+) -> bool:
     count = looked.review.requeues if args.trust else looked.counted.matching
     lines = [*(_lines(looked.review) if args.trust else ()), *deed.preview]
     sys.stderr.writelines(f"{line}\n" for line in lines)
@@ -125,7 +127,7 @@ def _agreed(args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looke
     return bulk.confirmed(settings, deed, count, looked.counted.scope.words)
 
 
-def _write_preview(args: argparse.Namespace, deed: bulk.Deed, looked: Looked) -> None:
+def _write_preview(args: argparse.Namespace, deed: bulk.Deed, looked: ReviewedScope) -> None:
     review = looked.review if args.trust else None
     if args.json:
         document = bulk.survey_document(deed, looked.counted)
@@ -161,5 +163,5 @@ def _document(review: Review) -> dict[str, Any]:
     }
 
 
-def _calls(calls: Iterable[Call]) -> list[dict[str, Any]]:
+def _calls(calls: Iterable[ReviewedCall]) -> list[dict[str, Any]]:
     return [{"task": call.task, "call": call.text, "jobs": call.jobs} for call in calls]

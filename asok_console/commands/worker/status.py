@@ -16,7 +16,7 @@ from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from asok_console.commands.support.status_report import Status
+    from asok_console.commands.support.status_report import WorkerStatus
     from asok_core.backends.roles import Reader
 
 DEAD_LETTERS = 10
@@ -56,13 +56,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def look(reader: Reader, limit: int, checks: status_checks.Checks) -> Status:
+def look(reader: Reader, limit: int, checks: status_checks.Checks) -> WorkerStatus:
     """Everything that the status says, in five round trips or fewer."""
-    from asok_console.commands.support.status_report import Status
+    from asok_console.commands.support.status_report import WorkerStatus
 
     snapshot = reader.snapshot(rates=False)
     waiting = [queue.name for queue in snapshot.queues if queue.pending] if limit else []
-    return Status(
+    return WorkerStatus(
         snapshot=snapshot,
         next_jobs=reader.next_jobs(waiting, limit) if waiting else {},
         dead=reader.dead(0, DEAD_LETTERS).rows if snapshot.dead else (),

@@ -19,7 +19,7 @@ NAMED = 3
 """Queues or workers of one kind that are named; the others are counted."""
 
 
-class Cost(IntEnum):
+class Severity(IntEnum):
     """What a trouble costs, the most first. Up to ``JOBS_WAIT`` it is grave, and always shown."""
 
     JOBS_LOST = 0
@@ -36,13 +36,13 @@ class Cost(IntEnum):
 class Alert(NamedTuple):
     """One line of trouble."""
 
-    cost: Cost
+    cost: Severity
     line: str
 
     @property
     def grave(self) -> bool:
         """Whether no other line may hide it."""
-        return self.cost <= Cost.JOBS_WAIT
+        return self.cost <= Severity.JOBS_WAIT
 
 
 def stale(worker: WorkerInfo, now: float) -> bool:
@@ -58,34 +58,34 @@ def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> li
     found = [*known, *_of_jobs(snapshot, dead_cap), *_of_workers(snapshot)]
     found += _of_server(snapshot.server)
     if (filling := snapshot.filling) is not None:
-        found.append(Alert(Cost.LOSS_POSSIBLE, f"Redis {filling}"))
+        found.append(Alert(Severity.LOSS_POSSIBLE, f"Redis {filling}"))
     return sorted(found, key=lambda alert: alert.cost)
 
 
 def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
     for problem in snapshot.problems:
-        yield Alert(Cost.UNREADABLE, problem)
+        yield Alert(Severity.UNREADABLE, problem)
     unreadable = [f"{q.name} ({q.problem})" for q in snapshot.queues if q.problem]
     if unreadable:
-        yield Alert(Cost.UNREADABLE, f"no job can enter or leave {_named(unreadable, 'queue')}")
+        yield Alert(Severity.UNREADABLE, f"no job can enter or leave {_named(unreadable, 'queue')}")
     alone = [
         f"{q.name} ({q.pending:,})"
         for q in snapshot.queues
         if q.pending and not q.consumers and not q.paused
     ]
     if alone:
-        yield Alert(Cost.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
+        yield Alert(Severity.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
     if snapshot.due > OVERDUE:
         line = f"{snapshot.due:,} delayed jobs are due, and no worker promotes them"
-        yield Alert(Cost.JOBS_WAIT, line)
+        yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.orphaned:
         line = f"{snapshot.orphaned:,} jobs of dead workers wait to be recovered"
-        yield Alert(Cost.JOBS_WAIT, line)
+        yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.dead >= NEARLY_FULL * dead_cap:
         oldest = snapshot.oldest_dead_at
         lost = f"; the oldest ({ago(oldest, snapshot.taken_at)}) goes first" if oldest else ""
         line = f"dead letters are at {snapshot.dead:,} of {dead_cap:,}{lost}"
-        yield Alert(Cost.LOSS_POSSIBLE, line)
+        yield Alert(Severity.LOSS_POSSIBLE, line)
 
 
 def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
@@ -93,13 +93,13 @@ def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     silent = [worker for worker in snapshot.workers if stale(worker, now)]
     troubled = [each for each in snapshot.workers if each.trouble and not stale(each, now)]
     yield from _each(
-        Cost.WORKERS_FAIL,
+        Severity.WORKERS_FAIL,
         [f"worker {worker.id} is {worker.trouble}" for worker in troubled],
         troubled,
         "do not run all their jobs",
     )
     yield from _each(
-        Cost.NOTICE,
+        Severity.NOTICE,
         [f"no heartbeat of worker {each.id}{_for(each.beat_at, now)}" for each in silent],
         silent,
         "send no heartbeat",
@@ -107,7 +107,7 @@ def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
 
 
 def _each(
-    cost: Cost, lines: Sequence[str], workers: Sequence[WorkerInfo], what: str
+    cost: Severity, lines: Sequence[str], workers: Sequence[WorkerInfo], what: str
 ) -> Iterator[Alert]:
     """A line for each of a few, and one for all others, so that many leave room for the rest."""
     few = len(lines) if len(lines) <= NAMED else NAMED - 1
@@ -129,21 +129,21 @@ def _of_server(server: ServerInfo) -> Iterator[Alert]:
     if server.evicted_keys:
         since = f" since it started {rough(server.uptime)} ago" if server.uptime else ""
         line = f"Redis has evicted {plural(server.evicted_keys, 'key')}{since}: jobs may be lost"
-        yield Alert(Cost.JOBS_LOST, line)
+        yield Alert(Severity.JOBS_LOST, line)
     if server.role == "slave":
         link = "" if server.master_link == "up" else ", and its link to the master is down"
         line = f"this Redis is a replica: it refuses every change, and may lag behind{link}"
-        yield Alert(Cost.NO_CHANGES, line)
+        yield Alert(Severity.NO_CHANGES, line)
     yield from _of_memory(server)
     if server.last_save_ok is False and server.persistence != "none":
         line = "Redis could not save its data to disk: it may refuse changes; its log says why"
-        yield Alert(Cost.NO_CHANGES, line)
+        yield Alert(Severity.NO_CHANGES, line)
     if server.last_append_ok is False:
         line = "Redis cannot write its append-only file: it refuses changes; its log says why"
-        yield Alert(Cost.NO_CHANGES, line)
+        yield Alert(Severity.NO_CHANGES, line)
     if server.persistence == "none":
         line = "Redis keeps nothing on disk: a restart loses every job"
-        yield Alert(Cost.LOSS_POSSIBLE, line)
+        yield Alert(Severity.LOSS_POSSIBLE, line)
 
 
 def _of_memory(server: ServerInfo) -> Iterator[Alert]:
@@ -152,10 +152,10 @@ def _of_memory(server: ServerInfo) -> Iterator[Alert]:
         return
     if policy and policy != "noeviction":
         line = f"Redis may evict jobs when memory is short (maxmemory-policy {policy})"
-        yield Alert(Cost.LOSS_POSSIBLE, line)
+        yield Alert(Severity.LOSS_POSSIBLE, line)
     if server.is_full:
         line = f"Redis is out of memory (maxmemory {size(most)}): it accepts no new jobs"
-        yield Alert(Cost.NO_CHANGES, line)
+        yield Alert(Severity.NO_CHANGES, line)
     elif used > NEARLY_FULL * most:
         line = f"Redis is nearly out of memory ({size(used)} of {size(most)})"
-        yield Alert(Cost.LOSS_POSSIBLE, line)
+        yield Alert(Severity.LOSS_POSSIBLE, line)

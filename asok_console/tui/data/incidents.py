@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from asok_console.presentation.prose import ago, plural
-from asok_console.tui.data.alerts import Alert, Cost
+from asok_console.tui.data.alerts import Alert, Severity
 from asok_core.inspection.snapshot import Snapshot
 
 KEPT = 1800.0
@@ -27,7 +27,7 @@ class Incident(NamedTuple):
     def alert(self, now: float) -> Alert:
         """The line for it."""
         gone = f"; {plural(self.lost, 'job is', 'jobs are')} gone" if self.lost else ""
-        cost = Cost.JOBS_LOST if self.lost else Cost.LOSS_POSSIBLE
+        cost = Severity.JOBS_LOST if self.lost else Severity.LOSS_POSSIBLE
         return Alert(cost, f"{self.what} {ago(self.at, now)}{gone}")
 
 

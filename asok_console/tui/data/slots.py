@@ -21,7 +21,7 @@ class Use(Enum):
     """The process that it belongs to does not run jobs."""
 
 
-class Slot(NamedTuple):
+class SlotRow(NamedTuple):
     """A slot, by its number from 0, and its job."""
 
     number: int
@@ -29,7 +29,7 @@ class Slot(NamedTuple):
     job: RunningJob | None = None
 
 
-class Slots:
+class SlotRows:
     """The slots of all workers. Redis knows which jobs a process runs, not on which thread each runs.
 
     So a job gets the first slot that is free, and keeps it until it ends.
@@ -39,7 +39,7 @@ class Slots:
         self._taken: dict[str, list[str]] = {}
         """By worker: the job of each slot; '' for none."""
 
-    def of(self, worker: WorkerInfo) -> list[Slot]:
+    def of(self, worker: WorkerInfo) -> list[SlotRow]:
         """The slots of a worker, with the jobs that it runs now."""
         jobs = {_key(job): job for job in _running(worker)}
         taken = [key if key in jobs else "" for key in self._taken.get(worker.id, ())]
@@ -58,9 +58,9 @@ class Slots:
         lost = worker.concurrency - worker.slots
         missing = set(free[len(unnamed) :][-lost:]) if lost else set()
         return [
-            Slot(at, Use.JOB, jobs[key])
+            SlotRow(at, Use.JOB, jobs[key])
             if key
-            else Slot(
+            else SlotRow(
                 at, Use.UNNAMED if at in unnamed else Use.MISSING if at in missing else Use.IDLE
             )
             for at, key in enumerate(taken)

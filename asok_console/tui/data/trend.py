@@ -50,7 +50,7 @@ OLD = 3600.0
 """Seconds after which a waiting job takes the good tone away."""
 
 
-class Kind(IntEnum):
+class TrendKind(IntEnum):
     """What is the case, from the harmless to what costs most: of several queues the highest counts."""
 
     IDLE = 0
@@ -69,19 +69,19 @@ class Kind(IntEnum):
 
 
 TONES = {
-    Kind.IDLE: "dim",
-    Kind.EMPTY: "dim",
-    Kind.CLEARING: "good",
-    Kind.STEADY: "dim",
-    Kind.EARLY: "dim",
-    Kind.PAUSED: "warn",
-    Kind.UNSERVED: "warn",
-    Kind.GROWING: "warn",
-    Kind.SLOW: "warn",
-    Kind.FAILING: "bad",
-    Kind.STALLED: "bad",
-    Kind.NO_WORKER: "bad",
-    Kind.UNREADABLE: "bad",
+    TrendKind.IDLE: "dim",
+    TrendKind.EMPTY: "dim",
+    TrendKind.CLEARING: "good",
+    TrendKind.STEADY: "dim",
+    TrendKind.EARLY: "dim",
+    TrendKind.PAUSED: "warn",
+    TrendKind.UNSERVED: "warn",
+    TrendKind.GROWING: "warn",
+    TrendKind.SLOW: "warn",
+    TrendKind.FAILING: "bad",
+    TrendKind.STALLED: "bad",
+    TrendKind.NO_WORKER: "bad",
+    TrendKind.UNREADABLE: "bad",
 }
 """How each kind reads where nothing else takes that away."""
 
@@ -94,7 +94,7 @@ class Trend:
     too restless for a figure, and ``figure`` is jobs per second (GROWING) or seconds (CLEARING).
     """
 
-    kind: Kind
+    kind: TrendKind
     words: str
     tone: str
     brief: str = ""
@@ -102,7 +102,7 @@ class Trend:
     figure: float = 0.0
 
     @property
-    def severity(self) -> tuple[int, Kind]:
+    def severity(self) -> tuple[int, TrendKind]:
         """Sorts trends: the tone before the kind, so that a bad tone always comes last."""
         return {"bad": 2, "warn": 1}.get(self.tone, 0), self.kind
 
@@ -120,9 +120,9 @@ def trend(queue: QueueStats, now: float) -> Trend:
         # One failed attempt is no proof that all fail.
         tone = "bad" if finished >= PROOF else "warn"
         words = f"{'✗' if tone == 'bad' else '⚠'} {share(failing)} fail"
-        return Trend(Kind.FAILING, words, tone, "failing", finished >= PROOF)
+        return Trend(TrendKind.FAILING, words, tone, "failing", finished >= PROOF)
     if not queue.pending:
-        kind, words = (Kind.EMPTY, "✓ no backlog") if flows else (Kind.IDLE, "○ idle")
+        kind, words = (TrendKind.EMPTY, "✓ no backlog") if flows else (TrendKind.IDLE, "○ idle")
         return _tempered(_plain(kind, words), failing, None)
     age = None if queue.oldest_at is None else now - queue.oldest_at
     if not finished:
@@ -133,15 +133,15 @@ def trend(queue: QueueStats, now: float) -> Trend:
 def _unserved(queue: QueueStats, *, flows: bool) -> Trend | None:
     """The trend of a queue from which nobody takes jobs, or None."""
     if queue.problem:
-        return _plain(Kind.UNREADABLE, "✗ unreadable")
+        return _plain(TrendKind.UNREADABLE, "✗ unreadable")
     if queue.paused:
-        return _plain(Kind.PAUSED, "❙❙ paused")
+        return _plain(TrendKind.PAUSED, "❙❙ paused")
     if queue.consumers:
         return None
     if queue.pending:
-        return _plain(Kind.NO_WORKER, "✗ no worker")
+        return _plain(TrendKind.NO_WORKER, "✗ no worker")
     # Jobs come and go: it is served by something unknown here, such as a worker of the framework.
-    return _plain(Kind.UNSERVED, "⚠ no worker") if flows else _plain(Kind.IDLE, "○ idle")
+    return _plain(TrendKind.UNSERVED, "⚠ no worker") if flows else _plain(TrendKind.IDLE, "○ idle")
 
 
 def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
@@ -149,13 +149,13 @@ def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
     # An empty queue that was paused on purpose holds nothing up.
     found = [(queue.name, each) for queue, each in trends if queue.pending or not queue.paused]
     if not found:
-        return _plain(Kind.IDLE, "○ idle")
+        return _plain(TrendKind.IDLE, "○ idle")
     name, worst = max(found, key=lambda each: each[1].severity)
     alike = [
         each for _, each in found if (each.severity, each.brief) == (worst.severity, worst.brief)
     ]
     certain = all(each.certain for each in alike)
-    if worst.kind is Kind.GROWING:
+    if worst.kind is TrendKind.GROWING:
         return _growing(sum(each.figure for each in alike), certain)
     if worst.tone in ("bad", "warn"):
         mark = worst.words.partition(" ")[0]
@@ -164,23 +164,23 @@ def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
             room = WIDEST - len(f"{mark} {worst.brief}: ")
             words = f"{mark} {worst.brief}: {fit_middle(safe(name, 200), room).rstrip()}"
         return Trend(worst.kind, words, worst.tone, worst.brief, certain)
-    if worst.kind is Kind.CLEARING:
+    if worst.kind is TrendKind.CLEARING:
         # The last to be empty decides.
         return _clearing(max(each.figure for each in alike), certain)
     return worst
 
 
-def _plain(kind: Kind, words: str, brief: str = "") -> Trend:
+def _plain(kind: TrendKind, words: str, brief: str = "") -> Trend:
     return Trend(kind, words, TONES[kind], brief or words.partition(" ")[2])
 
 
 def _without_output(queue: QueueStats, known: float, age: float | None) -> Trend:
     if (age is not None and age < PROVEN_AFTER) or known < PROVEN_AFTER:
-        return Trend(Kind.EARLY, "… too early to tell", TONES[Kind.EARLY], certain=False)
+        return Trend(TrendKind.EARLY, "… too early to tell", TONES[TrendKind.EARLY], certain=False)
     if queue.active or age is None:
         # One long job may be all there is to it, and a job that names no time may be a new one.
-        return _plain(Kind.SLOW, "⚠ none done in 1 min", "slow")
-    return _plain(Kind.STALLED, "✗ stalled")
+        return _plain(TrendKind.SLOW, "⚠ none done in 1 min", "slow")
+    return _plain(TrendKind.STALLED, "✗ stalled")
 
 
 def _by_flow(pending: int, history: Sequence[Bucket]) -> Trend:
@@ -195,7 +195,7 @@ def _by_flow(pending: int, history: Sequence[Bucket]) -> Trend:
         certain = False
     traffic = sum(_finished(bucket) + bucket.enqueued for bucket in newer) / _seconds(newer)
     if abs(net) <= max(0.02 * traffic, 0.01):
-        return Trend(Kind.STEADY, "→ steady", TONES[Kind.STEADY], "steady", certain)
+        return Trend(TrendKind.STEADY, "→ steady", TONES[TrendKind.STEADY], "steady", certain)
     if net < 0:
         return _growing(-net, certain)
     return _clearing(pending / net, certain)
@@ -203,13 +203,13 @@ def _by_flow(pending: int, history: Sequence[Bucket]) -> Trend:
 
 def _growing(per_second: float, certain: bool) -> Trend:
     words = f"↑ growing{'' if certain else ', maybe'} {rate(per_second)}/s"
-    return Trend(Kind.GROWING, words, TONES[Kind.GROWING], "growing", certain, per_second)
+    return Trend(TrendKind.GROWING, words, TONES[TrendKind.GROWING], "growing", certain, per_second)
 
 
 def _clearing(seconds: float, certain: bool) -> Trend:
     words = f"↓ clears{' in' if certain else ', maybe'} {span(seconds)}"
-    tone = TONES[Kind.CLEARING] if certain else "dim"
-    return Trend(Kind.CLEARING, words, tone, "clearing", certain, seconds)
+    tone = TONES[TrendKind.CLEARING] if certain else "dim"
+    return Trend(TrendKind.CLEARING, words, tone, "clearing", certain, seconds)
 
 
 def _tempered(found: Trend, failing: float, age: float | None) -> Trend:
@@ -217,10 +217,10 @@ def _tempered(found: Trend, failing: float, age: float | None) -> Trend:
     if found.tone in ("bad", "warn"):
         return found
     if failing >= FAILURES_SEEN:
-        words = found.words if found.kind is Kind.CLEARING else f"⚠ {share(failing)} fail"
+        words = found.words if found.kind is TrendKind.CLEARING else f"⚠ {share(failing)} fail"
         return replace(found, words=words, tone="warn", brief="failing")
     if age is not None and age >= OLD:
-        words = found.words if found.kind is Kind.CLEARING else "⚠ old backlog"
+        words = found.words if found.kind is TrendKind.CLEARING else "⚠ old backlog"
         return replace(found, words=words, tone="warn", brief="old backlog")
     return found
 

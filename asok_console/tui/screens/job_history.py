@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from asok_console.presentation.history import Line, history_lines
+from asok_console.presentation.history import HistoryLine, history_lines
 from asok_core.inspection.history import history_of
 from asok_core.inspection.snapshot import JobDetail
 
@@ -23,7 +23,7 @@ def timeline(detail: JobDetail, now: float, width: int) -> Content:
     return Content("\n").join(_drawn(line, clock) for line in lines)
 
 
-def _drawn(line: Line, clock: int) -> Content:
+def _drawn(line: HistoryLine, clock: int) -> Content:
     if not line.words:
         return Content.styled(f"{line.time:<{clock}}  {line.beside}", "$tone-dim")
     return Content.assemble(

@@ -17,7 +17,7 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
-from asok_console.tui.views.shared.error_groups import ORDERS, CauseList, Survey
+from asok_console.tui.views.shared.error_groups import ORDERS, CauseList, ErrorGroupScan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
@@ -65,7 +65,7 @@ class DeadView(JobListView):
     grouped = False
     _former_grouped = False
     order = 0
-    _survey: Survey | None = None
+    _survey: ErrorGroupScan | None = None
     _walk: Scan | None = None
     _drilled: Filter | None = None
 
@@ -101,11 +101,11 @@ class DeadView(JobListView):
         self.refresh_heading()
 
     @staticmethod
-    def _has_changed(survey: Survey, snapshot: Snapshot) -> bool:
+    def _has_changed(survey: ErrorGroupScan, snapshot: Snapshot) -> bool:
         """Whether the dead jobs are others than those that were counted."""
         return (survey.head, survey.letters) != (snapshot.dead_head, snapshot.dead)
 
-    def _show_causes(self, survey: Survey, snapshot: Snapshot) -> None:
+    def _show_causes(self, survey: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
         self.causes.say_empty(survey.problem or said)
         self.causes.show_rows(survey.ranked(ORDERS[self.order]), snapshot.taken_at)
@@ -220,7 +220,7 @@ class DeadView(JobListView):
     def _begin_survey(self, snapshot: Snapshot) -> None:
         if self._walk is not None:
             self._walk.give_up()
-        survey = Survey(snapshot.taken_at)
+        survey = ErrorGroupScan(snapshot.taken_at)
         survey.head = snapshot.dead_head
         if self._survey is None:
             self._survey = survey

@@ -34,7 +34,7 @@ PLOT_FROM = 16
 """Lines of the screen from which a plot of the coming load is shown above the list."""
 
 
-class Stretch(NamedTuple):
+class ForecastRange(NamedTuple):
     """How far the plot looks ahead: ``columns`` of ``width`` seconds each."""
 
     name: str
@@ -45,8 +45,8 @@ class Stretch(NamedTuple):
 
 
 STRETCHES = (
-    Stretch("next hour", "1 h", "minute", 60.0, 60),
-    Stretch("next 24 hours", "24 h", "quarter of an hour", 900.0, 96),
+    ForecastRange("next hour", "1 h", "minute", 60.0, 60),
+    ForecastRange("next 24 hours", "24 h", "quarter of an hour", 900.0, 96),
 )
 
 
@@ -108,7 +108,7 @@ class DelayedView(PlotView, JobListView):
             lambda answer: self._draw(stretch, cast("tuple[int, ...]", answer), snapshot),
         )
 
-    def _draw(self, stretch: Stretch, counts: Sequence[int], snapshot: Snapshot) -> None:
+    def _draw(self, stretch: ForecastRange, counts: Sequence[int], snapshot: Snapshot) -> None:
         later = max(snapshot.delayed - snapshot.due - sum(counts), 0)
         after = f", {later:,} later" if later else ""
         for plot in self.query(Plot):

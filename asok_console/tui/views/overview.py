@@ -31,7 +31,13 @@ from asok_console.tui.views.shared.plots import (
     show_wait,
 )
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, show_related
-from asok_console.tui.views.shared.queue_table import ORDERS, SORTED_BY, Line, QueueList, lines_of
+from asok_console.tui.views.shared.queue_table import (
+    ORDERS,
+    SORTED_BY,
+    QueueLine,
+    QueueList,
+    lines_of,
+)
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
@@ -135,7 +141,7 @@ class OverviewView(NamedView, PlotView):
         )
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> QueueLine | None:
         """The line under the cursor."""
         return self.query_one(QueueList).row
 
@@ -170,10 +176,10 @@ class OverviewView(NamedView, PlotView):
         # Where the console closes, some of the view is gone before the rest.
         return bool(self.query(QueueList)) and len(self.query(Plot)) == PLOTS
 
-    def _of(self, line: Line) -> str:
+    def _of(self, line: QueueLine) -> str:
         return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
 
-    def _draw(self, line: Line, buckets: Sequence[Bucket], within: Range) -> None:
+    def _draw(self, line: QueueLine, buckets: Sequence[Bucket], within: Range) -> None:
         if within is not self.shown_range or not self._whole:
             return
         main = self.query_one("#main", Plot)

@@ -15,13 +15,13 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.alerts import stale
-from asok_console.tui.data.slots import Slots
+from asok_console.tui.data.slots import SlotRows
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.worker_table import (
     NONE,
     ORDERS,
     SORTED_BY,
-    Line,
+    WorkerLine,
     WorkerList,
 )
 from asok_console.tui.widgets.row_list import RowList
@@ -49,7 +49,7 @@ class WorkersView(NamedView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._slots = Slots()
+        self._slots = SlotRows()
 
     def compose_body(self) -> ComposeResult:
         """The list, and the line for a filter."""
@@ -63,7 +63,7 @@ class WorkersView(NamedView):
         lines = [
             line
             for worker in sorted(meant, key=ORDERS[self.order])
-            for line in (Line(worker), *self._lines_of_slots(worker))
+            for line in (WorkerLine(worker), *self._lines_of_slots(worker))
         ]
         self._shown = len(meant)
         rows = self.query_one(WorkerList)
@@ -75,11 +75,11 @@ class WorkersView(NamedView):
         rows.show_rows(lines, snapshot.taken_at)
         self.refresh_heading()
 
-    def _lines_of_slots(self, worker: WorkerInfo) -> list[Line]:
+    def _lines_of_slots(self, worker: WorkerInfo) -> list[WorkerLine]:
         slots = self._slots.of(worker)
         if self.folded:
             return []
-        return [Line(worker, slot, slot.number == len(slots) - 1) for slot in slots]
+        return [WorkerLine(worker, slot, slot.number == len(slots) - 1) for slot in slots]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to leave out slots only where there are workers."""

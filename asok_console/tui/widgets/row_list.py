@@ -16,7 +16,7 @@ from textual.strip import Strip
 from asok_console.tui.theme import tones_of
 from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 from asok_console.tui.widgets.row_renderer import EDGE, GUTTER, Brush, Lines, heading, line
-from asok_console.tui.widgets.row_window import Position, T, Window
+from asok_console.tui.widgets.row_window import Position, RowWindow, T
 
 HEADING = -1
 KEPT = 3
@@ -26,7 +26,7 @@ MARGIN = 80
 """Rows loaded above and below the visible ones, so that scrolling and a shifting list stay covered."""
 
 
-class RowList(Window[T], ScrollView, can_focus=True):
+class RowList(RowWindow[T], ScrollView, can_focus=True):
     """Rows under a fixed heading line, with a cursor and marks that hold to each row's key.
 
     Feed it whole (``show_rows``) or in windows (``show_page``, as it asks by ``WindowNeeded``). When
@@ -90,7 +90,7 @@ class RowList(Window[T], ScrollView, can_focus=True):
         empty: str = "Nothing here.",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        Window.__init__(self, key_of)
+        RowWindow.__init__(self, key_of)
         ScrollView.__init__(self, id=id)
         self.empty = empty
         self.now = 0.0

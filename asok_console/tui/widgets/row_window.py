@@ -17,7 +17,7 @@ class Position(NamedTuple):
     top: int
 
 
-class Window(Generic[T]):
+class RowWindow(Generic[T]):
     """``total`` rows, of which some are ``loaded``. ``marks`` are rows by their keys.
 
     When rows shift, the cursor goes with its row; when that is gone, it stays at its place in the list.

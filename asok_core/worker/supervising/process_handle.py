@@ -19,7 +19,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.shared_state import Board, Phase, Running, shared_file
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
-from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Cause, Hang, Watch
+from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
 from asok_core.worker.supervising.process_health import exit_reason
 
@@ -236,7 +236,7 @@ class Child:
         """
         before, alive = self.hang, self.alive
         hang = self._watch.look(self.pid) if alive else None
-        if in_outage and hang is not None and hang.cause is Cause.LOOP:
+        if in_outage and hang is not None and hang.cause is StallReason.LOOP:
             hang = None
         self.hang = hang
         if hang is None:

@@ -75,7 +75,7 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     """How a worker is. ``deaths`` of processes that are crash-looping, in ``seconds``."""
 
     able: int
@@ -180,7 +180,7 @@ class Lives:
         alive: Sequence[bool],
         hangs: Sequence[Hang | None] = (),
         kept: Sequence[bool] = (),
-    ) -> Report:
+    ) -> HealthReport:
         """Read the boards of those that live, and report on all.
 
         ``hangs``: of each, if it hangs. ``kept``: of each, whether hooks keep all its threads.
@@ -203,7 +203,7 @@ class Lives:
         looping = [life for life in self.lives if life.looping]
         held_up = KEPT if any(life.kept for life in self.lives) else ""
         last = max(looping, key=lambda life: life.started_at, default=None)
-        return Report(
+        return HealthReport(
             able=sum(life.able for life in self.lives),
             deaths=sum(life.deaths for life in looping),
             seconds=now - min((life.since for life in looping), default=now),

@@ -16,7 +16,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
 from asok_core.worker.stall_detection import Hang
 from asok_core.worker.supervising.process_handle import Child
-from asok_core.worker.supervising.process_health import Life, Lives, Report, exit_reason
+from asok_core.worker.supervising.process_health import HealthReport, Life, Lives, exit_reason
 from asok_core.worker.supervising.reaping import reap_orphans
 
 logger = safe_logger("asok.worker")
@@ -220,7 +220,7 @@ class Children:
         """Whether one hangs, and no job of it may be the reason."""
         return any(child.hang is not None and child.hang.replaceable for child in self._all)
 
-    def report(self) -> Report:
+    def report(self) -> HealthReport:
         """How the processes fare."""
         hangs: list[Hang | None] = [None] * len(self._newest)
         for child in self._all:

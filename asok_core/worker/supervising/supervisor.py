@@ -34,7 +34,7 @@ from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
 from asok_core.worker.supervising.commands import Orders
-from asok_core.worker.supervising.process_health import Report
+from asok_core.worker.supervising.process_health import HealthReport
 from asok_core.worker.supervising.processes import Children
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.redis_memory import MemoryWatch
@@ -109,7 +109,7 @@ class Supervisor:
         self._started_at: float | None = None
         self._leased = False
         self._ready = False
-        self._report: Report | None = None
+        self._report: HealthReport | None = None
         self._outage: float | None = None
         self._reasons = Reasons()
         self._away = True

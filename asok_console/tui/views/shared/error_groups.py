@@ -63,7 +63,7 @@ class CauseList(RowList[Cause]):
         return super().check_action(action, parameters)
 
 
-class Survey:
+class ErrorGroupScan:
     """One walk through all dead letters. Written by the scanning thread, read after its reports."""
 
     def __init__(self, now: float) -> None:

@@ -20,7 +20,7 @@ from asok_core.inspection.snapshot import QueueStats, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class QueueLine:
     """A queue, or the sum of all."""
 
     queue: QueueStats
@@ -33,15 +33,15 @@ class Line:
         return "" if self.whole else f"={self.queue.name}"
 
 
-def _name(line: Line, _now: float) -> Cell:
+def _name(line: QueueLine, _now: float) -> Cell:
     return (ALL, "title") if line.whole else line.queue.name
 
 
-def _pending(line: Line, _now: float) -> Cell:
+def _pending(line: QueueLine, _now: float) -> Cell:
     return count(line.queue.pending), "" if line.queue.pending else "dim"
 
 
-def _failed(line: Line, _now: float) -> Cell:
+def _failed(line: QueueLine, _now: float) -> Cell:
     part = line.queue.failure_rate
     return share(part), "bad" if part and part >= FAILURES_SEEN else "dim"
 
@@ -54,22 +54,22 @@ def _slowest(p95: float | None) -> Cell:
     return milliseconds(p95), "dim"
 
 
-def _spark(line: Line, _now: float) -> Cell:
+def _spark(line: QueueLine, _now: float) -> Cell:
     done = [b.completed + b.failed for b in line.queue.recent[:-1]]
     return spark([float(n) for n in done], 15), "calm"
 
 
-def _workers(line: Line, _now: float) -> Cell:
+def _workers(line: QueueLine, _now: float) -> Cell:
     if line.queue.consumers:
         return str(line.queue.consumers)
     return "none", "bad" if line.queue.pending else "dim"
 
 
-def _trend(line: Line, _now: float) -> Cell:
+def _trend(line: QueueLine, _now: float) -> Cell:
     return line.trend.words, line.trend.tone
 
 
-COLUMNS: Sequence[Column[Line]] = (
+COLUMNS: Sequence[Column[QueueLine]] = (
     Column("Queue", 12, _name, grow=1, most=60, middle=True),
     Column("Pending", 7, _pending, right=True),
     Column(
@@ -113,19 +113,22 @@ SORTED_BY = {
 """The order that a column's title stands for."""
 
 
-def lines_of(snapshot: Snapshot, order: str) -> list[Line]:
+def lines_of(snapshot: Snapshot, order: str) -> list[QueueLine]:
     """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
     queues, now = snapshot.queues, snapshot.taken_at
-    lines = [Line(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
+    lines = [QueueLine(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
     if len(lines) > 1:
         everything = total(queues, snapshot.workers, now)
         lines.insert(
-            0, Line(everything, total_trend((line.queue, line.trend) for line in lines), whole=True)
+            0,
+            QueueLine(
+                everything, total_trend((line.queue, line.trend) for line in lines), whole=True
+            ),
         )
     return lines
 
 
-class QueueList(RowList[Line]):
+class QueueList(RowList[QueueLine]):
     """The table of queues, as high as it needs to be."""
 
     DEFAULT_CSS = "QueueList { height: auto; max-height: 50%; min-height: 3; }"

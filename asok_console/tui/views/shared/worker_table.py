@@ -13,7 +13,7 @@ from asok_console.presentation.compact import ago, gauge, span
 from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.alerts import stale
-from asok_console.tui.data.slots import Slot, Use
+from asok_console.tui.data.slots import SlotRow, Use
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
@@ -26,11 +26,11 @@ LONG = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WorkerLine:
     """A worker, or one of its slots."""
 
     worker: WorkerInfo
-    slot: Slot | None = None
+    slot: SlotRow | None = None
     last: bool = False
     """Whether it is the last slot of the worker."""
 
@@ -45,13 +45,13 @@ class Line:
         return f"{self.worker.id}/{self.slot.number}" if self.slot else self.worker.id
 
 
-def _mark(line: Line, now: float) -> Cell:
+def _mark(line: WorkerLine, now: float) -> Cell:
     if line.slot is not None:
         return "└" if line.last else "├", "grid"
     return _state(line.worker, now)[0][0]
 
 
-def _who(line: Line, _now: float) -> Cell:
+def _who(line: WorkerLine, _now: float) -> Cell:
     if line.slot is None:
         return line.worker.id, "title"
     if line.job is None:
@@ -60,7 +60,7 @@ def _who(line: Line, _now: float) -> Cell:
     return job.task if job else "(unreadable)"
 
 
-def _what(line: Line, now: float) -> Cell:
+def _what(line: WorkerLine, now: float) -> Cell:
     if line.job is not None:
         return arguments_of(line.job.payload), "dim"
     if line.slot is not None:
@@ -79,7 +79,7 @@ def _reason(worker: WorkerInfo, now: float) -> str:
     return reason[1:-1] if whole else reason
 
 
-def _busy(line: Line, now: float) -> Cell:
+def _busy(line: WorkerLine, now: float) -> Cell:
     worker = line.worker
     if line.job is not None:
         if line.job.started_at is None:
@@ -92,7 +92,7 @@ def _busy(line: Line, now: float) -> Cell:
     return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
 
 
-def _beat(line: Line, now: float) -> Cell:
+def _beat(line: WorkerLine, now: float) -> Cell:
     worker = line.worker
     if line.slot is not None or worker.beat_at is None:
         return ""
@@ -104,7 +104,7 @@ def _up(worker: WorkerInfo, now: float) -> Cell:
     return ago(worker.started_at, now), "dim"
 
 
-def _of_worker(cell: Callable[[WorkerInfo, float], Cell]) -> Callable[[Line, float], Cell]:
+def _of_worker(cell: Callable[[WorkerInfo, float], Cell]) -> Callable[[WorkerLine, float], Cell]:
     """A cell that only the line of the worker has."""
     return lambda line, now: "" if line.slot is not None else cell(line.worker, now)
 
@@ -129,17 +129,17 @@ def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     return ("❙ quieting", "warn") if worker.wanted == "quiet" else ("● on", "good")
 
 
-def _queue_or_state(line: Line, now: float) -> Cell:
+def _queue_or_state(line: WorkerLine, now: float) -> Cell:
     if line.slot is None:
         return _state(line.worker, now)
     return (line.job.queue, "dim") if line.job is not None else ""
 
 
-def _job_id(line: Line, _now: float) -> Cell:
+def _job_id(line: WorkerLine, _now: float) -> Cell:
     return (line.job.payload.id, "dim") if line.job is not None else ""
 
 
-COLUMNS: Sequence[Column[Line]] = (
+COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("", 1, _mark),
     Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
     Column("Queues, args", 13, _what, grow=2, most=80, rank=3),
@@ -187,7 +187,7 @@ SORTED_BY = {
 """The order that a column's title stands for."""
 
 
-class WorkerList(RowList[Line]):
+class WorkerList(RowList[WorkerLine]):
     """The table of workers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]

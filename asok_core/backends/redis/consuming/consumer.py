@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
-from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
+from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import StandingLink
 from asok_core.backends.redis.scripts import script
@@ -112,7 +112,7 @@ class Turn:
     """Whether there are failures that hooks have yet to hear of."""
     dead: int = 0
     """Dead jobs after one was added; 0 when none was."""
-    aside: list[Oversized] = field(default_factory=list)
+    aside: list[OversizedEntry] = field(default_factory=list)
     """What was set aside in place of a claim."""
 
 
@@ -120,7 +120,7 @@ class Holding(NamedTuple):
     """What a process holds, and what of it was set aside."""
 
     claims: list[Claim]
-    aside: list[Oversized]
+    aside: list[OversizedEntry]
 
 
 class Consumer:
@@ -216,7 +216,7 @@ class Consumer:
     def held(self) -> Holding:
         """Every envelope that this process holds, newest first; what is oversized is set aside."""
         args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
-        aside: list[Oversized] = []
+        aside: list[OversizedEntry] = []
         while True:
             _, found, rest = self._standing.run(script("check_active"), [*args, *self.queues])
             if not found:

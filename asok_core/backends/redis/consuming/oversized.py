@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 
-class Oversized(NamedTuple):
+class OversizedEntry(NamedTuple):
     """An element that was set aside: where it was found, its bytes and their SHA-1."""
 
     queue: str
@@ -14,7 +14,7 @@ class Oversized(NamedTuple):
     sha1: str
 
 
-def set_aside(reply: Sequence[Any], queues: Sequence[str]) -> Iterator[Oversized]:
+def set_aside(reply: Sequence[Any], queues: Sequence[str]) -> Iterator[OversizedEntry]:
     """Parse what a script has set aside, as ``queue index, size, SHA-1, ...``."""
     for at, size, sha1 in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
-        yield Oversized(queues[at - 1], size, sha1.decode())
+        yield OversizedEntry(queues[at - 1], size, sha1.decode())

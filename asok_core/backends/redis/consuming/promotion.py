@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from asok_core.backends.redis.connection import Arg, Link
-from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
+from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import bury, peek
@@ -33,7 +33,7 @@ class Promotion:
 
     moved: int
     next_due_in: float | None
-    aside: tuple[Oversized, ...] = ()
+    aside: tuple[OversizedEntry, ...] = ()
     """What was too large to be an envelope, due or not, and was set aside."""
 
 
@@ -50,7 +50,7 @@ def promote_due(
     Nothing is promoted while another supervisor than ``by`` does so. ``largest`` is how many bytes an
     envelope may have.
     """
-    aside: list[Oversized] = []
+    aside: list[OversizedEntry] = []
     total = stuck = 0
     end = time.monotonic() + seconds
     claim = int(CLAIM * 1000)

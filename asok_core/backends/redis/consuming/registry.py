@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Endpoint, Link
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
-from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
+from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
 from asok_core.backends.redis.reconnecting import StandingLink, end_listed
 from asok_core.backends.redis.scripts import script
@@ -52,7 +52,7 @@ class Recovered:
 
     dead_jobs: tuple[tuple[Job, int], ...] = ()
     """Those that crashed too often, and how often."""
-    aside: tuple[Oversized, ...] = ()
+    aside: tuple[OversizedEntry, ...] = ()
     """What was too large to be an envelope, and was set aside."""
 
     def __add__(self, other: Recovered) -> Recovered:
@@ -243,7 +243,7 @@ class Registry:
 
     def _set_aside(
         self, process: str, queue: str, guard: str, by: str
-    ) -> tuple[bool, tuple[Oversized, ...]]:
+    ) -> tuple[bool, tuple[OversizedEntry, ...]]:
         args: list[Arg] = [self.keys.namespace, process, guard, by, self._largest, 0, queue]
         refused, aside, _ = self.link.run(script("check_active"), (), args)
         return refused == 1, tuple(set_aside(aside, (queue,)))

@@ -16,7 +16,7 @@ from typing import Any
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Arg, Link
-from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
+from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
@@ -52,7 +52,7 @@ class Step:
     wait: float
     renewed: int = 0
     lost: int = 0
-    aside: tuple[Oversized, ...] = ()
+    aside: tuple[OversizedEntry, ...] = ()
     """What was too large to be an envelope, also in queues that no worker serves, and was set aside."""
 
 
@@ -77,7 +77,7 @@ class Renewal:
         self._keys = keys
         self._worker = worker
         self._largest = largest
-        self._aside: list[Oversized] = []
+        self._aside: list[OversizedEntry] = []
 
     def step(self, link: Link) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Link
-from asok_core.backends.redis.consuming.oversized import Oversized, set_aside
+from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
@@ -28,9 +28,9 @@ class Unclaimed:
         self._largest = largest
         self._names: Iterator[bytes] = iter(())
 
-    def look(self, link: Link) -> list[Oversized]:
+    def look(self, link: Link) -> list[OversizedEntry]:
         """Set aside what is oversized, and return it. Raises Unreachable or Refused."""
-        found: list[Oversized] = []
+        found: list[OversizedEntry] = []
         for _ in range(QUEUES_AT_ONCE):
             name = next(self._names, None)
             if name is None:

@@ -14,7 +14,7 @@ from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
 from asok_core.backends.redis.operating.verdicts import Judge, Skipped
-from asok_core.backends.redis.operating.walks import STRETCH, Stretch, Walk, batches
+from asok_core.backends.redis.operating.walks import STRETCH, Walk, WalkedRange, batches
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -37,7 +37,7 @@ REASONS = {
 }
 """Replies of the scripts that refuse; the scripts count them in the audit themselves."""
 
-Frame = Callable[[Stretch], Sequence[Arg]]
+Frame = Callable[[WalkedRange], Sequence[Arg]]
 """The script's arguments between the audit's and the rows'."""
 
 
@@ -188,7 +188,7 @@ class Sweep:
 
     def _move(
         self,
-        stretch: Stretch,
+        stretch: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         script: Script,
         frame: Frame,
@@ -212,7 +212,7 @@ class Sweep:
     def _calls(
         self,
         asked: list[list[tuple[int, Row]]],
-        stretch: Stretch,
+        stretch: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         frame: Frame,
         judge: Judge,
@@ -242,7 +242,7 @@ class Sweep:
                 taken += len(chosen)
                 yield args
 
-    def _next(self) -> Stretch | None:
+    def _next(self) -> WalkedRange | None:
         count = min(STRETCH, self.frozen.limit - self.walk.left - self.tally.applied)
         if self.rate:
             # Small enough to be even, and for a stop to come through within half a second.
@@ -256,7 +256,7 @@ class Sweep:
             self.tally.passed_over.clear()
         return stretch if stretch.elements else None
 
-    def _in_scope(self, stretch: Stretch) -> tuple[list[tuple[int, Row]], bool]:
+    def _in_scope(self, stretch: WalkedRange) -> tuple[list[tuple[int, Row]], bool]:
         rows = []
         records = self._records(stretch)
         for at, raw in enumerate(stretch.elements):
@@ -269,20 +269,22 @@ class Sweep:
                 return rows, False
         return rows, self._may_find_more(stretch)
 
-    def _may_find_more(self, stretch: Stretch) -> bool:
+    def _may_find_more(self, stretch: WalkedRange) -> bool:
         ids, tally = self.scope.ids, self.tally
         if ids is None or self.thorough or not tally.missed.isdisjoint(ids):
             return True
         return not ids <= tally.found if self.raw is None else self.raw not in stretch.elements
 
-    def _records(self, stretch: Stretch) -> dict[str, JobRecord]:
+    def _records(self, stretch: WalkedRange) -> dict[str, JobRecord]:
         # A filter asks a delayed job for its last error, which only its record has.
         if self.scope.place is not Place.DELAYED or self.scope.match is None:
             return {}
         ids = [peek(raw).id for raw in stretch.elements]
         return read_bounded_records(self.link, self.operation.keys, filter(None, ids))
 
-    def _row(self, stretch: Stretch, at: int, raw: bytes, records: Mapping[str, JobRecord]) -> Row:
+    def _row(
+        self, stretch: WalkedRange, at: int, raw: bytes, records: Mapping[str, JobRecord]
+    ) -> Row:
         payload = peek(raw, self.keyring)
         queue = payload.job.queue if payload.job else ""
         if self.scope.place is Place.PENDING:

@@ -25,7 +25,7 @@ BATCH_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class WalkedRange:
     """Elements oldest first, seen at the negative indices ``lo`` to ``hi``; ``length`` of the whole.
 
     ``scores`` are those of a sorted set. ``restarted``: the anchor was gone, and the walk is at its
@@ -39,12 +39,12 @@ class Stretch:
     scores: Sequence[float] = ()
     restarted: bool = False
 
-    def part(self, first: int, last: int, taken: int = 0) -> Stretch:
+    def part(self, first: int, last: int, taken: int = 0) -> WalkedRange:
         """The elements ``first`` to ``last``, where they are once ``taken`` older ones are gone."""
         if self.scores:
             return self
         hi = self.hi + taken - first
-        return Stretch(self.elements[first : last + 1], self.length, hi - (last - first), hi)
+        return WalkedRange(self.elements[first : last + 1], self.length, hi - (last - first), hi)
 
 
 def batches(rows: Sequence[tuple[int, Row]]) -> Iterator[Sequence[tuple[int, Row]]]:
@@ -67,7 +67,7 @@ class Walk(Protocol):
     left: int
     """Elements that were passed over and stay behind."""
 
-    def stretch(self, link: Link, count: int) -> Stretch:
+    def stretch(self, link: Link, count: int) -> WalkedRange:
         """The next elements; none when the end is reached."""
 
     def leave(self, elements: Sequence[bytes]) -> None:
@@ -86,7 +86,7 @@ class ListWalk:
         self._step = 4
         self.left = 0
 
-    def stretch(self, link: Link, count: int) -> Stretch:
+    def stretch(self, link: Link, count: int) -> WalkedRange:
         """The next elements to the left of the anchor, wherever that is by now."""
         left, length, *elements = link.run(
             script("next_range"),
@@ -97,7 +97,7 @@ class ListWalk:
         self._step = max(4, min(count, STRETCH_BYTES // 4 // size))
         restarted = left == 0 < self.left
         self.left = left
-        return Stretch(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
+        return WalkedRange(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
 
     def begin_near(self, newest: Sequence[bytes], length: int) -> None:
         """Begin above the oldest of ``newest`` (newest first), which are part of ``length``."""
@@ -129,7 +129,7 @@ class ScoreWalk:
         self._count = 16
         self.left = 0
 
-    def stretch(self, link: Link, count: int) -> Stretch:
+    def stretch(self, link: Link, count: int) -> WalkedRange:
         """The next members above the anchor; where that is gone, those from its score on."""
         # An alias has no rank; then what was passed over is assumed to be where it was.
         if self._anchor is not None and not is_alias(self._anchor):
@@ -145,7 +145,7 @@ class ScoreWalk:
         # No script cuts these, so that the next stretch is as long as this one's bytes allow.
         small = sum(map(len, members)) < STRETCH_BYTES / 2
         self._count = self._count * 2 if small else max(1, self._count // 4)
-        return Stretch(members, length, scores=[score(each) for each in flat[1::2]])
+        return WalkedRange(members, length, scores=[score(each) for each in flat[1::2]])
 
     def leave(self, elements: Sequence[bytes]) -> None:
         """Pass over ``elements``, lowest first."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from asok_core.backends.redis.reading.queries import Held
+from asok_core.backends.redis.reading.queries import ActiveList
 from asok_core.inspection.snapshot import WorkerInfo
 
 
-class Load(NamedTuple):
+class QueueLoads(NamedTuple):
     """Numbers by the name of a queue: jobs in active lists, of these running, workers, their threads."""
 
     active: dict[str, int]
@@ -20,8 +20,8 @@ class Load(NamedTuple):
 
 
 def measure(
-    workers: Sequence[WorkerInfo], held: Sequence[Sequence[Held]], now: float
-) -> tuple[list[WorkerInfo], Load]:
+    workers: Sequence[WorkerInfo], held: Sequence[Sequence[ActiveList]], now: float
+) -> tuple[list[WorkerInfo], QueueLoads]:
     """The workers with ``running`` and ``claimed`` set, and the load of the queues.
 
     ``held`` has the active lists of each worker.
@@ -34,7 +34,7 @@ def measure(
         total, runs = sum(each.length for each in parts), sum(number for _, number in busy)
         counted.append(replace(worker, running=runs, claimed=total - runs))
     serving = [worker for worker in counted if worker.claims(now)]
-    return counted, Load(
+    return counted, QueueLoads(
         active=_sums((each.queue, each.length) for parts in held for each in parts),
         running=_sums(running),
         consumers=_sums((queue, 1) for worker in serving for queue in worker.queues),
@@ -42,7 +42,7 @@ def measure(
     )
 
 
-def _running(worker: WorkerInfo, held: Sequence[Held]) -> list[tuple[str, int]]:
+def _running(worker: WorkerInfo, held: Sequence[ActiveList]) -> list[tuple[str, int]]:
     """How many jobs of its queues a worker runs: of what a process holds, at most one a thread.
 
     A process claims ahead of its threads, from its queues in their order.

@@ -15,9 +15,9 @@ from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
     SAMPLED,
+    ActiveList,
     Command,
     Found,
-    Held,
     Order,
     Query,
     QueueReading,
@@ -109,7 +109,9 @@ class PlainQueries:
 
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
-    def held(self, worker_id: str, fields: dict[str, Any], most: int) -> Query[tuple[Held, ...]]:
+    def held(
+        self, worker_id: str, fields: dict[str, Any], most: int
+    ) -> Query[tuple[ActiveList, ...]]:
         """What the processes of a worker hold, of the fields that ``worker`` read."""
         worker = parsing.worker(worker_id, None, fields)
         lists = [
@@ -117,13 +119,13 @@ class PlainQueries:
         ][:MOST_LISTS]
         keys = [parsing.raw(self._keys.active(*each)) for each in lists]
 
-        def read(replies: Sequence[Any]) -> tuple[Held, ...]:
+        def read(replies: Sequence[Any]) -> tuple[ActiveList, ...]:
             found = []
             for at, (process, queue) in enumerate(lists):
                 length, parts = replies[2 * at], replies[2 * at + 1]
                 if isinstance(length, int) and length and isinstance(parts, list):
                     held = tuple(Item(len(each), each) for each in parts[:most])
-                    found.append(Held(process, queue, length, held))
+                    found.append(ActiveList(process, queue, length, held))
             return tuple(found)
 
         commands: list[Command] = []

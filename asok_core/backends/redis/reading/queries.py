@@ -62,7 +62,7 @@ class QueueReading(NamedTuple):
     buckets: tuple[Bucket, ...] = ()
 
 
-class Held(NamedTuple):
+class ActiveList(NamedTuple):
     """An active list that holds something."""
 
     process: str
@@ -75,7 +75,7 @@ class WorkerReading(NamedTuple):
     """The fields of a worker's hash, and what its processes hold."""
 
     fields: dict[str, Any]
-    held: tuple[Held, ...] = ()
+    held: tuple[ActiveList, ...] = ()
 
 
 class Found(NamedTuple):
@@ -182,7 +182,7 @@ class ScriptQueries:
         def read(replies: Sequence[Any]) -> WorkerReading:
             values, parts = required(replies[0])
             held = tuple(
-                Held(
+                ActiveList(
                     parsing.text(parts[at]),
                     parsing.text(parts[at + 1]),
                     parts[at + 2],

@@ -16,12 +16,12 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import COARSE, FINE, Keys, worker_of
 from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading import rates as figures
-from asok_core.backends.redis.reading.load import Load, measure
+from asok_core.backends.redis.reading.load import QueueLoads, measure
 from asok_core.backends.redis.reading.queries import (
     BRIEF,
     HELD,
+    ActiveList,
     Command,
-    Held,
     Query,
     QueueReading,
     ScriptQueries,
@@ -253,7 +253,7 @@ class SnapshotTaker:
             if length and queue not in served.get(worker_of(process), ()):
                 self._orphans[key] = length
 
-    def _running(self, held: Sequence[Held]) -> tuple[RunningJob, ...]:
+    def _running(self, held: Sequence[ActiveList]) -> tuple[RunningJob, ...]:
         return tuple(
             RunningJob(
                 self._glimpses.of(item),
@@ -299,7 +299,7 @@ class SnapshotTaker:
     def _stats(
         self,
         readings: dict[str, QueueReading],
-        load: Load,
+        load: QueueLoads,
         records: dict[str, JobRecord],
         first: _First,
     ) -> list[QueueStats]:
