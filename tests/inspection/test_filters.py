@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asok_core.errors import UsageError
-from asok_core.inspection.filters import FIELDS, parse
+from asok_core.inspection.filters import FIELDS, parse, word
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
@@ -90,6 +90,15 @@ def row(
         ("'error:Timeout'", False),
         ('"TimeoutError: gateway"', True),
         (r'"a \" quote"', False),
+        ("'mail'gateway", True),
+        ("'mail'nothing", False),
+        ("age:>0s", True),
+        ("age:>500ms", True),
+        ("age:<=3h", True),
+        ("age:<=1h", False),
+        # Exactly so old is neither older nor younger.
+        ("age:>2h", False),
+        ("age:<2h", False),
     ],
 )
 def test_a_dead_letter_answers(text: str, matches: bool) -> None:
@@ -105,6 +114,8 @@ def test_a_dead_letter_answers(text: str, matches: bool) -> None:
         ("!", "'!': it holds nothing"),
         ('""', "it holds nothing"),
         ("error:'timed out", "quote ' is not closed"),
+        ("'timed out\\", "quote ' is not closed"),
+        (r"'timed out\'", "quote ' is not closed"),
         ("status:broken", "'status:broken': status is one of pending, scheduled"),
         ("age:>soon", "'age:>soon': age wants a length of time"),
         ("age:<", "age wants a length of time"),
@@ -124,6 +135,7 @@ def test_a_word_that_makes_no_sense_is_named(text: str, says: str) -> None:
     [
         (Place.PENDING, {}, "pending"),
         (Place.DELAYED, {}, "scheduled"),
+        (Place.DELAYED, {"retry_count": 1}, "retrying"),
         (Place.DELAYED, {"retry_count": 2}, "retrying"),
         (Place.ACTIVE, {}, "running"),
     ],
@@ -163,6 +175,71 @@ def test_pending_jobs_age_from_their_enqueueing() -> None:
     assert not parse("age:>5m").matches(row(Place.PENDING), NOW)
 
 
+def test_a_job_that_does_not_say_when_it_was_enqueued_has_the_age_of_its_record() -> None:
+    record = JobRecord("4f2a-99", Status.PENDING, enqueued_at=NOW - 400)
+    waiting = row(Place.PENDING, record=record)
+    assert parse("age:>5m").matches(waiting, NOW)
+    assert not parse("age:<5m").matches(waiting, NOW)
+
+
+def test_the_place_of_a_job_counts_for_its_status_unless_only_the_record_is_left() -> None:
+    dead = row(record=JobRecord("4f2a-99", Status.COMPLETED))
+    assert parse("status:failed").matches(dead, NOW)
+    assert not parse("status:completed").matches(dead, NOW)
+
+
+def test_a_queue_may_have_any_character_where_a_star_stands() -> None:
+    assert parse("queue:a*b").matches(row(queue="a\n b"), NOW)
+
+
+def test_what_a_row_does_not_have_answers_to_nothing() -> None:
+    nothing = Row(0, Payload(b"", None, Trust.MALFORMED), Place.DEAD, "")
+    for text in ("x", "id:x", "task:x", "error:x", "arg:x"):
+        assert not parse(text).matches(nothing, NOW), text
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("arg:on=true", True),
+        ("arg:on=false", False),
+        ("arg:off=false", True),
+        ("arg:off=true", False),
+        ("arg:none=null", True),
+        ("arg:where=a=b", True),
+        ("arg:where=a", False),
+        ("arg:a=b", True),
+    ],
+)
+def test_arguments_are_compared_as_they_are_shown(text: str, matches: bool) -> None:
+    given = row(args=(), kwargs={"on": True, "off": False, "none": None, "where": "a=b"})
+    assert parse(text).matches(given, NOW) is matches
+
+
+@pytest.mark.parametrize("text", ["X-ray", "xX"])
+def test_only_quotes_are_quotes(text: str) -> None:
+    assert [word.value for word in parse(text).words] == [text]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("high", "queue:high"),
+        ("", 'queue:""'),
+        ("two words", 'queue:"two words"'),
+        ("it's", """queue:"it's\""""),
+        ('say "it"', r'queue:"say \"it\""'),
+        ("back\\slash", r'queue:"back\\slash"'),
+        ("!high", "queue:!high"),
+    ],
+)
+def test_a_word_is_written_so_that_it_is_read_as_it_was(value: str, written: str) -> None:
+    assert word("queue", value) == written
+    if value:
+        (read,) = parse(written).words
+        assert (read.field, read.value, read.negated) == ("queue", value, False)
+
+
 def test_an_empty_filter_is_false_and_keeps_its_text() -> None:
     assert not parse(" ")
     assert parse("mail")
@@ -181,8 +258,8 @@ def test_any_text_is_a_filter_or_one_clear_line(text: str) -> None:
 @given(st.text(min_size=1, max_size=40), st.sampled_from(["task", "error", "arg", ""]))
 def test_quotes_hold_any_value(value: str, field: str) -> None:
     quoted = '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
-    (word,) = parse(f"{field}:{quoted}" if field else quoted).words
-    assert (word.field, word.value, word.negated) == (field, value, False)
+    (read,) = parse(f"{field}:{quoted}" if field else quoted).words
+    assert (read.field, read.value, read.negated) == (field, value, False)
 
 
 @given(
@@ -192,10 +269,10 @@ def test_quotes_hold_any_value(value: str, field: str) -> None:
     )
 )
 def test_words_are_joined_by_and(words: list[str]) -> None:
-    one_by_one = all(parse(word).matches(row(), NOW) for word in words)
+    one_by_one = all(parse(each).matches(row(), NOW) for each in words)
     assert parse(" ".join(words)).matches(row(), NOW) is one_by_one
-    for word in words:
-        assert parse(f"!{word}").matches(row(), NOW) is not parse(word).matches(row(), NOW)
+    for each in words:
+        assert parse(f"!{each}").matches(row(), NOW) is not parse(each).matches(row(), NOW)
 
 
 def test_every_field_says_what_it_asks() -> None:

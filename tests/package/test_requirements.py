@@ -74,6 +74,7 @@ def test_every_package_has_one_version_and_hashes_and_no_address(path: Path) -> 
         ("dev", ("dev",), True),
         ("demo", ("demo",), True),
         ("docs", ("docs",), True),
+        ("measure", ("measure",), True),
         ("runtime", (), False),
     ],
 )

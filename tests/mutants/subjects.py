@@ -1,0 +1,33 @@
+"""What `make mutants` changes, which tests have to notice it, and which changes change nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "asok_core/jobs/retry.py": ("tests/jobs/test_retry.py",),
+    "asok_core/inspection/filters.py": ("tests/inspection/test_filters.py",),
+    "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py",),
+    "asok_core/jobs/envelope.py": (
+        "tests/jobs/test_one_parser.py",
+        "tests/jobs/test_job_text.py",
+        "tests/operator/test_signing.py",
+    ),
+    "asok_core/settings/settings.py": ("tests/settings",),
+    "asok_core/settings/setting.py": ("tests/settings",),
+    "asok_core/settings/durations.py": ("tests/settings/test_durations.py",),
+    "asok_core/backends/redis/operating/scopes.py": ("tests/operator",),
+    "asok_core/backends/redis/operating/verdicts.py": ("tests/operator",),
+}
+"""Each module, and the tests that are about it. Others would kill more, and take hours."""
+
+
+class Change(NamedTuple):
+    """One line of a mutant: as it is, and as it was changed."""
+
+    removed: str
+    added: str
+
+
+EXPLAINED: dict[Change, str] = {}
+"""Mutants that no test can kill, with the reason."""
