@@ -20,7 +20,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Reviewed, entry_digest
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.envelope import Trust
+from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.jobs.states import Place
 from asok_core.settings.settings import LARGEST_ENVELOPE
@@ -91,6 +91,7 @@ def test_a_dead_job_that_was_set_aside_is_one_readable_row(
     assert row.payload.problem == words
     assert row.payload.error == (
         f"Oversized: 5242889 bytes, more than ASOK_MAX_ENVELOPE (5242880); SHA-1 {sha1}"
+        "; its job id is not known"
     )
     ran = asok("dlq", "list")
     assert ran.code == 0
@@ -341,3 +342,111 @@ def test_a_job_that_an_edit_or_a_lower_limit_makes_too_large_is_not_requeued(ben
     result = bench.operator.requeue(DEAD)
     assert (result.applied, result.refused) == (1, refused)
     assert bench.dead() == [large_one]
+
+
+def claimed(bench: Bench, raw: bytes) -> None:
+    bench.client.lpush("asok:queue", raw)
+    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=9)
+    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    consumer = Consumer(
+        Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
+    )
+    assert len(consumer.cycle([], [], 1).aside) == 1
+    consumer.close()
+    registry.close()
+
+
+def held(bench: Bench, raw: bytes) -> None:
+    bench.client.lpush("asok:active:one.1:default", raw)
+    consumer = Consumer(
+        Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
+    )
+    assert len(consumer.held().aside) == 1
+    consumer.close()
+
+
+def delayed(bench: Bench, raw: bytes) -> None:
+    bench.client.zadd(bench.keys.delayed, {raw: 1.0})
+    link = Endpoint(bench.url).link()
+    assert len(promote_due(link, Keys(), by="one").aside) == 1
+    link.close()
+
+
+def unclaimed(bench: Bench, raw: bytes) -> None:
+    bench.client.lpush("asok:queue", raw)
+    link = Endpoint(bench.url).link()
+    args = ("asok", "default", 0, 10, LARGEST_ENVELOPE)
+    assert len(link.run(script("set_aside_unclaimed"), (), args)) == 3
+    link.close()
+
+
+FOUND = [claimed, held, delayed, unclaimed]
+
+
+def put_record(bench: Bench, job_id: str, form: str, status: str) -> None:
+    key, fields = bench.keys.job(job_id), {"status": status, "function": "shop.mail"}
+    if form == "hash":
+        bench.client.hset(key, mapping=fields)
+    else:
+        bench.client.set(key, json.dumps(fields))
+    bench.client.expire(key, 2_000_000)
+
+
+@pytest.mark.parametrize("form", ["hash", "text"])
+@pytest.mark.parametrize("find", FOUND)
+def test_the_record_of_a_job_that_is_set_aside_says_so(
+    bench: Bench,
+    reader: RedisReader,
+    asok: Callable[..., Ran],
+    find: Callable[[Bench, bytes], None],
+    form: str,
+) -> None:
+    job = bench.job(args=("x" * LARGEST_ENVELOPE,))
+    put_record(bench, job.id, form, "pending")
+    find(bench, seal(job, KEYRING))
+    [row] = reader.dead(0, 9).rows
+    assert row.payload.error is not None
+    reason, _, which = row.payload.error.rpartition("; ")
+    assert which == f"job {job.id}"
+    record = reader.records([job.id])[job.id]
+    assert (record.status, record.function) == ("failed", "shop.mail")
+    assert reason.startswith("Oversized: ")
+    assert record.error == reason
+    assert record.finished_at is not None
+    assert 0 < bench.client.ttl(bench.keys.job(job.id)) <= 86_400
+    assert bench.client.lrange(bench.keys.recent, 0, -1) == [job.id.encode()]
+    shown = asok("job", "show", job.id)
+    assert reason in shown.out
+
+
+@pytest.mark.parametrize("find", FOUND)
+def test_the_record_of_a_job_that_has_ended_is_kept_when_a_copy_is_set_aside(
+    bench: Bench, find: Callable[[Bench, bytes], None]
+) -> None:
+    job, gone = (bench.job(args=("x" * LARGEST_ENVELOPE,)) for _ in range(2))
+    put_record(bench, job.id, "hash", "completed")
+    before = bench.record(job.id)
+    find(bench, seal(job, KEYRING))
+    assert bench.record(job.id) == before
+    # And where there is none, none is made: whoever writes entries could make any number.
+    held(bench, seal(gone, KEYRING))
+    assert not bench.client.exists(bench.keys.job(gone.id))
+    assert not bench.client.exists(bench.keys.recent)
+
+
+def test_an_entry_whose_job_is_not_known_says_so(
+    bench: Bench, reader: RedisReader, asok: Callable[..., Ran]
+) -> None:
+    """The framework writes the arguments before the id."""
+    job = bench.job(args=("x" * LARGEST_ENVELOPE,))
+    put_record(bench, job.id, "text", "pending")
+    text = json.loads(seal(job, KEYRING))["job"]
+    text = json.dumps(json.loads(text), sort_keys=True)
+    claimed(bench, json.dumps({"v": 1, "job": text, "sig": KEYRING.sign(text, 1)}).encode())
+    assert "; its job id is not known" in asok("dlq", "list", "--json").out
+    assert reader.records([job.id])[job.id].status == "pending"
+    forged = (
+        seal(bench.job(), KEYRING).replace(b"job-", b"\xff\x1b[2J-", 1) + b" " * LARGEST_ENVELOPE
+    )
+    held(bench, forged)
+    assert asok("dlq", "list", "--json").out.count("; its job id is not known") == 2

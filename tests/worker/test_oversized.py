@@ -42,9 +42,12 @@ Make = Callable[[], bytes]
 ATTACKS = [nul, garbage, unsigned_json, one_byte_too_many]
 
 
+UNKNOWN = "; its job id is not known"
+
+
 def told(entry: bytes) -> str:
     sha1 = hashlib.sha1(entry, usedforsecurity=False).hexdigest()
-    return f"{len(entry)} bytes, more than ASOK_MAX_ENVELOPE (5242880); SHA-1 {sha1}"
+    return f"{len(entry)} bytes, more than ASOK_MAX_ENVELOPE (5242880); SHA-1 {sha1}{UNKNOWN}"
 
 
 def set_aside(desk: Desk, entry: bytes, queue: str = "default") -> None:

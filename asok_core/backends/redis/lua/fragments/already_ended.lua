@@ -1,4 +1,5 @@
--- Fragment (put before a script that says `needs: status already_ended`): whether a job has ended before it begins.
+-- Fragment (put before a script that says `needs: head_id status already_ended`): whether a job has ended
+-- before it begins.
 -- spent(ns, envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
 --   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
 --   there is no record any more. Whoever gets 2 or 3 reads the record itself.
@@ -6,17 +7,11 @@
 -- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
 -- Our text of a job begins with its id, and is not decoded. The framework's is.
-local HEADS = { ['{"v": 1, "job": "{\\"id\\": \\"'] = 1, ['{"v": 2, "job": "{\\"id\\": \\"'] = 2 }
-local HEAD_SIZE = 28
 
 -- The id, the version, and whether we wrote the text.
 local function id_in(envelope)
-  local version = HEADS[string.sub(envelope, 1, HEAD_SIZE)]
-  local last = version and string.find(envelope, '\\"', HEAD_SIZE + 1, true)
-  if last then
-    local id = string.sub(envelope, HEAD_SIZE + 1, last - 1)
-    if id ~= '' and not string.find(id, '["\\]') then return id, version, true end
-  end
+  local known, version = head_id(envelope)
+  if known then return known, version, true end
   local ok, fields = pcall(cjson.decode, envelope)
   if not ok or type(fields) ~= 'table' or type(fields.job) ~= 'string' then return end
   local read, job = pcall(cjson.decode, fields.job)

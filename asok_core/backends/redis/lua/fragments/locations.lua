@@ -55,7 +55,7 @@ local function note_queue(ns, queue) redis.pcall('SADD', ns .. ':queues', queue)
 
 -- finish(ns, id, unique, status): tell whoever waits, note it as recent, free its unique key. A user who
 -- may not publish (an ACL; new users of Redis 7 may not) still finishes jobs: whoever waits looks as well.
--- write_recent(ns): list those that were noted, all at once.
+-- write_recent(ns): list those that were noted since it was called last, all at once.
 local recent = {}
 
 local function finish(ns, id, unique, status)
@@ -69,4 +69,5 @@ local function write_recent(ns)
   if #recent > 0 and pushed('LPUSH', ns .. ':recent', unpack(recent)) then
     redis.call('LTRIM', ns .. ':recent', 0, 999)
   end
+  recent = {}
 end

@@ -1,4 +1,4 @@
--- needs: full stats locations failure_notices guard set_aside
+-- needs: full record status head_id stats locations failure_notices guard set_aside
 -- held: look at what a process holds; what is oversized of it is set aside: active -> asok:oversized:{SHA-1}, with
 --   a dead job in its place (see set_aside.lua). The rest stays where it is.
 -- ARGV: ns, process, guard, by (see guard.lua), bytes up to which an element is an envelope, 1 to get the rest or
@@ -39,5 +39,6 @@ local function look(i, queue)
 end
 
 for i = 7, #ARGV do look(i - 6, ARGV[i]) end
+write_recent(ns)
 write_tally(ns, tonumber(time[1]))
 return { 0, aside, rest }

@@ -1,4 +1,4 @@
--- needs: full finite record status already_ended stats locations attempts failure_notices set_aside settle complete
+-- needs: full finite record head_id status already_ended stats locations attempts failure_notices set_aside settle complete
 -- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
@@ -111,6 +111,7 @@ for i, queue in ipairs(queues) do
     end
   end
 end
+write_recent(ns)
 write_tally(ns, tonumber(time[1]))
 return {
   left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices,

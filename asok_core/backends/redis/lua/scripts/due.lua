@@ -1,4 +1,4 @@
--- needs: full stats locations failure_notices set_aside
+-- needs: full record status head_id stats locations failure_notices set_aside
 -- due: look at the delayed jobs whose time has come, and be the one that promotes them; promote moves them.
 --   What is oversized of them, or is the first of all, is set aside (see set_aside.lua): delayed ->
 --   asok:oversized:{SHA-1}, with a dead job in its place.
@@ -30,6 +30,7 @@ repeat
   member, first = unpack(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES'))
 until not member or #member <= largest or not put_aside(member)
 if has_done_enough() then
+  write_recent(ns)
   write_tally(ns, tonumber(time[1]))
   return { now, {}, now, 0, aside }
 end
@@ -40,6 +41,7 @@ if first and tonumber(first) <= tonumber(now) then
   local left = redis.call('PTTL', promoting)
   -- The clock may have been set back: no promotion takes longer than it was announced for.
   if type(holder) == 'string' and holder ~= supervisor and left > 0 and left <= ms then
+    write_recent(ns)
     write_tally(ns, tonumber(time[1]))
     return { now, due, first, 1, aside }
   end
@@ -66,5 +68,6 @@ end
 if #due == 0 and holder == supervisor then redis.call('DEL', promoting) end
 -- What cannot be set aside is passed over: nothing is due because of it.
 if stuck and #due == 0 then first = nil end
+write_recent(ns)
 write_tally(ns, tonumber(time[1]))
 return { now, due, first or '', 0, aside }

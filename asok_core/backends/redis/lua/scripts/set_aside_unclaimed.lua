@@ -1,4 +1,4 @@
--- needs: full stats locations failure_notices set_aside
+-- needs: full record status head_id stats locations failure_notices set_aside
 -- expel: set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
 --   asok:oversized:{SHA-1}, with a dead job in its place (see set_aside.lua).
 -- ARGV: ns, queue ('' for the delayed jobs), how many to pass over (from the consuming end, or the soonest), count,
@@ -35,5 +35,6 @@ while at <= last do
   end
   at, last = to + 1 - gone, last - gone
 end
+write_recent(ns)
 write_tally(ns, tonumber(time[1]))
 return aside
