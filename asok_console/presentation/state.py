@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asok_console.presentation.prose import ago, duration, rough
-from asok_core.errors import Oversized
 from asok_core.inspection.history import Event, history_of
 from asok_core.inspection.snapshot import MISSING, JobDetail, Snapshot
 from asok_core.jobs.job import Job, JobRecord
@@ -97,6 +96,6 @@ def _finished(record: JobRecord | None, events: tuple[Event, ...], now: float) -
         )
         who = f" by {by}" if by else ""
         return f"it was cancelled{who}{ended}{kept}"
-    if (record.error_line or "").startswith(f"{Oversized.__name__}: "):
+    if (record.error_line or "").startswith("Oversized: "):
         return f"it was set aside unread{ended}: it is larger than ASOK_MAX_ENVELOPE{kept}"
     return f"it failed{ended} and is not among the dead jobs{kept}"
