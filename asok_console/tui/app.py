@@ -52,6 +52,7 @@ from asok_console.tui.widgets.bars import Header, Tabs
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import StatusLine
+from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Place
@@ -108,6 +109,7 @@ class ConsoleApp(CompatApp):
             session.reader,
             self.post_message,
             interval=session.interval,
+            page=self._page,
             at_once=session.first is None,
         )
         self.acting = Acting(self, self, Access(session.reader, session.operator))
@@ -236,8 +238,16 @@ class ConsoleApp(CompatApp):
         if not self.frozen:
             self.snapshot = event.snapshot
             self._taken = time.monotonic()
-            self._show()
+            view, page = event.page if isinstance(event.page, tuple) else (None, None)
+            self._show(page if view is self.view else None)
         self.rewrite_bars()
+
+    def _page(self, reader: Reader, snapshot: Snapshot) -> tuple[View, object] | None:
+        # Runs on the poller's thread.
+        if self.frozen or not self._follows_list:
+            return None
+        view = self.view
+        return view, view.page(reader, snapshot)
 
     def _check_key(self, answer: object) -> None:
         checked = cast("KeyCheck", answer)
@@ -249,16 +259,20 @@ class ConsoleApp(CompatApp):
             self._show()
         self.rewrite_bars()
 
-    def _show(self) -> None:
+    def _show(self, page: object = None) -> None:
         if self.snapshot is None or not self.is_running:
             return
         for screen in self.screen_stack:
             if isinstance(screen, JobScreen):
                 screen.show(self.snapshot)
-                if screen.among is None:
-                    return
-                # Its next job is that of the list as it is now.
-        self.view.show(self.snapshot)
+        if self._follows_list:
+            self.view.show(self.snapshot, page)
+
+    @property
+    def _follows_list(self) -> bool:
+        """Whether the view is on the screen, or below the page of a job that is part of its list."""
+        pages = (each for each in self.screen_stack if isinstance(each, JobScreen))
+        return all(each.among is not None for each in pages)
 
     @on(ReadFailed)
     def _failed(self, event: ReadFailed) -> None:

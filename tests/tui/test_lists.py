@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import redis
 
+from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
+from asok_core.errors import Unreachable
 from asok_core.inspection.snapshot import Page
 from tests.fixtures.console import Open, settled
 from tests.tui import seed
@@ -25,6 +28,17 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
+
+
+class Broken(Counting):
+    """A reader that fails to read pending jobs while ``fails`` is set."""
+
+    fails = False
+
+    def pending(self, queue: str, start: int, count: int) -> Page:
+        if self.fails:
+            raise Unreachable("the list cannot be read")
+        return super().pending(queue, start, count)
 
 
 async def test_the_next_page_is_there_before_its_key_is_pressed(
@@ -118,3 +132,54 @@ async def test_more_run_than_fit_and_the_finished_follow_them(
         await hand.until(lambda: hand.rows.row is not None, "the last row")
         assert hand.rows.row is not None
         assert hand.rows.row.record is not None
+
+
+@pytest.mark.parametrize("view", ["pending", "delayed", "jobs", "dead", "activity"])
+async def test_a_refresh_brings_the_snapshot_and_the_list_at_once(
+    redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    seed.shop(redis_client)
+    seed.audit(redis_client)
+    async with open_console(view=view) as hand:
+        poller, ask = hand.app.poller, hand.app.poller.ask
+        rows = next(each for each in hand.app.view.query(RowList) if each.display)
+        await hand.until(lambda: rows.loaded, "the list")
+        # The rows about the visible ones are asked for once.
+        await settled(hand)
+        asked: list[str] = []
+        at_once: list[bool] = []
+
+        def recording(slot: str, *request: Any) -> None:
+            asked.append(slot)
+            ask(slot, *request)
+
+        def compare() -> None:
+            # What is called last when a snapshot has arrived.
+            assert hand.app.snapshot is not None
+            at_once.append(rows.now == hand.app.snapshot.taken_at and view not in asked)
+            asked.clear()
+
+        monkeypatch.setattr(poller, "ask", recording)
+        monkeypatch.setattr(hand.app, "rewrite_bars", compare)
+        # One that was under way may have read other rows than are wanted now.
+        await hand.until(lambda: len(at_once) > 3 and all(at_once[-3:]), "three such refreshes")
+
+
+async def test_a_page_that_cannot_be_read_does_not_hold_the_snapshot_back(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "default", 10, first=1, age=60)
+    broken: list[Broken] = []
+
+    def breaking(reader: Reader) -> Broken:
+        broken.append(Broken(reader))
+        return broken[0]
+
+    async with open_console(view="pending", size=(120, 40), reading=breaking) as hand:
+        await hand.sees("1 of 10")
+        broken[0].fails = True
+        await hand.sees("the list cannot be read")
+        before = hand.app.snapshot
+        await hand.until(lambda: hand.app.snapshot is not before, "a snapshot after that")
+        broken[0].fails = False
+        await hand.loses("the list cannot be read")

@@ -1,8 +1,10 @@
 """The one thread that reads from Redis while the console is open.
 
 Textual's own thread workers can neither be cancelled nor left behind at quit, so the console has a
-single daemon thread: a snapshot every interval, and between two of them the windows that lists ask
-for. Only the newest request of a slot counts. Screens get frozen values by message and never wait.
+single daemon thread. Every interval it reads a snapshot and the page that is on the screen, and posts
+both as one message; between two of them it reads what views ask for. Only the newest request of a slot
+counts.
+Screens get frozen values by message and never wait.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ PATIENCE = 5.0
 
 @dataclass
 class SnapshotTaken(Message):
-    """A fresh snapshot."""
+    """A fresh snapshot, and the page that was read with it; None where there was none to read."""
 
     snapshot: Snapshot
+    page: object = None
 
     def can_replace(self, message: Message) -> bool:
         """A newer snapshot stands for all that wait: a slow screen skips, and never queues."""
@@ -74,6 +77,7 @@ class Poller(threading.Thread):
         reader: Where to read from.
         post: Takes a message from any thread, such as ``App.post_message``.
         interval: Time between two snapshots, seconds.
+        page: Reads the page that is on the screen, on this thread. Returns None where there is none.
         at_once: Whether the first is taken at once, and not after the interval.
     """
 
@@ -83,11 +87,13 @@ class Poller(threading.Thread):
         post: Callable[[Message], object],
         *,
         interval: float,
+        page: Callable[[Reader, Snapshot], object] = lambda _reader, _snapshot: None,
         at_once: bool = True,
     ) -> None:
         super().__init__(name="asok-poller", daemon=True)
         self._reader = reader
         self._post = post
+        self._page = page
         self._interval = interval
         self._requests: dict[str, _Request] = {}
         self._wake = threading.Condition()
@@ -174,7 +180,7 @@ class Poller(threading.Thread):
                     self._answer(request)
                 else:
                     self._hurried = False
-                    self._send(SnapshotTaken(self._reader.snapshot(jobs=self._jobs_wanted())))
+                    self._send(self._refresh())
                 failures = 0
             except AsokError as error:
                 failures += 1
@@ -207,6 +213,13 @@ class Poller(threading.Thread):
         if wanted:
             self._jobs_due = now + (SHOWN_EVERY if self._wants_jobs else JOBS_EVERY)
         return wanted
+
+    def _refresh(self) -> SnapshotTaken:
+        snapshot = self._reader.snapshot(jobs=self._jobs_wanted())
+        try:
+            return SnapshotTaken(snapshot, self._page(self._reader, snapshot))
+        except Exception:  # noqa: BLE001 - the view asks for its page then, and that failure is reported
+            return SnapshotTaken(snapshot)
 
     def _answer(self, request: _Request) -> None:
         answer = request.read(self._reader)

@@ -17,7 +17,7 @@ from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.backends.roles import Scope
+from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.audit import SWITCHES, Activities, Activity
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Place
@@ -113,9 +113,18 @@ class ActivityView(View):
             empty=EMPTY,
         )
 
-    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the audit is read by itself
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - not part of it
         """Read the audit."""
-        self.console.poller.ask(self.NAME, lambda reader: reader.activity(SHOWN), self._loaded)
+        return reader.activity(SHOWN)
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """Show the audit, or ask for it where it was not read yet."""
+        if page is None:
+            self.console.poller.ask(
+                self.NAME, lambda reader: self.page(reader, snapshot), self._loaded
+            )
+        else:
+            self._loaded(page)
         self.refresh_heading()
 
     def _loaded(self, answer: object) -> None:

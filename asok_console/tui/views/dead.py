@@ -83,14 +83,18 @@ class DeadView(JobListView):
         """What a filter searches."""
         return "dead jobs"
 
-    def read(self, reader: Reader, start: int, count: int) -> Page:
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:  # noqa: ARG002
         """A window of the dead letters."""
         return reader.dead(start, count)
 
-    def show(self, snapshot: Snapshot) -> None:
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the window, unless the jobs are grouped."""
+        return None if self.grouped else super().page(reader, snapshot)
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Read the window, or walk through all again when the letters changed."""
         if not self.grouped:
-            super().show(snapshot)
+            super().show(snapshot, page)
             return
         survey = self._survey
         changed = survey is None or self._has_changed(survey, snapshot)

@@ -93,9 +93,9 @@ class DelayedView(PlotView, JobListView):
         """Hide the plot where it would leave no room for the jobs, on which keys act."""
         self.query_one(Plot).display = self.app.size.height >= PLOT_FROM
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Read the window, and now and then the load to come."""
-        super().show(snapshot)
+        super().show(snapshot, page)
         if snapshot.taken_at - self._read_at >= EVERY:
             self._look_ahead(snapshot)
 
@@ -129,7 +129,7 @@ class DelayedView(PlotView, JobListView):
         """What a filter searches."""
         return "delayed jobs"
 
-    def read(self, reader: Reader, start: int, count: int) -> Page:
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:  # noqa: ARG002
         """A window of the delayed jobs."""
         return reader.delayed(start, count)
 

@@ -26,7 +26,7 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
-from asok_core.inspection.snapshot import Page, Row, running_rows
+from asok_core.inspection.snapshot import Page, Row, Snapshot, running_rows
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Place, Status
 from asok_core.operations.search import completed
@@ -95,10 +95,9 @@ class JobsView(JobListView):
         """What a filter searches."""
         return "jobs that run or ended last"
 
-    def read(self, reader: Reader, start: int, count: int) -> Page:
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
-        snapshot = self.console.snapshot
-        running = list(running_rows(snapshot)) if snapshot else []
+        running = list(running_rows(snapshot))
         held = running[start : start + count]
         past = reader.recent(max(start - len(running), 0), count - len(held))
         held, ended = _in_one_state(held, past.rows)
@@ -116,7 +115,8 @@ class JobsView(JobListView):
         """Look through what runs and what is remembered of what finished."""
 
         def look(reader: Reader) -> Page:
-            page = self.read(reader, 0, SEARCHED)
+            snapshot = self.console.snapshot
+            page = self.read(reader, snapshot, 0, SEARCHED) if snapshot else Page(0, 0)
             if not search.question.filter.reads_arguments:
                 return page
             return page._replace(rows=tuple(completed(reader, row) for row in page.rows))

@@ -86,7 +86,7 @@ class OverviewView(NamedView, PlotView):
             for name in ("backlog", "wait", "failures"):
                 yield Plot("", id=name)
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """Show the snapshot."""
         self._list(snapshot)
         self._warn()

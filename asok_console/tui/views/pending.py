@@ -65,17 +65,17 @@ class PendingView(JobListView):
         """What a filter searches."""
         return f"pending jobs of {safe(self.queue, 30)}" if self.queue else "pending jobs"
 
-    def read(self, reader: Reader, start: int, count: int) -> Page:
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:  # noqa: ARG002
         """A window of the queue that is shown."""
         if self.queue is None:
             return Page(0, 0)
         return reader.pending(self.queue, start, count)
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Stay with the queue; at first, take the one with the most to do."""
         if self.queue is None and snapshot.queues:
             self.queue = max(snapshot.queues, key=lambda q: q.pending).name
-        super().show(snapshot)
+        super().show(snapshot, page)
 
     def show_queue(self, name: str) -> None:
         """Turn to a queue."""

@@ -56,7 +56,7 @@ class WorkersView(NamedView):
         yield WorkerList()
         yield self.filter_bar()
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """List the workers and their slots."""
         meant = [worker for worker in snapshot.workers if self._is_meant(worker)]
         self._slots.keep(snapshot.workers)

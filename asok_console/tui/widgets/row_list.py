@@ -97,6 +97,7 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
         self._columns = tuple(columns)
         self._whole = False
         self._asked: tuple[int, int] | None = None
+        self._wanted: tuple[int, int] | None = None
         self._chase: tuple[int, int] | None = None
         self._open_when_read = False
         self._at_first = False
@@ -117,6 +118,11 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
     def margin(self) -> int:
         """Rows to load above and below the visible ones."""
         return MARGIN
+
+    @property
+    def wanted(self) -> tuple[int, int] | None:
+        """First position and number of the rows to read next; None: all are here. Safe on any thread."""
+        return self._chase or self._wanted
 
     @property
     def visible_rows(self) -> list[T]:
@@ -443,17 +449,18 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
 
     def _ask(self, *, again: bool = False) -> None:
         if self._whole or not self.size.height:
+            self._wanted = None
             return
         first = round(self.scroll_y)
         last = first + self._page
         around = self.margin
-        near = min(self._page, around // 2)
-        if not again and self.holds_all(max(first - near, 0), last + near):
-            return
         # What is to be seen is read before what may be seen next.
         margin = around if self.holds_all(first, last) else 0
         start = max(first - margin, 0)
-        wanted = (start, last + margin - start)
+        self._wanted = wanted = (start, last + margin - start)
+        near = min(self._page, around // 2)
+        if not again and self.holds_all(max(first - near, 0), last + near):
+            return
         if wanted != self._asked:
             self._asked = wanted
             self.post_message(self.WindowNeeded(self, *wanted))

@@ -19,6 +19,7 @@ from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Row, Snapshot
 
 FEW_ROWS = 20
@@ -52,8 +53,15 @@ class View(Operates, Backdrop, Vertical):
         """What stands under the heading."""
         raise NotImplementedError
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Take in a new snapshot. Called only while the view is on the screen."""
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - for lists
+        """Read what the view shows beside the snapshot. Runs on the poller's thread."""
+        return None
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """Show a new snapshot, and the page that was read with it, if there was one.
+
+        Called only while the view is on the screen.
+        """
         raise NotImplementedError
 
     def describe(self) -> Sequence[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -29,6 +29,18 @@ EXAMPLES = 3
 """Rows that a confirmation shows."""
 
 
+class JobPage(NamedTuple):
+    """A window of a list of jobs, and what was wanted when it was read."""
+
+    wanted: tuple[int, int]
+    queue: str | None
+    page: Page
+
+    def is_of(self, wanted: tuple[int, int] | None, queue: str | None) -> bool:
+        """Whether the same is wanted still."""
+        return (self.wanted, self.queue) == (wanted, queue)
+
+
 class JobListView(SearchingView):
     """A windowed list of jobs, read as it scrolls into view."""
 
@@ -47,26 +59,38 @@ class JobListView(SearchingView):
         yield self.rows
         yield FilterBar()
 
-    def read(self, reader: Reader, start: int, count: int) -> Page:
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:
         """Read a window. Runs on the poller's thread."""
         raise NotImplementedError
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Read the window again, or search again for what is shown."""
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the window that is shown, unless a search is."""
+        wanted, queue = self.rows.wanted, self.scope_queue()
+        if wanted is None or self.search is not None:
+            return None
+        return JobPage(wanted, queue, self.read(reader, snapshot, *wanted))
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """Show the window that was read, or search again for what is shown."""
         if self.search is None:
-            self.rows.reload()
+            if isinstance(page, JobPage) and page.is_of(self.rows.wanted, self.scope_queue()):
+                self._loaded(page.page)
+            else:
+                # Nothing was read, or the list was scrolled or turned to another queue since then.
+                self.rows.reload()
         self.keep_up(snapshot)
         self.refresh_heading()
 
     @on(RowList.WindowNeeded)
     def _load(self, event: RowList.WindowNeeded) -> None:
         event.stop()
-        if self.console.snapshot is None:
+        snapshot = self.console.snapshot
+        if snapshot is None:
             # What runs and how old anything is are not known yet; the first snapshot asks again.
             return
         start, count = event.start, event.count
         self.console.poller.ask(
-            self.NAME, lambda reader: self.read(reader, start, count), self._loaded
+            self.NAME, lambda reader: self.read(reader, snapshot, start, count), self._loaded
         )
 
     def _loaded(self, answer: object) -> None:
