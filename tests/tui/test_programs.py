@@ -409,3 +409,35 @@ def test_arguments_that_are_nested_too_deep_are_not_opened(
     terminal = page(EDITOR="vi -u NONE")
     terminal.press("o")
     warned(terminal, "Cannot edit: its arguments are nested more than 100 levels deep.")
+
+
+def test_without_variables_less_and_vi_are_used_if_they_are_there(
+    redis_client: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    die(redis_client, dead_job(1, 4711))
+    environment = {
+        "ASOK_QUEUE_BACKEND": "redis",
+        "ASOK_REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET_KEY,
+        "HOME": str(tmp_path),
+    }
+    (tmp_path / "bin").mkdir()
+    # A login shell of tmux sets PATH by itself, so that it is given behind it.
+    command = f"env -u PAGER -u EDITOR -u VISUAL PATH={tmp_path}/bin {CONSOLE} --view dead"
+    with closing(Terminal(command, tmp_path, (100, 40), environment)) as terminal:
+        terminal.sees("1 of 1", "● live")
+        terminal.press("Enter")
+        terminal.sees("signed with our key", "─ Traceback ─")
+        terminal.press("|")
+        terminal.sees("── Traceback (")
+        terminal.press("q")
+        terminal.sees("─ Traceback ─")
+        terminal.press("o")
+        warned(terminal, "EDITOR is not set and vi and nano are not on the PATH; set EDITOR")
+        script(tmp_path / "bin", "vi", f"echo vi > {tmp_path}/used")
+        script(tmp_path / "bin", "less", f"echo less > {tmp_path}/paged")
+        terminal.press("|")
+        wait_until((tmp_path / "paged").exists, "less")
+        terminal.sees("signed with our key")
+        terminal.press("o")
+        wait_until((tmp_path / "used").exists, "vi")
