@@ -71,6 +71,7 @@ def test_a_status_without_redis_is_one_line(
     url = form.format(password=PASSWORD, port=closed_port)
     line = assert_one_line(application(url, ASOK_NAMESPACE="{asok}"))
     assert "cannot reach Redis at" in line
+    assert not line.endswith("."), "it is a part of the lines of a worker"
 
 
 def test_what_is_not_a_redis_is_named(

@@ -39,6 +39,7 @@ def test_a_restart_of_redis_loses_nothing_and_is_told_once(
     desk.hears("later")
     worker.says("Redis is back after", times=2)
     assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the child"
+    assert ".;" not in worker.log
     assert desk.counted("completed") >= 2
     assert sorted(desk.journal()[:2]) == ["begin one", "begin two"]
     assert desk.journal()[2:] == ["end one", "end two", "later"]

@@ -238,7 +238,7 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
             count = prose.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
-    yield from _envelopes(status, width)
+    yield from _envelopes(status, width, ink)
 
 
 def _versions(status: WorkerStatus) -> dict[str, int]:
@@ -252,18 +252,18 @@ def _versions(status: WorkerStatus) -> dict[str, int]:
     }
 
 
-def _envelopes(status: WorkerStatus, width: int) -> Iterator[str]:
+def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
     snapshot = status.snapshot
     found = _versions(status)
     if accepting := found["workers_accepting_v1"]:
-        count = prose.plural(accepting, "worker")
-        verb = "accepts" if accepting == 1 else "accept"
-        sampled, v1 = found["sampled"], found["sampled_v1"]
-        of = prose.plural(sampled, "pending job")
-        verb_of = "has" if v1 == 1 else "have"
-        how_many = f" ({numbers.count(v1)} of {of} looked at {verb_of} it)" if sampled else ""
-        yield fit(f"{count} still {verb} jobs signed in version 1{how_many}", width)
+        live = sum(_alive(snapshot, worker) for worker in snapshot.workers)
+        line = f"signatures: version 1 accepted by {accepting} of {prose.plural(live, 'worker')}"
+        if sampled := found["sampled"]:
+            v1 = numbers.count(found["sampled_v1"])
+            line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
+        # With the default settings it is so for ever: a fact to look up, and no warning.
+        yield ink.dim(fit(line, width))
     for worker in filter(partial(_alive, snapshot), snapshot.workers):
         if worker.version and worker.accepts_v1 is None:
             text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"

@@ -142,4 +142,6 @@ def _code_of(error: redis.ResponseError, text: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    line = (str(error).splitlines() or [type(error).__name__])[0][:300]
+    # It becomes a part of a sentence, as in "...: Connection refused; waiting for it".
+    return line if line.endswith("..") else line.removesuffix(".")
