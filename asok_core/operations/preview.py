@@ -37,16 +37,18 @@ def frozen(
     reader: Reader, place: Place, *, queue: str | None = None, chosen: Filter | None = None,
     ids: frozenset[str] | None = None,
 ) -> Scope:  # fmt: skip
-    """A scope that ends here and now, by place and time."""
+    """A scope that ends here and now, by place and time. Raises Refused where that cannot be read."""
     now = reader.snapshot().taken_at
     limit, boundary = None, ""
     if place is Place.DEAD:
-        page = reader.dead(0, 1, whole=True)
+        page = reader.dead(0, 1, whole=True).readable()
         limit = page.total
         if page.rows:
             boundary = digest(page.rows[0].payload.raw)
     elif place is Place.PENDING and queue is not None:
-        limit = reader.pending(queue, 0, 1).total
+        limit = reader.pending(queue, 0, 1).readable().total
+    elif place is Place.DELAYED:
+        reader.delayed(0, 1).readable()
     match: Callable[[Row], bool] | None = None
     if chosen:
         wanted = chosen

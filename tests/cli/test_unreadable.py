@@ -55,6 +55,16 @@ def test_an_audit_that_cannot_be_read_is_an_error(
         (KEYS.dead, "list", ("dlq", "purge", "--filter", "task:mail", "--dry-run")),
         (KEYS.delayed, "sorted set", ("job", "promote", "--all", "--dry-run")),
         (KEYS.dead, "list", ("job", "show", "nowhere")),
+        (KEYS.dead, "list", ("dlq", "purge", "--all", "--yes")),
+        (KEYS.dead, "list", ("dlq", "requeue", "--all", "--yes")),
+        (KEYS.dead, "list", ("dlq", "requeue", "--id", "nowhere", "--yes")),
+        (KEYS.queue("high"), "list", ("queue", "purge", "high", "--yes")),
+        (
+            KEYS.queue("high"),
+            "list",
+            ("job", "move", "--queue", "high", "--to", "low", "--all", "--yes"),
+        ),
+        (KEYS.delayed, "sorted set", ("job", "promote", "--all", "--yes")),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
 )

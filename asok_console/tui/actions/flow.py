@@ -42,7 +42,7 @@ SIGNED_AGAIN = frozenset({Place.DEAD, Place.PENDING})
 
 TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
 
-WRONG_KEY = "SECRET_KEY is likely not the key of the application: jobs will be refused"
+WRONG_KEY = "SECRET_KEY is likely wrong: jobs will be refused"
 
 
 class Acting:
