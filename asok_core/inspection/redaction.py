@@ -21,7 +21,7 @@ from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.nesting import DEEPEST
 from asok_core.runtime.failures import Failure
-from asok_core.settings.secret_names import MASK, NamePattern, name_pattern
+from asok_core.settings.secret_names import MASK, NamePattern, name_pattern, without_values
 
 LEAST = 4
 """Characters that a hidden value must have to be looked for in errors: shorter ones are everywhere."""
@@ -237,20 +237,9 @@ def _hide(value: Any, found: list[Any]) -> str:
     return MASK
 
 
-def _masked(value: Any, pattern: NamePattern, found: list[Any], depth: int = 0) -> Any:
+def _masked(value: Any, pattern: NamePattern, found: list[Any]) -> Any:
     """``value`` with what is under a hidden name hidden, at any depth; ``found`` gets what that was."""
-    if depth > DEEPEST:
-        return _hide(None, found)
-    if isinstance(value, Mapping):
-        return {
-            key: _hide(each, found)
-            if isinstance(key, str) and pattern.hides(key)
-            else _masked(each, pattern, found, depth + 1)
-            for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [_masked(each, pattern, found, depth + 1) for each in value]
-    return value
+    return without_values(value, pattern, lambda each: _hide(each, found), DEEPEST)
 
 
 def _leaves(root: Any) -> Iterator[Any]:

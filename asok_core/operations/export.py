@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,9 @@ from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import Row
+from asok_core.inspection.tracebacks import last_line
 from asok_core.operations.preview import rows_in
+from asok_core.runtime.whole_file import whole_file
 
 REDACTED = "redacted"
 """Key of a line that stands for a job with something hidden."""
@@ -68,7 +69,7 @@ def line_of(row: Row) -> str:
         "task": job.task if job else None,
         "queue": row.queue or None,
         "failed_at": iso(row.payload.failed_at),
-        "error": _last_line(row.payload.error or row.payload.problem) or None,
+        "error": last_line(row.payload.error or row.payload.problem) or None,
     }
     if row.payload.redacted:
         return json.dumps(document | {REDACTED: shown_raw(row.payload)})
@@ -90,26 +91,12 @@ def new_file(path: Path) -> Iterator[TextIO]:
     if os.path.lexists(path):
         raise UsageError(f"{path} exists already and is left as it is")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            os.fchmod(handle, 0o600)
+        with whole_file(path) as stream:
             yield stream
-        # A link fails where the name was taken meanwhile, which a rename would not notice.
-        path.hardlink_to(temporary)
     except FileExistsError:
         raise UsageError(f"{path} exists already and is left as it is") from None
     except OSError as error:
         raise AsokError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _last_line(error: str | None) -> str:
-    lines = (error or "").strip().splitlines()
-    return lines[-1][:2000] if lines else ""
 
 
 class _StoppedError(Exception):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -49,19 +50,28 @@ def name_pattern(patterns: tuple[str, ...]) -> NamePattern:
     return NamePattern(patterns)
 
 
-def without_secrets(value: Any) -> Any:
-    """``value`` with what stands under names that look secret hidden, at any depth."""
-    pattern = name_pattern(LOOKS_SECRET)
+def without_values(
+    value: Any, pattern: NamePattern, hide: Callable[[Any], Any], most: float = math.inf
+) -> Any:
+    """``value`` with what stands under hidden names given to ``hide``, and all below ``most`` levels."""
+    if most < 0:
+        return hide(None)
     if isinstance(value, Mapping):
         return {
-            key: MASK
-            if each is not None and isinstance(key, str) and pattern.hides(key)
-            else without_secrets(each)
+            key: hide(each)
+            if isinstance(key, str) and pattern.hides(key)
+            else without_values(each, pattern, hide, most - 1)
             for key, each in value.items()
         }
     if isinstance(value, list):
-        return [without_secrets(each) for each in value]
+        return [without_values(each, pattern, hide, most - 1) for each in value]
     return value
+
+
+def without_secrets(value: Any) -> Any:
+    """``value`` with what stands under names that look secret hidden, at any depth; None stays None."""
+    pattern = name_pattern(LOOKS_SECRET)
+    return without_values(value, pattern, lambda each: None if each is None else MASK)
 
 
 def query_without_secrets(query: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,6 @@ from asok_core.backends.redis import locating as looking
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
-from asok_core.settings.settings import Settings
 from tests.fixtures.worker import Desk, RunWorker, foreign_envelope
 from tests.samples import sample_tasks
 
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
     import redis
 
 WAIT = 30.0
-
-
-@pytest.fixture
-def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
-    made = RedisBackend(make_settings())
-    yield made
-    made.shutdown(wait=True, timeout=None)
 
 
 @pytest.mark.parametrize(

@@ -234,13 +234,6 @@ def test_a_record_of_the_framework_lives_as_long(bench: Bench) -> None:
     assert bench.client.ttl(KEYS.job(job.id)) > WEEK + 29 * DAY
 
 
-@pytest.fixture
-def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
-    made = RedisBackend(make_settings())
-    yield made
-    made.shutdown(wait=True, timeout=None)
-
-
 WAITS = pytest.mark.parametrize(
     ("options", "days"),
     [({}, 3), ({"_delay": 30 * DAY}, 29), ({"_delay": 30 * DAY}, 45)],

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 WAIT = 30.0
 MANY_FILES = 1100
 """More open files than select() can tell apart."""
-
-
-@pytest.fixture
-def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
-    made = RedisBackend(make_settings())
-    yield made
-    made.shutdown(wait=True, timeout=None)
 
 
 def finish(client: redis.Redis, job_id: str, result: str) -> None:

@@ -21,7 +21,6 @@ from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Place
-from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -29,13 +28,6 @@ from tests.samples import sample_tasks
 
 WAIT = 30.0
 PROCESS = "one.1"
-
-
-@pytest.fixture
-def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
-    made = RedisBackend(make_settings())
-    yield made
-    made.shutdown(wait=True, timeout=None)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +24,6 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
-from asok_core.settings.settings import Settings
 from tests.programs import PATIENCE, environment, exit_code, wait_until
 from tests.samples import sample_tasks
 
@@ -35,13 +33,6 @@ NOW = f"Python {sys.version.split()[0]}"
 @pytest.fixture
 def endpoint(redis_url: str) -> Endpoint:
     return Endpoint(redis_url)
-
-
-@pytest.fixture
-def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
-    made = RedisBackend(make_settings())
-    yield made
-    made.shutdown(wait=True, timeout=None)
 
 
 @pytest.fixture

@@ -184,14 +184,7 @@ def test_a_worker_whose_log_nobody_reads_keeps_its_lease_and_settles(
 ) -> None:
     desk.reaches(desk.enqueue("fail"), "failed")
     desk.reaches(desk.enqueue("note", "by another thread"), "completed")
-    beats: set[bytes] = set()
-
-    def beaten() -> bool:
-        for key in desk.client.scan_iter(match="asok:worker:*"):
-            beats.add(desk.client.hget(key, "beat_at"))
-        return len(beats) > 8
-
-    wait_until(beaten, "heartbeats for longer than the lease")
+    desk.outlives_its_lease()
     desk.reaches(desk.enqueue("note", "on"), "completed")
     unread.send_signal(signal.SIGTERM)
     assert unread.wait(timeout=50) == 0

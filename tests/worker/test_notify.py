@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,6 @@ import pytest
 from asok_core.worker.supervising.systemd import ALIVE, READY, STOPPING, notify
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, running
-
-
-@pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Where systemd would listen."""
-    address = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(address))
-        listener.settimeout(PATIENCE)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(address))
-        yield listener
 
 
 def hear(told: socket.socket, word: str) -> list[str]:

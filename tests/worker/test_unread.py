@@ -88,14 +88,7 @@ def test_its_jobs_run_and_the_lines_that_are_missing_are_counted(desk: Desk, kin
         for _ in range(3):
             desk.reaches(desk.enqueue("talk", module=SILENCING), "completed")
             desk.reaches(desk.enqueue("fail"), "failed")
-        beats: set[bytes] = set()
-
-        def beaten() -> bool:
-            for key in desk.client.scan_iter(match="asok:worker:*"):
-                beats.add(desk.client.hget(key, "beat_at"))
-            return len(beats) > 8
-
-        wait_until(beaten, "heartbeats for longer than the lease")
+        desk.outlives_its_lease()
         wait_until(lambda: worker.holds(b" lines: nobody read standard error for "), "the count")
         wait_until(lambda: worker.holds(b" lines: nobody read standard output for "), "the count")
         # What was written before it was full is whole and in order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.documents import write_json, write_table
+from asok_console.commands.support.documents import queue_document, write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
@@ -32,17 +32,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "taken_at": iso(snapshot.taken_at),
                 "queues": [
                     {
-                        "name": queue.name,
-                        "pending": queue.pending,
-                        "running": queue.running,
-                        "claimed": queue.active - queue.running,
-                        "paused": queue.paused,
-                        "workers": queue.consumers,
-                        "oldest_at": iso(queue.oldest_at),
+                        **queue_document(queue),
                         "enqueued_per_s": queue.enqueued_per_s,
                         "completed_per_s": queue.completed_per_s,
                         "failure_rate": queue.failure_rate,
-                        "problem": queue.problem or None,
                     }
                     for queue in snapshot.queues
                 ],

@@ -13,7 +13,8 @@ from asok_console.presentation.tables import Ink, TextColumn, fit, table, termin
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.snapshot import QueueStats, Row
+from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.nesting import cut
 from asok_core.jobs.states import Place
 
@@ -24,18 +25,22 @@ _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def json_text(document: Mapping[str, Any], *, indent: int | None) -> str:
-    """A document as JSON; what a foreign program nested too deeply in it is cut."""
+    """A document as JSON for programs and terminals: every character that is not ASCII is escaped.
+
+    What a foreign program nested too deeply in it is cut. Lone surrogates are replaced: they stand in names
+    that are not UTF-8, and parsers differ about them.
+    """
     try:
-        return json.dumps(document, indent=indent, ensure_ascii=False)
+        text = json.dumps(document, indent=indent, ensure_ascii=False)
     except RecursionError:
-        return json.dumps(cut(document), indent=indent, ensure_ascii=False)
+        text = json.dumps(cut(document), indent=indent, ensure_ascii=False)
+    text = text.encode("utf-8", "replace").decode()
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def write_json(document: dict[str, Any]) -> None:
-    """Print one document. It may meet a terminal, so that every odd character is escaped."""
-    text = json_text({"version": VERSION, **document}, indent=2)
-    text = text.encode("utf-8", "replace").decode()
-    sys.stdout.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")
+    """Print one document."""
+    sys.stdout.write(json_text({"version": VERSION, **document}, indent=2) + "\n")
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -62,8 +67,21 @@ def call_of(row: Row, limit: int = 400) -> str:
 def error_line(row: Row) -> str:
     """The last line of a row's error, which says what it is about."""
     record = row.record.error if row.record else None
-    lines = (row.payload.error or record or row.payload.problem or "").strip().splitlines()
-    return lines[-1][:2000] if lines else ""
+    return last_line(row.payload.error or record or row.payload.problem)
+
+
+def queue_document(queue: QueueStats) -> dict[str, Any]:
+    """What every document says of a queue."""
+    return {
+        "name": queue.name,
+        "pending": queue.pending,
+        "running": queue.running,
+        "claimed": queue.active - queue.running,
+        "paused": queue.paused,
+        "workers": queue.consumers,
+        "oldest_at": iso(queue.oldest_at),
+        "problem": queue.problem or None,
+    }
 
 
 def row_document(row: Row) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from asok_core.errors import UsageError
+from asok_core.runtime.whole_file import whole_file
 
 
 def write_new(path: Path, text: str, *, mode: int, force: bool = False) -> None:
@@ -16,19 +15,8 @@ def write_new(path: Path, text: str, *, mode: int, force: bool = False) -> None:
         UsageError: The file exists, or cannot be written here.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        written = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                os.fchmod(handle, mode)
-                file.write(text)
-            if force:
-                written.replace(path)
-            else:
-                # A link fails where the name is taken, which a rename would not notice.
-                path.hardlink_to(written)
-        finally:
-            written.unlink(missing_ok=True)
+        with whole_file(path, mode=mode, replace=force) as file:
+            file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} exists already and is left as it is") from None
     except OSError as error:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from asok_console.commands.support.documents import json_text
+from asok_console.commands.support.documents import json_text, queue_document
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
+from asok_core.inspection.tracebacks import last_line
 
 VERSION = 1
 """Of the JSON document. It changes when a key goes or changes its meaning, not when one is added."""
 
-_NOT_ASCII = re.compile(r"[^\n -~]")
 _CALL = 400
 _ERROR = 200
 
@@ -72,11 +70,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "problems": list(snapshot.problems),
         "checks_failed": list(status.failures),
     }
-    text = json_text(document, indent=indent)
-    # Names that are no UTF-8 hold lone surrogates, which JSON parsers differ about.
-    text = text.encode("utf-8", "replace").decode()
-    # The document may meet a terminal as well: no control or bidirectional character stays raw.
-    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return json_text(document, indent=indent)
 
 
 def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
@@ -196,7 +190,7 @@ def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
             _payload(row.payload),
             numbers.age(row.payload.failed_at, taken_at),
             safe(row.queue, NAME_LIMIT),
-            safe(_error(row), _ERROR),
+            safe(last_line(row.payload.error or row.payload.problem), _ERROR),
         )
         for row in status.dead
     ]
@@ -298,23 +292,10 @@ def _payload(payload: Any) -> str:
     return call_of(payload, _CALL)
 
 
-def _error(row: Row) -> str:
-    lines = (row.payload.error or row.payload.problem or "").strip().splitlines()
-    # A traceback says what it is about in its last line.
-    return lines[-1] if lines else ""
-
-
 def _queue(status: WorkerStatus, queue: QueueStats) -> dict[str, Any]:
     page = status.next_jobs.get(queue.name)
     return {
-        "name": queue.name,
-        "pending": queue.pending,
-        "running": queue.running,
-        "claimed": queue.active - queue.running,
-        "paused": queue.paused,
-        "workers": queue.consumers,
-        "oldest_at": iso(queue.oldest_at),
-        "problem": queue.problem or None,
+        **queue_document(queue),
         "next_jobs": [_job(row) for row in page.rows] if page else [],
     }
 
@@ -338,7 +319,7 @@ def _letter(row: Row) -> dict[str, Any]:
         **_job(row),
         "queue": row.queue or None,
         "failed_at": iso(row.payload.failed_at),
-        "error": _error(row)[:2000] or None,
+        "error": last_line(row.payload.error or row.payload.problem) or None,
     }
 
 

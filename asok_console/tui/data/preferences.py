@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from asok_console.tui.catalog.actions import VIEW_NAMES
 from asok_console.tui.data.poller import FASTEST, SLOWEST
 from asok_console.tui.theme import THEMES
+from asok_core.runtime.whole_file import whole_file
 
 LONGEST = 4096
 """Bytes of a file that are looked at."""
@@ -74,10 +74,5 @@ def remember(state: Remembered) -> None:
     with suppress(OSError, RuntimeError):
         path = state_file()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".console-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({k: v for k, v in asdict(state).items() if k != "fresh"}, stream)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with whole_file(path, replace=True) as stream:
+            json.dump({k: v for k, v in asdict(state).items() if k != "fresh"}, stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Link
@@ -32,8 +33,15 @@ def read_bounded_records(
         return {}
     names = [parsing.raw(keys.job(each)) for each in ids]
     replies = link.run(script("records"), names, [whole, *fields])
+    return parsed_records(ids, replies, fields)
+
+
+def parsed_records(
+    job_ids: Sequence[str], replies: Sequence[Any], fields: Sequence[str] = parsing.RECORD_FIELDS
+) -> dict[str, JobRecord]:
+    """The records that the script ``records`` has read, by id; those without one are left out."""
     found = {}
-    for job_id, reply in zip(ids, replies, strict=True):
+    for job_id, reply in zip(job_ids, replies, strict=True):
         record: JobRecord | None
         try:
             record = parsing.record(job_id, reply, fields)

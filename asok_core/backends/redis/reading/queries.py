@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import redis
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.bounded_records import WHOLE
+from asok_core.backends.redis.bounded_records import WHOLE, parsed_records
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import Script, script
@@ -201,12 +201,7 @@ class ScriptQueries:
         """The records of some hundred jobs by id; those without one are left out."""
 
         def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
-            found = {}
-            for job_id, reply in zip(ids, required(replies[0]), strict=False):
-                record = parsing.record(job_id, reply, fields)
-                if record is not None:
-                    found[job_id] = record
-            return found
+            return parsed_records(ids, required(replies[0]), fields)
 
         if not ids:
             return Query((), lambda _replies: {})
