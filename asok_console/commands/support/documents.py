@@ -27,8 +27,8 @@ _NOT_ASCII = re.compile(r"[^\n -~]")
 def json_text(document: Mapping[str, Any], *, indent: int | None) -> str:
     """A document as JSON for programs and terminals: every character that is not ASCII is escaped.
 
-    What a foreign program nested too deeply in it is cut. Lone surrogates are replaced: they stand in names
-    that are not UTF-8, and parsers differ about them.
+    What a foreign program nested too deeply in it is cut. Lone surrogates are replaced: names that are not
+    UTF-8 have them, and parsers differ about them.
     """
     try:
         text = json.dumps(document, indent=indent, ensure_ascii=False)
