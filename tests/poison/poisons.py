@@ -221,6 +221,12 @@ def _buckets(
 
 def poisons(name: str, target: Target) -> list[Poison]:
     """The attacks on the key that ``Keys`` has under ``name``."""
+    key, kind, contents = attacked(target)[name]
+    return [*contents, *_other_types(key, kind)]
+
+
+def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
+    """Every key by its name in ``Keys``: the key, its type, and attacks on what it holds."""
     queue, worker, operation = target.queue, target.worker, target.operation
     process = f"{worker}.1"
     ghosts = (worker, b"ghost", b"\xff\xfe", b"ghost:x", b"", b"9" * 300)
@@ -232,7 +238,7 @@ def poisons(name: str, target: Target) -> list[Poison]:
         for value in VALUES.values():
             client.xadd(KEYS.audit, dict.fromkeys(audit, value))
 
-    found: dict[str, tuple[str, str, Iterable[Poison]]] = {
+    return {
         "queue": ((key := KEYS.queue(queue)), "list", _list(key, _envelopes(queue))),
         "delayed": (KEYS.delayed, "zset", _zset(KEYS.delayed, members)),
         "dead": (KEYS.dead, "list", _list(KEYS.dead, _letters(queue))),
@@ -269,8 +275,6 @@ def poisons(name: str, target: Target) -> list[Poison]:
         "waits": ((key := "asok:waits"), "hash", _hash(key, (process, "ghost", "\n"))),
         "suspects": ((key := "asok:suspects"), "string", _string(key)),
     }
-    key, kind, contents = found[name]
-    return [*contents, *_other_types(key, kind)]
 
 
 def keep(client: Any) -> dict[bytes, tuple[bytes | None, int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from asok_console.tui.catalog import actions, operations
 from asok_core.settings.settings import Settings
 from tests.conformance import differences
-from tests.readme import rights
+from tests.readme import redis_keys, rights
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -70,7 +70,7 @@ GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     PAGES / "settings.md": {"settings": settings_table},
     PAGES / "console.md": {"keys": keys_table},
     PAGES / "backends.md": {"backends": differences.table},
-    PAGES / "redis.md": {"users": rights.users},
+    PAGES / "redis.md": {"keys": redis_keys.table, "users": rights.users},
     PAGES / "examples.md": {f"example {name}": partial(example, name) for name in EXAMPLES},
 }
 

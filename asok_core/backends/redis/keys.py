@@ -22,12 +22,12 @@ class Keys(NamedTuple):
 
     @property
     def delayed(self) -> str:
-        """Sorted set: envelope -> epoch seconds when it is due."""
+        """Sorted set: envelope of a delayed job -> epoch seconds when it is due."""
         return f"{self.namespace}:delayed_tasks"
 
     @property
     def dead(self) -> str:
-        """List of dead letters, newest at the left."""
+        """List of dead jobs, the newest at the left."""
         return f"{self.namespace}:dlq"
 
     @property
@@ -37,32 +37,32 @@ class Keys(NamedTuple):
 
     @property
     def promoting(self) -> str:
-        """String: the supervisor that promotes what is due, so that the others need not."""
+        """String with a TTL: the supervisor that promotes what is due, so that the others need not."""
         return f"{self.namespace}:promoting"
 
     @property
     def paused(self) -> str:
-        """Set of queue names that no worker claims from."""
+        """Set of the names of paused queues."""
         return f"{self.namespace}:paused"
 
     @property
     def queues(self) -> str:
-        """Set of queue names ever used."""
+        """Set of the names of all queues that were ever used."""
         return f"{self.namespace}:queues"
 
     @property
     def recent(self) -> str:
-        """Capped list of ids of jobs that finished lately, newest at the left."""
+        """Capped list of the ids of jobs that finished lately, the newest at the left."""
         return f"{self.namespace}:recent"
 
     @property
     def audit(self) -> str:
-        """Capped stream of operator actions."""
+        """Capped stream of what operators did."""
         return f"{self.namespace}:audit"
 
     @property
     def wake(self) -> str:
-        """Channel on which workers hear of new due times, resumed queues and orders."""
+        """Channel on which workers learn of new due times, resumed queues and commands."""
         return f"{self.namespace}:wake"
 
     def queue(self, name: str) -> str:
@@ -81,7 +81,7 @@ class Keys(NamedTuple):
         return f"{self.namespace}:job:{job_id}"
 
     def active(self, process: str, queue: str) -> str:
-        """List of envelopes that a worker's process has claimed and not finished."""
+        """List of the envelopes that a worker's process has claimed and not finished."""
         return f"{self.namespace}:active:{process}:{queue}"
 
     def active_parts(self, key: str) -> tuple[str, str] | None:
@@ -93,35 +93,35 @@ class Keys(NamedTuple):
         return (process, queue) if found and queue else None
 
     def worker(self, worker_id: str) -> str:
-        """Hash: what a worker said of itself at its last beat."""
+        """Hash: what a worker reported of itself with its last heartbeat."""
         return f"{self.namespace}:worker:{worker_id}"
 
     def cancels(self, worker_id: str) -> str:
-        """Set: ids of jobs that a worker runs and that were asked to stop."""
+        """Set of the ids of jobs that a worker runs and that are to be cancelled."""
         return f"{self.namespace}:cancels:{worker_id}"
 
-    def place(self, place: str) -> str:
-        """Set: ids of the workers at a place where each can prove the death of the others."""
-        return f"{self.namespace}:place:{place}"
+    def place(self, host: str) -> str:
+        """Set of the ids of the workers on a host where each can prove the death of the others."""
+        return f"{self.namespace}:place:{host}"
 
     def crashes(self, job_id: str) -> str:
-        """Counter: times that a process died while running the job."""
+        """String: how many processes died while they ran the job."""
         return f"{self.namespace}:crashes:{job_id}"
 
     def fine(self, queue: str, start: int) -> str:
-        """Hash of counters over ten seconds from ``start``."""
+        """Hash of the counters of a queue over ten seconds from ``start``."""
         return f"{self.namespace}:stats:{queue}:s{start}"
 
     def coarse(self, queue: str, start: int) -> str:
-        """Hash of counters over a minute from ``start``."""
+        """Hash of the counters of a queue over a minute from ``start``."""
         return f"{self.namespace}:stats:{queue}:m{start}"
 
     def trash(self, operation: str) -> str:
-        """List of what an operator's action removed, for its undo."""
+        """List of what an operation removed, for its undo."""
         return f"{self.namespace}:trash:{operation}"
 
     def trash_places(self, operation: str) -> str:
-        """List beside a trash: where each of its elements was (due time, or older letters)."""
+        """List beside a trash: where each of its elements was (due time, or number of older dead jobs)."""
         return f"{self.namespace}:trash:{operation}:at"
 
     def oversized(self, sha1: str) -> str:
@@ -133,7 +133,7 @@ class Keys(NamedTuple):
         return f"{self.namespace}:notices:{queue}"
 
     def operation(self, operation: str) -> str:
-        """Hash: what an operator's action is about and what it has done so far."""
+        """Hash: what an operation is about and what it has done so far."""
         return f"{self.namespace}:operation:{operation}"
 
     def unique(self, key: str) -> str:
@@ -142,16 +142,16 @@ class Keys(NamedTuple):
 
     @property
     def renewal(self) -> str:
-        """Hash: how far the supervisors' round over all that waits is."""
+        """Hash: how far the renewal of the records of waiting jobs has come."""
         return f"{self.namespace}:renewal"
 
     @property
     def renewing(self) -> str:
-        """String with a TTL: no supervisor takes the next step of that round before it is gone."""
+        """String with a TTL: no supervisor takes the next step of that renewal before it is gone."""
         return f"{self.namespace}:renewing"
 
     def done(self, job_id: str) -> str:
-        """Channel on which the end of a job is told."""
+        """Channel on which the end of a job is published."""
         return f"{self.namespace}:done:{job_id}"
 
 
