@@ -28,6 +28,8 @@ TOO_LARGE = "too large to be reviewed"
 UNCHECKED = "its signature was not checked"
 SIGNED_JOB = "(a job with a good signature)"
 """Shown for such a job where it shares an id: otherwise it is not part of the review."""
+_USUAL_BACKOFF = 2
+
 MOST_TEXT = 16 * 1024 * 1024
 """Characters of the distinct calls of one review. Nobody reads as much, and all of it is in memory."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -220,6 +222,9 @@ def _task_text(job: Job) -> str:
 def _beside(job: Job) -> dict[str, Any]:
     """What decides where and how a job runs, or is handed to it; a requeue sets the rest itself."""
     found: dict[str, Any] = {"queue": job.queue} if job.queue != "default" else {}
+    # How often it runs, and at which intervals.
+    found |= {"retries": job.retries} if job.retries else {}
+    found |= {"backoff": job.backoff} if job.backoff != _USUAL_BACKOFF else {}
     names = ("timeout", "hard_timeout", "unique", "request", "keep_result")
     values = ((name, getattr(job, name)) for name in names)
     found |= {name: value for name, value in values if value is not None}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asok_core.backends.roles import Scope
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.roles import CommandResult, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import review as reviews
 from asok_core.inspection.review import (
@@ -33,6 +37,9 @@ from asok_core.settings.settings import Settings
 from tests.fixtures.bench import KEYRING, STRANGER, Bench, foreign_letter, job_id, letter
 from tests.operator.workers import well, worker
 from tests.reviewing import DEAD, review_at
+
+RETRIED = ' with {"retries": 3}'
+"""What a review shows beside the arguments of the jobs of these tests."""
 
 
 def ids(*names: str) -> Scope:
@@ -87,7 +94,7 @@ def test_a_signed_job_does_not_lend_its_id(bench: Bench) -> None:
     assert (review.signs, review.signed) == (0, 0)
     assert {call.text for call in review.shared[0].calls} == {
         SIGNED_JOB,
-        'os.system("touch /tmp/pwned")',
+        f'os.system("touch /tmp/pwned"){RETRIED}',
     }
     result = bench.operator.requeue(DEAD, trust=review.reviewed)
     assert (result.applied, result.refused) == (0, {SHARED_ID: 2})
@@ -205,10 +212,10 @@ def test_a_review_groups_calls_and_puts_the_rarest_tasks_first(bench: Bench) -> 
     bench.die(bench.job())
     review = review_at(bench.url, KEYRING)
     assert [(call.text, call.jobs) for call in review.calls] == [
-        ('os.system("touch /tmp/pwned")', 1),
-        ("shop.mail(0)", 100),
-        ("shop.mail(1)", 100),
-        ("shop.mail(2)", 100),
+        (f'os.system("touch /tmp/pwned"){RETRIED}', 1),
+        (f"shop.mail(0){RETRIED}", 100),
+        (f"shop.mail(1){RETRIED}", 100),
+        (f"shop.mail(2){RETRIED}", 100),
     ]
     assert (review.total, review.signed, review.signs, review.requeues) == (303, 1, 301, 302)
     assert review.refused == {"malformed": 1}
@@ -366,3 +373,100 @@ def entry(drawn: tuple[str, str, str]) -> bytes:
         return foreign_letter(job, 5.0)
     keyring = KEYRING if kind == "good" else STRANGER
     return bury(seal(job, keyring), failed_at=5.0, error="boom")
+
+
+PLAIN: dict[str, object] = {
+    "id": "one", "module": "shop", "function": "mail", "args": [1, "a"], "kwargs": {"a": 1, "b": 2},
+    "queue": "default", "retries": 0, "retry_count": 0, "backoff": 2,
+}  # fmt: skip
+CHANGES: dict[str, list[object]] = {
+    "module": ["shop ", "sh\u043ep", "shop\u202e", "x" * 50_000, "shop.mail", "", "os"],
+    "function": ["mai", "mail\x1b[2J", "mail()", "m" * 50_000],
+    "args": [
+        ["1", "a"],
+        [1.0, "a"],
+        [True, "a"],
+        [1, "a", None],
+        [[1, "a"]],
+        [1, "\u202ea"],
+        [1, "a\x00"],
+    ],
+    "kwargs": [
+        {"b": 2, "a": 1},
+        {"a": 1},
+        {"a, b": 1},
+        {"a": "1", "b": 2},
+        {"a": 1, "b": 2, "\u200bc": 3},
+    ],
+    "queue": ["low", "Default", "default ", "d\u0435fault"],
+    "retries": [1, 3, 10**6, 10**30],
+    "backoff": [0, 0.001, 1e300],
+    "timeout": [5, 1e9],
+    "hard_timeout": [5],
+    "unique": ["u", "\u202eu"],
+    "request": [{}, {"path": "/admin"}],
+    "typed": [["a"], []],
+    "keep_result": [False, 1e6],
+    "redact": [{"names": ["a"]}, 1],
+    "anything": [None, 0, {"else": [1]}],
+    "__proto__": [1],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_whatever_of_an_entry_is_signed_is_shown(bench: Bench, name: str) -> None:
+    """Two entries that look alike in a review are the same job once they are signed, but for the id."""
+    texts: dict[str, Job] = {}
+    for number, value in enumerate([..., *CHANGES[name]]):
+        fields = PLAIN | {"id": f"job-{number}"} | ({} if value is ... else {name: value})
+        bench.client.flushall()
+        bench.client.lpush("asok:dlq", json.dumps(fields | {"failed_at": 5.0, "error": "no"}))
+        review = review_at(bench.url, KEYRING)
+        if not review.signs:
+            continue
+        [call] = review.calls
+        assert call.text.isascii()
+        assert call.text.isprintable()
+        assert bench.operator.requeue(DEAD, trust=review.reviewed).applied == 1
+        names = (key for key in bench.client.keys("asok:queue*") if key != b"asok:queues")
+        [raw] = (raw for key in names for raw in bench.client.lrange(key, 0, -1))
+        signed = replace(unseal(raw, KEYRING), id="", enqueued_at=None, extra={})
+        assert texts.setdefault(call.text, signed) == signed, (call.text, value)
+    assert len(texts) > 1
+
+
+def test_two_operators_who_trust_the_same_sign_each_entry_once(bench: Bench) -> None:
+    """Both have reviewed all; each entry is requeued by one of them."""
+    jobs = [bench.job() for _ in range(2000)]
+    for at in range(0, len(jobs), 500):
+        bench.client.lpush("asok:dlq", *(foreign_letter(job, 5.0) for job in jobs[at : at + 500]))
+    reviewed = [trusted(bench) for _ in range(2)]
+    others = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
+    start = threading.Barrier(2)
+
+    def act(number: int) -> CommandResult:
+        start.wait()
+        return (bench.operator, others)[number].requeue(DEAD, trust=reviewed[number])
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(act, range(2)))
+    others.close()
+    assert sum(each.applied for each in results) == len(jobs)
+    assert [each.refused for each in results] == [{}, {}]
+    assert sorted(job_id(raw) for raw in bench.pending()) == sorted(job.id for job in jobs)
+    assert bench.dead() == []
+
+
+def test_a_review_of_ten_megabytes_shows_them_all_and_what_is_too_large_is_not_requeued(
+    bench: Bench,
+) -> None:
+    end = '"); os.system("'
+    job = bench.job(args=("x" * 10_000_000 + end,))
+    bench.client.lpush("asok:dlq", foreign_letter(job, 5.0))
+    review = review_at(bench.url, KEYRING)
+    [call] = review.calls
+    assert call.text.endswith(f'xxx{json.dumps(end)[1:-1]}"){RETRIED}')
+    assert len(call.text) > 10_000_000
+    result = bench.operator.requeue(DEAD, trust=review.reviewed)
+    assert result.refused == {"larger than ASOK_MAX_ENVELOPE (5,242,880 bytes)": 1}
+    assert bench.pending() == []

@@ -211,6 +211,31 @@ def hand_lines(calls: LongLines) -> list[str]:
     return [calls.render_line(y).text for y in range(calls.virtual_size.height)]
 
 
+async def test_what_is_shown_of_a_long_name_and_of_megabytes_ends_as_it_is(
+    attack: Attack, open_console: Open
+) -> None:
+    """And letters that run from right to left, and what is not visible, are shown as escapes."""
+    attack.put(
+        replace(attack.job, module="m" * 300 + ".\u202eos"),
+        replace(attack.harmless("x" * 4_000_000 + "THE END", 3), kwargs={"\u200bkey": "\x1b[2J"}),
+    )
+    async with open_console(size=(120, 40)) as hand:
+        await hand.press("6")
+        await hand.sees("1 of 2")
+        await hand.press("a")
+        screen = await to_the_dialog(hand)
+        await hand.sees("to be signed: 2 dead jobs (2 tasks, 2 distinct calls)")
+        calls = screen.query_one(LongLines)
+        await hand.until(lambda: calls.size.height > 1, "the list laid out")
+        calls.focus()
+        seen = ""
+        for key in ("home", "end"):
+            await hand.press(key)
+            seen += lines_of(calls)
+        assert 'm.\\u202eos".note' in seen
+        assert 'THE END", "\\u200bkey"="\\u001b[2J")' in seen
+
+
 class Slow:
     """A reader whose scans wait until they may go on, or fail."""
 
