@@ -311,6 +311,8 @@ class Snapshot:
     """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
     problems: tuple[str, ...] = ()
     """Lines about keys that belong to no single queue and are of another type than they must be."""
+    unread: tuple[str, ...] = ()
+    """Lines about names of queues and workers that were not read, since they are too long or too many."""
     cost: Cost = field(default_factory=Cost)
 
     @property

@@ -321,7 +321,7 @@ def test_a_name_that_is_too_long_makes_no_second_queue_and_no_second_worker(
     assert named.keys() == {name, longer}
     assert (named[name].pending, named[name].paused, named[longer].paused) == (1, True, False)
     assert found.workers == ()
-    assert set(found.problems) == {
+    assert set(found.unread) == {
         "2 names of queues were not read: each is longer than 1,024 bytes",
         "1 name of paused queues was not read: it is longer than 1,024 bytes",
         "1 name of workers was not read: it is longer than 1,024 bytes",
@@ -335,7 +335,7 @@ def test_a_name_as_long_as_a_name_may_be_is_read(
     redis_client.sadd(KEYS.paused, "q" * 1024)
     found = reader.snapshot()
     assert queue_of(reader, "q" * 1024).paused
-    assert found.problems == ()
+    assert found.unread == ()
 
 
 def test_the_id_of_a_finished_job_that_is_too_long_is_not_shown_as_one_without_a_record(

@@ -171,6 +171,14 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
     assert [each.cost for each in found if not each.grave] == [Severity.LOSS_POSSIBLE]
 
 
+def test_names_that_were_not_read_hide_no_job_that_waits() -> None:
+    unread = "1 name of queues was not read: it is longer than 1,024 bytes"
+    snapshot = Snapshot(NOW, ServerInfo("redis://x"), (QueueStats("high", 4),), unread=(unread,))
+    found = alerts(snapshot, 1000)
+    assert [each.cost for each in found] == [Severity.JOBS_WAIT, Severity.NOTICE]
+    assert found[1].line == unread
+
+
 @pytest.mark.parametrize(
     ("after", "line"),
     [

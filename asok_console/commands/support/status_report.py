@@ -67,7 +67,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "dead_letters": [_letter(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "envelopes": _versions(status),
-        "problems": list(snapshot.problems),
+        "problems": [*snapshot.problems, *snapshot.unread],
         "checks_failed": list(status.failures),
     }
     return json_text(document, indent=indent)
@@ -100,7 +100,7 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         prose.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
-    for problem in snapshot.problems:
+    for problem in (*snapshot.problems, *snapshot.unread):
         yield ink.bold(fit(f"{problem[0].upper()}{problem[1:]}", width))
     if snapshot.server.is_full:
         most = prose.size(snapshot.server.max_memory)

@@ -65,6 +65,8 @@ def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> li
 def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
     for problem in snapshot.problems:
         yield Alert(Severity.UNREADABLE, problem)
+    for line in snapshot.unread:
+        yield Alert(Severity.NOTICE, line)
     unreadable = [f"{q.name} ({q.problem})" for q in snapshot.queues if q.problem]
     if unreadable:
         yield Alert(Severity.UNREADABLE, f"no job can enter or leave {_named(unreadable, 'queue')}")

@@ -201,6 +201,7 @@ class SnapshotTaker:
             ),
             dead_head=_head_of(first.newest),
             problems=tuple(_problems(first)),
+            unread=tuple(_unread(first)),
             cost=trips.cost(),
         )
 
@@ -473,6 +474,13 @@ def _problems(first: _First) -> Iterator[str]:
         yield "delayed jobs cannot be read or written: their key is not a sorted set"
     if first.leases_unread:
         yield "workers cannot be read: the key of their leases is not a sorted set"
+    for what, (total, _, _) in first.unread.items():
+        if total is None:
+            yield f"{what} cannot be read or written: their key is not a set"
+
+
+def _unread(first: _First) -> Iterator[str]:
+    """Lines about names that were not read."""
     for what, long in first.long.items():
         if long:
             one_or_more = (
@@ -482,9 +490,7 @@ def _problems(first: _First) -> Iterator[str]:
             )
             yield f"{one_or_more} longer than {LONGEST_NAME:,} bytes"
     for what, (total, names, long) in first.unread.items():
-        if total is None:
-            yield f"{what} cannot be read or written: their key is not a set"
-        elif total > len(names) + long:
+        if total is not None and total > len(names) + long:
             yield f"{total:,} names of {what} are in Redis, and {len(names):,} of them were read"
 
 
