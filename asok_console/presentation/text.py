@@ -76,10 +76,15 @@ def _escaped(point: int) -> str:
 
 # Made when the first text needs them: most texts are printable ASCII, and start-up is short.
 @cache
+def _disputed_forms() -> dict[int, str]:
+    new = (point for first, last in _NEW for point in range(first, last + 1))
+    return {point: _escaped(point) for point in (*_DISPUTED, *new)}
+
+
+@cache
 def _line_forms() -> _LineForms:
     forms = _control_pictures() | {ord("\t"): " ", ord("\n"): "\u21b5", ord("\r"): "\u21b5"}
-    new = (point for first, last in _NEW for point in range(first, last + 1))
-    return _LineForms(forms | {point: _escaped(point) for point in (*_DISPUTED, *new)})
+    return _LineForms(forms | _disputed_forms())
 
 
 @cache
@@ -107,6 +112,14 @@ def safe_block(text: str, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "\u2026"
     return _NEWLINES.sub("\n", text).translate(_block_forms())
+
+
+def framed(block: str) -> str:
+    """A safe block for a place with a frame: what would move it becomes an escape, as in :func:`safe`.
+
+    Vowel signs stay: without them nobody could read the text.
+    """
+    return block if block.isascii() else block.translate(_disputed_forms())
 
 
 def plain_json(value: object, *, indent: int | None = None, limit: int | None = None) -> str:

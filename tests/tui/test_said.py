@@ -10,6 +10,7 @@ from textual.widgets import Log
 from asok_console.tui.catalog import actions
 from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import help_text, topic_of
+from asok_console.tui.screens.job_texts import plain, rendered
 from asok_console.tui.views.shared import error_groups
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.operations.canary import CanaryProgress
@@ -154,3 +155,13 @@ async def test_a_wide_screen_shows_a_filter_whole(open_dead: Open) -> None:
     async with open_dead(8, size=(200, 40)) as hand:
         await hand.press("slash", *words, "enter")
         await hand.sees(f"⌕ {words}")
+
+
+def test_emoji_modifiers_do_not_move_the_frame_of_a_section() -> None:
+    for shown in (
+        plain({"args": ["👍🏽 🇩🇪 支払い क्षि"]}),
+        plain('"👍🏽 🇩🇪 支払い क्षि"'),
+        rendered("traceback", "ValueError: 👍🏽 🇩🇪 支払い क्षि", 80).plain,
+        rendered("error", "ValueError: 👍🏽 🇩🇪 支払い", 80).plain,
+    ):
+        assert "👍\\U0001f3fd \\U0001f1e9\\U0001f1ea 支払い" in shown

@@ -10,7 +10,7 @@ from textwrap import wrap
 from textual.content import Content
 
 from asok_console.presentation.fitting import fit_middle
-from asok_console.presentation.text import plain_json, safe, safe_block
+from asok_console.presentation.text import framed, plain_json, safe, safe_block
 from asok_core.inspection.tracebacks import Raised, chain_of, last_line
 
 HIGHLIGHTED = 32_000
@@ -35,7 +35,7 @@ def rendered(name: str, source: object, width: int) -> Content:
         return Content.styled(safe(str(source), SHOWN), "$tone-warn")
     if name == "traceback":
         # What was raised stands at the end.
-        return _coloured(_bounded(safe_block(str(source)).rstrip(), end=True), "pytb")
+        return _coloured(_bounded(framed(safe_block(str(source))).rstrip(), end=True), "pytb")
     text = plain(source)
     shown = _bounded(text)
     # Half a string would be coloured as an error.
@@ -50,8 +50,8 @@ def _pretty(text: str) -> str:
 
 
 def plain(source: object) -> str:
-    """All of a section as text that is safe to show."""
-    return _pretty(source) if isinstance(source, str) else plain_json(source, indent=2)
+    """All of a section as text that is safe to show in a frame."""
+    return framed(_pretty(source) if isinstance(source, str) else plain_json(source, indent=2))
 
 
 def _bounded(text: str, *, end: bool = False) -> str:
