@@ -109,8 +109,10 @@ class _Guard:
     def disarm(self) -> None:
         with self._lock:
             self._armed = False
-        if self.fired:
-            # It may be on its way still, and would strike whatever the thread does next.
+        # It may be on its way still, and would strike whatever the thread does next.
+        # Python 3.11 looks for ever for one that was taken back, which costs time, and under a tracer
+        # (a debugger, coverage) nothing else happens. There another one is raised in its place.
+        if self.fired and (sys.version_info >= (3, 12) or not _is_reached()):
             raise_in(self._thread, None)
 
     def _strike(self) -> None:

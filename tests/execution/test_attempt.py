@@ -17,6 +17,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.runtime import deadline
 from asok_core.runtime.deadline import raise_in
 from asok_core.settings.settings import Settings
+from tests.programs import environment, python
 
 
 def spin(seconds: float) -> str:
@@ -45,6 +46,34 @@ def test_a_task_that_takes_too_long_gets_a_timeout() -> None:
         attempt.run(spin, (60.0,), {}, timeout=0.05)
     with pytest.raises(JobTimeout, match=r"its timeout of 0\.05 s"):
         attempt.run(nap, (60.0,), {}, timeout=0.05)
+
+
+TRACED = """
+import sys, threading
+from asok_core.errors import JobTimeout
+from asok_core.execution import attempt
+
+def tracer(frame, event, arg):
+    return tracer
+
+def spin():
+    while True:
+        pass
+
+threading.settrace(tracer)
+sys.settrace(tracer)
+for _ in range(3):
+    try:
+        attempt.run(spin, (), {}, timeout=0.05)
+    except JobTimeout as error:
+        print(error)
+"""
+
+
+def test_a_timeout_ends_a_task_that_is_traced_as_by_a_debugger() -> None:
+    """And what comes after it. Python 3.11 looked for the exception for ever that was taken back."""
+    told = python("-c", TRACED, env=environment({}))
+    assert told == "it ran longer than its timeout of 0.05 s\n" * 3
 
 
 def test_a_task_may_clean_up_after_its_timeout() -> None:
