@@ -218,7 +218,12 @@ def test_arguments_are_compared_as_they_are_shown(text: str, matches: bool) -> N
 
 @pytest.mark.parametrize("text", ["X-ray", "xX"])
 def test_only_quotes_are_quotes(text: str) -> None:
-    assert [word.value for word in parse(text).words] == [text]
+    assert [each.value for each in parse(text).words] == [text]
+    assert word("queue", text) == f"queue:{text}"
+
+
+def test_what_follows_a_quote_is_the_next_word() -> None:
+    assert [each.value for each in parse("'mail'gateway").words] == ["mail", "gateway"]
 
 
 @pytest.mark.parametrize(

@@ -29,5 +29,14 @@ class Change(NamedTuple):
     added: str
 
 
-EXPLAINED: dict[Change, str] = {}
+EXPLAINED: dict[Change, str] = {
+    Change('length = value.lstrip("<>=")', 'length = value.lstrip("XX<>=XX")'): (
+        "values are casefolded before, so that none begins with an X"
+    ),
+    Change("seconds = -1", "seconds = -2"): "any negative length is refused",
+    Change(
+        'return row.record.function.casefold() if row.record else ""',
+        'return row.record.function.casefold() if row.record else "XXXX"',
+    ): "what is looked for is casefolded, and no such text is in XXXX",
+}
 """Mutants that no test can kill, with the reason."""
