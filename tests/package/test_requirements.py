@@ -121,9 +121,8 @@ def test_hashes_are_for_every_platform_and_version_of_python() -> None:
     assert "colorama" in markers
 
 
-def installs() -> list[str]:
-    """Every call of pip that the Makefile would make for a fresh machine."""
-    targets = ("check", "test", "demo", "docs", "lock", "build", "bench")
+def recipe(*targets: str) -> list[str]:
+    """Every command that make would run for these targets on a fresh machine."""
     printed = subprocess.run(
         ["make", "--dry-run", "--always-make", *targets],
         cwd=ROOT,
@@ -133,7 +132,13 @@ def installs() -> list[str]:
         text=True,
         check=True,
     ).stdout.replace("\\\n", " ")
-    return [line for line in printed.splitlines() if " pip install" in line]
+    return printed.splitlines()
+
+
+def installs() -> list[str]:
+    """Every call of pip that the Makefile would make for a fresh machine."""
+    lines = recipe("check", "test", "demo", "docs", "lock", "build", "bench")
+    return [line for line in lines if " pip install" in line]
 
 
 def test_make_installs_nothing_without_a_hash() -> None:
@@ -143,6 +148,29 @@ def test_make_installs_nothing_without_a_hash() -> None:
         ours = call.endswith("--no-deps --no-build-isolation -e .")
         assert ours or ("--require-hashes" in call and "-r .ci/requirements/" in call), call
     assert "pip install" not in (ROOT / ".ci" / "run").read_text()
+
+
+INSECURE = {
+    "pickle": "import pickle\nvalue = pickle.loads(b'')\n",
+    "shell": "import subprocess\nsubprocess.run('ls', shell=True)\n",
+    "eval": "eval(input())\n",
+}
+
+
+@pytest.mark.parametrize("name", INSECURE)
+def test_make_check_looks_for_insecure_code_in_both_packages(tmp_path: Path, name: str) -> None:
+    [line] = [each for each in recipe("check") if "/bandit " in each]
+    program, *options = line.split()
+    assert options[-2:] == ["asok_core", "asok_console"]
+    (tmp_path / "insecure.py").write_text(INSECURE[name])
+    found = subprocess.run(
+        [sys.executable, "-m", "bandit", *options[:-2], tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (program.rpartition("/")[2], found.returncode) == ("bandit", 1), found.stderr
 
 
 def install(requirements: Path, folder: Path) -> subprocess.CompletedProcess[str]:

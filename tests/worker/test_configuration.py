@@ -10,6 +10,7 @@ from typing import Any
 
 from asok_core.settings.settings import Settings
 from asok_core.worker.config import WorkerConfig, receive, send
+from tests.fixtures.worker import RunWorker
 
 SETTINGS = Settings.load(
     {
@@ -56,3 +57,11 @@ def test_every_value_arrives_equal_and_of_its_type() -> None:
 def test_what_is_sent_is_text_that_runs_nothing() -> None:
     # A pickle begins with the byte 0x80; JSON can hold nothing but values.
     assert CONFIG.to_json().startswith(b'{"settings": {')
+
+
+def test_a_worker_warns_of_a_short_key_and_does_not_show_it(run_worker: RunWorker) -> None:
+    worker = run_worker(SECRET_KEY="hunter2", SECRET_KEY_FALLBACKS="x" * 31)
+    worker.says("SECRET_KEY has 7 characters, and who guesses it can run code")
+    worker.says("SECRET_KEY_FALLBACKS has 31 characters, and")
+    assert worker.stop() == 0
+    assert "hunter2" not in worker.log
