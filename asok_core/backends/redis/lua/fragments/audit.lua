@@ -1,9 +1,9 @@
--- Fragment (put before a script that says `needs: audit`): the audit entry of an operator's action.
--- expect(kind, key): error unless the key is absent or of that type. Called before anything moves.
+-- Fragment (put before a script that says `needs: time expect audit`): the audit entry of an operator's action.
 -- note(ns, op, about, counts, applied, refused, state): add to what the action has done so far.
 --   about: JSON object of words (who, action, ...), kept from the first call; counts: JSON object of
 --   numbers; refused: reason -> number. `asok:operation:{op}` (a day) holds the sums, and the action's
 --   one entry in `asok:audit` is written anew with them, so that it is true whenever the caller dies.
+-- expire_trash(trash): the trash of an action is kept for so long, with what stands beside it.
 -- said(about): { who, action }, as words that are written into a job's record.
 local TRASH_TTL = @TRASH_TTL@
 
@@ -19,11 +19,9 @@ local REFUSALS = {
   [9] = 'the edited job is no longer where the edit put it',
 }
 
-local function expect(kind, key)
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then
-    error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
-  end
+local function expire_trash(trash)
+  redis.call('EXPIRE', trash, TRASH_TTL)
+  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
 end
 
 local function said(about)
@@ -55,9 +53,8 @@ end
 local function note(ns, op, about, counts, applied, refused, state)
   local sums, audit = ns .. ':operation:' .. op, ns .. ':audit'
   if redis.call('EXISTS', sums) == 0 then
-    local time = redis.call('TIME')
-    redis.call('HSET', sums, 'operation', op,
-      'at', string.format('%d.%06d', tonumber(time[1]), tonumber(time[2])))
+    local stamp = server_time()
+    redis.call('HSET', sums, 'operation', op, 'at', stamp)
     for name, value in pairs(cjson.decode(about)) do redis.call('HSET', sums, name, value) end
   end
   redis.call('EXPIRE', sums, TRASH_TTL)

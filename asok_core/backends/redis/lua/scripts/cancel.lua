@@ -1,4 +1,4 @@
--- needs: full record status moves locations alias take audit
+-- needs: full time expect record status moves locations alias take audit
 -- cancel: pending or delayed -> trash, as they are; record `cancelled`, unique key freed, whoever waits
 --   is told. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue ('' for delayed jobs), lo, hi (where
@@ -11,8 +11,7 @@ local delayed, trash = ns .. ':delayed_tasks', ns .. ':trash:' .. op
 expect_audit(ns, op)
 expect('list', trash)
 expect('list', trash .. ':at')
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 
 local who, action = said(ARGV[3])
 local indexes, envelopes, marks = {}, {}, {}
@@ -52,8 +51,7 @@ end
 write_recent(ns)
 if list then sweep(list, applied, op, tonumber(ARGV[6])) end
 if applied > 0 then
-  redis.call('EXPIRE', trash, TRASH_TTL)
-  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+  expire_trash(trash)
 end
 note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
 return replies

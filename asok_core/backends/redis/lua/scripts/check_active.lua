@@ -1,4 +1,4 @@
--- needs: full record status head_id stats locations failure_notices guard set_aside
+-- needs: full time record status head_id stats locations failure_notices guard set_aside
 -- held: look at what a process holds; what is oversized of it is set aside: active -> asok:oversized:{SHA-1}, with
 --   a dead job in its place (see set_aside.lua). The rest stays where it is.
 -- ARGV: ns, process, guard, by (see guard.lua), bytes up to which an element is an envelope, 1 to get the rest or
@@ -8,8 +8,7 @@
 --   set aside there may be more: ask again.
 local ns, process, largest = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local STEP = 16
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local _, now, second = server_time()
 local aside, rest = {}, {}
 if is_guarded(ns, ARGV[3], ARGV[4], now) then return { 1, aside, rest } end
 
@@ -40,5 +39,5 @@ end
 
 for i = 7, #ARGV do look(i - 6, ARGV[i]) end
 write_recent(ns)
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 return { 0, aside, rest }

@@ -1,4 +1,4 @@
--- needs: full record status head_id stats locations failure_notices set_aside
+-- needs: full time record status head_id stats locations failure_notices set_aside
 -- due: look at the delayed jobs whose time has come, and be the one that promotes them; promote moves them.
 --   What is oversized of them, or is the first of all, is set aside (see set_aside.lua): delayed ->
 --   asok:oversized:{SHA-1}, with a dead job in its place.
@@ -11,8 +11,7 @@
 local ns, supervisor, ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local count, most, at, largest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local delayed, promoting = ns .. ':delayed_tasks', ns .. ':promoting'
-local time = redis.call('TIME')
-local now = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local now, _, second = server_time()
 local aside, stuck = {}, false
 
 local function put_aside(member)
@@ -31,7 +30,7 @@ repeat
 until not member or #member <= largest or not put_aside(member)
 if has_done_enough() then
   write_recent(ns)
-  write_tally(ns, tonumber(time[1]))
+  write_tally(ns, second)
   return { now, {}, now, 0, aside }
 end
 local holder = redis.pcall('GET', promoting)
@@ -42,7 +41,7 @@ if first and tonumber(first) <= tonumber(now) then
   -- The clock may have been set back: no promotion takes longer than it was announced for.
   if type(holder) == 'string' and holder ~= supervisor and left > 0 and left <= ms then
     write_recent(ns)
-    write_tally(ns, tonumber(time[1]))
+    write_tally(ns, second)
     return { now, due, first, 1, aside }
   end
   redis.call('SET', promoting, supervisor, 'PX', ms)
@@ -69,5 +68,5 @@ if #due == 0 and holder == supervisor then redis.call('DEL', promoting) end
 -- What cannot be set aside is passed over: nothing is due because of it.
 if stuck and #due == 0 then first = nil end
 write_recent(ns)
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 return { now, due, first or '', 0, aside }

@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- empty: trash of one operation -> deleted for good. UNLINK needs no memory, and frees it in the background.
 -- ARGV: ns, op, about, counts (audit), the operation whose trash it is
 -- Reply: how many jobs were deleted

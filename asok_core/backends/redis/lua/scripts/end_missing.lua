@@ -1,4 +1,4 @@
--- needs: full record moves status locations processes audit
+-- needs: full time expect record moves status locations processes audit
 -- end_lost: the record of a job that is in no place -> `cancelled` with the reason, its unique keys freed, whoever
 --   waits is told (see operating/missing_jobs.py). Moves no job: there is none. What this one step looks through is
 --   all that jobs move between without a word in their records: the queue, and what workers hold.
@@ -67,8 +67,7 @@ if ARGV[5] == '' then return { 'gone', mark, queue } end
 
 local op = ARGV[2]
 expect_audit(ns, op)
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 write_record(ns, id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp, 'error', ARGV[8],
   'error_line', ARGV[8], 'moves', moves_with(ns, id, move_line(stamp, 'cancel', (said(ARGV[3])), 'lost')) })
 for i = last + 1, #ARGV do

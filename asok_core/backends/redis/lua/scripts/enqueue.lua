@@ -1,4 +1,4 @@
--- needs: record status stats locations
+-- needs: time expect record status stats locations
 -- enqueue: new jobs -> pending (queue list, left) or delayed (sorted set); record and counters with them.
 -- ARGV: ns, form of the records ('hash' or 'framework', see record.lua), then per job: id, queue, envelope, due (epoch seconds, '+' and seconds from now, or ''),
 --   unique key or '', function, retries
@@ -6,17 +6,8 @@
 --   and then the server's time (epoch seconds).
 -- A queue's key that is no list is an error before anything is written.
 local ns = ARGV[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp, now, second = server_time()
 local replies, coming, lists, taken, due, earliest = {}, {}, {}, {}, nil, nil
-
-local function expect(kind, key)
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then
-    error('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and should be a ' .. kind)
-  end
-end
 
 -- Whether a job is to go in: a producer that lost a reply sends again, and the record tells that it is in.
 local function reply_for(id, unique)
@@ -71,6 +62,6 @@ for _, i in ipairs(coming) do
   tally(queue, 'enqueued', 1)
 end
 if earliest then redis.pcall('PUBLISH', ns .. ':wake', string.format('due %.6f', earliest)) end
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 replies[#replies + 1] = stamp
 return replies

@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- Writes down what an action came to: counts that no batch carried, and its state. Moves nothing.
 -- ARGV: ns, op, about, counts, state
 expect_audit(ARGV[1], ARGV[2])

@@ -1,11 +1,10 @@
--- needs: full record status moves locations alias take
+-- needs: full time record status moves locations alias take
 -- The second step of purging a queue: jobs that are in the trash already get the record `cancelled`,
 --   their unique keys are freed and whoever waits is told. Moves nothing; doing it twice is harmless.
 -- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: mark, id, queue, function, unique
 -- Reply: how many are still in the trash
 local ns, trash = ARGV[1], ARGV[1] .. ':trash:' .. ARGV[2]
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 local who = redis.pcall('HGET', ns .. ':operation:' .. ARGV[2], 'who')
 who = type(who) == 'string' and who or ''
 local marks, retired = {}, 0

@@ -1,4 +1,4 @@
--- needs: record moves status audit
+-- needs: time expect record moves status audit
 -- bury: dead letters of an export -> dead letters, newest end, byte for byte. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, oldest first: letter, id
 -- Reply: per letter 1 buried; 5 its job is on its way again
@@ -9,8 +9,7 @@ expect_audit(ns, op)
 expect('list', dead)
 
 local who = said(ARGV[3])
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 local replies, applied, refused = {}, 0, {}
 for i = 5, #ARGV, 2 do
   if UNDER_WAY[ARGV[i + 1] ~= '' and status_of(ns, ARGV[i + 1]) or ''] then

@@ -1,4 +1,4 @@
--- needs: full record status moves locations alias take audit
+-- needs: full time expect record status moves locations alias take audit
 -- move: pending jobs of one queue -> the left end of another. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, lo, hi (where they were seen), other queue, then each,
 --   oldest first: mark, envelope that names its new queue, id, function
@@ -6,8 +6,7 @@
 local ns, op, target = ARGV[1], ARGV[2], ARGV[8]
 local source, list = pending_key(ns, ARGV[5]), pending_key(ns, target)
 expect_audit(ns, op)
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 local who = said(ARGV[3])
 local marks = {}
 for i = 9, #ARGV, 4 do marks[#marks + 1] = ARGV[i] end

@@ -1,4 +1,4 @@
--- needs: full record moves locations audit
+-- needs: full time expect record moves locations audit
 -- move: pending jobs -> the consuming end of their queue, so that they run next. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), queue, then each, youngest first: envelope, id
 -- Reply: per job 1 moved; 0 no longer there
@@ -6,8 +6,7 @@ local ns, op = ARGV[1], ARGV[2]
 local list = pending_key(ns, ARGV[5])
 expect_audit(ns, op)
 local who = said(ARGV[3])
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 local replies, applied = {}, 0
 for i = 6, #ARGV, 2 do
   -- Pushed before it is removed: the push is nearest to the right end, so that LREM from the left

@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- pause: no worker claims from a queue until it is resumed. Moves nothing; what runs goes on.
 -- ARGV: ns, op, about, counts (audit), queue
 -- Reply: 1 paused, 0 it was already

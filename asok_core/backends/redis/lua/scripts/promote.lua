@@ -1,11 +1,9 @@
--- needs: full record status stats locations failure_notices
+-- needs: full time record status stats locations failure_notices
 -- promote: delayed -> pending when due; what cannot be read -> dead jobs, as rejected, with the reason.
 -- ARGV: ns, then each: envelope, queue, id, dead job or '', function
 -- Reply: { how many were moved by this call, how many could not be: their location is of another type }
 local ns = ARGV[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local stamp = string.format('%.6f', now)
+local stamp, now, second = server_time()
 local delayed, moved, stuck = ns .. ':delayed_tasks', 0, 0
 for i = 2, #ARGV, 5 do
   local envelope, queue, id, letter, task = unpack(ARGV, i, i + 4)
@@ -31,5 +29,5 @@ for i = 2, #ARGV, 5 do
     end
   end
 end
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 return { moved, stuck }

@@ -1,12 +1,11 @@
--- needs: full record status moves locations audit
+-- needs: full time expect record status moves locations audit
 -- promote: chosen delayed jobs -> pending (queue list, left), before they are due. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, soonest first: envelope, id, queue, function
 -- Reply: per job 1 promoted; 0 no longer there; 2 its queue's key is of another type
 local ns, op = ARGV[1], ARGV[2]
 local delayed = ns .. ':delayed_tasks'
 expect_audit(ns, op)
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 
 local who = said(ARGV[3])
 

@@ -1,4 +1,4 @@
--- needs: full record moves alias take audit
+-- needs: full time expect record moves alias take audit
 -- purge: chosen dead letters -> trash, as they are. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), then each, oldest first: mark,
 --   how many older letters stay behind (where a restore puts it), id
@@ -10,8 +10,7 @@ expect('list', trash)
 expect('list', trash .. ':at')
 
 local who = said(ARGV[3])
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp = server_time()
 local marks = {}
 for i = 7, #ARGV, 3 do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
@@ -28,8 +27,7 @@ for n = 1, #marks do
 end
 sweep(dead, applied, op, tonumber(ARGV[5]))
 if applied > 0 then
-  redis.call('EXPIRE', trash, TRASH_TTL)
-  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+  expire_trash(trash)
 end
 note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
 return replies

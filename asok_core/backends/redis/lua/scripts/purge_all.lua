@@ -1,4 +1,4 @@
--- needs: full locations alias audit
+-- needs: full time expect locations alias audit
 -- purge: all dead letters, or all pending jobs of a queue, -> trash, by one RENAME: its time does not
 --   grow with the list. What came after the confirmation is left where it is.
 -- ARGV: ns, op, about, counts (audit), queue ('' for the dead letters), SHA-1 of the newest element
@@ -28,7 +28,7 @@ if not newer then return -1 end
 
 redis.call('RENAME', list, trash)
 for _ = 1, newer do redis.call('LMOVE', trash, list, 'LEFT', 'RIGHT') end
-redis.call('EXPIRE', trash, TRASH_TTL)
+expire_trash(trash)
 local applied = redis.call('LLEN', trash)
 note(ns, op, ARGV[3], ARGV[4], applied, {}, 'running')
 return applied

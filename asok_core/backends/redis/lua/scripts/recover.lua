@@ -1,4 +1,4 @@
--- needs: full record status moves stats locations failure_notices guard
+-- needs: full time record status moves stats locations failure_notices guard
 -- recover: active -> pending (consuming end, order kept) or, after too many crashes, -> dead letters.
 -- ARGV: ns, process, queue, guard (worker whose lease must have run out, or ''), by (worker that recovers,
 --   whose own lease must be alive at the same instant; of no account without guard), dlq_max,
@@ -9,9 +9,7 @@
 --   numbers of the dead, from 1 }
 local ns, process, queue, guard = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local dlq_max = tonumber(ARGV[6])
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local stamp = string.format('%.6f', now)
+local stamp, now, second = server_time()
 
 if is_guarded(ns, guard, ARGV[5], now) then return { 1, 0, 0, 0, {} } end
 local stopping = guard ~= '' and redis.pcall('HGET', ns .. ':worker:' .. guard, 'stopping') == '1'
@@ -69,6 +67,6 @@ for i = 7, #ARGV, 7 do
     end
   end
 end
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 write_recent(ns)
 return { 0, returned, #dead, dropped, dead }

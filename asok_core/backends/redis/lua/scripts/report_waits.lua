@@ -1,12 +1,11 @@
--- needs: full
+-- needs: full time
 -- waits: a process says that each of its slots waits for a job, and learns which others say so. Moves no job.
 --   `asok:waits` (a minute) holds, per process, the time of the server's clock and what it said.
 -- ARGV: ns, process, mark ('': it says so no longer)
 -- Reply: { server time (epoch seconds), { process, time .. ' ' .. mark, ... },
 --   { worker with a lease, its queues, NUMBER:SLOTS of its processes (or their number), ... } }
 local ns, process, mark = ARGV[1], ARGV[2], ARGV[3]
-local time = redis.call('TIME')
-local now = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local now = server_time()
 local key = ns .. ':waits'
 if mark == '' then
   redis.call('HDEL', key, process)

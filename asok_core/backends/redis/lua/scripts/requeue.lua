@@ -1,4 +1,4 @@
--- needs: full record moves status stats locations alias take audit
+-- needs: full time expect record moves status stats locations alias take audit
 -- requeue: dead jobs -> pending (queue list) with all their retries. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), lo, hi (where they were seen), mode, form of the records (see
 --   record.lua), then each, oldest first: mark, envelope, id, queue, function, retries, unique, reviewed ('1':
@@ -21,8 +21,7 @@ if keep then
   expect('list', trash .. ':at')
 end
 
-local time = redis.call('TIME')
-local stamp = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+local stamp, _, second = server_time()
 local marks = {}
 for i = 9, #ARGV, EACH do marks[#marks + 1] = ARGV[i] end
 local indexes, letters = find(dead, tonumber(ARGV[5]), tonumber(ARGV[6]), marks)
@@ -84,9 +83,8 @@ for queue in pairs(queues) do note_queue(ns, queue) end
 if #crashes > 0 then redis.call('DEL', unpack(crashes)) end
 sweep(dead, applied, op, tonumber(ARGV[5]))
 if keep and applied > 0 then
-  redis.call('EXPIRE', trash, TRASH_TTL)
-  redis.call('EXPIRE', trash .. ':at', TRASH_TTL)
+  expire_trash(trash)
 end
 note(ns, op, ARGV[3], ARGV[4], applied, refused, 'running')
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 return replies

@@ -1,4 +1,4 @@
--- needs: full finite record moves status locations alias audit
+-- needs: full time expect finite record moves status locations alias audit
 -- restore: trash -> where it was: dead letters (each beside its neighbours), pending (consuming end) or
 --   delayed (its due time); the record follows, the unique key is taken again. Newest first, one batch.
 --   An edit ('edited') is undone by a swap: the edited job out of its queue for good, the original ->
@@ -13,9 +13,7 @@ local trash = ns .. ':trash:' .. ARGV[5]
 local ats, dead = trash .. ':at', ns .. ':dlq'
 local who = said(ARGV[3])
 expect_audit(ns, op)
-local time = redis.call('TIME')
-local now = tonumber(time[1])
-local stamp = string.format('%d.%06d', now, tonumber(time[2]))
+local stamp, _, now = server_time()
 
 local function moves_of(id) return moves_with(ns, id, move_line(stamp, 'restore', who, place)) end
 

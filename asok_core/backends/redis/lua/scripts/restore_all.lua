@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- restore: the trash of a whole purge -> dead letters, in the place they had: older than all that came
 --   since. One RENAME where nothing or little came since; otherwise up to `most` letters a call.
 -- ARGV: ns, op, about, counts (audit), purged operation, most

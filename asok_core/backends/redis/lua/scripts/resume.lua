@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- resume: workers claim from a queue again. Moves nothing.
 -- ARGV: ns, op, about, counts (audit), queue
 -- Reply: 1 resumed, 0 it was not paused

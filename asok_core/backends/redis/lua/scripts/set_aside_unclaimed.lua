@@ -1,4 +1,4 @@
--- needs: full record status head_id stats locations failure_notices set_aside
+-- needs: full time record status head_id stats locations failure_notices set_aside
 -- expel: set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
 --   asok:oversized:{SHA-1}, with a dead job in its place (see set_aside.lua).
 -- ARGV: ns, queue ('' for the delayed jobs), how many to pass over (from the consuming end, or the soonest), count,
@@ -7,8 +7,7 @@
 local ns, queue, largest = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local STEP = 16
 local key = queue == '' and ns .. ':delayed_tasks' or pending_key(ns, queue)
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local _, now, second = server_time()
 local at, last, aside = tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[4]) - 1, {}
 
 if redis.call('TYPE', key).ok ~= (queue == '' and 'zset' or 'list') then return aside end
@@ -36,5 +35,5 @@ while at <= last do
   at, last = to + 1 - gone, last - gone
 end
 write_recent(ns)
-write_tally(ns, tonumber(time[1]))
+write_tally(ns, second)
 return aside

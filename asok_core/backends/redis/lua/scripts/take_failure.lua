@@ -1,4 +1,4 @@
--- needs: full failure_notices alias
+-- needs: full time failure_notices alias
 -- take_notice: a process takes a notice of a failure (see failure_notices.lua) to call hooks for it. Moves no job.
 -- One that is not done after `lease` seconds may be taken by another: its process may have died.
 -- ARGV: ns, queue, lease (seconds), #done, members that are done..., members that are left for later...
@@ -7,8 +7,7 @@
 local lease, done = tonumber(ARGV[3]), tonumber(ARGV[4])
 local key = notices_key(ARGV[1], ARGV[2])
 if redis.call('TYPE', key).ok ~= 'zset' then return { '', '' } end
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local _, now = server_time()
 
 local function count(member, by)
   local times, rest = string.match(member, '^(%d+)( [01] .*)$')

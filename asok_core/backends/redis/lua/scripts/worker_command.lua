@@ -1,4 +1,4 @@
--- needs: full audit
+-- needs: full time expect audit
 -- quiet, resume, stop: what a worker is wanted to do, in its hash until it leaves. It hears of it at
 -- once by `asok:wake`, and at its next beat if that message is lost. Moves no job.
 -- ARGV: ns, op, about, counts (audit), worker, wanted ('quiet', 'stop', or '' to go on)
