@@ -75,6 +75,12 @@ class Replayed(EnvelopeError):
     reason = "replayed"
 
 
+class Oversized(EnvelopeError):
+    """An entry is larger than ``ASOK_MAX_ENVELOPE``: it was not read."""
+
+    reason = "oversized"
+
+
 class TaskNotFound(AsokError):
     """There is no module or no function of the name that a job gives."""
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from asok_core.backends.redis.consuming.oversized import OversizedEntry
+from asok_core.errors import Oversized
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.job import Job
@@ -233,7 +234,7 @@ def log_rejected(
 def log_set_aside(found: Iterable[OversizedEntry]) -> None:
     """Log what was too large to be read as an envelope."""
     for each in found:
-        line = f"Oversized: {each.size:,} bytes, SHA-1 {each.sha1}"
+        line = f"{Oversized.__name__}: {each.size:,} bytes, SHA-1 {each.sha1}"
         extra = {"queue": each.queue, "error": line, "size": each.size, "sha1": each.sha1}
         logger.error("Entry set aside: larger than ASOK_MAX_ENVELOPE", extra=extra)
 
