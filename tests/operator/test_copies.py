@@ -112,7 +112,15 @@ COPY = {
 }
 
 
-@pytest.mark.parametrize("form", ["hash", "text"])
+RESULTS = {"text": '"kept"', "half of a pair": r'"\ud800"', "deep": "[" * 1001 + "]" * 1001}
+"""Results in a record that is JSON as the framework writes it; Redis decodes the first alone."""
+
+
+def framework_record(status: str, result: str) -> str:
+    return f'{{"status": "{status}", "result": {result}, "error": null, "ts": 5.0}}'
+
+
+@pytest.mark.parametrize("form", ["hash", *RESULTS])
 @pytest.mark.parametrize("front", [False, True])
 @pytest.mark.parametrize("status", COPY)
 def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
@@ -126,7 +134,7 @@ def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
     if form == "hash":
         bench.client.hset(key, mapping=known)
     else:
-        bench.client.set(key, json.dumps(known))
+        bench.client.set(key, framework_record(status, RESULTS[form]))
     bench.client.expire(key, 60)
     before = bench.client.dump(key)
     result = bench.operator.requeue(Scope(Place.DEAD), front=front)
@@ -142,6 +150,39 @@ def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
     assert bench.dead() == [copy]
     assert [job_id(raw) for raw in bench.pending()] == [other.id]
     assert bench.client.dump(key) == before
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+@pytest.mark.parametrize("way", WAYS)
+def test_the_framework_s_record_of_an_ended_job_survives_as_it_is(
+    bench: Bench, way: Callable[[Bench, Job], None], result: str
+) -> None:
+    job = bench.job(retry_count=0)
+    record = framework_record("completed", result).encode()
+    bench.client.set(bench.keys.job(job.id), record, ex=60)
+    way(bench, job)
+    assert bench.client.get(bench.keys.job(job.id)) == record
+    assert bench.client.ttl(bench.keys.job(job.id)) <= 60
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_a_purge_and_a_restore_of_a_copy_leave_the_result_in_the_framework_s_record(
+    bench: Bench, result: str
+) -> None:
+    job = bench.job()
+    bench.die(job)
+    key, record = bench.keys.job(job.id), framework_record("completed", result)
+    bench.client.set(key, record, ex=60)
+    for _ in range(2):
+        scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
+        restored(bench, lambda operator, scope=scope: operator.purge(scope).operation)  # type: ignore[misc]
+    kept = bench.client.get(key).decode()
+    assert kept.startswith(record[:-1])
+    assert bench.client.ttl(key) <= 60
+    if result == RESULTS["text"]:
+        verbs = [json.loads(line)[1] for line in json.loads(kept)["moves"].split("\n")]
+        assert verbs == ["purge", "restore", "purge", "restore"]
+        assert kept.count('"moves"') == 1
 
 
 @pytest.mark.parametrize("status", COPY)

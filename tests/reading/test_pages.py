@@ -263,6 +263,31 @@ def test_a_huge_record_is_cut_and_keeps_both_its_ends(
     assert (foreign.record.status, foreign.record.ts) == (Status.COMPLETED, 5.5)
 
 
+@pytest.mark.parametrize("pad", ["before", "after"])
+@pytest.mark.parametrize("wrap", [0, 1], ids=["object", "list"])
+def test_a_large_result_does_not_state_the_state_of_its_job(
+    reader: RedisReader, redis_client: redis.Redis, pad: str, wrap: int
+) -> None:
+    inner = {"status": "failed", "function": "shop:other", "ts": 7.5, "worker": "nobody"}
+    large = {"pad": "x" * 40_000}
+    value: object = {**large, **inner} if pad == "before" else {**inner, **large}
+    result = [value] if wrap else value
+    known = {"status": "completed", "result": result, "error": None, "function": "shop:mail"}
+    for job_id, text in (
+        ("job-1", json.dumps({**known, "ts": 5.5})),
+        # The result is the last, and cut: nothing is known of what was not read.
+        ("job-2", json.dumps({"status": "completed", "ts": 5.5, "result": result})),
+    ):
+        redis_client.set(KEYS.job(job_id), text, ex=60)
+        redis_client.lpush(KEYS.recent, job_id)
+    second, first = (row.record for row in reader.recent(0, 2).rows)
+    assert first is not None
+    assert second is not None
+    assert (first.status, first.function, first.ts) == (Status.COMPLETED, "shop:mail", 5.5)
+    assert (second.status, second.function, second.ts) == (Status.COMPLETED, "", 5.5)
+    assert (first.worker, second.worker) == (None, None)
+
+
 def test_framework_letters_are_shown_as_unsigned(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:

@@ -60,7 +60,11 @@ LONGEST_HISTORY = 65_536
 _CUT = " … ".encode()
 """Between the two ends of a value that was cut."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
-_SCALAR = re.compile(rb'"(status|function|ts|worker)": ("(?:[^"\\]|\\.){0,200}"|[\d.]{1,20})')
+_NAME = re.compile(r'"(\w{1,20})": ?')
+_DECODER = json.JSONDecoder()
+_SCALARS = frozenset({"status", "function", "ts", "worker"})
+_MOST_NAMES = 64
+"""Names after which the end of a cut record is tried as one."""
 
 
 def text(raw: object) -> str:
@@ -231,16 +235,48 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
                 flat += (b"result", b"", b"result_error", b"its result is " + head)
                 continue
         if kind == b"string":
-            return parse_record(job_id, ([], _scalars(value) if tail else value), ttl=ttl)
+            return parse_record(job_id, ([], _scalars(head, tail) if tail else value), ttl=ttl)
         flat += (name.encode(), value)
     return parse_record(job_id, (flat, None), ttl=ttl)
 
 
-def _scalars(value: bytes) -> bytes:
-    # The framework's record of a huge result arrives cut; its scalars still tell how the job is.
-    scalars = dict(_SCALAR.findall(value))
-    parts = (b'"%s": %s' % (name, scalar) for name, scalar in scalars.items())
-    return b"{" + b", ".join(parts) + b"}"
+def _scalars(head: bytes, tail: bytes) -> bytes:
+    """What the two ends of the framework's record of a huge result tell of the job itself.
+
+    The result may have the same names in it: of the beginning only what stands before it counts, and of
+    the end only what is the end of an object as it is.
+    """
+    found = _leading(head.decode("utf-8", "replace")) | _trailing(tail.decode("utf-8", "replace"))
+    kept = {name: found[name] for name in found.keys() & _SCALARS}
+    return json.dumps(kept).encode()
+
+
+def _leading(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    at = 1
+    while text.startswith("{") and (name := _NAME.match(text, at)):
+        try:
+            value, at = _DECODER.raw_decode(text, name.end())
+        except (ValueError, RecursionError):
+            break
+        if not text.startswith(", ", at):
+            # A number may be cut where it looks whole.
+            break
+        found[name[1]] = value
+        at += 2
+    return found
+
+
+def _trailing(text: str) -> dict[str, Any]:
+    # An end that begins within a value has a bracket or a quote too many.
+    for name in list(_NAME.finditer(text))[-_MOST_NAMES:]:
+        try:
+            found = json.loads("{" + text[name.start() :])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def server(

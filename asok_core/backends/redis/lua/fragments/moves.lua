@@ -5,7 +5,8 @@
 -- moves_with(ns, id, line, ...): what `moves` is to say from now on: the first line, which says when the job was
 --   enqueued if it was requeued since, and the last nineteen.
 -- add_move(ns, id, line): write it where a script writes nothing else of the record. Without a record there is
---   nothing to write it into.
+--   nothing to write it into. In a record that is JSON it is put at the end, and the rest, such as a result, stays
+--   byte for byte; one that Redis cannot decode is left as it is.
 local KEPT_MOVES, LONGEST_MOVES, MOVE_DETAIL = 20, 32768, 900
 
 local function move_line(at, verb, by, detail)
@@ -35,6 +36,18 @@ local function moves_with(ns, id, ...)
   return table.concat(lines, '\n')
 end
 
+local function add_to_json(key, moves)
+  local text = redis.pcall('GET', key)
+  local ok, known = pcall(cjson.decode, type(text) == 'string' and text or '')
+  if not ok or type(known) ~= 'table' or not next(known) then return end
+  if string.sub(text, 1, 1) ~= '{' or string.sub(text, -1) ~= '}' then return end
+  text = string.sub(text, 1, -2)
+  local former = type(known.moves) == 'string' and ', "moves": ' .. cjson.encode(known.moves)
+  if former and string.sub(text, -#former) == former then text = string.sub(text, 1, -#former - 1) end
+  local ttl = redis.call('TTL', key)
+  redis.call('SET', key, text .. ', "moves": ' .. cjson.encode(moves) .. '}', 'EX', ttl > 0 and ttl or RECORD_TTL)
+end
+
 local function add_move(ns, id, line)
   local key = ns .. ':job:' .. id
   if id == '' or redis.call('EXISTS', key) == 0 then return end
@@ -42,6 +55,5 @@ local function add_move(ns, id, line)
   local reply = redis.pcall('HSET', key, unpack(fields))
   if type(reply) ~= 'table' or not reply.err then return end
   if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
-  local ttl = redis.call('TTL', key)
-  write_json(key, fields, ttl > 0 and ttl or RECORD_TTL)
+  add_to_json(key, fields[2])
 end

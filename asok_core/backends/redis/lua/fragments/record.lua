@@ -63,7 +63,9 @@ local function json_record(old, fields, gone)
       texts[name] = cjson.encode(value)
     end
   end
-  local parts = {}
+  -- The status first, as the framework writes it: status.lua finds it there in what cjson cannot decode.
+  local parts = { '"status": ' .. (texts.status or 'null') }
+  texts.status = nil
   for name, text in pairs(texts) do parts[#parts + 1] = cjson.encode(name) .. ': ' .. text end
   return '{' .. table.concat(parts, ', ') .. '}'
 end
