@@ -13,6 +13,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.producing.foreign_workers import is_missing
+from asok_core.backends.redis.scripts import script
 from asok_core.errors import JobFailed, RecordTooLarge, ResultNotStored
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
@@ -179,3 +180,45 @@ def test_the_search_for_a_job_that_nobody_has_receives_nothing_that_is_held(
         found[future] = is_missing(link, KEYS, record)
     assert (found[lost], found[held]) == (True, False)
     assert received(redis_client) - before < LITTLE
+
+
+@pytest.mark.keeps_keys("asok:worker:w")
+@pytest.mark.parametrize("name", ["slots", "processes", "many"])
+def test_the_search_for_a_job_that_nobody_has_receives_nothing_large_of_workers(
+    backend: RedisBackend, redis_client: redis.Redis, redis_url: str, name: str
+) -> None:
+    lost = enqueued(backend)
+    redis_client.delete(KEYS.queue("default"))
+    if name == "many":
+        redis_client.zadd(KEYS.workers, {f"{n:064}": 9e15 for n in range(100_000)})
+    else:
+        redis_client.zadd(KEYS.workers, {"w": 9e15})
+        redis_client.hset(KEYS.worker("w"), mapping={name: VALUE})
+    record = backend.record(lost.job_id)
+    assert record is not None
+    before = received(redis_client)
+    assert not is_missing(Endpoint(redis_url).link(), KEYS, record), "it cannot be told"
+    assert received(redis_client) - before < LITTLE
+
+
+@pytest.mark.keeps_keys("asok:worker:w", "asok:waits")
+@pytest.mark.parametrize("where", ["waits", "many waits", "queues", "slots", "workers"])
+def test_a_process_that_waits_receives_nothing_large_of_others(
+    redis_client: redis.Redis, redis_url: str, where: str
+) -> None:
+    many = {f"{n:064}": 9e15 for n in range(100_000)}
+    redis_client.zadd(KEYS.workers, {"w": 9e15} | (many if where == "workers" else {}))
+    redis_client.hset(KEYS.worker("w"), mapping={"queues": "default", "slots": "1:1"})
+    if where == "many waits":
+        redis_client.hset("asok:waits", mapping=dict.fromkeys(many, "1.0 {}"))
+    elif where == "waits":
+        redis_client.hset("asok:waits", mapping={"w.1": VALUE, VALUE: "1.0 {}"})
+    elif where != "workers":
+        redis_client.hset(KEYS.worker("w"), where, VALUE)
+    before = received(redis_client)
+    link = Endpoint(redis_url).link()
+    _, said, leased = link.run(script("report_waits"), (), (KEYS.namespace, "w.2", "{}"))
+    assert received(redis_client) - before < LITTLE
+    unknown = where in ("queues", "slots", "workers")
+    assert leased == ([b"", b"", b""] if unknown else [b"w", b"default", b"1:1"])
+    assert (b"w.2" in said) == (where != "many waits")

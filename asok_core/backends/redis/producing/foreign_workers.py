@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from asok_core.backends.redis.connection import Arg, Link
 from asok_core.backends.redis.keys import Keys, process_numbers
+from asok_core.backends.redis.parsing import LONGEST_FIELD
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
@@ -79,7 +80,14 @@ def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
     looked, index, *_ = link.run(script("find"), [key], args)
     if index >= 0 or looked >= MOST_JOBS or link.call("LLEN", key) > looked:
         return False
-    workers = [each.decode("utf-8", "replace") for each in link.call("ZRANGE", keys.workers, 0, -1)]
+    leases = link.call("ZRANGE", keys.workers, 0, MOST_LISTS)
+    if len(leases) > MOST_LISTS:
+        return False
+    workers = [each.decode("utf-8", "replace") for each in leases]
+    asked = [(keys.worker(each), name) for each in workers for name in ("slots", "processes")]
+    sizes = map(link.checked, link.pipeline([("HSTRLEN", *each) for each in asked]))
+    if any((size or 0) > LONGEST_FIELD for size in sizes):
+        return False
     told = link.pipeline([("HMGET", keys.worker(each), "slots", "processes") for each in workers])
     lists = []
     for worker, fields in zip(workers, map(link.checked, told), strict=True):

@@ -4,6 +4,9 @@
 -- ARGV: ns, process, mark ('': it says so no longer)
 -- Reply: { server time (epoch seconds), { process, time .. ' ' .. mark, ... },
 --   { worker with a lease, its queues, NUMBER:SLOTS of its processes (or their number), ... } }
+-- Another program may have put anything there: of a worker with a field of more than LONGEST bytes nothing is known,
+-- where there are more than MOST workers it is so of one without a name, and of that many processes none is listed.
+local LONGEST, MOST = 65536, 1024
 local ns, process, mark = ARGV[1], ARGV[2], ARGV[3]
 local now = server_time()
 local key = ns .. ':waits'
@@ -13,12 +16,29 @@ if mark == '' then
 end
 redis.call('HSET', key, process, now .. ' ' .. mark)
 redis.call('EXPIRE', key, 60)
-local workers = {}
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', ns .. ':workers', '(' .. tonumber(now) * 1000, '+inf')) do
-  local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, 'queues', 'slots', 'processes')
-  workers[#workers + 1] = worker
-  -- Nothing is known of one whose hash is gone.
-  workers[#workers + 1] = said[1] or ''
-  workers[#workers + 1] = said[2] or said[3] or ''
+local function field(worker, name)
+  local hash = ns .. ':worker:' .. worker
+  local size = redis.pcall('HSTRLEN', hash, name)
+  if type(size) ~= 'number' or size > LONGEST then return nil end
+  return size > 0 and redis.call('HGET', hash, name) or ''
 end
-return { now, redis.call('HGETALL', key), workers }
+
+local workers = {}
+local leased = redis.call('ZRANGEBYSCORE', ns .. ':workers', '(' .. tonumber(now) * 1000, '+inf', 'LIMIT', 0, MOST + 1)
+if #leased > MOST then leased = { '' } end
+for _, worker in ipairs(leased) do
+  local queues, slots, processes = field(worker, 'queues'), field(worker, 'slots'), field(worker, 'processes')
+  if slots == '' then slots = processes end
+  -- Nothing is known of one whose hash is gone.
+  local known = #worker <= LONGEST and queues and slots
+  local n = #workers
+  workers[n + 1], workers[n + 2], workers[n + 3] = known and worker or '', known and queues or '', known and slots or ''
+end
+
+local marks, listed = {}, redis.call('HLEN', key) <= MOST and redis.call('HKEYS', key) or {}
+for _, other in ipairs(listed) do
+  if #other <= LONGEST and redis.call('HSTRLEN', key, other) <= LONGEST then
+    marks[#marks + 1], marks[#marks + 2] = other, redis.call('HGET', key, other)
+  end
+end
+return { now, marks, workers }
