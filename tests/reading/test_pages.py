@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.redis.records import UNREADABLE
 from asok_core.inspection.snapshot import Page
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.states import Place, Status
@@ -159,9 +160,14 @@ def test_a_finished_job_is_its_record_and_an_unknown_one_is_none(
 
 
 @pytest.mark.keeps_keys(r"asok:job:.*")
-def test_a_record_of_another_type_is_none(reader: RedisReader, redis_client: redis.Redis) -> None:
+def test_a_record_of_another_type_is_unreadable(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
     redis_client.lpush(KEYS.job("job-1"), "x")
-    assert reader.job("job-1") is None
+    detail = reader.job("job-1")
+    assert detail is not None
+    assert detail.record is not None
+    assert detail.record.status == UNREADABLE
 
 
 def test_scan_walks_dead_letters_from_the_oldest_while_new_ones_come(
