@@ -139,8 +139,8 @@ class DeadView(JobListView):
         survey, walk = self._survey, self._walk
         now = self.console.snapshot.dead if self.console.snapshot else 0
         parts = [("Dead letters by cause", "title")]
-        if survey is not None and survey.done and now and not survey.letters:
-            # It found none; those that came since are being counted.
+        if survey is not None and now and not survey.letters:
+            # None was met so far; those that there are are being counted.
             parts.append(("counting …", "dim"))
         elif survey is not None:
             causes = len(survey.causes)
