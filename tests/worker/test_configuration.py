@@ -63,5 +63,4 @@ def test_a_worker_warns_of_a_short_key_and_does_not_show_it(run_worker: RunWorke
     worker = run_worker(SECRET_KEY="hunter2", SECRET_KEY_FALLBACKS="x" * 31)
     worker.says("SECRET_KEY has 7 characters, and who guesses it can run code")
     worker.says("SECRET_KEY_FALLBACKS has 31 characters, and")
-    assert worker.stop() == 0
     assert "hunter2" not in worker.log
