@@ -419,6 +419,23 @@ def test_the_record_of_a_job_that_is_set_aside_says_so(
     assert reason in shown.out
 
 
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("find", FOUND)
+def test_a_job_that_is_set_aside_holds_its_unique_key_no_longer(
+    bench: Bench, find: Callable[[Bench, bytes], None], holds: bool
+) -> None:
+    kwargs = {"unique": "another"}
+    job = bench.job(args=("x" * LARGEST_ENVELOPE,), kwargs=kwargs, unique="order 7")
+    put_record(bench, job.id, "hash", "pending")
+    mine, other = bench.keys.unique("order 7"), bench.keys.unique("another")
+    bench.client.set(mine, job.id if holds else "job-of-another", ex=60)
+    bench.client.set(other, "job-of-another", ex=60)
+    find(bench, seal(job, KEYRING))
+    assert bench.record(job.id)["status"] == "failed"
+    assert bench.client.exists(mine) == (not holds)
+    assert bench.client.exists(other)
+
+
 @pytest.mark.parametrize("find", FOUND)
 def test_the_record_of_a_job_that_has_ended_is_kept_when_a_copy_is_set_aside(
     bench: Bench, find: Callable[[Bench, bytes], None]

@@ -11,6 +11,7 @@
 -- The record of a job that has not ended says `failed` and why. Which job it is, is known where the text is ours
 -- and begins with its id; of another text it is not, and the dead job says so. Nothing verifies the signature: whoever
 -- can write an entry can write the record as well.
+-- It frees its unique key, which would outlive that record by weeks: in our text it is the last of the job.
 -- The script calls write_recent afterwards.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
 -- others, and nothing requeues it.
@@ -23,6 +24,10 @@ local function has_done_enough() return bytes_aside >= MOST_ASIDE end
 local function plain_id(item)
   local id = head_id(item)
   return id and #id <= 128 and not string.find(id, '[^%w_.:-]') and id or nil
+end
+
+local function plain_unique(item)
+  return string.match(string.sub(item, -1024), '\\"unique\\": \\"([^"\\]+)\\"}", "sig": "%x+"}$') or ''
 end
 
 local function set_aside(ns, queue, item, largest, now, remove)
@@ -52,7 +57,7 @@ local function set_aside(ns, queue, item, largest, now, remove)
     local moment = string.format('%.6f', now)
     write_record(ns, id, { 'status', 'failed', 'ts', moment, 'finished_at', moment, 'error', reason,
       'error_line', reason, 'result', '' })
-    finish(ns, id, '', 'failed')
+    finish(ns, id, plain_unique(item), 'failed')
   end
   push_notice(ns, queue, '0', dead_job, now)
   tally(queue, 'dead', 1)
