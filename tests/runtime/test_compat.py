@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import subprocess
 import sys
 import threading
 import traceback
@@ -24,7 +23,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
-from tests.programs import PATIENCE, environment, exit_code, wait_until
+from tests.programs import PATIENCE, environment, exit_code, python, wait_until
 from tests.samples import sample_tasks
 
 NOW = f"Python {sys.version.split()[0]}"
@@ -92,16 +91,7 @@ class TestThePartsAreThere:
 
 
 def run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=environment({"ASOK_QUEUE_BACKEND": "local"}),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return python("-W", "ignore", "-c", code, env=environment({"ASOK_QUEUE_BACKEND": "local"}))
 
 
 @pytest.mark.usefixtures("no_socket")
