@@ -17,6 +17,8 @@ from asok_core.inspection.snapshot import Row
 MOST_CAUSES = 2000
 """Groups that are kept; what comes after goes to OTHER."""
 OTHER = "(other errors)"
+_REST = " "
+"""The key of that group: no error has it, since a cause neither is blank nor begins with a space."""
 UNREADABLE = "(unreadable)"
 _LONGEST = 2000
 _LONGEST_CAUSE = 300
@@ -107,11 +109,15 @@ class Cause:
     """The key (job id) of the dead job that was added last."""
     recent: dict[int, int] = field(default_factory=dict)
     """Dead jobs in each ``STEP`` seconds since ``Causes.recent_from``, by the number of the step."""
+    is_rest: bool = False
+    """Whether it counts the dead jobs without a group of their own, which no filter finds.
+
+    Its words do not show it: an error may have the same."""
 
     @property
-    def is_rest(self) -> bool:
-        """Whether it counts the dead jobs without a group of their own, which no filter finds."""
-        return self.cause == OTHER
+    def key(self) -> str:
+        """What no other group of the same dead jobs has."""
+        return _REST if self.is_rest else self.cause
 
     def add(self, row: Row, recent_from: float) -> None:
         """Count one dead job."""
@@ -158,8 +164,9 @@ class Causes:
             group = groups.get(key)
             if group is None:
                 if len(groups) >= MOST_CAUSES:
-                    cause = key = OTHER
-                group = groups.get(key) or groups.setdefault(key, Cause(cause))
+                    cause, key = OTHER, _REST
+                is_rest = key == _REST
+                group = groups.get(key) or groups.setdefault(key, Cause(cause, is_rest=is_rest))
             group.add(row, self.recent_from)
         self.letters += letters
 

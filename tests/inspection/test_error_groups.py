@@ -196,3 +196,19 @@ def test_memory_is_bounded_however_many_causes_there_are() -> None:
     assert len(groups) == MOST_CAUSES + 1
     assert (groups[0].cause, groups[0].count) == (OTHER, 500)
     assert len(groups[0].tasks) <= MOST_NAMES + 1
+
+
+@pytest.mark.parametrize("forged", [OTHER, OTHER.upper()])
+def test_an_error_with_the_words_of_the_rest_is_a_group_of_its_own(forged: str) -> None:
+    causes = Causes()
+    causes.add(letter(n, forged) for n in range(2))
+    (group,) = causes.groups()
+    assert not group.is_rest
+    causes.add(letter(n, "E: " + "x" * (1 + n)) for n in range(MOST_CAUSES // 10))
+    causes.add(letter(n, "F: " + "y " * (1 + n % 100) + "z" * (n // 100)) for n in range(2500))
+    (rest,) = (each for each in causes.groups() if each.is_rest)
+    (own,) = (each for each in causes.groups() if each.cause == forged and not each.is_rest)
+    assert (rest.cause, own.count) == (OTHER, 2)
+    assert rest.key != own.key
+    found = parse(word("cause", own.cause))
+    assert found.matches(letter(0, forged), 0.0)

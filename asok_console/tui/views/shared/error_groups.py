@@ -54,7 +54,7 @@ class CauseList(RowList[Cause]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
     def __init__(self) -> None:
-        super().__init__(COLUMNS, lambda cause: cause.cause, empty="No dead jobs.")
+        super().__init__(COLUMNS, lambda cause: cause.key, empty="No dead jobs.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The rest of the causes has no list of its own."""
