@@ -216,9 +216,11 @@ def test_a_process_that_waits_receives_nothing_large_of_others(
     elif where != "workers":
         redis_client.hset(KEYS.worker("w"), where, VALUE)
     before = received(redis_client)
-    link = Endpoint(redis_url).link()
+    # Tasks that wait are in a worker: its user is the one that must have the rights.
+    link = Endpoint(user_url(redis_client, "worker", redis_url)).link()
     _, said, leased = link.run(script("report_waits"), (), (KEYS.namespace, "w.2", "{}"))
     assert received(redis_client) - before < LITTLE
     unknown = where in ("queues", "slots", "workers")
     assert leased == ([b"", b"", b""] if unknown else [b"w", b"default", b"1:1"])
     assert (b"w.2" in said) == (where != "many waits")
+    assert_all_allowed(redis_client, "worker")

@@ -35,10 +35,10 @@ for _, worker in ipairs(leased) do
   workers[n + 1], workers[n + 2], workers[n + 3] = known and worker or '', known and queues or '', known and slots or ''
 end
 
-local marks, listed = {}, redis.call('HLEN', key) <= MOST and redis.call('HKEYS', key) or {}
-for _, other in ipairs(listed) do
-  if #other <= LONGEST and redis.call('HSTRLEN', key, other) <= LONGEST then
-    marks[#marks + 1], marks[#marks + 2] = other, redis.call('HGET', key, other)
+local marks, listed = {}, redis.call('HLEN', key) <= MOST and redis.call('HGETALL', key) or {}
+for i = 1, #listed, 2 do
+  if #listed[i] <= LONGEST and #listed[i + 1] <= LONGEST then
+    marks[#marks + 1], marks[#marks + 2] = listed[i], listed[i + 1]
   end
 end
 return { now, marks, workers }
