@@ -84,7 +84,7 @@ def trouble(client: redis.Redis) -> None:
     seed.recent(client, 200)
     seed.worker(client, "web-1", queues=("high", "default"), concurrency=8, running=5, first=200)
     seed.worker(client, "production-kubernetes-worker-5d8f-2", queues=("high", "newsletter"),
-                concurrency=4, running=4, first=220, beat=48.0)  # fmt: skip
+                concurrency=4, running=4, first=220, heartbeat=48.0)  # fmt: skip
     seed.traffic(client, "high", 42, failing=0.4, growth=1.3)
     seed.traffic(client, "default", 160, failing=0.09, growth=1.6)
     seed.audit(client)

@@ -10,16 +10,16 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.review import Review, ReviewBuilder
 from asok_core.jobs.envelope import Keyring
-from asok_core.jobs.states import Place
-from asok_core.operations.preview import survey
+from asok_core.jobs.states import Location
+from asok_core.operations.preview import preview
 
-DEAD = Scope(Place.DEAD)
+DEAD = Scope(Location.DEAD)
 
 
 def review_of(reader: Reader, scope: Scope = DEAD) -> Review:
     """What a trust of the dead jobs in scope would sign now."""
     builder = ReviewBuilder()
-    survey(reader, scope, each=builder.add)
+    preview(reader, scope, each=builder.add)
     return builder.finish()
 
 

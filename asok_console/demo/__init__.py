@@ -29,7 +29,7 @@ def session() -> Iterator[Settings]:
     Raises:
         Unreachable: No redis-server is to be found; the line says what to install.
     """
-    from asok_console.demo.child_process import Tether
+    from asok_console.demo.child_process import ManagedCommand
     from asok_console.demo.embedded import EmbeddedRedis
 
     with ExitStack() as stack:
@@ -54,5 +54,5 @@ def session() -> Iterator[Settings]:
         ):
             # Not from the working directory, which may be anything (asok_core/execution/import_path.py).
             command = (sys.executable, "-P", "-m", *program)
-            stack.enter_context(Tether(command, environment={**inherited, **demo}))
+            stack.enter_context(ManagedCommand(command, environment={**inherited, **demo}))
         yield Settings.load(demo)

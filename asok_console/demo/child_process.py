@@ -31,7 +31,7 @@ wait
 _PATIENCE = 10.0
 
 
-class Tether:
+class ManagedCommand:
     """A running command, tied to the life of this process.
 
     It runs in a session of its own, so that Ctrl+C in the terminal does not reach it, with SIGINT
@@ -109,12 +109,12 @@ class Tether:
         self.close()
 
 
-_alive: WeakSet[Tether] = WeakSet()
+_alive: WeakSet[ManagedCommand] = WeakSet()
 
 
 def _let_go_of_all() -> None:
-    for tether in list(_alive):
-        tether.let_go()
+    for managed in list(_alive):
+        managed.let_go()
     _alive.clear()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from asok_core.errors import Unreachable
 
 MINIMUM = (6, 2)
@@ -63,7 +63,7 @@ class EmbeddedRedis:
         self.folder = _private_folder()
         self.socket = self.folder / "redis.sock"
         self._arguments = tuple(arguments)
-        self._tether: Tether | None = None
+        self._managed: ManagedCommand | None = None
         try:
             self.start()
         except BaseException:
@@ -78,7 +78,7 @@ class EmbeddedRedis:
     @property
     def pid(self) -> int | None:
         """Process id of the server, or None while it is stopped."""
-        return self._tether.pid if self._tether else None
+        return self._managed.pid if self._managed else None
 
     def start(self, *, timeout: float = 10.0) -> None:
         """Start the server after a :meth:`stop`, on the same folder, and wait until it answers.
@@ -87,25 +87,25 @@ class EmbeddedRedis:
             Unreachable: It did not answer within ``timeout`` seconds.
         """
         self.socket.unlink(missing_ok=True)
-        self._tether = Tether(self._command(), folder=self.folder, errors=self._log)
+        self._managed = ManagedCommand(self._command(), folder=self.folder, errors=self._log)
         deadline = time.monotonic() + timeout
         while not _answers(self.socket):
-            if self._tether.wait(_PAUSE) or time.monotonic() > deadline:
+            if self._managed.wait(_PAUSE) or time.monotonic() > deadline:
                 raise Unreachable(f"{self.binary} did not start: {self._last_words()}")
 
     def stop(self, *, kill: bool = False) -> None:
         """Stop the server, by ``kill -9`` if wanted, and keep its folder for another start."""
-        if self._tether is not None:
+        if self._managed is not None:
             if not kill:
-                self._tether.stop()
-            self._tether.close(keep_folder=True)
-            self._tether = None
+                self._managed.stop()
+            self._managed.close(keep_folder=True)
+            self._managed = None
 
     def close(self) -> None:
         """End the server and remove its folder. Closing twice does no harm."""
-        if self._tether is not None:
-            self._tether.close()
-            self._tether = None
+        if self._managed is not None:
+            self._managed.close()
+            self._managed = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -165,10 +165,10 @@ def wheel_redis_server() -> Path | None:
 def server_version(binary: Path) -> tuple[int, ...] | None:
     """Return the version that ``binary --version`` tells, or None if it tells none."""
     with suppress(OSError, subprocess.TimeoutExpired):
-        told = subprocess.run(
+        answer = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
         )
-        if found := _VERSION.search(told.stdout):
+        if found := _VERSION.search(answer.stdout):
             return tuple(map(int, found.groups()))
     return None
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.inspection.error_groups import STEP, Cause
+from asok_core.inspection.error_groups import STEP, ErrorGroup
 from asok_core.inspection.filters import Filter, parse, word
 
 
-def filter_of(cause: Cause) -> Filter:
+def filter_of(cause: ErrorGroup) -> Filter:
     """The filter that finds exactly these letters."""
     return parse(word("cause", cause.cause))
 
 
-def trend(cause: Cause, now: float, span: float, slots: int) -> tuple[float, ...]:
+def trend(cause: ErrorGroup, now: float, span: float, slots: int) -> tuple[float, ...]:
     """Letters per slot over the last ``span`` seconds, the oldest first."""
     counts = [0.0] * slots
     for step, count in cause.recent.items():

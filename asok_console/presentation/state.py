@@ -6,7 +6,7 @@ from asok_console.presentation.prose import ago, duration, rough
 from asok_core.inspection.history import Event, history_of
 from asok_core.inspection.snapshot import MISSING, JobDetail, Snapshot
 from asok_core.jobs.job import Job, JobRecord
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from asok_core.operations.hazards import hazards
 
 
@@ -14,15 +14,15 @@ def why(detail: JobDetail, now: float, snapshot: Snapshot | None = None) -> str:
     """Why the job is where it is, not safe to show yet. ``snapshot`` is the state of its queue."""
     events = history_of(detail, now)
     known = {
-        Place.DEAD: lambda: _dead(detail, now),
-        Place.DELAYED: lambda: _delayed(detail, now),
-        Place.PENDING: lambda: _pending(detail, events, snapshot),
-        Place.ACTIVE: lambda: _active(detail, events),
-        Place.TRASH: lambda: _in_trash(detail, events, now),
-        Place.FINISHED: lambda: _finished(detail.record, events, now),
+        Location.DEAD: lambda: _dead(detail, now),
+        Location.DELAYED: lambda: _delayed(detail, now),
+        Location.PENDING: lambda: _pending(detail, events, snapshot),
+        Location.ACTIVE: lambda: _active(detail, events),
+        Location.TRASH: lambda: _in_trash(detail, events, now),
+        Location.FINISHED: lambda: _finished(detail.record, events, now),
     }
-    if detail.place is not None:
-        return known[detail.place]()
+    if detail.location is not None:
+        return known[detail.location]()
     return MISSING if detail.missing else "its location is not known: too many jobs to look through"
 
 

@@ -26,7 +26,7 @@ from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import Access
 from asok_console.tui.compat import CompatApp, drop_cached_lines, pump_of
 from asok_console.tui.data.alerts import Alert, Severity, alerts
-from asok_console.tui.data.backlog import Readings
+from asok_console.tui.data.backlog import SnapshotHistory
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import Scan, Scanned
@@ -55,7 +55,7 @@ from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.envelope import Payload
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -76,7 +76,7 @@ COPY_LIMIT = 100_000
 """Characters that are copied at most: many terminals drop a longer OSC 52."""
 
 
-class Ground(Backdrop, Screen[None]):
+class BaseScreen(Backdrop, Screen[None]):
     """The screen that holds the views."""
 
 
@@ -98,7 +98,7 @@ class ConsoleApp(CompatApp):
         self.snapshot: Snapshot | None = None
         self.failing = ""
         self.incidents = Incidents()
-        self.readings = Readings()
+        self.history = SnapshotHistory()
         self.key_check = KeyCheck()
         self.hinting = session.new_here
         """Whether the footer points out the help: until it was opened once."""
@@ -182,7 +182,7 @@ class ConsoleApp(CompatApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The screen that holds the views."""
-        return Ground(id="_default")
+        return BaseScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the views, status line, footer."""
@@ -231,7 +231,7 @@ class ConsoleApp(CompatApp):
     def _take(self, event: SnapshotTaken) -> None:
         self.failing = ""
         self.incidents.see(event.snapshot)
-        self.readings.see(event.snapshot)
+        self.history.see(event.snapshot)
         if time.monotonic() >= self._key_due:
             self._key_due = time.monotonic() + KEY_EVERY
             self.poller.ask("key", lambda reader: reader.check_key(), self._check_key)
@@ -288,13 +288,13 @@ class ConsoleApp(CompatApp):
         self,
         take: Callable[[Page], None],
         *,
-        place: Place,
+        location: Location,
         queue: str | None = None,
         whole: bool = False,
     ) -> Scan:
         """Begin a walk through a place; the view that is shown receives how far it is."""
         reader, post = self.session.reader, self.post_message
-        walk = Scan(reader, post, take, place=place, queue=queue, whole=whole)
+        walk = Scan(reader, post, take, location=location, queue=queue, whole=whole)
         walk.start()
         return walk
 

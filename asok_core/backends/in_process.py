@@ -40,7 +40,7 @@ from asok_core.settings.settings import Settings
 logger = safe_logger("asok.background")
 
 RECORDS_KEPT = 10_000
-DEAD_LETTERS_KEPT = 1_000
+DEAD_JOBS_KEPT = 1_000
 
 
 class LocalJob:
@@ -109,7 +109,7 @@ class JobStore:
     def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self.lock = threading.RLock()
         self._slots = slots
-        self.dead: deque[LocalJob] = deque(maxlen=DEAD_LETTERS_KEPT)
+        self.dead: deque[LocalJob] = deque(maxlen=DEAD_JOBS_KEPT)
         self._settings = settings
         self._redaction = Redaction(settings.redact)
         self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)

@@ -107,7 +107,7 @@ class LocalBackend:
         """Stop a job that has not started, or waits for a retry. True if it will not run."""
         return self.store.cancel(job_id)
 
-    def dead_letters(self) -> list[JobRecord]:
+    def dead_jobs(self) -> list[JobRecord]:
         """The records of jobs that failed for good, newest first; the latest thousand."""
         with self.store.lock:
             return [job.record() for job in self.store.dead]

@@ -10,7 +10,7 @@ from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Scope:
     ``words`` is the filter as the operator typed it, for the audit.
     """
 
-    place: Place
+    location: Location
     queue: str | None = None
     ids: frozenset[str] | None = None
     match: Callable[[Row], bool] | None = None
@@ -119,7 +119,7 @@ class Reader(Protocol):
         """
 
     def scan(
-        self, place: Place, queue: str | None = None, batch: int = 500, *, whole: bool = False
+        self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:
         """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
 
@@ -204,7 +204,7 @@ class Operator(Protocol):
         """Pending jobs to another queue, or to the front of theirs, where workers take from."""
 
     def bury(
-        self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
+        self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
         """Dead letters of an export back among the dead letters, byte for byte."""
 

@@ -32,7 +32,7 @@ class Activity:
     who: str
     where: str
     action: str
-    place: str = ""
+    location: str = ""
     queue: str = ""
     words: str = ""
     """The scope as it was said: a filter, ids, or everything."""
@@ -55,9 +55,9 @@ class Activity:
         kind, _, name = self.words.partition(":")
         if self.action in SWITCHES:
             return f"queue {self.queue}"
-        if kind == "worker" and not self.place:
+        if kind == "worker" and not self.location:
             return f"worker {name}"
-        where = " ".join(part for part in (self.place, self.queue) if part)
+        where = " ".join(part for part in (self.location, self.queue) if part)
         return ": ".join(part for part in (where, self.words) if part)
 
     def undo_left(self, now: float) -> float:

@@ -1,6 +1,6 @@
 """Dead letters by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
 
-``Causes`` takes in letters one after another, so a hundred thousand of them are read in windows and
+``ErrorGroups`` takes in letters one after another, so a hundred thousand of them are read in windows and
 only the groups are kept. The console and the command line group with it alike.
 """
 
@@ -96,7 +96,7 @@ def cause_of(error: str | None) -> str:
 
 
 @dataclass(slots=True)
-class Cause:
+class ErrorGroup:
     """A group of dead letters. Times are epoch seconds; ``tasks`` and ``queues`` count letters."""
 
     cause: str
@@ -108,7 +108,7 @@ class Cause:
     sample: str = ""
     """The key (job id) of the dead job that was added last."""
     recent: dict[int, int] = field(default_factory=dict)
-    """Dead jobs in each ``STEP`` seconds since ``Causes.recent_from``, by the number of the step."""
+    """Dead jobs in each ``STEP`` seconds since ``ErrorGroups.recent_from``, by the number of the step."""
     is_rest: bool = False
     """Whether it counts the dead jobs without a group of their own, which no filter finds.
 
@@ -139,25 +139,25 @@ class Cause:
         _count(self.queues, row.queue or UNREADABLE)
 
 
-class Causes:
+class ErrorGroups:
     """The groups of all dead jobs that were added so far, at most ``MOST_CAUSES`` and the rest.
 
-    ``recent_from`` is the time (epoch seconds) from which ``Cause.recent`` counts.
+    ``recent_from`` is the time (epoch seconds) from which ``ErrorGroup.recent`` counts.
     """
 
     def __init__(self, recent_from: float = math.inf) -> None:
-        self.letters = 0
+        self.dead_jobs = 0
         self.recent_from = recent_from
-        self._groups: dict[str, Cause] = {}
+        self._groups: dict[str, ErrorGroup] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take in letters, each once (as ``Reader.scan`` gives them)."""
-        groups, letters = self._groups, 0
+        groups, dead_jobs = self._groups, 0
         for row in rows:
-            letters += 1
+            dead_jobs += 1
             cause = row_cause(row)
             # A filter ignores case: what it finds is one group, never two that look alike.
             key = cause.casefold()
@@ -166,11 +166,13 @@ class Causes:
                 if len(groups) >= MOST_CAUSES:
                     cause, key = OTHER, _REST
                 is_rest = key == _REST
-                group = groups.get(key) or groups.setdefault(key, Cause(cause, is_rest=is_rest))
+                group = groups.get(key) or groups.setdefault(
+                    key, ErrorGroup(cause, is_rest=is_rest)
+                )
             group.add(row, self.recent_from)
-        self.letters += letters
+        self.dead_jobs += dead_jobs
 
-    def groups(self) -> tuple[Cause, ...]:
+    def groups(self) -> tuple[ErrorGroup, ...]:
         """The groups, the largest first."""
         return tuple(sorted(self._groups.values(), key=lambda each: (-each.count, each.cause)))
 

@@ -17,7 +17,7 @@ from asok_core.inspection.error_groups import row_cause
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from asok_core.settings.durations import parse_duration
 
 Test = Callable[[Row, float], bool]
@@ -186,28 +186,28 @@ _TRUSTS = {
     Trust.OVERSIZED: "oversized",
 }
 
-_STATUS_OF_PLACE = {
-    Place.PENDING: "pending",
-    Place.ACTIVE: "running",
-    Place.DEAD: "failed",
-    Place.FINISHED: "completed",
-    Place.TRASH: "cancelled",
+_STATUS_OF_LOCATION = {
+    Location.PENDING: "pending",
+    Location.ACTIVE: "running",
+    Location.DEAD: "failed",
+    Location.FINISHED: "completed",
+    Location.TRASH: "cancelled",
 }
 
 
 def _status(row: Row) -> str:
-    if row.record is not None and row.place is Place.FINISHED:
+    if row.record is not None and row.location is Location.FINISHED:
         return str(row.record.status)
-    if row.place is Place.DELAYED:
+    if row.location is Location.DELAYED:
         retried = row.payload.job is not None and row.payload.job.retry_count > 0
         return "retrying" if retried else "scheduled"
-    return _STATUS_OF_PLACE[row.place]
+    return _STATUS_OF_LOCATION[row.location]
 
 
 def _since(row: Row) -> float | None:
-    if row.place is Place.DEAD:
+    if row.location is Location.DEAD:
         return row.payload.failed_at
-    if row.place in (Place.ACTIVE, Place.FINISHED):
+    if row.location in (Location.ACTIVE, Location.FINISHED):
         return row.at
     if row.payload.job is not None and row.payload.job.enqueued_at is not None:
         return row.payload.job.enqueued_at

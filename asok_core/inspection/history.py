@@ -15,7 +15,7 @@ from asok_core.inspection.snapshot import Attempt, JobDetail, Move
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 
 KEPT_ATTEMPTS, KEPT_MOVES = 10, 20
 """How many of each a record holds at most (``attempts.lua``, ``moves.lua``)."""
@@ -65,7 +65,7 @@ _REQUEUES = ("requeued", "edited")
 _UNSURVIVED = ("crashed", "interrupted")
 _ENDS = ("completed", "failed", "rejected", "died", "stopped", "cancelled", "purged", "imported")
 """Events after which a job waits for nothing, until it is put back."""
-_WAITS = (Place.PENDING, Place.DELAYED, Place.ACTIVE)
+_WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
 
 
 class Event(NamedTuple):
@@ -148,7 +148,7 @@ def _enqueued(detail: JobDetail, moves: Sequence[Event]) -> list[Event]:
 
 def _died(detail: JobDetail) -> list[Event]:
     payload = detail.payload
-    if detail.place is not Place.DEAD or payload is None:
+    if detail.location is not Location.DEAD or payload is None:
         return []
     return [Event(payload.failed_at, "died", error=last_line(payload.error))]
 
@@ -194,9 +194,9 @@ def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
         if event.what not in ("moved", "moved to front"):
             ended = event.what in _ENDS or (event.what, event.detail) == ("restored", "dead")
             removed = event.what in ("purged", "cancelled")
-    if detail.place in _WAITS and ended:
+    if detail.location in _WAITS and ended:
         filled.append(Event(None, "put back"))
-    elif detail.place is Place.DEAD and removed:
+    elif detail.location is Location.DEAD and removed:
         filled.append(Event(None, "restored", detail="dead"))
     return filled
 
@@ -216,9 +216,9 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
         lines.append(f"only the last {KEPT_ATTEMPTS} attempts are kept")
     if len(detail.moves) >= KEPT_MOVES:
         lines.append(f"only the last {KEPT_MOVES} operations are kept")
-    told = [Event(None, NOT_KNOWN, detail=line) for line in lines]
+    reported = [Event(None, NOT_KNOWN, detail=line) for line in lines]
     at = start if start and missing > 0 else first
-    return [*events[:at], *told, *events[at:]]
+    return [*events[:at], *reported, *events[at:]]
 
 
 def _round_start(events: Sequence[Event]) -> int:
@@ -287,9 +287,9 @@ def _standing(
 ) -> Iterator[Event]:
     """What it waits for now."""
     waited = now - since if since is not None and since <= now else None
-    if detail.place is Place.DELAYED and detail.due_at is not None:
+    if detail.location is Location.DELAYED and detail.due_at is not None:
         yield Event(detail.due_at, "due")
-    elif detail.place is Place.PENDING:
+    elif detail.location is Location.PENDING:
         yield Event(None, "waiting", waited=waited)
-    elif detail.place is Place.ACTIVE and not any(each.what == "running" for each in events):
+    elif detail.location is Location.ACTIVE and not any(each.what == "running" for each in events):
         yield Event(None, "claimed", detail.worker or "", waited=waited)

@@ -41,7 +41,7 @@ class Item(NamedTuple):
         return not self.rest
 
 
-class Glimpses:
+class PartialPayloads:
     """What envelopes said, remembered: a list that is read every second shows mostly the same."""
 
     def __init__(self, keyring: Keyring | None, redaction: Redaction) -> None:
@@ -50,10 +50,10 @@ class Glimpses:
         self._known: dict[Item, Payload] = {}
 
     def of(self, item: Item) -> Payload:
-        """Like ``glimpse``, as it may be shown."""
+        """Like ``partial_payload``, as it may be shown."""
         payload = self._known.get(item)
         if payload is None:
-            payload = self._redaction.payload(glimpse(item, self._keyring))
+            payload = self._redaction.payload(partial_payload(item, self._keyring))
             if len(item.text) <= LONGEST_KEPT:
                 if len(self._known) >= MOST_KEPT:
                     self._known.clear()
@@ -83,7 +83,7 @@ def shortened(row: Row, longest: int) -> Row:
     return replace(row, payload=payload)
 
 
-def glimpse(item: Item, keyring: Keyring | None = None) -> Payload:
+def partial_payload(item: Item, keyring: Keyring | None = None) -> Payload:
     """Like ``wire.peek`` for an element of which there may be only an outline. Never raises.
 
     Of an outline, ``raw`` is the beginning of the arguments, the job has no arguments, and a

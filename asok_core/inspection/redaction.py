@@ -305,11 +305,11 @@ def _filled(new: Any, shown: Any, own: Any) -> Any:
 _MISPLACED = f"{MASK} stands where nothing was hidden"
 
 
-def _at(side: Any, place: Any) -> Any:
+def _at(side: Any, location: Any) -> Any:
     """What is at a key or an index of a value that may be of another shape."""
-    if isinstance(place, str):
-        return side.get(place) if isinstance(side, Mapping) else None
-    return side[place] if isinstance(side, list | tuple) and place < len(side) else None
+    if isinstance(location, str):
+        return side.get(location) if isinstance(side, Mapping) else None
+    return side[location] if isinstance(side, list | tuple) and location < len(side) else None
 
 
 __all__ = ["MASK", "NoRedaction", "Redaction", "is_believed", "mark", "shown_raw"]

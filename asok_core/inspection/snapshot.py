@@ -17,7 +17,7 @@ from asok_core.errors import Refused
 from asok_core.inspection.memory_growth import Filling, filling
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 class ServerInfo(NamedTuple):
@@ -344,7 +344,7 @@ class Row:
 
     position: int
     payload: Payload
-    place: Place
+    location: Location
     queue: str
     at: float | None = None
     record: JobRecord | None = None
@@ -367,7 +367,7 @@ def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     jobs = [job for worker in snapshot.workers for job in worker.jobs]
     jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
     return tuple(
-        Row(at, job.payload, Place.ACTIVE, job.queue, job.started_at, worker=job.process)
+        Row(at, job.payload, Location.ACTIVE, job.queue, job.started_at, worker=job.process)
         for at, job in enumerate(jobs)
     )
 
@@ -416,11 +416,11 @@ MISSING = "none: a worker of the asok framework runs it, which keeps no such lis
 
 
 class JobDetail(NamedTuple):
-    """All that Redis knows of one job. ``place`` is None when only the record is left."""
+    """All that Redis knows of one job. ``location`` is None when only the record is left."""
 
     id: str
     record: JobRecord | None
-    place: Place | None = None
+    location: Location | None = None
     payload: Payload | None = None
     due_at: float | None = None
     worker: str | None = None
@@ -439,7 +439,7 @@ class JobDetail(NamedTuple):
     @property
     def missing(self) -> bool:
         """Whether its record says that it has not ended, and it is in no location."""
-        if self.place is not None or self.record is None:
+        if self.location is not None or self.record is None:
             return False
         return self.complete and not self.record.finished
 

@@ -75,13 +75,13 @@ class Annotations:
         """Names of all parameters."""
         return self._parameters.keys()
 
-    def parameter(self, place: int | str) -> inspect.Parameter | None:
+    def parameter(self, expression: int | str) -> inspect.Parameter | None:
         """The parameter that takes the positional argument at an index, or a keyword argument."""
-        if isinstance(place, int):
-            if place < len(self._positional):
-                return self._positional[place]
+        if isinstance(expression, int):
+            if expression < len(self._positional):
+                return self._positional[expression]
             return self._variable(inspect.Parameter.VAR_POSITIONAL)
-        found = self._parameters.get(place)
+        found = self._parameters.get(expression)
         if found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY):
             return found
         return self._variable(inspect.Parameter.VAR_KEYWORD)

@@ -60,29 +60,29 @@ def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[
     from asok_core.jobs.annotations import annotations_of
 
     notes = annotations_of(function)
-    typed = {p.name for place in flaws if (p := notes.parameter(place)) is not None}
-    given = dict(_places(args, kwargs))
-    for place, value in given.items():
-        parameter = notes.parameter(place)
-        if place in flaws or (parameter is not None and parameter.name in typed):
-            given[place] = _sent(notes, place, value, flaws.get(place))
+    typed = {p.name for expression in flaws if (p := notes.parameter(expression)) is not None}
+    given = dict(_expressions(args, kwargs))
+    for expression, value in given.items():
+        parameter = notes.parameter(expression)
+        if expression in flaws or (parameter is not None and parameter.name in typed):
+            given[expression] = _sent(notes, expression, value, flaws.get(expression))
     sent = tuple(given[at] for at in range(len(args)))
     return Sent(sent, {name: given[name] for name in kwargs}, tuple(sorted(typed)))
 
 
 def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise TypeError that names the first argument which is not plain, for a call without its task."""
-    for place, flaw in _flaws(args, kwargs).items():
-        raise TypeError(f"{_label(place)}{flaw}; pass {flaw.instead}")
+    for expression, flaw in _flaws(args, kwargs).items():
+        raise TypeError(f"{_label(expression)}{flaw}; pass {flaw.instead}")
 
 
 def check_values(what: str, values: Mapping[str, Any]) -> None:
     """Raise TypeError that names the first of some values which is not plain."""
-    for place, flaw in _flaws((), values).items():
-        raise TypeError(f"{what} {place!r}{flaw}; pass {flaw.instead}")
+    for expression, flaw in _flaws((), values).items():
+        raise TypeError(f"{what} {expression!r}{flaw}; pass {flaw.instead}")
 
 
-def _places(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, Any]]:
+def _expressions(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, Any]]:
     yield from enumerate(args)
     yield from kwargs.items()
 
@@ -91,31 +91,33 @@ def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, Fl
     if len(kwargs) > MOST_KEYS:
         raise TypeError(f"the call has {len(kwargs):,} named arguments, more than {MOST_KEYS:,}")
     found: dict[int | str, Flaw] = {}
-    for place, value in _places(args, kwargs):
+    for expression, value in _expressions(args, kwargs):
         if not is_plain(value):
             flaw = flaw_in(value)
             if flaw is not None:
-                found[place] = flaw
+                found[expression] = flaw
     return found
 
 
-def _sent(notes: Annotations, place: int | str, value: Any, flaw: Flaw | None) -> Any:
-    parameter = notes.parameter(place)
+def _sent(notes: Annotations, expression: int | str, value: Any, flaw: Flaw | None) -> Any:
+    parameter = notes.parameter(expression)
     hint = None if parameter is None else notes.hint(parameter)
     try:
         return _carried(value, hint, flaw)
     except UncarriedError as error:
         advice = _advice(error.flaw, hint, "annotate the parameter with its type", "pass")
-        raise TypeError(f"{_label(place, parameter)}{error.flaw}; {advice}") from error.__cause__
+        raise TypeError(
+            f"{_label(expression, parameter)}{error.flaw}; {advice}"
+        ) from error.__cause__
 
 
-def _label(place: int | str, parameter: inspect.Parameter | None = None) -> str:
-    if isinstance(place, str):
-        return f"argument {place!r}"
+def _label(expression: int | str, parameter: inspect.Parameter | None = None) -> str:
+    if isinstance(expression, str):
+        return f"argument {expression!r}"
     if parameter is None:
-        return f"argument {place + 1}"
+        return f"argument {expression + 1}"
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return f"argument {place + 1} (*{parameter.name})"
+        return f"argument {expression + 1} (*{parameter.name})"
     return f"argument {parameter.name!r}"
 
 
@@ -162,17 +164,19 @@ def decode_arguments(
             f"argument {unknown[0]!r} was sent to be converted by its annotation, and the task has no "
             "parameter of that name now"
         )
-    given = dict(_places(args, kwargs))
-    for place, value in given.items():
-        parameter = notes.parameter(place)
+    given = dict(_expressions(args, kwargs))
+    for expression, value in given.items():
+        parameter = notes.parameter(expression)
         if parameter is None or parameter.name not in typed:
             continue
         hint = notes.hint(parameter)
         try:
-            given[place] = to_typed(value, hint.needed())
+            given[expression] = to_typed(value, hint.needed())
         except Exception as error:
-            told = f"{_label(place, parameter)} cannot be converted to {hint}: {line_of(error)}"
-            raise TypeError(told) from error
+            message = (
+                f"{_label(expression, parameter)} cannot be converted to {hint}: {line_of(error)}"
+            )
+            raise TypeError(message) from error
     return tuple(given[at] for at in range(len(args))), {name: given[name] for name in kwargs}
 
 
@@ -199,8 +203,8 @@ def _encoded_result(function: Function, value: object, limit: int) -> Result:
             value, annotation = _carried(value, hint, flaw), str(hint)
         except UncarriedError as error:
             advice = _advice(error.flaw, hint, "annotate what the task returns", "return")
-            place = error.flaw.place or "it"
-            return _not_stored(f"{place} {error.flaw.reason}; {advice}")
+            expression = error.flaw.expression or "it"
+            return _not_stored(f"{expression} {error.flaw.reason}; {advice}")
     text = str(value) if kind is int else _encode(value)
     if len(text) > limit:
         return _not_stored(

@@ -254,25 +254,25 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
         trust = Trust.MALFORMED if words is None else Trust.OVERSIZED
         return Payload(raw, None, trust, words or str(error))
     fields, version, text, signature, original = parsed
-    letter = _letter(fields)
+    dead_job = _dead_job(fields)
     if (words := _oversized(fields)) is not None:
-        return Payload(raw, None, Trust.OVERSIZED, words, **letter)
+        return Payload(raw, None, Trust.OVERSIZED, words, **dead_job)
     if original is not None:
         inner = peek(original, keyring)
-        problem = inner.problem or letter["error"]
+        problem = inner.problem or dead_job["error"]
         return Payload(
-            raw, inner.job, inner.trust, problem, original, **letter, text=inner.text,
+            raw, inner.job, inner.trust, problem, original, **dead_job, text=inner.text,
             version=inner.version,
         )  # fmt: skip
     try:
         job = from_text(text) if text is not None else job_of(_bare(fields))
     except MalformedEnvelope as error:
-        return Payload(raw, None, Trust.MALFORMED, str(error), None, **letter)
+        return Payload(raw, None, Trust.MALFORMED, str(error), None, **dead_job)
     if version is None or text is None or signature is None:
-        return Payload(raw, job, Trust.UNSIGNED, None, None, **letter, version=version)
+        return Payload(raw, job, Trust.UNSIGNED, None, None, **dead_job, version=version)
     envelope = _envelope(version, text, signature)
     trust = _trust(keyring, version, text, signature)
-    return Payload(raw, job, trust, None, envelope, **letter, text=text, version=version)
+    return Payload(raw, job, trust, None, envelope, **dead_job, text=text, version=version)
 
 
 def _trust(keyring: Keyring | None, version: Version, text: str, signature: str) -> Trust:
@@ -283,7 +283,7 @@ def _trust(keyring: Keyring | None, version: Version, text: str, signature: str)
     return Trust.SIGNED if version != V1 or keyring.accepts_v1 else Trust.V1
 
 
-def _letter(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _dead_job(fields: Mapping[str, Any]) -> dict[str, Any]:
     failed_at = fields.get("failed_at")
     return {
         "failed_at": float(failed_at) if finite(failed_at) else None,
@@ -303,20 +303,20 @@ def bury(
     Bytes that are no envelope are kept whole under ``raw`` (``raw64`` where they are not UTF-8), so
     that nothing an operator may need is lost.
     """
-    letter: dict[str, Any]
+    dead_job: dict[str, Any]
     try:
         _, version, text, signature, _ = _parse(raw)
     except MalformedEnvelope:
         signature = None
     if signature is not None:
-        letter = {"v": version, "job": text, "sig": signature}
+        dead_job = {"v": version, "job": text, "sig": signature}
     else:
-        letter = {"v": V1, **_kept(raw)}
-    letter |= {"failed_at": failed_at, "error": error, "traceback": traceback}
+        dead_job = {"v": V1, **_kept(raw)}
+    dead_job |= {"failed_at": failed_at, "error": error, "traceback": traceback}
     if rejected:
         # Last: push_dead in locations.lua knows it by the end of the text.
-        letter["rejected"] = True
-    return json.dumps(letter).encode()
+        dead_job["rejected"] = True
+    return json.dumps(dead_job).encode()
 
 
 def _kept(raw: bytes) -> dict[str, str]:

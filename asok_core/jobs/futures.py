@@ -248,8 +248,8 @@ def settle_result(
 ) -> None:
     """Give a future the result of a completed job that its record keeps, or ResultNotStored."""
     if kept.problem:
-        told = f"job {future.job_id} ({task}) completed; {kept.problem}"
-        future.set_exception(ResultNotStored(told))
+        message = f"job {future.job_id} ({task}) completed; {kept.problem}"
+        future.set_exception(ResultNotStored(message))
         return
     try:
         result = decode_result(function, kept.text, kept.type)

@@ -43,7 +43,7 @@ class Flaw:
     typed: bool = False
 
     @property
-    def place(self) -> str:
+    def expression(self) -> str:
         """The path as Python writes it, as in ``items[3].price``; empty for the value itself."""
         whole = "".join(self.path).removeprefix(".")
         return whole if len(whole) <= 200 else f"{whole[:100]}...{whole[-100:]}"
@@ -53,7 +53,7 @@ class Flaw:
         return Flaw((step, *self.path), self.reason, self.instead, self.typed)
 
     def __str__(self) -> str:
-        return f": {self.place} {self.reason}" if self.path else f" {self.reason}"
+        return f": {self.expression} {self.reason}" if self.path else f" {self.reason}"
 
 
 class UncarriedError(Exception):

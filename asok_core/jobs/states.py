@@ -17,7 +17,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Place(StrEnum):
+class Location(StrEnum):
     """Where an envelope is. At every instant it is in exactly one of these."""
 
     PENDING = "pending"

@@ -154,16 +154,16 @@ class Canary:
             again = self._failed_again(records)
             failed = sum(each.status == Status.FAILED for each in records.values())
             left = sent.applied - completed - failed
-            told = CanaryResult(Verdict.ALL, (sent,), completed, failed, max(left, 0))
+            result = CanaryResult(Verdict.ALL, (sent,), completed, failed, max(left, 0))
             if again:
-                return replace(told, verdict=Verdict.FAILED_AGAIN, cause=again)
+                return replace(result, verdict=Verdict.FAILED_AGAIN, cause=again)
             if left <= 0:
-                return told
+                return result
             patience = until - self.clock()
-            if not watch(_first(told, patience)):
-                return replace(told, verdict=Verdict.STOPPED)
+            if not watch(_first(result, patience)):
+                return replace(result, verdict=Verdict.STOPPED)
             if patience <= 0:
-                return replace(told, verdict=Verdict.UNDECIDED)
+                return replace(result, verdict=Verdict.UNDECIDED)
             self.sleep(_PAUSE)
 
     def _failed_again(self, records: dict[str, JobRecord]) -> str:
@@ -213,15 +213,15 @@ class Canary:
         return replace(so_far, verdict=verdict, results=(*so_far.results, rest), cause=again)
 
 
-def _first(told: CanaryResult, patience: float) -> CanaryProgress:
-    (sent,) = told.results
+def _first(result: CanaryResult, patience: float) -> CanaryProgress:
+    (sent,) = result.results
     return CanaryProgress(
-        scanned=told.completed + told.failed,
+        scanned=result.completed + result.failed,
         total=sent.applied,
         applied=sent.applied,
         sent=sent.applied,
-        completed=told.completed,
-        failed=told.failed,
+        completed=result.completed,
+        failed=result.failed,
         patience=max(patience, 0.0),
     )
 

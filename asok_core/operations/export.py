@@ -27,7 +27,7 @@ REDACTED = "redacted"
 _NOT_FOR_IMPORT = "written with hidden values, not for import"
 
 
-def export_letters(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
+def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
     """Write what is in scope to a new file, oldest first. Redis is not changed.
 
     A file that was stopped half way is not kept. Raises as ``new_file`` does.

@@ -10,13 +10,13 @@ from asok_core.backends.roles import UNMET, CommandResult, Progress, Reader, Sco
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Row, digest
 from asok_core.jobs.envelope import Trust
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 SAMPLE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Preview:
     """What is in a scope. ``scope`` is frozen at the moment of the count.
 
     ``sample`` are its oldest rows, ``trusts`` tells how many have which signature, ``missing`` are
@@ -34,20 +34,20 @@ class Survey:
 
 
 def frozen(
-    reader: Reader, place: Place, *, queue: str | None = None, chosen: Filter | None = None,
+    reader: Reader, location: Location, *, queue: str | None = None, chosen: Filter | None = None,
     ids: frozenset[str] | None = None,
 ) -> Scope:  # fmt: skip
     """A scope that ends here and now, by place and time. Raises Refused where that cannot be read."""
     now = reader.snapshot().taken_at
     limit, boundary = None, ""
-    if place is Place.DEAD:
+    if location is Location.DEAD:
         page = reader.dead(0, 1, whole=True).readable()
         limit = page.total
         if page.rows:
             boundary = digest(page.rows[0].payload.raw)
-    elif place is Place.PENDING and queue is not None:
+    elif location is Location.PENDING and queue is not None:
         limit = reader.pending(queue, 0, 1).readable().total
-    elif place is Place.DELAYED:
+    elif location is Location.DELAYED:
         reader.delayed(0, 1).readable()
     match: Callable[[Row], bool] | None = None
     if chosen:
@@ -57,18 +57,18 @@ def frozen(
             return wanted.matches(row, now)
 
     words = chosen.text if chosen else ""
-    return Scope(place, queue, ids, match, words, now, limit, boundary)
+    return Scope(location, queue, ids, match, words, now, limit, boundary)
 
 
-def survey(
+def preview(
     reader: Reader,
     scope: Scope,
     *,
     watch: Callable[[Progress], bool] | None = None,
     each: Callable[[Row], object] | None = None,
-) -> Survey:
+) -> Preview:
     """Count what is in ``scope`` by going through its place once. ``each`` is called with every row."""
-    found = Survey(scope, scope.limit or 0, 0)
+    found = Preview(scope, scope.limit or 0, 0)
     matching, trusts, seen = 0, Counter[Trust](), set[str]()
     queues = Counter[str]()
     sample: list[Row] = []
@@ -109,7 +109,7 @@ def rows_in(
 ) -> Iterator[Row]:
     """The rows of a scope, oldest first. ``whole``: as an action reads them, with all their bytes."""
     seen = applied = 0
-    for page in reader.scan(scope.place, scope.queue, whole=whole):
+    for page in reader.scan(scope.location, scope.queue, whole=whole):
         page.readable()
         total = scope.limit if scope.limit is not None else page.total
         for row in page.rows:

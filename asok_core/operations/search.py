@@ -14,7 +14,7 @@ from asok_core.inspection.filters import Filter, parse, word
 from asok_core.inspection.partial_payload import shortened
 from asok_core.inspection.snapshot import JobDetail, Page, Row, Snapshot
 from asok_core.jobs.envelope import Payload, Trust
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
@@ -120,7 +120,7 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
                 if name not in met and any(each.matches(row, snapshot.taken_at) for each in wanted):
                     met.add(name)
                     found.append(shortened(row, KEPT))
-            looked += 0 if whole else sum(row.place is not Place.FINISHED for row in rows)
+            looked += 0 if whole else sum(row.location is not Location.FINISHED for row in rows)
             yield SearchProgress(looked, tuple(found))
         if met:
             return
@@ -131,13 +131,13 @@ def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[
     unread: list[Page] = []
     running = reader.running()
     yield [completed(reader, row) for row in running] if whole else running
-    for place in (Place.DEAD, Place.DELAYED):
-        for page in reader.scan(place, whole=whole):
+    for location in (Location.DEAD, Location.DELAYED):
+        for page in reader.scan(location, whole=whole):
             yield page.rows
             unread += (page,) if page.problem else ()
     for queue in snapshot.queues:
         if not queue.problem:
-            for page in reader.scan(Place.PENDING, queue.name, whole=whole):
+            for page in reader.scan(Location.PENDING, queue.name, whole=whole):
                 yield page.rows
     # Last: a dead job is listed here as well, and is to be met where it is.
     yield from _pages(reader.recent)
@@ -151,7 +151,7 @@ def _name(row: Row) -> str:
         return row.payload.id
     if row.record is not None:
         return row.record.id
-    finished = row.place is Place.FINISHED
+    finished = row.location is Location.FINISHED
     return row.payload.raw.decode("utf-8", "surrogateescape") if finished else row.key
 
 
@@ -160,4 +160,4 @@ def _row_of(detail: JobDetail) -> Row:
     if payload is None:
         payload = Payload(detail.id.encode("utf-8", "surrogateescape"), None, Trust.UNVERIFIED)
     queue = (payload.job.queue if payload.job else None) or (record.queue if record else None)
-    return Row(0, payload, detail.place or Place.FINISHED, queue or "", detail.due_at, record)
+    return Row(0, payload, detail.location or Location.FINISHED, queue or "", detail.due_at, record)

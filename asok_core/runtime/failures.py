@@ -109,11 +109,11 @@ def _storable(text: str) -> str:
 
 
 def _traceback_of(error: BaseException, limit: int) -> str:
-    told = traceback.TracebackException.from_exception(error, compact=True)
-    for each in _all_of(told):
+    report = traceback.TracebackException.from_exception(error, compact=True)
+    for each in _all_of(report):
         _leave_out_ours(each)
         _cut_texts(each, limit)
-    return _last(told.format(), limit)
+    return _last(report.format(), limit)
 
 
 def _frames_of(error: BaseException) -> Iterator[str]:
@@ -154,15 +154,15 @@ def _last(texts: Iterator[str] | list[str], limit: int) -> str:
     return encoded.decode("utf-8", "replace")
 
 
-def _cut_texts(told: traceback.TracebackException, limit: int) -> None:
-    compat.cut_message(told, limit)
-    notes = getattr(told, "__notes__", None)
+def _cut_texts(report: traceback.TracebackException, limit: int) -> None:
+    compat.cut_message(report, limit)
+    notes = getattr(report, "__notes__", None)
     if isinstance(notes, list):
-        told.__notes__ = [str(note)[-limit:] for note in notes[-100:]]
+        report.__notes__ = [str(note)[-limit:] for note in notes[-100:]]
 
 
-def _all_of(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    waiting, seen = [told], set[int]()
+def _all_of(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    waiting, seen = [report], set[int]()
     while waiting:
         each = waiting.pop()
         if id(each) in seen:
@@ -173,10 +173,10 @@ def _all_of(told: traceback.TracebackException) -> Iterator[traceback.TracebackE
         waiting += [other for other in beside if other is not None]
 
 
-def _leave_out_ours(told: traceback.TracebackException) -> None:
-    outer = [at for at, frame in enumerate(told.stack) if frame.filename in CALLERS]
+def _leave_out_ours(report: traceback.TracebackException) -> None:
+    outer = [at for at, frame in enumerate(report.stack) if frame.filename in CALLERS]
     if outer:
-        told.stack[:] = list(itertools.dropwhile(_is_ours, list(told.stack)[outer[0] :]))
+        report.stack[:] = list(itertools.dropwhile(_is_ours, list(report.stack)[outer[0] :]))
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:

@@ -28,12 +28,12 @@ def after_fork(clean_up: Callable[[], None]) -> None:
 
 
 def end_if_forked(since: int, task: object, error: BaseException | None = None) -> None:
-    """Do not return in a process that was forked since ``generation`` was ``since``: ``end_child``."""
+    """Do not return in a process that was forked since ``generation`` was ``since``: ``end_process``."""
     if generation != since:
-        end_child(task, error)
+        end_process(task, error)
 
 
-def end_child(task: object, error: BaseException | None = None) -> NoReturn:
+def end_process(task: object, error: BaseException | None = None) -> NoReturn:
     """End this process: it was forked in a job of ``task``, which has returned or raised ``error``.
 
     As in any Python program the exit code is that of SystemExit, or 1 after any other exception,

@@ -52,8 +52,8 @@ def _distrust(path: Path) -> str | None:
     try:
         # What a link leads to counts as well as where the link is.
         real = path.resolve(strict=True)
-        places = dict.fromkeys((path.parent, real.parent, real))
-        reasons = ((place, _foreign(place.stat())) for place in places)
+        locations = dict.fromkeys((path.parent, real.parent, real))
+        reasons = ((place, _foreign(place.stat())) for place in locations)
         return next((f"{place} {why}" for place, why in reasons if why), None)
     except OSError as error:
         return f"{error.filename} cannot be looked at: {error.strerror}"

@@ -239,10 +239,10 @@ def log_set_aside(found: Iterable[OversizedEntry]) -> None:
         logger.error("Entry set aside: larger than ASOK_MAX_ENVELOPE", extra=extra)
 
 
-def warn_of_dropped(letters: int) -> None:
+def warn_of_dropped(dead_jobs: int) -> None:
     """Say that so many of the oldest dead letters had to make room."""
-    if letters:
-        logger.warning("%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", letters)
+    if dead_jobs:
+        logger.warning("%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", dead_jobs)
 
 
 def set_up_logging(level: str = "info", form: str = "text") -> None:

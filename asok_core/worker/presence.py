@@ -27,22 +27,22 @@ _LOCK = ":lock:"
 class Presence:
     """Says that a worker is there, until the last process that has ``files`` ends.
 
-    ``place`` is where that can be seen, '' if nowhere; ``files`` are descriptors for the children.
+    ``machine`` is where that can be seen, '' if nowhere; ``files`` are descriptors for the children.
     """
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._file: int | None = None
         self._name: socket.socket | None = None
-        self.place = ""
+        self.machine = ""
         boot = _boot()
         folder = _folder(make=True)
         if boot and folder is not None:
             self._file = _locked(folder / _file_name(worker), os.O_CREAT)
-            self.place = _place_of(boot, folder) if self._file is not None else ""
-        if boot and not self.place and (network := _network()):
+            self.machine = _machine_of(boot, folder) if self._file is not None else ""
+        if boot and not self.machine and (network := _network()):
             self._name = _taken(worker)
-            self.place = f"{boot}:{network}" if self._name else ""
+            self.machine = f"{boot}:{network}" if self._name else ""
         held = self._file if self._name is None else self._name.fileno()
         self.files: tuple[int, ...] = () if held is None else (held,)
 
@@ -63,9 +63,9 @@ def keep_from_tasks(files: list[int]) -> None:
         os.set_inheritable(file, False)
 
 
-def is_gone(worker: str, place: str = "") -> bool:
-    """Whether no process lives of a worker that was at this place, which is also ``place``."""
-    if _LOCK in place:
+def is_gone(worker: str, machine: str = "") -> bool:
+    """Whether no process lives of a worker that was at this place, which is also ``machine``."""
+    if _LOCK in machine:
         folder = _folder()
         if folder is None:
             return False
@@ -82,9 +82,9 @@ def is_gone(worker: str, place: str = "") -> bool:
     return True
 
 
-def forget(worker: str, place: str) -> None:
+def forget(worker: str, machine: str) -> None:
     """Remove what a dead worker left at this place."""
-    if _LOCK in place and is_gone(worker, place):
+    if _LOCK in machine and is_gone(worker, machine):
         _remove(worker)
 
 
@@ -143,7 +143,7 @@ def _is_own(path: Path) -> bool:
     return own and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _place_of(boot: str, folder: Path) -> str:
+def _machine_of(boot: str, folder: Path) -> str:
     try:
         found = folder.stat()
     except OSError:

@@ -98,7 +98,7 @@ def shared_file(name: str) -> IO[bytes]:
         raise AsokError(f"cannot create a temporary file, which a worker needs: {why}") from None
 
 
-class Board:
+class SharedState:
     """Slots of shared memory, and how the process is. One process writes, any number read.
 
     The first ones are the threads' own; number ``threads`` is that of the thread which calls hooks for

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from asok_core.worker.shared_state import Board, Phase, Running
+from asok_core.worker.shared_state import Phase, Running, SharedState
 
 SHOWN_AFTER = 10.0
 """Seconds without a turn after which a process hangs. An idle loop turns every 5 s."""
@@ -99,8 +99,8 @@ def _described(job: Running) -> str:
 class Watch:
     """Of one process, from its start. ``look`` often; ``clock`` is monotonic."""
 
-    def __init__(self, board: Board, clock: Callable[[], float] = time.monotonic) -> None:
-        self._board = board
+    def __init__(self, shared: SharedState, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shared = shared
         self._clock = clock
         self._looked_at = clock()
         self._turns = self._pulses = 0
@@ -113,7 +113,7 @@ class Watch:
         """
         now = self._clock()
         passed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
-        turns, pulses = self._board.turns, self._board.pulses
+        turns, pulses = self._shared.turns, self._shared.pulses
         self._still = self._still + passed if turns == self._turns else 0.0
         self._silent = self._silent + passed if pulses == self._pulses else 0.0
         self._turns, self._pulses = turns, pulses
@@ -122,7 +122,7 @@ class Watch:
         cause = self._cause(pid)
         if not turns and cause is not StallReason.STOPPED:
             return None
-        return Hang(self._still, cause, self._board.running(), len(self._board.hooks()))
+        return Hang(self._still, cause, self._shared.running(), len(self._shared.hooks()))
 
     def _cause(self, pid: int | None) -> StallReason:
         state = _state(pid)
@@ -143,8 +143,8 @@ def _state(pid: int | None) -> str:
     return "".join(stat.rpartition(")")[2].split()[:1])
 
 
-def beat(board: Board) -> None:
+def heartbeat(shared: SharedState) -> None:
     """The pulse of this process: never returns."""
     while True:
-        board.note_pulse()
+        shared.note_pulse()
         time.sleep(PULSE)

@@ -20,11 +20,11 @@ WORN = 75
 """Exit code of a process that cannot run jobs, where a new one may."""
 
 
-def note_fault(board: int, line: str) -> None:
+def note_fault(shared: int, line: str) -> None:
     """Write to the board (a file descriptor) why this process ends. Never raises."""
     try:
         text = line.encode("utf-8", "backslashreplace")[: FAULT_BYTES - 1]
-        os.pwrite(board, text.ljust(FAULT_BYTES, b"\0"), os.fstat(board).st_size - FAULT_BYTES)
+        os.pwrite(shared, text.ljust(FAULT_BYTES, b"\0"), os.fstat(shared).st_size - FAULT_BYTES)
     except OSError:
         return
 

@@ -72,7 +72,7 @@ def test_options_of_a_task_can_be_changed_for_one_call() -> None:
     assert get_job(future.job_id).status is Status.CANCELLED
 
 
-def test_an_option_that_makes_no_sense_is_raised_at_once() -> None:
+def test_an_option_that_is_invalid_is_raised_at_once() -> None:
     with pytest.raises(ValueError, match="_retries is -1"):
         background(sample_tasks.add, 1, _retries=-1)
     with pytest.raises(ValueError, match="_retries is -1"):
@@ -84,7 +84,7 @@ def test_an_unknown_job_is_not_found() -> None:
         get_job("x")
 
 
-def test_the_environment_is_read_once_and_anew_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_once_and_again_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     configure()
     monkeypatch.setenv("ASOK_QUEUE_BACKEND", "eager")
     assert background(sample_tasks.add, 1).done()

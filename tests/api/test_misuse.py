@@ -46,11 +46,11 @@ def generator() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("returned", [3, None, ["a"], "tests.shop", call(len, [1])], ids=str)
-def test_what_a_call_returned_is_refused_in_the_place_of_its_function(returned: Any) -> None:
+def test_what_a_call_returned_is_refused_instead_of_its_function(returned: Any) -> None:
     refused(returned)
 
 
-def test_a_coroutine_is_refused_in_the_place_of_its_function() -> None:
+def test_a_coroutine_is_refused_instead_of_its_function() -> None:
     made = coroutine()
     refused(made)
     asyncio.run(made)
@@ -92,7 +92,7 @@ def test_of_many_calls_none_runs_where_one_cannot_be_a_task(
 
 
 @pytest.mark.parametrize("given", ["high", 3, ["high"]], ids=str)
-def test_an_option_in_the_place_of_the_function_is_refused_by_task(given: Any) -> None:
+def test_an_option_instead_of_the_function_is_refused_by_task(given: Any) -> None:
     with pytest.raises(TypeError, match=r"task is given .* options are given by name, as in @task"):
         task(given)
 
@@ -158,7 +158,7 @@ def test_words_that_a_task_takes_are_its_own(backend: str) -> None:
     ]
 
 
-def test_what_is_no_id_is_refused_in_the_place_of_one() -> None:
+def test_what_is_not_an_id_is_refused_instead_of_one() -> None:
     future = background(send, "Ada", _delay=3600)
     application = Background(sigterm=False)
     for ask in (get_job, cancel, application.get_job, application.cancel):

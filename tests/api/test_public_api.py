@@ -142,10 +142,10 @@ def test_type_checkers_hold_calls_to_the_tasks_own_signature(tmp_path: Path) -> 
     revealed = []
     wrong = set()
     for line in done.stdout.splitlines():
-        place, _, message = line.partition(": ")
-        if "sample.py" in place and "Revealed type" in message:
+        location, _, message = line.partition(": ")
+        if "sample.py" in location and "Revealed type" in message:
             revealed.append(message.split('"')[1].replace("builtins.", ""))
-        elif "sample.py" in place and message.startswith("error"):
-            wrong.add(lines[int(place.split(":")[1]) - 1])
+        elif "sample.py" in location and message.startswith("error"):
+            wrong.add(lines[int(location.split(":")[1]) - 1])
     assert revealed == ["str", "bytes", "float", "float", "float", "str", "float", "str", "str"]
     assert wrong == set(lines[lines.index('background(send, "one")') :]), done.stdout

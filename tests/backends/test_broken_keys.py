@@ -81,7 +81,7 @@ def counted(client: redis.Redis, field: str) -> int:
     return sum(int(each) for each in found if each)
 
 
-def test_who_may_not_read_what_is_active_is_told_so(
+def test_who_may_not_read_what_is_active_is_informed(
     forbidden: Callable[..., str], redis_client: redis.Redis
 ) -> None:
     redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
@@ -112,7 +112,7 @@ def test_an_audit_that_may_not_be_read_is_not_taken_for_empty(
 ) -> None:
     redis_client.xadd(KEYS.audit, {"operation": "o", "action": "purge", "applied": "nan"})
     with pytest.raises(Refused, match="ACL"):
-        read_activity(Endpoint(forbidden("xrevrange")).link(), KEYS, 9)
+        read_activity(Endpoint(forbidden("xrevrange")).connect(), KEYS, 9)
 
 
 def test_activity_is_read_by_a_user_who_may_not_ask_the_time(
@@ -122,12 +122,12 @@ def test_activity_is_read_by_a_user_who_may_not_ask_the_time(
     redis_client.xadd(KEYS.audit, fields)  # type: ignore[arg-type]
     redis_client.rpush(KEYS.trash("o"), "x")
     redis_client.expire(KEYS.trash("o"), 60)
-    (found,) = read_activity(Endpoint(forbidden("time")).link(), KEYS, 9)
+    (found,) = read_activity(Endpoint(forbidden("time")).connect(), KEYS, 9)
     assert (found.action, found.applied, found.in_trash) == ("purge", 0, 1)
     assert found.trash_until is not None
 
 
-def test_a_crash_counter_that_is_no_number_counts_as_none(
+def test_a_crash_counter_that_is_not_a_number_counts_as_none(
     consumer: Consumer, redis_client: redis.Redis
 ) -> None:
     redis_client.set(KEYS.crashes("job-0"), "many", ex=60)
@@ -189,7 +189,7 @@ def test_a_spoiled_crash_counter_does_not_keep_a_job_from_coming_back(
     assert redis_client.get(KEYS.crashes("job-0")) == b"1"
 
 
-def test_dead_letters_of_a_recovery_keep_the_cap_and_are_counted(
+def test_dead_jobs_of_a_recovery_keep_the_cap_and_are_counted(
     registry: Registry, redis_client: redis.Redis, endpoint: Endpoint
 ) -> None:
     for number in range(5):
@@ -223,7 +223,7 @@ def test_what_a_promotion_rejects_drops_no_dead_job(
     failed = [bury(seal(job(number), KEYRING), failed_at=number, error="no") for number in range(2)]
     redis_client.lpush(KEYS.dead, *failed)
     redis_client.zadd(KEYS.delayed, {f"nonsense {number}": number for number in range(5)})
-    assert promote_due(registry.link, KEYS, by="w").moved == 5
+    assert promote_due(registry.connection, KEYS, by="w").moved == 5
     assert redis_client.llen(KEYS.dead) == 7
     assert redis_client.lrange(KEYS.dead, -2, -1) == failed[::-1]
     assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 0)
@@ -237,13 +237,13 @@ def test_the_names_of_queues_are_not_worth_a_job(
     producer = RedisProducer(make_settings())
     assert producer.enqueue([job(1)]) == [True]
     redis_client.zadd(KEYS.delayed, {seal(job(2), KEYRING): 1.0})
-    assert promote_due(registry.link, KEYS, by="w").moved == 1
-    assert registry.beat(WORKER, ["default"], {"host": "h"}).wanted == ""
+    assert promote_due(registry.connection, KEYS, by="w").moved == 1
+    assert registry.heartbeat(WORKER, ["default"], {"host": "h"}).wanted == ""
     assert redis_client.llen(KEYS.queue("default")) == 2
     producer.close()
 
 
-def test_a_batch_with_a_queue_that_is_no_list_leaves_nothing_behind(
+def test_a_batch_with_a_queue_that_is_not_a_list_leaves_nothing_behind(
     redis_client: redis.Redis, make_settings: Callable[..., Settings]
 ) -> None:
     redis_client.set(KEYS.queue("bad"), "not a list", ex=60)
@@ -258,7 +258,7 @@ def test_a_worker_hash_that_is_not_text_does_not_end_the_supervisor(
     registry: Registry, redis_client: redis.Redis
 ) -> None:
     redis_client.hset(KEYS.worker(WORKER), "wanted", b"\xff\xfe")
-    registry.beat(WORKER, ["default"], {"host": "h"})
+    registry.heartbeat(WORKER, ["default"], {"host": "h"})
 
 
 def test_a_lease_that_is_not_text_holds_up_no_recovery(
@@ -283,7 +283,7 @@ def test_a_worker_hash_that_names_a_million_lists_is_not_believed(
 
 
 @pytest.mark.parametrize("delay", [None, 60.0])
-def test_a_queue_that_is_no_list_is_named_and_nothing_is_written(
+def test_a_queue_that_is_not_a_list_is_named_and_nothing_is_written(
     delay: float | None, make_settings: Callable[..., Settings], redis_client: redis.Redis
 ) -> None:
     redis_client.set(KEYS.queue("default"), "spoiled", ex=60)

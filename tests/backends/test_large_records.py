@@ -171,13 +171,13 @@ def test_the_search_for_a_job_that_nobody_has_receives_nothing_that_is_held(
     redis_client.lmove("asok:queue", KEYS.active("w.2", "default"), "LEFT", "RIGHT")
     redis_client.delete(KEYS.queue("default"))
     redis_client.lpush(KEYS.active("w.1", "default"), VALUE)
-    link = Endpoint(redis_url).link()
+    connection = Endpoint(redis_url).connect()
     before = received(redis_client)
     found = {}
     for future in (lost, held):
         record = backend.record(future.job_id)
         assert record is not None
-        found[future] = is_missing(link, KEYS, record)
+        found[future] = is_missing(connection, KEYS, record)
     assert (found[lost], found[held]) == (True, False)
     assert received(redis_client) - before < LITTLE
 
@@ -197,7 +197,7 @@ def test_the_search_for_a_job_that_nobody_has_receives_nothing_large_of_workers(
     record = backend.record(lost.job_id)
     assert record is not None
     before = received(redis_client)
-    assert not is_missing(Endpoint(redis_url).link(), KEYS, record), "it cannot be told"
+    assert not is_missing(Endpoint(redis_url).connect(), KEYS, record), "it cannot be told"
     assert received(redis_client) - before < LITTLE
 
 
@@ -217,8 +217,8 @@ def test_a_process_that_waits_receives_nothing_large_of_others(
         redis_client.hset(KEYS.worker("w"), where, VALUE)
     before = received(redis_client)
     # Tasks that wait are in a worker: its user is the one that must have the rights.
-    link = Endpoint(user_url(redis_client, "worker", redis_url)).link()
-    _, said, leased = link.run(script("report_waits"), (), (KEYS.namespace, "w.2", "{}"))
+    connection = Endpoint(user_url(redis_client, "worker", redis_url)).connect()
+    _, said, leased = connection.run(script("report_waits"), (), (KEYS.namespace, "w.2", "{}"))
     assert received(redis_client) - before < LITTLE
     unknown = where in ("queues", "slots", "workers")
     assert leased == ([b"", b"", b""] if unknown else [b"w", b"default", b"1:1"])

@@ -116,7 +116,7 @@ def test_a_failure_is_logged_and_never_raised_to_the_caller(
     assert record.error is not None
     assert record.error.startswith("Traceback")
     assert record.error.endswith("ConnectionError: no route\n")
-    assert [each.id for each in backend.dead_letters()] == [future.job_id]
+    assert [each.id for each in backend.dead_jobs()] == [future.job_id]
 
 
 def test_system_exit_in_a_task_is_a_failure_and_not_a_dead_thread(backend: LocalBackend) -> None:
@@ -154,11 +154,11 @@ def test_retries_are_honoured_until_one_succeeds(
     ]
 
 
-def test_exhausted_retries_make_a_dead_letter(backend: LocalBackend) -> None:
+def test_exhausted_retries_make_a_dead_job(backend: LocalBackend) -> None:
     future = backend.enqueue(make_call(failing(5), _retries=2, _backoff=0))
     with pytest.raises(JobFailed, match="attempt 3"):
         future.result(WAIT)
-    assert backend.dead_letters()[0].retry_count == 2
+    assert backend.dead_jobs()[0].retry_count == 2
 
 
 def test_a_job_that_waits_for_its_retry_holds_no_thread() -> None:
@@ -402,7 +402,7 @@ def test_a_shutdown_does_not_wait_for_what_is_due_too_late() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_starts_empty_and_the_parent_goes_on(gate: Gate) -> None:
+def test_a_forked_process_starts_empty_and_the_parent_continues(gate: Gate) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     future = backend.enqueue(make_call(gate))
     assert gate.begun.wait(WAIT)

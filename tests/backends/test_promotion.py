@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from asok_core.backends.redis.connection import Endpoint, Link
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.promotion import BATCH_BYTES, CLAIM, promote_due
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import Keyring, peek, seal
@@ -20,10 +20,10 @@ SIZE = 100_000
 
 
 @pytest.fixture
-def link(redis_url: str) -> Iterator[Link]:
-    link = Endpoint(redis_url).link()
-    yield link
-    link.close()
+def connection(redis_url: str) -> Iterator[Connection]:
+    connection = Endpoint(redis_url).connect()
+    yield connection
+    connection.close()
 
 
 def delay(client: redis.Redis, count: int, size: int = 10) -> list[str]:
@@ -38,11 +38,13 @@ def pending(client: Any) -> list[str]:
     return [peek(raw).id for raw in reversed(client.lrange(KEYS.queue("default"), 0, -1))]
 
 
-def test_a_batch_holds_no_more_bytes_than_fit(link: Link, redis_client: redis.Redis) -> None:
+def test_a_batch_holds_no_more_bytes_than_fit(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
     names = delay(redis_client, 50, SIZE)
     counts = []
     while redis_client.zcard(KEYS.delayed):
-        done = promote_due(link, KEYS, by="one", seconds=0.0)
+        done = promote_due(connection, KEYS, by="one", seconds=0.0)
         assert done.next_due_in == 0.0, "there is more to do at once"
         counts.append(done.moved)
     assert sum(counts) == 50
@@ -51,58 +53,64 @@ def test_a_batch_holds_no_more_bytes_than_fit(link: Link, redis_client: redis.Re
 
 
 def test_one_job_that_is_larger_than_a_batch_is_promoted(
-    link: Link, redis_client: redis.Redis
+    connection: Connection, redis_client: redis.Redis
 ) -> None:
     names = delay(redis_client, 2, 2 * BATCH_BYTES)
-    assert promote_due(link, KEYS, by="one", seconds=0.0).moved == 1
-    assert promote_due(link, KEYS, by="one", seconds=60).moved == 1
+    assert promote_due(connection, KEYS, by="one", seconds=0.0).moved == 1
+    assert promote_due(connection, KEYS, by="one", seconds=60).moved == 1
     assert pending(redis_client) == names
 
 
-def test_what_is_not_due_yet_is_left(link: Link, redis_client: redis.Redis) -> None:
+def test_what_is_not_due_yet_is_left(connection: Connection, redis_client: redis.Redis) -> None:
     delay(redis_client, 30)
     later = seal(Job("later", "shop", "send"), KEYRING)
     redis_client.zadd(KEYS.delayed, {later: float(redis_client.time()[0]) + 600})
-    done = promote_due(link, KEYS, by="one", seconds=60)
+    done = promote_due(connection, KEYS, by="one", seconds=60)
     assert done.moved == 30
     assert done.next_due_in is not None
     assert 500 < done.next_due_in <= 600
     assert redis_client.zrange(KEYS.delayed, 0, -1) == [later]
 
 
-def test_it_is_left_to_the_one_that_is_at_it(link: Link, redis_client: redis.Redis) -> None:
+def test_it_is_left_to_the_one_that_is_at_it(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
     names = delay(redis_client, 600)
-    assert promote_due(link, KEYS, by="one", seconds=0.0).moved == 200
-    other = promote_due(link, KEYS, by="two", seconds=60)
+    assert promote_due(connection, KEYS, by="one", seconds=0.0).moved == 200
+    other = promote_due(connection, KEYS, by="two", seconds=60)
     assert (other.moved, other.next_due_in) == (0, None)
     assert 0 < redis_client.pttl(KEYS.promoting) <= CLAIM * 1000
-    assert promote_due(link, KEYS, by="one", seconds=60).moved == 400
+    assert promote_due(connection, KEYS, by="one", seconds=60).moved == 400
     assert not redis_client.exists(KEYS.promoting), "nothing is due any more"
     delay(redis_client, 600)
-    assert promote_due(link, KEYS, by="two", seconds=60).moved == 600
+    assert promote_due(connection, KEYS, by="two", seconds=60).moved == 600
     assert pending(redis_client) == names * 2
 
 
-def test_one_that_died_of_it_holds_nobody_up(link: Link, redis_client: redis.Redis) -> None:
+def test_one_that_died_of_it_holds_nobody_up(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
     delay(redis_client, 3)
     redis_client.set(KEYS.promoting, "dead", px=1)
     while redis_client.exists(KEYS.promoting):
         pass
-    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3
+    assert promote_due(connection, KEYS, by="two", seconds=60).moved == 3
 
 
 @pytest.mark.parametrize("ttl", [None, 3600])
 def test_nor_does_one_whose_time_is_longer_than_it_can_be(
-    link: Link, redis_client: redis.Redis, ttl: int | None
+    connection: Connection, redis_client: redis.Redis, ttl: int | None
 ) -> None:
     """The clock of Redis was set back, or a person has set the key."""
     delay(redis_client, 3)
     redis_client.set(KEYS.promoting, "dead", ex=ttl)
-    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3
+    assert promote_due(connection, KEYS, by="two", seconds=60).moved == 3
     assert not redis_client.exists(KEYS.promoting)
 
 
-def test_a_key_of_another_type_holds_up_nothing(link: Link, redis_client: redis.Redis) -> None:
+def test_a_key_of_another_type_holds_up_nothing(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
     delay(redis_client, 3)
     redis_client.lpush(KEYS.promoting, "not a name")
-    assert promote_due(link, KEYS, by="two", seconds=60).moved == 3
+    assert promote_due(connection, KEYS, by="two", seconds=60).moved == 3

@@ -22,7 +22,7 @@ from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.jobs.job import Job, new_id
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.elapsed import DAY, HOUR, let_pass
@@ -45,7 +45,7 @@ class Bench:
         self.consumer = Consumer(
             endpoint, KEYS, worker="w", process="w.1", queues=["default"], dlq_max=1000
         )
-        self.registry.beat("w", ["default"], {"queues": "default", "processes": 1})
+        self.registry.heartbeat("w", ["default"], {"queues": "default", "processes": 1})
 
     def close(self) -> None:
         for each in (self.producer, self.operator, self.registry, self.consumer):
@@ -120,12 +120,12 @@ def given_back(bench: Bench) -> None:
 def promoted(bench: Bench) -> None:
     bench.enqueue(retries=1)
     bench.settle("retry", bench.start(), delay=0.0)
-    assert promote_due(bench.registry.link, KEYS, by="w").moved == 1
+    assert promote_due(bench.registry.connection, KEYS, by="w").moved == 1
 
 
 def promoted_by_an_operator(bench: Bench) -> None:
     bench.enqueue(due_at=bench.now() + HOUR)
-    assert bench.operator.promote(Scope(Place.DELAYED)).applied == 1
+    assert bench.operator.promote(Scope(Location.DELAYED)).applied == 1
 
 
 def recovered(bench: Bench) -> None:
@@ -136,33 +136,33 @@ def recovered(bench: Bench) -> None:
 
 def moved(bench: Bench) -> None:
     bench.enqueue()
-    assert bench.operator.move(Scope(Place.PENDING, queue="default"), to="low").applied == 1
+    assert bench.operator.move(Scope(Location.PENDING, queue="default"), to="low").applied == 1
 
 
 def requeued(bench: Bench) -> None:
     bench.enqueue()
     bench.settle("fail", bench.start())
     let_pass(bench.client, 3 * DAY)
-    assert bench.operator.requeue(Scope(Place.DEAD)).applied == 1
+    assert bench.operator.requeue(Scope(Location.DEAD)).applied == 1
 
 
 def cancelled_and_restored(bench: Bench) -> None:
     bench.enqueue()
-    done = bench.operator.cancel(Scope(Place.PENDING, queue="default"))
+    done = bench.operator.cancel(Scope(Location.PENDING, queue="default"))
     let_pass(bench.client, 23 * HOUR)
     assert bench.operator.restore(done.operation or "").applied == 1
 
 
 def purged_and_restored(bench: Bench) -> None:
     bench.enqueue()
-    done = bench.operator.purge(Scope(Place.PENDING, queue="default"))
+    done = bench.operator.purge(Scope(Location.PENDING, queue="default"))
     let_pass(bench.client, 23 * HOUR)
     assert bench.operator.restore(done.operation or "").applied == 1
 
 
 def cancelled_and_restored_to_its_time(bench: Bench) -> None:
     bench.enqueue(due_at=bench.now() + 30 * DAY)
-    done = bench.operator.cancel(Scope(Place.DELAYED))
+    done = bench.operator.cancel(Scope(Location.DELAYED))
     assert bench.operator.restore(done.operation or "").applied == 1
 
 
@@ -208,10 +208,10 @@ def test_24_h_begin_when_a_job_ends(bench: Bench, verb: Verb) -> None:
 
 def test_24_h_begin_when_a_job_is_cancelled_or_purged(bench: Bench) -> None:
     job = bench.enqueue()
-    bench.operator.cancel(Scope(Place.PENDING, queue="default"))
+    bench.operator.cancel(Scope(Location.PENDING, queue="default"))
     assert bench.client.ttl(KEYS.job(job.id)) <= DAY
     job = bench.enqueue()
-    bench.operator.purge(Scope(Place.PENDING, queue="default"))
+    bench.operator.purge(Scope(Location.PENDING, queue="default"))
     assert bench.client.ttl(KEYS.job(job.id)) <= DAY
     assert not bench.client.exists("asok:unique:key")
 

@@ -248,7 +248,7 @@ class TestResults:
         with pytest.raises(JobNotFound, match=future.job_id):
             future.result(WAIT)
 
-    def test_a_worker_that_tells_nobody_is_found_by_looking(
+    def test_a_worker_that_notifies_nobody_is_found_by_looking(
         self, backend: RedisBackend, redis_client: redis.Redis
     ) -> None:
         # The framework's worker overwrites the record with a JSON string and publishes nothing.

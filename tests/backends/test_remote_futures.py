@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.backends.redis.connection import ConnectionPool, Endpoint
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import AsokError
 from asok_core.execution.context import dump, request_context
@@ -90,7 +90,7 @@ def test_many_threads_that_ask_at_once_watch_once() -> None:
     assert len(watched) == 300
 
 
-def test_a_shutdown_lets_nobody_wait_for_ever(backend: RedisBackend) -> None:
+def test_a_shutdown_lets_nobody_wait_forever(backend: RedisBackend) -> None:
     watched, unwatched = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(2)])
     assert not watched.done()
     backend.shutdown(wait=True, timeout=None)
@@ -142,14 +142,14 @@ def test_a_forked_child_gets_the_result_that_its_parent_waits_for(
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_pool_whose_lock_was_held_at_the_fork_still_lends(redis_url: str) -> None:
-    pool = LinkPool(Endpoint(redis_url))
+    pool = ConnectionPool(Endpoint(redis_url))
     with pool._lock:
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                with pool.borrow() as link:
-                    code = 0 if link.call("PING") == b"PONG" else 2
+                with pool.borrow() as connection:
+                    code = 0 if connection.call("PING") == b"PONG" else 2
             finally:
                 os._exit(code)
     assert exit_code(child) == 0
@@ -157,12 +157,12 @@ def test_a_pool_whose_lock_was_held_at_the_fork_still_lends(redis_url: str) -> N
 
 
 @pytest.mark.parametrize("name", ["\ud800", "x" * 9 + "\udcff"])
-def test_an_id_that_is_no_text_names_no_job(backend: RedisBackend, name: str) -> None:
+def test_an_id_that_is_not_text_names_no_job(backend: RedisBackend, name: str) -> None:
     assert backend.record(name) is None
     assert backend.cancel(name) is False
 
 
-def test_a_unique_key_that_is_no_text_is_refused() -> None:
+def test_a_unique_key_that_is_not_text_is_refused() -> None:
     with pytest.raises(ValueError, match="_unique"):
         make_call(sample_tasks.add, 1, _unique="\ud800")
 
@@ -186,7 +186,7 @@ def test_what_a_dump_hook_adds_is_named_when_it_cannot_be_sent(
     assert redis_client.keys("*") == []
 
 
-def test_a_program_whose_select_has_no_poll_still_hears_results() -> None:
+def test_a_program_whose_select_has_no_poll_still_receives_results() -> None:
     """Green threads of eventlet: it removes what would block the whole program."""
     program = (
         "import select, socket; del select.poll\n"

@@ -52,7 +52,7 @@ def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
     registry = Registry(endpoint, KEYS, crash_limit=3, dlq_max=9)
     consumers = []
     for worker in ("one", "two"):
-        registry.beat(worker, ["default"], {})
+        registry.heartbeat(worker, ["default"], {})
         consumers.append(
             Consumer(
                 endpoint,
@@ -104,7 +104,9 @@ def test_of_a_job_without_a_record_it_is_believed(runs: tuple[Run, Run]) -> None
     assert runs[0].arrived("complete")
 
 
-def test_a_record_that_is_nonsense_tells_nothing(runs: tuple[Run, Run], redis_client: Any) -> None:
+def test_a_record_that_is_nonsense_reports_nothing(
+    runs: tuple[Run, Run], redis_client: Any
+) -> None:
     redis_client.set(KEYS.job(JOB.id), '{"status": 1, "attempts": ["x"], "started_at": []}', ex=60)
     assert not runs[0].arrived("retry")
     redis_client.delete(KEYS.job(JOB.id))

@@ -145,7 +145,7 @@ def test_a_batch_reads_and_counts_as_its_outcomes_say(
     over = [outcome.id for ended, outcome in settled if ended.verb != "retry"]
     assert [each.decode() for each in redis_client.lrange(KEYS.recent, 0, -1)] == over[::-1]
     for ended, outcome, former in zip(batch, outcomes, before, strict=True):
-        record = read_bounded_records(consumer.link, KEYS, [outcome.id]).get(outcome.id)
+        record = read_bounded_records(consumer.connection, KEYS, [outcome.id]).get(outcome.id)
         holds_key = redis_client.exists(KEYS.unique(outcome.id)) == 1
         if ended.lost:
             assert redis_client.dump(KEYS.job(outcome.id)) == former

@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     results = Results()
     with EmbeddedRedis(port=0) as server:
         version = ".".join(map(str, server_version(server.binary) or ()))
-        told = f"Redis {version} on this machine, TCP over loopback for all, nothing saved to disk"
+        reported = (
+            f"Redis {version} on this machine, TCP over loopback for all, nothing saved to disk"
+        )
         timed = [case for case in cases if case in CASES]
         rounds = _rounds(options.rounds, options.minutes * 60) if timed else ()
         number = 0
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
                     _perform(peer, case, size, tcp_url(server), results)
     if RECOVER in cases:
         _recover(peers, size, results)
-    text = markdown(results, peers, told, max(1, number))
+    text = markdown(results, peers, reported, max(1, number))
     sys.stdout.write(text)
     if options.output:
         options.output.write_text(text, encoding="utf-8")

@@ -58,8 +58,10 @@ def drain(stage: Stage, size: Size) -> Figures:
         time.sleep(0.3)
         stage.produce("stamps", size.stamps)
         stamps = FIRST_STAMPS + size.stamps
-        stage.wait(lambda: len(_STAMP.findall(stage.told())) >= stamps, LONGEST, "the last stamp")
-        waits = sorted(map(float, _STAMP.findall(stage.told())[FIRST_STAMPS:]))
+        stage.wait(
+            lambda: len(_STAMP.findall(stage.reported())) >= stamps, LONGEST, "the last stamp"
+        )
+        waits = sorted(map(float, _STAMP.findall(stage.reported())[FIRST_STAMPS:]))
         figures["p50"] = waits[len(waits) // 2]
         figures["p99"] = waits[min(len(waits) - 1, round(len(waits) * 0.99))]
     return figures
@@ -169,10 +171,10 @@ class Recovery(threading.Thread):
             worker.kill()
 
     def _begun(self) -> list[int]:
-        return [int(pid) for _, pid in _BEGUN.findall(self.stage.told())]
+        return [int(pid) for _, pid in _BEGUN.findall(self.stage.reported())]
 
     def _finished(self) -> int:
-        return len(set(_DONE.findall(self.stage.told())))
+        return len(set(_DONE.findall(self.stage.reported())))
 
 
 def chosen(names: list[str]) -> list[Peer]:

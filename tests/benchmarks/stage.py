@@ -67,7 +67,7 @@ class Stage:
         """Forget what the tasks have told."""
         self._marks.write_bytes(b"")
 
-    def told(self) -> bytes:
+    def reported(self) -> bytes:
         """What the tasks have told."""
         return self._marks.read_bytes()
 

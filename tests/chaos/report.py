@@ -86,14 +86,14 @@ def report(client: redis.Redis, run: Run) -> Report:
     """Judge a run by what its tasks wrote down and what Redis holds at the end."""
     jobs, journal = run.jobs, run.journal
     raws = client.lrange("asok:dlq", 0, -1)
-    letters = Counter(peek(raw).id for raw in raws if isinstance(raw, bytes))
+    dead_jobs = Counter(peek(raw).id for raw in raws if isinstance(raw, bytes))
     statuses = dict(zip(jobs, _statuses(client, list(jobs.values())), strict=True))
     done = {word: journal.count(word, "done") for word in jobs}
     lost, dead = [], Counter[str]()
     wrong = list(run.complaints)
     completed = 0
     for word, job_id in jobs.items():
-        status, buried = statuses[word], letters.pop(job_id, 0)
+        status, buried = statuses[word], dead_jobs.pop(job_id, 0)
         completed += status == "completed"
         if buried:
             dead[_kind(client, job_id)] += 1
@@ -108,7 +108,7 @@ def report(client: redis.Redis, run: Run) -> Report:
     if settled > completed and not run.deleted:
         # The counter is written by the script that removes the job from an active list.
         wrong.append(f"{settled} jobs were settled as completed, of which there are {completed}")
-    wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in letters]
+    wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in dead_jobs]
     interrupted = list(_interrupted(journal, run.blows))
     first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
     return Report(

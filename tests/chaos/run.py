@@ -16,7 +16,7 @@ from pathlib import Path
 
 import redis
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
@@ -95,7 +95,7 @@ class Chaos:
             for worker in self._workers:
                 stack.callback(worker.close)
             jobs = self._share(stack)
-            jobs |= self._beat(stack)
+            jobs |= self._heartbeat(stack)
             complaints = [*self._finish(), *self._stop()]
             if self._plan.watched:
                 complaints += self._resources.complaints()
@@ -149,7 +149,7 @@ class Chaos:
             "ASOK_WORKER_QUEUES": SHARED,
             "ASOK_WORKER_CONCURRENCY": "2",
         }
-        told = subprocess.run(
+        reported = subprocess.run(
             [sys.executable, "-m", "tests.chaos.framework", SHARED, str(self._plan.shared)],
             env=env,
             capture_output=True,
@@ -157,9 +157,9 @@ class Chaos:
             timeout=60,
             check=True,
         )
-        jobs = dict(line.split() for line in told.stdout.splitlines())
+        jobs = dict(line.split() for line in reported.stdout.splitlines())
         log = self._folder / "framework.log"
-        peer = Tether([sys.executable, "-m", "asok", "worker"], environment=env, errors=log)
+        peer = ManagedCommand([sys.executable, "-m", "asok", "worker"], environment=env, errors=log)
         stack.callback(peer.close)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not self._done(jobs):
@@ -175,11 +175,11 @@ class Chaos:
 
     # The second part
 
-    def _beat(self, stack: ExitStack) -> dict[str, str]:
+    def _heartbeat(self, stack: ExitStack) -> dict[str, str]:
         """Producers fill the queues while everything is harmed; the jobs that Redis acknowledged."""
         plan, producers = self._plan, ("east", "west")
         ledgers = {name: self._folder / f"{name}.ledger" for name in producers}
-        running: dict[str, Tether | None] = dict.fromkeys(producers)
+        running: dict[str, ManagedCommand | None] = dict.fromkeys(producers)
         began, spoken = time.monotonic(), 0.0
         arrived: dict[str, str] = {}
         share = plan.jobs // len(producers)
@@ -188,16 +188,16 @@ class Chaos:
         while time.monotonic() < harmed_until + plan.finish:
             for name, ledger in ledgers.items():
                 arrived |= {word: word for word in _words(ledger)}
-                tether = running[name]
-                if tether is None or (tether.wait(0) and len(_words(ledger)) < share):
+                managed = running[name]
+                if managed is None or (managed.wait(0) and len(_words(ledger)) < share):
                     command = ["-m", "tests.chaos.producer", name, str(share), str(plan.seconds)]
-                    tether = Tether(
+                    managed = ManagedCommand(
                         [sys.executable, *command, str(ledger)],
                         environment=self._environment(self._server.url),
                         errors=self._folder / f"{name}.log",
                     )
-                    stack.callback(tether.close)
-                    running[name] = tether
+                    stack.callback(managed.close)
+                    running[name] = managed
             harmed_enough = self._injected() >= plan.kills or time.monotonic() >= harmed_until
             if len(arrived) >= share * len(producers) and harmed_enough:
                 break
@@ -214,9 +214,9 @@ class Chaos:
                 spoken = time.monotonic()
                 self._say(f"{len(arrived)} enqueued, {self._injected()} faults")
         self._faults.undo_all()
-        for tether in running.values():
-            if tether is not None:
-                tether.close()
+        for managed in running.values():
+            if managed is not None:
+                managed.close()
         return arrived
 
     def _injected(self) -> int:
@@ -224,9 +224,9 @@ class Chaos:
         kinds = KILLS if self._plan.scenario == "kills" else self._faults.counts
         return sum(self._faults.counts[kind] for kind in kinds)
 
-    def _kill_producer(self, tether: Tether | None) -> None:
-        if tether is not None and not tether.wait(0):
-            tether.send(signal.SIGKILL)
+    def _kill_producer(self, managed: ManagedCommand | None) -> None:
+        if managed is not None and not managed.wait(0):
+            managed.send(signal.SIGKILL)
             self._faults.counts["producer"] += 1
 
     def _step(self, fault: str, seconds: float) -> None:

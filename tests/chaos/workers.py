@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from tests.programs import FAMILY, kill_family
 
 LEASE = 3.0
@@ -40,23 +40,23 @@ class Worker:
         self._family = uuid.uuid4().hex
         self._env = {**env, FAMILY: self._family}
         self._log = log
-        self._tether: Tether | None = None
+        self._managed: ManagedCommand | None = None
         self._stopped: list[int] = []
         self.frozen = False
 
     @property
     def pid(self) -> int:
         """The supervisor's process id."""
-        assert self._tether is not None, "started before it is asked"
-        return self._tether.pid
+        assert self._managed is not None, "started before it is asked"
+        return self._managed.pid
 
     def ensure(self) -> None:
         """Start it, or start it again when it has ended."""
-        if self._tether is not None and self._tether.wait(0):
-            self._tether.close()
-            self._tether = None
-        if self._tether is None:
-            self._tether = Tether(self._command, environment=self._env, errors=self._log)
+        if self._managed is not None and self._managed.wait(0):
+            self._managed.close()
+            self._managed = None
+        if self._managed is None:
+            self._managed = ManagedCommand(self._command, environment=self._env, errors=self._log)
 
     def kill_supervisor(self) -> None:
         """Kill -9 the supervisor alone; its processes find out by themselves."""
@@ -84,18 +84,18 @@ class Worker:
 
     def stop(self, timeout: float) -> bool:
         """Stop it for good; whether it ended by itself in time."""
-        if self._tether is None:
+        if self._managed is None:
             return True
-        ended = self._tether.stop(timeout=timeout)
+        ended = self._managed.stop(timeout=timeout)
         self.close()
         return ended
 
     def close(self) -> None:
         """End whatever is left of it."""
         kill_family(self._family)
-        if self._tether is not None:
-            self._tether.close()
-            self._tether = None
+        if self._managed is not None:
+            self._managed.close()
+            self._managed = None
 
     def _pids(self) -> list[int]:
         """The supervisor, and its processes, each of which leads a session of its own."""

@@ -94,10 +94,10 @@ def put_everywhere(client: Any, text: str) -> None:
     clean = raw.decode("utf-8", "replace")
     client.flushall()
     job = Job("j1", f"m{clean}", f"f{clean}", (text, {text: [text]}), {text: text}, clean)
-    letter = bury(
+    dead_job = bury(
         seal(job, KEYRING), failed_at=1.7e9, error=f"E: {text}\n{text}: {text}", traceback=text
     )
-    client.lpush("asok:dlq", letter, seal(replace(job, id=f"j2{clean}"), KEYRING), raw)
+    client.lpush("asok:dlq", dead_job, seal(replace(job, id=f"j2{clean}"), KEYRING), raw)
     client.lpush("asok:queue", seal(replace(job, id="j3", queue="default"), KEYRING))
     fields = ("status", "function", "queue", "error", "worker", "result")
     client.hset("asok:job:j1", mapping=dict.fromkeys(fields, raw))

@@ -153,13 +153,15 @@ def test_a_plain_function_has_the_defaults_of_the_library(bench: Bench, enqueue:
 
 
 def test_a_worker_runs_it(bench: Bench, enqueue: Asok, redis_url: str, shop: Path) -> None:
-    told = enqueue("shop:pay", "7", "--json").document
-    assert (told["enqueued"], told["queue"]) == (True, "high")
+    reported = enqueue("shop:pay", "7", "--json").document
+    assert (reported["enqueued"], reported["queue"]) == (True, "high")
     settings = {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url}
     env = environment(settings | {"SECRET_KEY": SECRET_KEY})
     with running("-P", "-m", "asok_console", "worker", env=env, cwd=shop):
-        wait_until(lambda: bench.record(told["id"])["status"] == "completed", "the end of the job")
-    assert json.loads(bench.record(told["id"])["result"]) == "order 7 is paid by queue"
+        wait_until(
+            lambda: bench.record(reported["id"])["status"] == "completed", "the end of the job"
+        )
+    assert json.loads(bench.record(reported["id"])["result"]) == "order 7 is paid by queue"
 
 
 @pytest.mark.parametrize(
@@ -228,9 +230,9 @@ def test_without_the_import_nothing_of_the_application_runs(bench: Bench, enqueu
 
 def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
     words = ("enqueue", "a:b", "--no-import", "--unique", "k")
-    told = asok(*words, "--delay", "2h", "--json").document
-    assert told["enqueued"] is True
-    assert bench.record(told["id"])["status"] == "scheduled"
+    reported = asok(*words, "--delay", "2h", "--json").document
+    assert reported["enqueued"] is True
+    assert bench.record(reported["id"])["status"] == "scheduled"
     again = asok(*words)
     assert (again.code, again.out) == (1, "")
     assert "unique key 'k'" in again.err

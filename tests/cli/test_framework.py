@@ -65,7 +65,7 @@ def test_its_exit_code_and_its_error_are_the_framework_s_under_the_same_name(run
     assert "invalid choice: 'frobnicate'" in done.stderr
 
 
-def test_a_word_that_is_like_one_of_ours_is_said_before_the_framework_speaks(run: Run) -> None:
+def test_a_word_that_is_like_one_of_ours_is_reported_before_the_framework_speaks(run: Run) -> None:
     done = run("asok", "wroker")
     assert done.returncode == 2
     assert done.stderr.startswith(
@@ -82,9 +82,9 @@ def test_our_commands_stay_ours(words: str, run: Run) -> None:
 
 def test_version_and_help_are_ours_and_the_help_names_the_other(run: Run) -> None:
     assert run("asok", "--version").stdout == f"asok-console {__version__}\n"
-    told = " ".join(run("asok", "--help").stdout.split())
-    assert "worker run jobs" in told
-    assert f"Other commands are handed to the asok framework {version('asok')}" in told
+    reported = " ".join(run("asok", "--help").stdout.split())
+    assert "worker run jobs" in reported
+    assert f"Other commands are handed to the asok framework {version('asok')}" in reported
 
 
 def test_deploy_is_ours_and_names_the_other(run: Run) -> None:

@@ -12,7 +12,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -38,11 +38,11 @@ def now(bench: Bench) -> float:
 
 
 def of(job: Job) -> Scope:
-    return Scope(Place.PENDING, queue=job.queue, ids=frozenset((job.id,)))
+    return Scope(Location.PENDING, queue=job.queue, ids=frozenset((job.id,)))
 
 
 def dead(job: Job) -> Scope:
-    return Scope(Place.DEAD, ids=frozenset((job.id,)))
+    return Scope(Location.DEAD, ids=frozenset((job.id,)))
 
 
 def die(bench: Bench, ago: float = 3600.0, *, form: str = "hash", **fields: Any) -> Job:
@@ -62,8 +62,8 @@ def die(bench: Bench, ago: float = 3600.0, *, form: str = "hash", **fields: Any)
         bench.client.expire(f"asok:job:{job.id}", 86_400)
     else:
         bench.client.set(f"asok:job:{job.id}", json.dumps(record), ex=86_400)
-    letter = bury(seal(job, KEYRING), failed_at=failed_at, error=ERROR, traceback=ERROR)
-    bench.client.lpush("asok:dlq", letter)
+    dead_job = bury(seal(job, KEYRING), failed_at=failed_at, error=ERROR, traceback=ERROR)
+    bench.client.lpush("asok:dlq", dead_job)
     return job
 
 
@@ -79,14 +79,14 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
     job = die(bench, 3600.0, form=form)
     assert events(asok, job) == ["enqueued", "retried", "failed"]
     assert bench.operator.requeue(dead(job)).applied == 1
-    told = history(asok, job)
-    assert [each["event"] for each in told] == [
+    reported = history(asok, job)
+    assert [each["event"] for each in reported] == [
         "enqueued", "retried", "failed", "requeued", "waiting"
     ]  # fmt: skip
-    times = [each["at"] for each in told if each["at"]]
+    times = [each["at"] for each in reported if each["at"]]
     assert times == sorted(times)
-    assert told[3]["by"] == "ann@desk"
-    assert told[4]["waited_seconds"] < 600
+    assert reported[3]["by"] == "ann@desk"
+    assert reported[4]["waited_seconds"] < 600
     # It runs again and goes well: by the record of a completed job, which is a short one.
     began = now(bench)
     key = f"asok:job:{job.id}"
@@ -96,9 +96,9 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
             "status": "completed", "ts": began + 1, "run_us": 1_000_000, "queued_us": 500_000,
         })  # fmt: skip
         bench.client.hdel(key, "enqueued_at", "started_at")
-        told = history(asok, job)
-        assert [each["event"] for each in told][3:] == ["requeued", "completed"]
-        assert told[4]["waited_seconds"] < 600
+        reported = history(asok, job)
+        assert [each["event"] for each in reported][3:] == ["requeued", "completed"]
+        assert reported[4]["waited_seconds"] < 600
     page = asok("job", "show", job.id).out
     assert page.index("✗ failed for good") < page.index("↺ requeued") < len(page)
     assert "by ann@desk" in page
@@ -107,18 +107,18 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
 def test_an_edit_says_what_it_changed_and_its_undo_what_it_undid(bench: Bench, asok: Asok) -> None:
     job = die(bench, args=(1, "Grüße"), kwargs={"copy": True})
     done = bench.operator.edit(bench.dead()[0], [2, "Grüße"], {"to": "grace"})
-    told = history(asok, job)
-    (edited,) = [each for each in told if each["event"] == "edited"]
+    reported = history(asok, job)
+    (edited,) = [each for each in reported if each["event"] == "edited"]
     assert edited["detail"] == 'argument 1: 1 → 2, copy: true → none, to: none → "grace"'
     assert edited["by"] == "ann@desk"
     assert bench.operator.restore(done.operation or "").applied == 1
-    told = history(asok, job)
-    assert [each["event"] for each in told][-2:] == ["edited", "restored"]
-    assert told[-1]["detail"] == "edited"
+    reported = history(asok, job)
+    assert [each["event"] for each in reported][-2:] == ["edited", "restored"]
+    assert reported[-1]["detail"] == "edited"
     assert "in place of the edited job" in asok("job", "show", job.id).out
 
 
-def test_what_was_moved_cancelled_and_restored_is_told_in_order(
+def test_what_was_moved_cancelled_and_restored_is_reported_in_order(
     bench: Bench, asok: Asok, producer: RedisProducer
 ) -> None:
     job = bench.job(retry_count=0)
@@ -127,16 +127,16 @@ def test_what_was_moved_cancelled_and_restored_is_told_in_order(
     bench.operator.move(of(job), to="low")
     moved = Job(**{**vars_of(job), "queue": "low"})
     done = bench.operator.cancel(of(moved))
-    told = history(asok, job)
-    assert [each["event"] for each in told] == [
+    reported = history(asok, job)
+    assert [each["event"] for each in reported] == [
         "enqueued", "moved to front", "moved", "cancelled"
     ]  # fmt: skip
-    assert told[2]["detail"] == "low"
-    assert told[3]["detail"] == done.operation
-    assert {each["by"] for each in told[1:]} == {"ann@desk"}
+    assert reported[2]["detail"] == "low"
+    assert reported[3]["detail"] == done.operation
+    assert {each["by"] for each in reported[1:]} == {"ann@desk"}
     bench.operator.restore(done.operation or "")
     assert events(asok, job)[-2:] == ["restored", "waiting"]
-    done = bench.operator.purge(Scope(Place.PENDING, queue="low"))
+    done = bench.operator.purge(Scope(Location.PENDING, queue="low"))
     assert events(asok, job)[-1] == "purged"
     bench.operator.restore(done.operation or "")
     assert events(asok, job)[-2:] == ["restored", "waiting"]
@@ -152,10 +152,10 @@ def test_a_delayed_job_says_who_promoted_it(
     job = bench.job(retry_count=0, delay=3600.0)
     producer.enqueue([job])
     assert events(asok, job) == ["enqueued", "due"]
-    assert bench.operator.promote(Scope(Place.DELAYED)).applied == 1
-    told = history(asok, job)
-    assert [each["event"] for each in told] == ["enqueued", "promoted", "waiting"]
-    assert told[1]["by"] == "ann@desk"
+    assert bench.operator.promote(Scope(Location.DELAYED)).applied == 1
+    reported = history(asok, job)
+    assert [each["event"] for each in reported] == ["enqueued", "promoted", "waiting"]
+    assert reported[1]["by"] == "ann@desk"
 
 
 @pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "all of them"])
@@ -163,11 +163,11 @@ def test_a_purged_dead_job_is_found_in_the_trash_with_who_purged_it(
     bench: Bench, asok: Asok, chosen: bool
 ) -> None:
     job = die(bench)
-    done = bench.operator.purge(dead(job) if chosen else Scope(Place.DEAD))
-    told = asok("job", "show", job.id, "--json").document
-    assert told["place"] == "trash"
-    assert told["history"][-1]["event"] == "purged"
-    assert (told["history"][-1]["by"], told["history"][-1]["detail"]) == (
+    done = bench.operator.purge(dead(job) if chosen else Scope(Location.DEAD))
+    reported = asok("job", "show", job.id, "--json").document
+    assert reported["place"] == "trash"
+    assert reported["history"][-1]["event"] == "purged"
+    assert (reported["history"][-1]["by"], reported["history"][-1]["detail"]) == (
         "ann@desk",
         done.operation,
     )
@@ -181,11 +181,11 @@ def test_a_record_that_had_expired_is_no_end_of_the_history(bench: Bench, asok: 
     bench.client.delete(f"asok:job:{job.id}")
     assert events(asok, job) == ["enqueued", "not known", "died"]
     bench.operator.requeue(dead(job))
-    told = history(asok, job)
-    assert [each["event"] for each in told] == ["enqueued", "died", "requeued", "waiting"]
-    assert told[1]["error"] == ERROR
-    assert told[0]["at"] < told[1]["at"] < told[2]["at"]
-    assert told[3]["waited_seconds"] < 600
+    reported = history(asok, job)
+    assert [each["event"] for each in reported] == ["enqueued", "died", "requeued", "waiting"]
+    assert reported[1]["error"] == ERROR
+    assert reported[0]["at"] < reported[1]["at"] < reported[2]["at"]
+    assert reported[3]["waited_seconds"] < 600
 
 
 def test_a_requeue_that_an_older_version_made_is_marked_as_not_known(
@@ -198,13 +198,13 @@ def test_a_requeue_that_an_older_version_made_is_marked_as_not_known(
     bench.client.hset(key, mapping={"status": "pending", "enqueued_at": requeued, "retry_count": 0})
     bench.client.hdel(key, "started_at", "finished_at", "error")
     bench.pend(Job(**{**vars_of(job), "retry_count": 0, "enqueued_at": requeued}))
-    told = history(asok, job)
-    assert [each["event"] for each in told] == [
+    reported = history(asok, job)
+    assert [each["event"] for each in reported] == [
         "enqueued", "retried", "failed", "requeued", "waiting"
     ]  # fmt: skip
-    assert told[0]["at"] is None
-    assert told[3]["by"] is None
-    assert 50 < told[4]["waited_seconds"] < 600
+    assert reported[0]["at"] is None
+    assert reported[3]["by"] is None
+    assert 50 < reported[4]["waited_seconds"] < 600
     page = asok("job", "show", job.id).out
     assert "when is not known" in page
     assert "by whom is not known" in page
@@ -214,18 +214,18 @@ def test_a_job_of_the_framework_shows_what_is_known(bench: Bench, asok: Asok) ->
     # As its worker leaves it: no time but that of its last word, and no list.
     record = {"status": "failed", "function": "shop.mail", "error": ERROR, "retry_count": 2}
     bench.client.set("asok:job:theirs", json.dumps(record), ex=3600)
-    letter = {"id": "theirs", "module": "shop", "function": "mail", "args": [], "kwargs": {},
+    dead_job = {"id": "theirs", "module": "shop", "function": "mail", "args": [], "kwargs": {},
               "queue": "default", "retries": 2, "retry_count": 2, "backoff": 2,
               "failed_at": now(bench) - 5, "error": ERROR}  # fmt: skip
-    bench.client.lpush("asok:dlq", json.dumps(letter))
-    told = history(asok, "theirs")
-    assert [each["event"] for each in told] == ["not known", "died"]
-    assert told[0]["detail"] == "2 earlier attempts: its record was written by the framework"
+    bench.client.lpush("asok:dlq", json.dumps(dead_job))
+    reported = history(asok, "theirs")
+    assert [each["event"] for each in reported] == ["not known", "died"]
+    assert reported[0]["detail"] == "2 earlier attempts: its record was written by the framework"
     trust = review_at(bench.url, KEYRING).reviewed
-    assert bench.operator.requeue(Scope(Place.DEAD), trust=trust).applied == 1
-    told = history(asok, "theirs")
-    assert [each["event"] for each in told] == ["enqueued", "died", "requeued", "waiting"]
-    assert (told[0]["at"], told[2]["detail"]) == (None, "trusted: unsigned")
+    assert bench.operator.requeue(Scope(Location.DEAD), trust=trust).applied == 1
+    reported = history(asok, "theirs")
+    assert [each["event"] for each in reported] == ["enqueued", "died", "requeued", "waiting"]
+    assert (reported[0]["at"], reported[2]["detail"]) == (None, "trusted: unsigned")
 
 
 def test_the_list_is_bounded_and_keeps_when_the_job_was_enqueued(bench: Bench, asok: Asok) -> None:
@@ -234,24 +234,24 @@ def test_the_list_is_bounded_and_keeps_when_the_job_was_enqueued(bench: Bench, a
     for _ in range(30):
         bench.operator.requeue(dead(job))
         (raw,) = bench.pending()
-        letter = bury(raw, failed_at=now(bench), error="E" * 5000, traceback="x")
+        dead_job = bury(raw, failed_at=now(bench), error="E" * 5000, traceback="x")
         bench.client.delete("asok:queue")
-        bench.client.lpush("asok:dlq", letter)
+        bench.client.lpush("asok:dlq", dead_job)
     kept = bench.record(job.id)["moves"]
     assert len(kept.splitlines()) == 20
     assert len(kept) < 20_000
-    told = history(asok, job)
-    assert (told[0]["event"], told[0]["at"]) == ("enqueued", enqueued)
-    assert told[1]["detail"] == "only the last 20 operations are kept"
-    assert told[-2]["event"] == "requeued"
+    reported = history(asok, job)
+    assert (reported[0]["event"], reported[0]["at"]) == ("enqueued", enqueued)
+    assert reported[1]["detail"] == "only the last 20 operations are kept"
+    assert reported[-2]["event"] == "requeued"
 
 
 def test_what_another_program_wrote_there_stops_no_operation(bench: Bench, asok: Asok) -> None:
     job = die(bench)
     bench.client.hset(f"asok:job:{job.id}", mapping={"moves": '[1]\nx\n["a","\x1b","",""]'})
     assert bench.operator.requeue(dead(job)).applied == 1
-    told = history(asok, job)
-    assert [each["event"] for each in told if each["at"]] == [
+    reported = history(asok, job)
+    assert [each["event"] for each in reported if each["at"]] == [
         "enqueued", "retried", "failed", "requeued"
     ]  # fmt: skip
     assert "\x1b" not in asok("job", "show", job.id).out

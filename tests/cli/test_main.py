@@ -67,11 +67,11 @@ class TestFrame:
         self, error: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["probe", "--raise", error, "--debug"]) in {2, 70}
-        told = capsys.readouterr().err
-        assert told.startswith("Traceback (most recent call last):\n")
-        assert "tests/cli/probe.py" in told
-        assert told.splitlines()[-1].startswith("asok: ")
-        assert "run with --debug" not in told
+        reported = capsys.readouterr().err
+        assert reported.startswith("Traceback (most recent call last):\n")
+        assert "tests/cli/probe.py" in reported
+        assert reported.splitlines()[-1].startswith("asok: ")
+        assert "run with --debug" not in reported
 
     @pytest.mark.parametrize("words", [["--debug", "probe"], ["probe", "--debug"]])
     def test_debug_may_stand_before_or_after_the_command(self, words: list[str]) -> None:
@@ -87,7 +87,7 @@ class TestFrame:
         assert main(["probe"]) == 0
         assert capsys.readouterr().out == "6 workers\n"
 
-    def test_a_setting_that_makes_no_sense_stops_a_command_and_not_its_help(
+    def test_a_setting_that_is_invalid_stops_a_command_and_not_its_help(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("BG_WORKERS", "x")
@@ -112,7 +112,7 @@ class TestFrame:
             ),
         ],
     )
-    def test_a_command_line_that_makes_no_sense_is_one_line(
+    def test_a_command_line_that_is_invalid_is_one_line(
         self, words: list[str], line: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(words) == 2
@@ -130,9 +130,9 @@ class TestFrame:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["probe", "--help"]) == 0
-        told = capsys.readouterr().out
-        assert "Try the frame." in told
-        assert "--lines" in told
+        reported = capsys.readouterr().out
+        assert "Try the frame." in reported
+        assert "--lines" in reported
 
     def test_only_the_chosen_command_is_loaded(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["group", "--help"]) == 0
@@ -193,19 +193,19 @@ class TestProgram:
             check=False,
         )
 
-    def test_it_tells_its_version(self) -> None:
-        told = self.run("--version")
-        assert (told.returncode, told.stdout) == (0, f"asok-console {__version__}\n")
+    def test_it_reports_its_version(self) -> None:
+        reported = self.run("--version")
+        assert (reported.returncode, reported.stdout) == (0, f"asok-console {__version__}\n")
 
     def test_help_loads_nothing_heavy(self) -> None:
-        told = self.run(
+        reported = self.run(
             "--help",
             script="import sys; from asok_console.cli.main import main; code = main(); "
             f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr); sys.exit(code)",
         )
-        assert told.returncode == 0
-        assert told.stdout.startswith("usage: asok ")
-        assert told.stderr == "[]\n"
+        assert reported.returncode == 0
+        assert reported.stdout.startswith("usage: asok ")
+        assert reported.stderr == "[]\n"
 
     def test_a_reader_that_stops_reading_is_no_error(self) -> None:
         script = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SECRET_KEY
-from tests.fixtures.bench import Bench, foreign_letter, job_id, letter
+from tests.fixtures.bench import Bench, dead_job, foreign_dead_job, job_id
 from tests.fixtures.command_line import Ran
 from tests.operator.workers import as_before, well, worker
 from tests.programs import PATIENCE, wait_until
@@ -34,27 +34,27 @@ class Terminal(io.StringIO):
 
 class TestBulk:
     def test_dry_run_counts_exactly_and_changes_nothing(self, bench: Bench, asok: Asok) -> None:
-        letters = bench.die(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
+        dead_jobs = bench.die(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
         ran = asok("dlq", "requeue", "--filter", "queue:b", "--dry-run")
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.splitlines()[0] == "would requeue 250 dead letters"
         assert "250 signed" in ran.out
         assert "and 245 more" in ran.out
-        told = asok("dlq", "purge", "--all", "--dry-run", "--json").document
-        assert (told["matching"], told["total"], len(told["sample"])) == (1000, 1000, 5)
-        assert told["signatures"] == {"signed": 1000}
-        assert bench.dead() == letters
+        reported = asok("dlq", "purge", "--all", "--dry-run", "--json").document
+        assert (reported["matching"], reported["total"], len(reported["sample"])) == (1000, 1000, 5)
+        assert reported["signatures"] == {"signed": 1000}
+        assert bench.dead() == dead_jobs
 
     def test_bulk_without_yes_on_no_terminal_refuses(self, bench: Bench, asok: Asok) -> None:
-        letters = bench.die(bench.job())
+        dead_jobs = bench.die(bench.job())
         for words in (("dlq", "requeue", "--all"), ("queue", "purge", "default")):
             ran = asok(*words)
             assert (ran.code, ran.out) == (2, "")
             assert "add --yes" in ran.err
-        assert bench.dead() == letters
+        assert bench.dead() == dead_jobs
 
     @pytest.mark.parametrize(("typed", "done"), [("purge\n", True), ("yes\n", False), ("", False)])
-    def test_bulk_asks_with_the_exact_count_and_wants_the_word(
+    def test_bulk_asks_with_the_exact_count_and_requires_the_word(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
         bench.die(bench.job(), bench.job(), bench.job(queue="x"))
@@ -76,7 +76,7 @@ class TestBulk:
             (("--all", "--canary", "x"), "--canary"),
         ],
     )
-    def test_words_that_make_no_sense(self, asok: Asok, words: tuple[str, ...], line: str) -> None:
+    def test_words_that_are_invalid(self, asok: Asok, words: tuple[str, ...], line: str) -> None:
         ran = asok("dlq", "requeue", "--yes", *words)
         assert (ran.code, ran.out) == (2, "")
         assert line in ran.err
@@ -84,18 +84,18 @@ class TestBulk:
 
 
 class TestDeadLetters:
-    def test_requeue_all_tells_what_was_refused(self, bench: Bench, asok: Asok) -> None:
+    def test_requeue_all_reports_what_was_refused(self, bench: Bench, asok: Asok) -> None:
         bench.die(bench.job(), bench.job())
-        bench.client.lpush("asok:dlq", foreign_letter(bench.job(), 5.0), b"junk")
+        bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0), b"junk")
         ran = asok("dlq", "requeue", "--all", "--yes")
         assert ran.code == 1
         assert ran.out == "requeued 2 dead letters; refused 1 unsigned, 1 malformed\n"
         review = asok("dlq", "requeue", "--all", "--dry-run", "--trust", "--json").document["trust"]
         words = ("--yes", "--trust", "--reviewed", review["reviewed"])
-        told = asok("dlq", "requeue", "--all", *words, "--json")
-        assert told.code == 1
-        assert told.document["applied"] == 1
-        assert told.document["refused"] == {"malformed": 1}
+        reported = asok("dlq", "requeue", "--all", *words, "--json")
+        assert reported.code == 1
+        assert reported.document["applied"] == 1
+        assert reported.document["refused"] == {"malformed": 1}
         assert len(bench.pending()) == 3
 
     def test_requeue_by_id(self, bench: Bench, asok: Asok) -> None:
@@ -116,11 +116,15 @@ class TestDeadLetters:
         assert (ran.code, ran.out) == (1, "requeued 5 dead letters\n")
         assert ran.err == "canary: the same error returned: ValueError: no\n"
         with worker(bench, well):
-            told = asok(*words, "--json")
-        assert (told.code, told.document["applied"]) == (0, 45)
-        assert told.document["skipped"] == {}
-        assert told.document["canary"]["verdict"] == "all sent"
-        assert told.document["canary"]["first"] == {"completed": 5, "failed": 0, "unfinished": 0}
+            reported = asok(*words, "--json")
+        assert (reported.code, reported.document["applied"]) == (0, 45)
+        assert reported.document["skipped"] == {}
+        assert reported.document["canary"]["verdict"] == "all sent"
+        assert reported.document["canary"]["first"] == {
+            "completed": 5,
+            "failed": 0,
+            "unfinished": 0,
+        }
 
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
@@ -132,7 +136,7 @@ class TestDeadLetters:
         assert "SECRET_KEY is not set" in ran.err
 
     def test_purge_says_how_to_undo_it_and_restore_does(self, bench: Bench, asok: Asok) -> None:
-        letters = bench.die(*(bench.job() for _ in range(5)))
+        dead_jobs = bench.die(*(bench.job() for _ in range(5)))
         purged = asok("dlq", "purge", "--all", "--yes")
         assert (purged.code, purged.out) == (0, "purged 5 dead letters\n")
         hint = purged.err.split()
@@ -143,7 +147,7 @@ class TestDeadLetters:
         assert hint[3] in asok("trash").out
         restored = asok("trash", "restore", hint[3])
         assert (restored.code, restored.out) == (0, "restored 5 jobs\n")
-        assert bench.dead() == letters
+        assert bench.dead() == dead_jobs
         again = asok("trash", "restore", hint[3])
         assert again.code == 2
         assert "restored or emptied already" in again.err
@@ -188,7 +192,7 @@ class TestDeadLetters:
         )
 
     @pytest.mark.parametrize(("typed", "done"), [("empty\n", True), ("yes\n", False), ("", False)])
-    def test_emptying_the_trash_asks_for_a_typed_word(
+    def test_emptying_the_trash_asks_for_typed_confirmation(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
         bench.die(bench.job(), bench.job())
@@ -216,17 +220,17 @@ class TestDeadLetters:
     def test_list_shows_the_newest_and_filters(self, bench: Bench, asok: Asok) -> None:
         jobs = [bench.job(queue="a" if n % 2 else "b") for n in range(30)]
         bench.die(*jobs)
-        told = asok("dlq", "list", "--json", "--filter", "queue:a", "--limit", "2").document
-        assert told["total"] == 30
-        assert [each["id"] for each in told["dead_letters"]] == [jobs[29].id, jobs[27].id]
-        assert told["dead_letters"][0]["error"] == "ValueError: no"
+        reported = asok("dlq", "list", "--json", "--filter", "queue:a", "--limit", "2").document
+        assert reported["total"] == 30
+        assert [each["id"] for each in reported["dead_letters"]] == [jobs[29].id, jobs[27].id]
+        assert reported["dead_letters"][0]["error"] == "ValueError: no"
         page = asok("dlq", "list", "--limit", "3")
         assert len(page.out.splitlines()) == 4
         assert "3 of 30 dead letters" in page.err
 
     def test_groups_by_cause(self, bench: Bench, asok: Asok) -> None:
         bench.die(*(bench.job() for _ in range(7)))
-        bench.client.lpush("asok:dlq", foreign_letter(bench.job(), 5.0))
+        bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0))
         groups = asok("dlq", "groups", "--json").document["groups"]
         assert [(each["cause"], each["count"]) for each in groups] == [
             ("ValueError: no", 7),
@@ -235,11 +239,11 @@ class TestDeadLetters:
         assert "ValueError: no" in asok("dlq", "groups").out
 
     def test_export_and_import_are_lossless(self, bench: Bench, asok: Asok, tmp_path: Path) -> None:
-        letters = bench.die(*(bench.job(args=("é\x1b",)) for _ in range(600)))
+        dead_jobs = bench.die(*(bench.job(args=("é\x1b",)) for _ in range(600)))
         odd = [
-            foreign_letter(bench.job(), 5.0),
+            foreign_dead_job(bench.job(), 5.0),
             b"\xff\x00junk",
-            letter(bench.job(args=("x" * 90_000,)), 6.0),
+            dead_job(bench.job(args=("x" * 90_000,)), 6.0),
         ]
         bench.client.lpush("asok:dlq", *odd)
         file = tmp_path / "dead.jsonl"
@@ -254,7 +258,7 @@ class TestDeadLetters:
             asok("dlq", "import", str(file), "--dry-run").out == "would import 603 dead letters\n"
         )
         assert asok("dlq", "import", str(file), "--json").document["applied"] == 603
-        assert bench.dead() == [*letters, *odd]
+        assert bench.dead() == [*dead_jobs, *odd]
 
     @pytest.mark.parametrize(
         ("content", "line"),
@@ -296,9 +300,9 @@ class TestQueues:
 
     def test_purge_and_restore(self, bench: Bench, asok: Asok) -> None:
         envelopes = bench.pend(*(bench.job() for _ in range(4)))
-        told = asok("queue", "purge", "default", "--yes", "--json").document
-        assert told["applied"] == 4
-        asok("trash", "restore", told["operation"])
+        reported = asok("queue", "purge", "default", "--yes", "--json").document
+        assert reported["applied"] == 4
+        asok("trash", "restore", reported["operation"])
         assert bench.pending() == envelopes
 
     def test_an_unknown_queue_is_named_with_those_there_are(self, asok: Asok) -> None:
@@ -320,11 +324,14 @@ class TestJobs:
             key = "asok:job:" + job.id
             bench.client.hset(key, mapping={"status": "completed", **fields})
             bench.client.expire(key, 60)
-        told = asok("job", "show", lost.id, "--json").document
-        assert (told["result"], told["result_error"]) == (None, why)
+        reported = asok("job", "show", lost.id, "--json").document
+        assert (reported["result"], reported["result_error"]) == (None, why)
         assert f"result      {why}" in asok("job", "show", lost.id).out
-        told = asok("job", "show", kept.id, "--json").document
-        assert (told["result_type"], list(told["result"])) == ("tuple[int, str]", ["z", "a"])
+        reported = asok("job", "show", kept.id, "--json").document
+        assert (reported["result_type"], list(reported["result"])) == (
+            "tuple[int, str]",
+            ["z", "a"],
+        )
         assert 'result      {"z": 1, "a": 2}' in asok("job", "show", kept.id).out
 
     def test_show_a_job(self, bench: Bench, asok: Asok) -> None:
@@ -332,8 +339,8 @@ class TestJobs:
         bench.die(job)
         bench.client.hset("asok:job:" + job.id, mapping={"status": "failed", "queue": "default"})
         bench.client.expire("asok:job:" + job.id, 60)
-        told = asok("job", "show", job.id, "--json").document
-        assert (told["status"], told["place"], told["kwargs"]) == (
+        reported = asok("job", "show", job.id, "--json").document
+        assert (reported["status"], reported["place"], reported["kwargs"]) == (
             "failed",
             "dead letters",
             {"to": "a\x1b[31m"},
@@ -341,7 +348,11 @@ class TestJobs:
         page = asok("job", "show", job.id).out
         assert "shop.mail" in page
         assert "\x1b" not in page
-        assert (told["result"], told["result_type"], told["result_error"]) == (None, None, None)
+        assert (reported["result"], reported["result_type"], reported["result_error"]) == (
+            None,
+            None,
+            None,
+        )
         ran = asok("job", "show", "nobody")
         assert ran.code == 1
         assert "there is no job 'nobody'" in ran.err
@@ -352,8 +363,8 @@ class TestJobs:
         bench.delay(late)
         bench.die(dead)
         for state, job in (("pending", waiting), ("delayed", late), ("dead", dead)):
-            told = asok("job", "list", "--state", state, "--json").document
-            assert [each["id"] for each in told["jobs"]] == [job.id]
+            reported = asok("job", "list", "--state", state, "--json").document
+            assert [each["id"] for each in reported["jobs"]] == [job.id]
             assert job.id in asok("job", "list", "--state", state).out
         assert asok("job", "list", "--state", "running", "--json").document["jobs"] == []
         assert asok("job", "list", "--queue", "low", "--json").document["jobs"] == []
@@ -397,7 +408,7 @@ def test_a_redis_that_is_not_there(asok: Asok, words: tuple[str, ...]) -> None:
     assert len(ran.err.splitlines()) == 1
 
 
-def test_ctrl_c_between_batches_tells_what_was_done(bench: Bench) -> None:
+def test_ctrl_c_between_batches_reports_what_was_done(bench: Bench) -> None:
     bench.die(*(bench.job() for _ in range(2000)))
     program = subprocess.Popen(
         [sys.executable, "-m", "asok_console", "dlq", "requeue", "--all", "--yes", "--json",
@@ -411,8 +422,8 @@ def test_ctrl_c_between_batches_tells_what_was_done(bench: Bench) -> None:
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130, err
-    told = json.loads(out)
-    assert told["cancelled"] is True
-    assert 0 < told["applied"] < 2000
-    assert told["applied"] == bench.client.llen("asok:queue")
-    assert bench.client.llen("asok:dlq") == 2000 - told["applied"]
+    reported = json.loads(out)
+    assert reported["cancelled"] is True
+    assert 0 < reported["applied"] < 2000
+    assert reported["applied"] == bench.client.llen("asok:queue")
+    assert bench.client.llen("asok:dlq") == 2000 - reported["applied"]

@@ -37,8 +37,8 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
     bench.pend(*(bench.job(queue="high") for _ in range(3)))
     bench.delay(*(bench.job() for _ in range(5)), due=2e9)
     assert asok("job", "cancel", "--all", "--queue", "high", "--yes").out == "cancelled 3 jobs\n"
-    told = asok("job", "promote", "--filter", "arg:4", "--yes", "--json").document
-    assert told["applied"] == 1
+    reported = asok("job", "promote", "--filter", "arg:4", "--yes", "--json").document
+    assert reported["applied"] == 1
     assert asok("job", "cancel", "--state", "delayed", "--all", "--yes").out == "cancelled 4 jobs\n"
 
 
@@ -66,7 +66,7 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
         (("worker", "stop", "nobody"), "there is no worker 'nobody'"),
     ],
 )
-def test_words_that_make_no_sense(
+def test_words_that_are_invalid(
     bench: Bench, asok: Asok, words: tuple[str, ...], line: str
 ) -> None:
     ran = asok(*words)
@@ -100,7 +100,7 @@ def test_jobs_that_are_named_are_asked_for_as_others(
     assert asok("job", verb, "nobody").out.endswith("skipped 1 not found\n")
 
 
-def test_what_makes_an_action_pointless_is_said_before_it_is_confirmed(
+def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.die(bench.job(queue="high"))
@@ -120,7 +120,7 @@ def test_an_outcome_of_nothing_has_its_reason(bench: Bench, asok: Asok) -> None:
     )
 
 
-def test_one_letter_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:
+def test_one_dead_job_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:
     job = bench.job(kwargs={"to": "ada"})
     bench.die(job)
     ran = asok("dlq", "requeue", "--id", job.id, "--args", '["new"]', "--yes")
@@ -132,7 +132,7 @@ def test_one_letter_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -
     assert gone.err == f"asok: there is no dead job '{job.id}' that can be read\n"
 
 
-def test_letters_of_a_cause_are_exported_once_and_to_nobody_else(
+def test_dead_jobs_of_an_error_group_are_exported_once_and_to_nobody_else(
     bench: Bench, asok: Asok, tmp_path: Path
 ) -> None:
     bench.die(*(bench.job() for _ in range(3)))

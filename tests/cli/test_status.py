@@ -49,7 +49,7 @@ def busy(redis_client: redis.Redis) -> float:
 
 
 @pytest.mark.usefixtures("busy")
-def test_the_page_tells_everything_in_order(status: Status, redis_url: str) -> None:
+def test_the_page_reports_everything_in_order(status: Status, redis_url: str) -> None:
     code, page, words = status()
     assert (code, words) == (0, "")
     assert redis_url in page
@@ -142,20 +142,20 @@ def test_the_document_has_stable_keys(
     assert [each["id"] for each in queues["default"]["next_jobs"]] == ["job-0", "job-1", "job-2"]
     assert queues["default"]["next_jobs"][0]["trust"] == "signed"
     assert queues["low"]["next_jobs"] == []
-    (letter,) = document["dead_letters"]
-    assert (letter["id"], letter["queue"], letter["error"]) == (
+    (dead_job,) = document["dead_letters"]
+    assert (dead_job["id"], dead_job["queue"], dead_job["error"]) == (
         "job-300",
         "low",
         "TimeoutError: slow",
     )
-    assert letter["failed_at"].endswith("Z")
+    assert dead_job["failed_at"].endswith("Z")
     (worker,) = document["workers"]
     assert (worker["id"], worker["state"]) == ("web1-7", "ok")
     assert worker["running"][0]["id"] == "job-400"
 
 
 @pytest.mark.usefixtures("busy")
-def test_a_redis_that_is_full_is_told(status: Status, redis_client: redis.Redis) -> None:
+def test_a_redis_that_is_full_is_reported(status: Status, redis_client: redis.Redis) -> None:
     line = "Redis is out of memory (maxmemory 1 Byte): it accepts no new jobs"
     assert line not in status()[1]
     redis_client.config_set("maxmemory", 1)
@@ -178,13 +178,13 @@ def test_a_redis_that_is_full_is_told(status: Status, redis_client: redis.Redis)
         (["--require-workers", "2"], "workers that run jobs: 1, at least 2 required"),
     ],
 )
-def test_a_check_that_fails_is_told_and_exits_1(
+def test_a_check_that_fails_is_reported_and_exits_1(
     status: Status, words: list[str], failure: str
 ) -> None:
-    code, page, told = status(*words)
+    code, page, reported = status(*words)
     assert code == 1
     assert "13 pending" in page
-    assert told.startswith(f"asok: check failed: {failure}")
+    assert reported.startswith(f"asok: check failed: {failure}")
     assert json.loads(status("--json", *words)[1])["checks_failed"]
 
 
@@ -206,27 +206,27 @@ def test_checks_that_hold_exit_0(status: Status) -> None:
     ],
 )
 def test_a_wrong_option_is_one_line(status: Status, words: list[str], line: str) -> None:
-    code, page, told = status(*words)
+    code, page, reported = status(*words)
     assert (code, page) == (2, "")
-    assert line in told
-    assert told.count("\n") == 1
+    assert line in reported
+    assert reported.count("\n") == 1
 
 
 def test_the_local_backend_says_what_to_set(
     status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASOK_QUEUE_BACKEND")
-    code, page, told = status()
+    code, page, reported = status()
     assert (code, page) == (2, "")
-    assert "set ASOK_QUEUE_BACKEND=redis" in told
-    assert told.count("\n") == 1
+    assert "set ASOK_QUEUE_BACKEND=redis" in reported
+    assert reported.count("\n") == 1
 
 
 def test_no_redis_exits_3(status: Status) -> None:
-    code, page, told = status("--url", "redis://:secret@127.0.0.1:1/0")
+    code, page, reported = status("--url", "redis://:secret@127.0.0.1:1/0")
     assert (code, page) == (3, "")
-    assert "cannot reach Redis" in told
-    assert "secret" not in told
+    assert "cannot reach Redis" in reported
+    assert "secret" not in reported
 
 
 @pytest.mark.keeps_keys(r"asok:queue.*")
@@ -247,7 +247,7 @@ def test_nothing_from_redis_reaches_the_terminal_raw(
 
 
 @pytest.mark.usefixtures("busy")
-def test_watch_goes_on_through_an_outage_until_it_is_stopped(redis_url: str) -> None:
+def test_watch_continues_through_an_outage_until_it_is_stopped(redis_url: str) -> None:
     command = [sys.executable, "-m", "asok_console", "worker", "status"]
     watching = subprocess.Popen(
         [*command, "--json", "--watch", "100ms", "--url", redis_url],
@@ -261,10 +261,10 @@ def test_watch_goes_on_through_an_outage_until_it_is_stopped(redis_url: str) -> 
         client.client_kill_filter(_type="normal", skipme=True)
     documents += [json.loads(watching.stdout.readline()) for _ in range(2)]
     watching.send_signal(2)
-    _, told = watching.communicate(timeout=PATIENCE)
+    _, reported = watching.communicate(timeout=PATIENCE)
     assert [document["pending"] for document in documents] == [13] * 4
     assert watching.returncode == 130
-    assert "Traceback" not in told
+    assert "Traceback" not in reported
 
 
 def test_it_loads_nothing_that_it_does_not_show(redis_url: str) -> None:
@@ -277,7 +277,7 @@ def test_it_loads_nothing_that_it_does_not_show(redis_url: str) -> None:
     assert done.stderr.strip() == ""
 
 
-def test_times_are_told_by_the_clock_of_redis(status: Status) -> None:
+def test_times_are_reported_by_the_clock_of_redis(status: Status) -> None:
     before = time.time()
     taken = json.loads(status("--json")[1])["taken_at"]
     assert taken[:10] in {time.strftime("%Y-%m-%d", time.gmtime(t)) for t in (before, time.time())}

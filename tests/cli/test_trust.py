@@ -21,7 +21,7 @@ from asok_core.inspection.review import SHARED_ID
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from tests.conftest import SECRET_KEY
-from tests.fixtures.bench import KEYRING, STRANGER, Bench, foreign_letter, letter
+from tests.fixtures.bench import KEYRING, STRANGER, Bench, dead_job, foreign_dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import TASKS, RunWorker
 from tests.programs import PATIENCE, environment, wait_until
@@ -42,13 +42,13 @@ class Desk:
     def harmless(self, word: str = "shown") -> Job:
         return Job(new_id(), TASKS, "note", (word,))
 
-    def twin(self, job: Job) -> Job:
+    def equivalent(self, job: Job) -> Job:
         """A job of the same id that runs a command."""
         return replace(job, module="os", function="system", args=(f"touch {self.pwned}",))
 
     def put(self, *jobs: Job, newest: bool = True) -> None:
         push = self.client.lpush if newest else self.client.rpush
-        push("asok:dlq", *(foreign_letter(job, 5.0) for job in jobs))
+        push("asok:dlq", *(foreign_dead_job(job, 5.0) for job in jobs))
 
     @property
     def journal(self) -> list[str]:
@@ -162,12 +162,12 @@ def hash_in(ran: Ran) -> str:
     return found[1]
 
 
-def test_the_twin_of_a_harmless_job_never_runs(
+def test_the_counterpart_of_a_harmless_job_never_runs(
     desk: Desk, env: dict[str, str], ask: Ask, run_worker: RunWorker
 ) -> None:
     """Two entries with one id: one is harmless, the other runs a command."""
     job, good = desk.harmless(), desk.harmless("good")
-    desk.put(job, desk.twin(job))
+    desk.put(job, desk.equivalent(job))
     reviewed = hash_in(run(env, "--id", job.id, "--trust", "--dry-run"))
     ran = run(env, "--id", job.id, "--trust", "--yes", "--reviewed", reviewed)
     assert ran.code == 1
@@ -197,7 +197,7 @@ def test_what_changes_while_it_asks_never_runs(
     assert "os.system" not in asked.shown
     if change == "replaced":
         desk.client.delete("asok:dlq")
-    desk.put(desk.twin(job), newest=change != "older")
+    desk.put(desk.equivalent(job), newest=change != "older")
     ran = asked.types("trust")
     applied = 0 if change == "replaced" else 1
     assert (ran.code, ran.out) == {
@@ -215,13 +215,13 @@ def test_what_changes_before_an_edit_never_runs(
     desk: Desk, env: dict[str, str], ask: Ask, run_worker: RunWorker
 ) -> None:
     job = desk.harmless()
-    twin = replace(desk.twin(job), args=(), kwargs={"command": f"touch {desk.pwned}"})
-    desk.client.lpush("asok:dlq", letter(job, 5.0))
+    equivalent = replace(desk.equivalent(job), args=(), kwargs={"command": f"touch {desk.pwned}"})
+    desk.client.lpush("asok:dlq", dead_job(job, 5.0))
     words = ("--id", job.id, "--args", '["edited"]')
     asked = ask(*words)
     assert f'with the changed arguments: {TASKS}.note("edited")' in asked.shown
     # Named arguments that are not given come from the entry: another one's must not.
-    desk.put(twin)
+    desk.put(equivalent)
     late = run(env, *words, "--yes")
     assert (late.code, late.out) == (1, "")
     assert f"2 dead jobs have the id '{job.id}', and an edit is about one" in late.err
@@ -240,7 +240,7 @@ def test_a_hash_of_something_else_signs_nothing(desk: Desk, env: dict[str, str])
     words = ("--id", job.id, "--trust")
     reviewed = hash_in(run(env, *words, "--dry-run"))
     desk.client.delete("asok:dlq")
-    desk.put(desk.twin(job))
+    desk.put(desk.equivalent(job))
     before = desk.client.lrange("asok:dlq", 0, -1)
     ran = run(env, *words, "--yes", "--reviewed", reviewed)
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
@@ -252,7 +252,7 @@ def test_a_hash_of_something_else_signs_nothing(desk: Desk, env: dict[str, str])
 
 def test_the_hash_that_was_reviewed_signs_it(desk: Desk, env: dict[str, str]) -> None:
     desk.put(*(desk.harmless(str(n % 2)) for n in range(6)))
-    desk.client.lpush("asok:dlq", letter(desk.harmless("other key"), 5.0, STRANGER))
+    desk.client.lpush("asok:dlq", dead_job(desk.harmless("other key"), 5.0, STRANGER))
     looked = run(env, "--all", "--trust", "--dry-run")
     assert looked.out.splitlines()[:4] == [
         "would trust and requeue 7 dead jobs",
@@ -260,17 +260,17 @@ def test_the_hash_that_was_reviewed_signs_it(desk: Desk, env: dict[str, str]) ->
         f'        3 × {TASKS}.note("0")',
         f'        3 × {TASKS}.note("1")',
     ]
-    told = json.loads(run(env, "--all", "--trust", "--dry-run", "--json").out)
-    assert told["trust"]["reviewed"] == hash_in(looked)
-    assert (told["trust"]["signs"], told["matching"]) == (7, 7)
-    assert told["signatures"] == {"unsigned": 6, "bad signature": 1}
+    reported = json.loads(run(env, "--all", "--trust", "--dry-run", "--json").out)
+    assert reported["trust"]["reviewed"] == hash_in(looked)
+    assert (reported["trust"]["signs"], reported["matching"]) == (7, 7)
+    assert reported["signatures"] == {"unsigned": 6, "bad signature": 1}
     ran = run(env, "--all", "--trust", "--yes", "--reviewed", hash_in(looked))
     assert (ran.code, ran.out) == (0, "requeued 7 dead jobs\n")
 
 
 def test_thousands_of_distinct_calls_are_all_listed(desk: Desk, ask: Ask) -> None:
     desk.put(*(desk.harmless(f"call {n}") for n in range(3000)))
-    desk.put(desk.twin(desk.harmless()), newest=False)
+    desk.put(desk.equivalent(desk.harmless()), newest=False)
     asked = ask("--all", "--trust")
     lines = asked.shown.splitlines()
     assert lines[0] == "to be signed: 3,001 dead jobs (2 tasks, 3,001 distinct calls)"
@@ -313,7 +313,7 @@ def test_options_that_do_not_fit_together(
 def test_a_trust_without_a_key_or_with_a_wrong_one_signs_nothing(
     desk: Desk, env: dict[str, str]
 ) -> None:
-    desk.client.lpush("asok:dlq", *(letter(desk.harmless(), 5.0, STRANGER) for _ in range(5)))
+    desk.client.lpush("asok:dlq", *(dead_job(desk.harmless(), 5.0, STRANGER) for _ in range(5)))
     words = ("--all", "--trust")
     keyless = run({**env, "SECRET_KEY": ""}, *words, "--dry-run")
     assert keyless.code == 2

@@ -92,10 +92,10 @@ def test_a_trash_that_cannot_be_read_is_not_called_empty(
     ran = asok("trash", "list")
     assert (ran.code, problem in ran.err, "not a list" in ran.out) == (1, True, True)
     ran = asok("trash", "list", "--json")
-    told = {each["operation"]: each for each in ran.document["trash"]}
+    reported = {each["operation"]: each for each in ran.document["trash"]}
     assert ran.code == 1
-    assert (told[odd]["in_trash"], told[odd]["trash_problem"]) == (None, problem)
-    assert (told[kept]["in_trash"], told[kept]["trash_problem"]) == (1, None)
+    assert (reported[odd]["in_trash"], reported[odd]["trash_problem"]) == (None, problem)
+    assert (reported[kept]["in_trash"], reported[kept]["trash_problem"]) == (1, None)
     for words in (("restore", odd), ("empty", odd, "--yes")):
         ran = asok("trash", *words)
         assert (ran.code, ran.out, problem in ran.err) == (1, "", True)

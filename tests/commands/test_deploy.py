@@ -84,14 +84,14 @@ def test_systemd_kills_no_worker_that_is_still_leaving(
     assert main(["deploy"]) == 0
     service = read_unit(project / "deployment" / "shop-worker.service")["Service"]
     assert float(service["TimeoutStopSec"]) > 300 + supervisor.MARGIN
-    assert float(service["WatchdogSec"]) >= 3600 / supervisor.BEATS + 60
+    assert float(service["WatchdogSec"]) >= 3600 / supervisor.HEARTBEATS + 60
     assert service["Restart"] == "always"
     assert service["Type"] == "notify"
     assert service["KillSignal"] == "SIGTERM"
     assert service["KillMode"] == "mixed", "the supervisor itself asks its processes to finish"
 
 
-def test_it_overwrites_only_when_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_overwrites_only_on_request(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = project / "deployment" / "shop-worker.service"
     path.parent.mkdir()
     path.write_text("mine")
@@ -116,7 +116,7 @@ class TestUser:
         owner = pwd.getpwuid(project.stat().st_uid).pw_name
         assert read_unit(project / "deployment/shop-worker.service")["Service"]["User"] == owner
 
-    def test_a_worker_as_root_is_said_aloud(
+    def test_a_worker_as_root_is_reported(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["deploy", "--user", "root"]) == 0
@@ -152,13 +152,13 @@ class TestVirtualEnvironment:
 
 
 class TestEnvFile:
-    def test_one_that_is_not_there_is_said_aloud(
+    def test_one_that_is_not_there_is_reported(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["deploy"]) == 0
         assert "`asok init` makes one" in capsys.readouterr().err
 
-    def test_a_key_that_is_no_secret_is_named(
+    def test_a_key_that_is_not_a_secret_is_named(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (project / ".env").write_text("SECRET_KEY=change-me\nSECRET_KEY_FALLBACKS=hunter2\n")
@@ -185,7 +185,7 @@ class TestEnvFile:
 
 
 class TestNames:
-    def test_a_directory_with_odd_letters_still_names_a_service(
+    def test_a_directory_with_odd_characters_still_names_a_service(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         project = _project(tmp_path / "My Shop 100%", monkeypatch)

@@ -43,7 +43,7 @@ def test_each_key_is_a_fresh_one(tmp_path: Path) -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("there", ["file", "dangling link"])
+@pytest.mark.parametrize("there", ["file", "dangling connection"])
 def test_it_never_overwrites(
     there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,15 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from tests.programs import PATIENCE, wait_until
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from asok_console.demo.child_process import Tether
-tether = Tether(["sleep", "600"], folder=Path(sys.argv[1]))
-print(tether.pid, flush=True)
+from asok_console.demo.child_process import ManagedCommand
+managed = ManagedCommand(["sleep", "600"], folder=Path(sys.argv[1]))
+print(managed.pid, flush=True)
 time.sleep(600)
 """
 
@@ -39,18 +39,18 @@ def test_the_command_and_its_folder_go_when_it_is_closed(tmp_path: Path) -> None
     folder = tmp_path / "private"
     folder.mkdir()
     (folder / "file").write_text("x")
-    with Tether(["sleep", "600"], folder=folder) as tether:
-        assert is_running(tether.pid)
-        assert not tether.wait(0)
-    assert not is_running(tether.pid)
+    with ManagedCommand(["sleep", "600"], folder=folder) as managed:
+        assert is_running(managed.pid)
+        assert not managed.wait(0)
+    assert not is_running(managed.pid)
     assert not folder.exists()
 
 
 def test_the_folder_stays_when_it_is_to_be_kept(tmp_path: Path) -> None:
-    tether = Tether(["sleep", "600"], folder=tmp_path)
-    tether.close(keep_folder=True)
-    tether.close()
-    assert not is_running(tether.pid)
+    managed = ManagedCommand(["sleep", "600"], folder=tmp_path)
+    managed.close(keep_folder=True)
+    managed.close()
+    assert not is_running(managed.pid)
     assert tmp_path.exists()
 
 
@@ -82,27 +82,27 @@ def test_a_fork_of_the_owner_does_not_keep_the_command_alive(tmp_path: Path) -> 
 
 def test_a_command_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     errors = tmp_path / "errors"
-    with Tether(["sh", "-c", "echo lost; echo kept >&2"], errors=errors) as tether:
-        assert tether.wait(PATIENCE)
-        tether.send(signal.SIGTERM)
+    with ManagedCommand(["sh", "-c", "echo lost; echo kept >&2"], errors=errors) as managed:
+        assert managed.wait(PATIENCE)
+        managed.send(signal.SIGTERM)
     assert errors.read_text() == "kept\n"
 
 
 def test_a_command_is_asked_before_it_is_killed(tmp_path: Path) -> None:
     script = f"trap 'echo asked > {tmp_path}/said; exit' TERM; {ready_and_wait(tmp_path)}"
-    with Tether(["sh", "-c", script]) as tether:
+    with ManagedCommand(["sh", "-c", script]) as managed:
         wait_until((tmp_path / "ready").exists, "the trap of the command")
-        assert tether.stop(timeout=PATIENCE)
+        assert managed.stop(timeout=PATIENCE)
     assert (tmp_path / "said").read_text() == "asked\n"
 
 
 def test_a_command_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
-    with Tether(["sh", "-c", f"trap '' TERM; {ready_and_wait(tmp_path)}"]) as tether:
+    with ManagedCommand(["sh", "-c", f"trap '' TERM; {ready_and_wait(tmp_path)}"]) as managed:
         wait_until((tmp_path / "ready").exists, "the trap of the command")
-        assert not tether.stop(timeout=0.1)
-    assert not is_running(tether.pid)
+        assert not managed.stop(timeout=0.1)
+    assert not is_running(managed.pid)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it() -> None:
-    with Tether(["sleep", "600"]) as tether:
-        assert os.getsid(tether.pid) != os.getsid(0)
+    with ManagedCommand(["sleep", "600"]) as managed:
+        assert os.getsid(managed.pid) != os.getsid(0)

@@ -26,7 +26,7 @@ def in_redis(client: redis.Redis) -> dict[str, Any]:
     }
 
 
-def told(env: dict[str, str]) -> dict[str, Any]:
+def reported(env: dict[str, str]) -> dict[str, Any]:
     found = status(env)
     counts = {queue["name"]: queue["pending"] for queue in found["queues"]}
     assert found["pending"] == sum(counts.values())
@@ -52,14 +52,14 @@ def test_thousand_jobs(redis_url: str, redis_client: redis.Redis, tmp_path: Path
     python("-c", "import chores; chores.enqueue_thousand()", env=env)
     expected = in_redis(redis_client)
     assert sum(expected.values()) == 1000
-    assert told(env) == expected
+    assert reported(env) == expected
     assert statuses(redis_client) == {b"pending": 1000}
 
     # Half-way both workers are told to stop: what they hold goes back, and the sums still agree.
     with running(*WORKER, env=env), running(*WORKER, env=env):
         wait_until(lambda: len(journal.read_text().split()) > 300, "300 jobs")
     halfway = in_redis(redis_client)
-    assert told(env) == halfway
+    assert reported(env) == halfway
     assert halfway["running"] == 0
     ended = statuses(redis_client)
     assert ended[b"failed"] == halfway["dead"]
@@ -71,8 +71,8 @@ def test_thousand_jobs(redis_url: str, redis_client: redis.Redis, tmp_path: Path
             lambda: statuses(redis_client) == {b"completed": 960, b"failed": 40},
             "the end of all jobs",
         )
-        wait_until(lambda: told(env) == in_redis(redis_client), "agreement")
-    assert told(env) == {
+        wait_until(lambda: reported(env) == in_redis(redis_client), "agreement")
+    assert reported(env) == {
         "high": 0,
         "default": 0,
         "low": 0,

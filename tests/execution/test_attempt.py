@@ -72,8 +72,8 @@ for _ in range(3):
 
 def test_a_timeout_ends_a_task_that_is_traced_as_by_a_debugger() -> None:
     """And what comes after it. Python 3.11 looked for the exception for ever that was taken back."""
-    told = python("-c", TRACED, env=environment({}))
-    assert told == "it ran longer than its timeout of 0.05 s\n" * 3
+    reported = python("-c", TRACED, env=environment({}))
+    assert reported == "it ran longer than its timeout of 0.05 s\n" * 3
 
 
 def test_a_task_may_clean_up_after_its_timeout() -> None:

@@ -26,7 +26,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import Keyring, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, Desk, RunWorker, foreign_envelope
@@ -46,15 +46,15 @@ def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
     for_good = here.enqueue("hold_and_fail", "for good")
     again = here.enqueue("hold_and_fail", "again", retries=1, backoff=1000)
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url)
-    here.hears("begin for good", "begin again")
+    here.wait_for_lines("begin for good", "begin again")
     server.stop(kill=True)
     here.let("for good")
     here.let("again")
-    here.hears("end for good", "end again")
+    here.wait_for_lines("end for good", "end again")
     worker.says("waiting for it", times=2)
     server.start()
     wait_until(lambda: here.dead() and here.delayed(), "both outcomes")
-    assert [letter.id for letter in here.dead()] == [for_good.id]
+    assert [dead_job.id for dead_job in here.dead()] == [for_good.id]
     assert json.loads(json.loads(here.delayed()[0][0])["job"])["id"] == again.id
     assert here.record(for_good).status == "failed"
     assert here.record(again).status == "retrying"
@@ -75,10 +75,10 @@ def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
     barrier, moved = threading.Barrier(2), []
 
     def promote() -> None:
-        link = Endpoint(redis_url).link()
+        connection = Endpoint(redis_url).connect()
         barrier.wait(PATIENCE)
-        moved.append(promote_due(link, Keys(), by="w", seconds=60).moved)
-        link.close()
+        moved.append(promote_due(connection, Keys(), by="w", seconds=60).moved)
+        connection.close()
 
     threads = [threading.Thread(target=promote) for _ in range(2)]
     for thread in threads:
@@ -97,13 +97,13 @@ def test_a_requeued_job_keeps_its_function_in_the_record(desk: Desk) -> None:
     ours = desk.job("fail")
     foreign = desk.job("fail")
     for job in (ours, foreign):
-        letter = json.loads(foreign_envelope(job)) | {"failed_at": 1.0, "error": "no"}
-        desk.client.lpush("asok:dlq", json.dumps(letter))
+        dead_job = json.loads(foreign_envelope(job)) | {"failed_at": 1.0, "error": "no"}
+        desk.client.lpush("asok:dlq", json.dumps(dead_job))
     desk.client.set(
         f"asok:job:{foreign.id}", json.dumps({"status": "failed", "function": foreign.task}), ex=60
     )
     operator = RedisOperator(Endpoint(desk.settings.redis_url), Keys(), KEYRING)
-    assert operator.requeue(Scope(Place.DEAD)).applied == 2
+    assert operator.requeue(Scope(Location.DEAD)).applied == 2
     operator.close()
     for job in (ours, foreign):
         assert desk.record(job).function == job.task
@@ -118,10 +118,10 @@ def test_a_job_with_a_bad_signature_can_still_be_saved(desk: Desk, run_worker: R
     desk.reaches(desk.enqueue("give"), "completed")
     desk.reaches(job, "failed")
     operator = RedisOperator(Endpoint(desk.settings.redis_url), Keys(), KEYRING)
-    assert operator.requeue(Scope(Place.DEAD)).applied == 0
+    assert operator.requeue(Scope(Location.DEAD)).applied == 0
     assert desk.journal() == []
     trust = review_at(desk.settings.redis_url, KEYRING).reviewed
-    assert operator.requeue(Scope(Place.DEAD), trust=trust).applied == 1
+    assert operator.requeue(Scope(Location.DEAD), trust=trust).applied == 1
     operator.close()
-    desk.hears("saved")
+    desk.wait_for_lines("saved")
     desk.reaches(job, "completed")

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -101,8 +101,8 @@ def snapshots(client: Any, url: str) -> Any:
             reader.activity(9)
             reader.trash()
             reader.check_key()
-            for place in (Place.DEAD, Place.DELAYED, Place.PENDING):
-                for page in reader.scan(place):
+            for location in (Location.DEAD, Location.DELAYED, Location.PENDING):
+                for page in reader.scan(location):
                     assert page.rows is not None
         finally:
             reader.close()

@@ -13,7 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from asok_console.commands.dlq.export import _cell
-from asok_console.commands.dlq.import_ import letters_of
+from asok_console.commands.dlq.import_ import dead_jobs_of
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.text import plain_json, safe, safe_block
 from asok_core.backends.redis import parsing
@@ -35,7 +35,7 @@ from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, bury, changed_text, peek, seal, unseal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number, whole
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.export import line_of
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.env_file import parse_env
@@ -74,9 +74,9 @@ def envelope(raw: bytes) -> None:
         assert some.KEYRING.verifies(payload.text or "", json.loads(raw)["sig"], payload.version)
     if payload.trust is Trust.SIGNED and payload.envelope is not None:
         assert repr(unseal(payload.envelope, some.KEYRING)) == repr(payload.job)
-    letter = bury(raw, failed_at=5.0, error="E", traceback="T")
+    dead_job = bury(raw, failed_at=5.0, error="E", traceback="T")
     if payload.failed_at is None and payload.error is None:
-        assert repr(peek(letter, some.KEYRING).job) == repr(payload.job)
+        assert repr(peek(dead_job, some.KEYRING).job) == repr(payload.job)
     if payload.job is not None:
         _refusal(EnvelopeError, lambda: changed_text(payload, retry_count=0))
 
@@ -84,7 +84,7 @@ def envelope(raw: bytes) -> None:
 @given(some.elements, some.words)
 def rows(raw: bytes, words: str) -> None:
     """Whatever stands in a list can be shown, filtered, grouped, exported, and hides what it must."""
-    row = Row(0, REDACTION.payload(peek(raw, some.KEYRING)), Place.DEAD, "q", 1.0)
+    row = Row(0, REDACTION.payload(peek(raw, some.KEYRING)), Location.DEAD, "q", 1.0)
     assert not hidden_in(call_of(row.payload))
     assert not hidden_in(safe(shown_raw(row.payload)))
     row_cause(row)
@@ -96,7 +96,7 @@ def rows(raw: bytes, words: str) -> None:
         found.matches(row, 2.0)
     line = line_of(row).encode()
     if not row.payload.redacted:
-        assert letters_of([line], "a file") == [raw]
+        assert dead_jobs_of([line], "a file") == [raw]
     if row.payload.job is not None:
         assert (
             REDACTION.job(row.payload.job) == row.payload.job
@@ -115,8 +115,8 @@ def secrets(job: object, secret: str, around: str) -> None:
     made = replace(job, args=(), kwargs={"password": {"x": [secret]}}, extra={})
     assume(secret not in repr(replace(made, kwargs={})) and secret not in around)
     error = f"{around}{secret!r}{around}"
-    letter = bury(seal(made, some.KEYRING), failed_at=1.0, error=error, traceback=error)
-    payload = REDACTION.payload(peek(letter, some.KEYRING))
+    dead_job = bury(seal(made, some.KEYRING), failed_at=1.0, error=error, traceback=error)
+    payload = REDACTION.payload(peek(dead_job, some.KEYRING))
     assert payload.job is not None
     shown = f"{payload.job}{payload.error}{payload.traceback}{shown_raw(payload)}"
     assert secret not in shown
@@ -214,7 +214,7 @@ def settings(environment: dict[str, str], text: str) -> None:
 )
 def imports(lines: list[bytes]) -> None:
     """A file for import is read whole or refused with the number of its line."""
-    why = _refusal(UsageError, letters_of, lines, "a file")
+    why = _refusal(UsageError, dead_jobs_of, lines, "a file")
     assert not why or "a file, line " in why
 
 

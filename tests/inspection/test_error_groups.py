@@ -12,20 +12,20 @@ from asok_core.inspection.error_groups import (
     MOST_NAMES,
     OTHER,
     UNREADABLE,
-    Causes,
+    ErrorGroups,
     cause_of,
 )
 from asok_core.inspection.filters import parse, word
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
-def letter(n: int, error: str | None, *, task: str = "send", queue: str = "default") -> Row:
+def dead_job(n: int, error: str | None, *, task: str = "send", queue: str = "default") -> Row:
     job = Job(id=f"job-{n}", module="shop", function=task, queue=queue)
     payload = Payload(b"{}", job, Trust.SIGNED, failed_at=float(n), error=error)
-    return Row(n, payload, Place.DEAD, queue)
+    return Row(n, payload, Location.DEAD, queue)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_the_short_cuts_fold_what_each_pattern_would(text: str) -> None:
 def test_errors_that_differ_in_numbers_are_folded_once() -> None:
     folded = module._folded_once
     folded.cache_clear()
-    causes = Causes()
+    causes = ErrorGroups()
     causes.add(
-        letter(n, f"OSError: host {n:05} refused /srv/x{n % 7}/y.py after {n:05} ms")
+        dead_job(n, f"OSError: host {n:05} refused /srv/x{n % 7}/y.py after {n:05} ms")
         for n in range(5000)
     )
     assert [group.count for group in causes.groups()] == [5000]
@@ -116,7 +116,7 @@ def test_errors_that_differ_in_numbers_are_folded_once() -> None:
     # What is remembered is bounded in number and in length.
     most = folded.cache_info().maxsize
     assert most is not None
-    causes.add(letter(n, f"E: /{'x' * n}/") for n in range(2 * most))
+    causes.add(dead_job(n, f"E: /{'x' * n}/") for n in range(2 * most))
     assert folded.cache_info().currsize <= most
 
 
@@ -124,12 +124,12 @@ def test_hundreds_of_thousands_of_groups_are_counted_whole() -> None:
     def name(n: int) -> str:
         return "".join(chr(ord("g") + int(digit)) for digit in str(n))
 
-    causes = Causes(recent_from=0.0)
+    causes = ErrorGroups(recent_from=0.0)
     many = 100_000
-    causes.add(letter(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(many))
+    causes.add(dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(many))
     groups = causes.groups()
     assert len(causes) == len(groups) == MOST_CAUSES + 1
-    assert causes.letters == sum(group.count for group in groups) == many
+    assert causes.dead_jobs == sum(group.count for group in groups) == many
     assert groups[0].is_rest
     assert groups[0].sample == f"job-{many - 1}"
     for group in groups:
@@ -147,9 +147,9 @@ def test_any_error_has_a_cause_of_one_bounded_line(error: str) -> None:
 
 
 def test_groups_count_and_say_when_what_and_where() -> None:
-    causes = Causes()
-    causes.add(letter(n, f"KeyError: {n}", queue="high" if n % 2 else "low") for n in range(5))
-    causes.add([letter(9, "OSError: x", task="resize"), letter(10, None)])
+    causes = ErrorGroups()
+    causes.add(dead_job(n, f"KeyError: {n}", queue="high" if n % 2 else "low") for n in range(5))
+    causes.add([dead_job(9, "OSError: x", task="resize"), dead_job(10, None)])
     first, *others = causes.groups()
     assert (first.cause, first.count, first.sample) == ("KeyError: N", 5, "job-4")
     assert (first.first_seen, first.last_seen) == (0.0, 4.0)
@@ -158,13 +158,13 @@ def test_groups_count_and_say_when_what_and_where() -> None:
         "OSError: x": {"shop.resize": 1},
         UNREADABLE: {"shop.send": 1},
     }
-    assert causes.letters == 7
+    assert causes.dead_jobs == 7
 
 
 def test_the_filter_of_a_group_finds_the_rows_it_counted() -> None:
     errors = ("KeyError: 7", "OSError: no route", "OSError: No Route")
-    rows = [letter(n, errors[n % 3]) for n in range(6)]
-    causes = Causes()
+    rows = [dead_job(n, errors[n % 3]) for n in range(6)]
+    causes = ErrorGroups()
     causes.add(rows)
     groups = causes.groups()
     assert [(group.cause, group.count) for group in groups] == [
@@ -176,10 +176,10 @@ def test_the_filter_of_a_group_finds_the_rows_it_counted() -> None:
         assert sum(found.matches(row, 0.0) for row in rows) == group.count
 
 
-def test_malformed_letters_are_grouped_by_their_problem() -> None:
+def test_malformed_dead_jobs_are_grouped_by_their_problem() -> None:
     payload = Payload(b"x", None, Trust.MALFORMED, "it is not JSON: line 1")
-    causes = Causes()
-    causes.add([Row(0, payload, Place.DEAD, "")])
+    causes = ErrorGroups()
+    causes.add([Row(0, payload, Location.DEAD, "")])
     (group,) = causes.groups()
     assert (group.cause, dict(group.tasks)) == ("it is not JSON: line N", {UNREADABLE: 1})
 
@@ -188,9 +188,9 @@ def test_memory_is_bounded_however_many_causes_there_are() -> None:
     def name(n: int) -> str:
         return "".join(chr(ord("g") + int(digit)) for digit in str(n))
 
-    causes = Causes()
+    causes = ErrorGroups()
     causes.add(
-        letter(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(MOST_CAUSES + 500)
+        dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(MOST_CAUSES + 500)
     )
     groups = causes.groups()
     assert len(groups) == MOST_CAUSES + 1
@@ -200,15 +200,15 @@ def test_memory_is_bounded_however_many_causes_there_are() -> None:
 
 @pytest.mark.parametrize("forged", [OTHER, OTHER.upper()])
 def test_an_error_with_the_words_of_the_rest_is_a_group_of_its_own(forged: str) -> None:
-    causes = Causes()
-    causes.add(letter(n, forged) for n in range(2))
+    causes = ErrorGroups()
+    causes.add(dead_job(n, forged) for n in range(2))
     (group,) = causes.groups()
     assert not group.is_rest
-    causes.add(letter(n, "E: " + "x" * (1 + n)) for n in range(MOST_CAUSES // 10))
-    causes.add(letter(n, "F: " + "y " * (1 + n % 100) + "z" * (n // 100)) for n in range(2500))
+    causes.add(dead_job(n, "E: " + "x" * (1 + n)) for n in range(MOST_CAUSES // 10))
+    causes.add(dead_job(n, "F: " + "y " * (1 + n % 100) + "z" * (n // 100)) for n in range(2500))
     (rest,) = (each for each in causes.groups() if each.is_rest)
     (own,) = (each for each in causes.groups() if each.cause == forged and not each.is_rest)
     assert (rest.cause, own.count) == (OTHER, 2)
     assert rest.key != own.key
     found = parse(word("cause", own.cause))
-    assert found.matches(letter(0, forged), 0.0)
+    assert found.matches(dead_job(0, forged), 0.0)

@@ -11,13 +11,13 @@ from asok_core.inspection.filters import FIELDS, parse, word
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 
 NOW = 10_000.0
 
 
 def row(
-    place: Place = Place.DEAD,
+    location: Location = Location.DEAD,
     *,
     error: str | None = "TimeoutError: gateway timed out after 30 s",
     failed_at: float | None = NOW - 7200,
@@ -35,7 +35,7 @@ def row(
     }
     job = Job(**(values | fields))
     payload = Payload(b"{}", job, trust, None, None, failed_at, error)
-    return Row(0, payload, place, job.queue, record=record)
+    return Row(0, payload, location, job.queue, record=record)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def row(
         ("age:<2h", False),
     ],
 )
-def test_a_dead_letter_answers(text: str, matches: bool) -> None:
+def test_a_dead_job_answers(text: str, matches: bool) -> None:
     assert parse(text).matches(row(), NOW) is matches
 
 
@@ -123,7 +123,7 @@ def test_a_dead_letter_answers(text: str, matches: bool) -> None:
         ("age:>-5m", "age wants a length of time"),
     ],
 )
-def test_a_word_that_makes_no_sense_is_named(text: str, says: str) -> None:
+def test_a_word_that_is_invalid_is_named(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=None) as caught:
         parse(f"mail {text}")
     assert says in str(caught.value)
@@ -131,24 +131,24 @@ def test_a_word_that_makes_no_sense_is_named(text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "fields", "status"),
+    ("location", "fields", "status"),
     [
-        (Place.PENDING, {}, "pending"),
-        (Place.DELAYED, {}, "scheduled"),
-        (Place.DELAYED, {"retry_count": 1}, "retrying"),
-        (Place.DELAYED, {"retry_count": 2}, "retrying"),
-        (Place.ACTIVE, {}, "running"),
+        (Location.PENDING, {}, "pending"),
+        (Location.DELAYED, {}, "scheduled"),
+        (Location.DELAYED, {"retry_count": 1}, "retrying"),
+        (Location.DELAYED, {"retry_count": 2}, "retrying"),
+        (Location.ACTIVE, {}, "running"),
     ],
 )
-def test_status_of_each_place(place: Place, fields: dict[str, Any], status: str) -> None:
-    assert parse(f"status:{status}").matches(row(place, **fields), NOW)
-    assert not parse("status:cancelled").matches(row(place, **fields), NOW)
+def test_status_of_each_location(location: Location, fields: dict[str, Any], status: str) -> None:
+    assert parse(f"status:{status}").matches(row(location, **fields), NOW)
+    assert not parse("status:cancelled").matches(row(location, **fields), NOW)
 
 
 def test_a_finished_job_has_only_its_record() -> None:
     record = JobRecord("j-1", Status.CANCELLED, function="shop.send", error="ValueError: x")
     finished = Row(
-        0, Payload(b"j-1", None, Trust.UNVERIFIED), Place.FINISHED, "low", NOW - 60, record
+        0, Payload(b"j-1", None, Trust.UNVERIFIED), Location.FINISHED, "low", NOW - 60, record
     )
     for text in ("status:cancelled", "task:send", "id:j-1", "error:ValueError", "age:<5m"):
         assert parse(text).matches(finished, NOW), text
@@ -156,7 +156,7 @@ def test_a_finished_job_has_only_its_record() -> None:
 
 def test_what_is_malformed_is_found_by_its_bytes() -> None:
     payload = Payload(b'{"x": \xff order-9', None, Trust.MALFORMED, "it is not UTF-8")
-    broken = Row(0, payload, Place.DEAD, "")
+    broken = Row(0, payload, Location.DEAD, "")
     assert parse("order-9").matches(broken, NOW)
     assert parse("status:malformed error:utf").matches(broken, NOW)
     assert not parse("age:>1s").matches(broken, NOW)
@@ -165,19 +165,19 @@ def test_what_is_malformed_is_found_by_its_bytes() -> None:
 
 def test_the_beginning_of_a_very_large_job_is_searched() -> None:
     payload = Payload(b'{"args": ["order-9', Job("1", "m", "f"), Trust.UNVERIFIED, size=5_000_000)
-    large = Row(0, payload, Place.PENDING, "default")
+    large = Row(0, payload, Location.PENDING, "default")
     assert parse("arg:order-9").matches(large, NOW)
 
 
 def test_pending_jobs_age_from_their_enqueueing() -> None:
-    waiting = row(Place.PENDING, enqueued_at=NOW - 400)
+    waiting = row(Location.PENDING, enqueued_at=NOW - 400)
     assert parse("age:>5m").matches(waiting, NOW)
-    assert not parse("age:>5m").matches(row(Place.PENDING), NOW)
+    assert not parse("age:>5m").matches(row(Location.PENDING), NOW)
 
 
 def test_a_job_that_does_not_say_when_it_was_enqueued_has_the_age_of_its_record() -> None:
     record = JobRecord("4f2a-99", Status.PENDING, enqueued_at=NOW - 400)
-    waiting = row(Place.PENDING, record=record)
+    waiting = row(Location.PENDING, record=record)
     assert parse("age:>5m").matches(waiting, NOW)
     assert not parse("age:<5m").matches(waiting, NOW)
 
@@ -193,7 +193,7 @@ def test_a_queue_may_have_any_character_where_a_star_stands() -> None:
 
 
 def test_what_a_row_does_not_have_answers_to_nothing() -> None:
-    nothing = Row(0, Payload(b"", None, Trust.MALFORMED), Place.DEAD, "")
+    nothing = Row(0, Payload(b"", None, Trust.MALFORMED), Location.DEAD, "")
     for text in ("x", "id:x", "task:x", "error:x", "arg:x"):
         assert not parse(text).matches(nothing, NOW), text
 

@@ -63,7 +63,7 @@ def test_it_says_when_and_how_fast() -> None:
     ("rate", "used", "most"),
     [(None, 1, 9), (0, 1, 9), (-5, 1, 9), (5, 1, 0), (5, 1, None), (5, None, 9), (5, 9, 9)],
 )
-def test_where_nothing_is_known_nothing_is_said(
+def test_where_nothing_is_known_nothing_is_reported(
     rate: float | None, used: int | None, most: int | None
 ) -> None:
     assert filling(rate, used, most) is None

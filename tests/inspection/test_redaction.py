@@ -214,7 +214,7 @@ def test_an_edit_keeps_what_it_did_not_see(
         assert (found["args"], found["kwargs"]) == filled
 
 
-def test_what_an_edit_changed_is_told_without_what_is_hidden() -> None:
+def test_what_an_edit_changed_is_reported_without_what_is_hidden() -> None:
     made = job("4111", 1, names=["card", "n"])
     assert REDACTION.changed_words(made, ["4222", 1], {}) == "hidden arguments changed"
     words = REDACTION.changed_words(made, ["4222", 2], {})

@@ -96,7 +96,7 @@ def test_what_is_no_traceback_is_one_line_or_nothing(text: str, raised: object) 
     assert chain_of(text).raised == raised
 
 
-def test_a_syntax_error_is_told_with_the_place_in_the_source() -> None:
+def test_a_syntax_error_is_reported_with_the_position_in_the_source() -> None:
     (raised,) = chain_of(text_of(lambda: compile("a b", "x.py", "exec"))).raised
     assert raised.line == "SyntaxError: invalid syntax"
     assert raised.frame[0] == '  File "x.py", line 1'

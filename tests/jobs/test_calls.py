@@ -39,7 +39,7 @@ NOW = 1_800_000_000.0
         ({"unique": 5}, TypeError, "_unique is an int"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_named(
+def test_an_option_that_is_invalid_is_named(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -78,7 +78,7 @@ def test_a_task_brings_the_options_it_was_declared_with() -> None:
     assert call(send, 7) == declared
 
 
-@pytest.mark.parametrize("protocol", ["Background", "AppBackground"])
+@pytest.mark.parametrize("protocol", ["BackgroundFunction", "AppBackground"])
 def test_type_checkers_know_every_option(protocol: str) -> None:
     # At run time an overload has no name, so the source is asked.
     (found,) = (

@@ -248,7 +248,9 @@ def test_an_object_without_fields_arrives() -> None:
         (dict[Any, Any], {1: 2}, "has the key 1 (int), which would arrive as '1' (str)"),
     ],
 )
-def test_the_argument_and_the_place_inside_it_are_named(hint: Any, value: Any, words: str) -> None:
+def test_the_argument_and_the_position_inside_it_are_named(
+    hint: Any, value: Any, words: str
+) -> None:
     with pytest.raises(TypeError) as caught:
         encode_arguments(task_of(hint), (value,), {})
     assert str(caught.value).startswith("argument 'value'")
@@ -271,7 +273,7 @@ def test_nesting_has_one_bound_and_it_can_be_read() -> None:
         over_the_wire(task_of(Any), [[1, value]])
 
 
-def test_what_was_sent_for_a_parameter_that_is_gone_is_told() -> None:
+def test_what_was_sent_for_a_parameter_that_is_gone_is_reported() -> None:
     def now(moment: dt.date) -> None: ...
 
     with pytest.raises(
@@ -280,7 +282,7 @@ def test_what_was_sent_for_a_parameter_that_is_gone_is_told() -> None:
         decode_arguments(now, ("2026-01-01",), {}, ("value",))
 
 
-def test_a_result_that_cannot_be_converted_back_here_is_told() -> None:
+def test_a_result_that_cannot_be_converted_back_here_is_reported() -> None:
     kept = encode_result(task_of(dt.date), dt.date.min, LIMIT)
     assert kept == ('"0001-01-01"', "date", "")
     for task in (None, task_of(int), task_of("NoSuchName"), task_of(set[int])):

@@ -37,7 +37,7 @@ from asok_core.backends.roles import CommandResult, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 
@@ -143,7 +143,7 @@ class Conservation(RuleBasedStateMachine):
             for process in PROCESSES
         }
         self.memories = {process: Memory() for process in PROCESSES}
-        self.places: dict[str, str] = {}
+        self.locations: dict[str, str] = {}
         self.versions: dict[str, int | None] = {}
         self.envelopes: dict[str, dict[bytes, None]] = {}
         self.uniques: dict[str, str] = {}
@@ -158,7 +158,7 @@ class Conservation(RuleBasedStateMachine):
         self.deleted: set[str] = set()
         self.oversized: set[str] = set()
         for worker in ("one", "two"):
-            self._beat(worker)
+            self._heartbeat(worker)
 
     def teardown(self) -> None:
         self.client.config_set("maxmemory", 0)
@@ -362,7 +362,7 @@ class Conservation(RuleBasedStateMachine):
         return sum(name_of(raw) not in self.oversized for raw in found)
 
     def _promote(self, expected: int) -> None:
-        done = promote_due(self.registry.link, Keys(), by="w", largest=LARGEST)
+        done = promote_due(self.registry.connection, Keys(), by="w", largest=LARGEST)
         assert done.moved == expected
         self._moved("promote", expected + self._set_aside(len(done.aside)))
 
@@ -395,15 +395,15 @@ class Conservation(RuleBasedStateMachine):
         self._moved("expiry", 0)
 
     @rule(worker=st.sampled_from(["one", "two"]))
-    def beat(self, worker: str) -> None:
+    def heartbeat(self, worker: str) -> None:
         whole = self._has_lease(f"{worker}.1")
-        assert self._beat(worker) == whole
+        assert self._heartbeat(worker) == whole
         self._moved("expiry", 0)
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_worker_begins_to_stop(self, worker: str) -> None:
         self.stopping.add(worker)
-        self._beat(worker)
+        self._heartbeat(worker)
         self._moved("expiry", 0)
 
     @rule()
@@ -461,14 +461,14 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(chosen=st.data(), everything=st.booleans(), front=st.booleans())
     def requeue(self, chosen: st.DataObject, everything: bool, front: bool) -> None:
-        result = self.operator.requeue(self._scope(Place.DEAD, chosen, everything), front=front)
+        result = self.operator.requeue(self._scope(Location.DEAD, chosen, everything), front=front)
         self._count("enqueued", result.applied)
         for job_id in self._moved("requeue", result.applied):
             del self.crashes[job_id]
 
     @rule(chosen=st.data())
     def edit(self, chosen: st.DataObject) -> None:
-        dead = sorted(each for each, place in self.places.items() if place == "dead")
+        dead = sorted(each for each, location in self.locations.items() if location == "dead")
         job_id = chosen.draw(st.sampled_from(dead)) if dead else "nobody"
         raws = self.client.lrange("asok:dlq", 0, -1)
         raw = next((each for each in raws if peek(each).id == job_id), b"nothing")
@@ -497,37 +497,37 @@ class Conservation(RuleBasedStateMachine):
         self._moved("undo an edit", result.applied)
 
     @rule(chosen=st.data(), everything=st.booleans())
-    def purge_dead_letters(self, chosen: st.DataObject, everything: bool) -> None:
-        result = self.operator.purge(self._scope(Place.DEAD, chosen, everything))
+    def purge_dead_jobs(self, chosen: st.DataObject, everything: bool) -> None:
+        result = self.operator.purge(self._scope(Location.DEAD, chosen, everything))
         self._operated("purge", result)
 
     @rule(chosen=st.data(), queue=st.sampled_from(QUEUES), everything=st.booleans())
     def purge_a_queue(self, chosen: st.DataObject, queue: str, everything: bool) -> None:
-        result = self.operator.purge(self._scope(Place.PENDING, chosen, everything, queue))
+        result = self.operator.purge(self._scope(Location.PENDING, chosen, everything, queue))
         self._operated("purge", result)
 
     @rule(chosen=st.data(), queue=st.sampled_from(QUEUES))
     def cancel_pending_jobs(self, chosen: st.DataObject, queue: str) -> None:
-        result = self.operator.cancel(self._scope(Place.PENDING, chosen, False, queue))
+        result = self.operator.cancel(self._scope(Location.PENDING, chosen, False, queue))
         self._operated("cancel", result)
 
     @rule(chosen=st.data())
     def cancel_delayed_jobs(self, chosen: st.DataObject) -> None:
-        result = self.operator.cancel(self._scope(Place.DELAYED, chosen, False))
+        result = self.operator.cancel(self._scope(Location.DELAYED, chosen, False))
         self._operated("cancel", result)
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.locations)
     @rule(chosen=st.data())
     def a_job_that_is_somewhere_is_taken_for_lost(self, chosen: st.DataObject) -> None:
-        job_id = chosen.draw(st.sampled_from(sorted(self.places)))
+        job_id = chosen.draw(st.sampled_from(sorted(self.locations)))
         assert self.operator.cancel_lost(job_id).applied == 0
         self._moved("expiry", 0)
 
-    @precondition(lambda self: any(place in UNFINISHED for place in self.places.values()))
+    @precondition(lambda self: any(location in UNFINISHED for location in self.locations.values()))
     @rule(chosen=st.data())
     def a_job_is_lost(self, chosen: st.DataObject) -> None:
         """Somebody deletes it where it is; an operator ends it."""
-        living = sorted(each for each, place in self.places.items() if place in UNFINISHED)
+        living = sorted(each for each, location in self.locations.items() if location in UNFINISHED)
         job_id = chosen.draw(st.sampled_from(living))
         for key in self.client.scan_iter(match="asok:*", count=1000, _type="list"):
             for raw in self.client.lrange(key, 0, -1):
@@ -545,7 +545,7 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(chosen=st.data())
     def run_delayed_jobs_now(self, chosen: st.DataObject) -> None:
-        result = self.operator.promote(self._scope(Place.DELAYED, chosen, False))
+        result = self.operator.promote(self._scope(Location.DELAYED, chosen, False))
         self._moved("promote", result.applied)
 
     @precondition(lambda self: self.operations)
@@ -577,7 +577,7 @@ class Conservation(RuleBasedStateMachine):
     @rule(chosen=st.data(), queues=st.permutations(QUEUES))
     def move(self, chosen: st.DataObject, queues: list[str]) -> None:
         source, target, _ = queues
-        scope = self._scope(Place.PENDING, chosen, False, source)
+        scope = self._scope(Location.PENDING, chosen, False, source)
         result = self.operator.move(scope, to=target)
         assert result.applied == len((scope.ids or frozenset()) - self.oversized)
         self._moved("move", 0)
@@ -594,7 +594,7 @@ class Conservation(RuleBasedStateMachine):
 
     # Whoever can write to Redis
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.locations)
     @rule(
         chosen=st.data(),
         where=st.sampled_from(["pending", "delayed", "active"]),
@@ -642,11 +642,11 @@ class Conservation(RuleBasedStateMachine):
             else:
                 self.client.zadd("asok:delayed_tasks", {raw: 1.0})
                 args: list[Arg] = ["asok", raw, job.queue, job.id, b"", job.task]
-                assert self.registry.link.run(script("promote"), (), args) == [1, 0]
+                assert self.registry.connection.run(script("promote"), (), args) == [1, 0]
         return job.queue
 
     def _detour(self, detour: str, home: str, job_id: str) -> str:
-        one = Scope(Place.PENDING, queue=home, ids=frozenset([job_id]))
+        one = Scope(Location.PENDING, queue=home, ids=frozenset([job_id]))
         if detour == "move":
             target = QUEUES[QUEUES.index(home) - 1]
             assert self.operator.move(one, to=target).applied == 1
@@ -659,7 +659,7 @@ class Conservation(RuleBasedStateMachine):
                 for each in others:
                     if peek(each).id != job_id:
                         self.client.lrem(Keys().queue(home), 1, each)
-            scope = one if detour == "purge" else Scope(Place.PENDING, queue=home)
+            scope = one if detour == "purge" else Scope(Location.PENDING, queue=home)
             result = self.operator.purge(scope)
             with self._room():
                 for each in others:
@@ -699,15 +699,15 @@ class Conservation(RuleBasedStateMachine):
 
     # Time
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.locations)
     @rule(chosen=st.data())
     def a_record_expires(self, chosen: st.DataObject) -> None:
-        job_id = chosen.draw(st.sampled_from(sorted(self.places)))
+        job_id = chosen.draw(st.sampled_from(sorted(self.locations)))
         self.client.delete(f"asok:job:{job_id}")
         self.forgotten.add(job_id)
         self._moved("expiry", 0)
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.locations)
     @rule()
     def weeks_pass_in_which_supervisors_renew(self) -> None:
         """Two whole rounds, after which what neither has met would be taken for lost."""
@@ -715,8 +715,10 @@ class Conservation(RuleBasedStateMachine):
             left = self.client.ttl(key)
             if left > RECORD_TTL:
                 self.client.expire(key, left - WEEKS)
-        link = self.registry.link
-        renew_held(link, Keys(), [(process, queue) for process in PROCESSES for queue in QUEUES])
+        connection = self.registry.connection
+        renew_held(
+            connection, Keys(), [(process, queue) for process in PROCESSES for queue in QUEUES]
+        )
         aside = self._go_round() + self._go_round()
         self._moved("renew", self._set_aside(aside))
 
@@ -737,15 +739,15 @@ class Conservation(RuleBasedStateMachine):
     # What must hold
 
     def _moved(self, verb: str, count: int) -> list[str]:
-        before, after = self.places, self._look()
+        before, after = self.locations, self._look()
         moves = {
-            job_id: (before.get(job_id, ""), place)
-            for job_id, place in after.items()
-            if before.get(job_id, "") != place
+            job_id: (before.get(job_id, ""), location)
+            for job_id, location in after.items()
+            if before.get(job_id, "") != location
         }
         assert set(moves.values()) <= MOVES[verb], (verb, moves)
         assert len(moves) == count, (verb, count, moves)
-        self.places = after
+        self.locations = after
         self._check_records(set(moves))
         self._check_counters()
         return list(moves)
@@ -753,65 +755,65 @@ class Conservation(RuleBasedStateMachine):
     def _look(self) -> dict[str, str]:
         found: dict[str, str] = {}
 
-        def see(raw: bytes, place: str, key: str = "") -> None:
+        def see(raw: bytes, location: str, key: str = "") -> None:
             payload, name = peek(raw, KEYRING), name_of(raw)
             job = payload.job
-            assert name not in found, f"{name} is in {found[name]} and in {place}"
+            assert name not in found, f"{name} is in {found[name]} and in {location}"
             if job is None:
                 stands_for = payload.trust is Trust.OVERSIZED
-                assert stands_for or name in self.oversized, (place, raw)
+                assert stands_for or name in self.oversized, (location, raw)
                 self.forgotten.add(name)
             else:
-                assert payload.trust is Trust.SIGNED, (place, raw)
-                assert self.versions.setdefault(name, payload.version) == payload.version, place
-                if place in ("pending", "active"):
+                assert payload.trust is Trust.SIGNED, (location, raw)
+                assert self.versions.setdefault(name, payload.version) == payload.version, location
+                if location in ("pending", "active"):
                     home = Keys().queue(job.queue), f"{key.rpartition(':')[0]}:{job.queue}"
                     assert key in home, (key, job.queue)
                 self.envelopes.setdefault(name, {})[raw] = None
-            found[name] = place
+            found[name] = location
             self.uniques[name] = job.unique or "" if job is not None else ""
 
         for key in self.client.scan_iter(count=1000, _type="list"):
             name = key.decode()
-            place = LISTS.get(name.split(":")[1])
+            location = LISTS.get(name.split(":")[1])
             # The trash of an edit holds the original of a job that is elsewhere.
             original = name.removeprefix("asok:trash:") in self.edits
             if original:
                 assert self.client.llen(key) == 1
-            elif place and not name.endswith(":at"):
+            elif location and not name.endswith(":at"):
                 for raw in self.client.lrange(key, 0, -1):
-                    see(raw, place, name)
+                    see(raw, location, name)
         for raw in self.client.zrange("asok:delayed_tasks", 0, -1):
             see(raw, "delayed")
-        return {job_id: found.get(job_id, "finished") for job_id in (*self.places, *found)}
+        return {job_id: found.get(job_id, "finished") for job_id in (*self.locations, *found)}
 
     def _check_records(self, moved: set[str]) -> None:
-        for job_id, record in self._records(self.places).items():
+        for job_id, record in self._records(self.locations).items():
             if not record:
                 assert job_id in self.forgotten, f"{job_id} has lost its record"
                 continue
-            place, status = self.places[job_id], record[b"status"].decode()
+            location, status = self.locations[job_id], record[b"status"].decode()
             if job_id in moved or job_id not in self.forgotten:
-                allowed = STATUSES["trash" if job_id in self.deleted else place]
-                assert status in allowed, (job_id, place, status)
+                allowed = STATUSES["trash" if job_id in self.deleted else location]
+                assert status in allowed, (job_id, location, status)
         self._check_lifetimes()
 
     def _check_lifetimes(self) -> None:
         pipeline = self.client.pipeline(transaction=False)
-        for job_id in self.places:
+        for job_id in self.locations:
             unique = f"asok:unique:{self.uniques[job_id]}"
             pipeline.ttl(f"asok:job:{job_id}").get(unique).ttl(unique)
         replies, long = pipeline.execute(), UNFINISHED_TTL - WEEKS
-        for at, (job_id, place) in enumerate(self.places.items()):
+        for at, (job_id, location) in enumerate(self.locations.items()):
             ttl, holder, held_for = replies[3 * at : 3 * at + 3]
-            if place not in UNFINISHED:
+            if location not in UNFINISHED:
                 # What has finished is kept for 24 h from its end.
-                assert ttl <= RECORD_TTL, (job_id, place)
+                assert ttl <= RECORD_TTL, (job_id, location)
                 continue
-            assert job_id in self.forgotten or ttl > long, (job_id, place)
+            assert job_id in self.forgotten or ttl > long, (job_id, location)
             if self.uniques[job_id]:
-                assert holder == job_id.encode(), (job_id, place)
-                assert held_for > long, (job_id, place)
+                assert holder == job_id.encode(), (job_id, location)
+                assert held_for > long, (job_id, location)
 
     def _check_counters(self) -> None:
         counted: Counter[str] = Counter()
@@ -827,7 +829,7 @@ class Conservation(RuleBasedStateMachine):
         self.number += 1
         return Job(f"job-{self.number:03}", "m", "f", (), queue=queue, retries=9, **options)
 
-    def _beat(self, worker: str) -> bool:
+    def _heartbeat(self, worker: str) -> bool:
         processes = sum(process.startswith(f"{worker}.") for process in PROCESSES)
         stopping = int(worker in self.stopping)
         fields: dict[str, Arg] = {
@@ -835,14 +837,16 @@ class Conservation(RuleBasedStateMachine):
             "processes": processes,
             "stopping": stopping,
         }
-        return self.registry.beat(worker, QUEUES, fields).whole
+        return self.registry.heartbeat(worker, QUEUES, fields).whole
 
     def _go_round(self) -> int:
         """How many entries a whole round has set aside."""
         aside = 0
         while True:
             self.client.delete("asok:renewing")
-            aside += len(Renewal(Keys(), "one", largest=LARGEST).step(self.registry.link).aside)
+            aside += len(
+                Renewal(Keys(), "one", largest=LARGEST).step(self.registry.connection).aside
+            )
             if self.client.hget("asok:renewal", "began") == b"0.0":
                 return aside
 
@@ -917,19 +921,19 @@ class Conservation(RuleBasedStateMachine):
         return outcome
 
     def _scope(
-        self, place: Place, chosen: st.DataObject, everything: bool, queue: str | None = None
+        self, location: Location, chosen: st.DataObject, everything: bool, queue: str | None = None
     ) -> Scope:
         if everything:
-            return Scope(place, queue=queue)
-        if place is Place.DEAD:
+            return Scope(location, queue=queue)
+        if location is Location.DEAD:
             raws = self.client.lrange("asok:dlq", 0, -1)
-        elif place is Place.DELAYED:
+        elif location is Location.DELAYED:
             raws = self.client.zrange("asok:delayed_tasks", 0, -1)
         else:
             raws = self.client.lrange(Keys().queue(queue or ""), 0, -1)
         ids = sorted(map(name_of, raws))
         some = chosen.draw(st.sets(st.sampled_from(ids)) if ids else st.just(set()))
-        return Scope(place, queue=queue, ids=frozenset(some))
+        return Scope(location, queue=queue, ids=frozenset(some))
 
     def _operated(self, verb: str, result: CommandResult) -> None:
         if result.operation:
@@ -949,7 +953,7 @@ class Conservation(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(240)
-def test_every_job_is_in_exactly_one_place_after_every_step(redis_url: str) -> None:
+def test_every_job_is_in_exactly_one_location_after_every_step(redis_url: str) -> None:
     run_state_machine_as_test(
         lambda: Conservation(redis_url),  # type: ignore[arg-type, return-value, unused-ignore]
         settings=settings(

@@ -25,7 +25,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import hooks
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Claim, Consumer, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import IN_DOUBT, Registry
 from asok_core.backends.redis.consuming.renewal import Renewal
@@ -36,14 +36,14 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import Unreachable, UsageError
 from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.running.circuit_breaker import LIMIT, Check
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.process import Process
-from asok_core.worker.shared_state import Board
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.settling import postpone_imports
 from asok_core.worker.wakeup import Alarm
@@ -53,7 +53,7 @@ from tests.programs import PATIENCE, wait_until
 
 KEYRING = Keyring(SECRET_KEY.encode())
 QUEUES = ("high", "default")
-DEAD = Scope(Place.DEAD)
+DEAD = Scope(Location.DEAD)
 LARGEST = 20_000
 ran: Counter[str] = Counter()
 
@@ -68,11 +68,13 @@ def fail(word: str) -> None:
     raise ValueError(word)
 
 
-def _process(config: WorkerConfig, board: IO[bytes], orders: int) -> Process:
+def _process(config: WorkerConfig, shared: IO[bytes], orders: int) -> Process:
     """A process of a worker, in this one."""
     slots = config.concurrency
     alarm = Alarm(orders)
-    return Process(config, "w.1", Board(board, slots), alarm, slots=slots, report=lambda: None)
+    return Process(
+        config, "w.1", SharedState(shared, slots), alarm, slots=slots, report=lambda: None
+    )
 
 
 @dataclass
@@ -105,7 +107,7 @@ class Bench:
             for n in range(count)
         ]
 
-    def places(self) -> dict[str, list[str]]:
+    def locations(self) -> dict[str, list[str]]:
         """Every job by place."""
         found: dict[str, list[str]] = {}
         for key in self.client.keys("asok:*"):
@@ -147,7 +149,7 @@ def bench(redis_server: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Be
 Story = Callable[[Cutter], None]
 
 
-def told_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
+def reported_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
     """Tell a story with each of its commands cut in each way; it asserts its own end."""
     bench.client.flushall()
     prepare()
@@ -187,12 +189,12 @@ def test_enqueue(bench: Bench) -> None:
         # One lost connection is nothing that a caller hears of.
         assert producer.enqueue(jobs) == [True] * 4
         cutter.deliver()
-        assert bench.places() == {"queue": [job.id for job in jobs[:3]], "delayed": ["later"]}
+        assert bench.locations() == {"queue": [job.id for job in jobs[:3]], "delayed": ["later"]}
         assert bench.counters() == {"enqueued": 4}
         assert [bench.status(job) for job in jobs] == ["pending"] * 3 + ["scheduled"]
         producer.close()
 
-    told_with_every_cut(bench, lambda: None, story)
+    reported_with_every_cut(bench, lambda: None, story)
 
 
 def test_a_process_at_work(bench: Bench) -> None:
@@ -207,7 +209,7 @@ def test_a_process_at_work(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
-        registry.beat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
+        registry.heartbeat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
         registry.close()
         settings = bench.settings(cutter.url)
         config = WorkerConfig(settings, "w", QUEUES, concurrency=2)
@@ -227,9 +229,9 @@ def test_a_process_at_work(bench: Bench) -> None:
             pool.shutdown()
         cutter.deliver()
         os.close(write)
-        places = bench.places()
-        assert sorted(places.pop("dlq")) == ["fail-0", "fail-1"], ran
-        assert places == {"delayed": ["again"]}, ran
+        locations = bench.locations()
+        assert sorted(locations.pop("dlq")) == ["fail-0", "fail-1"], ran
+        assert locations == {"delayed": ["again"]}, ran
         assert bench.counters() == {
             "enqueued": 6,
             "completed": 3,
@@ -245,7 +247,7 @@ def test_a_process_at_work(bench: Bench) -> None:
             "completed",
         ]
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> None:
@@ -284,7 +286,7 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
-        registry.beat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
+        registry.heartbeat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
         registry.close()
         key = SECRET_KEY if fault == "missing module" else "another key"
         settings = replace(bench.settings(cutter.url), secret_key=key)
@@ -305,27 +307,27 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
             process._waiters.close()
         cutter.deliver()
         os.close(write)
-        places = bench.places()
-        dead, queue = places.pop("dlq", []), places.pop("queue", [])
-        assert len(dead) == most, places
-        assert places.keys() == {"delayed"}, places
-        assert sorted([*dead, *queue, *places["delayed"]]) == [job.id for job in jobs]
+        locations = bench.locations()
+        dead, queue = locations.pop("dlq", []), locations.pop("queue", [])
+        assert len(dead) == most, locations
+        assert locations.keys() == {"delayed"}, locations
+        assert sorted([*dead, *queue, *locations["delayed"]]) == [job.id for job in jobs]
         # In order, but for the newest one if it was tried and the reply got lost.
         assert sum(one > next_one for one, next_one in pairwise(queue)) <= 1, queue
         # More where a slow machine took too long over one that was tried.
-        assert len(dead) + len(places["delayed"]) >= LIMIT + 1, places
+        assert len(dead) + len(locations["delayed"]) >= LIMIT + 1, locations
         counters = {"enqueued": 16} | ({"failed": most, "dead": most} if most else {})
         assert bench.counters() == counters
         assert not ran
         for job in jobs:
-            expected = "retrying" if job.id in places["delayed"] else "pending"
+            expected = "retrying" if job.id in locations["delayed"] else "pending"
             assert bench.status(job) == ("failed" if job.id in dead else expected)
 
     def prepare() -> None:
         ran.clear()
         bench.enqueue(*jobs)
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_a_late_claim_takes_nothing(bench: Bench) -> None:
@@ -348,26 +350,26 @@ def test_a_late_claim_takes_nothing(bench: Bench) -> None:
                     continue
         cutter.deliver()
         consumer.close()
-        active = bench.places().get("active", [])
+        active = bench.locations().get("active", [])
         assert [peek(claim.envelope).id for claim in held[::-1]] in (active, active[::-1])
 
     def prepare() -> None:
         bench.enqueue(*jobs)
         bench.client.zadd("asok:workers", {"w": 9e15})
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
-def test_beat_and_leave(bench: Bench) -> None:
+def test_heartbeat_and_deregistration(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        until_done(lambda: registry.beat("w", QUEUES, {"processes": 1}), cutter)
+        until_done(lambda: registry.heartbeat("w", QUEUES, {"processes": 1}), cutter)
         assert bench.client.zcard("asok:workers") == 1
         until_done(lambda: registry.leave("w", ["asok:active:w.1:default"]), cutter)
         registry.close()
         assert not bench.client.exists("asok:workers", "asok:worker:w")
 
-    told_with_every_cut(bench, lambda: None, story)
+    reported_with_every_cut(bench, lambda: None, story)
 
 
 def test_promote(bench: Bench) -> None:
@@ -380,11 +382,11 @@ def test_promote(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        until_done(lambda: promote_due(registry.link, Keys(), by="w"), cutter)
+        until_done(lambda: promote_due(registry.connection, Keys(), by="w"), cutter)
         registry.close()
-        assert bench.places() == {"queue": [job.id for job in jobs], "dlq": [""]}
+        assert bench.locations() == {"queue": [job.id for job in jobs], "dlq": [""]}
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_recover(bench: Bench) -> None:
@@ -408,14 +410,14 @@ def test_recover(bench: Bench) -> None:
         until_done(recover, cutter)
         registry.close()
         rest = ["work-1", "work-2", "work-4"]
-        assert bench.places() == {"queue": rest, "dlq": ["work-3", "work-0"]}
+        assert bench.locations() == {"queue": rest, "dlq": ["work-3", "work-0"]}
         assert bench.client.get("asok:crashes:work-1") == b"1"
         assert bench.client.get("asok:crashes:work-2") == b"3"
         assert not bench.client.exists("asok:crashes:work-0", "asok:crashes:work-3")
         assert sorted(bench.notices()) == ["0 0 work-0", "0 0 work-3"]
         assert bench.counters() == {"dead": 2, "failed": 2}
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 @pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])
@@ -450,8 +452,8 @@ def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
             "claim": lambda: consumer.cycle([], [], 1),
             "held": consumer.held,
             "recover": lambda: registry.recover("w.1", "default", charged=()),
-            "promote": lambda: promote_due(registry.link, Keys(), by="w", largest=LARGEST),
-            "renew": lambda: Renewal(Keys(), "w", largest=LARGEST).step(registry.link),
+            "promote": lambda: promote_due(registry.connection, Keys(), by="w", largest=LARGEST),
+            "renew": lambda: Renewal(Keys(), "w", largest=LARGEST).step(registry.connection),
         }
 
         def act() -> None:
@@ -465,15 +467,15 @@ def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
         assert dead.trust is Trust.OVERSIZED
         (aside,) = bench.client.keys("asok:oversized:*")
         assert bench.client.lrange(aside, 0, -1) == [entry]
-        places = bench.places()
-        assert places.pop("dlq") == [""]
+        locations = bench.locations()
+        assert locations.pop("dlq") == [""]
         # A claim that was cut may have been made twice: then it has claimed the job as well.
         usual = {"held": ["active"], "claim": ["queue", "active"]}.get(way, ["queue"])
-        assert places in [{place: [job.id]} for place in usual]
+        assert locations in [{location: [job.id]} for location in usual]
         assert bench.counters() == {"dead": 1, "failed": 1}
         assert bench.notices() == ["0 0 "]
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
@@ -495,7 +497,7 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
         until_done(recover, cutter)
         registry.close()
         rest = ["work-0", "work-2", "work-3"]
-        assert bench.places() == {"queue": rest, "delayed": ["work-1"]}
+        assert bench.locations() == {"queue": rest, "delayed": ["work-1"]}
         ((raw, _),) = bench.client.zrange("asok:delayed_tasks", 0, -1, withscores=True)
         assert (job := peek(raw, KEYRING).job) is not None
         assert (job.postponements, job.retry_count) == (1, 0)
@@ -503,12 +505,14 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
         assert bench.counters() == {}
         assert not bench.client.keys("asok:crashes:*")
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
     final, again = bench.jobs(2)
-    letters = [bury(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)]
+    dead_jobs = [
+        bury(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)
+    ]
     later = seal(again.retried(), KEYRING)
 
     def prepare() -> None:
@@ -521,16 +525,16 @@ def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
         )
         claims = [Claim("default", seal(job, KEYRING)) for job in (final, again)]
         outcomes = [
-            Outcome("fail", claims[0], id=final.id, moved=letters[0], notice=DEAD_LETTER),
-            Outcome("retry", claims[1], id=again.id, moved=later, delay=60.0, notice=letters[1]),
+            Outcome("fail", claims[0], id=final.id, moved=dead_jobs[0], notice=DEAD_JOB),
+            Outcome("retry", claims[1], id=again.id, moved=later, delay=60.0, notice=dead_jobs[1]),
         ]
         until_done(lambda: consumer.cycle(outcomes, (), 0), cutter)
         consumer.close()
-        assert bench.places() == {"dlq": [final.id], "delayed": [again.id]}
+        assert bench.locations() == {"dlq": [final.id], "delayed": [again.id]}
         assert sorted(bench.notices()) == [f"0 0 {final.id}", f"0 1 {again.id}"]
         assert 0 < bench.client.ttl("asok:notices:default") <= 86_400
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
@@ -538,8 +542,8 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
 
     def prepare() -> None:
         for job in jobs:
-            letter = bury(seal(job, KEYRING), failed_at=1.0, error="TimeoutError: too long")
-            bench.client.zadd("asok:notices:default", {b"0 0 " + letter: 1.0})
+            dead_job = bury(seal(job, KEYRING), failed_at=1.0, error="TimeoutError: too long")
+            bench.client.zadd("asok:notices:default", {b"0 0 " + dead_job: 1.0})
         bench.client.expire("asok:notices:default", 600)
 
     def story(cutter: Cutter) -> None:
@@ -553,7 +557,7 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
         endpoint = Endpoint(cutter.url)
         with tempfile.TemporaryFile() as file:
             notices = Notices(
-                endpoint, Keys(), KEYRING, process="w.1", queues=QUEUES, board=Board(file, 1)
+                endpoint, Keys(), KEYRING, process="w.1", queues=QUEUES, shared=SharedState(file, 1)
             )
             hooks.failure(note)
             try:
@@ -569,7 +573,7 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
         assert called.total() <= len(jobs) + 1
         assert bench.notices() == []
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 @pytest.mark.parametrize(("stopping", "crashes"), [(0, b"1"), (1, None)], ids=["", "stopping"])
@@ -595,7 +599,7 @@ def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: byte
         # One that has just reconnected would wait for others to do so as well: each is a new one.
         until_done(lambda: Recovery(config, registry, "here").others(), cutter)
         registry.close()
-        assert {place: sorted(ids) for place, ids in bench.places().items()} == {
+        assert {location: sorted(ids) for location, ids in bench.locations().items()} == {
             "queue": [job.id for job in jobs]
         }
         charged = bench.client.mget(*(f"asok:crashes:{job.id}" for job in jobs))
@@ -604,7 +608,7 @@ def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: byte
         assert not bench.client.exists(f"asok:worker:{dead}")
         assert bench.counters() == {}
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
@@ -625,17 +629,17 @@ def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
         bench.client.lmove("asok:queue", "asok:active:w.1:default", "RIGHT", "LEFT")
         cutter.deliver()
         registry.close()
-        assert bench.places() == {"active": [job.id]}
+        assert bench.locations() == {"active": [job.id]}
         assert bench.client.get(f"asok:crashes:{job.id}") == b"1"
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def _buried(bench: Bench, jobs: list[Job]) -> Callable[[], None]:
     def prepare() -> None:
         for n, job in enumerate(jobs, 1):
-            letter = bury(seal(job, KEYRING), failed_at=float(n), error="no")
-            bench.client.lpush("asok:dlq", letter)
+            dead_job = bury(seal(job, KEYRING), failed_at=float(n), error="no")
+            bench.client.lpush("asok:dlq", dead_job)
             bench.client.hset(f"asok:job:{job.id}", "status", "failed")
             bench.client.expire(f"asok:job:{job.id}", 60)
 
@@ -655,11 +659,11 @@ def test_requeue(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
         with _operator(cutter) as operator:
             until_done(lambda: operator.requeue(DEAD), cutter)
-        assert bench.places() == {"queue": [job.id for job in jobs]}
+        assert bench.locations() == {"queue": [job.id for job in jobs]}
         assert bench.counters() == {"enqueued": 5}
         assert {bench.status(job) for job in jobs} == {"pending"}
 
-    told_with_every_cut(bench, _buried(bench, jobs), story)
+    reported_with_every_cut(bench, _buried(bench, jobs), story)
 
 
 @pytest.mark.parametrize("chosen", [None, frozenset({"work-1", "work-3"})], ids=["all", "some"])
@@ -671,11 +675,11 @@ def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
 
     def story(cutter: Cutter) -> None:
         with _operator(cutter) as operator:
-            until_done(lambda: operator.purge(Scope(Place.DEAD, ids=chosen)), cutter)
-            places = bench.places()
-            assert places.pop("dlq", []) == left
-            assert sorted(places.pop("trash")) == taken
-            assert places == {}
+            until_done(lambda: operator.purge(Scope(Location.DEAD, ids=chosen)), cutter)
+            locations = bench.locations()
+            assert locations.pop("dlq", []) == left
+            assert sorted(locations.pop("trash")) == taken
+            assert locations == {}
             trashes = [key.decode() for key in bench.client.keys("asok:trash:*")]
             assert all(bench.client.ttl(key) > 0 for key in trashes)
             for operation in {key.split(":")[2] for key in trashes}:
@@ -687,9 +691,9 @@ def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
                         assert not bench.client.exists(f"asok:trash:{operation}")
 
                 until_done(restore, cutter)
-        assert bench.places() == {"dlq": everything}
+        assert bench.locations() == {"dlq": everything}
 
-    told_with_every_cut(bench, _buried(bench, jobs), story)
+    reported_with_every_cut(bench, _buried(bench, jobs), story)
 
 
 def test_edit_and_its_undo(bench: Bench) -> None:
@@ -700,7 +704,7 @@ def test_edit_and_its_undo(bench: Bench) -> None:
         with _operator(cutter) as operator:
             until_done(lambda: operator.edit(raw, ["other"], {}), cutter)
             # The original is kept beside the edited job.
-            assert bench.places() == {"queue": [job.id], "trash": [job.id]}
+            assert bench.locations() == {"queue": [job.id], "trash": [job.id]}
             assert bench.status(job) == "pending"
             (trash,) = (key.decode() for key in bench.client.keys("asok:trash:*[!t]"))
 
@@ -711,10 +715,10 @@ def test_edit_and_its_undo(bench: Bench) -> None:
                     assert not bench.client.exists(trash)
 
             until_done(undo, cutter)
-        assert bench.places() == {"dlq": [job.id]}
+        assert bench.locations() == {"dlq": [job.id]}
         assert bench.status(job) == "failed"
 
-    told_with_every_cut(bench, _buried(bench, [job]), story)
+    reported_with_every_cut(bench, _buried(bench, [job]), story)
 
 
 def test_a_requeue_to_the_front(bench: Bench) -> None:
@@ -727,9 +731,9 @@ def test_a_requeue_to_the_front(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
         with _operator(cutter) as operator:
             until_done(lambda: operator.requeue(DEAD, front=True), cutter)
-        assert bench.places() == {"queue": [*(job.id for job in jobs), waiting.id]}
+        assert bench.locations() == {"queue": [*(job.id for job in jobs), waiting.id]}
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_empty_trash(bench: Bench) -> None:
@@ -738,7 +742,7 @@ def test_empty_trash(bench: Bench) -> None:
     def prepare() -> None:
         _buried(bench, jobs)()
         operator = RedisOperator(Endpoint(bench.server.url), Keys(), KEYRING, who="me@here")
-        operator.purge(Scope(Place.DEAD, ids=frozenset(["work-1", "work-3"])))
+        operator.purge(Scope(Location.DEAD, ids=frozenset(["work-1", "work-3"])))
         operator.purge(DEAD)
         operator.close()
 
@@ -746,13 +750,13 @@ def test_empty_trash(bench: Bench) -> None:
         operations = [key.decode().split(":")[2] for key in bench.client.keys("asok:operation:*")]
         with _operator(cutter) as operator:
             until_done(lambda: operator.empty_trash(operations), cutter)
-        assert bench.places() == {}
+        assert bench.locations() == {}
         entries = [fields for _, fields in bench.client.xrange("asok:audit")]
         emptied = [entry for entry in entries if entry[b"action"] == b"empty"]
         assert sum(int(entry[b"applied"]) for entry in emptied) == len(jobs), "counted once"
         assert {bench.status(job) for job in jobs} == {"failed"}
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 def test_cancel(bench: Bench) -> None:
@@ -763,17 +767,17 @@ def test_cancel(bench: Bench) -> None:
         bench.enqueue(*jobs)
 
     def story(cutter: Cutter) -> None:
-        scope = Scope(Place.PENDING, queue="default", ids=chosen)
+        scope = Scope(Location.PENDING, queue="default", ids=chosen)
         with _operator(cutter) as operator:
             until_done(lambda: operator.cancel(scope), cutter)
-        places = bench.places()
-        assert places["queue"] == ["work-1", "work-2"]
-        assert sorted(places["trash"]) == sorted(chosen)
+        locations = bench.locations()
+        assert locations["queue"] == ["work-1", "work-2"]
+        assert sorted(locations["trash"]) == sorted(chosen)
         assert [bench.status(job) for job in jobs] == [
             "cancelled" if job.id in chosen else "pending" for job in jobs
         ]
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
@@ -792,4 +796,4 @@ def test_cancel_lost(bench: Bench, is_lost: bool) -> None:
         assert bench.client.exists("asok:unique:one") == (not is_lost)
         assert bench.client.xlen("asok:audit") == is_lost
 
-    told_with_every_cut(bench, prepare, story)
+    reported_with_every_cut(bench, prepare, story)

@@ -14,7 +14,7 @@ def snapshot(*queues: QueueStats, used: int = 10, most: int = 100, quiet: bool =
     return Snapshot(NOW, server, queues, (worker,))
 
 
-def test_nothing_is_said_where_all_is_well() -> None:
+def test_nothing_is_reported_where_all_is_well() -> None:
     busy = QueueStats("busy", 5, completed_per_s=10.0)
     assert hazards(snapshot(busy), to={"busy": int(10 * HOUR)}) == ()
     assert hazards(snapshot(busy), trash=True) == ()

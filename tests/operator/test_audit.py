@@ -12,10 +12,10 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import AsokError, Refused
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.states import Place
-from tests.fixtures.bench import KEYRING, Bench, foreign_letter, number
+from asok_core.jobs.states import Location
+from tests.fixtures.bench import KEYRING, Bench, foreign_dead_job, number
 
-ALL = Scope(Place.DEAD)
+ALL = Scope(Location.DEAD)
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def reader(bench: Bench) -> RedisReader:
     return RedisReader(Endpoint(bench.url), Keys())
 
 
-def test_activity_tells_who_did_what_newest_first(bench: Bench, reader: RedisReader) -> None:
+def test_activity_reports_who_did_what_newest_first(bench: Bench, reader: RedisReader) -> None:
     bench.die(*(bench.job() for _ in range(700)))
-    bench.client.lpush("asok:dlq", foreign_letter(bench.job(), 1.0))
-    bench.operator.requeue(Scope(Place.DEAD, words="task:mail", match=lambda _row: True))
+    bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 1.0))
+    bench.operator.requeue(Scope(Location.DEAD, words="task:mail", match=lambda _row: True))
     purged = bench.operator.purge(ALL)
     bench.operator.pause("high")
 
@@ -34,7 +34,7 @@ def test_activity_tells_who_did_what_newest_first(bench: Bench, reader: RedisRea
 
     assert (requeue.action, requeue.who, requeue.words) == ("requeue", "ann@desk", "task:mail")
     assert (requeue.applied, requeue.refused) == (700, {"unsigned": 1})
-    assert (requeue.state, requeue.place, requeue.in_trash) == ("done", "dead", 0)
+    assert (requeue.state, requeue.location, requeue.in_trash) == ("done", "dead", 0)
     assert "asok" in requeue.where
     assert (purge.action, purge.words, purge.applied) == ("purge", "everything", 1)
     assert (purge.operation, purge.in_trash) == (purged.operation, 1)
@@ -83,7 +83,7 @@ def test_a_filter_that_fails_leaves_a_true_entry(bench: Bench, reader: RedisRead
         return True
 
     with pytest.raises(AsokError):
-        bench.operator.requeue(Scope(Place.DEAD, match=match))
+        bench.operator.requeue(Scope(Location.DEAD, match=match))
     (entry,) = reader.activity(5)
     assert (entry.state, entry.applied) == ("failed", 300)
 
@@ -99,7 +99,7 @@ def test_the_audit_is_capped(bench: Bench) -> None:
 
 
 def test_a_user_without_the_right_to_write_changes_nothing(bench: Bench) -> None:
-    letters = bench.die(*(bench.job() for _ in range(5)))
+    dead_jobs = bench.die(*(bench.job() for _ in range(5)))
     for taken in ("lset", "lpush", "xadd"):
         bench.client.acl_setuser(
             "limited", enabled=True, reset=True, passwords=["+pw"], keys=["*"], channels=["*"],
@@ -110,6 +110,6 @@ def test_a_user_without_the_right_to_write_changes_nothing(bench: Bench) -> None
         with pytest.raises(AsokError, match=r"may not|NOPERM|permission"):
             operator.requeue(ALL)
         operator.close()
-        assert bench.dead() == letters
+        assert bench.dead() == dead_jobs
         assert bench.pending() == []
     bench.client.acl_deluser("limited")

@@ -10,13 +10,13 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, Verdict
 from tests.fixtures.bench import Bench, job_id
 from tests.operator.workers import as_before, well, worker
 from tests.programs import PATIENCE, wait_until
 
-ALL = Scope(Place.DEAD, words="everything")
+ALL = Scope(Location.DEAD, words="everything")
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def test_canary_sends_the_rest_when_the_first_go_well(bench: Bench, canary: Cana
 
 
 def test_canary_stops_when_the_first_fail_as_before(bench: Bench, canary: Canary) -> None:
-    letters = bench.die(*(bench.job() for _ in range(100)))
+    dead_jobs = bench.die(*(bench.job() for _ in range(100)))
     with worker(bench, as_before):
         result = canary.run(ALL)
     assert (result.verdict, result.cause) == (Verdict.FAILED_AGAIN, "ValueError: no")
-    assert bench.dead() == letters[10:]
+    assert bench.dead() == dead_jobs[10:]
 
 
-def test_canary_goes_on_when_the_error_is_another_one(bench: Bench, canary: Canary) -> None:
+def test_canary_continues_when_the_error_is_another_one(bench: Bench, canary: Canary) -> None:
     bench.die(*(bench.job() for _ in range(30)))
     with worker(bench, lambda _taken: {"status": "failed", "error": "KeyError: 'x'"}):
         result = canary.run(ALL)

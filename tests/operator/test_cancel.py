@@ -7,15 +7,15 @@ import pytest
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.jobs.envelope import unseal
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.fixtures.bench import EPOCH, KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
 
-DELAYED = Scope(Place.DELAYED)
+DELAYED = Scope(Location.DELAYED)
 
 
 def pending(*names: str, queue: str = "default") -> Scope:
-    return Scope(Place.PENDING, queue=queue, ids=frozenset(names))
+    return Scope(Location.PENDING, queue=queue, ids=frozenset(names))
 
 
 def test_cancel_takes_chosen_pending_jobs_and_its_undo_lets_them_run_next(bench: Bench) -> None:
@@ -38,7 +38,7 @@ def test_cancel_takes_delayed_jobs_and_its_undo_keeps_their_times(bench: Bench) 
     envelopes = bench.delay(*jobs)
     bench.client.set("asok:unique:u", jobs[1].id, ex=60)
     before = bench.client.zrange("asok:delayed_tasks", 0, -1, withscores=True)
-    scope = Scope(Place.DELAYED, match=lambda row: number(row) % 2 == 1)
+    scope = Scope(Location.DELAYED, match=lambda row: number(row) % 2 == 1)
     result = bench.operator.cancel(scope)
     assert result.applied == 350
     assert bench.client.zcard("asok:delayed_tasks") == 350
@@ -89,11 +89,11 @@ def test_promote_into_a_key_of_another_type_leaves_the_job_delayed(bench: Bench)
     assert bench.client.zrange("asok:delayed_tasks", 0, -1, withscores=True)[0][1] == EPOCH
 
 
-def test_move_to_another_queue_signs_anew_and_keeps_order(bench: Bench) -> None:
+def test_move_to_another_queue_signs_again_and_keeps_order(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(400)]
     bench.pend(*jobs)
     bench.client.lpush("asok:queue", b'{"v": 1}')
-    result = bench.operator.move(Scope(Place.PENDING, queue="default"), to="slow")
+    result = bench.operator.move(Scope(Location.PENDING, queue="default"), to="slow")
     assert (result.applied, result.refused) == (400, {"malformed": 1})
     moved = [unseal(raw, KEYRING) for raw in bench.pending("slow")]
     assert [job.id for job in moved] == [job.id for job in jobs]
@@ -118,10 +118,10 @@ def test_move_says_what_is_missing(bench: Bench) -> None:
     with pytest.raises(UsageError, match="another queue"):
         bench.operator.move(pending("x"), to="default")
     with pytest.raises(UsageError, match="at most 200"):
-        bench.operator.move(Scope(Place.PENDING, queue="default"), front=True)
+        bench.operator.move(Scope(Location.PENDING, queue="default"), front=True)
 
 
-def test_pause_and_resume_tell_the_workers(bench: Bench) -> None:
+def test_pause_and_resume_notify_the_workers(bench: Bench) -> None:
     listener = bench.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe("asok:wake")
     listener.get_message(timeout=PATIENCE)
@@ -143,9 +143,9 @@ def test_a_job_is_cancelled_by_its_id_whatever_the_time_says_at_which_it_was_enq
     ahead, other = bench.job(enqueued_at=now + 60), bench.job(enqueued_at=now + 60)
     bench.delay(ahead, other)
     bench.pend(other)
-    scope = Scope(Place.DELAYED, ids=frozenset((ahead.id,)))
+    scope = Scope(Location.DELAYED, ids=frozenset((ahead.id,)))
     assert bench.operator.cancel(scope).applied == 1
     assert bench.client.zcard("asok:delayed_tasks") == 1
     # What came after an operator has confirmed stays out as ever.
-    late = Scope(Place.DELAYED, ids=frozenset((other.id,)), before=now)
+    late = Scope(Location.DELAYED, ids=frozenset((other.id,)), before=now)
     assert bench.operator.cancel(late).applied == 0

@@ -16,8 +16,8 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
-from tests.fixtures.bench import KEYRING, Bench, foreign_letter, job_id
+from asok_core.jobs.states import Location
+from tests.fixtures.bench import KEYRING, Bench, foreign_dead_job, job_id
 from tests.reviewing import review_at
 
 GONE = "gone.1"
@@ -31,32 +31,32 @@ def restored(bench: Bench, act: Callable[[RedisOperator], str | None]) -> None:
 
 def cancelled(bench: Bench, job: Job) -> None:
     bench.pend(job)
-    scope = Scope(Place.PENDING, queue="default", ids=frozenset([job.id]))
+    scope = Scope(Location.PENDING, queue="default", ids=frozenset([job.id]))
     restored(bench, lambda operator: operator.cancel(scope).operation)
 
 
 def cancelled_while_delayed(bench: Bench, job: Job) -> None:
     bench.delay(job)
-    scope = Scope(Place.DELAYED, ids=frozenset([job.id]))
+    scope = Scope(Location.DELAYED, ids=frozenset([job.id]))
     restored(bench, lambda operator: operator.cancel(scope).operation)
     bench.operator.promote(scope)
 
 
 def purged_with_its_queue(bench: Bench, job: Job) -> None:
     bench.pend(job)
-    scope = Scope(Place.PENDING, queue="default")
+    scope = Scope(Location.PENDING, queue="default")
     restored(bench, lambda operator: operator.purge(scope).operation)
 
 
 def promoted(bench: Bench, job: Job) -> None:
     bench.delay(job)
-    assert bench.operator.promote(Scope(Place.DELAYED)).applied == 1
+    assert bench.operator.promote(Scope(Location.DELAYED)).applied == 1
 
 
 def due(bench: Bench, job: Job) -> None:
     bench.delay(job, due=1.0)
     registry = Registry(Endpoint(bench.url), bench.keys, crash_limit=3, dlq_max=9)
-    assert promote_due(registry.link, bench.keys, by="w").moved == 1
+    assert promote_due(registry.connection, bench.keys, by="w").moved == 1
     registry.close()
 
 
@@ -71,7 +71,7 @@ def recovered(bench: Bench, job: Job) -> None:
 def moved(bench: Bench, job: Job) -> None:
     bench.pend(job)
     bench.client.lmove("asok:queue", "asok:queue:low", "LEFT", "LEFT")
-    assert bench.operator.move(Scope(Place.PENDING, queue="low"), to="default").applied == 1
+    assert bench.operator.move(Scope(Location.PENDING, queue="low"), to="default").applied == 1
 
 
 WAYS = [cancelled, cancelled_while_delayed, purged_with_its_queue, promoted, due, recovered, moved]
@@ -137,9 +137,9 @@ def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
         bench.client.set(key, framework_record(status, RESULTS[form]))
     bench.client.expire(key, 60)
     before = bench.client.dump(key)
-    result = bench.operator.requeue(Scope(Place.DEAD), front=front)
+    result = bench.operator.requeue(Scope(Location.DEAD), front=front)
     assert (result.applied, result.skipped, result.refused) == (1, {}, refused)
-    one = Scope(Place.DEAD, ids=frozenset((job.id,)))
+    one = Scope(Location.DEAD, ids=frozenset((job.id,)))
     for again in (
         bench.operator.requeue(one),
         # A review is of what has no good signature; this copy has one.
@@ -174,7 +174,7 @@ def test_a_purge_and_a_restore_of_a_copy_leave_the_result_in_the_framework_s_rec
     key, record = bench.keys.job(job.id), framework_record("completed", result)
     bench.client.set(key, record, ex=60)
     for _ in range(2):
-        scope = Scope(Place.DEAD, ids=frozenset((job.id,)))
+        scope = Scope(Location.DEAD, ids=frozenset((job.id,)))
         restored(bench, lambda operator, scope=scope: operator.purge(scope).operation)  # type: ignore[misc]
     kept = bench.client.get(key).decode()
     assert kept.startswith(record[:-1])
@@ -190,9 +190,9 @@ def test_an_unsigned_copy_of_an_ended_job_is_requeued_after_a_review(
     bench: Bench, status: str
 ) -> None:
     job = bench.job()
-    bench.client.lpush("asok:dlq", foreign_letter(job, 5.0))
+    bench.client.lpush("asok:dlq", foreign_dead_job(job, 5.0))
     bench.client.hset(bench.keys.job(job.id), mapping={"status": status})
-    everything = Scope(Place.DEAD)
+    everything = Scope(Location.DEAD)
     assert bench.operator.requeue(everything).refused == {Trust.UNSIGNED.value: 1}
     reviewed = review_at(bench.url, KEYRING, everything).reviewed
     assert bench.operator.requeue(everything, trust=reviewed).applied == 1

@@ -10,11 +10,11 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import Trash
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench
 from tests.programs import wait_until
 
-ALL = Scope(Place.DEAD)
+ALL = Scope(Location.DEAD)
 
 
 def purged(bench: Bench, count: int, **fields: object) -> str:
@@ -143,7 +143,7 @@ def test_purging_and_emptying_gives_a_full_redis_its_memory_back(bench: Bench) -
     bench.client.config_set("maxmemory", 1)
     try:
         before = bench.client.info("memory")["used_memory"]
-        purge = bench.operator.purge(Scope(Place.PENDING, queue="default"))
+        purge = bench.operator.purge(Scope(Location.PENDING, queue="default"))
         assert bench.operator.empty_trash([purge.operation or ""]).applied == 300
         # UNLINK frees in the background.
         wait_until(

@@ -8,7 +8,7 @@ from hashlib import sha1
 
 from asok_core.backends.redis.scripts import fragment
 from asok_core.backends.roles import Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench
 
 COUNT, BYTES = 200, 300_000
@@ -36,7 +36,7 @@ def large(bench: Bench) -> list[bytes]:
 def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> None:
     large(bench)
     with watched_scripts(bench) as asked:
-        assert bench.operator.purge(Scope(Place.PENDING, queue="default")).applied == COUNT
+        assert bench.operator.purge(Scope(Location.PENDING, queue="default")).applied == COUNT
     assert asked
     # Each is read once for its record and once more to change that, a few at a time.
     assert max(asked) <= 16

@@ -20,7 +20,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -34,7 +34,7 @@ PROCESS = "one.1"
 def consumer(bench: Bench) -> Iterator[Consumer]:
     endpoint = Endpoint(bench.url)
     registry = Registry(endpoint, Keys(), crash_limit=3, dlq_max=1000)
-    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     made = Consumer(
         endpoint, Keys(), worker="one", process=PROCESS, queues=("default",), dlq_max=1000
     )
@@ -78,12 +78,12 @@ def test_a_lost_job_is_closed_by_cancel(backend: RedisBackend, bench: Bench, whe
     assert (entry[1][b"applied"], entry[1][b"state"]) == (b"1", b"done")
 
 
-def test_whoever_waits_is_told(backend: RedisBackend, bench: Bench) -> None:
-    future, told = enqueue(backend), threading.Event()
-    future.add_done_callback(lambda _: told.set())
+def test_whoever_waits_is_reported(backend: RedisBackend, bench: Bench) -> None:
+    future, reported = enqueue(backend), threading.Event()
+    future.add_done_callback(lambda _: reported.set())
     lose(bench.client, future, "pending")
     assert future.cancel() is True
-    assert told.wait(WAIT)
+    assert reported.wait(WAIT)
     assert future.cancelled()
 
 
@@ -234,5 +234,5 @@ def test_a_job_that_a_worker_takes_and_gives_back_all_the_time_is_never_lost(
     finally:
         stopped.set()
         thread.join(WAIT)
-    scope = Scope(Place.PENDING, queue="default", ids=frozenset((future.job_id,)))
+    scope = Scope(Location.PENDING, queue="default", ids=frozenset((future.job_id,)))
     assert bench.operator.cancel(scope).applied == 1

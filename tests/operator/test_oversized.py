@@ -22,14 +22,14 @@ from asok_core.inspection.review import Reviewed, entry_digest
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.oversized import MOST_READ
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import LARGEST_ENVELOPE
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 from tests.reviewing import review_at
 
-DEAD = Scope(Place.DEAD)
-WAITING = Scope(Place.PENDING, queue="default")
+DEAD = Scope(Location.DEAD)
+WAITING = Scope(Location.PENDING, queue="default")
 LITTLE = 1_000_000
 """Bytes that an operation or a reading may cost where the entry has 90 times as many."""
 
@@ -49,7 +49,7 @@ def reader(bench: Bench) -> Iterator[RedisReader]:
 def aside(bench: Bench) -> bytes:
     """The dead job of an entry that a worker has met, beside one that failed."""
     registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
-    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     bench.die(bench.job())
     bench.client.lpush("asok:queue", large(LARGEST_ENVELOPE))
     made = Consumer(
@@ -118,7 +118,7 @@ def test_it_is_neither_requeued_nor_edited(
     assert review_at(bench.url, KEYRING).refused == {"oversized": 1}
     for trust in (False, True):
         reviewed = Reviewed((entry_digest(aside),)) if trust else None
-        result = bench.operator.requeue(Scope(Place.DEAD, ids=frozenset((key,))), trust=reviewed)
+        result = bench.operator.requeue(Scope(Location.DEAD, ids=frozenset((key,))), trust=reviewed)
         assert (result.applied, result.refused) == (0, {"oversized": 1})
     assert bench.operator.edit(aside, [1], {}).refused == {"oversized": 1}
     ran = asok("dlq", "requeue", "--all", "--yes")
@@ -132,7 +132,7 @@ def test_it_is_purged_and_restored(
 ) -> None:
     before = bench.dead()
     key = the_row(reader.dead(0, 10).rows).key
-    scope = DEAD if everything else Scope(Place.DEAD, ids=frozenset((key,)))
+    scope = DEAD if everything else Scope(Location.DEAD, ids=frozenset((key,)))
     result = bench.operator.purge(scope)
     assert aside not in bench.dead()
     assert bench.operator.restore(result.operation or "").applied == result.applied
@@ -173,7 +173,7 @@ def test_what_waits_unread_is_cancelled_and_restored(bench: Bench, reader: Redis
     bench.client.rpush("asok:queue", entry)
     sent = Sent(bench.client)
     key = the_row(reader.pending("default", 0, 10).rows).key
-    scope = Scope(Place.PENDING, queue="default", ids=frozenset((key,)))
+    scope = Scope(Location.PENDING, queue="default", ids=frozenset((key,)))
     result = bench.operator.cancel(scope)
     assert result.applied == 1
     assert int(sent) < LITTLE
@@ -206,9 +206,9 @@ def test_others_are_requeued_and_promoted_beside_it(bench: Bench) -> None:
     sent = Sent(bench.client)
     result = bench.operator.requeue(DEAD)
     assert (result.applied, result.refused) == (2, {"oversized": 1})
-    result = bench.operator.promote(Scope(Place.DELAYED))
+    result = bench.operator.promote(Scope(Location.DELAYED))
     assert (result.applied, result.refused) == (1, {"oversized": 1})
-    assert bench.operator.cancel(Scope(Place.DELAYED)).refused == {"oversized": 1}
+    assert bench.operator.cancel(Scope(Location.DELAYED)).refused == {"oversized": 1}
     assert int(sent) < LITTLE
 
 
@@ -267,7 +267,7 @@ def test_a_recovery_and_a_filter_read_records_without_what_is_too_large(
     registry = Registry(Endpoint(bench.url), Keys(), crash_limit=1, dlq_max=9)
     assert registry.recover("gone.1", "default").dead == 1, "it ran when its process died"
     registry.close()
-    nothing = Scope(Place.DELAYED, match=lambda row: row.record is not None and not row.queue)
+    nothing = Scope(Location.DELAYED, match=lambda row: row.record is not None and not row.queue)
     assert bench.operator.promote(nothing).applied == 0
     assert int(sent) < LITTLE
     bench.client.delete(bench.keys.job(ran.id), bench.keys.job(late.id))
@@ -294,7 +294,7 @@ def test_names_and_the_audit_are_read_without_what_is_too_large(
 def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: str) -> None:
     """Redis serves nobody else meanwhile."""
     registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
-    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
     )
@@ -315,12 +315,12 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
             turn = consumer.cycle([], [], 10)
         assert bench.client.lrange("asok:active:one.1:default", 0, -1) == [envelope]
     elif where == "delayed_tasks":
-        while (done := promote_due(registry.link, Keys(), by="one")).aside:
+        while (done := promote_due(registry.connection, Keys(), by="one")).aside:
             asides.append(len(done.aside))
         assert bench.pending() == [envelope]
     else:
         args = ("asok", "one.1", "", "", LARGEST_ENVELOPE, 0, "default")
-        _, aside, _ = registry.link.run(script("check_active"), (), args)
+        _, aside, _ = registry.connection.run(script("check_active"), (), args)
         asides = [len(aside) // 3]
         # Whoever asks for it calls the script until nothing is left.
         holding = consumer.held()
@@ -347,7 +347,7 @@ def test_a_job_that_an_edit_or_a_lower_limit_makes_too_large_is_not_requeued(ben
 def claimed(bench: Bench, raw: bytes) -> None:
     bench.client.lpush("asok:queue", raw)
     registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=9)
-    registry.beat("one", ("default",), {"queues": "default", "processes": 1})
+    registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
     )
@@ -367,17 +367,17 @@ def held(bench: Bench, raw: bytes) -> None:
 
 def delayed(bench: Bench, raw: bytes) -> None:
     bench.client.zadd(bench.keys.delayed, {raw: 1.0})
-    link = Endpoint(bench.url).link()
-    assert len(promote_due(link, Keys(), by="one").aside) == 1
-    link.close()
+    connection = Endpoint(bench.url).connect()
+    assert len(promote_due(connection, Keys(), by="one").aside) == 1
+    connection.close()
 
 
 def unclaimed(bench: Bench, raw: bytes) -> None:
     bench.client.lpush("asok:queue", raw)
-    link = Endpoint(bench.url).link()
+    connection = Endpoint(bench.url).connect()
     args = ("asok", "default", 0, 10, LARGEST_ENVELOPE)
-    assert len(link.run(script("set_aside_unclaimed"), (), args)) == 3
-    link.close()
+    assert len(connection.run(script("set_aside_unclaimed"), (), args)) == 3
+    connection.close()
 
 
 FOUND = [claimed, held, delayed, unclaimed]

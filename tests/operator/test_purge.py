@@ -10,74 +10,76 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import UNMET, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.snapshot import digest
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench, job_id
 from tests.programs import PATIENCE
 
-ALL = Scope(Place.DEAD)
+ALL = Scope(Location.DEAD)
 
 
 def test_purge_of_everything_and_its_undo(bench: Bench) -> None:
-    letters = bench.die(*(bench.job() for _ in range(700)))
+    dead_jobs = bench.die(*(bench.job() for _ in range(700)))
     result = bench.operator.purge(ALL)
     assert (result.applied, bench.dead()) == (700, [])
-    assert bench.trash(result.operation) == letters
+    assert bench.trash(result.operation) == dead_jobs
     assert 86_000 < bench.client.ttl(f"asok:trash:{result.operation}") <= 86_400
     undone = bench.operator.restore(result.operation or "")
-    assert (undone.applied, bench.dead()) == (700, letters)
+    assert (undone.applied, bench.dead()) == (700, dead_jobs)
     assert bench.client.ttl("asok:dlq") == -1
 
 
 def test_purge_of_everything_leaves_what_died_after_the_confirmation(bench: Bench) -> None:
-    letters = bench.die(bench.job(), bench.job())
-    scope = Scope(Place.DEAD, limit=2, boundary=digest(letters[-1]))
+    dead_jobs = bench.die(bench.job(), bench.job())
+    scope = Scope(Location.DEAD, limit=2, boundary=digest(dead_jobs[-1]))
     late = bench.die(*(bench.job() for _ in range(40)))
     result = bench.operator.purge(scope)
     assert (result.applied, bench.dead()) == (2, late)
     bench.operator.restore(result.operation or "")
-    assert bench.dead() == letters + late
+    assert bench.dead() == dead_jobs + late
 
 
 def test_purge_by_count_alone_leaves_the_newer(bench: Bench) -> None:
-    letters = bench.die(*(bench.job() for _ in range(9)))
-    assert bench.operator.purge(Scope(Place.DEAD, limit=4)).applied == 4
-    assert bench.dead() == letters[4:]
+    dead_jobs = bench.die(*(bench.job() for _ in range(9)))
+    assert bench.operator.purge(Scope(Location.DEAD, limit=4)).applied == 4
+    assert bench.dead() == dead_jobs[4:]
 
 
-def test_restore_among_many_new_letters_puts_the_old_behind_them(bench: Bench) -> None:
-    letters = bench.die(*(bench.job() for _ in range(2500)))
+def test_restore_among_many_new_dead_jobs_puts_the_old_behind_them(bench: Bench) -> None:
+    dead_jobs = bench.die(*(bench.job() for _ in range(2500)))
     result = bench.operator.purge(ALL)
     late = bench.die(*(bench.job() for _ in range(2100)))
     undone = bench.operator.restore(result.operation or "")
     assert undone.applied == 2500
-    assert bench.dead() == letters + late
+    assert bench.dead() == dead_jobs + late
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 97])
-def test_purge_of_chosen_letters_and_its_undo_keep_every_place(bench: Bench, every: int) -> None:
-    letters = bench.die(*(bench.job() for _ in range(800)))
-    chosen = frozenset(job_id(raw) for raw in letters[::every])
-    result = bench.operator.purge(Scope(Place.DEAD, ids=chosen))
+def test_purge_of_chosen_dead_jobs_and_its_undo_keep_every_location(
+    bench: Bench, every: int
+) -> None:
+    dead_jobs = bench.die(*(bench.job() for _ in range(800)))
+    chosen = frozenset(job_id(raw) for raw in dead_jobs[::every])
+    result = bench.operator.purge(Scope(Location.DEAD, ids=chosen))
     assert result.applied == len(chosen)
-    assert bench.dead() == [raw for raw in letters if job_id(raw) not in chosen]
-    assert bench.trash(result.operation) == letters[::every]
+    assert bench.dead() == [raw for raw in dead_jobs if job_id(raw) not in chosen]
+    assert bench.trash(result.operation) == dead_jobs[::every]
     undone = bench.operator.restore(result.operation or "")
     assert (undone.applied, undone.skipped, undone.refused) == (len(chosen), {}, {})
-    assert bench.dead() == letters
+    assert bench.dead() == dead_jobs
     assert bench.client.exists(f"asok:trash:{result.operation}:at") == 0
 
 
 def test_purge_takes_what_no_one_can_read(bench: Bench) -> None:
     bench.client.lpush("asok:dlq", b"\xff\xfe", b"{}", b"[1]")
     chosen = frozenset((digest(b"\xff\xfe"), digest(b"[1]")))
-    assert bench.operator.purge(Scope(Place.DEAD, ids=chosen)).applied == 2
+    assert bench.operator.purge(Scope(Location.DEAD, ids=chosen)).applied == 2
     assert bench.dead() == [b"{}"]
 
 
-def test_purge_of_one_queue_s_letters_only(bench: Bench) -> None:
-    letters = bench.die(bench.job(queue="a"), bench.job(queue="b"), bench.job(queue="a"))
-    assert bench.operator.purge(Scope(Place.DEAD, queue="a")).applied == 2
-    assert bench.dead() == letters[1:2]
+def test_purge_of_one_queue_s_dead_jobs_only(bench: Bench) -> None:
+    dead_jobs = bench.die(bench.job(queue="a"), bench.job(queue="b"), bench.job(queue="a"))
+    assert bench.operator.purge(Scope(Location.DEAD, queue="a")).applied == 2
+    assert bench.dead() == dead_jobs[1:2]
 
 
 def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: Bench) -> None:
@@ -88,7 +90,7 @@ def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: 
     listener.subscribe(f"asok:done:{jobs[3].id}")
     listener.get_message(timeout=PATIENCE)
 
-    result = bench.operator.purge(Scope(Place.PENDING, queue="default"))
+    result = bench.operator.purge(Scope(Location.PENDING, queue="default"))
 
     assert (result.applied, bench.pending()) == (650, [])
     assert bench.trash(result.operation) == envelopes
@@ -108,7 +110,7 @@ def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: 
 def test_restore_refuses_a_job_whose_unique_key_another_has_by_now(bench: Bench) -> None:
     one, other = bench.job(unique="u"), bench.job()
     envelopes = bench.pend(one, other)
-    result = bench.operator.purge(Scope(Place.PENDING, queue="default"))
+    result = bench.operator.purge(Scope(Location.PENDING, queue="default"))
     bench.client.set("asok:unique:u", "somebody", ex=60)
     undone = bench.operator.restore(result.operation or "")
     assert undone.refused == {"its unique key is held by another job": 1}
@@ -132,25 +134,25 @@ def test_restore_twice_and_of_nothing(bench: Bench) -> None:
 
 def test_purge_of_nothing_is_no_error(bench: Bench) -> None:
     assert bench.operator.purge(ALL).applied == 0
-    assert bench.operator.purge(Scope(Place.PENDING, queue="none")).applied == 0
+    assert bench.operator.purge(Scope(Location.PENDING, queue="none")).applied == 0
 
 
 def test_purge_meets_a_key_of_another_type(bench: Bench) -> None:
     bench.client.set("asok:queue:odd", "text", ex=60)
     with pytest.raises(Refused):
-        bench.operator.purge(Scope(Place.PENDING, queue="odd"))
+        bench.operator.purge(Scope(Location.PENDING, queue="odd"))
     assert bench.client.get("asok:queue:odd") == b"text"
 
 
-def test_purge_wants_a_queue_for_pending_jobs(bench: Bench) -> None:
+def test_purge_requires_a_queue_for_pending_jobs(bench: Bench) -> None:
     with pytest.raises(UsageError, match="name the queue"):
-        bench.operator.purge(Scope(Place.PENDING))
+        bench.operator.purge(Scope(Location.PENDING))
 
 
 def test_what_a_filter_no_longer_finds_is_counted_in_the_audit(bench: Bench) -> None:
     bench.die(*(bench.job() for _ in range(5)))
     reader = RedisReader(Endpoint(bench.url), Keys())
-    scope = Scope(Place.DEAD, words="task:x", match=lambda _row: True, expected=5)
+    scope = Scope(Location.DEAD, words="task:x", match=lambda _row: True, expected=5)
     bench.client.ltrim(bench.keys.dead, 0, 2)
     result = bench.operator.purge(scope)
     assert (result.applied, result.skipped) == (3, {UNMET: 2})

@@ -17,28 +17,28 @@ from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.inspection.snapshot import digest
 from asok_core.jobs.envelope import bury, seal_text, unseal
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.fixtures.bench import (
     KEYRING,
     STRANGER,
     Bench,
     Steps,
-    foreign_letter,
+    dead_job,
+    foreign_dead_job,
     job_id,
     job_of,
-    letter,
     number,
 )
 from tests.reviewing import review_at
 
-ALL = Scope(Place.DEAD)
+ALL = Scope(Location.DEAD)
 
 
 def ids(*names: str) -> Scope:
-    return Scope(Place.DEAD, ids=frozenset(names))
+    return Scope(Location.DEAD, ids=frozenset(names))
 
 
-def test_requeue_puts_letters_back_oldest_first_with_all_their_retries(bench: Bench) -> None:
+def test_requeue_puts_dead_jobs_back_oldest_first_with_all_their_retries(bench: Bench) -> None:
     jobs = [bench.job(queue=queue, extra={"tenant": 7}) for queue in ("default", "high", "default")]
     bench.die(*jobs)
     bench.client.hset(
@@ -87,7 +87,7 @@ def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
     good, bad, bare = bench.job(), bench.job(), bench.job()
     bench.die(good)
     bench.die(bad, keyring=STRANGER)
-    bench.client.lpush("asok:dlq", foreign_letter(bare, 5.0), b"not json at all", b'{"id": 3}')
+    bench.client.lpush("asok:dlq", foreign_dead_job(bare, 5.0), b"not json at all", b'{"id": 3}')
 
     reviewed = review_at(bench.url, KEYRING).reviewed if trust else None
     result = bench.operator.requeue(ALL, trust=reviewed)
@@ -104,20 +104,20 @@ def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
 
 
 def test_requeue_without_a_key_refuses_and_changes_nothing(bench: Bench) -> None:
-    letters = bench.die(bench.job())
+    dead_jobs = bench.die(bench.job())
     keyless = RedisOperator(Endpoint(bench.url), bench.keys, None)
     with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
         keyless.requeue(ALL)
-    assert bench.dead() == letters
+    assert bench.dead() == dead_jobs
 
 
 def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(1000)]
-    letters = bench.die(*jobs)
+    dead_jobs = bench.die(*jobs)
     chosen = {job.id for job in jobs[::7]}
     result = bench.operator.requeue(ids(*chosen, "nobody"))
     assert (result.applied, result.skipped) == (len(chosen), {"no longer there": 1})
-    assert bench.dead() == [raw for raw in letters if job_id(raw) not in chosen]
+    assert bench.dead() == [raw for raw in dead_jobs if job_id(raw) not in chosen]
     assert [job_id(raw) for raw in bench.pending()] == [job.id for job in jobs[::7]]
 
 
@@ -125,7 +125,7 @@ def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
     jobs = [bench.job(function="mail" if n % 3 else "sms") for n in range(1500)]
     bench.die(*jobs)
     seen = Steps()
-    scope = Scope(Place.DEAD, match=lambda row: number(row) % 3 == 0, words="task:sms")
+    scope = Scope(Location.DEAD, match=lambda row: number(row) % 3 == 0, words="task:sms")
     result = bench.operator.requeue(scope, watch=seen)
     assert result.applied == 500
     assert [job_id(raw) for raw in bench.dead()] == [j.id for j in jobs if j.function == "mail"]
@@ -135,8 +135,8 @@ def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
 
 
 def test_requeue_leaves_out_what_died_after_the_confirmation(bench: Bench) -> None:
-    letters = bench.die(bench.job(), bench.job())
-    scope = Scope(Place.DEAD, limit=2, boundary=digest(letters[-1]))
+    dead_jobs = bench.die(bench.job(), bench.job())
+    scope = Scope(Location.DEAD, limit=2, boundary=digest(dead_jobs[-1]))
     # A worker whose clock is behind: only the place in the list tells that it is newer.
     late = bench.die(bench.job())
     result = bench.operator.requeue(scope)
@@ -145,11 +145,11 @@ def test_requeue_leaves_out_what_died_after_the_confirmation(bench: Bench) -> No
 
 
 def test_requeue_without_its_boundary_goes_by_count_and_time(bench: Bench) -> None:
-    letters = bench.die(bench.job(), bench.job(), bench.job())
+    dead_jobs = bench.die(bench.job(), bench.job(), bench.job())
     now = bench.client.time()[0]
-    scope = Scope(Place.DEAD, limit=3, before=now, boundary=digest(letters[-1]))
-    bench.client.lrem("asok:dlq", 1, letters[-1])
-    bench.client.lpush("asok:dlq", letter(bench.job(), now + 10))
+    scope = Scope(Location.DEAD, limit=3, before=now, boundary=digest(dead_jobs[-1]))
+    bench.client.lrem("asok:dlq", 1, dead_jobs[-1])
+    bench.client.lpush("asok:dlq", dead_job(bench.job(), now + 10))
     result = bench.operator.requeue(scope)
     assert (result.applied, result.skipped) == (2, {"no longer there": 1})
     assert len(bench.dead()) == 1
@@ -166,11 +166,11 @@ def test_requeue_can_be_stopped_between_batches(bench: Bench) -> None:
 
 def test_requeue_into_a_key_of_another_type_refuses_only_that_queue(bench: Bench) -> None:
     good, broken = bench.job(), bench.job(queue="odd")
-    letters = bench.die(broken, good)
+    dead_jobs = bench.die(broken, good)
     bench.client.set("asok:queue:odd", "text", ex=60)
     result = bench.operator.requeue(ALL)
     assert (result.applied, result.refused) == (1, {"its key in Redis is of another type": 1})
-    assert bench.dead() == letters[:1]
+    assert bench.dead() == dead_jobs[:1]
 
 
 @pytest.mark.parametrize("key", ["asok:dlq", "asok:audit"])
@@ -205,14 +205,14 @@ def test_requeue_takes_the_unique_key_or_refuses_where_another_job_has_it(bench:
     assert [job_id(raw) for raw in bench.dead()] == [second.id]
 
 
-def test_requeue_of_identical_letters_takes_each_once(bench: Bench) -> None:
+def test_requeue_of_identical_dead_jobs_takes_each_once(bench: Bench) -> None:
     (raw,) = bench.die(bench.job())
     bench.client.lpush("asok:dlq", raw, raw)
     assert bench.operator.requeue(ALL).applied == 3
     assert len(bench.pending()) == 3
 
 
-def test_requeue_of_huge_letters_goes_in_small_stretches(bench: Bench) -> None:
+def test_requeue_of_huge_dead_jobs_goes_in_small_windows(bench: Bench) -> None:
     bench.die(*(bench.job(args=("x" * 700_000,)) for _ in range(12)))
     steps = Steps()
     result = bench.operator.requeue(ALL, watch=steps)
@@ -227,9 +227,9 @@ def test_requeue_at_a_rate_goes_in_small_even_steps(bench: Bench) -> None:
     assert [step.applied for step in steps] == [10, 12]
 
 
-def test_requeue_acts_on_dead_letters_only(bench: Bench) -> None:
+def test_requeue_acts_on_dead_jobs_only(bench: Bench) -> None:
     with pytest.raises(UsageError, match="dead letters"):
-        bench.operator.requeue(Scope(Place.PENDING, queue="default"))
+        bench.operator.requeue(Scope(Location.PENDING, queue="default"))
 
 
 def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench) -> None:

@@ -30,11 +30,11 @@ from asok_core.inspection.review import (
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, bury, peek, seal, unseal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, Verdict
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.fixtures.bench import KEYRING, STRANGER, Bench, foreign_letter, job_id, letter
+from tests.fixtures.bench import KEYRING, STRANGER, Bench, dead_job, foreign_dead_job, job_id
 from tests.operator.workers import well, worker
 from tests.reviewing import DEAD, review_at
 
@@ -43,7 +43,7 @@ RETRIED = ' with {"retries": 3}'
 
 
 def ids(*names: str) -> Scope:
-    return Scope(Place.DEAD, ids=frozenset(names))
+    return Scope(Location.DEAD, ids=frozenset(names))
 
 
 def evil(job: Job) -> Job:
@@ -65,13 +65,13 @@ def test_of_two_entries_with_one_id_none_is_signed(
     bench: Bench, harmless_first: bool, forge: str
 ) -> None:
     job, other = bench.job(), bench.job()
-    entries = [foreign_letter(job, 5.0)]
+    entries = [foreign_dead_job(job, 5.0)]
     twin = evil(job)
     entries.append(
-        foreign_letter(twin, 5.0) if forge == "unsigned" else letter(twin, 5.0, STRANGER)
+        foreign_dead_job(twin, 5.0) if forge == "unsigned" else dead_job(twin, 5.0, STRANGER)
     )
     entries = entries if harmless_first else entries[::-1]
-    bench.client.lpush("asok:dlq", *entries, foreign_letter(other, 5.0))
+    bench.client.lpush("asok:dlq", *entries, foreign_dead_job(other, 5.0))
     scope = ids(job.id, other.id)
 
     review = review_at(bench.url, KEYRING, scope)
@@ -88,7 +88,7 @@ def test_of_two_entries_with_one_id_none_is_signed(
 
 def test_a_signed_job_does_not_lend_its_id(bench: Bench) -> None:
     job = bench.job()
-    entries = [*bench.die(job), foreign_letter(evil(job), 5.0)]
+    entries = [*bench.die(job), foreign_dead_job(evil(job), 5.0)]
     bench.client.lpush("asok:dlq", entries[1])
     review = review_at(bench.url, KEYRING)
     assert (review.signs, review.signed) == (0, 0)
@@ -104,11 +104,11 @@ def test_a_signed_job_does_not_lend_its_id(bench: Bench) -> None:
 @pytest.mark.parametrize("change", ["replaced", "added older", "added newer"])
 def test_what_came_or_changed_after_the_review_is_not_signed(bench: Bench, change: str) -> None:
     job, good = bench.job(), bench.job()
-    shown = foreign_letter(job, 5.0)
+    shown = foreign_dead_job(job, 5.0)
     bench.die(good)
     bench.client.lpush("asok:dlq", shown)
     trust = trusted(bench, ids(job.id, good.id))
-    forged = foreign_letter(evil(job), 5.0)
+    forged = foreign_dead_job(evil(job), 5.0)
     if change == "replaced":
         bench.client.lset("asok:dlq", 0, forged)
     elif change == "added older":
@@ -127,7 +127,7 @@ def test_what_came_or_changed_after_the_review_is_not_signed(bench: Bench, chang
 
 def test_a_copy_of_what_was_reviewed_is_not_signed(bench: Bench) -> None:
     job = bench.job()
-    shown = foreign_letter(job, 5.0)
+    shown = foreign_dead_job(job, 5.0)
     bench.client.lpush("asok:dlq", shown)
     trust = trusted(bench)
     bench.client.lpush("asok:dlq", *[shown] * 400)
@@ -138,7 +138,7 @@ def test_a_copy_of_what_was_reviewed_is_not_signed(bench: Bench) -> None:
 
 
 def test_copies_that_were_there_are_shown_as_such(bench: Bench) -> None:
-    shown = foreign_letter(bench.job(), 5.0)
+    shown = foreign_dead_job(bench.job(), 5.0)
     bench.client.lpush("asok:dlq", shown, shown)
     review = review_at(bench.url, KEYRING)
     assert (review.signs, review.shared[0].calls[0].jobs) == (0, 2)
@@ -147,7 +147,7 @@ def test_copies_that_were_there_are_shown_as_such(bench: Bench) -> None:
 
 def test_what_redis_did_not_move_can_be_signed_later(bench: Bench) -> None:
     holder, job = bench.job(), bench.job(unique="order-1")
-    shown = json.loads(foreign_letter(job, 5.0)) | {"unique": "order-1"}
+    shown = json.loads(foreign_dead_job(job, 5.0)) | {"unique": "order-1"}
     bench.client.lpush("asok:dlq", json.dumps(shown))
     bench.client.set("asok:unique:order-1", holder.id, ex=60)
     bench.client.hset("asok:job:" + holder.id, "status", "running")
@@ -162,7 +162,7 @@ def test_what_redis_did_not_move_can_be_signed_later(bench: Bench) -> None:
 def test_a_canary_signs_nothing(bench: Bench, make_settings: Callable[..., Settings]) -> None:
     """Neither of its first jobs nor of the rest, and the first are those that can run."""
     bench.die(*(bench.job() for _ in range(8)))
-    unsigned = [foreign_letter(evil(bench.job()), 5.0) for _ in range(7)]
+    unsigned = [foreign_dead_job(evil(bench.job()), 5.0) for _ in range(7)]
     bench.client.rpush("asok:dlq", *unsigned[:6])
     bench.client.lpush("asok:dlq", unsigned[6])
     reader = open_reader(make_settings())
@@ -178,7 +178,7 @@ def test_a_canary_signs_nothing(bench: Bench, make_settings: Callable[..., Setti
 def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
     job = bench.job()
     [seen] = bench.die(job)
-    forged = foreign_letter(evil(job), 5.0)
+    forged = foreign_dead_job(evil(job), 5.0)
     bench.client.delete("asok:dlq")
     bench.client.lpush("asok:dlq", forged)
     result = bench.operator.edit(seen, ["x"], {})
@@ -195,7 +195,7 @@ def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
 def test_the_undo_of_an_edit_and_of_a_purge_sign_nothing(bench: Bench) -> None:
     [shown] = bench.die(bench.job())
     edited = bench.operator.edit(shown, ["x"], {})
-    forged = foreign_letter(evil(bench.job()), 5.0)
+    forged = foreign_dead_job(evil(bench.job()), 5.0)
     bench.client.lset(f"asok:trash:{edited.operation}", 0, forged)
     assert bench.operator.restore(edited.operation or "").applied == 1
     assert bench.dead() == [forged]
@@ -207,8 +207,8 @@ def test_the_undo_of_an_edit_and_of_a_purge_sign_nothing(bench: Bench) -> None:
 
 def test_a_review_groups_calls_and_puts_the_rarest_tasks_first(bench: Bench) -> None:
     for n in range(300):
-        bench.client.lpush("asok:dlq", foreign_letter(bench.job(args=(n % 3,)), 5.0))
-    bench.client.lpush("asok:dlq", foreign_letter(evil(bench.job()), 5.0), b"junk")
+        bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(args=(n % 3,)), 5.0))
+    bench.client.lpush("asok:dlq", foreign_dead_job(evil(bench.job()), 5.0), b"junk")
     bench.die(bench.job())
     review = review_at(bench.url, KEYRING)
     assert [(call.text, call.jobs) for call in review.calls] == [
@@ -229,11 +229,11 @@ def test_the_hash_changes_with_every_entry_without_a_good_signature(bench: Bench
         return review_at(bench.url, KEYRING).hash
 
     for change in (
-        lambda: bench.client.lpush("asok:dlq", foreign_letter(jobs[0], 5.0)),
-        lambda: bench.client.lpush("asok:dlq", foreign_letter(jobs[1], 5.0)),
-        lambda: bench.client.lset("asok:dlq", 0, foreign_letter(evil(jobs[1]), 5.0)),
-        lambda: bench.client.lpush("asok:dlq", letter(jobs[2], 5.0, STRANGER)),
-        lambda: bench.client.lpush("asok:dlq", letter(jobs[2], 5.0, STRANGER)),
+        lambda: bench.client.lpush("asok:dlq", foreign_dead_job(jobs[0], 5.0)),
+        lambda: bench.client.lpush("asok:dlq", foreign_dead_job(jobs[1], 5.0)),
+        lambda: bench.client.lset("asok:dlq", 0, foreign_dead_job(evil(jobs[1]), 5.0)),
+        lambda: bench.client.lpush("asok:dlq", dead_job(jobs[2], 5.0, STRANGER)),
+        lambda: bench.client.lpush("asok:dlq", dead_job(jobs[2], 5.0, STRANGER)),
         lambda: bench.die(jobs[0]),
     ):
         change()
@@ -246,7 +246,7 @@ def test_the_hash_changes_with_every_entry_without_a_good_signature(bench: Bench
 
 def test_what_cannot_be_shown_is_not_signed(bench: Bench) -> None:
     job, deep = bench.job(), "[" * 500 + "]" * 500
-    fields = json.loads(foreign_letter(job, 5.0))
+    fields = json.loads(foreign_dead_job(job, 5.0))
     for name in ("args", "kwargs", "request", "tenant"):
         value = f'{{"a": {deep}}}' if name in ("kwargs", "request") else deep
         text = json.dumps(fields | {"id": name, name: "DEEP"}).replace('"DEEP"', value)
@@ -263,7 +263,7 @@ def test_calls_that_are_too_long_together_are_refused() -> None:
 
     def row(n: int, args: tuple[object, ...]) -> Row:
         job = Job(str(n), "shop", "mail", args)
-        return Row(n, peek(foreign_letter(job, 5.0), KEYRING), Place.DEAD, "default")
+        return Row(n, peek(foreign_dead_job(job, 5.0), KEYRING), Location.DEAD, "default")
 
     for n in range(50):
         # The same call costs nothing more.
@@ -275,9 +275,9 @@ def test_calls_that_are_too_long_together_are_refused() -> None:
 
 
 def test_a_job_of_which_only_the_beginning_is_known_is_not_signed() -> None:
-    payload = replace(peek(foreign_letter(Job("1", "shop", "mail"), 5.0), KEYRING), size=10**9)
+    payload = replace(peek(foreign_dead_job(Job("1", "shop", "mail"), 5.0), KEYRING), size=10**9)
     builder = ReviewBuilder()
-    builder.add(Row(0, payload, Place.DEAD, "default"))
+    builder.add(Row(0, payload, Location.DEAD, "default"))
     assert (builder.finish().signs, builder.finish().refused) == (0, {TOO_LARGE: 1})
 
 
@@ -370,7 +370,7 @@ def entry(drawn: tuple[str, str, str]) -> bytes:
     if kind == "junk":
         return b"junk " + name.encode()
     if kind == "unsigned":
-        return foreign_letter(job, 5.0)
+        return foreign_dead_job(job, 5.0)
     keyring = KEYRING if kind == "good" else STRANGER
     return bury(seal(job, keyring), failed_at=5.0, error="boom")
 
@@ -439,7 +439,7 @@ def test_two_operators_who_trust_the_same_sign_each_entry_once(bench: Bench) -> 
     """Both have reviewed all; each entry is requeued by one of them."""
     jobs = [bench.job() for _ in range(2000)]
     for at in range(0, len(jobs), 500):
-        bench.client.lpush("asok:dlq", *(foreign_letter(job, 5.0) for job in jobs[at : at + 500]))
+        bench.client.lpush("asok:dlq", *(foreign_dead_job(job, 5.0) for job in jobs[at : at + 500]))
     reviewed = [trusted(bench) for _ in range(2)]
     others = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
     start = threading.Barrier(2)
@@ -462,7 +462,7 @@ def test_a_review_of_ten_megabytes_shows_them_all_and_what_is_too_large_is_not_r
 ) -> None:
     end = '"); os.system("'
     job = bench.job(args=("x" * 10_000_000 + end,))
-    bench.client.lpush("asok:dlq", foreign_letter(job, 5.0))
+    bench.client.lpush("asok:dlq", foreign_dead_job(job, 5.0))
     review = review_at(bench.url, KEYRING)
     [call] = review.calls
     assert call.text.endswith(f'xxx{json.dumps(end)[1:-1]}"){RETRIED}')

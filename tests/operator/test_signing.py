@@ -16,7 +16,7 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import WrongQueue
 from asok_core.jobs.envelope import Keyring, bury, peek, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.worker.running.claim_checks import opened
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench
@@ -24,13 +24,13 @@ from tests.fixtures.bench import Bench
 Version = Literal[1, 2]
 BOTH = Keyring(SECRET_KEY.encode())
 V2_ONLY = Keyring(SECRET_KEY.encode(), writes=2, accepts_v1=False)
-ONE = Scope(Place.DEAD)
+ONE = Scope(Location.DEAD)
 
 
 def dead(bench: Bench, job: Job, version: Version) -> bytes:
-    letter = bury(seal(job, BOTH, version), failed_at=5.0, error="ValueError: no")
-    bench.client.lpush(bench.keys.dead, letter)
-    return letter
+    dead_job = bury(seal(job, BOTH, version), failed_at=5.0, error="ValueError: no")
+    bench.client.lpush(bench.keys.dead, dead_job)
+    return dead_job
 
 
 def pend(bench: Bench, job: Job, version: Version) -> None:
@@ -39,19 +39,19 @@ def pend(bench: Bench, job: Job, version: Version) -> None:
 
 def moved(bench: Bench, job: Job, version: Version) -> str:
     pend(bench, job, version)
-    assert bench.operator.move(Scope(Place.PENDING, queue="low"), to="high").applied == 1
+    assert bench.operator.move(Scope(Location.PENDING, queue="low"), to="high").applied == 1
     return "high"
 
 
 def moved_there_and_back(bench: Bench, job: Job, version: Version) -> str:
     moved(bench, job, version)
-    assert bench.operator.move(Scope(Place.PENDING, queue="high"), to="low").applied == 1
+    assert bench.operator.move(Scope(Location.PENDING, queue="high"), to="low").applied == 1
     return "low"
 
 
 def moved_to_the_front(bench: Bench, job: Job, version: Version) -> str:
     pend(bench, job, version)
-    scope = Scope(Place.PENDING, queue="low", ids=frozenset([job.id]))
+    scope = Scope(Location.PENDING, queue="low", ids=frozenset([job.id]))
     assert bench.operator.move(scope, front=True).applied == 1
     return "low"
 
@@ -69,28 +69,28 @@ def requeued_to_the_front(bench: Bench, job: Job, version: Version) -> str:
 
 
 def edited(bench: Bench, job: Job, version: Version) -> str:
-    letter = dead(bench, job, version)
-    assert bench.operator.edit(letter, [7], {}).applied == 1
+    dead_job = dead(bench, job, version)
+    assert bench.operator.edit(dead_job, [7], {}).applied == 1
     return "low"
 
 
 def purged_and_restored(bench: Bench, job: Job, version: Version) -> str:
     pend(bench, job, version)
-    done = bench.operator.purge(Scope(Place.PENDING, queue="low"))
+    done = bench.operator.purge(Scope(Location.PENDING, queue="low"))
     assert bench.operator.restore(done.operation or "").applied == 1
     return "low"
 
 
 def cancelled_and_restored(bench: Bench, job: Job, version: Version) -> str:
     pend(bench, job, version)
-    done = bench.operator.cancel(Scope(Place.PENDING, queue="low", ids=frozenset([job.id])))
+    done = bench.operator.cancel(Scope(Location.PENDING, queue="low", ids=frozenset([job.id])))
     assert bench.operator.restore(done.operation or "").applied == 1
     return "low"
 
 
 def promoted(bench: Bench, job: Job, version: Version) -> str:
     bench.client.zadd(bench.keys.delayed, {seal(job, BOTH, version): 9e9})
-    assert bench.operator.promote(Scope(Place.DELAYED)).applied == 1
+    assert bench.operator.promote(Scope(Location.DELAYED)).applied == 1
     return "low"
 
 
@@ -123,11 +123,11 @@ def test_where_version_1_is_not_accepted_it_is_signed_in_no_version(bench: Bench
     job = bench.job(queue="low")
     if act == "move":
         pend(bench, job, 1)
-        result = operator.move(Scope(Place.PENDING, queue="low"), to="high")
+        result = operator.move(Scope(Location.PENDING, queue="low"), to="high")
     else:
-        letter = dead(bench, job, 1)
-        result = operator.requeue(ONE) if act == "requeue" else operator.edit(letter, [7], {})
+        dead_job = dead(bench, job, 1)
+        result = operator.requeue(ONE) if act == "requeue" else operator.edit(dead_job, [7], {})
     operator.close()
     assert (result.applied, sum(result.refused.values())) == (0, 1)
     assert bench.pending("high") == []
-    assert sum(bench.places().values()) == 1
+    assert sum(bench.locations().values()) == 1

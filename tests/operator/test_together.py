@@ -20,12 +20,12 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.connections import connections, wait_until_closed
 from tests.fixtures.bench import KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
 
-ALL = Scope(Place.DEAD)
+ALL = Scope(Location.DEAD)
 
 
 def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
@@ -48,7 +48,7 @@ def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
     return results
 
 
-def test_two_operators_requeue_the_same_letters_and_none_goes_twice(bench: Bench) -> None:
+def test_two_operators_requeue_the_same_dead_jobs_and_none_goes_twice(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(3000)]
     bench.die(*jobs)
     first, second = race(bench, ("requeue", ALL), ("requeue", ALL))
@@ -57,11 +57,11 @@ def test_two_operators_requeue_the_same_letters_and_none_goes_twice(bench: Bench
     assert sorted(job_id(raw) for raw in bench.pending()) == [job.id for job in jobs]
 
 
-def test_requeue_and_purge_of_overlapping_filters_share_the_letters(bench: Bench) -> None:
+def test_requeue_and_purge_of_overlapping_filters_share_the_dead_jobs(bench: Bench) -> None:
     jobs = [bench.job(queue=f"q{n % 3}") for n in range(3000)]
     bench.die(*jobs)
-    even = Scope(Place.DEAD, match=lambda row: number(row) % 2 == 0)
-    third = Scope(Place.DEAD, match=lambda row: number(row) % 3 == 0)
+    even = Scope(Location.DEAD, match=lambda row: number(row) % 2 == 0)
+    third = Scope(Location.DEAD, match=lambda row: number(row) % 3 == 0)
     requeued, purged = sorted(
         race(bench, ("requeue", even), ("purge", third)),
         key=lambda result: result.action != "requeue",
@@ -70,7 +70,7 @@ def test_requeue_and_purge_of_overlapping_filters_share_the_letters(bench: Bench
     assert dead == [job.id for n, job in enumerate(jobs) if n % 2 and n % 3]
     assert requeued.applied + purged.applied == 2000
     assert len(bench.trash(purged.operation)) == purged.applied
-    assert set(bench.places().values()) == {1}
+    assert set(bench.locations().values()) == {1}
 
 
 def test_jobs_are_found_when_others_took_more_than_stood_before_them(bench: Bench) -> None:
@@ -82,12 +82,12 @@ def test_jobs_are_found_when_others_took_more_than_stood_before_them(bench: Benc
             bench.client.ltrim("asok:dlq", 0, 39)
         return number(row) >= 60
 
-    result = bench.operator.purge(Scope(Place.DEAD, match=match))
+    result = bench.operator.purge(Scope(Location.DEAD, match=match))
     assert (result.applied, result.skipped) == (40, {})
     assert bench.dead() == []
 
 
-def test_letters_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: Bench) -> None:
+def test_dead_jobs_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(2000)]
     bench.die(*jobs)
     late: list[bytes] = []
@@ -98,7 +98,7 @@ def test_letters_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: 
         bench.client.ltrim("asok:dlq", 0, bench.client.llen("asok:dlq") - 8)
         return True
 
-    odd = Scope(Place.DEAD, match=lambda row: number(row) % 2 == 1)
+    odd = Scope(Location.DEAD, match=lambda row: number(row) % 2 == 1)
     result = bench.operator.requeue(odd, watch=meanwhile)
     pending = {job_id(raw) for raw in bench.pending()}
     assert len(pending) == result.applied
@@ -108,10 +108,10 @@ def test_letters_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: 
     assert not pending & left
 
 
-def test_two_restores_of_the_same_trash_put_back_each_letter_once(bench: Bench) -> None:
-    letters = bench.die(*(bench.job() for _ in range(900)))
-    chosen = frozenset(job_id(raw) for raw in letters[::2])
-    operation = bench.operator.purge(Scope(Place.DEAD, ids=chosen)).operation or ""
+def test_two_restores_of_the_same_trash_put_back_each_dead_job_once(bench: Bench) -> None:
+    dead_jobs = bench.die(*(bench.job() for _ in range(900)))
+    chosen = frozenset(job_id(raw) for raw in dead_jobs[::2])
+    operation = bench.operator.purge(Scope(Location.DEAD, ids=chosen)).operation or ""
     outcomes: list[int] = []
 
     def act() -> None:
@@ -128,7 +128,7 @@ def test_two_restores_of_the_same_trash_put_back_each_letter_once(bench: Bench) 
     for thread in threads:
         thread.join(PATIENCE)
     assert sum(outcomes) == 450
-    assert bench.dead() == letters
+    assert bench.dead() == dead_jobs
 
 
 VICTIM = """
@@ -137,13 +137,13 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.jobs.envelope import Keyring
 
 url, key, verb = sys.argv[1:]
 operator = RedisOperator(Endpoint(url), Keys(), Keyring(key.encode()), who="victim@desk")
 match = (lambda row: True) if verb == "purge" else None
-scope = Scope(Place.DEAD, match=match)
+scope = Scope(Location.DEAD, match=match)
 # It never comes to its end: the test kills it before, however late.
 watch = lambda p: print(p.applied, flush=True) or p.applied < 5000 or time.sleep(600)
 getattr(operator, verb)(scope, watch=watch)
@@ -174,9 +174,9 @@ def test_an_operator_killed_in_the_middle_loses_and_doubles_nothing(
 
     moved = 6000 - len(bench.dead())
     assert 0 < moved < 6000
-    places = bench.places()
-    assert len(places) == 6000
-    assert set(places.values()) == {1}
+    locations = bench.locations()
+    assert len(locations) == 6000
+    assert set(locations.values()) == {1}
     (entry,) = bench.client.xrange("asok:audit")
     assert (entry[1][b"who"], entry[1][b"state"]) == (b"victim@desk", b"running")
     assert int(entry[1][b"applied"]) == moved
@@ -189,7 +189,7 @@ def test_an_operator_killed_in_the_middle_loses_and_doubles_nothing(
         assert [job_id(raw) for raw in bench.pending()] == [job.id for job in jobs]
 
 
-def test_redis_that_goes_in_the_middle_is_told_with_what_was_done(
+def test_redis_that_goes_in_the_middle_is_reported_with_what_was_done(
     embedded_redis: Callable[..., EmbeddedRedis],
 ) -> None:
     server = embedded_redis()

@@ -57,9 +57,9 @@ def _run(*words: str | Path, cwd: Path | None = None) -> str:
 
 def _commit(source: Path) -> str:
     if changed := _run("git", "status", "--porcelain", cwd=source).splitlines():
-        places = "1 place" if len(changed) == 1 else f"{len(changed)} places"
+        locations = "1 place" if len(changed) == 1 else f"{len(changed)} places"
         raise NotReleasable(
-            f"the tree differs from the commit in {places}, such as {changed[0][3:]}; "
+            f"the tree differs from the commit in {locations}, such as {changed[0][3:]}; "
             "a release is built from a commit: commit the change or remove it"
         )
     return _run("git", "rev-parse", "HEAD", cwd=source).strip()

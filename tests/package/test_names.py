@@ -15,5 +15,5 @@ def test_no_two_classes_share_a_name() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ClassDef):
                     found[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    shared = {name: places for name, places in found.items() if len(places) > 1}
+    shared = {name: locations for name, locations in found.items() if len(locations) > 1}
     assert not shared, "\n".join(f"{name}: {', '.join(each)}" for name, each in shared.items())

@@ -128,8 +128,8 @@ def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str], readme: s
 
 def tells_its_version_and_place(venv: Path, home: Path, env: Mapping[str, str]) -> None:
     for name in ("asok", "asok-console"):
-        told = do(venv / "bin" / name, "--version", cwd=home, env=env, seconds=PATIENCE)
-        assert told == f"asok-console {__version__}\n"
+        reported = do(venv / "bin" / name, "--version", cwd=home, env=env, seconds=PATIENCE)
+        assert reported == f"asok-console {__version__}\n"
     where = "import asok_core, asok_console; print(asok_core.__file__, asok_console.__file__)"
     python = venv / "bin" / "python"
     for place in do(python, "-c", where, cwd=home, env=env, seconds=PATIENCE).split():

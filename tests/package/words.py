@@ -127,7 +127,7 @@ ALLOWED = (
     r"dead[ _-]letter([ _-]queues?|s? \(DLQ\))",
     r"in (its|their|this|the) place(?! of a)|in place( of)?|(in the )?first place|decimal places?",
     r"tak(e|es|en|ing) place|took place|(take|takes|taken|took) (its|the|their|his) place",
-    r"round trips?",
+    r"round[ _]trips?",
     r"symbolic links?|hard links?|symlinks?|os\.(link|readlink)|[rs]?unlink|\.link_to|hardlink",
     r"child process(es)?|forked child(ren)?|Pdeathsig",
     r"\.children|\.query_children|child_widgets?",

@@ -12,7 +12,7 @@ import redis
 
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import Trust
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -63,11 +63,11 @@ def read(client: redis.Redis, key: bytes | str) -> dict[str, Any]:
 
 def test_our_status_counts_what_it_enqueued(env: dict[str, str]) -> None:
     enqueue(env, good=9, bad=2)
-    told = status(env)
-    assert told["pending"] == 11
-    counts = {queue["name"]: queue["pending"] for queue in told["queues"]}
+    reported = status(env)
+    assert reported["pending"] == 11
+    counts = {queue["name"]: queue["pending"] for queue in reported["queues"]}
     assert counts == {"high": 3, "default": 3, "low": 5}
-    first = next(queue for queue in told["queues"] if queue["name"] == "high")["next_jobs"][0]
+    first = next(queue for queue in reported["queues"] if queue["name"] == "high")["next_jobs"][0]
     assert first["call"] == 'orders.note("good-0")'
 
 
@@ -99,11 +99,11 @@ def test_both_workers_side_by_side(
     enqueue(env, good=120, flaky=6, bad=6)
     with running(*OUR_WORKER, env=env), running(*ITS_WORKER, env=env, cwd=APP):
         wait_until(lambda: settled(redis_client, 132), "the end of all jobs")
-        told = status(env)
+        reported = status(env)
     ran = Counter(journal.read_text().split())
     assert all(ran[f"good-{number}"] == 1 for number in range(120))
-    assert redis_client.llen("asok:dlq") == told["dead"] == 6
-    assert told["pending"] == told["delayed"] == 0
+    assert redis_client.llen("asok:dlq") == reported["dead"] == 6
+    assert reported["pending"] == reported["delayed"] == 0
 
 
 def test_its_worker_runs_our_jobs(
@@ -119,7 +119,7 @@ def test_its_worker_runs_our_jobs(
     assert redis_client.llen("asok:queue:high") == 0
 
 
-def test_its_dead_letters_are_unsigned_and_wait_for_an_explicit_word(
+def test_its_dead_jobs_are_unsigned_and_wait_for_an_explicit_word(
     env: dict[str, str], redis_client: redis.Redis, journal: Path, make_settings: Any
 ) -> None:
     enqueue(env, bad=2)
@@ -127,19 +127,19 @@ def test_its_dead_letters_are_unsigned_and_wait_for_an_explicit_word(
         wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead letters")
     settings: Settings = make_settings()
     reader, operator = open_reader(settings), open_operator(settings)
-    letters = reader.dead(0, 10).rows
-    assert {row.payload.trust for row in letters} == {Trust.UNSIGNED}
-    assert {row.payload.error for row in letters} == {
+    dead_jobs = reader.dead(0, 10).rows
+    assert {row.payload.trust for row in dead_jobs} == {Trust.UNSIGNED}
+    assert {row.payload.error for row in dead_jobs} == {
         "RuntimeError: no luck with bad-0",
         "RuntimeError: no luck with bad-1",
     }
 
-    refused = operator.requeue(Scope(Place.DEAD))
+    refused = operator.requeue(Scope(Location.DEAD))
     assert refused.applied == 0
     assert sum(refused.refused.values()) == 2
     assert redis_client.llen("asok:dlq") == 2
 
-    applied = operator.requeue(Scope(Place.DEAD), trust=review_of(reader).reviewed)
+    applied = operator.requeue(Scope(Location.DEAD), trust=review_of(reader).reviewed)
     assert applied.applied == 2
     before = len(journal.read_text().split())
     with running(*OUR_WORKER, env=env):

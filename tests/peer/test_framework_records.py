@@ -18,7 +18,7 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import JobFailed, ResultNotStored
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -77,7 +77,7 @@ def settle(backend: RedisBackend, future: JobFuture[Any], status: str) -> None:
     wait_until(there, f"{status} of {future.job_id}")
 
 
-def test_its_worker_tells_how_our_jobs_ended(
+def test_its_worker_reports_how_our_jobs_ended(
     backend: RedisBackend, env: dict[str, str], redis_client: redis.Redis
 ) -> None:
     good = enqueue(backend, "note", "good", _queue="high")
@@ -165,7 +165,7 @@ def test_our_own_worker_and_reader_do_with_such_records_as_with_others(
     assert verbs[bad] == ["retry", "fail"]
 
 
-def test_what_an_operator_puts_back_its_worker_can_tell_of(
+def test_what_an_operator_puts_back_its_worker_can_report(
     backend: RedisBackend, settings: Settings, env: dict[str, str], redis_client: redis.Redis
 ) -> None:
     flaky = enqueue(backend, "fail_once", "flaky")
@@ -182,8 +182,8 @@ def test_what_an_operator_puts_back_its_worker_can_tell_of(
     redis_client.delete(f"asok:job:{flaky.job_id}")
     assert redis_client.type(f"asok:job:{hashed.job_id}") == b"hash"
     operator = open_operator(settings)
-    assert operator.requeue(Scope(Place.DEAD)).applied == 2
-    done = operator.cancel(Scope(Place.PENDING, queue="default"))
+    assert operator.requeue(Scope(Location.DEAD)).applied == 2
+    done = operator.cancel(Scope(Location.PENDING, queue="default"))
     operator.restore(done.operation or "")
     operator.close()
     for future in (flaky, hashed):
@@ -258,13 +258,13 @@ def test_without_the_setting_whoever_waits_is_warned(
     # Several looks later still nothing of the other.
     record = plain.record(waiting.job_id)
     assert record is not None
-    link = Endpoint(env["ASOK_REDIS_URL"]).link()
-    assert not missing.is_missing(link, Keys(), record)
-    link.close()
+    connection = Endpoint(env["ASOK_REDIS_URL"]).connect()
+    assert not missing.is_missing(connection, Keys(), record)
+    connection.close()
     plain.shutdown(wait=False, timeout=None)
 
 
-def test_what_a_worker_holds_and_what_nobody_can_tell_is_not_missing(
+def test_what_a_worker_holds_and_what_nobody_can_know_is_not_missing(
     redis_client: redis.Redis,
     make_settings: Callable[..., Settings],
     monkeypatch: pytest.MonkeyPatch,
@@ -273,18 +273,20 @@ def test_what_a_worker_holds_and_what_nobody_can_tell_is_not_missing(
     future = enqueue(plain, "note", "it")
     record = plain.record(future.job_id)
     assert record is not None
-    link = Endpoint(make_settings().redis_url).link()
+    connection = Endpoint(make_settings().redis_url).connect()
     # Claimed, and not begun: its record is still to say that it runs.
     redis_client.zadd(keys.workers, {"w": 1})
     redis_client.hset(keys.worker("w"), "processes", "2")
     redis_client.expire(keys.worker("w"), 60)
     redis_client.lmove(keys.queue("default"), keys.active("w.2", "default"), "RIGHT", "LEFT")
-    assert not missing.is_missing(link, keys, record)
+    assert not missing.is_missing(connection, keys, record)
     redis_client.delete(keys.active("w.2", "default"))
-    assert missing.is_missing(link, keys, record)
+    assert missing.is_missing(connection, keys, record)
     for n in range(4):
         enqueue(plain, "note", f"{n}")
     monkeypatch.setattr(missing, "MOST_JOBS", 3)
-    assert not missing.is_missing(link, keys, record), "the queue is longer than is looked through"
-    link.close()
+    assert not missing.is_missing(connection, keys, record), (
+        "the queue is longer than is looked through"
+    )
+    connection.close()
     plain.shutdown(wait=False, timeout=None)

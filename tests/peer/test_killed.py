@@ -42,7 +42,7 @@ def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
     made.shutdown(wait=False, timeout=None)
 
 
-def test_what_its_worker_had_in_hand_is_in_no_place_and_is_not_called_active(
+def test_what_its_worker_had_in_hand_is_in_no_location_and_is_not_called_active(
     backend: RedisBackend,
     env: dict[str, str],
     redis_client: redis.Redis,
@@ -63,7 +63,7 @@ def test_what_its_worker_had_in_hand_is_in_no_place_and_is_not_called_active(
         reader.close()
     assert detail is not None
     assert detail.missing
-    assert (detail.place, detail.record and detail.record.status) == (None, "running")
+    assert (detail.location, detail.record and detail.record.status) == (None, "running")
     # Nothing counts it as running: no worker is known to hold it.
     assert (snapshot.running, snapshot.active, snapshot.orphaned) == (0, 0, 0)
     shown = python("-m", "asok_console", "job", "show", held.job_id, env=env, cwd=APP)

@@ -176,7 +176,7 @@ def _envelopes(queue: str) -> Iterator[bytes]:
     yield b"[" * 100_000
 
 
-def _letters(queue: str) -> Iterator[bytes]:
+def _dead_jobs(queue: str) -> Iterator[bytes]:
     sealed = seal(Job("letter", "shop", "mail", queue=queue), KEYRING)
     good = bury(sealed, failed_at=1.5, error="E: e", traceback="T")
     for value in (HUGE.decode(), "NaN", "Infinity", "[]", "{}", '"x"', "null", "-1"):
@@ -241,7 +241,7 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
     return {
         "queue": ((key := KEYS.queue(queue)), "list", _list(key, _envelopes(queue))),
         "delayed": (KEYS.delayed, "zset", _zset(KEYS.delayed, members)),
-        "dead": (KEYS.dead, "list", _list(KEYS.dead, _letters(queue))),
+        "dead": (KEYS.dead, "list", _list(KEYS.dead, _dead_jobs(queue))),
         "workers": (KEYS.workers, "zset", _zset(KEYS.workers, ghosts)),
         "promoting": (KEYS.promoting, "string", _string(KEYS.promoting)),
         "paused": (KEYS.paused, "set", _set(KEYS.paused)),
@@ -260,7 +260,7 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
         "fine": _buckets(KEYS.fine, queue, 10),
         "coarse": _buckets(KEYS.coarse, queue, 60),
-        "trash": ((key := KEYS.trash(operation)), "list", _list(key, _letters(queue))),
+        "trash": ((key := KEYS.trash(operation)), "list", _list(key, _dead_jobs(queue))),
         "trash_places": ((key := KEYS.trash_places(operation)), "list", _list(key, ())),
         "notices": ((key := KEYS.notices(queue)), "zset", _zset(key, notices)),
         "oversized": ((key := KEYS.oversized("0" * 40)), "list", _list(key, ())),

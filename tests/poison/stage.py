@@ -78,7 +78,7 @@ class Stage:
         self.application = RedisBackend(desk.settings)
         self.future = self.application.enqueue(make_call(jobs.hold, "door"))
         assert not self.future.done()
-        desk.hears("begin door")
+        desk.wait_for_lines("begin door")
         (name,) = desk.client.zrange(KEYS.workers, 0, -1)
         (place,) = desk.client.scan_iter(KEYS.place("*"))
         self.target = Target(

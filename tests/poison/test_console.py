@@ -9,7 +9,7 @@ import redis
 
 from asok_console.tui.app import VIEWS
 from asok_console.tui.data.poller import ReadFailed
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.console import Hand, Open, settled
@@ -29,7 +29,7 @@ STEP = 7
 def furnish(client: redis.Redis) -> None:
     """What leads a reader to each key: a worker, dead jobs, ids of jobs that finished."""
     now = seed.server_time(client)
-    client.rpush(KEYS.dead, *seed.letters(now, 3))
+    client.rpush(KEYS.dead, *seed.dead_jobs(now, 3))
     client.zadd(KEYS.workers, {TARGET.worker: now * 1000 + 600_000})
     client.hset(KEYS.worker(TARGET.worker), mapping={"queues": "default", "processes": "1"})
     client.lpush(KEYS.recent, TARGET.running, "poisoned")
@@ -56,8 +56,8 @@ def test_every_reading_answers_whatever_a_key_holds(
             reader.pending("default", 0, 50, whole=whole)
             reader.delayed(0, 50, whole=whole)
             reader.dead(0, 50, whole=whole)
-            for place in (Place.PENDING, Place.DELAYED, Place.DEAD):
-                list(reader.scan(place, whole=whole))
+            for location in (Location.PENDING, Location.DELAYED, Location.DEAD):
+                list(reader.scan(location, whole=whole))
         reader.running()
         reader.recent(0, 50)
         reader.due(snapshot.taken_at, 60.0, 10)

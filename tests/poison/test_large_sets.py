@@ -46,9 +46,9 @@ def test_a_million_names_cost_a_bounded_read(
     assert [each for each in snapshot.unread if "1,000,001 names of paused queues" in each]
     reader.close()
 
-    link = Endpoint(redis_url).link()
-    assert 10_000 <= len(members(link, KEYS.queues, 10_000)) <= 10_000 + 2 * STEP
-    assert Renewal(KEYS, "w").step(link).lost == 0
+    connection = Endpoint(redis_url).connect()
+    assert 10_000 <= len(members(connection, KEYS.queues, 10_000)) <= 10_000 + 2 * STEP
+    assert Renewal(KEYS, "w").step(connection).lost == 0
 
     operator = open_operator(settings)
     assert operator.resume("low").applied == 1

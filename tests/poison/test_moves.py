@@ -20,7 +20,7 @@ from asok_core.backends.roles import Scope
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.fixtures.bench import KEYRING, Bench
 from tests.programs import PATIENCE
@@ -99,11 +99,11 @@ def test_a_worker_whose_hash_is_of_another_type_is_seen_again(
     registry: Registry, redis_client: redis.Redis
 ) -> None:
     redis_client.set(KEYS.worker(WORKER), "word", ex=60)
-    assert registry.beat(WORKER, ["a"], {"host": "h"}).wanted == ""
+    assert registry.heartbeat(WORKER, ["a"], {"host": "h"}).wanted == ""
     assert redis_client.hget(KEYS.worker(WORKER), "host") == b"h"
 
 
-def test_a_sum_that_is_no_number_leaves_no_batch_half_moved(bench: Bench) -> None:
+def test_a_sum_that_is_not_a_number_leaves_no_batch_half_moved(bench: Bench) -> None:
     bench.die(*(bench.job() for _ in range(3)))
     poisoned = []
 
@@ -114,7 +114,7 @@ def test_a_sum_that_is_no_number_leaves_no_batch_half_moved(bench: Bench) -> Non
         bench.client.hset(key, mapping=fields)
         return True
 
-    scope = Scope(Place.DEAD, match=lambda row: True)
+    scope = Scope(Location.DEAD, match=lambda row: True)
     result = bench.operator.purge(scope, watch=poison)
     assert result.applied == 3
     assert poisoned
@@ -123,22 +123,20 @@ def test_a_sum_that_is_no_number_leaves_no_batch_half_moved(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize("at", [b"nan", b"inf", b"9" * 5000, b"word", b"-1e999"])
-def test_what_has_no_place_any_more_is_restored_all_the_same(bench: Bench, at: bytes) -> None:
-    letters = bench.die(*(bench.job() for _ in range(3)))
+def test_what_has_no_location_now_is_restored_all_the_same(bench: Bench, at: bytes) -> None:
+    dead_jobs = bench.die(*(bench.job() for _ in range(3)))
     ids = frozenset({"job-000000", "job-000001"})
-    purged = bench.operator.purge(Scope(Place.DEAD, ids=ids))
-    places = bench.keys.trash_places(purged.operation or "")
-    bench.client.lset(places, 0, at)
+    purged = bench.operator.purge(Scope(Location.DEAD, ids=ids))
+    locations = bench.keys.trash_places(purged.operation or "")
+    bench.client.lset(locations, 0, at)
     assert bench.operator.restore(purged.operation or "").applied == 2
-    assert sorted(bench.dead()) == sorted(letters)
+    assert sorted(bench.dead()) == sorted(dead_jobs)
 
 
 @pytest.mark.parametrize("at", [b"nan", b"inf", b"9" * 5000, b"word"])
-def test_a_delayed_job_that_has_no_time_any_more_is_restored_and_due(
-    bench: Bench, at: bytes
-) -> None:
+def test_a_delayed_job_that_has_no_time_now_is_restored_and_due(bench: Bench, at: bytes) -> None:
     bench.delay(bench.job())
-    cancelled = bench.operator.cancel(Scope(Place.DELAYED, ids=frozenset({"job-000000"})))
+    cancelled = bench.operator.cancel(Scope(Location.DELAYED, ids=frozenset({"job-000000"})))
     bench.client.lset(bench.keys.trash_places(cancelled.operation or ""), 0, at)
     assert bench.operator.restore(cancelled.operation or "").applied == 1
     ((_, due),) = bench.client.zrange(bench.keys.delayed, 0, -1, withscores=True)
@@ -155,7 +153,7 @@ def test_a_renewal_that_began_in_the_future_begins_again(
     redis_client.expire(live, 20 * 86_400)
     redis_client.hset(KEYS.renewal, mapping={"began": value, "last": value, "place": "*"})
     redis_client.expire(KEYS.renewal, 60)
-    done = Renewal(KEYS, "w").step(Endpoint(redis_url).link())
+    done = Renewal(KEYS, "w").step(Endpoint(redis_url).connect())
     assert done.lost == 0
     assert redis_client.ttl(live) > 19 * 86_400
     assert done.wait <= 60
@@ -166,7 +164,7 @@ def test_a_lock_on_the_renewal_that_nobody_ends_is_taken(
     redis_url: str, redis_client: redis.Redis, ttl: int | None
 ) -> None:
     redis_client.set(KEYS.renewing, "word", ex=ttl)
-    Renewal(KEYS, "w").step(Endpoint(redis_url).link())
+    Renewal(KEYS, "w").step(Endpoint(redis_url).connect())
     assert 0 < redis_client.pttl(KEYS.renewing) <= 3_600_000
 
 

@@ -56,7 +56,7 @@ def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: 
             assert cells(line) <= width
 
 
-def test_ink_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ink_only_where_it_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     assert Ink(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
     assert Ink(io.StringIO()).bold("x") == "x"

@@ -89,7 +89,7 @@ class Application:
         """How often each job ran to its end."""
         return Counter(self.journal.read_text().split() if self.journal.exists() else ())
 
-    def told(self) -> str:
+    def reported(self) -> str:
         """What the worker has said so far."""
         return self.log.read_text()
 

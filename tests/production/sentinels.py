@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from asok_console.demo.embedded import EmbeddedRedis, free_port
 from tests.programs import wait_until
 
@@ -45,10 +45,10 @@ class Trio:
         return redis.Redis.from_url(f"{server.url}?password={PASSWORD}")
 
     def close(self) -> None:
-        for _, tether in self._sentinels:
-            tether.close()
+        for _, managed in self._sentinels:
+            managed.close()
 
-    def _sentinel(self, binary: Path) -> tuple[int, Tether]:
+    def _sentinel(self, binary: Path) -> tuple[int, ManagedCommand]:
         folder, port = Path(tempfile.mkdtemp(prefix="asok-sentinel-")), free_port()
         settings = folder / "sentinel.conf"
         settings.write_text(
@@ -59,7 +59,7 @@ class Trio:
             f"sentinel down-after-milliseconds {SERVICE} 1000\n"
             f"sentinel failover-timeout {SERVICE} 5000\n"
         )
-        return port, Tether([binary, settings, "--sentinel"], folder=folder)
+        return port, ManagedCommand([binary, settings, "--sentinel"], folder=folder)
 
     def _agreed(self) -> bool:
         for port, _ in self._sentinels:

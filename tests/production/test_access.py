@@ -54,10 +54,11 @@ def test_the_documented_users_can_do_their_work(
         app.url = user_url("viewer")
         status = app.asok("worker", "status")
     assert status.returncode == 0, status.stderr
+    app.url = user_url("application")
     app.assert_completed(ids)
-    assert "WARNING" not in app.told()
-    assert "ERROR" not in app.told()
-    assert secretive(app.told() + status.stdout + status.stderr)
+    assert "WARNING" not in app.reported()
+    assert "ERROR" not in app.reported()
+    assert secretive(app.reported() + status.stdout + status.stderr)
 
 
 def test_a_viewer_sees_the_same_as_anybody(
@@ -74,7 +75,7 @@ def test_a_viewer_sees_the_same_as_anybody(
     assert [line for line in seen.stdout.splitlines() if "chores" in line] == rows
 
 
-def test_a_viewer_is_told_plainly_that_it_may_not_enqueue(
+def test_a_viewer_is_plainly_informed_that_it_may_not_enqueue(
     application: Callable[..., Application], user_url: Callable[..., str]
 ) -> None:
     producer = RedisProducer(application(user_url("viewer", "+eval", "+evalsha")).settings)
@@ -92,11 +93,11 @@ def test_a_worker_that_may_not_write_says_so_once_and_waits(
     app.enqueue(3)
     app.url = user_url("worker", "-@write")
     with app.worker():
-        wait_until(lambda: "may not do that" in app.told(), "the refusal")
+        wait_until(lambda: "may not do that" in app.reported(), "the refusal")
         user_url("worker")
         app.wait_for_all()
-    assert app.told().count("may not do that") == 1
-    assert secretive(app.told())
+    assert app.reported().count("may not do that") == 1
+    assert secretive(app.reported())
 
 
 def test_without_channels_everything_works_a_little_later(
@@ -110,7 +111,7 @@ def test_without_channels_everything_works_a_little_later(
         app.enqueue(1)
         app.wait_for_all()
     app.assert_completed(app.ids)
-    assert app.told().count("channels") == 1
+    assert app.reported().count("channels") == 1
 
 
 def test_without_client_and_info_everything_works(
@@ -125,7 +126,7 @@ def test_without_client_and_info_everything_works(
         status = app.asok("worker", "status")
     app.assert_completed(ids)
     assert status.returncode == 0, status.stderr
-    assert app.told().count("may not use CLIENT") == 1
+    assert app.reported().count("may not use CLIENT") == 1
 
 
 @pytest.mark.parametrize("form", ["redis://:{0}@127.0.0.1:{1}/0", "unix://:{0}@{2}"])
@@ -140,7 +141,7 @@ def test_a_password_alone(
     app.run_all()
     status = app.asok("worker", "status")
     assert status.returncode == 0, status.stderr
-    assert secretive(app.told() + status.stdout + status.stderr)
+    assert secretive(app.reported() + status.stdout + status.stderr)
 
 
 @pytest.mark.parametrize("userinfo", ["", ":wr0ng@", "nobody:wr0ng@"])

@@ -62,15 +62,17 @@ def test_a_certificate_expires_while_a_worker_is_connected(
             assert "certificate has expired" in refused.stderr
             assert refused.stderr.count("\n") == 1
             client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            wait_until(lambda: app.told().count("certificate has expired") >= 2, "both to say so")
+            wait_until(
+                lambda: app.reported().count("certificate has expired") >= 2, "both to say so"
+            )
             papers.issue(datetime.now(UTC) + timedelta(days=1))
             terminator.reload(papers)
-            wait_until(lambda: app.told().count("Redis is back") >= 2, "both to be back")
+            wait_until(lambda: app.reported().count("Redis is back") >= 2, "both to be back")
             ids += app.enqueue(5)
             app.wait_for_all()
             wait_until(lambda: not client.keys("asok:active:*"), "the last outcome")
             app.assert_completed(ids)
         assert set(app.ran().values()) == {1}
-        assert "Traceback" not in app.told()
+        assert "Traceback" not in app.reported()
     finally:
         terminator.close()

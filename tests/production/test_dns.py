@@ -73,4 +73,4 @@ def test_a_name_that_moves_to_the_new_master(
             statuses = {second.hget(f"asok:job:{job_id}", "status") for job_id in ids}
             assert statuses == {b"completed"}
             assert len(second.zrange("asok:workers", 0, -1)) == 1
-    assert "Traceback" not in app.told()
+    assert "Traceback" not in app.reported()

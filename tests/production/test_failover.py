@@ -40,7 +40,7 @@ def test_nothing_is_lost_when_the_master_dies(
         app.wait_for_all()
     app.assert_completed(ids)
     assert status.returncode == 0, status.stderr
-    for text in (app.told(), status.stdout, status.stderr):
+    for text in (app.reported(), status.stdout, status.stderr):
         assert PASSWORD not in text
         assert WATCHER not in text
 
@@ -57,8 +57,10 @@ def test_a_worker_notices_that_its_master_became_a_replica(
         app.wait_for_all()
         # Nobody cuts the connections of an idle worker, as a sentinel would.
         client.replicaof("127.0.0.1", str(other.port))
-        wait_until(lambda: app.told().count("read-only replica; waiting") == 2, "both to notice")
+        wait_until(
+            lambda: app.reported().count("read-only replica; waiting") == 2, "both to notice"
+        )
         client.replicaof("NO", "ONE")
         app.enqueue(1)
         app.wait_for_all()
-    assert "not a list" not in app.told()
+    assert "not a list" not in app.reported()

@@ -134,14 +134,14 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         first = Remote(hosts[0], port, tmp_path)
         stack.callback(first.kill)
         job = desk.enqueue("hold", "job")
-        desk.hears("begin job")
+        desk.wait_for_lines("begin job")
         desk.reaches(job, "running")
         second = Remote(hosts[1], port, tmp_path)
         stack.callback(second.kill)
         wait_until(lambda: client.zcard("asok:workers") == 2, "two workers")
         with hosts[0].cut_off():
             second.says("whose lease ran out")
-            desk.hears("begin job", "begin job")
+            desk.wait_for_lines("begin job", "begin job")
             desk.let("job")
             desk.reaches(job, "completed")
             first.says("waiting for it")
@@ -152,7 +152,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         assert sorted(desk.journal()) == ["begin job", "begin job", "end job", "end job"]
         # The kernel proves no death to another host: the lease decides, and nobody recovers too soon.
         again = desk.enqueue("hold", "again")
-        desk.hears("begin again")
+        desk.wait_for_lines("begin again")
         desk.reaches(again, "running")
         holder = desk.record(again).worker or ""
         dead, alive = (first, second)

@@ -105,7 +105,7 @@ def test_with_min_replicas_nothing_is_acknowledged_while_no_replica_has_it(
                         producer.enqueue(jobs_of(app, 1))
                 finally:
                     producer.close()
-                wait_until(lambda: "too few replicas" in app.told(), "the worker to say so")
+                wait_until(lambda: "too few replicas" in app.reported(), "the worker to say so")
                 before = client.llen("asok:queue")
             assert before > 0, "the worker did not finish"
             app.wait_for_all()
@@ -113,4 +113,4 @@ def test_with_min_replicas_nothing_is_acknowledged_while_no_replica_has_it(
         app.assert_completed(ids)
         # What ran when Redis refused is settled when it accepts again, by the same worker.
         assert sum(app.ran().values()) == len(ids)
-    assert "Traceback" not in app.told()
+    assert "Traceback" not in app.reported()

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
-from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.connection import Arg, Connection, Endpoint
 from asok_core.backends.redis.scripts import script
 from asok_core.errors import AsokError, Refused, Unreachable
 from tests.programs import wait_until
@@ -177,13 +177,13 @@ class States:
             thread.join()
 
 
-def ask(link: Link, what: str) -> None:
+def ask(connection: Connection, what: str) -> None:
     if what in SCRIPTS:
-        link.run(script(what), (), SCRIPTS[what])
+        connection.run(script(what), (), SCRIPTS[what])
     elif what == "MULTI":
-        link.checked(link.pipeline([("MULTI",), ("SET", "asok:x", "1"), ("EXEC",)])[-1])
+        connection.checked(connection.pipeline([("MULTI",), ("SET", "asok:x", "1"), ("EXEC",)])[-1])
     else:
-        link.call(what, "asok:x", *(["hunter2"] if what == "SET" else []))
+        connection.call(what, "asok:x", *(["hunter2"] if what == "SET" else []))
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_a_refusal_is_one_line_that_names_the_state(
     getattr(states, state)()
     between = "" if line.startswith(":") else ".*"
     with pytest.raises(kind, match=f"^Redis at unix://[^ ]+{between}{line}") as caught:
-        ask(Endpoint(states.server.url).link(), what)
+        ask(Endpoint(states.server.url).connect(), what)
     text = str(caught.value)
     assert "\n" not in text
     assert "user_script" not in text, "where in the script it was is no news for anybody"
@@ -216,10 +216,10 @@ def test_a_queue_may_be_named_like_an_error_of_redis(
     embedded_redis: Callable[..., EmbeddedRedis], binary: Path
 ) -> None:
     server = embedded_redis(binary=binary)
-    link = Endpoint(server.url).link()
-    link.call("SET", "asok:queue:the OOM queue", "no list")
+    connection = Endpoint(server.url).connect()
+    connection.call("SET", "asok:queue:the OOM queue", "no list")
     args: list[Arg] = ["asok", "hash", "id", "the OOM queue", "envelope", "", "", "m:f", 0]
     with pytest.raises(Refused, match="is a string and should be a list") as caught:
-        link.run(script("enqueue"), (), args)
+        connection.run(script("enqueue"), (), args)
     assert "memory" not in str(caught.value)
-    link.close()
+    connection.close()

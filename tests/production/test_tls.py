@@ -17,7 +17,7 @@ import pytest
 import redis
 import trustme
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.transport import ReplyTooLarge
@@ -146,28 +146,28 @@ def test_jobs_by_tls(
     app.run_all()
     status = app.asok("worker", "status")
     assert status.returncode == 0, status.stderr
-    assert PASSWORD not in app.told() + status.stdout + status.stderr
+    assert PASSWORD not in app.reported() + status.stdout + status.stderr
 
 
 def test_a_reply_that_is_too_large_is_not_read(tls_port: int, papers: Papers) -> None:
     """Also where the first bytes of a reply cannot be looked at before they are taken."""
     url = f"rediss://:{PASSWORD}@127.0.0.1:{tls_port}/0?ssl_ca_certs={papers.ca}"
-    link = Endpoint(url).link()
-    link.call("RPUSH", "entries", b"x" * 1000, b"", b"y" * 1001)
+    connection = Endpoint(url).connect()
+    connection.call("RPUSH", "entries", b"x" * 1000, b"", b"y" * 1001)
     for expected in (b"x" * 1000, b""):
-        link.send("LPOP", "entries")
-        assert link.read_up_to(1000) == expected
-    link.send("LPOP", "none")
-    assert link.read_up_to(1000) is None
-    link.send("LLEN", "entries")
-    assert link.read_up_to(1000) == 1
-    link.send("LLEN")
+        connection.send("LPOP", "entries")
+        assert connection.read_up_to(1000) == expected
+    connection.send("LPOP", "none")
+    assert connection.read_up_to(1000) is None
+    connection.send("LLEN", "entries")
+    assert connection.read_up_to(1000) == 1
+    connection.send("LLEN")
     with pytest.raises(redis.ResponseError):
-        link.read_up_to(1000)
-    link.send("LPOP", "entries")
+        connection.read_up_to(1000)
+    connection.send("LPOP", "entries")
     with pytest.raises(ReplyTooLarge, match="1,001 bytes"):
-        link.read_up_to(1000)
-    assert not link.open
+        connection.read_up_to(1000)
+    assert not connection.open
 
 
 @pytest.mark.parametrize("authority", ["another", "the system's"])
@@ -219,7 +219,7 @@ if CAPABLE:
         settings = tmp_path / "sentinel.conf"
         settings.write_text(f"port 0\ndir {tmp_path}\nsentinel monitor shop 127.0.0.1 {port} 1\n")
         options = papers.options(sentinel_port)
-        with Tether([binary, settings, "--sentinel", *options]):
+        with ManagedCommand([binary, settings, "--sentinel", *options]):
             place = f"127.0.0.1:{sentinel_port}/shop"
             app = application(f"rediss+sentinel://{place}?ssl_ca_certs={papers.ca}")
             wait_until(lambda: app.asok("worker", "status").returncode == 0, "the sentinel")

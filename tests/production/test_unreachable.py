@@ -89,16 +89,16 @@ def test_a_worker_waits_for_a_redis_that_comes_later(
     app = application(f"unix://:{PASSWORD}@{server.socket}")
     server.stop()
     with app.worker():
-        wait_until(lambda: "waiting for it" in app.told(), "the word that it waits")
+        wait_until(lambda: "waiting for it" in app.reported(), "the word that it waits")
         server.start()
         app.enqueue(3)
         app.wait_for_all()
-    assert app.told().count("waiting for it") == 1
-    assert PASSWORD not in app.told()
+    assert app.reported().count("waiting for it") == 1
+    assert PASSWORD not in app.reported()
 
 
 @pytest.mark.parametrize("away", ["killed", "silent"])
-def test_a_worker_goes_on_after_an_outage(
+def test_a_worker_continues_after_an_outage(
     application: Callable[..., Application],
     embedded_redis: Callable[..., EmbeddedRedis],
     away: str,
@@ -110,19 +110,21 @@ def test_a_worker_goes_on_after_an_outage(
         wait_until(lambda: len(app.ran()) > 50, "50 jobs")
         if away == "killed":
             server.stop(kill=True)
-            wait_until(lambda: app.told().count("waiting for it") == 2, "both to notice")
+            wait_until(lambda: app.reported().count("waiting for it") == 2, "both to notice")
             server.start()
         else:
             assert server.pid is not None
             os.kill(server.pid, signal.SIGSTOP)
             try:
-                wait_until(lambda: app.told().count("waiting for it") == 2, "both to notice")
+                wait_until(lambda: app.reported().count("waiting for it") == 2, "both to notice")
             finally:
                 os.kill(server.pid, signal.SIGCONT)
         app.wait_for_all()
-        wait_until(lambda: app.told().count("Redis is back") == 2, "the word that it is back")
+        wait_until(lambda: app.reported().count("Redis is back") == 2, "the word that it is back")
     app.assert_completed(ids)
-    assert app.told().count("waiting for it") == 2, "once by the supervisor, once by its process"
+    assert app.reported().count("waiting for it") == 2, (
+        "once by the supervisor, once by its process"
+    )
 
 
 class Cooperative(socket.socket):
@@ -145,7 +147,7 @@ def test_a_socket_that_times_itself_keeps_its_limit() -> None:
         assert connected.limit == 2.0
 
 
-def test_a_server_that_does_not_answer_is_told_apart_from_one_that_is_not_there(
+def test_a_server_that_does_not_answer_is_distinguished_from_one_that_is_not_there(
     tmp_path: Path,
 ) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
@@ -153,10 +155,10 @@ def test_a_server_that_does_not_answer_is_told_apart_from_one_that_is_not_there(
         silent.listen()
         answers = threading.Thread(target=_answer_the_greeting_only, args=(silent,))
         answers.start()
-        link = Endpoint(f"unix://{tmp_path}/silent.sock").link(reply_timeout=0.3)
+        connection = Endpoint(f"unix://{tmp_path}/silent.sock").connect(reply_timeout=0.3)
         with pytest.raises(Unreachable, match="does not answer in time"):
-            link.call("PING")
-        assert not link.open
+            connection.call("PING")
+        assert not connection.open
         answers.join()
 
 

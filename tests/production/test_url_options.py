@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from asok_console.demo.child_process import Tether
+from asok_console.demo.child_process import ManagedCommand
 from asok_console.demo.embedded import EmbeddedRedis, free_port
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.errors import AsokError, SettingsError
@@ -84,12 +84,12 @@ def place(
             f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\n"
             f"sentinel monitor shop 127.0.0.1 {server.port} 1\n"
         )
-        with Tether([server.binary, file, "--sentinel"]):
+        with ManagedCommand([server.binary, file, "--sentinel"]):
             url = f"redis+sentinel://127.0.0.1:{port}/shop"
 
             def is_there() -> bool:
                 with suppress(AsokError):
-                    Endpoint(url).link().close()
+                    Endpoint(url).connect().close()
                     return True
                 return False
 
@@ -132,13 +132,13 @@ def _connects(url: str, options: Mapping[str, str]) -> bool:
         return False
     refused: AsokError | None = None
     try:
-        link = Endpoint(url, namespace="{asok}").link()
+        connection = Endpoint(url, namespace="{asok}").connect()
     except AsokError as error:
         refused = error
     else:
-        assert link.call("PING") == b"PONG"
-        assert link.call("CLIENT", "GETNAME") == b"asok"
-        link.close()
+        assert connection.call("PING") == b"PONG"
+        assert connection.call("CLIENT", "GETNAME") == b"asok"
+        connection.close()
     if refused is not None:
         _is_one_line(refused)
         tls = url.startswith("rediss")

@@ -80,7 +80,7 @@ def test_applications_and_workers_do_their_whole_work(
             backend.enqueue(make_call(jobs.note, "due", _delay=0.2, _unique="one")).result(PATIENCE)
     assert_all_allowed(root, "application")
     assert_all_allowed(root, "worker")
-    assert "may not" not in app.told()
+    assert "may not" not in app.reported()
 
 
 def status(backend: RedisBackend, job_id: str) -> str | None:
@@ -100,7 +100,7 @@ def test_a_worker_recovers_what_a_killed_one_held(
         (tmp_path / "word").touch()
         with app.worker():
             lost.result(PATIENCE)
-        wait_until(lambda: "of which no process is left" in app.told(), "a recovery by proof")
+        wait_until(lambda: "of which no process is left" in app.reported(), "a recovery by proof")
     assert_all_allowed(root, "worker")
 
 

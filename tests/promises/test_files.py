@@ -87,7 +87,7 @@ def occupied(path: Path, kind: str, victim: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("words", [("dlq", "export", "out"), ("init",)], ids=lambda words: words[0])
-def test_nothing_is_written_over_a_file_or_through_a_link(
+def test_nothing_is_written_over_a_file_or_through_a_symlink(
     words: tuple[str, ...],
     kind: str,
     asok: Callable[..., Ran],

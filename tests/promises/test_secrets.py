@@ -83,7 +83,7 @@ def everything_in(client: Any) -> bytes:
     return b"\n".join(found)
 
 
-def test_a_worker_tells_no_secret_to_anybody(guarded: Desk, tmp_path: Path) -> None:
+def test_a_worker_reports_no_secret_to_anybody(guarded: Desk, tmp_path: Path) -> None:
     """Not by its processes, clients, log at its most talkative, stacks, crashes and keys in Redis."""
     desk = guarded
     starter = Starter(desk.settings.redis_url, tmp_path)
@@ -91,7 +91,7 @@ def test_a_worker_tells_no_secret_to_anybody(guarded: Desk, tmp_path: Path) -> N
     try:
         desk.reaches(desk.enqueue("give", 1), "completed")
         desk.enqueue("hold", "door")
-        desk.hears("begin door")
+        desk.wait_for_lines("begin door")
         pids = family(worker.name)
         assert len(pids) >= 2
         nowhere_in(command_lines(pids), "command lines")

@@ -160,7 +160,7 @@ def test_nothing_without_a_good_signature_runs(
     wait_until(lambda: len(desk.dead()) == len(raws), f"{len(raws)} dead jobs")
     desk.reaches(desk.enqueue("note", "good"), "completed")
     assert desk.journal() == ["good", "good"]
-    assert all(letter.error for letter in desk.dead())
+    assert all(dead_job.error for dead_job in desk.dead())
     assert worker.process.poll() is None
     assert worker.stop() == 0
 

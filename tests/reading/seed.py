@@ -40,8 +40,8 @@ def push(client: redis.Redis, *jobs: Job) -> None:
 def die(
     client: redis.Redis, each: Job, error: str, *, failed_at: float, traceback: str = ""
 ) -> None:
-    letter = bury(seal(each, KEYRING), failed_at=failed_at, error=error, traceback=traceback)
-    client.lpush(KEYS.dead, letter)
+    dead_job = bury(seal(each, KEYRING), failed_at=failed_at, error=error, traceback=traceback)
+    client.lpush(KEYS.dead, dead_job)
 
 
 def work(

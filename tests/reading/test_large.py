@@ -18,8 +18,8 @@ from asok_core.inspection import filters
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
-from asok_core.operations.preview import frozen, survey
+from asok_core.jobs.states import Location
+from asok_core.operations.preview import frozen, preview
 from tests.reading.seed import KEYRING, KEYS, job, push, server_time, work
 
 BIG = "x" * 42_000
@@ -31,7 +31,7 @@ IMITATION = {
 """A job that is an argument of another, as a task that reports failures gets it."""
 
 
-def framework_letter(each: Job, error: str, failed_at: float) -> bytes:
+def framework_dead_job(each: Job, error: str, failed_at: float) -> bytes:
     fields = {
         "id": each.id, "module": each.module, "function": each.function, "args": list(each.args),
         "kwargs": dict(each.kwargs), "queue": each.queue, "retries": each.retries,
@@ -66,9 +66,9 @@ ELEMENTS: dict[str, Callable[[Job], bytes]] = {
     "dead": buried,
     "dead with a long error": lambda each: buried(each, "E\u00e9\\\U0001f600" * 20_000),
     "rejected": lambda each: buried(each, rejected=True),
-    "the framework's": lambda each: framework_letter(each, 'KeyError: "a\nb"', 77.5),
+    "the framework's": lambda each: framework_dead_job(each, 'KeyError: "a\nb"', 77.5),
     "never signed": lambda each: bury(
-        framework_letter(each, "", 0.0), failed_at=5.0, error="the job is not signed"
+        framework_dead_job(each, "", 0.0), failed_at=5.0, error="the job is not signed"
     ),
     "signed by another": lambda each: bury(
         seal(each, Keyring(b"another")), failed_at=6.0, error="bad signature"
@@ -159,7 +159,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_is_not_a_job_is_told_apart_and_purged_by_its_digest(
+def test_what_is_not_a_job_is_distinguished_and_purged_by_its_digest(
     reader: RedisReader, operator: RedisOperator, redis_client: redis.Redis, raw: bytes
 ) -> None:
     redis_client.lpush(KEYS.dead, raw, raw + b" ")
@@ -167,7 +167,7 @@ def test_what_is_not_a_job_is_told_apart_and_purged_by_its_digest(
     assert [row.payload.trust for row in rows] == [Trust.MALFORMED] * 2
     assert rows[0].key != rows[1].key
     assert [row.key for row in rows] == [row.key for row in reader.dead(0, 9, whole=True).rows]
-    result = operator.purge(Scope(Place.DEAD, ids=frozenset({rows[1].key})))
+    result = operator.purge(Scope(Location.DEAD, ids=frozenset({rows[1].key})))
     assert (result.applied, result.skipped) == (1, {})
     assert elements(redis_client, KEYS.dead) == [raw + b" "]
 
@@ -178,9 +178,9 @@ def test_a_large_dead_job_is_requeued_and_purged_by_its_key(
     many = [job(n, "high", args=(BIG, n)) for n in range(4)]
     redis_client.lpush(KEYS.dead, *map(buried, many))
     rows = reader.dead(0, 9).rows
-    done = operator.requeue(Scope(Place.DEAD, ids=frozenset({rows[0].key})))
+    done = operator.requeue(Scope(Location.DEAD, ids=frozenset({rows[0].key})))
     assert (done.applied, done.skipped, done.refused) == (1, {}, {})
-    gone = operator.purge(Scope(Place.DEAD, ids=frozenset({rows[3].key})))
+    gone = operator.purge(Scope(Location.DEAD, ids=frozenset({rows[3].key})))
     assert (gone.applied, gone.skipped, gone.refused) == (1, {}, {})
     assert [peek(raw).id for raw in elements(redis_client, KEYS.dead)] == ["job-2", "job-1"]
     (queued,) = elements(redis_client, KEYS.queue("high"))
@@ -194,7 +194,7 @@ def test_a_filter_finds_large_jobs_by_their_arguments(
     many = [job(n, args=(BIG, ["needle"] if n == 2 else n, BIG)) for n in range(4)]
     redis_client.lpush(KEYS.dead, *map(buried, many))
     wanted = filters.parse(words)
-    counted = survey(reader, frozen(reader, Place.DEAD, chosen=wanted))
+    counted = preview(reader, frozen(reader, Location.DEAD, chosen=wanted))
     assert (counted.matching, counted.trusts) == (1, {Trust.SIGNED: 1})
     assert counted.sample[0].key == "job-2"
 
@@ -213,7 +213,10 @@ def test_the_newest_of_a_snapshot_freezes_what_all_dead_jobs_are(
         snapshot = reader.snapshot()
         redis_client.lpush(KEYS.dead, *early[3:])
         scope = Scope(
-            Place.DEAD, before=snapshot.taken_at, limit=snapshot.dead, boundary=snapshot.dead_head
+            Location.DEAD,
+            before=snapshot.taken_at,
+            limit=snapshot.dead,
+            boundary=snapshot.dead_head,
         )
         assert operator.purge(scope).applied == 3
         redis_client.delete(KEYS.dead)

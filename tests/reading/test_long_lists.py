@@ -9,7 +9,7 @@ import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.jobs.envelope import bury, seal
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from tests.reading.seed import KEYRING, KEYS, job
 
 COUNT = 20_000
@@ -20,8 +20,8 @@ def fill(client: redis.Redis, large: frozenset[int] = frozenset()) -> None:
     raw = bury(seal(job(0), KEYRING), failed_at=5.0, error="ERROR", traceback="")
     pipeline = client.pipeline(transaction=False)
     for n in range(COUNT):
-        letters = "".join(chr(97 + n // 26**place % 26) for place in range(4))
-        text = raw.replace(b"ERROR", f"no {letters} luck".encode())
+        dead_jobs = "".join(chr(97 + n // 26**location % 26) for location in range(4))
+        text = raw.replace(b"ERROR", f"no {dead_jobs} luck".encode())
         pipeline.lpush(KEYS.dead, text + b" " * (3_000_000 if n in large else 0))
         if n % 2000 == 1999:
             pipeline.execute()
@@ -35,7 +35,7 @@ def calls(client: redis.Redis, command: str) -> int:
 
 def errors(reader: RedisReader) -> list[str]:
     found = []
-    for page in reader.scan(Place.DEAD):
+    for page in reader.scan(Location.DEAD):
         page.readable()
         found += [row.payload.error or "" for row in page.rows]
         assert all(a.position + 1 == b.position for a, b in pairwise(page.rows))

@@ -9,7 +9,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.records import UNREADABLE
 from asok_core.inspection.snapshot import Page
 from asok_core.jobs.envelope import Trust, seal
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, work
 
 
@@ -30,7 +30,7 @@ def test_pending_is_in_execution_order(reader: RedisReader, redis_client: redis.
     assert reader.pending("default", 500, 5).rows == ()
 
 
-def test_next_jobs_of_several_queues_take_one_trip(
+def test_next_jobs_of_several_queues_take_one_round_trip(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     push(redis_client, job(1, "high"), job(2, "high"), job(3))
@@ -43,7 +43,7 @@ def test_next_jobs_of_several_queues_take_one_trip(
     assert pages["high"].total == 2
 
 
-def test_dead_letters_are_newest_first(reader: RedisReader, redis_client: redis.Redis) -> None:
+def test_dead_jobs_are_newest_first(reader: RedisReader, redis_client: redis.Redis) -> None:
     for n in range(5):
         die(redis_client, job(n, "high"), f"KeyError: {n}", failed_at=1000.0 + n)
     page = reader.dead(0, 2)
@@ -53,7 +53,7 @@ def test_dead_letters_are_newest_first(reader: RedisReader, redis_client: redis.
     assert page.rows[0].payload.error == "KeyError: 4"
 
 
-def test_the_newest_dead_letter_shows_in_the_head(
+def test_the_newest_dead_job_shows_in_the_head(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     die(redis_client, job(1), "a", failed_at=1.0)
@@ -119,26 +119,26 @@ def test_a_job_is_found_wherever_it_is(
     push(redis_client, job(1, args=("job-77",)))
     wanted = job(77, "high" if where == "high" else "default")
     record(redis_client, "job-77", status="pending", queue=wanted.queue)
-    place = Place.PENDING
+    location = Location.PENDING
     if where in ("pending", "high"):
         push(redis_client, wanted)
     elif where == "delayed":
-        place = Place.DELAYED
+        location = Location.DELAYED
         redis_client.zadd(KEYS.delayed, {seal(wanted, KEYRING): 5000.0})
         record(redis_client, "job-77", status="scheduled")
     elif where == "dead":
-        place = Place.DEAD
+        location = Location.DEAD
         die(redis_client, wanted, "KeyError", failed_at=1.0)
         record(redis_client, "job-77", status="failed")
     else:
-        place = Place.ACTIVE
+        location = Location.ACTIVE
         work(redis_client, "w1", "default")
         hold(redis_client, "w1.1", wanted, started_at=1.0)
         record(redis_client, "job-77", worker="w1.1")
     redis_client.set(KEYS.crashes("job-77"), 2, ex=60)
     detail = reader.job("job-77")
     assert detail is not None
-    assert (detail.place, detail.crashes) == (place, 2)
+    assert (detail.location, detail.crashes) == (location, 2)
     assert detail.payload is not None
     assert detail.payload.job == wanted
     assert detail.due_at == (5000.0 if where == "delayed" else None)
@@ -153,7 +153,7 @@ def test_a_finished_job_is_its_record_and_an_unknown_one_is_none(
     record(redis_client, "job-1", status="completed", result="[1, 2]", function="shop.send")
     detail = reader.job("job-1")
     assert detail is not None
-    assert (detail.place, detail.payload) == (Place.FINISHED, None)
+    assert (detail.location, detail.payload) == (Location.FINISHED, None)
     assert detail.record is not None
     assert detail.record.result == "[1, 2]"
     assert reader.job("nobody") is None
@@ -170,13 +170,13 @@ def test_a_record_of_another_type_is_unreadable(
     assert detail.record.status == UNREADABLE
 
 
-def test_scan_walks_dead_letters_from_the_oldest_while_new_ones_come(
+def test_scan_walks_dead_jobs_from_the_oldest_while_new_ones_come(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     for n in range(25):
         die(redis_client, job(n, "high"), "E", failed_at=float(n))
     met: list[str] = []
-    for page in reader.scan(Place.DEAD, batch=10):
+    for page in reader.scan(Location.DEAD, batch=10):
         assert all(row.queue == "high" for row in page.rows if row.position < 25)
         met += ids(page)
         die(redis_client, job(1000 + len(met)), "E", failed_at=99.0)
@@ -190,7 +190,7 @@ def test_scan_walks_delayed_jobs_past_ties_while_the_soonest_leave(
     members = {seal(job(n), KEYRING): float(n // 12) for n in range(40)}
     redis_client.zadd(KEYS.delayed, members)
     met: list[str] = []
-    for page in reader.scan(Place.DELAYED, batch=5):
+    for page in reader.scan(Location.DELAYED, batch=5):
         met += ids(page)
         if len(met) == 15:
             redis_client.zremrangebyscore(KEYS.delayed, "-inf", "0")
@@ -199,13 +199,13 @@ def test_scan_walks_delayed_jobs_past_ties_while_the_soonest_leave(
 
 def test_scan_of_a_queue_and_of_nothing(reader: RedisReader, redis_client: redis.Redis) -> None:
     push(redis_client, *(job(n, "high") for n in range(7)))
-    pages = list(reader.scan(Place.PENDING, "high", batch=3))
+    pages = list(reader.scan(Location.PENDING, "high", batch=3))
     assert [ids(page) for page in pages] == [
         ["job-0", "job-1", "job-2"],
         ["job-3", "job-4", "job-5"],
         ["job-6"],
     ]
-    assert list(reader.scan(Place.DEAD)) == []
+    assert list(reader.scan(Location.DEAD)) == []
 
 
 @pytest.mark.only_form("scripts")  # Plain commands read every job whole.
@@ -238,7 +238,7 @@ def test_a_page_of_huge_jobs_is_small_and_still_names_them(
     assert len(detail.payload.job.args[0]) == 5_000_000
 
 
-def test_a_huge_dead_letter_tells_when_and_why(
+def test_a_huge_dead_job_reports_when_and_why(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     big = job(1, "high", args=("x" * 100_000,))
@@ -294,10 +294,10 @@ def test_a_large_result_does_not_state_the_state_of_its_job(
     assert (first.worker, second.worker) == (None, None)
 
 
-def test_framework_letters_are_shown_as_unsigned(
+def test_framework_dead_jobs_are_shown_as_unsigned(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
-    letter = {
+    dead_job = {
         "id": "f-1",
         "module": "shop.tasks",
         "function": "send",
@@ -310,6 +310,6 @@ def test_framework_letters_are_shown_as_unsigned(
         "failed_at": 5.0,
         "error": "OSError: no",
     }
-    redis_client.lpush(KEYS.dead, json.dumps(letter))
+    redis_client.lpush(KEYS.dead, json.dumps(dead_job))
     (row,) = reader.dead(0, 1).rows
     assert (row.payload.trust, row.queue, row.key) == (Trust.UNSIGNED, "low", "f-1")

@@ -33,7 +33,7 @@ def test_an_empty_redis_shows_the_configured_queues_and_zeros(reader: RedisReade
     assert snapshot.server.persistence == "none"
 
 
-def test_it_counts_every_place(reader: RedisReader, redis_client: redis.Redis) -> None:
+def test_it_counts_every_location(reader: RedisReader, redis_client: redis.Redis) -> None:
     now = server_time(redis_client)
     push(redis_client, job(1, enqueued_at=now - 50), job(2), job(3, "high"))
     redis_client.zadd(
@@ -227,7 +227,7 @@ def test_between_two_closings_no_counters_are_read(
     assert any(bucket.runs for bucket in queue_of(reader, "default").recent)
 
 
-def test_running_jobs_that_are_not_wanted_are_counted_and_stay_as_they_were(
+def test_running_jobs_that_are_not_requested_are_counted_and_stay_as_they_were(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     work(redis_client, "w1", "default")
@@ -367,7 +367,7 @@ def test_half_a_name_in_the_queues_of_a_worker_makes_no_queue(
     assert queues <= {*names, "high", "default", "low"}
 
 
-def test_a_queue_name_that_is_no_utf8_can_be_opened(
+def test_a_queue_name_that_is_not_utf8_can_be_opened(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     redis_client.lpush(b"asok:queue:bad\xff", seal(job(1), KEYRING))
@@ -381,7 +381,7 @@ def test_no_redis_is_unreachable() -> None:
         nowhere.snapshot()
 
 
-def test_an_outage_is_told_and_ends_by_itself(
+def test_an_outage_is_reported_and_ends_by_itself(
     embedded_redis: Callable[..., EmbeddedRedis],
 ) -> None:
     server = embedded_redis()

@@ -82,12 +82,12 @@ class TestThePartsAreThere:
         assert run(code) == "started\n"
 
     def test_traceback_has_the_message_before_it_is_formatted(self) -> None:
-        told = traceback.TracebackException.from_exception(ValueError("x" * 100))
-        assert compat.cut_message(told, 10), (
+        reported = traceback.TracebackException.from_exception(ValueError("x" * 100))
+        assert compat.cut_message(reported, 10), (
             f"{NOW} has no TracebackException._str: long messages cost more; "
             "see asok_core.compat.cut_message"
         )
-        assert "".join(told.format_exception_only()) == f"ValueError: {'x' * 10}\n"
+        assert "".join(reported.format_exception_only()) == f"ValueError: {'x' * 10}\n"
 
 
 def run(code: str) -> str:
@@ -99,29 +99,32 @@ class TestWithoutTheSocket:
     def test_commands_and_scripts_are_answered_in_order(
         self, endpoint: Endpoint, redis_client: redis.Redis
     ) -> None:
-        link = endpoint.link()
-        assert link.file is None
-        assert link.call("SET", "asok:test", b"1") == b"OK"
-        replies = link.pipeline(
+        connection = endpoint.connect()
+        assert connection.file is None
+        assert connection.call("SET", "asok:test", b"1") == b"OK"
+        replies = connection.pipeline(
             [("GET", "asok:test"), ("LPUSH", "asok:test", "x"), ("ECHO", b"\xff")]
         )
         assert [replies[0], replies[2]] == [b"1", b"\xff"]
         assert isinstance(replies[1], redis.ResponseError)
         with pytest.raises(redis.ResponseError, match="not an integer"):
-            link.call("INCRBY", "asok:test", "x")
+            connection.call("INCRBY", "asok:test", "x")
         redis_client.script_flush()
-        assert list(link.run_each(script("clipped"), [(9, "GET", "asok:test")] * 3)) == [b"1"] * 3
+        assert (
+            list(connection.run_each(script("clipped"), [(9, "GET", "asok:test")] * 3))
+            == [b"1"] * 3
+        )
         redis_client.delete("asok:test")
-        link.close()
+        connection.close()
 
     def test_a_reply_that_is_too_large_is_refused(self, endpoint: Endpoint) -> None:
-        link = endpoint.link()
-        link.send("ECHO", "x" * 100)
-        assert link.read_up_to(100) == b"x" * 100
-        link.send("ECHO", "x" * 101)
+        connection = endpoint.connect()
+        connection.send("ECHO", "x" * 100)
+        assert connection.read_up_to(100) == b"x" * 100
+        connection.send("ECHO", "x" * 101)
         with pytest.raises(ReplyTooLarge, match="101 bytes"):
-            link.read_up_to(100)
-        assert not link.open
+            connection.read_up_to(100)
+        assert not connection.open
 
     def test_a_result_arrives(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
         future = backend.enqueue(make_call(sample_tasks.add, 1))
@@ -158,7 +161,7 @@ class TestWithoutTheSocket:
     def test_a_forked_process_closes_its_copies(
         self, endpoint: Endpoint, redis_client: redis.Redis
     ) -> None:
-        link = endpoint.link(name="asok-copy")
+        connection = endpoint.connect(name="asok-copy")
         read, write = os.pipe()
         child = os.fork()
         if not child:
@@ -166,7 +169,7 @@ class TestWithoutTheSocket:
             os.read(read, 1)
             os._exit(0)
         os.close(read)
-        link.close()
+        connection.close()
         # The child lives, and would hold the connection open.
         wait_until(
             lambda: all(each["name"] != "asok-copy" for each in redis_client.client_list()),

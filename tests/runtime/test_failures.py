@@ -55,7 +55,7 @@ def test_so_is_one_whose_cause_cannot_be_shown(kind: str) -> None:
     assert len(found.traceback) <= LIMIT
 
 
-def test_what_takes_for_ever_still_has_its_frames() -> None:
+def test_what_takes_forever_still_has_its_frames() -> None:
     assert "in throw\n" in failure(throw, "HangsInC").traceback
 
 
@@ -89,7 +89,7 @@ async def nap() -> None:
     await asyncio.sleep(60)
 
 
-def test_a_cause_is_told_without_our_frames_too() -> None:
+def test_a_cause_is_reported_without_our_frames_too() -> None:
     with pytest.raises(JobTimeout) as timeout:
         attempt.run(nap, (), {}, timeout=0.01)
     text = failure_of(timeout.value, LIMIT).traceback

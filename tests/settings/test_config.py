@@ -180,7 +180,7 @@ def test_records_for_the_framework_need_jobs_that_it_can_verify(envelope: str) -
         ),
     ],
 )
-def test_a_value_that_makes_no_sense_is_one_clear_line(variable: str, text: str, line: str) -> None:
+def test_a_value_that_is_invalid_is_one_clear_line(variable: str, text: str, line: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({variable: text})
     assert str(caught.value) == line
@@ -224,13 +224,13 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert settings.masked_redis_url == "redis://:***@h"
 
 
-def test_a_missing_secret_key_tells_how_to_make_one() -> None:
+def test_a_missing_secret_key_reports_how_to_make_one() -> None:
     assert Settings.load({"SECRET_KEY": "k"}).require_secret_key() == "k"
     with pytest.raises(SettingsError, match=r"^SECRET_KEY is not set, .* Make one with (.*) and"):
         Settings().require_secret_key()
 
 
-def test_the_told_way_to_make_a_secret_key_works() -> None:
+def test_the_documented_way_to_make_a_secret_key_works() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings().require_secret_key()
     command = re.search(r'python -c "([^"]+)"', str(caught.value))
@@ -266,7 +266,7 @@ class TestDotenv:
         monkeypatch.chdir(tmp_path)
         assert Settings.load({}).bg_workers == 10
 
-    def test_a_file_that_is_no_text_is_one_line(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_text_is_one_line(self, tmp_path: Path) -> None:
         dotenv = tmp_path / ".env"
         dotenv.write_bytes(b"BG_WORKERS=\xff\n")
         with pytest.raises(SettingsError, match=r"\.env cannot be read: it is not UTF-8 text$"):
@@ -312,7 +312,7 @@ def test_the_core_loads_neither_redis_nor_textual_nor_dotenv() -> None:
         "import sys; from asok_core import Settings; Settings.load({}); "
         "print(sorted({'redis', 'textual', 'rich', 'humanize', 'dotenv'} & set(sys.modules)))"
     )
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
     )
-    assert told.stdout == "[]\n"
+    assert reported.stdout == "[]\n"

@@ -107,7 +107,7 @@ def test_one_further_up_is_looked_at_alike_and_the_search_ends_there(
     assert Settings.load().bg_workers == 5
 
 
-def test_what_a_link_leads_to_counts(project: Path, tmp_path: Path) -> None:
+def test_what_a_symlink_leads_to_counts(project: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -89,7 +89,7 @@ def test_an_address_knows_what_it_leads_to() -> None:
         ("redis+sentinel://a,,b/m", "host is missing"),
     ],
 )
-def test_a_url_that_makes_no_sense_is_refused_with_the_reason(url: str, why: str) -> None:
+def test_a_url_that_is_invalid_is_refused_with_the_reason(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as caught:
         parse_redis_url(url)
     assert "hunter2" not in str(caught.value)

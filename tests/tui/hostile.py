@@ -68,8 +68,8 @@ def text_everywhere(client: redis.Redis, text: str) -> None:
     for n in range(2):
         this = replace(job, id=seed.job_id(first + n))
         envelope = seal(this, KEYRING)
-        letter = bury(envelope, failed_at=now - 5, error=error, traceback=trace + error)
-        client.lpush(KEYS.dead, letter)
+        dead_job = bury(envelope, failed_at=now - 5, error=error, traceback=trace + error)
+        client.lpush(KEYS.dead, dead_job)
         client.lpush(
             KEYS.queue("default"), seal(replace(this, id=seed.job_id(first + 10 + n)), KEYRING)
         )
@@ -180,7 +180,7 @@ def _records_of_another_type(client: redis.Redis) -> None:
 
 def _keys_of_another_type(client: redis.Redis) -> None:
     now = int(seed.server_time(client))
-    client.rpush(KEYS.dead, *seed.letters(now, 3))
+    client.rpush(KEYS.dead, *seed.dead_jobs(now, 3))
     for key in (KEYS.queue("default"), KEYS.queues, KEYS.audit, KEYS.delayed, KEYS.recent):
         client.set(key, "a string")
     client.lpush(KEYS.paused, "default")

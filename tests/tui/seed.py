@@ -62,7 +62,7 @@ def traceback(n: int) -> tuple[str, str]:
     )
 
 
-def letters(now: float, count: int, *, first: int = 5000, every: float = 95.0) -> Iterator[bytes]:
+def dead_jobs(now: float, count: int, *, first: int = 5000, every: float = 95.0) -> Iterator[bytes]:
     """Dead letters, the newest first."""
     for i in range(count):
         n = first + i
@@ -170,7 +170,7 @@ def worker(
     concurrency: int,
     running: int,
     first: int,
-    beat: float = 1.4,
+    heartbeat: float = 1.4,
 ) -> None:
     """A live worker with jobs in hand."""
     now = server_time(client)
@@ -185,7 +185,7 @@ def worker(
             "concurrency": concurrency,
             "processes": 1,
             "started_at": now - 3 * 3600 - 420,
-            "beat_at": now - beat,
+            "beat_at": now - heartbeat,
             "running": running,
             "rss": 84_300_000,
         },
@@ -250,7 +250,7 @@ def audit(client: redis.Redis) -> None:
         entry: Any = {"operation": operation, "at": now - age, "who": "ada@ops-1"}
         entry |= {"where": "cache.internal", "state": "done", "applied": 0}
         client.xadd(KEYS.audit, entry | fields)
-    client.rpush(KEYS.trash(operation), *letters(now, 6, first=600))
+    client.rpush(KEYS.trash(operation), *dead_jobs(now, 6, first=600))
     client.expire(KEYS.trash(operation), 86_400)
 
 
@@ -263,7 +263,7 @@ def shop(client: redis.Redis) -> None:
     pending(client, "reports", 31, first=4000, age=1300)
     client.sadd(KEYS.paused, "low")
     delayed(client, 14)
-    client.rpush(KEYS.dead, *letters(now, 46))
+    client.rpush(KEYS.dead, *dead_jobs(now, 46))
     history(client, 5000, now - 40)
     recent(client, 60)
     workers(client)

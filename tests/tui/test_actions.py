@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.views.shared.error_groups import CauseList
+from asok_console.tui.views.shared.error_groups import ErrorGroupList
 from asok_core.inspection.error_groups import cause_of
 from tests.fixtures.bench import Bench
 from tests.fixtures.console import Hand, Open
@@ -65,7 +65,7 @@ async def test_a_worker_is_quieted_and_resumed(
         assert redis_client.hget(WEB, "wanted") == b""
 
 
-async def test_a_worker_is_stopped_by_a_typed_word_only(
+async def test_a_worker_is_stopped_by_typed_confirmation_only(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=1, first=200)
@@ -85,7 +85,7 @@ async def test_a_worker_is_stopped_by_a_typed_word_only(
         assert not isinstance(hand.app.screen, Confirm)
 
 
-async def test_a_worker_that_left_meanwhile_is_told_of(
+async def test_a_worker_that_left_meanwhile_is_reported(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=0, first=200)
@@ -99,11 +99,11 @@ async def test_a_worker_that_left_meanwhile_is_told_of(
         await hand.sees("there is no worker 'web-1'")
 
 
-async def test_a_silent_worker_and_a_long_job_are_pointed_out(
+async def test_a_stalled_worker_and_a_long_job_are_pointed_out(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(
-        redis_client, "web-1", queues=("high",), concurrency=2, running=1, first=200, beat=70
+        redis_client, "web-1", queues=("high",), concurrency=2, running=1, first=200, heartbeat=70
     )
     now = seed.server_time(redis_client)
     seed.record(redis_client, 200, "running", now, started_at=now - 900, worker="web-1.1")
@@ -143,7 +143,7 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
     }
     for name, fields in states.items():
         seed.worker(
-            redis_client, name, queues=("high",), concurrency=2, running=0, first=200, beat=1
+            redis_client, name, queues=("high",), concurrency=2, running=0, first=200, heartbeat=1
         )
         redis_client.hset(f"asok:worker:{name}", mapping=fields)
     redis_client.hdel("asok:worker:web-3", "rss")
@@ -165,7 +165,7 @@ async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(
-        redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200, beat=1
+        redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200, heartbeat=1
     )
     redis_client.hset(WEB, "stopping", 1)
     async with open_console(size=(200, 40)) as hand:
@@ -195,7 +195,7 @@ async def test_a_canary_sends_the_rest_when_the_first_go_well(
 
 async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: Open) -> None:
     client = bench.client
-    client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 40))
+    client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(client), 40))
 
     def fail(_taken: int) -> dict[str, str]:
         return {
@@ -221,7 +221,7 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
 
 
 async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console: Open) -> None:
-    letters = bench.die(*(bench.job() for _ in range(30)))
+    dead_jobs = bench.die(*(bench.job() for _ in range(30)))
     async with open_console(size=(150, 30)) as hand:
         await hand.press("6")
         await hand.sees("1 of 30")
@@ -233,10 +233,10 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
         await hand.sees("0 of the first 1 went well, 0 failed; waits")
         await hand.press("x")
         await hand.sees("Canary stopped · of the first 1, 0 went well")
-        assert len(bench.dead()) == len(letters) - 1
+        assert len(bench.dead()) == len(dead_jobs) - 1
 
 
-async def test_answers_that_make_no_sense_go_no_further(bench: Bench, open_console: Open) -> None:
+async def test_answers_that_are_invalid_go_no_further(bench: Bench, open_console: Open) -> None:
     bench.die(bench.job())
     async with open_console() as hand:
         await hand.press("6")
@@ -294,10 +294,10 @@ async def test_pending_jobs_go_to_the_front_and_to_another_queue(
     ],
     ids=["all", "marked", "filter", "cause"],
 )
-async def test_dead_letters_are_exported_to_a_new_file(
+async def test_dead_jobs_are_exported_to_a_new_file(
     redis_client: redis.Redis, open_console: Open, tmp_path: Path, keys: tuple[str, ...], count: int
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 12))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 12))
     file = tmp_path / "dead letters.jsonl"
     async with open_console(read_only=True) as hand:
         await hand.press("6")
@@ -317,8 +317,8 @@ async def test_dead_letters_are_exported_to_a_new_file(
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert len(lines) == count
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        letters = redis_client.lrange(KEYS.dead, 0, -1)
-        assert all(line["letter"].encode() in letters for line in lines)
+        dead_jobs = redis_client.lrange(KEYS.dead, 0, -1)
+        assert all(line["letter"].encode() in dead_jobs for line in lines)
         await hand.press("E")
         await fill(hand, file=str(file))
         await hand.sees("never overwritten")
@@ -330,7 +330,7 @@ async def test_causes_and_queues_are_sorted_otherwise(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 5))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 5))
     seed.pending(redis_client, "alpha", 2, first=1, age=5)
     seed.pending(redis_client, "zulu", 9, first=10, age=500)
     async with open_console(size=(120, 30)) as hand:
@@ -348,7 +348,7 @@ async def test_causes_and_queues_are_sorted_otherwise(
         await hand.sees("by count")
         await hand.press("s")
         await hand.sees("by last")
-        newest, *_ = hand.app.query_one(CauseList).loaded
+        newest, *_ = hand.app.query_one(ErrorGroupList).loaded
         assert newest.cause.startswith("TimeoutError")
         await hand.press("s")
         await hand.sees("by first")
@@ -357,7 +357,7 @@ async def test_causes_and_queues_are_sorted_otherwise(
 async def test_the_palette_knows_every_action_that_is_possible_now(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     async with open_console(size=(100, 40)) as hand:
         await hand.press("6")
         await hand.sees("1 of 3")

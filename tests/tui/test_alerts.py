@@ -37,7 +37,7 @@ async def test_a_restart_that_lost_every_job_is_shown_on_each_view(
     server: EmbeddedRedis, open_console: Open
 ) -> None:
     with redis.Redis.from_url(server.url) as client:
-        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 31))
+        client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(client), 31))
         seed.pending(client, "high", 6, first=1, age=5)
         seed.traffic(client, "high", 40, failing=0.1, growth=1.0)
     async with open_console(settings=_settings(server)) as hand:
@@ -57,7 +57,7 @@ async def test_a_restart_that_lost_every_job_is_shown_on_each_view(
 async def test_an_outcome_hides_no_grave_alert(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     seed.pending(redis_client, "high", 6, first=1, age=5)
     alone = "⚠ no worker claims jobs of high (6)"
     async with open_console(view="dead", size=(120, 30)) as hand:
@@ -75,7 +75,7 @@ async def test_an_outcome_hides_no_grave_alert(
 async def test_an_outcome_stands_alone_where_nothing_is_grave(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     mild = "Redis keeps nothing on disk"
     async with open_console(view="dead", size=(120, 30)) as hand:
         await hand.sees(mild)
@@ -101,7 +101,7 @@ async def test_a_restart_that_kept_the_jobs_says_no_more_than_that(
 
 async def test_an_emptied_redis_is_shown(server: EmbeddedRedis, open_console: Open) -> None:
     with redis.Redis.from_url(server.url) as client:
-        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 31))
+        client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(client), 31))
         async with open_console(settings=_settings(server)) as hand:
             await hand.sees("31 dead")
             client.flushall()
@@ -110,7 +110,7 @@ async def test_an_emptied_redis_is_shown(server: EmbeddedRedis, open_console: Op
 
 
 async def test_a_purge_is_no_loss(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 31))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 31))
     async with open_console() as hand:
         await hand.sees("31 dead")
         redis_client.rename(KEYS.dead, f"{KEYS.namespace}:trash:op")

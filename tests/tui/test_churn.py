@@ -16,7 +16,7 @@ MOST_GROWTH = 24 * 2**20
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_while_everything_changes_it_goes_on_refreshing_and_ends_with_the_truth(
+def test_while_everything_changes_it_keeps_refreshing_and_ends_with_the_truth(
     redis_url: str, redis_client: redis.Redis
 ) -> None:
     fill(redis_client, AMOUNTS)

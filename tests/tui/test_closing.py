@@ -21,7 +21,7 @@ STEPS = range(5)
 
 @pytest.fixture(autouse=True)
 def three_dead_jobs(redis_client: redis.Redis) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
 
 
 async def type_fast(hand: Hand, first: str, second: str, steps: int) -> None:

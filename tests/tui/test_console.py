@@ -69,7 +69,7 @@ async def test_a_tiny_screen_shows_the_row_on_which_keys_act(
             await hand.until(chosen, f"the cursor on {text} in view {key}")
 
 
-async def test_the_overview_counts_anew_each_time(
+async def test_the_overview_counts_again_each_time(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     async with open_console() as hand:
@@ -102,8 +102,8 @@ async def test_the_cursor_stays_on_its_job_when_new_ones_arrive(
         await hand.sees("4 of 300")
         rows = hand.rows
         held, line = rows.cursor_key, rows.cursor - rows.scroll_y
-        for letter in seed.letters(now + 30, 7, first=100):
-            redis_client.lpush(KEYS.dead, letter)
+        for dead_job in seed.dead_jobs(now + 30, 7, first=100):
+            redis_client.lpush(KEYS.dead, dead_job)
         await hand.sees("11 of 307")
         assert rows.row is not None
         assert rows.cursor_key == held == rows.row.key
@@ -118,7 +118,7 @@ async def test_the_cursor_is_found_again_after_a_flood(
         await hand.press("j", "j")
         await hand.sees("3 of 50")
         held = hand.rows.cursor_key
-        redis_client.lpush(KEYS.dead, *seed.letters(now + 30, 2000, first=20_000, every=0.001))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 30, 2000, first=20_000, every=0.001))
         await hand.sees("2,003 of 2,050")
         assert hand.rows.cursor_key == held
 
@@ -180,7 +180,7 @@ async def test_marks_hold_to_their_jobs_and_escape_clears_them(
         await hand.press("space", "space")
         await hand.sees("● 2 marked")
         marked = set(hand.rows.marks)
-        redis_client.lpush(KEYS.dead, *seed.letters(now, 3, first=100))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now, 3, first=100))
         await hand.sees("of 12")
         assert set(hand.rows.marks) == marked == {seed.job_id(5000), seed.job_id(5001)}
         await hand.press("escape")
@@ -192,7 +192,7 @@ async def test_a_job_shows_record_arguments_and_traceback(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 3))
     async with open_console(size=(100, 50)) as hand:
         await hand.press("6")
         await hand.sees("1 of 3")
@@ -204,7 +204,7 @@ async def test_a_job_shows_record_arguments_and_traceback(
         assert not isinstance(hand.app.screen, JobScreen)
 
 
-async def test_requeue_asks_first_and_puts_one_letter_back(
+async def test_requeue_asks_first_and_puts_one_dead_job_back(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(6) as hand:
@@ -224,7 +224,7 @@ async def test_requeue_asks_first_and_puts_one_letter_back(
         assert json.loads(envelope["job"])["id"] == seed.job_id(5001)
 
 
-async def test_marked_letters_are_requeued_together(
+async def test_marked_dead_jobs_are_requeued_together(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(6) as hand:
@@ -236,7 +236,9 @@ async def test_marked_letters_are_requeued_together(
         assert redis_client.llen(KEYS.dead) == 3
 
 
-async def test_purge_wants_the_typed_word(redis_client: redis.Redis, open_dead: Open) -> None:
+async def test_purge_requires_typed_confirmation(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
     async with open_dead(6) as hand:
         await hand.press("D")
         await hand.sees("Purge 6 dead letters?")
@@ -257,7 +259,7 @@ async def test_what_dies_after_the_question_is_left_out(
     async with open_dead(6) as hand:
         await hand.press("R")
         await hand.sees("Requeue 6 dead letters?")
-        redis_client.lpush(KEYS.dead, *seed.letters(now + 100, 2, first=800))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 100, 2, first=800))
         await hand.press("tab", "enter")
         await hand.sees("Requeued 6 dead letters")
         assert redis_client.llen(KEYS.dead) == 2
@@ -274,10 +276,10 @@ async def test_what_went_meanwhile_is_skipped_and_counted(
         await hand.sees("Requeued 1 dead letter · 1 skipped")
 
 
-async def test_a_protected_session_wants_the_word_for_bulk(
+async def test_a_protected_session_requires_the_word_for_bulk(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     async with open_console(protected=True) as hand:
         await hand.sees("PROTECTED")
         await hand.press("6")

@@ -69,13 +69,13 @@ async def test_every_key_for_no_means_no(
         assert redis_client.llen(KEYS.dead) == 3
 
 
-async def test_c_copies_the_command_and_y_answers_no_typed_word(
+async def test_c_copies_the_command_and_y_answers_no_typed_confirmation(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(3) as hand:
         screen = await asked(hand, "r")
         await hand.press("c")
-        assert hand.app.clipboard == screen.plan.twin
+        assert hand.app.clipboard == screen.plan.equivalent
         await hand.press("n")
         await closed(hand)
         screen = await asked(hand, "d")
@@ -96,7 +96,7 @@ async def test_c_copies_the_command_and_y_answers_no_typed_word(
         assert screen.query_one("#word", Input).value == "c"
 
 
-async def test_arrows_and_letters_work_in_a_form_and_in_the_editor(
+async def test_arrows_and_typing_work_in_a_form_and_in_the_editor(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(3) as hand:
@@ -116,7 +116,7 @@ async def test_arrows_and_letters_work_in_a_form_and_in_the_editor(
         await closed(hand)
 
 
-async def test_a_large_mild_action_wants_a_second_key(
+async def test_a_large_mild_action_requires_a_second_key(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(101) as hand:
@@ -217,7 +217,7 @@ async def test_what_another_operator_was_quicker_with_is_no_success(
     async with open_dead(3, size=(120, 30)) as hand:
         for filtered in (False, True):
             if filtered:
-                redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 4))
+                redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 4))
                 await hand.sees("of 4")
                 await hand.until(lambda: not hand.app.hush.lasts)
                 await hand.press("slash", *"error:KeyError", "enter")
@@ -330,7 +330,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 6))
     redis_client.sadd(KEYS.paused, "default", "high", "low")
     seed.pending(redis_client, "default", 3, first=50, age=5)
     seed.pending(redis_client, "nobody", 1, first=60, age=5)

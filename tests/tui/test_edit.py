@@ -16,7 +16,9 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 
-async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_dead: Open) -> None:
+async def test_a_dead_job_is_edited_and_requeued(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
     async with open_dead(2) as hand:
         await hand.press("e")
         await hand.sees("✓ the same as before")
@@ -41,7 +43,7 @@ async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_d
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("[1]", "it must be"),
         ('{"args": 1}', '"args" must be a list'),
@@ -52,13 +54,13 @@ async def test_a_letter_is_edited_and_requeued(redis_client: redis.Redis, open_d
         ('{"kwargs": {"n": ' + "1" * 5000 + "}}", "Exceeds the limit"),
     ],
 )
-def test_what_is_no_argument_list_is_told(text: str, told: str) -> None:
+def test_what_is_not_an_argument_list_is_reported(text: str, reported: str) -> None:
     changed, problem = read_arguments(text)
     assert changed is None
-    assert told in problem
+    assert reported in problem
 
 
-async def test_an_unsigned_letter_runs_only_on_an_explicit_word(
+async def test_an_unsigned_dead_job_runs_only_on_an_explicit_word(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)

@@ -34,7 +34,7 @@ def plan(action: OperatorAction, **scope: Any) -> Plan:
         scope.setdefault("queue", "high")
     return Plan(
         action,
-        Scope(action.place, **scope),
+        Scope(action.location, **scope),
         2,
         changes=ARGUMENTS if action is EDIT else None,
         operation="4f2a" if action.reach is Reach.OPERATION else "",
@@ -55,9 +55,11 @@ def scopes(action: OperatorAction) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("action", [*OPERATIONS, EDIT], ids=lambda action: action.name)
-def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction) -> None:
+def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
+    action: OperatorAction,
+) -> None:
     for scope in scopes(action):
-        args = parsed(plan(action, **scope).twin)
+        args = parsed(plan(action, **scope).equivalent)
         assert callable(args.run)
         if action.reach in (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH):
             continue
@@ -70,7 +72,7 @@ def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction
 
 
 @pytest.mark.parametrize(
-    ("name", "command", "told"),
+    ("name", "command", "reported"),
     [
         ("requeue", "dlq.requeue", {"trust": False, "canary": None}),
         ("requeue_trusted", "dlq.requeue", {"trust": True}),
@@ -93,36 +95,38 @@ def test_every_twin_is_a_command_line_with_the_same_scope(action: OperatorAction
         ("empty_all", "trash.empty", {"operation": ["a", "b"], "all": False}),
     ],
 )
-def test_a_twin_runs_the_same_verb(name: str, command: str, told: dict[str, Any]) -> None:
+def test_an_equivalent_command_runs_the_same_verb(
+    name: str, command: str, reported: dict[str, Any]
+) -> None:
     action = BY_NAME[name]
-    args = parsed(plan(action, **scopes(action)[0]).twin)
+    args = parsed(plan(action, **scopes(action)[0]).equivalent)
     assert args.run.__module__ == f"asok_console.commands.{command}"
-    assert {key: getattr(args, key) for key in told} == told
+    assert {key: getattr(args, key) for key in reported} == reported
 
 
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_names_ids_and_words_come_through(odd: str) -> None:
     ids = {"ids": frozenset({odd})}
-    assert parsed(plan(BY_NAME["purge"], **ids).twin).id == [odd]
-    assert parsed(plan(BY_NAME["promote"], **ids).twin).id == [odd]
-    assert parsed(plan(BY_NAME["export"], **ids).twin).id == [odd]
-    assert parsed(plan(BY_NAME["requeue_all"], words=odd).twin).filter == odd
-    assert parsed(plan(BY_NAME["pause"], queue=odd).twin).queue == odd
-    assert parsed(replace(plan(BY_NAME["stop"]), worker=odd).twin).worker == odd
+    assert parsed(plan(BY_NAME["purge"], **ids).equivalent).id == [odd]
+    assert parsed(plan(BY_NAME["promote"], **ids).equivalent).id == [odd]
+    assert parsed(plan(BY_NAME["export"], **ids).equivalent).id == [odd]
+    assert parsed(plan(BY_NAME["requeue_all"], words=odd).equivalent).filter == odd
+    assert parsed(plan(BY_NAME["pause"], queue=odd).equivalent).queue == odd
+    assert parsed(replace(plan(BY_NAME["stop"]), worker=odd).equivalent).worker == odd
     moved = replace(plan(BY_NAME["move"], **ids), answers={"queue": odd})
-    assert parsed(moved.twin).to == odd
-    assert parsed(replace(moved, scope=replace(moved.scope, queue=odd)).twin).id == [odd]
+    assert parsed(moved.equivalent).to == odd
+    assert parsed(replace(moved, scope=replace(moved.scope, queue=odd)).equivalent).id == [odd]
 
 
 def test_edited_arguments_are_the_same_json() -> None:
-    args = parsed(plan(EDIT, ids=frozenset({"a"})).twin)
+    args = parsed(plan(EDIT, ids=frozenset({"a"})).equivalent)
     assert (json.loads(args.args), json.loads(args.kwargs)) == ARGUMENTS
 
 
-def test_many_ids_are_all_in_the_twin_and_abridged_for_the_eye() -> None:
+def test_many_ids_are_all_in_the_equivalent_command_and_abridged_for_the_eye() -> None:
     ids = frozenset(f"id-{n:03}" for n in range(100))
     purge = plan(BY_NAME["purge"], ids=ids)
-    assert set(parsed(purge.twin).id) == ids
+    assert set(parsed(purge.equivalent).id) == ids
     assert equivalents.abridged(purge) == (
         "asok dlq purge --id id-000 --id id-001 --id id-002  … and 97 more"
     )
@@ -131,7 +135,7 @@ def test_many_ids_are_all_in_the_twin_and_abridged_for_the_eye() -> None:
 @pytest.mark.parametrize("cause", ["KeyError: '…'", 'a "b" \\ c', "plain", "N of N: <path>"])
 def test_a_cause_is_a_filter_that_the_command_line_reads_back(cause: str) -> None:
     words = filters.word("cause", cause)
-    args = parsed(plan(BY_NAME["requeue_all"], words=words).twin)
+    args = parsed(plan(BY_NAME["requeue_all"], words=words).equivalent)
     (found,) = filters.parse(args.filter).words
     assert (found.field, found.value) == ("cause", cause)
 

@@ -28,7 +28,7 @@ async def test_a_filter_finds_what_is_far_away_and_escape_shows_all(
         await hand.sees("of 5,000")
 
 
-async def test_a_filter_that_makes_no_sense_says_why(open_dead: Open) -> None:
+async def test_a_filter_that_is_invalid_says_why(open_dead: Open) -> None:
     async with open_dead(8) as hand:
         await hand.press("slash", *"colour:red", "enter")
         await hand.sees("there is no field")
@@ -47,7 +47,7 @@ async def test_what_the_filter_found_is_requeued_and_nothing_else(
         await hand.press("R")
         await hand.sees("Requeue 10 dead letters?")
         await hand.sees("asok dlq requeue --filter error:Timeout")
-        redis_client.lpush(KEYS.dead, *seed.letters(now + 50, 4, first=20_000))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 50, 4, first=20_000))
         await hand.press("tab", "enter")
         await hand.sees("Requeued 10 dead letters")
         assert redis_client.llen(KEYS.dead) == 34
@@ -85,7 +85,7 @@ async def test_what_a_filter_found_is_as_live_as_the_rest(
         await hand.press("down", "space")
         at = hand.rows.row
         assert at is not None
-        redis_client.lpush(KEYS.dead, *seed.letters(now, 8, first=600))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now, 8, first=600))
         await hand.sees("4 found")
         assert hand.rows.row is not None
         assert hand.rows.row.key == at.key
@@ -104,7 +104,7 @@ async def test_what_cannot_be_searched_at_each_refresh_says_since_when_it_is_hel
     async with open_dead(8, size=(120, 30)) as hand:
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("2 found")
-        redis_client.lpush(KEYS.dead, *seed.letters(now, 8, first=600))
+        redis_client.lpush(KEYS.dead, *seed.dead_jobs(now, 8, first=600))
         await hand.sees("held since")
         await hand.sees("s, press F5")
         assert hand.shows("2 found")
@@ -113,12 +113,12 @@ async def test_what_cannot_be_searched_at_each_refresh_says_since_when_it_is_hel
 
 
 @pytest.mark.parametrize(
-    ("key", "place"),
+    ("key", "location"),
     [("6", "among 8 dead jobs"), ("2", "among 6 pending jobs of default"), ("3", "among 5 delayed jobs"),
      ("4", "There are no jobs that run or ended last")],
 )  # fmt: skip
-async def test_an_empty_result_is_not_an_empty_place(
-    redis_client: redis.Redis, open_dead: Open, key: str, place: str
+async def test_an_empty_result_is_not_an_empty_location(
+    redis_client: redis.Redis, open_dead: Open, key: str, location: str
 ) -> None:
     seed.pending(redis_client, "default", 6, first=1, age=60)
     now = seed.server_time(redis_client)
@@ -127,13 +127,13 @@ async def test_an_empty_result_is_not_an_empty_place(
     )
     async with open_dead(8) as hand:
         await hand.press(key, "slash", *"task:nothing_like_it", "enter")
-        await hand.sees(place)
+        await hand.sees(location)
         await hand.sees("Esc clears the filter")
         await hand.press("escape")
         await hand.loses("Esc clears")
 
 
-async def test_a_place_of_another_type_is_not_called_empty(
+async def test_a_location_of_another_type_is_not_called_empty(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     redis_client.set(KEYS.dead, "text")

@@ -24,7 +24,7 @@ def shop(client: redis.Redis) -> None:
     seed.pending(client, "default", 20, first=1, age=5)
     now = seed.server_time(client)
     client.zadd(KEYS.delayed, {seal(seed.job(40 + n), KEYRING): now + 60 + n for n in range(3)})
-    client.rpush(KEYS.dead, *seed.letters(now, 4))
+    client.rpush(KEYS.dead, *seed.dead_jobs(now, 4))
     large = replace(seed.job(60), args=("y" * 50_000, "needle-in-hay"), kwargs={})
     client.lpush(KEYS.queue("low"), seal(large, KEYRING))
     client.sadd(KEYS.queues, "low")
@@ -71,7 +71,7 @@ async def test_several_jobs_are_listed_and_one_is_opened(
         await hand.sees("shop.billing.charge")
 
 
-async def test_what_is_nowhere_is_said_to_be_among_none_that_were_searched(
+async def test_what_is_nowhere_is_reported_to_be_among_none_that_were_searched(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     shop(redis_client)
@@ -81,7 +81,7 @@ async def test_what_is_nowhere_is_said_to_be_among_none_that_were_searched(
         assert isinstance(hand.app.screen, FindJob)
 
 
-async def test_without_redis_nothing_is_said_of_the_job(
+async def test_without_redis_nothing_is_reported_of_the_job(
     embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
 ) -> None:
     server = embedded_redis()

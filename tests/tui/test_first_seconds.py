@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from asok_console.tui.data.backlog import SECONDS, Readings
+from asok_console.tui.data.backlog import SECONDS, SnapshotHistory
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
 from asok_core.backends.roles import Reader
@@ -98,19 +98,19 @@ def _snapshot(at: float, **pending: int) -> Snapshot:
     return Snapshot(at, ServerInfo("redis://x"), queues)
 
 
-def test_readings_know_what_was_read_and_nothing_else() -> None:
-    readings = Readings()
+def test_snapshots_know_what_was_read_and_nothing_else() -> None:
+    history = SnapshotHistory()
     for at, number in ((0, 5), (1, 7), (20, 9)):
-        readings.see(_snapshot(NOW + at, high=number, low=1))
-    course = readings.last_minute("high", NOW + 20)
+        history.see(_snapshot(NOW + at, high=number, low=1))
+    course = history.last_minute("high", NOW + 20)
     assert len(course.pending) == SECONDS
     assert course.start + SECONDS - 1 == int(NOW) + 20
     assert course.pending[-1] == 9
     # A reading stands for some seconds, as with a longer interval; what lies between is not known.
     assert course.pending[-21:-14] == (5, 7, 7, 7, 7, 7, 7)
     assert all(math.isnan(value) for value in course.pending[-14:-1])
-    assert readings.last_minute(None, NOW + 20).pending[-1] == 10
-    tens = readings.last_minutes("high", NOW + 20).pending
+    assert history.last_minute(None, NOW + 20).pending[-1] == 10
+    tens = history.last_minutes("high", NOW + 20).pending
     assert (tens[-3], tens[-1]) == (7, 9)
     assert math.isnan(tens[-2])
 
@@ -187,7 +187,7 @@ async def test_a_search_by_age_at_the_start_finds_what_is_there(
     redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
 ) -> None:
     """It begins with the first snapshot, by which ages are counted."""
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     async with open_console(size=size, view="dead", filter="age:>0s", reading=Late) as hand:
         assert "held since" not in hand.screen()
         await hand.sees("1 of 3")

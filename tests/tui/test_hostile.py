@@ -29,7 +29,7 @@ def looks_whole(hand: Hand) -> None:
     assert not hidden_in("".join(lines)), ascii(hand.screen())
 
 
-async def look_everywhere(hand: Hand, letters: int = 1) -> None:
+async def look_everywhere(hand: Hand, dead_jobs: int = 1) -> None:
     """Open every view, what is under its cursor, and the question of an action."""
     app = hand.app
     failures: list[str] = []
@@ -45,7 +45,7 @@ async def look_everywhere(hand: Hand, letters: int = 1) -> None:
         await hand.press(str(number))
         await hand.until(lambda: not hand.shows("Reading …"), "the rows")
         looks_whole(hand)
-        for _ in range(letters if view.NAME == "dead" else view.NAME in PLACES):
+        for _ in range(dead_jobs if view.NAME == "dead" else view.NAME in LOCATIONS):
             await hand.press("enter")
             await settled(hand)
             looks_whole(hand)
@@ -66,7 +66,7 @@ async def look_everywhere(hand: Hand, letters: int = 1) -> None:
     assert not failures, ascii(hand.screen())
 
 
-PLACES = ("pending", "delayed", "jobs", "workers")
+LOCATIONS = ("pending", "delayed", "jobs", "workers")
 
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
@@ -87,7 +87,7 @@ async def test_a_text_stays_a_text(
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
 @pytest.mark.parametrize("name", hostile.BROKEN)
-async def test_data_that_makes_no_sense_is_shown_for_what_it_is(
+async def test_data_that_is_invalid_is_shown_for_what_it_is(
     redis_client: redis.Redis, open_console: Open, name: str
 ) -> None:
     hostile.BROKEN[name](redis_client)

@@ -17,11 +17,11 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 
-async def test_every_attempt_is_told_with_its_wait_and_its_end(
+async def test_every_attempt_is_reported_with_its_wait_and_its_end(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 1))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 1))
     seed.history(redis_client, 5000, now - 40)
     async with open_console(size=(130, 50)) as hand:
         await hand.press("6")
@@ -54,7 +54,7 @@ async def test_a_result_that_is_not_stored_is_shown_as_such(
 async def test_attempts_that_redis_does_not_know_are_not_made_up(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 1))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 1))
     async with open_console(size=(100, 50)) as hand:
         await hand.press("6")
         await hand.sees("1 of 1")
@@ -63,10 +63,10 @@ async def test_attempts_that_redis_does_not_know_are_not_made_up(
         await hand.sees("✗ became a dead job")
 
 
-async def test_what_can_be_done_is_said_and_why_the_rest_cannot(
+async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 1))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 1))
     seed.pending(redis_client, "default", 2, first=1, age=5)
     async with open_console(size=(110, 50)) as hand:
         await hand.press("6")
@@ -97,7 +97,7 @@ async def test_a_history_that_was_tampered_with_is_passed_over(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 1))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 1))
     lines = ["[1]", '{"a": 1}', json.dumps(["x", "y", "z\x1b", "", ""])]
     seed.record(redis_client, 5000, "failed", now, attempts="\n".join(lines))
     async with open_console(size=(100, 50)) as hand:
@@ -107,7 +107,7 @@ async def test_a_history_that_was_tampered_with_is_passed_over(
         await hand.sees("? z␛")
 
 
-def test_a_run_that_the_list_does_not_tell_of_is_taken_from_the_record() -> None:
+def test_a_run_that_the_list_does_not_report_is_taken_from_the_record() -> None:
     kept = [Attempt(10.0, 1.0, "retry", "w.1", "E: x")]
 
     def record(status: Status, started: float, finished: float | None = None) -> JobRecord:
@@ -162,13 +162,13 @@ async def test_the_root_cause_and_what_was_raised_in_the_end_come_first(
     redis_client: redis.Redis, open_console: Open, traceback: str, shown: tuple[str, ...]
 ) -> None:
     failed_at = seed.server_time(redis_client) - 5
-    letter = bury(
+    dead_job = bury(
         seal(seed.job(1, retry_count=3), seed.KEYRING),
         failed_at=failed_at,
         error="it failed",
         traceback=traceback,
     )
-    redis_client.rpush(KEYS.dead, letter)
+    redis_client.rpush(KEYS.dead, dead_job)
     async with open_console(size=(120, 50)) as hand:
         await hand.press("6")
         await hand.sees("1 of 1")

@@ -36,8 +36,10 @@ def die(client: redis.Redis, *jobs: Job, traceback: str = CHAINED) -> None:
     now = seed.server_time(client)
     for at, job in enumerate(jobs):
         error = traceback.strip().splitlines()[-1]
-        letter = bury(seal(job, KEYRING), failed_at=now - 5 - at, error=error, traceback=traceback)
-        client.rpush(KEYS.dead, letter)
+        dead_job = bury(
+            seal(job, KEYRING), failed_at=now - 5 - at, error=error, traceback=traceback
+        )
+        client.rpush(KEYS.dead, dead_job)
 
 
 def dead_job(n: int, *args: object, **kwargs: object) -> Job:
@@ -265,7 +267,7 @@ async def test_a_diff_is_shown_before_an_edit_is_confirmed(
         await hand.sees("argument 2: 4711 → 4712")
 
 
-async def test_why_a_pending_job_waits_is_said_by_its_queue(
+async def test_why_a_pending_job_waits_is_reported_by_its_queue(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "low", 1, first=1, age=90)

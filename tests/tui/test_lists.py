@@ -99,7 +99,7 @@ async def test_a_very_tall_screen_is_read_once_and_then_left_alone(
         assert len(readers[0].windows) == asked
 
 
-async def test_a_line_that_looks_as_before_is_not_made_anew(
+async def test_a_line_that_looks_as_before_is_not_made_again(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 100, first=1, age=7200)

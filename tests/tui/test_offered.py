@@ -30,9 +30,9 @@ def offered(hand: Hand) -> set[str]:
     ("key", "possible"),
     [
         # The queues that the workers are configured to serve are listed although they are empty.
-        ("1", MOVES | {"filter", "sort", "related", "stretch", "read"}),
+        ("1", MOVES | {"filter", "sort", "related", "range", "read"}),
         ("2", {"filter", "related", "turn", "operate"}),
-        ("3", {"filter", "stretch", "read"}),
+        ("3", {"filter", "range", "read"}),
         ("4", {"filter"}),
         ("5", {"filter"}),
         ("6", {"filter", "group"}),

@@ -19,7 +19,7 @@ async def test_the_last_picture_stays_and_the_console_comes_back(
 ) -> None:
     server = embedded_redis("--appendonly", "yes")
     with redis.Redis.from_url(server.url) as client:
-        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 8))
+        client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(client), 8))
     settings = Settings.load(
         {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}
     )
@@ -39,12 +39,12 @@ async def test_the_last_picture_stays_and_the_console_comes_back(
         assert "5 of 8" in hand.screen()
 
 
-async def test_an_action_that_redis_refuses_is_told(
+async def test_an_action_that_redis_refuses_is_reported(
     embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
 ) -> None:
     server = embedded_redis()
     with redis.Redis.from_url(server.url) as client:
-        client.rpush(KEYS.dead, *seed.letters(seed.server_time(client), 8))
+        client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(client), 8))
         client.execute_command(
             "ACL", "SETUSER", "looker", "on", ">pw", "~*", "&*", "+@all", "-@write", "-@scripting"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from asok_console.tui.views.shared.error_groups import CauseList
+from asok_console.tui.views.shared.error_groups import ErrorGroupList
 from asok_console.tui.views.shared.queue_table import QueueList
 from asok_console.tui.views.shared.worker_table import WorkerList
 from tests.fixtures.console import Hand, Open, settled
@@ -32,7 +32,7 @@ async def test_a_list_is_where_it_was_though_it_grew_meanwhile(
             await hand.press("1")
             await hand.sees("0 pending")
             now = seed.server_time(redis_client)
-            redis_client.lpush(KEYS.dead, *seed.letters(now, 150, first=10_000 + grown))
+            redis_client.lpush(KEYS.dead, *seed.dead_jobs(now, 150, first=10_000 + grown))
             await hand.press("6")
             await hand.until(lambda: hand.rows.total == grown, "the new ones")  # noqa: B023 - at once
             await settled(hand)
@@ -62,14 +62,16 @@ async def test_a_group_begins_at_its_first_row(open_dead: Open) -> None:
         assert (hand.rows.cursor, round(hand.rows.scroll_y)) == (0, 0)
         await hand.press("escape")
         await hand.sees("4 causes")
-        assert hand.app.view.query_one(CauseList).cursor == 2
+        assert hand.app.view.query_one(ErrorGroupList).cursor == 2
         # Another view between does not change that.
         await hand.press("1", "6")
         await hand.sees("4 causes")
-        assert hand.app.view.query_one(CauseList).cursor == 2
+        assert hand.app.view.query_one(ErrorGroupList).cursor == 2
 
 
-async def test_each_queue_has_its_own_place(redis_client: redis.Redis, open_console: Open) -> None:
+async def test_each_queue_has_its_own_position(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
     for at, name in enumerate(("high", "low")):
         seed.pending(redis_client, name, 200, first=1000 * (at + 1), age=60)
     async with open_console(view="pending") as hand:

@@ -46,7 +46,7 @@ def all_ids(client: redis.Redis) -> list[str]:
 def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     redis_client: redis.Redis, open_terminal: OpenTerminal
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), BULK))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), BULK))
     every = all_ids(redis_client)
     before = connections(redis_client)
     terminal = open_terminal("--view dlq", size=(110, 30))
@@ -82,10 +82,10 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     assert all_ids(redis_client) == every
 
 
-def test_two_consoles_at_once_requeue_every_letter_once(
+def test_two_consoles_at_once_requeue_every_dead_job_once(
     redis_client: redis.Redis, open_terminal: OpenTerminal
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 4000))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 4000))
     every = all_ids(redis_client)
     both = [open_terminal("--view dlq", size=(110, 30)) for _ in range(2)]
     for terminal in both:
@@ -113,7 +113,7 @@ def test_two_consoles_at_once_requeue_every_letter_once(
 def test_a_read_only_console_has_no_way_to_act(
     redis_client: redis.Redis, open_terminal: OpenTerminal
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 5))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 5))
     terminal = open_terminal("--read-only --view dlq")
     screen = terminal.sees("READ-ONLY", "1 of 5")
     assert "requeue" not in screen.splitlines()[-1]

@@ -122,7 +122,7 @@ def test_an_editor_on_the_whole_screen_is_worked_in_by_keys(
 
 
 @pytest.mark.parametrize(
-    ("editor", "told"),
+    ("editor", "reported"),
     [
         ("no-such-editor -x", ("EDITOR is 'no-such-editor -x'", "was not found on the PATH")),
         ("false", ("EDITOR (false) failed with exit code 1", "nothing was changed")),
@@ -132,11 +132,11 @@ def test_an_editor_on_the_whole_screen_is_worked_in_by_keys(
     ],
 )
 def test_an_editor_that_is_missing_or_fails_gives_one_line(
-    page: Page, left: Callable[[], list[str]], editor: str, told: tuple[str, ...]
+    page: Page, left: Callable[[], list[str]], editor: str, reported: tuple[str, ...]
 ) -> None:
     terminal = page(EDITOR=editor)
     terminal.press("o")
-    warned(terminal, *told)
+    warned(terminal, *reported)
     terminal.sees("signed with our key")
     assert left() == []
     terminal.press("q", "q")
@@ -184,17 +184,19 @@ def test_a_traceback_is_read_in_the_pager_and_the_console_comes_back(page: Page)
 
 
 @pytest.mark.parametrize(
-    ("pager", "told"),
+    ("pager", "reported"),
     [
         ("no-such-pager", "PAGER is 'no-such-pager'"),
         ("false", "PAGER (false) failed with exit code 1"),
         ("cat", "── Traceback ("),
     ],
 )
-def test_a_pager_that_is_missing_fails_or_pages_nothing(page: Page, pager: str, told: str) -> None:
+def test_a_pager_that_is_missing_fails_or_pages_nothing(
+    page: Page, pager: str, reported: str
+) -> None:
     terminal = page(PAGER=pager)
     terminal.press("|")
-    terminal.sees(told)
+    terminal.sees(reported)
     terminal.press("q")
     terminal.sees("1 of 1")
 

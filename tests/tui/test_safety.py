@@ -97,7 +97,7 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                     assert screen.focused is screen.query_one("#no"), plan.title
                     await hand.sees(plan.title)
                     await hand.sees("redis://cache.internal:6379/0")
-                    await hand.sees(" ".join(plan.twin.split()[:3]))
+                    await hand.sees(" ".join(plan.equivalent.split()[:3]))
                     typed = plan.action.danger is Danger.GRAVE
                     assert bool(screen.query("#word")) == typed, plan.title
                     assert screen.query_one("#yes").disabled == typed
@@ -112,7 +112,7 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
 
 
 async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     before = everything(redis_client)
     async with open_console(size=(110, 30)) as hand:
         await to_the_list(hand, "dead")
@@ -130,7 +130,7 @@ async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_con
 async def test_a_bulk_action_shows_how_far_it_is_and_x_stops_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), BULK))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), BULK))
     every = ids(redis_client, KEYS.dead)
     async with open_console(size=(110, 30)) as hand:
         await to_the_list(hand, "dead")
@@ -178,7 +178,7 @@ async def test_an_undo_is_offered_as_long_as_the_trash_holds_it(
 ) -> None:
     now = seed.server_time(redis_client)
     for operation, age in (("older", 80_000), ("newer", 590)):
-        redis_client.rpush(KEYS.trash(operation), *seed.letters(now, 3))
+        redis_client.rpush(KEYS.trash(operation), *seed.dead_jobs(now, 3))
         redis_client.expire(KEYS.trash(operation), TRASH_TTL - age)
         entry = {
             "operation": operation,
@@ -213,7 +213,7 @@ def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
 
 async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console: Open) -> None:
     now = seed.server_time(redis_client)
-    redis_client.rpush(KEYS.dead, *seed.letters(now, 400))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 400))
     async with open_console() as hand:
         await to_the_list(hand, "dead")
         await hand.sees("1 of 400")
@@ -223,7 +223,7 @@ async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console:
         shown = [row.key for row in rows.visible_rows]
         marked, held = set(rows.marks), rows.cursor_key
         for first in (10_000, 11_000, 12_000):
-            redis_client.lpush(KEYS.dead, *seed.letters(now + 9, 30, first=first, every=0.01))
+            redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 9, 30, first=first, every=0.01))
             redis_client.ltrim(KEYS.dead, 0, 390)
             await hand.until(lambda: hand.app.snapshot and hand.app.snapshot.dead == 391)
         await hand.until(lambda: rows.cursor > 100 and rows.row is not None)
@@ -232,7 +232,7 @@ async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console:
         assert [row.key for row in rows.visible_rows] == shown
 
 
-async def test_a_user_who_may_not_write_is_told_so_whatever_is_tried(
+async def test_a_user_who_may_not_write_is_informed_whatever_is_tried(
     embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
 ) -> None:
     server = embedded_redis()

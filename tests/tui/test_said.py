@@ -43,7 +43,7 @@ async def test_causes_that_are_being_counted_are_not_none(
     async with open_console(view="dead") as hand:
         await hand.press("v")
         await hand.sees("0 letters")
-        redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+        redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
 
         def counted() -> bool:
             snapshot = hand.app.snapshot
@@ -95,9 +95,9 @@ async def test_activity_says_why_a_confirmed_purge_did_nothing(
 async def test_a_worker_without_heartbeat_is_not_called_alive(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    for name, beat in (("web-1", 70.0), ("web-2", -60.0)):
+    for name, heartbeat in (("web-1", 70.0), ("web-2", -60.0)):
         seed.worker(redis_client, name, queues=("high",), concurrency=2, running=0, first=200,
-                    beat=beat)  # fmt: skip
+                    heartbeat=heartbeat)  # fmt: skip
     async with open_console(size=(120, 40)) as hand:
         await hand.press("5")
         await hand.sees("⚠ stalled")
@@ -113,7 +113,7 @@ async def test_the_reason_of_a_worker_in_trouble_does_not_repeat_its_state(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200,
-                beat=-60)  # fmt: skip
+                heartbeat=-60)  # fmt: skip
     redis_client.hset(
         KEYS.worker("web-1"),
         mapping={"able": 0, "refusal": "module 'shop' cannot be imported: No module named 'shop'"},
@@ -132,7 +132,7 @@ async def test_a_high_screen_shows_more_warnings(
     seed.pending(redis_client, "lonely", 3, first=1, age=100.0)
     for number in range(3):
         seed.worker(redis_client, f"web-{number}", queues=("high",), concurrency=2, running=0,
-                    first=200, beat=70.0)  # fmt: skip
+                    first=200, heartbeat=70.0)  # fmt: skip
     async with open_console(size=(200, 60)) as hand:
         await hand.sees("no worker claims jobs of lonely (3)")
         for number in range(3):

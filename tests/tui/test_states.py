@@ -39,7 +39,7 @@ async def test_jobs_beyond_the_threads_are_claimed_and_do_not_run(
 
 
 @pytest.mark.parametrize("status", ["completed", "running"])
-async def test_a_job_between_two_readings_is_listed_once(
+async def test_a_job_between_two_snapshots_is_listed_once(
     redis_client: redis.Redis, open_console: Open, status: str
 ) -> None:
     """The list of ended jobs is read after the snapshot: a job may be in both."""
@@ -110,18 +110,18 @@ async def test_activity_names_what_was_acted_on(
 ) -> None:
     from asok_core.backends.redis.operating.operator import RedisOperator
     from asok_core.backends.roles import Scope
-    from asok_core.jobs.states import Place
+    from asok_core.jobs.states import Location
 
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=0, first=900)
     seed.pending(redis_client, "high", 3, first=1, age=5)
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 3))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     async with open_console(size=(200, 40)) as hand:
         operator = hand.app.session.operator
         assert isinstance(operator, RedisOperator)
         operator.quiet("web-1")
         operator.pause("high")
-        operator.move(Scope(Place.PENDING, queue="high", ids=frozenset((job_id(1),))), to="low")
-        done = operator.purge(Scope(Place.DEAD, words="task:mail"))
+        operator.move(Scope(Location.PENDING, queue="high", ids=frozenset((job_id(1),))), to="low")
+        done = operator.purge(Scope(Location.DEAD, words="task:mail"))
         operator.restore(done.operation or "")
         await hand.press("7")
         await hand.sees("worker web-1")

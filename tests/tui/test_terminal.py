@@ -23,7 +23,7 @@ pytestmark = pytest.mark.tmux
 def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     redis_client: redis.Redis, terminal: Terminal
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 5))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 5))
     terminal.sees("5 dead")
     terminal.press("6")
     terminal.sees("1 of 5")
@@ -61,13 +61,13 @@ def test_hostile_text_changes_nothing_of_the_terminal(
 ) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x1b]52;c;ZXZpbA==\x07\x9b31m\u202e[/red][@click=app.quit]x[/]"
     job = seed.job(1, evil[:40], retries=0)
-    letter = bury(
+    dead_job = bury(
         seal(replace(job, module=evil, args=(evil,)), seed.KEYRING),
         failed_at=seed.server_time(redis_client) - 5,
         error=f"Error: {evil}",
         traceback=evil * 3,
     )
-    redis_client.rpush(KEYS.dead, letter)
+    redis_client.rpush(KEYS.dead, dead_job)
     redis_client.sadd(KEYS.queues, evil)
     redis_client.lpush(KEYS.queue(evil), b"\xff\xfe" + evil.encode("utf-8", "replace"))
     terminal.sees("1 dead")
@@ -86,14 +86,14 @@ def test_hostile_text_changes_nothing_of_the_terminal(
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "reported"),
     [
         ({"ASOK_QUEUE_BACKEND": "local"}, "try asok console --demo"),
         ({"ASOK_QUEUE_BACKEND": "redis", "SECRET_KEY": SECRET_KEY}, "needs a terminal"),
     ],
 )
 def test_where_it_cannot_open_it_says_so_in_one_line(
-    environment: dict[str, str], told: str, tmp_path: Path
+    environment: dict[str, str], reported: str, tmp_path: Path
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "asok_console", "console"],
@@ -107,7 +107,7 @@ def test_where_it_cannot_open_it_says_so_in_one_line(
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert told in done.stderr
+    assert reported in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -125,7 +125,7 @@ def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
         script.close()
 
 
-def test_a_dumb_terminal_is_told_so(redis_url: str, tmp_path: Path) -> None:
+def test_a_dumb_terminal_is_informed(redis_url: str, tmp_path: Path) -> None:
     script = Terminal(
         f"TERM=dumb {CONSOLE} --url {redis_url}",
         tmp_path,

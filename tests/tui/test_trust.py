@@ -20,7 +20,7 @@ from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
-from tests.fixtures.bench import foreign_letter, letter
+from tests.fixtures.bench import dead_job, foreign_dead_job
 from tests.fixtures.console import Hand, Open
 from tests.fixtures.worker import TASKS, RunWorker
 from tests.programs import PATIENCE, wait_until
@@ -40,13 +40,13 @@ class Attack:
         return Job(seed.job_id(n), TASKS, "note", (word,))
 
     @property
-    def twin(self) -> Job:
+    def equivalent(self) -> Job:
         """A job of the same id that runs a command."""
         return replace(self.job, module="os", function="system", args=(f"touch {self.pwned}",))
 
     def put(self, *jobs: Job) -> None:
         now = seed.server_time(self.client)
-        self.client.rpush(KEYS.dead, *(foreign_letter(job, now - 60) for job in jobs))
+        self.client.rpush(KEYS.dead, *(foreign_dead_job(job, now - 60) for job in jobs))
 
     def run(self, run_worker: RunWorker) -> list[str]:
         """Run all that is pending by a real worker: what its tasks wrote."""
@@ -78,11 +78,11 @@ async def trust(hand: Hand) -> None:
 
 
 @pytest.mark.parametrize("page", ["list", "job"])
-async def test_the_twin_of_a_harmless_job_never_runs(
+async def test_the_counterpart_of_a_harmless_job_never_runs(
     attack: Attack, open_console: Open, run_worker: RunWorker, page: str
 ) -> None:
     """Two entries with one id: one is harmless, the other runs a command."""
-    attack.put(attack.job, attack.twin)
+    attack.put(attack.job, attack.equivalent)
     before = attack.client.lrange(KEYS.dead, 0, -1)
     async with open_console(size=(120, 40)) as hand:
         if page == "job":
@@ -114,7 +114,7 @@ async def test_what_is_replaced_while_the_dialog_asks_never_runs(
         await to_the_dialog(hand)
         assert hand.shows(f'1 × {TASKS}.note("shown")')
         attack.client.delete(KEYS.dead)
-        attack.put(attack.twin)
+        attack.put(attack.equivalent)
         await trust(hand)
         await hand.sees("Requeued 0 dead letters · 1 skipped (not as reviewed)")
     assert attack.run(run_worker) == ["last"]
@@ -140,7 +140,7 @@ async def test_thousands_of_distinct_calls_are_all_there_page_by_page(
     attack: Attack, open_console: Open
 ) -> None:
     attack.put(*(attack.harmless(f"call {n}", 10 + n) for n in range(3000)))
-    attack.put(replace(attack.twin, args=("x" * 1000 + "END OF LONG",)))
+    attack.put(replace(attack.equivalent, args=("x" * 1000 + "END OF LONG",)))
     async with open_console(size=(120, 40), view="dead", filter="age:>0s") as hand:
         await hand.until(lambda: hand.shows("1 of 3,001"), "all dead jobs")
         await hand.press("A")
@@ -272,7 +272,9 @@ def slow_reader() -> Iterator[tuple[Callable[[Reader], Any], list[Slow]]]:
             each.go_on.set()
 
 
-async def test_reading_can_be_left_and_tells_its_errors(attack: Attack, open_console: Open) -> None:
+async def test_reading_can_be_left_and_reports_its_errors(
+    attack: Attack, open_console: Open
+) -> None:
     attack.put(attack.job)
     with slow_reader() as (make, made):
         async with open_console(reading=make) as hand:
@@ -302,7 +304,7 @@ async def test_an_edit_is_of_the_entry_that_was_edited(
 ) -> None:
     job = attack.harmless("shown", 1)
     now = seed.server_time(attack.client)
-    attack.client.rpush(KEYS.dead, letter(job, now - 60))
+    attack.client.rpush(KEYS.dead, dead_job(job, now - 60))
     async with open_console() as hand:
         await hand.press("6")
         await hand.until(lambda: hand.rows.row is not None, "a dead job")
@@ -313,7 +315,7 @@ async def test_an_edit_is_of_the_entry_that_was_edited(
         await hand.sees("Edit 1 dead letter?")
         # It failed once more in between, with the same id.
         attack.client.delete(KEYS.dead)
-        attack.client.rpush(KEYS.dead, letter(job, now - 30))
+        attack.client.rpush(KEYS.dead, dead_job(job, now - 30))
         await hand.press("tab", "enter")
         await hand.sees("Requeued 0 dead letters · 1 skipped (not as reviewed)")
     assert attack.run(run_worker) == ["last"]

@@ -21,7 +21,7 @@ async def purge_all(hand: Hand, count: int) -> None:
 
 
 async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_console: Open) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     before = redis_client.lrange(KEYS.dead, 0, -1)
     async with open_console() as hand:
         await hand.press("z")
@@ -40,7 +40,7 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
 async def test_a_trash_of_another_type_is_named_and_not_undone(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     async with open_console(size=(120, 30)) as hand:
         await purge_all(hand, 6)
         await hand.press("7")
@@ -55,11 +55,11 @@ async def test_a_trash_of_another_type_is_named_and_not_undone(
         assert not hand.shows("z undo")
 
 
-async def test_the_trash_of_an_action_is_deleted_after_a_typed_word(
+async def test_the_trash_of_an_action_is_deleted_after_typed_confirmation(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     for count in (2, 6):
-        redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), count))
+        redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), count))
         async with open_console() as hand:
             await purge_all(hand, count)
     async with open_console(size=(120, 30)) as hand:
@@ -88,7 +88,7 @@ async def test_the_trash_of_an_action_is_deleted_after_a_typed_word(
 async def test_a_full_redis_is_named_and_gets_its_memory_back(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     redis_client.config_set("maxmemory", 1)
     try:
         async with open_console(size=(120, 30)) as hand:
@@ -108,7 +108,7 @@ async def test_a_full_redis_is_named_and_gets_its_memory_back(
 async def test_whoever_only_reads_cannot_empty_the_trash(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 2))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 2))
     async with open_console() as hand:
         await purge_all(hand, 2)
     async with open_console(size=(120, 30), read_only=True) as hand:
@@ -123,7 +123,7 @@ async def test_whoever_only_reads_cannot_empty_the_trash(
 async def test_another_console_sees_what_was_done_and_undoes_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 6))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     async with open_console() as hand:
         await purge_all(hand, 6)
     async with open_console(size=(120, 30)) as hand:

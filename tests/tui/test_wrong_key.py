@@ -18,7 +18,7 @@ OTHER = "0f" * 32
 async def test_a_wrong_key_is_recognised_and_signs_nothing(
     redis_client: redis.Redis, open_console: Open, make_settings: Callable[..., Settings]
 ) -> None:
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 8))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 8))
     before = redis_client.lrange(KEYS.dead, 0, -1)
     async with open_console(size=(120, 40), settings=make_settings(SECRET_KEY=OTHER)) as hand:
         await hand.sees("it and SECRET_KEY_FALLBACKS verify none of 8 sampled jobs")
@@ -38,7 +38,7 @@ async def test_a_key_that_verifies_anything_is_not_called_wrong(
     redis_client: redis.Redis, open_console: Open, make_settings: Callable[..., Settings]
 ) -> None:
     """After a change of the key the old dead jobs do not verify, and the new jobs do."""
-    redis_client.rpush(KEYS.dead, *seed.letters(seed.server_time(redis_client), 8))
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 8))
     redis_client.lpush(KEYS.queue("default"), seal(job(1), Keyring(OTHER.encode())))
     async with open_console(size=(120, 40), settings=make_settings(SECRET_KEY=OTHER)) as hand:
         await hand.press("6")
@@ -53,8 +53,8 @@ async def test_a_key_that_verifies_anything_is_not_called_wrong(
 async def test_a_requeued_job_carries_its_error_with_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    letter = bury(seal(job(1), seed.KEYRING), failed_at=5.0, error="TimeoutError: gateway")
-    redis_client.rpush(KEYS.dead, letter)
+    dead_job = bury(seal(job(1), seed.KEYRING), failed_at=5.0, error="TimeoutError: gateway")
+    redis_client.rpush(KEYS.dead, dead_job)
     async with open_console(size=(120, 40)) as hand:
         await hand.press("6")
         await hand.sees("1 of 1")

@@ -161,5 +161,5 @@ def start_programs_and_die() -> None:
 def leave_an_orphan(code: int) -> None:
     """Let a program outlive its parent, and end after that."""
     script = f"(sleep 0.1; exit {code}) & echo $!"
-    told = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    tell(f"orphan {told.stdout.strip()}")
+    reported = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    tell(f"orphan {reported.stdout.strip()}")

@@ -43,6 +43,6 @@ def busy(desk: Desk, run_worker: RunWorker, word: str, **settings: object) -> tu
     """A worker that holds a job of a queue of its own."""
     worker = run_worker("--queues", f"of-{word}", **settings)
     job = desk.enqueue("hold", word, queue=f"of-{word}")
-    desk.hears(f"begin {word}")
+    desk.wait_for_lines(f"begin {word}")
     desk.reaches(job, "running")
     return worker, job

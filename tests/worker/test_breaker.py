@@ -16,7 +16,7 @@ import pytest
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import Keyring, bury, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker
 from tests.programs import wait_until
@@ -274,7 +274,7 @@ def test_a_process_renewed_after_it_ran_out_of_files_counts_before_it_has_run_a_
     )
     job = desk.enqueue("leak", module="leaky")
     worker = run_worker(cwd=app)
-    desk.hears("begin go")
+    desk.wait_for_lines("begin go")
     first = worker.child()
     desk.client.sadd("asok:paused", "default")
     desk.let("go")
@@ -351,15 +351,15 @@ def test_a_rejected_job_keeps_the_error_that_it_had_before(
 ) -> None:
     """An operator whose key is another one requeues a dead job, and the worker rejects it."""
     failed = desk.job("note", "failed")
-    letter = bury(seal(failed, KEYRING), failed_at=5.0, error="TimeoutError: gateway")
-    desk.client.lpush(desk.keys.dead, letter)
+    dead_job = bury(seal(failed, KEYRING), failed_at=5.0, error="TimeoutError: gateway")
+    desk.client.lpush(desk.keys.dead, dead_job)
     stranger = Keyring(b"a stranger's")
     with closing(
         open_operator(replace(desk.settings, secret_key=stranger.secret.decode()))
     ) as operator:
         # Of a few jobs none would verify, and the operator would sign nothing.
         trust = review_at(desk.settings.redis_url, stranger).reviewed
-        assert operator.requeue(Scope(Place.DEAD), trust=trust).applied == 1
+        assert operator.requeue(Scope(Location.DEAD), trust=trust).applied == 1
     good = desk.enqueue("note", "good")
     run_worker()
     desk.reaches(good, "completed")

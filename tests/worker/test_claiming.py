@@ -20,7 +20,7 @@ def test_jobs_of_a_queue_run_in_the_order_in_which_they_came(
     words = [str(number) for number in range(200)]
     desk.producer.enqueue([desk.job("note", word) for word in words])
     run_worker()
-    desk.hears(words[-1])
+    desk.wait_for_lines(words[-1])
     assert desk.journal() == words
 
 
@@ -28,7 +28,7 @@ def test_queues_are_served_in_strict_order(desk: Desk, run_worker: RunWorker) ->
     for queue in ("low", "default", "high"):
         desk.producer.enqueue([desk.job("note", queue, queue=queue) for _ in range(20)])
     run_worker()
-    desk.hears(*["low"] * 20)
+    desk.wait_for_lines(*["low"] * 20)
     assert desk.journal() == ["high"] * 20 + ["default"] * 20 + ["low"] * 20
 
 
@@ -36,12 +36,12 @@ def test_an_urgent_job_overtakes_all_that_wait(desk: Desk, run_worker: RunWorker
     desk.enqueue("hold", "first", queue="low")
     desk.producer.enqueue([desk.job("note", f"low {n}", queue="low") for n in range(10)])
     run_worker()
-    desk.hears("begin first")
+    desk.wait_for_lines("begin first")
     desk.enqueue("note", "high", queue="high")
     # A job that waits behind a slow one is in its queue, where the order can still be made.
     wait_until(lambda: len(desk.active()) == 1, "everything but the running job given back")
     desk.let("first")
-    desk.hears("low 9")
+    desk.wait_for_lines("low 9")
     assert desk.journal()[2:] == ["high", *(f"low {n}" for n in range(10))]
 
 
@@ -53,7 +53,7 @@ def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
     desk.producer.enqueue([desk.job("hold", "slow")])
     desk.producer.enqueue([desk.job("note", str(number)) for number in range(20)])
     run_worker("--concurrency", "1")
-    desk.hears("begin slow")
+    desk.wait_for_lines("begin slow")
     wait_until(
         lambda: len(desk.active()) == 1 and len(desk.pending()) == 20, "what waits given back"
     )
@@ -61,11 +61,11 @@ def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
         (str(number),) for number in range(20)
     ]
     run_worker("--concurrency", "1")
-    desk.hears("19")
+    desk.wait_for_lines("19")
     assert "end slow" not in desk.journal()
     assert desk.journal()[-20:] == [str(number) for number in range(20)]
     desk.let("slow")
-    desk.hears("end slow")
+    desk.wait_for_lines("end slow")
     wait_until(lambda: desk.counted("completed") == 321, "321 completed jobs")
 
 
@@ -75,10 +75,10 @@ def test_slow_jobs_after_many_fast_ones_run_side_by_side(desk: Desk, run_worker:
     desk.producer.enqueue([desk.job("note", "fast") for _ in range(500)])
     desk.producer.enqueue([desk.job("hold", word) for word in words])
     run_worker("--concurrency", "4")
-    desk.hears(*(f"begin {word}" for word in words))
+    desk.wait_for_lines(*(f"begin {word}" for word in words))
     for word in words:
         desk.let(word)
-    desk.hears(*(f"end {word}" for word in words))
+    desk.wait_for_lines(*(f"end {word}" for word in words))
 
 
 def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWorker) -> None:
@@ -87,10 +87,10 @@ def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWor
     desk.idle(2)
     for word in words:
         desk.enqueue("hold", word)
-    desk.hears(*(f"begin {word}" for word in words))
+    desk.wait_for_lines(*(f"begin {word}" for word in words))
     for word in words:
         desk.let(word)
-    desk.hears(*(f"end {word}" for word in words))
+    desk.wait_for_lines(*(f"end {word}" for word in words))
 
 
 def test_a_plain_push_by_anybody_wakes_an_idle_worker(desk: Desk, run_worker: RunWorker) -> None:
@@ -100,7 +100,7 @@ def test_a_plain_push_by_anybody_wakes_an_idle_worker(desk: Desk, run_worker: Ru
         job = desk.job("note", queue, queue=queue)
         desk.client.set(f"asok:job:{job.id}", json.dumps({"status": "pending"}), ex=86400)
         desk.client.lpush(key, foreign_envelope(job))
-        desk.hears(queue)
+        desk.wait_for_lines(queue)
         desk.reaches(job, "completed")
 
 
@@ -122,12 +122,12 @@ def test_a_paused_queue_is_not_claimed_from_until_it_is_resumed(
     desk.enqueue("note", "high", queue="high")
     run_worker()
     desk.enqueue("note", "default")
-    desk.hears("default")
+    desk.wait_for_lines("default")
     desk.idle()
     assert [payload.job.args for payload in desk.pending("high") if payload.job] == [("high",)]
     desk.client.srem("asok:paused", "high")
     desk.client.publish("asok:wake", "resume high")
-    desk.hears("high")
+    desk.wait_for_lines("high")
 
 
 def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
@@ -139,14 +139,14 @@ def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
     desk.client.sadd("asok:paused", "default")
     first, second = desk.enqueue("note", "first"), desk.enqueue("note", "second")
     desk.enqueue("note", "low", queue="low")
-    desk.hears("low")
+    desk.wait_for_lines("low")
     wait_until(lambda: not desk.active(), "the job given back")
     assert [payload.id for payload in desk.pending()] == [first.id, second.id]
     assert desk.record(first).status == "pending"
     assert desk.journal() == ["low"]
     desk.client.srem("asok:paused", "default")
     desk.client.publish("asok:wake", "resume default")
-    desk.hears("first", "second")
+    desk.wait_for_lines("first", "second")
     assert desk.journal() == ["low", "first", "second"]
 
 
@@ -180,7 +180,7 @@ def test_a_resumed_queue_is_found_without_the_channel_as_well(
     run_worker("--queues", "default")
     wait_until(lambda: desk.client.zcard("asok:workers") == 1, "a worker")
     desk.client.srem("asok:paused", "default")
-    desk.hears("job")
+    desk.wait_for_lines("job")
 
 
 def test_a_quiet_worker_claims_nothing_and_a_stopped_one_leaves(
@@ -199,7 +199,7 @@ def test_a_quiet_worker_claims_nothing_and_a_stopped_one_leaves(
     wait_until(lambda: [each.id for each in desk.pending()] == [job.id], "the job in its queue")
     desk.client.hdel(key, "wanted")
     desk.client.publish("asok:wake", b"order " + name)
-    desk.hears("job")
+    desk.wait_for_lines("job")
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
     assert worker.ends() == 0
@@ -211,32 +211,32 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
 ) -> None:
     worker = run_worker(ASOK_WORKER_LEASE="2s")
     desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     (name,) = desk.client.zrange("asok:workers", 0, -1)
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
     worker.says("(an order through Redis)")
-    beats: set[bytes] = set()
+    heartbeats: set[bytes] = set()
 
-    def beaten_on() -> bool:
-        beats.add(desk.client.hget(key, "beat_at"))
-        return len(beats) > 3  # and the order stood at each
+    def heartbeats_on() -> bool:
+        heartbeats.add(desk.client.hget(key, "beat_at"))
+        return len(heartbeats) > 3  # and the order stood at each
 
-    wait_until(beaten_on, "three more beats")
+    wait_until(heartbeats_on, "three more beats")
     desk.let("job")
     assert worker.ends() == 0
     assert desk.journal() == ["begin job", "end job"]
 
 
-def test_a_queue_key_of_another_type_is_told_once_and_harms_no_other_queue(
+def test_a_queue_key_of_another_type_is_reported_once_and_harms_no_other_queue(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     desk.client.set("asok:queue:high", "not a list", ex=600)
     worker = run_worker()
     for word in ("one", "two", "three"):
         desk.enqueue("note", word)
-        desk.hears(word)
+        desk.wait_for_lines(word)
     worker.says("Queue high is skipped")
     before = desk.client.info("stats")["total_commands_processed"]
     began = time.monotonic()
@@ -245,7 +245,7 @@ def test_a_queue_key_of_another_type_is_told_once_and_harms_no_other_queue(
     assert worker.log.count("Queue high is skipped") == 1
     desk.client.delete("asok:queue:high")
     desk.enqueue("note", "high", queue="high")
-    desk.hears("high")
+    desk.wait_for_lines("high")
 
 
 @pytest.mark.parametrize("namespace", ["{asok}", "team:a"])
@@ -266,7 +266,7 @@ def test_all_keys_are_under_the_namespace(
     producer = RedisProducer(settings)
     producer.enqueue([desk.job("note", "there"), desk.job("fail", retries=1)])
     worker = run_worker(ASOK_NAMESPACE=namespace)
-    desk.hears("there")
+    desk.wait_for_lines("there")
     wait_until(lambda: desk.client.zcard(f"{namespace}:delayed_tasks"), "a retry")
     assert worker.stop() == 0
     producer.close()
@@ -278,8 +278,8 @@ def test_a_claim_that_no_connection_told_of_is_found(desk: Desk, run_worker: Run
     """As when the network delivers a forgotten connection's request minutes later."""
     run_worker(ASOK_WORKER_LEASE="1s")
     desk.enqueue("note", "first")
-    desk.hears("first")
+    desk.wait_for_lines("first")
     (worker,) = desk.client.zrange(desk.keys.workers, 0, -1)
     stray = desk.job("note", "stray")
     desk.client.lpush(desk.keys.active(f"{worker.decode()}.1", "default"), seal(stray, KEYRING))
-    desk.hears("first", "stray")
+    desk.wait_for_lines("first", "stray")

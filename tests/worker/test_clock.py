@@ -54,7 +54,7 @@ def test_live_workers_take_nothing_from_each_other_when_the_clock_is_set_forward
         wait_until(lambda: min(leases(desk).values()) > now(desk), "new leases of all")
     for word in words:
         desk.let(word)
-        desk.hears(f"end {word}")
+        desk.wait_for_lines(f"end {word}")
     assert sorted(desk.journal()) == sorted(
         f"{what} {word}" for word in words for what in ("begin", "end")
     )

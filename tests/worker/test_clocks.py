@@ -71,8 +71,8 @@ def test_the_clocks_of_these_programs_are_wrong(desk: Desk, shifted: Shifted) ->
     code = "import time; from datetime import UTC, datetime; print(time.time()); "
     code += "print(datetime.now(UTC).timestamp())"
     for shift in (-300, 300):
-        for told in python("-c", code, env=shifted(shift)).split():
-            assert float(told) == pytest.approx(server_time(desk) + shift, abs=CLOSE)
+        for reported in python("-c", code, env=shifted(shift)).split():
+            assert float(reported) == pytest.approx(server_time(desk) + shift, abs=CLOSE)
 
 
 @SHIFTED
@@ -108,7 +108,7 @@ def test_a_delayed_job_starts_when_its_delay_is_over(
 ) -> None:
     run_worker(**wrong(-shift))
     job_id = enqueue(shifted(shift), "background(jobs.note, 'it', _delay=3)")
-    desk.hears("it")
+    desk.wait_for_lines("it")
     wait_until(lambda: desk.producer.record(job_id).status == "completed", "its end")  # type: ignore[union-attr]
     record = desk.producer.record(job_id)
     assert record is not None
@@ -126,9 +126,9 @@ def test_ages_and_thresholds_are_those_of_redis(desk: Desk, shifted: Shifted, sh
     for env in (shifted(0), shifted(shift), shifted(-shift)):
         done = asok(env, "worker", "status", "--json", "--max-age", "90s")
         assert done.returncode == 0, done.stdout
-        told: dict[str, Any] = json.loads(done.stdout)
-        assert before - 1 <= epoch(told["taken_at"]) <= server_time(desk) + 1
-        (queue,) = (each for each in told["queues"] if each["name"] == "default")
+        reported: dict[str, Any] = json.loads(done.stdout)
+        assert before - 1 <= epoch(reported["taken_at"]) <= server_time(desk) + 1
+        (queue,) = (each for each in reported["queues"] if each["name"] == "default")
         assert before - 1 <= epoch(queue["oldest_at"]) <= server_time(desk) + 1
     wait_until(
         lambda: asok(shifted(shift), "worker", "status", "--max-age", "1s").returncode == 1,
@@ -157,9 +157,9 @@ def test_what_a_worker_with_a_wrong_clock_writes_is_right(
     ends("failed", "die_alone", "dies")
     ends("failed", "sleep_in_c", "hangs", hard_timeout=0.5)
     wait_until(lambda: len(desk.dead()) == 4, "four dead jobs")
-    for letter in desk.dead():
-        assert letter.failed_at is not None
-        assert before - 1 <= letter.failed_at <= server_time(desk) + 1, letter.error
+    for dead_job in desk.dead():
+        assert dead_job.failed_at is not None
+        assert before - 1 <= dead_job.failed_at <= server_time(desk) + 1, dead_job.error
     ((envelope, due),) = desk.delayed()
     again = peek(envelope).job
     assert again is not None

@@ -25,11 +25,11 @@ def test_jobs_of_a_killed_process_are_back_at_once_and_in_order(
     jobs += [desk.enqueue("note", f"{n}") for n in range(30)]
     desk.client.srem("asok:paused", "default")
     worker = run_worker("--concurrency", "2")
-    desk.hears("begin job 0", "begin job 1")
+    desk.wait_for_lines("begin job 0", "begin job 1")
     os.kill(worker.child(), signal.SIGKILL)
     worker.says("died (killed by SIGKILL)")
     desk.let("job 0")
-    desk.hears("29")
+    desk.wait_for_lines("29")
     desk.let("job 1")
     for job in jobs:
         desk.reaches(job, "completed")
@@ -47,7 +47,7 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     desk.idle()
     running = [desk.enqueue("hold", word, retries=1) for word in ("one", "two")]
     waiting = [desk.enqueue("note", f"{n}") for n in range(10)]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     os.kill(worker.child(), signal.SIGKILL)
     wait_until(lambda: desk.client.exists("asok:suspects"), "a charge")
     charged = {key.rpartition(b":")[2].decode() for key in desk.client.keys("asok:crashes:*")}
@@ -62,24 +62,24 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
 
 
 @pytest.mark.parametrize("task", ["die", "die_alone", "close_files"])
-def test_a_job_that_kills_its_process_is_a_dead_letter_after_three_times(
+def test_a_job_that_kills_its_process_is_a_dead_job_after_three_times(
     desk: Desk, run_worker: RunWorker, task: str
 ) -> None:
     run_worker("--concurrency", "4")
     desk.idle()
     innocent = [desk.enqueue("hold", f"job {n}") for n in range(2)]
-    desk.hears("begin job 0", "begin job 1")
+    desk.wait_for_lines("begin job 0", "begin job 1")
     poison = desk.enqueue(task, "poison", retries=5)
-    desk.hears("poison", "poison")
+    desk.wait_for_lines("poison", "poison")
     # Whose next crash is the last runs alone, so that only the guilty has it: the order is theirs.
     desk.let("job 0")
     desk.let("job 1")
     record = desk.reaches(poison, "failed")
     assert desk.journal().count("poison") == 3
-    (letter,) = desk.dead()
-    assert letter.trust == Trust.SIGNED
-    assert letter.envelope == seal(poison, KEYRING)
-    assert letter.error == "WorkerCrashed: the process died 3 times while running this job"
+    (dead_job,) = desk.dead()
+    assert dead_job.trust == Trust.SIGNED
+    assert dead_job.envelope == seal(poison, KEYRING)
+    assert dead_job.error == "WorkerCrashed: the process died 3 times while running this job"
     assert "the process died 3 times while running this job" in (record.error or "")
     for job in innocent:
         desk.reaches(job, "completed")
@@ -95,7 +95,7 @@ def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: 
     desk.producer.enqueue(suspects)
     short = [desk.enqueue("note", f"{n}") for n in range(20)]
     run_worker("--concurrency", "3")
-    desk.hears(*(f"{n}" for n in range(20)))
+    desk.wait_for_lines(*(f"{n}" for n in range(20)))
     for job in short:
         desk.reaches(job, "completed")
     assert len([line for line in desk.journal() if "suspect" in line]) <= 1
@@ -103,9 +103,11 @@ def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: 
         desk.let(f"suspect {n}")
     for job in suspects:
         desk.reaches(job, "completed")
-    told = [line for line in desk.journal() if "suspect" in line]
-    assert [line.replace("begin", "end") for line in told[::2]] == told[1::2], "one after the other"
-    assert len({*told}) == 16
+    reported = [line for line in desk.journal() if "suspect" in line]
+    assert [line.replace("begin", "end") for line in reported[::2]] == reported[1::2], (
+        "one after the other"
+    )
+    assert len({*reported}) == 16
     assert not desk.client.keys("asok:crashes:*")
 
 
@@ -118,7 +120,7 @@ def test_more_suspects_than_may_wait_all_come_to_their_turn(
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
     desk.producer.enqueue(suspects)
     run_worker("--concurrency", "3")
-    desk.hears(*(f"{n}" for n in range(MOST + 20)))
+    desk.wait_for_lines(*(f"{n}" for n in range(MOST + 20)))
     wait_until(lambda: desk.counted("completed") == MOST + 20, "every outcome")
 
 
@@ -143,22 +145,22 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     frozen = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     frozen.signal(signal.SIGSTOP, to_all=True)
     other = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
     other.says("whose lease ran out")
-    desk.hears(*["begin one", "begin two"] * 2)
+    desk.wait_for_lines(*["begin one", "begin two"] * 2)
     desk.let("one")
     desk.let("two")
     for job in jobs:
         desk.reaches(job, "completed")
     frozen.signal(signal.SIGCONT, to_all=True)
-    desk.hears(*["end one", "end two"] * 2)
+    desk.wait_for_lines(*["end one", "end two"] * 2)
     # It works on as if nothing had been, with a new lease.
     wait_until(lambda: desk.client.zcard("asok:workers") == 2, "two workers")
     other.stop()
     desk.enqueue("note", "later")
-    desk.hears("later")
+    desk.wait_for_lines("later")
     wait_until(lambda: desk.counted("completed") == 3, "three completed jobs")
     assert desk.client.lrange("asok:recent", 0, -1).count(jobs[0].id.encode()) == 1
     assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
@@ -174,8 +176,8 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
             "SECRET_KEY": SECRET_KEY,
         }
     )
-    (told,) = status(env)["workers"]
-    assert told["outcomes_dropped"] == 2
+    (reported,) = status(env)["workers"]
+    assert reported["outcomes_dropped"] == 2
     page = python("-m", "asok_console", "worker", "status", env=env)
     assert "2 outcomes dropped" in page
 
@@ -186,7 +188,7 @@ def test_a_worker_that_died_whole_is_recovered_by_another(
     dying = run_worker("--concurrency", "2", "--processes", "2", ASOK_WORKER_LEASE=SHORT)
     desk.idle(2)
     jobs = [desk.enqueue("hold", f"job {n}", queue="low") for n in range(4)]
-    desk.hears(*(f"begin job {n}" for n in range(4)))
+    desk.wait_for_lines(*(f"begin job {n}" for n in range(4)))
     for job in jobs:
         desk.reaches(job, "running")
     dying.kill()
@@ -209,7 +211,7 @@ def test_lists_that_no_lease_covers_are_found_and_returned(
     job = desk.job("note", "found")
     desk.client.lpush("asok:active:gone-1-ab.1:default", seal(job, KEYRING))
     worker = run_worker(ASOK_WORKER_LEASE=SHORT)
-    desk.hears("found")
+    desk.wait_for_lines("found")
     worker.says("which no lease covers")
     desk.reaches(job, "completed")
 
@@ -220,13 +222,13 @@ def test_a_job_past_its_hard_limit_alone_is_charged_for_the_end_of_its_process(
     worker = run_worker("--concurrency", "3")
     desk.idle()
     innocent = desk.enqueue("hold", "innocent")
-    desk.hears("begin innocent")
+    desk.wait_for_lines("begin innocent")
     guilty = desk.enqueue("sleep_in_c", "guilty", hard_timeout=0.5, retries=1, backoff=0.1)
     record = desk.reaches(guilty, "failed")
     assert desk.journal().count("guilty") == 2
     assert record.retry_count == 1
-    (letter,) = desk.dead()
-    assert letter.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
+    (dead_job,) = desk.dead()
+    assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
     desk.let("innocent")
     desk.reaches(innocent, "completed")
     assert not desk.client.keys("asok:crashes:*")

@@ -65,7 +65,7 @@ def test_all_processes_and_all_workers_wait(
         for number in range(3)
     ]
     # Before there is a child: a process that has just started may try the newest job first.
-    desk.hears(*(f"begin {number}" for number in range(3)))
+    desk.wait_for_lines(*(f"begin {number}" for number in range(3)))
     gate.touch()
 
     def ended() -> bool:
@@ -95,7 +95,7 @@ def test_as_long_as_another_may_come_free_nothing_is_raised(
     busy = desk.enqueue("hold", "busy")
     desk.reaches(busy, "running")
     job = parent(desk)
-    desk.hears("wait ")
+    desk.wait_for_lines("wait ")
     still_waits(desk, job)
     assert "maybe for ever" not in worker.log
     desk.let("busy")
@@ -106,7 +106,7 @@ def test_a_job_that_runs_elsewhere_is_waited_for(desk: Desk, run_worker: RunWork
     run_worker("--queues", "first,default")
     job = desk.enqueue("parent_of_held", "word", module=WAITERS, queue="first")
     helper = run_worker("--queues", "default")
-    desk.hears("begin word")
+    desk.wait_for_lines("begin word")
     # Whoever runs it serves the queue no longer as far as Redis knows.
     helper_id = next(
         key.decode().removeprefix("asok:worker:")
@@ -168,7 +168,7 @@ class TestRule:
             left = {each: mark for each, mark in marks.items() if each != name}
             assert "a.1" not in stuck(left, TWO)
 
-    def test_a_process_that_will_go_on_frees_the_others(self) -> None:
+    def test_a_process_that_will_continue_frees_the_others(self) -> None:
         third = TWO | {"c": (frozenset({"s"}), [1])}
         marks = {"a.1": self.mark("q"), "b.1": self.mark("q"), "b.2": self.mark("s")}
         assert stuck(marks, third) == set()

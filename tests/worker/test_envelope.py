@@ -17,7 +17,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
@@ -149,7 +149,7 @@ def test_a_copy_of_a_job_that_failed_or_was_cancelled_does_not_run(
     desk.client.lpush("asok:queue", raw)
     operator = RedisOperator(Endpoint(desk.settings.redis_url), desk.keys, KEYRING)
     if ended == "cancelled":
-        operator.cancel(Scope(Place.PENDING, "default", frozenset((job.id,))))
+        operator.cancel(Scope(Location.PENDING, "default", frozenset((job.id,))))
     else:
         desk.client.delete("asok:queue")
         desk.client.hset(desk.keys.job(job.id), "status", "failed")

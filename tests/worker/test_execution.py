@@ -119,7 +119,7 @@ def test_a_traceback_in_the_log_keeps_its_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "suspect", "expected"),
+    ("function", "dubious", "expected"),
     [
         ("dig", False, ["handed over", "settled", "hook"]),
         ("mark", True, ["handed over", "settled", "hook"]),
@@ -128,7 +128,7 @@ def test_a_traceback_in_the_log_keeps_its_lines() -> None:
     ],
 )
 def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
-    function: str, suspect: bool, expected: list[str]
+    function: str, dubious: bool, expected: list[str]
 ) -> None:
     story: list[str] = []
 
@@ -147,7 +147,7 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
 
     args = (1,) if function == "dig" else ()
     job = Job(id="job-1", module=HERE, function=function, args=args)
-    held = Held(Claim("default", seal(job, KEYRING)), suspect=suspect)
+    held = Held(Claim("default", seal(job, KEYRING)), dubious=dubious)
     execution = Execution(Settings(), KEYRING)
     assert execution.open(held) is None
     hooks.failure(hook)

@@ -15,10 +15,12 @@ HOOKED = "tests.worker.hooked"
 CRASHED = "default: die WorkerCrashed: the process died 2 times while running this job"
 
 
-def test_a_hook_hears_of_a_job_that_crashed_too_often(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_hook_is_called_for_a_job_that_crashed_too_often(
+    desk: Desk, run_worker: RunWorker
+) -> None:
     worker = run_worker("--log-format", "json", ASOK_CRASH_LIMIT=2)
     job = desk.enqueue("die", module=HOOKED, request={"path": "/orders"})
-    desk.hears(f"{CRASHED} at /orders")
+    desk.wait_for_lines(f"{CRASHED} at /orders")
     record = desk.reaches(job, "failed")
     assert record.error_line == "WorkerCrashed: the process died 2 times while running this job"
     assert desk.dead()[0].error == record.error == record.error_line
@@ -31,18 +33,18 @@ def test_a_hook_hears_of_a_job_that_crashed_too_often(desk: Desk, run_worker: Ru
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_hook_hears_of_a_hard_limit(desk: Desk, run_worker: RunWorker, retries: int) -> None:
+def test_a_hook_is_called_for_a_hard_limit(desk: Desk, run_worker: RunWorker, retries: int) -> None:
     worker = run_worker()
     job = desk.enqueue("sleep_for_ever", module=HOOKED, hard_timeout=1, retries=retries)
     again = ", again later" if retries else ""
-    told = "TimeoutError: it ran longer than its hard limit of 1 s"
-    desk.hears(f"default: sleep_for_ever {told}{again}")
+    reported = "TimeoutError: it ran longer than its hard limit of 1 s"
+    desk.wait_for_lines(f"default: sleep_for_ever {reported}{again}")
     worker.says("Job will be retried" if retries else "Job failed")
-    assert desk.record(job).error_line == told
+    assert desk.record(job).error_line == reported
 
 
 @pytest.mark.parametrize("imported", [True, False])
-def test_a_hook_hears_of_a_task_that_is_not_there(
+def test_a_hook_is_called_for_a_task_that_is_not_there(
     desk: Desk, run_worker: RunWorker, imported: bool
 ) -> None:
     run_worker()
@@ -50,10 +52,10 @@ def test_a_hook_hears_of_a_task_that_is_not_there(
     proof = desk.enqueue("good", module=HOOKED) if imported else desk.enqueue("give")
     desk.reaches(proof, "completed")
     desk.enqueue("gone", module=HOOKED)
-    desk.hears(f"default: gone TaskNotFound: module {HOOKED!r} has no function 'gone'")
+    desk.wait_for_lines(f"default: gone TaskNotFound: module {HOOKED!r} has no function 'gone'")
 
 
-def test_a_hook_hears_of_what_is_rejected_once_there_are_hooks(
+def test_a_hook_is_called_for_what_is_rejected_once_there_are_hooks(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     run_worker()
@@ -66,17 +68,19 @@ def test_a_hook_hears_of_what_is_rejected_once_there_are_hooks(
     wait_until(lambda: len(desk.dead()) == 3, "the dead letters")
     assert desk.journal() == [], "nothing is imported because a job says so that nobody signed"
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
-    desk.hears(
+    desk.wait_for_lines(
         "default: die BadSignature: the signature does not match SECRET_KEY; was the key changed?",
         "default: ? MalformedEnvelope: it is not JSON: Expecting value: line 1 column 1 (char 0)",
         "default: note UnsignedEnvelope: the job is not signed",
     )
 
 
-def test_a_hook_hears_again_where_its_process_died_in_it(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_hook_is_called_again_where_its_process_died_in_it(
+    desk: Desk, run_worker: RunWorker
+) -> None:
     run_worker(ASOK_CRASH_LIMIT=2)
     desk.enqueue("die", "die in the hook", module=HOOKED)
-    desk.hears(CRASHED)
+    desk.wait_for_lines(CRASHED)
     wait_until(lambda: not desk.client.exists("asok:notices:default"), "the notice to be done")
     assert (desk.folder / "died").exists()
     assert desk.journal() == [CRASHED]
@@ -89,12 +93,12 @@ def test_a_hook_that_ends_its_process_costs_its_job_nothing(
     options = {"ASOK_CRASH_LIMIT": 2, "ASOK_REDIS_URL": server.url}
     worker = run_worker("--concurrency", concurrency, **options)
     job = own_desk.enqueue("hold_and_fail", "die in the hook", module=HOOKED)
-    own_desk.hears("begin die in the hook")
+    own_desk.wait_for_lines("begin die in the hook")
     own_desk.reaches(job, "running")
     # No outcome can be settled: the hook would end the process before that.
     own_desk.client.client_pause(60_000, all=False)
     own_desk.let("die in the hook")
-    own_desk.hears("end die in the hook")
+    own_desk.wait_for_lines("end die in the hook")
     own_desk.client.client_unpause()
     worker.says("died (exit code 7)")
     record = own_desk.reaches(job, "failed")
@@ -132,7 +136,7 @@ def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWor
     assert 0 < desk.client.ttl("asok:notices:low") <= 86_400
     run_worker("--queues", "low")
     desk.enqueue("good", module=HOOKED, queue="low")
-    desk.hears(
+    desk.wait_for_lines(
         "low: die BadSignature: the signature does not match SECRET_KEY; was the key changed?"
     )
 
@@ -140,9 +144,9 @@ def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWor
 def test_a_notice_that_nobody_signed_is_believed_in_no_other_way(
     desk: Desk, run_worker: RunWorker
 ) -> None:
-    letter = {"v": 1, "job": "{}", "sig": "00", "error": "WorkerCrashed: made up"}
+    dead_job = {"v": 1, "job": "{}", "sig": "00", "error": "WorkerCrashed: made up"}
     job = json.dumps({"id": "x", "module": "os", "function": "remove", "args": [], "kwargs": {}})
-    for text in (json.dumps(letter), json.dumps(letter | {"job": job}), "{"):
+    for text in (json.dumps(dead_job), json.dumps(dead_job | {"job": job}), "{"):
         desk.client.zadd("asok:notices:default", {f"0 0 {text}": 0})
     desk.client.zadd("asok:notices:default", {"not a notice": 0, "3 0 {}": 0})
     desk.client.expire("asok:notices:default", 600)
@@ -183,7 +187,7 @@ def test_hooks_are_given_the_arguments_that_were_passed(desk: Desk, run_worker: 
     for fail in (True, False):
         desk.enqueue("change", [1], kwargs={"again": {"a": 1}, "fail": fail}, module=HOOKED)
     sent = "([1],) {'again': {'a': 1}, 'fail': %s}"
-    desk.hears(
+    desk.wait_for_lines(
         "default: change ValueError: [1, 2] {'a': 1, 'b': 2}, called with " + sent % True,
         f"after: {sent % False} [1, 2]",
     )

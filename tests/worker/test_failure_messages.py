@@ -65,7 +65,7 @@ def test_job_failed_says_the_same_on_every_backend(backend: ApplicationBackend) 
         assert f'File "{failing.__file__}"' in first
 
 
-def test_an_error_is_told_of_no_attempt_but_the_last(backend: ApplicationBackend) -> None:
+def test_an_error_is_reported_for_no_attempt_but_the_last(backend: ApplicationBackend) -> None:
     future = backend.enqueue(make_call(failing.once, str(id(backend)), _retries=1, _backoff=0))
     assert future.result(WAIT) == "done"
     record = backend.record(future.job_id)
@@ -73,7 +73,7 @@ def test_an_error_is_told_of_no_attempt_but_the_last(backend: ApplicationBackend
     assert (record.error, record.error_line) == (None, None)
 
 
-def test_a_record_of_another_program_tells_the_last_line_of_its_traceback(desk: Desk) -> None:
+def test_a_record_of_another_program_reports_the_last_line_of_its_traceback(desk: Desk) -> None:
     backend = RedisBackend(desk.settings)
     future = backend.enqueue(make_call(failing.plainly))
     key = f"asok:job:{future.job_id}"
@@ -119,7 +119,7 @@ def test_a_workers_records_of_failures_can_be_grouped(desk: Desk, run_worker: Ru
     job = desk.enqueue("plainly", module=module, retries=1, backoff=0.1, queue="low")
     desk.reaches(job, "failed")
     worker.says("Job failed")
-    desk.hears("Job failed 2/2")
+    desk.wait_for_lines("Job failed 2/2")
     assert desk.journal() == [
         f"{message} {attempt}"
         for message, attempt in (("Job will be retried", "1/2"), ("Job failed", "2/2"))

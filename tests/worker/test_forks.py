@@ -141,7 +141,7 @@ def test_a_forked_process_that_lives_on_does_not_hide_that_its_worker_died(
 ) -> None:
     killed = run_worker(ASOK_WORKER_LEASE="600s")
     job = desk.enqueue("leave_a_child_and_hold", "job", module=FORKING)
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     process, (child,) = killed.child(), children(desk)
     try:

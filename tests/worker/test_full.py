@@ -23,7 +23,7 @@ from asok_core.errors import Refused
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.envelope import bury, seal
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, Desk, RunWorker
@@ -107,7 +107,7 @@ def test_a_fresh_worker_drains_a_full_redis(
     assert desk.client.zcard("asok:workers") == 0
 
 
-def test_retries_and_what_a_dead_process_held_go_on_without_memory(
+def test_retries_and_what_a_dead_process_held_continue_without_memory(
     desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     failing = desk.enqueue("fail_until", 2, "again", retries=3, backoff=0)
@@ -119,7 +119,7 @@ def test_retries_and_what_a_dead_process_held_go_on_without_memory(
     desk.reaches(buried, "failed")
     desk.reaches(dying, "failed")
     assert desk.journal().count("died") == 2
-    assert sorted(letter.id for letter in desk.dead()) == sorted([buried.id, dying.id])
+    assert sorted(dead_job.id for dead_job in desk.dead()) == sorted([buried.id, dying.id])
     is_full(desk)
 
 
@@ -129,7 +129,7 @@ def test_leases_hold_while_redis_is_full_so_that_nothing_begins_twice(
     words = ("one", "two", "three", "four")
     jobs = [desk.enqueue("hold", word) for word in words]
     first = run_worker("-c", "4", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=f"{LEASE}s")
-    desk.hears(*(f"begin {word}" for word in words))
+    desk.wait_for_lines(*(f"begin {word}" for word in words))
     keep_full(desk)
     second = run_worker("-c", "4", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=f"{LEASE}s")
     second.says("Worker ")
@@ -154,14 +154,14 @@ def test_an_idle_worker_finds_what_comes_back_while_redis_is_full_and_sleeps_aga
     keep_full(desk)
     worker.says("polling for jobs")
     operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
-    assert operator.requeue(Scope(Place.DEAD)).applied == 1
+    assert operator.requeue(Scope(Location.DEAD)).applied == 1
     operator.close()
     wait_until(lambda: desk.counted("failed") == 2, "the requeued job")
     desk.client.config_set("maxmemory", 0)
     desk.idle()
     worker.says("Waiting for jobs again: no longer polling for them")
     desk.enqueue("note", "later")
-    desk.hears("later")
+    desk.wait_for_lines("later")
     assert worker.log.count("polling for jobs ten times a second") == 1
     assert "Redis is back" not in worker.log
 
@@ -173,32 +173,32 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
     for word in "abcdef":
         desk.enqueue("note", word)
     later = [desk.enqueue("note", word, due_at=due) for word in "gh"]
-    letters = [
+    dead_jobs = [
         bury(raw, failed_at=1.0, error="no") for raw in desk.client.lrange("asok:queue", 0, 3)
     ]
-    desk.client.lpush("asok:dlq", *letters)
+    desk.client.lpush("asok:dlq", *dead_jobs)
     desk.client.ltrim("asok:queue", 4, -1)
     desk.client.zadd("asok:workers", {"someone": 2e12})
     desk.client.hset("asok:worker:someone", "queues", "default")
     keep_full(desk)
     operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
-    dead, pending = Scope(Place.DEAD), Scope(Place.PENDING, queue="default")
-    raws = [letter.raw for letter in desk.dead()]
-    keys = [letter.id for letter in desk.dead()]
+    dead, pending = Scope(Location.DEAD), Scope(Location.PENDING, queue="default")
+    raws = [dead_job.raw for dead_job in desk.dead()]
+    keys = [dead_job.id for dead_job in desk.dead()]
 
-    def one(place: Place, job_id: str, queue: str | None = None) -> Scope:
-        return Scope(place, queue=queue, ids=frozenset((job_id,)))
+    def one(position: Location, job_id: str, queue: str | None = None) -> Scope:
+        return Scope(position, queue=queue, ids=frozenset((job_id,)))
 
     waiting = [each.id for each in desk.pending()]
     results = [
         operator.edit(raws[0], ["other"], {}),
-        operator.requeue(one(Place.DEAD, keys[1])),
-        operator.purge(one(Place.DEAD, keys[2])),
+        operator.requeue(one(Location.DEAD, keys[1])),
+        operator.purge(one(Location.DEAD, keys[2])),
         operator.purge(dead),
-        operator.move(one(Place.PENDING, waiting[1], "default"), front=True),
-        operator.move(one(Place.PENDING, waiting[0], "default"), to="low"),
-        operator.promote(one(Place.DELAYED, later[0].id)),
-        operator.cancel(one(Place.DELAYED, later[1].id)),
+        operator.move(one(Location.PENDING, waiting[1], "default"), front=True),
+        operator.move(one(Location.PENDING, waiting[0], "default"), to="low"),
+        operator.promote(one(Location.DELAYED, later[0].id)),
+        operator.cancel(one(Location.DELAYED, later[1].id)),
         operator.pause("default"),
         operator.resume("default"),
         operator.quiet("someone"),

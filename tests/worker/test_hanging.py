@@ -20,7 +20,7 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
-from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.shared_state import Phase, SharedState
 from asok_core.worker.stall_detection import SHOWN_AFTER, StallReason, Watch
 from asok_core.worker.supervising.systemd import ALIVE
 from tests.fixtures.worker import Desk, RunWorker, Worker
@@ -34,9 +34,9 @@ LIMIT = SHOWN_AFTER
 
 class TestWatch:
     @pytest.fixture
-    def board(self) -> Iterator[Board]:
+    def shared(self) -> Iterator[SharedState]:
         with tempfile.TemporaryFile() as file:
-            made = Board(file, 2)
+            made = SharedState(file, 2)
             yield made
             made.close()
 
@@ -46,30 +46,30 @@ class TestWatch:
             clock.now += 0.25
             watch.look(os.getpid())
 
-    def test_a_process_may_take_long_to_start(self, board: Board) -> None:
+    def test_a_process_may_take_long_to_start(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(board, clock)
+        watch = Watch(shared, clock)
         self.pass_time(watch, clock, 100)
         assert watch.look(os.getpid()) is None
-        board.note_turn()
+        shared.note_turn()
         assert watch.look(os.getpid()) is None
         self.pass_time(watch, clock, 20)
         assert watch.look(os.getpid()) is not None
 
-    def test_a_loop_that_turns_does_not_hang(self, board: Board) -> None:
+    def test_a_loop_that_turns_does_not_hang(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(board, clock)
+        watch = Watch(shared, clock)
         for _ in range(10):
-            board.note_turn()
+            shared.note_turn()
             self.pass_time(watch, clock, 9)
             assert watch.look(os.getpid()) is None
 
-    def test_what_is_known_of_the_reason(self, board: Board) -> None:
+    def test_what_is_known_of_the_reason(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(board, clock)
-        board.note_turn()
+        watch = Watch(shared, clock)
+        shared.note_turn()
         for _ in range(20):
-            board.note_pulse()
+            shared.note_pulse()
             self.pass_time(watch, clock, 1)
         hang = watch.look(os.getpid())
         assert hang is not None
@@ -80,48 +80,52 @@ class TestWatch:
         assert hang is not None
         assert (hang.cause, hang.replaceable) == (StallReason.HELD, True)
         assert hang.why == "its other threads do not run, and no job runs"
-        board.begin(0, "one", time.monotonic() - 3)
+        shared.begin(0, "one", time.monotonic() - 3)
         hang = watch.look(os.getpid())
         assert hang is not None
         assert not hang.replaceable
         assert hang.why == (
             "its other threads do not run; job one (running for 3 s) may hold the interpreter"
         )
-        board.begin(1, "two", time.monotonic() - 4, phase=Phase.IMPORTING)
+        shared.begin(1, "two", time.monotonic() - 4, phase=Phase.IMPORTING)
         hang = watch.look(os.getpid())
         assert hang is not None
         assert "one of these may hold the interpreter: job" in hang.why
         assert "job two (importing its module for 4 s)" in hang.why
-        board.note_turn()
+        shared.note_turn()
         assert watch.look(os.getpid()) is None
 
-    def test_time_in_which_the_supervisor_was_suspended_does_not_count(self, board: Board) -> None:
+    def test_time_in_which_the_supervisor_was_suspended_does_not_count(
+        self, shared: SharedState
+    ) -> None:
         """Two minutes of SIGSTOP for everything, or of a virtual machine; again and again."""
         clock = Clock()
-        watch = Watch(board, clock)
+        watch = Watch(shared, clock)
         for _ in range(5):
-            board.note_turn()
-            board.note_pulse()
+            shared.note_turn()
+            shared.note_pulse()
             watch.look(os.getpid())
             # An idle loop sleeps when all is suspended.
             self.pass_time(watch, clock, 5)
             clock.now += 120
             assert watch.look(os.getpid()) is None
 
-    def test_a_process_that_a_signal_has_stopped_is_known_as_that(self, board: Board) -> None:
+    def test_a_process_that_a_signal_has_stopped_is_known_as_that(
+        self, shared: SharedState
+    ) -> None:
         program = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         try:
             program.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, program.pid, os.WSTOPPED | os.WNOWAIT)
             clock = Clock()
-            watch = Watch(board, clock)
+            watch = Watch(shared, clock)
             # Before its loop begins, and after.
             for _ in range(2):
                 self.pass_time(watch, clock, 20)
                 hang = watch.look(program.pid)
                 assert hang is not None
                 assert (hang.cause, hang.replaceable) == (StallReason.STOPPED, True)
-                board.note_turn()
+                shared.note_turn()
                 assert watch.look(program.pid) is None
         finally:
             program.kill()
@@ -145,7 +149,7 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
         ASOK_WORKER_SHUTDOWN_TIMEOUT=1,
     )
     desk.enqueue("hold", "neighbour")
-    desk.hears("begin neighbour")
+    desk.wait_for_lines("begin neighbour")
     child = worker.child()
     job = desk.enqueue("search", module=HANGING)
     worker.says("hangs: its other threads do not run; one of these may hold the interpreter: job ")
@@ -154,8 +158,8 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     worker.says("in search")
 
     def state() -> str:
-        (told,) = json.loads(status("--json")[1])["workers"]
-        return str(told["state"])
+        (found,) = json.loads(status("--json")[1])["workers"]
+        return str(found["state"])
 
     wait_until(lambda: state() == "hanging", "the state")
     code, page, words = status("--require-workers", "1", "--max-hang", "5s")
@@ -183,11 +187,11 @@ def test_a_hard_limit_ends_a_job_that_holds_the_interpreter(
 ) -> None:
     run_worker("--concurrency", "2")
     neighbour = desk.enqueue("hold", "neighbour")
-    desk.hears("begin neighbour")
+    desk.wait_for_lines("begin neighbour")
     job = desk.enqueue("search", module=HANGING, timeout=0.5, hard_timeout=1.5)
     desk.reaches(job, "failed")
-    (letter,) = desk.dead()
-    assert letter.error == "TimeoutError: it ran longer than its hard limit of 1.5 s"
+    (dead_job,) = desk.dead()
+    assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 1.5 s"
     desk.let("neighbour")
     desk.reaches(neighbour, "completed")
     assert not desk.client.keys("asok:crashes:*")
@@ -198,12 +202,12 @@ def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     child = worker.child()
     os.kill(child, signal.SIGSTOP)
     worker.says("is ended: it hung for 10 s (a signal has stopped the process)")
     # The same jobs again, in another process.
-    desk.hears("begin one", "begin one", "begin two", "begin two")
+    desk.wait_for_lines("begin one", "begin one", "begin two", "begin two")
     assert worker.child() != child
     desk.let("one")
     desk.let("two")
@@ -225,7 +229,7 @@ def test_so_is_one_that_hangs_though_no_job_runs(desk: Desk, run_worker: RunWork
 def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker("--max-memory", "1", ASOK_WORKER_LEASE=3, ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("tell_pid_and_hold", "word", module=HANGING)
-    desk.hears("begin word")
+    desk.wait_for_lines("begin word")
     child = int(desk.journal()[0])
     worker.says("another takes its place")
     os.kill(child, signal.SIGSTOP)
@@ -238,7 +242,7 @@ def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker)
 def test_a_stop_ends_one_that_hangs(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT=1)
     desk.enqueue("hold", "word")
-    desk.hears("begin word")
+    desk.wait_for_lines("begin word")
     os.kill(worker.child(), signal.SIGSTOP)
     assert worker.stop() == 0
     assert [each.id for each in desk.pending()] != []
@@ -246,26 +250,26 @@ def test_a_stop_ends_one_that_hangs(desk: Desk, run_worker: RunWorker) -> None:
     assert not desk.client.keys("asok:crashes:*")
 
 
-def test_systemd_hears_that_a_worker_is_alive_while_its_processes_work(
-    desk: Desk, run_worker: RunWorker, told: socket.socket
+def test_systemd_is_notified_that_a_worker_is_alive_while_its_processes_work(
+    desk: Desk, run_worker: RunWorker, notifications: socket.socket
 ) -> None:
     worker = run_worker(ASOK_WORKER_LEASE=1.5, ASOK_WORKER_HANG_LIMIT=0)
     desk.idle()
-    wait_until(lambda: ALIVE in received(told), "a sign of life")
+    wait_until(lambda: ALIVE in received(notifications), "a heartbeat")
     hang(worker)
-    received(told)
-    beats: set[bytes] = set()
+    received(notifications)
+    heartbeats: set[bytes] = set()
 
-    def beaten() -> bool:
+    def with_heartbeat() -> bool:
         for key in desk.client.scan_iter(match="asok:worker:*"):
-            beats.add(desk.client.hget(key, "beat_at"))
-        return len(beats) > 8
+            heartbeats.add(desk.client.hget(key, "beat_at"))
+        return len(heartbeats) > 8
 
-    wait_until(beaten, "heartbeats")
-    assert ALIVE not in received(told)
+    wait_until(with_heartbeat, "heartbeats")
+    assert ALIVE not in received(notifications)
     os.kill(worker.child(), signal.SIGCONT)
     worker.says("works again, after it hung for")
-    wait_until(lambda: ALIVE in received(told), "a sign of life")
+    wait_until(lambda: ALIVE in received(notifications), "a heartbeat")
     desk.reaches(desk.enqueue("note", "on"), "completed")
 
 
@@ -275,7 +279,7 @@ def test_nobody_is_ended_because_everything_was_suspended(
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("hold", "word")
     limited = desk.enqueue("loop_for_ever", timeout=5, hard_timeout=6)
-    desk.hears("begin word", "begin")
+    desk.wait_for_lines("begin word", "begin")
     child = worker.child()
     worker.signal(signal.SIGSTOP)
     os.kill(child, signal.SIGSTOP)
@@ -319,7 +323,7 @@ def test_a_loop_that_waits_for_redis_does_not_hang(
     desk = own_desk
     worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("hold", "word")
-    desk.hears("begin word")
+    desk.wait_for_lines("begin word")
     child = worker.child()
     redis_pid = desk.client.info()["process_id"]
     os.kill(redis_pid, signal.SIGSTOP)

@@ -41,21 +41,21 @@ def has_state(status: Any, state: str) -> bool:
     return [each["state"] for each in workers] == [state]
 
 
-def received(told: socket.socket) -> list[str]:
+def received(notifications: socket.socket) -> list[str]:
     """What has come so far; waits for nothing."""
-    told.settimeout(0.01)
+    notifications.settimeout(0.01)
     words = []
     try:
         while True:
-            words.append(told.recv(4096).decode())
+            words.append(notifications.recv(4096).decode())
     except TimeoutError:
         return words
     finally:
-        told.settimeout(PATIENCE)
+        notifications.settimeout(PATIENCE)
 
 
 def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
-    desk: Desk, run_through: RunThrough, told: socket.socket, tmp_path: Path, status: Any
+    desk: Desk, run_through: RunThrough, notifications: socket.socket, tmp_path: Path, status: Any
 ) -> None:
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text(DIES_AT_START)
@@ -80,10 +80,10 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     assert info.trouble in alerts(snapshot, 1000)[0].line
     assert "no worker claims jobs of default (1)" in [each.line for each in alerts(snapshot, 1000)]
     assert {queue.name: queue.consumers for queue in snapshot.queues}["default"] == 0
-    assert set(received(told)) == {ALIVE}
+    assert set(received(notifications)) == {ALIVE}
     desk.let("mended")
     desk.reaches(job, "completed")
-    wait_until(lambda: READY in received(told), "READY")
+    wait_until(lambda: READY in received(notifications), "READY")
     wait_until(lambda: status("--require-workers", "1")[0] == 0, "a worker that counts")
 
 
@@ -153,9 +153,9 @@ def test_processes_that_end_after_few_jobs_find_out_all_the_same_that_they_canno
     for n in range(20):
         desk.enqueue("note", f"{n}")
     worker = run_worker("--max-jobs", "1", SECRET_KEY=WRONG)
-    child = worker.first_child()
+    child = worker.first_process()
     wait_until(lambda: has_state(status, "not claiming"), "the state")
-    assert worker.first_child() == child
+    assert worker.first_process() == child
     assert status("--require-workers", "1")[0] == 1
 
 

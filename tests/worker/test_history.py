@@ -9,7 +9,7 @@ import pytest
 from asok_core.backends.roles import Scope
 from asok_core.inspection.history import Event, history_of
 from asok_core.jobs.job import Job
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
@@ -22,7 +22,7 @@ def history(desk: Desk, job: Job) -> tuple[Event, ...]:
     return history_of(detail, detail.read_at)
 
 
-def told(desk: Desk, job: Job) -> list[str]:
+def reported(desk: Desk, job: Job) -> list[str]:
     return [each.what for each in history(desk, job)]
 
 
@@ -32,10 +32,10 @@ def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
     run_worker()
     job = desk.enqueue("fail", retries=1, backoff=0)
     first = ["enqueued", "retried", "failed"]
-    wait_until(lambda: told(desk, job) == first, "two attempts")
+    wait_until(lambda: reported(desk, job) == first, "two attempts")
     with closing(open_operator(desk.settings)) as operator:
-        assert operator.requeue(Scope(Place.DEAD)).applied == 1
-    wait_until(lambda: told(desk, job) == [*first, "requeued", "retried", "failed"], "two more")
+        assert operator.requeue(Scope(Location.DEAD)).applied == 1
+    wait_until(lambda: reported(desk, job) == [*first, "requeued", "retried", "failed"], "two more")
     found = history(desk, job)
     times = [each.at or 0.0 for each in found]
     assert times == sorted(times)
@@ -45,11 +45,11 @@ def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
     assert again.waited == pytest.approx(again.at - requeued.at, abs=1e-5), "not since it died"
 
 
-def test_a_job_that_killed_its_processes_tells_of_each(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_job_that_killed_its_processes_reports_each(desk: Desk, run_worker: RunWorker) -> None:
     run_worker()
     poison = desk.enqueue("die", "poison", retries=5)
     desk.reaches(poison, "failed")
-    wait_until(lambda: told(desk, poison)[-1] == "died", "the dead job")
+    wait_until(lambda: reported(desk, poison)[-1] == "died", "the dead job")
     found = history(desk, poison)
     assert [each.what for each in found] == ["enqueued", "crashed", "crashed", "crashed", "died"]
     assert "the process died 3 times" in found[-1].error
@@ -89,4 +89,4 @@ def test_a_job_without_an_operators_moves_has_no_list_of_them(
     for job, status in ((well, "completed"), (flaky, "failed")):
         desk.reaches(job, status)
         assert not desk.client.hexists(f"asok:job:{job.id}", "moves")
-    assert told(desk, well) == ["enqueued", "completed"]
+    assert reported(desk, well) == ["enqueued", "completed"]

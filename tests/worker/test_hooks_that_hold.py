@@ -36,7 +36,7 @@ def test_a_job_beside_such_a_hook_is_not_all_that_may_hold_the_interpreter(
 ) -> None:
     worker = run_worker("-c", "2", ASOK_WORKER_LEASE=3, ASOK_WORKER_HANG_LIMIT=LIMIT)
     beside = desk.enqueue("hold", "word")
-    desk.hears("begin word")
+    desk.wait_for_lines("begin word")
     desk.enqueue("search_after", module=HOOKED)
     worker.says("one of these may hold the interpreter: job ")
     worker.says("is not ended for it: ")
@@ -67,12 +67,12 @@ def test_a_process_whose_threads_hooks_keep_is_shown_as_one_that_claims_no_jobs(
     assert worker.stop() == 0
 
 
-def test_a_task_that_configures_logging_for_ever_costs_one_thread(
+def test_a_task_that_configures_logging_forever_costs_one_thread(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker("-c", "2")
     desk.enqueue("configure_logging", module=HOOKED)
-    desk.hears("configuring")
+    desk.wait_for_lines("configuring")
     jobs = [desk.enqueue("fail", f"no luck {number}") for number in range(3)]
     for number, job in enumerate(jobs):
         desk.reaches(job, "failed")
@@ -86,7 +86,7 @@ def test_a_job_that_kills_its_process_reaches_the_crash_limit_though_hooks_run_e
     worker = run_worker("-c", "2", ASOK_CRASH_LIMIT=1)
     poison = desk.enqueue("die_beside_a_hook", module=HOOKED)
     for times in range(1, IN_DOUBT + 1):
-        desk.hears(*("poison",) * times)
+        desk.wait_for_lines(*("poison",) * times)
         assert desk.record(poison).status != "failed"
         job = desk.enqueue("be_settled_and_wait", module=HOOKED)
         desk.reaches(job, "completed")
@@ -96,6 +96,6 @@ def test_a_job_that_kills_its_process_reaches_the_crash_limit_though_hooks_run_e
     error = f"WorkerCrashed: the process died {IN_DOUBT} times while running this job"
     assert record.error_line == error
     worker.says(f"error='{error}'")
-    assert [letter.id for letter in desk.dead()] == [poison.id]
+    assert [dead_job.id for dead_job in desk.dead()] == [poison.id]
     assert desk.journal() == ["poison"] * IN_DOUBT
     assert not desk.client.keys("asok:crashes:*")

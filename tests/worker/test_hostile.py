@@ -36,10 +36,10 @@ def test_every_failure_is_settled_whatever_its_exception_does(
         record = desk.reaches(job, "failed")
         assert record.error is not None
         assert len(record.error) <= desk.settings.max_traceback
-        (letter,) = (each for each in desk.dead() if each.id == job.id)
-        assert letter.error is not None
+        (dead_job,) = (each for each in desk.dead() if each.id == job.id)
+        assert dead_job.error is not None
         # Of a chain whose text takes for ever, only the name of the last one is known.
-        assert letter.error.startswith(kind if function == "throw" else "ValueError")
+        assert dead_job.error.startswith(kind if function == "throw" else "ValueError")
     assert worker.child() == before, "no process died of it"
     assert "died" not in worker.log
 
@@ -109,7 +109,7 @@ def test_no_hook_comes_between_a_job_and_its_outcome(
     failed, done = desk.enqueue("fail"), desk.enqueue("note", "done")
     desk.reaches(failed, "failed")
     desk.reaches(done, "completed")
-    desk.hears(f"hook {kind}", f"hook {kind}")
+    desk.wait_for_lines(f"hook {kind}", f"hook {kind}")
     desk.reaches(desk.enqueue("note", "on"), "completed")
     assert worker.stop() == 0
     assert desk.active() == []

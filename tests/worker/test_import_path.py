@@ -218,8 +218,8 @@ def test_all_that_asok_enqueue_needs_is_imported_before_the_folder_is_on_its_pat
     spied = {"IMPORTS": str(log), "FOLDER": str(folder), "SPY_ON": "enqueue"}
     words = ("enqueue", "application_tasks:enqueue_another", "--json")
     env = environment(spied, spy)
-    told = json.loads(python("-P", "-m", "asok_console", *words, env=env, cwd=folder))
-    assert told["enqueued"]
+    reported = json.loads(python("-P", "-m", "asok_console", *words, env=env, cwd=folder))
+    assert reported["enqueued"]
     assert foreign_imports(log) == {"application_tasks"}
 
 
@@ -269,7 +269,7 @@ class TestPlace:
             assert import_path.add_application_folder() == str(tmp_path)
             assert sys.path == [*before, str(tmp_path), "/site-packages"]
 
-    def test_a_place_that_the_user_gave_it_is_kept(
+    def test_a_location_that_the_user_gave_it_is_kept(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         library = str(Path(os.__file__).parent)

@@ -49,7 +49,7 @@ def test_a_completed_job_without_result_takes_300_bytes_at_most(
     assert memory_of(server, own_desk.client, own_desk.keys.job(job.id)) <= MOST
 
 
-def test_a_small_record_tells_all_that_a_large_one_did(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_small_record_reports_all_that_a_large_one_did(desk: Desk, run_worker: RunWorker) -> None:
     job = desk.enqueue("hold", "job", retries=2, queue="low")
     pending = desk.record(job)
     run_worker()

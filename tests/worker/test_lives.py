@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.shared_state import Phase, SharedState
 from asok_core.worker.start import WORN
 from asok_core.worker.supervising.process_health import LONG_ENOUGH, HealthReport, Life, Lives
 from tests.worker.test_breaker_rule import Clock
@@ -19,18 +19,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def boards() -> Iterator[list[Board]]:
+def shared_states() -> Iterator[list[SharedState]]:
     with tempfile.TemporaryFile() as one, tempfile.TemporaryFile() as two:
-        made = [Board(one, 3), Board(two, 3)]
+        made = [SharedState(one, 3), SharedState(two, 3)]
         yield made
-        for board in made:
-            board.close()
+        for shared in made:
+            shared.close()
 
 
 @pytest.fixture
-def lives(boards: list[Board], clock: Clock) -> Lives:
+def lives(shared_states: list[SharedState], clock: Clock) -> Lives:
     """Of two processes that have just been started."""
-    made = Lives([Life(board) for board in boards], clock)
+    made = Lives([Life(shared) for shared in shared_states], clock)
     for index in range(2):
         made.start(index)
     return made
@@ -44,31 +44,33 @@ def die(lives: Lives, clock: Clock, index: int = 0, after: float = 0.1, code: in
     """A process lives for some time and dies, and the next is started when it is time."""
     clock.now += after
     if code == WORN:
-        lives.lives[index].board.note_planned_end()
+        lives.lives[index].shared.note_planned_end()
     wait = lives.end(index, code, "w.1")
     clock.now += wait
-    lives.lives[index].board.clear()
+    lives.lives[index].shared.clear()
     lives.start(index)
     return wait
 
 
-def test_a_process_counts_once_it_has_claimed(lives: Lives, boards: list[Board]) -> None:
+def test_a_process_counts_once_it_has_claimed(
+    lives: Lives, shared_states: list[SharedState]
+) -> None:
     assert look(lives).able == 0
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     assert look(lives).able == 1
-    boards[1].note_claims()
+    shared_states[1].note_claims()
     assert look(lives) == HealthReport(able=2)
 
 
 def test_one_that_is_replaced_as_planned_counts_all_the_time(
-    lives: Lives, boards: list[Board]
+    lives: Lives, shared_states: list[SharedState]
 ) -> None:
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     look(lives)
-    boards[0].note_planned_end()
+    shared_states[0].note_planned_end()
     assert lives.end(0, 0, "w.1") == 0
     assert look(lives, False, True).able == 1
-    boards[0].clear()
+    shared_states[0].clear()
     lives.start(0)
     assert look(lives).able == 1
 
@@ -88,13 +90,13 @@ def test_one_that_a_task_ends_has_died_whatever_its_exit_code(
 
 
 def test_one_that_died_counts_again_once_the_next_has_claimed(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     look(lives)
     assert die(lives, clock, code=-9) == 0.0
     assert look(lives).able == 0
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     assert look(lives) == HealthReport(able=1)
 
 
@@ -107,14 +109,14 @@ def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
 
 
 def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
     began = clock.now
     for number in range(3):
         assert look(lives).deaths == 0
-        boards[0].note_fault(f"ImportError: no luck,\n try {number}")
+        shared_states[0].note_fault(f"ImportError: no luck,\n try {number}")
         die(lives, clock)
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     report = look(lives)
     assert (report.able, report.deaths, report.death) == (0, 3, "ImportError: no luck, try 2")
     assert report.seconds == pytest.approx(clock.now - began - 0.1)
@@ -123,7 +125,7 @@ def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
     assert look(lives) == HealthReport(able=1)
 
 
-def test_an_exit_is_told_in_words(lives: Lives, clock: Clock) -> None:
+def test_an_exit_is_reported_in_words(lives: Lives, clock: Clock) -> None:
     for code, words in (
         (-9, "killed by SIGKILL"),
         (-99, "killed by signal 99"),
@@ -136,68 +138,68 @@ def test_an_exit_is_told_in_words(lives: Lives, clock: Clock) -> None:
 
 
 def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
-    boards[0].note_claims()
-    boards[0].note_refusal("no files", proven=False, lasting=False)
-    boards[0].note_planned_end()
+    shared_states[0].note_claims()
+    shared_states[0].note_refusal("no files", proven=False, lasting=False)
+    shared_states[0].note_planned_end()
     assert lives.end(0, WORN, "w.1") == 1.0
     assert look(lives, False, True).refusal == "no files"
-    boards[0].clear()
+    shared_states[0].clear()
     lives.start(0)
     assert look(lives) == HealthReport(able=0)
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     assert look(lives) == HealthReport(able=1)
     # The wait still grows until one has run a job.
-    boards[0].note_refusal("no files", proven=False, lasting=False)
+    shared_states[0].note_refusal("no files", proven=False, lasting=False)
     assert die(lives, clock, code=WORN) == 2.0
 
 
 def test_what_was_imported_is_part_of_the_reason_of_a_death(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
     for _ in range(3):
-        boards[0].begin(0, "one", 1.0, phase=Phase.IMPORTING, module="shop.tasks")
-        boards[0].begin(1, "two", 1.0)
+        shared_states[0].begin(0, "one", 1.0, phase=Phase.IMPORTING, module="shop.tasks")
+        shared_states[0].begin(1, "two", 1.0)
         die(lives, clock, code=-11)
     assert look(lives).death == "died while importing shop.tasks: killed by SIGSEGV"
 
 
 def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
-    boards[0].note_claims()
-    boards[0].note_refusal("no module named shop", proven=False)
+    shared_states[0].note_claims()
+    shared_states[0].note_refusal("no module named shop", proven=False)
     refusing = HealthReport(able=0, refusal="no module named shop")
     assert look(lives) == refusing
     assert [die(lives, clock, code=WORN) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     assert look(lives) == refusing
-    boards[0].note_claims()
+    shared_states[0].note_claims()
     assert look(lives) == refusing
-    boards[0].note_refusal("", proven=True)
+    shared_states[0].note_refusal("", proven=True)
     assert look(lives) == HealthReport(able=1)
-    boards[0].note_refusal("no files", proven=False)
+    shared_states[0].note_refusal("no files", proven=False)
     assert die(lives, clock, code=WORN) == 1
 
 
 def test_a_worker_is_unable_when_each_process_is(
-    lives: Lives, boards: list[Board], clock: Clock
+    lives: Lives, shared_states: list[SharedState], clock: Clock
 ) -> None:
-    boards[0].note_refusal("wrong key", proven=False)
+    shared_states[0].note_refusal("wrong key", proven=False)
     assert not look(lives).unable
     for _ in range(3):
         die(lives, clock, index=1)
     assert look(lives).unable
 
 
-def test_texts_on_a_board_are_cut_and_have_one_line(boards: list[Board]) -> None:
-    board = boards[0]
-    board.note_fault("é" * 1000 + "\udcff")
-    board.note_refusal("a\tb\n\x00c " * 300, proven=True)
-    assert 200 < len(board.fault) < 512
-    assert "\n" not in board.refusal + board.fault
-    board.begin(0, "job-1", 1.0)
-    assert [each.job_id for each in board.running()] == ["job-1"]
-    assert board.proven
-    board.clear()
-    assert (board.fault, board.refusal, board.proven, board.claims) == ("", "", False, False)
+def test_texts_on_a_board_are_cut_and_have_one_line(shared_states: list[SharedState]) -> None:
+    shared = shared_states[0]
+    shared.note_fault("é" * 1000 + "\udcff")
+    shared.note_refusal("a\tb\n\x00c " * 300, proven=True)
+    assert 200 < len(shared.fault) < 512
+    assert "\n" not in shared.refusal + shared.fault
+    shared.begin(0, "job-1", 1.0)
+    assert [each.job_id for each in shared.running()] == ["job-1"]
+    assert shared.proven
+    shared.clear()
+    assert (shared.fault, shared.refusal, shared.proven, shared.claims) == ("", "", False, False)

@@ -55,7 +55,7 @@ def status(url: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_it_is_said_in_log_status_and_console_before_memory_is_full(
+def test_it_is_reported_in_log_status_and_console_before_memory_is_full(
     own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     client = own_desk.client

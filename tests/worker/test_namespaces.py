@@ -11,7 +11,7 @@ import redis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
@@ -36,9 +36,9 @@ def test_a_worker_serves_and_recovers_its_own_namespace_only(
     assert desk.producer.enqueue([job, waiting]) == [True, True]
     assert twin.producer.enqueue([same, waiting]) == [True, True]
     first = run_worker(ASOK_WORKER_LEASE="3s")
-    desk.hears("begin ours")
+    desk.wait_for_lines("begin ours")
     second = run_worker(ASOK_WORKER_LEASE="3s", ASOK_NAMESPACE=TWIN)
-    desk.hears("begin ours", "begin theirs")
+    desk.wait_for_lines("begin ours", "begin theirs")
     # One dies whole: the other must neither recover nor clean up anything of it.
     first.kill()
     desk.let("theirs")
@@ -71,7 +71,7 @@ def test_an_operator_sees_and_purges_its_own_namespace_only(desk: Desk, twin: De
             "default": 1,
             "queue": 1,
         }
-        assert operator.purge(Scope(Place.PENDING, "default")).applied == 1
+        assert operator.purge(Scope(Location.PENDING, "default")).applied == 1
         operator.pause("queue")
     finally:
         reader.close()

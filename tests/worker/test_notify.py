@@ -13,10 +13,10 @@ from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, running
 
 
-def hear(told: socket.socket, word: str) -> list[str]:
+def hear(notifications: socket.socket, word: str) -> list[str]:
     """Every word up to this one, without it."""
     before = []
-    while (heard := told.recv(4096).decode()) != word:
+    while (heard := notifications.recv(4096).decode()) != word:
         before.append(heard)
     return before
 
@@ -28,29 +28,29 @@ def settings(redis_url: str) -> dict[str, str]:
 
 
 def test_it_is_ready_alive_at_every_beat_and_says_that_it_stops(
-    redis_url: str, told: socket.socket
+    redis_url: str, notifications: socket.socket
 ) -> None:
     worker = ("-m", "asok_console", "worker", "--url", redis_url)
     with running(*worker, env=settings(redis_url)) as program:
-        assert set(hear(told, READY)) <= {ALIVE}
-        assert hear(told, ALIVE) == []
-        assert hear(told, ALIVE) == []
+        assert set(hear(notifications, READY)) <= {ALIVE}
+        assert hear(notifications, ALIVE) == []
+        assert hear(notifications, ALIVE) == []
         program.send_signal(signal.SIGTERM)
-        assert set(hear(told, STOPPING)) <= {ALIVE}
+        assert set(hear(notifications, STOPPING)) <= {ALIVE}
         program.communicate(timeout=PATIENCE)
         assert program.returncode == 0
 
 
 def test_a_worker_that_waits_for_redis_is_alive_and_not_ready(
-    told: socket.socket, tmp_path: Path
+    notifications: socket.socket, tmp_path: Path
 ) -> None:
     nowhere = f"unix://{tmp_path}/no-redis.sock"
     worker = ("-m", "asok_console", "worker", "--url", nowhere)
     with running(*worker, env=settings(nowhere)) as program:
-        assert hear(told, ALIVE) == []
-        assert hear(told, ALIVE) == []
+        assert hear(notifications, ALIVE) == []
+        assert hear(notifications, ALIVE) == []
         program.send_signal(signal.SIGTERM)
-        assert READY not in hear(told, STOPPING)
+        assert READY not in hear(notifications, STOPPING)
 
 
 def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize("address", [None, "", "vsock:2:1", "/nobody/listens"])
-def test_without_a_listener_it_goes_on(
+def test_without_a_listener_it_continues(
     address: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
@@ -74,10 +74,10 @@ def test_without_a_listener_it_goes_on(
 
 
 def test_a_listener_that_does_not_read_holds_nothing_up(
-    told: socket.socket, caplog: pytest.LogCaptureFixture
+    notifications: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="asok.worker")
-    told.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    notifications.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     while not caplog.messages:
         notify(ALIVE)
     assert "systemd was not told WATCHDOG=1: " in caplog.text

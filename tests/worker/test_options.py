@@ -27,7 +27,7 @@ from tests.programs import wait_until
         (("--no-such-option",), "--no-such-option"),
     ],
 )
-def test_an_option_that_makes_no_sense(
+def test_an_option_that_is_invalid(
     run_worker: RunWorker, options: tuple[str, ...], words: str
 ) -> None:
     worker = run_worker(*options)
@@ -47,7 +47,7 @@ def test_an_option_that_makes_no_sense(
         ({"ASOK_REDIS_URL": "redis://:hush@h:port/0"}, "ASOK_REDIS_URL"),
     ],
 )
-def test_a_setting_that_makes_no_sense(
+def test_a_setting_that_is_invalid(
     run_worker: RunWorker, settings: dict[str, str], words: str
 ) -> None:
     worker = run_worker(**settings)
@@ -112,14 +112,14 @@ def test_log_lines_for_machines(desk: Desk, run_worker: RunWorker) -> None:
     desk.reaches(job, "failed")
     worker.says("Job failed")
     lines = [json.loads(line) for line in worker.log.splitlines()]
-    told = [line for line in lines if line.get("job_id") == job.id]
-    assert [line["attempt"] for line in told] == ["1/2", "2/2"]
-    assert {line["queue"] for line in told} == {"default"}
-    assert all(line["duration"] >= 0 for line in told)
-    assert told[0]["level"] == "warning"
-    assert [line["message"] for line in told] == ["Job will be retried", "Job failed"]
-    assert {line["task"] for line in told} == {"tests.worker.jobs.fail"}
-    assert {line["error"] for line in told} == {"ValueError: the words"}
+    reported = [line for line in lines if line.get("job_id") == job.id]
+    assert [line["attempt"] for line in reported] == ["1/2", "2/2"]
+    assert {line["queue"] for line in reported} == {"default"}
+    assert all(line["duration"] >= 0 for line in reported)
+    assert reported[0]["level"] == "warning"
+    assert [line["message"] for line in reported] == ["Job will be retried", "Job failed"]
+    assert {line["task"] for line in reported} == {"tests.worker.jobs.fail"}
+    assert {line["error"] for line in reported} == {"ValueError: the words"}
     assert not any("arguments" in line for line in lines)
 
 
@@ -133,14 +133,14 @@ def test_arguments_are_logged_only_when_asked_for(desk: Desk, run_worker: RunWor
     assert "a-secret-word" not in quiet.log
 
 
-def test_dead_letters_are_bounded_and_what_is_dropped_is_counted_and_told(
+def test_dead_jobs_are_bounded_and_what_is_dropped_is_counted_and_reported(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     jobs = [desk.enqueue("fail") for _ in range(9)]
     worker = run_worker(ASOK_DLQ_MAX=5)
     for job in jobs:
         desk.reaches(job, "failed")
-    assert [letter.id for letter in desk.dead()] == [job.id for job in reversed(jobs[4:])]
+    assert [dead_job.id for dead_job in desk.dead()] == [job.id for job in reversed(jobs[4:])]
     assert (desk.counted("dead"), desk.counted("dropped")) == (9, 4)
     worker.says("of the oldest dead letters were dropped (ASOK_DLQ_MAX)")
 

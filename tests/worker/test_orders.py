@@ -78,7 +78,7 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     hash_key = desk.keys.worker(name.decode())
 
-    def has_beaten(former: bytes) -> bool:
+    def has_heartbeat(former: bytes) -> bool:
         return bool(desk.client.hget(hash_key, "beat_at") != former)
 
     os.kill(child, signal.SIGSTOP)
@@ -89,7 +89,7 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
         pipeline.execute()
         for _ in range(8):
             former = desk.client.hget(hash_key, "beat_at")
-            wait_until(partial(has_beaten, former), "a beat")
+            wait_until(partial(has_heartbeat, former), "a beat")
     finally:
         os.kill(child, signal.SIGCONT)
     job = desk.enqueue("give")

@@ -22,17 +22,17 @@ class Line:
     def __init__(self, server: EmbeddedRedis, client: redis.Redis) -> None:
         self._server = server
         self._client = client
-        self._link = server.folder / "line"
-        self.url = f"unix://{self._link}"
+        self._connection = server.folder / "line"
+        self.url = f"unix://{self._connection}"
         self.mend()
 
     def cut(self) -> None:
-        self._link.unlink()
+        self._connection.unlink()
         for kind in ("normal", "pubsub"):
             self._client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
     def mend(self) -> None:
-        self._link.symlink_to(self._server.socket)
+        self._connection.symlink_to(self._server.socket)
 
 
 @pytest.fixture
@@ -45,15 +45,15 @@ def pass_time(seconds: float) -> None:
     wait_until(lambda: time.monotonic() > end, "the end of a while")
 
 
-def beats_on(desk: Desk, name: str, times: int) -> None:
+def heartbeats_on(desk: Desk, name: str, times: int) -> None:
     """Wait for so many more beats of a worker."""
     seen: set[bytes] = set()
 
-    def beaten() -> bool:
+    def with_heartbeat() -> bool:
         seen.add(desk.client.hget(desk.keys.worker(name), "beat_at"))
         return len(seen) > times
 
-    wait_until(beaten, f"{times} beats")
+    wait_until(with_heartbeat, f"{times} beats")
 
 
 def names(desk: Desk) -> list[str]:
@@ -73,18 +73,18 @@ def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_o
     losing = run_worker("--concurrency", "3", **given)
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     # Nobody renews the lease. The process itself, which has a thread to spare, goes on.
     losing.signal(signal.SIGSTOP)
     other = run_worker("--concurrency", "3", **given)
     other.says("whose lease ran out")
-    desk.hears(*["begin one", "begin two"] * 2)
+    desk.wait_for_lines(*["begin one", "begin two"] * 2)
     short = [desk.enqueue("pid") for _ in range(20)]
     for job in short:
         assert desk.reaches(job, "completed").result == str(other.child())
     desk.let("one")
     desk.let("two")
-    desk.hears(*["end one", "end two"] * 2)
+    desk.wait_for_lines(*["end one", "end two"] * 2)
     for job in jobs:
         desk.reaches(job, "completed")
     losing.signal(signal.SIGCONT)
@@ -105,7 +105,7 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
     worker = run_worker(ASOK_REDIS_URL=server.url)
     desk.idle()
     job = desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     child = worker.child()
     server.stop()
@@ -118,7 +118,7 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
     assert processor_time(worker) - before < 1
     assert worker.children() == [], "what the dead one held comes first"
     server.start()
-    desk.hears(*["begin job"] * 2)
+    desk.wait_for_lines(*["begin job"] * 2)
     desk.let("job")
     desk.reaches(job, "completed")
     assert desk.counted("completed") == 1
@@ -145,7 +145,7 @@ def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
 
     wait_until(deaf, "the end of its waits for jobs")
     job = desk.enqueue("note", "job")
-    beats_on(desk, name, 2)
+    heartbeats_on(desk, name, 2)
     assert [payload.id for payload in desk.pending()] == [job.id]
     assert desk.journal() == []
     operator.resume_worker(name)
@@ -161,7 +161,7 @@ def test_those_who_had_the_same_outage_are_not_taken_for_dead(
     workers = [run_worker("--queues", queue, **given) for queue in ("one", "two")]
     desk.idle(2)
     jobs = [desk.enqueue("hold", queue, queue=queue) for queue in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     for job in jobs:
         desk.reaches(job, "running")
     here = names(desk)
@@ -172,7 +172,7 @@ def test_those_who_had_the_same_outage_are_not_taken_for_dead(
     wait_until(lambda: time.time() * 1000 > max(leases) + 500, "the end of both leases")
     server.start()
     for name in here:
-        beats_on(desk, name, 4)
+        heartbeats_on(desk, name, 4)
     for job in jobs:
         assert desk.record(job).status == "running"
         desk.let(str(job.args[0]))

@@ -20,23 +20,23 @@ def desk(own_desk: Desk) -> Desk:
     return own_desk
 
 
-def test_a_restart_of_redis_loses_nothing_and_is_told_once(
+def test_a_restart_of_redis_loses_nothing_and_is_reported_once(
     desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url)
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     server.stop(kill=True)
     desk.let("one")
-    desk.hears("end one")
+    desk.wait_for_lines("end one")
     worker.says("waiting for it", times=2)
     server.start()
     desk.reaches(jobs[0], "completed")
     desk.let("two")
     desk.reaches(jobs[1], "completed")
     desk.enqueue("note", "later")
-    desk.hears("later")
+    desk.wait_for_lines("later")
     worker.says("Redis is back after", times=2)
     assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the child"
     assert ".;" not in worker.log
@@ -55,7 +55,7 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_yet(
     worker.says("waiting for it")
     server.start()
     desk.enqueue("note", "job")
-    desk.hears("job")
+    desk.wait_for_lines("job")
     assert worker.log.count("waiting for it") == 1
 
 
@@ -65,7 +65,7 @@ def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="60s")
     desk.idle()
     job = desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     assert server.pid is not None
     redis_pid = _server_pid(desk)
@@ -78,12 +78,12 @@ def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
     desk.reaches(job, "completed")
     for word in ("two", "three"):
         desk.enqueue("note", word)
-        desk.hears(word)
+        desk.wait_for_lines(word)
     desk.idle()
     assert desk.counted("completed") == 3
 
 
-def test_what_a_user_may_not_do_is_said_plainly_and_tried_until_it_is_allowed(
+def test_what_a_user_may_not_do_is_reported_plainly_and_tried_until_it_is_allowed(
     desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     desk.client.execute_command(
@@ -95,7 +95,7 @@ def test_what_a_user_may_not_do_is_said_plainly_and_tried_until_it_is_allowed(
     assert "pw@" not in worker.log
     desk.client.execute_command("ACL", "SETUSER", "worker", "+evalsha", "+eval")
     desk.enqueue("note", "job")
-    desk.hears("job")
+    desk.wait_for_lines("job")
     assert worker.log.count("may not do that") == 1
     assert "Traceback" not in worker.log
 
@@ -106,7 +106,7 @@ def test_a_full_redis_is_waited_for(
     worker = run_worker(ASOK_REDIS_URL=server.url)
     desk.idle()
     job = desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     desk.client.config_set("maxmemory", 1)
     desk.let("job")
@@ -137,7 +137,7 @@ def test_the_end_of_a_refusal_is_not_logged_before_it_has_come(
     worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="1s")
     desk.idle()
     desk.enqueue("note", "before")
-    desk.hears("before")
+    desk.wait_for_lines("before")
     desk.client.execute_command(*verb.split(), *begin.split())
     worker.says("waiting for it")
     began = float(desk.client.time()[0])
@@ -147,7 +147,7 @@ def test_the_end_of_a_refusal_is_not_logged_before_it_has_come(
     desk.client.execute_command(*verb.split(), *end.split())
     worker.says(over, times=2)
     desk.enqueue("note", "after")
-    desk.hears("after")
+    desk.wait_for_lines("after")
 
 
 @pytest.mark.parametrize(

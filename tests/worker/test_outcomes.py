@@ -113,7 +113,7 @@ def test_scheduled_jobs_are_promoted_in_the_order_of_their_due_times(
     desk.enqueue("note", "1")
     # Only now: on a busy machine a job would be due, and run, before one that is enqueued later.
     run_worker()
-    desk.hears("1", "2", "3", "4")
+    desk.wait_for_lines("1", "2", "3", "4")
     assert desk.journal() == ["1", "2", "3", "4"]
     assert time.time() >= now + 3.8
 
@@ -135,28 +135,28 @@ def test_no_backoff_loses_a_job(desk: Desk) -> None:
         assert desk.dead()[0].id == job.id
 
 
-def test_a_job_without_retries_left_is_a_dead_letter(desk: Desk, worker: Worker) -> None:
+def test_a_job_without_retries_left_is_a_dead_job(desk: Desk, worker: Worker) -> None:
     job = desk.enqueue("fail", "no <b>luck</b>\nat all")
     record = desk.reaches(job, "failed")
-    (letter,) = desk.dead()
-    assert letter.trust == Trust.SIGNED
-    assert letter.envelope == seal(job, KEYRING)
-    assert letter.error == "ValueError: no <b>luck</b> at all"
-    assert letter.traceback is not None
-    assert "Traceback (most recent call last)" in letter.traceback
-    assert record.error == letter.traceback
-    assert letter.failed_at == pytest.approx(time.time(), abs=60)
+    (dead_job,) = desk.dead()
+    assert dead_job.trust == Trust.SIGNED
+    assert dead_job.envelope == seal(job, KEYRING)
+    assert dead_job.error == "ValueError: no <b>luck</b> at all"
+    assert dead_job.traceback is not None
+    assert "Traceback (most recent call last)" in dead_job.traceback
+    assert record.error == dead_job.traceback
+    assert dead_job.failed_at == pytest.approx(time.time(), abs=60)
     assert (desk.counted("failed"), desk.counted("dead"), desk.counted("retried")) == (1, 1, 0)
-    assert set(json.loads(letter.raw)) == {"v", "job", "sig", "failed_at", "error", "traceback"}
+    assert set(json.loads(dead_job.raw)) == {"v", "job", "sig", "failed_at", "error", "traceback"}
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_task_that_exits_fails_and_the_worker_goes_on(
+def test_a_task_that_exits_fails_and_the_worker_continues(
     desk: Desk, worker: Worker, code: int
 ) -> None:
     desk.enqueue("leave", code)
     desk.enqueue("note", "on")
-    desk.hears("on")
+    desk.wait_for_lines("on")
     wait_until(desk.dead, "a dead letter")
     assert desk.dead()[0].error == f"SystemExit: {code}"
     assert "died" not in worker.log
@@ -180,17 +180,17 @@ MISSING = [
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_task_that_is_not_there_is_a_dead_letter_with_the_reason(desk: Desk) -> None:
+def test_a_task_that_is_not_there_is_a_dead_job_with_the_reason(desk: Desk) -> None:
     desk.reaches(desk.enqueue("give"), "completed")
     for module, function, error, reason in MISSING:
         job = desk.enqueue(function, module=module)
         record = desk.reaches(job, "failed")
-        letter = desk.dead()[0]
-        assert letter.error is not None
-        assert letter.error.startswith(f"{error}: ")
-        assert reason in letter.error
+        dead_job = desk.dead()[0]
+        assert dead_job.error is not None
+        assert dead_job.error.startswith(f"{error}: ")
+        assert reason in dead_job.error
         assert reason in (record.error or "")
-        assert letter.envelope == seal(job, KEYRING)
+        assert dead_job.envelope == seal(job, KEYRING)
 
 
 def _without(job: Job, field: str) -> bytes:
@@ -230,7 +230,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 }
 
 
-def test_what_must_not_run_is_a_dead_letter_with_the_reason_and_the_bytes(
+def test_what_must_not_run_is_a_dead_job_with_the_reason_and_the_bytes(
     desk: Desk, worker: Worker
 ) -> None:
     desk.reaches(desk.enqueue("give"), "completed")
@@ -239,18 +239,20 @@ def test_what_must_not_run_is_a_dead_letter_with_the_reason_and_the_bytes(
     good = desk.enqueue("give", 1)
     desk.reaches(good, "completed")
     wait_until(lambda: len(desk.dead()) == len(MALFORMED), "a dead letter of each")
-    for (kind, (raw, reason)), letter in zip(MALFORMED.items(), reversed(desk.dead()), strict=True):
-        assert letter.error is not None, kind
-        assert letter.failed_at is not None, kind
-        assert reason in letter.error, kind
+    for (kind, (raw, reason)), dead_job in zip(
+        MALFORMED.items(), reversed(desk.dead()), strict=True
+    ):
+        assert dead_job.error is not None, kind
+        assert dead_job.failed_at is not None, kind
+        assert reason in dead_job.error, kind
         whole = bury(
             raw,
-            failed_at=letter.failed_at,
-            error=letter.error,
-            traceback=letter.error,
+            failed_at=dead_job.failed_at,
+            error=dead_job.error,
+            traceback=dead_job.error,
             rejected=True,
         )
-        assert letter.raw == whole, kind
+        assert dead_job.raw == whole, kind
     assert desk.active() == []
     assert "Traceback" not in worker.log
     assert "died" not in worker.log
@@ -262,7 +264,7 @@ def test_a_malformed_job_that_is_due_does_not_hold_up_the_others(desk: Desk) -> 
     desk.client.zadd("asok:delayed_tasks", {b"\xff\0 broken": 1.0})
     job = desk.job("note", "due")
     desk.client.zadd("asok:delayed_tasks", {foreign_envelope(job): 2.0})
-    desk.hears("due")
+    desk.wait_for_lines("due")
     wait_until(desk.dead, "a dead letter")
     assert "not UTF-8" in (desk.dead()[0].error or "")
     assert desk.delayed() == []
@@ -275,7 +277,7 @@ def test_jobs_that_cannot_be_promoted_do_not_hold_up_the_others(desk: Desk) -> N
     desk.client.zadd("asok:delayed_tasks", {foreign_envelope(job): 1.0 for job in stuck})
     for word in ("one", "two"):
         desk.client.zadd("asok:delayed_tasks", {foreign_envelope(desk.job("note", word)): 2.0})
-        desk.hears(word)
+        desk.wait_for_lines(word)
     assert len(desk.delayed()) == 450
     desk.client.delete("asok:queue:odd")
     wait_until(lambda: len(desk.pending("odd")) == 450, "all promoted")
@@ -310,19 +312,19 @@ def test_a_job_whose_record_has_expired_is_run_all_the_same(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_dead_letter_list_of_another_type_keeps_the_job(desk: Desk) -> None:
+def test_a_dead_job_list_of_another_type_keeps_the_job(desk: Desk) -> None:
     desk.client.set("asok:dlq", "not a list", ex=600)
     job = desk.enqueue("fail")
     desk.enqueue("note", "on")
-    desk.hears("on")
+    desk.wait_for_lines("on")
     wait_until(lambda: desk.active() == [seal(job, KEYRING)], "the job kept in the active list")
     desk.client.delete("asok:dlq")
     wait_until(desk.dead, "the dead letter at last")
-    assert [letter.id for letter in desk.dead()] == [job.id]
+    assert [dead_job.id for dead_job in desk.dead()] == [job.id]
     assert desk.counted("dead") == 1
 
 
-def test_the_attempts_of_a_job_that_failed_are_told_the_last_ten(
+def test_the_attempts_of_a_job_that_failed_are_reported_the_last_ten(
     desk: Desk, worker: Worker
 ) -> None:
     job = desk.enqueue("fail", retries=12, backoff=0)

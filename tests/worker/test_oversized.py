@@ -45,7 +45,7 @@ ATTACKS = [nul, garbage, unsigned_json, one_byte_too_many]
 UNKNOWN = "; its job id is not known"
 
 
-def told(entry: bytes) -> str:
+def reported(entry: bytes) -> str:
     sha1 = hashlib.sha1(entry, usedforsecurity=False).hexdigest()
     return f"{len(entry)} bytes, more than ASOK_MAX_ENVELOPE (5242880); SHA-1 {sha1}{UNKNOWN}"
 
@@ -58,7 +58,7 @@ def set_aside(desk: Desk, entry: bytes, queue: str = "default") -> None:
     [dead] = desk.dead()
     shown = f"{len(entry) / MEGABYTE:,.1f} MB"
     assert (dead.trust, dead.problem) == (Trust.OVERSIZED, f"oversized: {shown}, SHA-1 {sha1}")
-    assert dead.error == f"Oversized: {told(entry)}"
+    assert dead.error == f"Oversized: {reported(entry)}"
     assert dead.rejected
     assert len(raw) < 1000
     said = json.loads(raw)["oversized"]
@@ -78,7 +78,7 @@ def test_what_waits_in_a_queue_is_set_aside(desk: Desk, run_worker: RunWorker, m
     desk.reaches(job, "completed")
     set_aside(desk, entry)
     worker.says("Entry set aside")
-    desk.hears(f"default: ? Oversized: {told(entry)}")
+    desk.wait_for_lines(f"default: ? Oversized: {reported(entry)}")
     assert worker.stop() == 0
 
 
@@ -95,7 +95,7 @@ def test_what_comes_while_a_worker_waits_is_set_aside(
     desk.client.lpush("asok:queue", entry)
     set_aside(desk, entry)
     worker.says("Entry set aside")
-    desk.hears(f"default: ? Oversized: {told(entry)}")
+    desk.wait_for_lines(f"default: ? Oversized: {reported(entry)}")
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
     assert worker.children() == [child]
     assert worker.stop() == 0
@@ -104,7 +104,7 @@ def test_what_comes_while_a_worker_waits_is_set_aside(
 def test_what_a_dead_worker_holds_is_set_aside(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker("--concurrency", "2")
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     [key] = desk.client.keys("asok:active:*")
     worker.kill()
     entry = nul()
@@ -134,7 +134,7 @@ def test_what_is_delayed_is_set_aside(desk: Desk, run_worker: RunWorker, due_in:
     set_aside(desk, entry)
     worker.says("Entry set aside")
     if due_in < 0:
-        desk.hears("soon")
+        desk.wait_for_lines("soon")
     else:
         wait_until(lambda: len(desk.delayed()) == 2, "the others")
 
@@ -150,7 +150,7 @@ def test_nothing_is_lost_where_it_cannot_be_set_aside(desk: Desk, run_worker: Ru
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
     delayed = desk.job("note", "delayed")
     desk.client.zadd(desk.keys.delayed, {seal(delayed, KEYRING): seconds})
-    desk.hears("delayed")
+    desk.wait_for_lines("delayed")
     assert desk.active() == [entry]
     assert [each for each, _ in desk.delayed()] == [entry]
     worker.kill()
@@ -195,9 +195,9 @@ def test_the_walk_over_all_that_waits_sets_aside(desk: Desk) -> None:
     entry = nul()
     job = desk.enqueue("note", "one")
     desk.client.lpush("asok:queue", entry)
-    link = Endpoint(desk.settings.redis_url).link()
-    aside = Renewal(desk.keys, "w").step(link).aside
-    link.close()
+    connection = Endpoint(desk.settings.redis_url).connect()
+    aside = Renewal(desk.keys, "w").step(connection).aside
+    connection.close()
     assert [(each.queue, each.size) for each in aside] == [("default", len(entry))]
     set_aside(desk, entry)
     assert [each.id for each in desk.pending()] == [job.id]
@@ -210,7 +210,9 @@ def test_a_notice_that_is_too_large_is_dropped_and_the_next_is_heard(
     desk.client.zadd(notices, {b"0 0 " + b"x" * MOST_READ: 1.0})
     run_worker(ASOK_CRASH_LIMIT=1)
     desk.enqueue("die", module=HOOKED)
-    desk.hears("default: die WorkerCrashed: the process died 1 times while running this job")
+    desk.wait_for_lines(
+        "default: die WorkerCrashed: the process died 1 times while running this job"
+    )
     wait_until(lambda: not desk.client.exists(notices), "the notices to be done")
 
 

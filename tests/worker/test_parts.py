@@ -27,7 +27,7 @@ from asok_core.settings.settings import Settings
 from asok_core.worker.running.attempts import Execution, Held
 from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_DOUBT, Prefetch
 from asok_core.worker.running.threads import ThreadDied, Threads
-from asok_core.worker.shared_state import MOST_AHEAD, Board
+from asok_core.worker.shared_state import MOST_AHEAD, SharedState
 from asok_core.worker.wakeup import Alarm
 from tests.fixtures.worker import KEYRING
 from tests.programs import wait_until
@@ -102,7 +102,7 @@ class TestThreads:
     def threads(self) -> Iterator[Threads]:
         with tempfile.TemporaryFile() as file:
             execution = Execution(Settings(), KEYRING)
-            threads = Threads(3, execution, Board(file, 3), lambda: None)
+            threads = Threads(3, execution, SharedState(file, 3), lambda: None)
             threads.runs_until = math.inf
             yield threads
             threads.end()
@@ -179,9 +179,9 @@ def _held(function: str, *args: object) -> Held:
 
 
 class TestBoard:
-    def test_it_tells_what_runs_to_whoever_has_the_file(self) -> None:
+    def test_it_shows_what_runs_to_whoever_has_the_file(self) -> None:
         with tempfile.TemporaryFile() as file:
-            mine, theirs = Board(file, 3), Board(file, 3)
+            mine, theirs = SharedState(file, 3), SharedState(file, 3)
             first = mine.begin(0, "a" * 36, 1.5)
             mine.begin(2, "ž" * 64, 2.5, 9.0)
             found = theirs.running()
@@ -205,14 +205,14 @@ class TestBoard:
 
     def test_what_runs_is_on_it_though_no_outcome_can_be_settled(self) -> None:
         with tempfile.TemporaryFile() as file:
-            board = Board(file, 2)
+            shared = SharedState(file, 2)
             for number in range(1000):
-                slot = board.begin(number % 2, f"{number}", 1.0)
-                assert [each.job_id for each in board.running()] == [f"{number}"]
-                board.call_hooks(number % 2, slot)
-                board.end(number % 2)
-            assert 0 < len(board.ended()) < 1000
-            board.close()
+                slot = shared.begin(number % 2, f"{number}", 1.0)
+                assert [each.job_id for each in shared.running()] == [f"{number}"]
+                shared.call_hooks(number % 2, slot)
+                shared.end(number % 2)
+            assert 0 < len(shared.ended()) < 1000
+            shared.close()
 
 
 class TestAlarm:
@@ -271,7 +271,7 @@ class TestWaiters:
     def test_late_replies_are_claims(
         self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
     ) -> None:
-        control = Endpoint(redis_url).link()
+        control = Endpoint(redis_url).connect()
         for number in range(100):
             waiters.arm(["high", "default", "low"])
             redis_client.lpush("asok:queue", str(number))
@@ -289,15 +289,15 @@ class TestWaiters:
     ) -> None:
         """The wait arrives after what ends it: without a second order it would last its whole time."""
         monkeypatch.setattr(waiting, "BLOCK", 30)
-        control = Endpoint(redis_url).link()
+        control = Endpoint(redis_url).connect()
         waiters.arm(["default"])
         (file,) = waiters.files()
-        link = waiters._links["default"]
+        connection = waiters._connections["default"]
         control.call("CLIENT", "UNBLOCK", waiters._client_ids["default"])
-        assert link.read() is None
+        assert connection.read() is None
         timer = threading.Timer(
             0.3,
-            lambda: link.send(
+            lambda: connection.send(
                 "BLMOVE", "asok:queue", "asok:active:w.1:default", "RIGHT", "LEFT", 30
             ),
         )
@@ -320,7 +320,7 @@ class TestWaiters:
         with pytest.raises(Unreachable, match="does not answer in time"):
             waiters.check()
 
-    def test_a_wait_that_is_over_is_missed_while_others_go_on(
+    def test_a_wait_that_is_over_is_missed_while_others_continue(
         self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
     ) -> None:
         """Of two that began at different times one ends alone: its queue would go unheard."""
@@ -328,7 +328,7 @@ class TestWaiters:
         waiters.arm(["high", "default"])
         whole.append(waiters.whole)
         redis_client.lpush("asok:queue", "job")
-        control = Endpoint(redis_url).link()
+        control = Endpoint(redis_url).connect()
         (file,) = select.select(list(waiters.files()), [], [], 30)[0]
         assert waiters.read(file) == Claim("default", b"job")
         assert waiters.armed
@@ -342,7 +342,7 @@ class TestWaiters:
     def test_waits_that_were_closed_take_nothing(
         self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
     ) -> None:
-        control = Endpoint(redis_url).link()
+        control = Endpoint(redis_url).connect()
         waiters.arm(["high", "default"])
         waiters.close()
         waiters.end_former(control)

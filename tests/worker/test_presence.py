@@ -45,7 +45,7 @@ def busy(desk: Desk, start: Start, word: str) -> tuple[Worker, Job]:
     queue = f"of-{word}"
     worker = start("--queues", queue)
     job = desk.enqueue("hold", word, queue=queue)
-    desk.hears(f"begin {word}")
+    desk.wait_for_lines(f"begin {word}")
     desk.reaches(job, "running")
     return worker, job
 
@@ -78,12 +78,12 @@ def test_a_killed_worker_that_is_started_again_has_its_jobs_at_once(
     desk.idle(2)
     jobs = [desk.enqueue("hold", f"job {n}") for n in range(4)]
     waiting = [desk.enqueue("note", f"{n}") for n in range(6)]
-    desk.hears(*(f"begin job {n}" for n in range(4)))
+    desk.wait_for_lines(*(f"begin job {n}" for n in range(4)))
     for job in jobs:
         desk.reaches(job, "running")
     killed.kill()
     again = start(*options)
-    desk.hears(*[f"begin job {n}" for n in range(4)] * 2)
+    desk.wait_for_lines(*[f"begin job {n}" for n in range(4)] * 2)
     again.says(PROVED)
     assert [charges(desk, job) for job in jobs] == [1] * 4
     for n in range(4):
@@ -126,7 +126,7 @@ def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> 
     frozen.signal(signal.SIGSTOP, to_all=True)
     dead.kill()
     other = start(*everything("frozen", "dead"))
-    desk.hears(*["begin dead"] * 2)
+    desk.wait_for_lines(*["begin dead"] * 2)
     other.says(PROVED)
     assert other.log.count(PROVED) == 1
     frozen.signal(signal.SIGCONT, to_all=True)
@@ -155,7 +155,7 @@ def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
     orphaned.process.wait()
     dead.kill()
     other = start(*everything("orphaned", "dead"))
-    desk.hears(*["begin dead"] * 2)
+    desk.wait_for_lines(*["begin dead"] * 2)
     other.says(PROVED)
     assert other.log.count(PROVED) == 1
     assert desk.journal().count("begin orphaned") == 1
@@ -167,9 +167,9 @@ def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
     desk.reaches(job, "completed")
 
 
-@pytest.mark.parametrize("place", ["a1b2c3d4-5e6f-4a1b-8c2d-3e4f5a6b7c8d:4026531840", None])
+@pytest.mark.parametrize("machine", ["a1b2c3d4-5e6f-4a1b-8c2d-3e4f5a6b7c8d:4026531840", None])
 def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
-    desk: Desk, start: Start, place: str | None
+    desk: Desk, start: Start, machine: str | None
 ) -> None:
     foreign, job = busy(desk, start, "foreign")
     dead, lost = busy(desk, start, "dead")
@@ -181,11 +181,11 @@ def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
     for each in (foreign, dead):
         each.kill()
     desk.client.srem(here, name)
-    if place is not None:
-        desk.client.sadd(desk.keys.place(place), name)
-        desk.client.expire(desk.keys.place(place), 60)
+    if machine is not None:
+        desk.client.sadd(desk.keys.place(machine), name)
+        desk.client.expire(desk.keys.place(machine), 60)
     other = start(*everything("foreign", "dead"))
-    desk.hears(*["begin dead"] * 2)
+    desk.wait_for_lines(*["begin dead"] * 2)
     desk.let("dead")
     desk.reaches(lost, "completed")
     other.says("Recovered")
@@ -211,7 +211,7 @@ def test_one_that_redis_still_has_a_connection_of_is_left_alone(desk: Desk, star
         for each in (copied, dead):
             each.kill()
         other = start(*everything("copied", "dead"))
-        desk.hears(*["begin dead"] * 2)
+        desk.wait_for_lines(*["begin dead"] * 2)
         other.says(PROVED)
         assert other.log.count(PROVED) == 1
         assert desk.client.zscore("asok:workers", name) > 0
@@ -224,7 +224,7 @@ def test_one_that_redis_still_has_a_connection_of_is_left_alone(desk: Desk, star
 def test_many_who_prove_it_at_once_recover_each_job_once(desk: Desk, start: Start) -> None:
     killed = start("--concurrency", "6", "--processes", "2")
     jobs = [desk.enqueue("hold", f"job {n}") for n in range(12)]
-    desk.hears(*(f"begin job {n}" for n in range(12)))
+    desk.wait_for_lines(*(f"begin job {n}" for n in range(12)))
     for job in jobs:
         desk.reaches(job, "running")
     others = [start("--concurrency", "4") for _ in range(3)]
@@ -234,7 +234,7 @@ def test_many_who_prove_it_at_once_recover_each_job_once(desk: Desk, start: Star
     killed.kill()
     for each in others:
         each.signal(signal.SIGCONT, to_all=True)
-    desk.hears(*[f"begin job {n}" for n in range(12)] * 2)
+    desk.wait_for_lines(*[f"begin job {n}" for n in range(12)] * 2)
     assert [charges(desk, job) for job in jobs] == [1] * 12
     for n in range(12):
         desk.let(f"job {n}")
@@ -250,7 +250,7 @@ def test_a_program_that_a_task_started_and_left_is_no_process_of_the_worker(
 ) -> None:
     killed = start()
     job = desk.enqueue("leave_a_program_and_hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     killed.kill()
     try:
@@ -271,7 +271,7 @@ def test_a_key_of_another_type_costs_no_beat(desk: Desk, start: Start) -> None:
     desk.client.set(here, "not a set", ex=60)
     worker = start()
     desk.enqueue("note", "job")
-    desk.hears("job")
+    desk.wait_for_lines("job")
     assert worker.stop() == 0
     assert desk.client.zcard("asok:workers") == 0
 
@@ -323,31 +323,31 @@ def locks(folder: Path) -> list[Path]:
 
 def test_a_lock_is_held_until_its_last_descriptor_is_closed(own_folder: Path) -> None:
     presence = Presence("host-1-abcd")
-    assert ":lock:" in presence.place
+    assert ":lock:" in presence.machine
     (file,) = presence.files
     assert not os.get_inheritable(file)
     inherited = os.dup(file)
-    assert not is_gone("host-1-abcd", presence.place)
-    assert not is_gone("host-1-abce", presence.place), "a file that is not there proves nothing"
+    assert not is_gone("host-1-abcd", presence.machine)
+    assert not is_gone("host-1-abce", presence.machine), "a file that is not there proves nothing"
     os.close(file)
-    assert not is_gone("host-1-abcd", presence.place)
+    assert not is_gone("host-1-abcd", presence.machine)
     os.close(inherited)
-    assert is_gone("host-1-abcd", presence.place)
+    assert is_gone("host-1-abcd", presence.machine)
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
 def test_a_directory_that_others_can_write_holds_no_lock(own_folder: Path, mode: int) -> None:
     own_folder.chmod(mode)
     presence = Presence("host-3-abcd")
-    assert presence.place
-    assert ":lock:" not in presence.place
+    assert presence.machine
+    assert ":lock:" not in presence.machine
     assert list(own_folder.iterdir()) == []
     presence.close()
 
 
 def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
     presence = Presence("host-1-abcd")
-    assert presence.place
+    assert presence.machine
     (file,) = presence.files
     assert not os.get_inheritable(file)
     inherited = os.dup(file)
@@ -361,11 +361,11 @@ def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
 
 def test_a_name_that_cannot_be_tried_proves_nothing() -> None:
     assert not is_gone("x" * 200)
-    assert Presence("x" * 200).place == ""
+    assert Presence("x" * 200).machine == ""
 
 
 def test_a_worker_whose_name_is_taken_by_somebody_makes_no_promise() -> None:
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind("\0asok:host-2-abcd")
         presence = Presence("host-2-abcd")
-        assert (presence.place, presence.files) == ("", ())
+        assert (presence.machine, presence.files) == ("", ())

@@ -41,7 +41,7 @@ def test_a_stop_deadline_ends_them(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="500ms")
     job = desk.enqueue("start_programs_and_hold", "job", module=FORKING)
     started = programs(desk)
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     assert all(map(lives, started))
     assert worker.stop() == 0
     end(started)

@@ -38,7 +38,7 @@ def test_a_job_is_cancelled_though_its_worker_was_cut_off_when_that_was_asked(
     with Proxy(Path(redis_server.folder) / "cancel.sock", redis_server.socket) as proxy:
         worker = run_worker(ASOK_WORKER_LEASE=LEASE, ASOK_REDIS_URL=proxy.url)
         job, other = desk.enqueue("hold_until_cancelled", "job"), desk.enqueue("note", "other")
-        desk.hears("begin job")
+        desk.wait_for_lines("begin job")
         desk.reaches(job, "running")
         name = name_of(desk, worker)
         proxy.strand()
@@ -57,12 +57,12 @@ def test_outcomes_of_a_worker_that_was_cut_off_for_longer_than_its_lease_are_cou
         given = {"ASOK_WORKER_LEASE": "3s", "ASOK_WORKER_CONCURRENCY": 2}
         cut_off = run_worker("--queues", "default", ASOK_REDIS_URL=proxy.url, **given)
         jobs = [desk.enqueue("hold", "job"), desk.enqueue("hold_and_fail", "job", retries=1)]
-        desk.hears("begin job", "begin job")
+        desk.wait_for_lines("begin job", "begin job")
         for job in jobs:
             desk.reaches(job, "running")
         proxy.hold()
         desk.let("job")
-        desk.hears("end job", "end job")
+        desk.wait_for_lines("end job", "end job")
         other = run_worker(**given)
         desk.reaches(jobs[0], "completed")
         desk.reaches(jobs[1], "failed")

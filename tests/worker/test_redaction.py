@@ -22,7 +22,7 @@ from asok_core.inspection import filters
 from asok_core.inspection.redaction import MASK
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -136,7 +136,7 @@ def test_a_filter_finds_no_hidden_value(
         run_worker(ASOK_REDACT=REDACT).says(job_id)
     operator = open_operator(settings)
     for words in (f"arg:{CARD}", "arg:hunter2", "error:hunter2", f"password={PASSWORD}"):
-        scope = Scope(Place.DEAD, match=matching(words), words=words)
+        scope = Scope(Location.DEAD, match=matching(words), words=words)
         assert operator.purge(scope).applied == 0
     operator.close()
 

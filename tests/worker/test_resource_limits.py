@@ -120,7 +120,7 @@ def test_of_more_queues_than_a_process_may_open_files_for_it_waits_on_the_first(
     assert worker.stop() == 0
 
 
-def test_that_redis_accepts_no_more_connections_is_said_with_what_to_do() -> None:
+def test_that_redis_accepts_no_more_connections_is_reported_with_what_to_do() -> None:
     error = explained(redis.ConnectionError("max number of clients reached"), "redis://host")
     assert isinstance(error, NoResources)
     assert str(error).startswith("Redis at redis://host accepts no more connections (maxclients);")
@@ -159,7 +159,7 @@ def test_an_error_for_want_of_file_descriptors_does_not_blame_redis(
         "endpoint = Endpoint(sys.argv[1])\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 64))\n"
         "try:\n"
-        "    endpoint.link()\n"
+        "    endpoint.connect()\n"
         "except Unreachable as error:\n"
         "    print(error)\n"
     )
@@ -173,4 +173,4 @@ def test_a_refused_connection_names_its_address_once() -> None:
         redis.ConnectionError("Error 111 connecting to /run/redis.sock. Connection refused."),
         "unix:///run/redis.sock",
     )
-    assert str(error) == "cannot reach Redis at unix:///run/redis.sock: Connection refused."
+    assert str(error) == "cannot reach Redis at unix:///run/redis.sock: Connection refused"

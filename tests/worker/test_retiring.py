@@ -42,7 +42,7 @@ def test_short_jobs_do_not_wait_for_the_longest_of_a_process_that_retires(
     worker = run_worker("--concurrency", "2", "--max-jobs", "3")
     first = worker.child()
     long = desk.enqueue("hold", "long")
-    desk.hears("begin long")
+    desk.wait_for_lines("begin long")
     jobs = [desk.enqueue("pid") for _ in range(12)]
     for job in jobs:
         desk.reaches(job, "completed")
@@ -66,7 +66,7 @@ def test_no_more_jobs_run_at_once_than_slots_were_configured(
     jobs = [desk.enqueue("hold", word) for word in words]
     worker = run_worker("--concurrency", "3", "--max-jobs", most, ASOK_WORKER_LEASE="2s")
     for at, word in enumerate(words):
-        desk.hears(*(f"begin {each}" for each in words[: at + 3]))
+        desk.wait_for_lines(*(f"begin {each}" for each in words[: at + 3]))
         wait_until(lambda: sum(slots(desk).values()) == 3, "three slots")
         desk.let(word)
     for job in jobs:
@@ -82,7 +82,7 @@ def test_jobs_of_several_queues_that_come_at_once_share_the_slots_that_are_left(
     words = ("one", "two", "three", "four")
     jobs = [desk.enqueue("hold", "one")]
     run_worker("--concurrency", "2", "--max-jobs", "1", "--queues", "high,default,low")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     has_slots(desk, p1=1, p2=1)
     # The successor waits for jobs of three queues.
     desk.idle(workers=1, held=1)
@@ -92,7 +92,7 @@ def test_jobs_of_several_queues_that_come_at_once_share_the_slots_that_are_left(
     ]
     assert desk.producer.enqueue(late) == [True] * 3
     for at, word in enumerate(words):
-        desk.hears(*(f"begin {each}" for each in words[: at + 2]))
+        desk.wait_for_lines(*(f"begin {each}" for each in words[: at + 2]))
         desk.let(word)
     for job in jobs + late:
         desk.reaches(job, "completed")
@@ -105,10 +105,10 @@ def test_a_worker_that_is_killed_with_two_generations_is_recovered_whole(
 ) -> None:
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     worker = run_worker("--concurrency", "2", "--max-jobs", "1")
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     worker.kill()
     other = run_worker("--concurrency", "2")
-    desk.hears(*["begin one", "begin two"] * 2)
+    desk.wait_for_lines(*["begin one", "begin two"] * 2)
     for word in ("one", "two"):
         desk.let(word)
     for job in jobs:
@@ -125,7 +125,7 @@ def test_a_stop_returns_the_jobs_of_every_generation_uncharged(
     worker = run_worker(
         "--concurrency", "2", "--max-jobs", "1", ASOK_WORKER_SHUTDOWN_TIMEOUT="200ms"
     )
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     assert worker.stop() == 0
     assert {each.id for each in desk.pending()} == {job.id for job in jobs}
     assert desk.active() == []
@@ -136,9 +136,9 @@ def test_a_stop_returns_the_jobs_of_every_generation_uncharged(
 def test_orders_reach_every_generation(desk: Desk, run_worker: RunWorker) -> None:
     desk.enqueue("hold", "one")
     worker = run_worker("--concurrency", "2", "--max-jobs", "2", ASOK_WORKER_LEASE="2s")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     desk.enqueue("note", "two")
-    desk.hears("two")
+    desk.wait_for_lines("two")
     has_slots(desk, p1=1, p2=1)
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     operator = open_operator(desk.settings)
@@ -151,7 +151,7 @@ def test_orders_reach_every_generation(desk: Desk, run_worker: RunWorker) -> Non
     wait_until(lambda: len({*worker.children()} - {first, second}) == 1, "another successor")
     assert desk.record(late).status == "pending"
     desk.let("one")
-    desk.hears("end one")
+    desk.wait_for_lines("end one")
     wait_until(lambda: slots(desk) == {2: 2}, "the whole of its slots")
     assert "late" not in desk.journal()
     operator.resume_worker(name.decode())
@@ -165,13 +165,13 @@ def test_a_process_that_dies_while_it_retires_has_its_jobs_recovered(
     worker = run_worker("--concurrency", "2", "--max-jobs", "2")
     first = worker.child()
     job = desk.enqueue("hold", "one")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     desk.enqueue("note", "two")
-    desk.hears("two")
+    desk.wait_for_lines("two")
     has_slots(desk, p1=1, p2=1)
     os.kill(first, signal.SIGKILL)
     # By the successor, which has its slot now.
-    desk.hears(*["begin one"] * 2)
+    desk.wait_for_lines(*["begin one"] * 2)
     desk.let("one")
     desk.reaches(job, "completed")
     assert desk.counted("completed") == 2

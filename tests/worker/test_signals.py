@@ -23,7 +23,7 @@ def test_a_signal_to_stop_lets_running_jobs_finish(
     env = environment({"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": desk.settings.redis_url})
     job = desk.enqueue("hold", "job")
     worker = run_worker(ASOK_WORKER_LEASE="3s")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     worker.signal(number)
     worker.says(f"({number.name})")
     wait_until(
@@ -41,7 +41,7 @@ def test_a_terminal_that_is_closed_sends_sighup_more_than_once(
 ) -> None:
     job = desk.enqueue("hold", "job")
     worker = run_worker()
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
         worker.signal(number)
         worker.says("stops within 30 s")
@@ -83,7 +83,7 @@ def test_sigusr1_logs_the_stacks_of_all_threads_also_of_one_that_holds_the_inter
     worker = run_worker("--concurrency", "3", "--processes", "2", "--log-format", form)
     desk.idle(2)
     jobs = [desk.enqueue("hold", "one"), desk.enqueue("hold_the_interpreter", 5.0)]
-    desk.hears("begin one", "begin")
+    desk.wait_for_lines("begin one", "begin")
     worker.signal(signal.SIGUSR1)
     worker.says("Stacks of process", times=2)
     for words in ("Stack of the supervisor", "supervisor.py", "in hold_the_interpreter", "in hold"):
@@ -99,7 +99,7 @@ def test_sigusr1_logs_the_stacks_of_all_threads_also_of_one_that_holds_the_inter
     assert worker.stop() == 0
 
 
-def test_a_process_that_is_sent_sigusr1_goes_on_and_its_supervisor_logs_its_stacks(
+def test_a_process_that_is_sent_sigusr1_continues_and_its_supervisor_logs_its_stacks(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker()
@@ -141,7 +141,7 @@ def test_a_process_that_is_to_end_finishes_its_job_and_is_replaced(
 ) -> None:
     worker = run_worker()
     job = desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     process = worker.child()
     os.kill(process, number)
     desk.enqueue("pid")
@@ -155,10 +155,10 @@ def test_a_process_that_is_to_quit_returns_its_job_uncharged_and_is_replaced(
 ) -> None:
     worker = run_worker()
     job = desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     process = worker.child()
     os.kill(process, signal.SIGQUIT)
-    desk.hears("begin job", "begin job")
+    desk.wait_for_lines("begin job", "begin job")
     worker.says("Returned 1 jobs that still ran: tests.worker.jobs.hold")
     desk.let("job")
     desk.reaches(job, "completed")

@@ -69,9 +69,9 @@ def test_a_standby_that_dies_is_replaced_when_its_predecessor_retires(
 
 def test_a_standby_takes_over_when_its_predecessor_dies(desk: Desk, pair: Pair) -> None:
     job = desk.enqueue("hold", "one")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     os.kill(pair.process, signal.SIGKILL)
-    desk.hears(*["begin one"] * 2)
+    desk.wait_for_lines(*["begin one"] * 2)
     wait_until(lambda: (desk.record(job).worker or "").endswith(".2"), "the job in the standby")
     wait_until(lambda: sum(slots(desk).values()) == 1, "one slot")
     desk.let("one")
@@ -98,7 +98,7 @@ def test_a_standby_obeys_before_and_after_it_takes_over(desk: Desk, pair: Pair) 
 
 def test_a_stop_ends_a_standby_too(desk: Desk, pair: Pair) -> None:
     desk.enqueue("hold", "one")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     pair.worker.signal(signal.SIGTERM)
     wait_until(lambda: pair.standby not in pair.worker.children(), "the end of the standby")
     assert pair.worker.process.poll() is None
@@ -112,7 +112,7 @@ def test_a_standby_ends_when_its_supervisor_is_killed(
     desk: Desk, pair: Pair, run_worker: RunWorker
 ) -> None:
     job = desk.enqueue("hold", "one")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     os.kill(pair.worker.process.pid, signal.SIGKILL)
     wait_until(lambda: pair.standby not in family(pair.worker.name), "the end of the standby")
     # Nobody renews the lease: the job is returned, or recovered by another worker.
@@ -127,10 +127,10 @@ def test_a_worker_that_is_killed_with_a_standby_is_recovered_whole(
     desk: Desk, pair: Pair, run_worker: RunWorker
 ) -> None:
     job = desk.enqueue("hold", "one")
-    desk.hears("begin one")
+    desk.wait_for_lines("begin one")
     pair.worker.kill()
     other = run_worker("--concurrency", "1")
-    desk.hears(*["begin one"] * 2)
+    desk.wait_for_lines(*["begin one"] * 2)
     desk.let("one")
     desk.reaches(job, "completed")
     other.says("Recovered 1 jobs of worker")

@@ -50,7 +50,7 @@ def stopping(desk: Desk, worker: Worker, *, by_order: bool = False) -> None:
 def held_by(desk: Desk, run_worker: RunWorker, job: Job, times: int, **settings: str) -> Worker:
     """A worker that runs the job, which it has begun for the nth time."""
     worker = run_worker("--concurrency", "2", **({"ASOK_WORKER_LEASE": LEASE} | settings))
-    desk.hears(*["begin job"] * times)
+    desk.wait_for_lines(*["begin job"] * times)
     desk.reaches(job, "running")
     return worker
 
@@ -98,7 +98,7 @@ def test_a_worker_that_was_not_stopping_is_charged_all_the_same(
     assert len(desk.dead()) == 1
 
 
-def test_the_stop_is_told_as_soon_as_redis_is_back(
+def test_the_stop_is_reported_as_soon_as_redis_is_back(
     own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     desk = own_desk
@@ -113,7 +113,7 @@ def test_the_stop_is_told_as_soon_as_redis_is_back(
     wait_until(lambda: heartbeat(desk, worker) != before, "a heartbeat")
     worker.kill()
     again = run_worker(ASOK_CRASH_LIMIT=1, **settings)
-    desk.hears(*["begin job"] * 2)
+    desk.wait_for_lines(*["begin job"] * 2)
     desk.let("job")
     desk.reaches(job, "completed")
     assert charges(desk) == []
@@ -125,7 +125,7 @@ def test_the_timeout_of_the_command_line_is_over_that_of_the_settings(
 ) -> None:
     job = desk.enqueue("hold", "job")
     worker = run_worker("--stop-timeout", "500ms", ASOK_WORKER_SHUTDOWN_TIMEOUT="600s")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     assert worker.stop() == 0
     worker.says("stops within 0.5 s (SIGTERM)")
     worker.says("still ran after 0.5 s")

@@ -25,7 +25,7 @@ def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
     backlog = [desk.job("note", str(number)) for number in range(50)]
     desk.producer.enqueue(backlog)
     worker = run_worker()
-    desk.hears("begin slow")
+    desk.wait_for_lines("begin slow")
     worker.signal(signal.SIGTERM, to_all=to_all)
     desk.enqueue("note", "late")
     wait_until(lambda: len(desk.active()) == 1, "the backlog returned")
@@ -46,7 +46,7 @@ def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
 ) -> None:
     jobs = [desk.enqueue("hold", word, retries=1) for word in ("one", "two")]
     worker = run_worker("--concurrency", "2", ASOK_WORKER_SHUTDOWN_TIMEOUT="500ms")
-    desk.hears("begin one", "begin two")
+    desk.wait_for_lines("begin one", "begin two")
     assert worker.stop() == 0
     assert [each.raw for each in desk.pending()] == [seal(job, KEYRING) for job in jobs]
     assert {desk.record(job).status for job in jobs} == {"pending"}
@@ -65,7 +65,7 @@ def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
 def test_a_second_signal_leaves_at_once(desk: Desk, run_worker: RunWorker) -> None:
     jobs = [desk.enqueue("hold", "stuck"), *(desk.enqueue("note", "next") for _ in range(3))]
     worker = run_worker()
-    desk.hears("begin stuck")
+    desk.wait_for_lines("begin stuck")
     worker.signal(signal.SIGTERM)
     worker.says("(SIGTERM)")
     assert worker.process.poll() is None
@@ -81,7 +81,7 @@ def test_a_worker_that_could_not_return_its_jobs_says_so_as_it_stops(
 ) -> None:
     job = desk.enqueue("hold", "stuck")
     worker = run_worker()
-    desk.hears("begin stuck")
+    desk.wait_for_lines("begin stuck")
     desk.client.delete("asok:queue")
     desk.client.set("asok:queue", "no list", ex=3600)
     worker.signal(signal.SIGQUIT)
@@ -99,7 +99,7 @@ def test_a_late_claim_of_a_process_is_returned_before_the_worker_has_stopped(
     """Redis serves it when the job of the process is returned. It has no name to be ended by."""
     job = desk.enqueue("hold", "stuck")
     worker = run_worker()
-    desk.hears("begin stuck")
+    desk.wait_for_lines("begin stuck")
     (active,) = desk.client.scan_iter(match="asok:active:*")
     late = desk.client.connection_pool.get_connection()
     late.send_command("BLMOVE", "asok:queue", active, "RIGHT", "LEFT", 0)
@@ -131,7 +131,7 @@ def test_a_worker_that_waits_for_redis_can_be_stopped(run_worker: RunWorker) -> 
 def test_ctrl_c_stops_as_sigterm_does(desk: Desk, run_worker: RunWorker) -> None:
     desk.enqueue("hold", "job")
     worker = run_worker()
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     worker.signal(signal.SIGINT, to_all=True)
     desk.let("job")
     assert worker.ends() == 0
@@ -144,7 +144,7 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
 ) -> None:
     running = desk.enqueue("hold", "job")
     worker = run_worker(ASOK_WORKER_LEASE="30s")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     child = worker.child()
     worker.process.kill()
     worker.process.wait()
@@ -155,7 +155,7 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     assert [each.job.args for each in desk.pending() if each.job] == [("next",)]
     assert desk.active() == []
     run_worker()
-    desk.hears("next")
+    desk.wait_for_lines("next")
     wait_until(lambda: desk.client.zcard("asok:workers") == 1, "the dead worker's lease given up")
 
 
@@ -180,7 +180,7 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
             ASOK_REDIS_URL=proxy.url,
         )
         job = desk.enqueue("hold", "job")
-        desk.hears("begin job")
+        desk.wait_for_lines("begin job")
         desk.reaches(job, "running")
         child = worker.child()
         process = os.pidfd_open(child)
@@ -212,8 +212,8 @@ def test_a_process_is_replaced_after_max_jobs_and_no_job_is_cut_short(
     worker = run_worker(
         "--concurrency", "3", "--max-jobs", "10", ASOK_WORKER_SHUTDOWN_TIMEOUT="100ms"
     )
-    desk.hears("begin long 1", "begin long 2")
-    first = worker.first_child()
+    desk.wait_for_lines("begin long 1", "begin long 2")
+    first = worker.first_process()
     jobs = [desk.enqueue("pid") for _ in range(25)]
     wait_until(lambda: len(desk.journal()) >= 10, "eight jobs of the first process")
     over = time.monotonic() + 0.5
@@ -237,10 +237,10 @@ def test_a_process_that_grew_beyond_max_memory_is_replaced(
     worker = run_worker("--max-memory", "120MiB", ASOK_WORKER_LEASE="2s")
     desk.enqueue("grow", 150)
     desk.enqueue("hold", "job")
-    desk.hears("begin job")
+    desk.wait_for_lines("begin job")
     worker.says("has grown to")
     desk.let("job")
-    desk.hears("end job")
+    desk.wait_for_lines("end job")
     first = desk.journal()[0]
     wait_until(lambda: worker.children() and str(worker.children()[0]) != first, "a new process")
     desk.enqueue("pid")

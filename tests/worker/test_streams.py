@@ -17,7 +17,7 @@ from types import MappingProxyType
 import pytest
 
 from asok_core.errors import AsokError
-from asok_core.worker.shared_state import Board, shared_file
+from asok_core.worker.shared_state import SharedState, shared_file
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import Desk
 from tests.programs import PATIENCE, environment
@@ -125,7 +125,7 @@ def test_a_job_does_not_see_that_streams_are_closed_or_full(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_worker_goes_on_when_nobody_reads_its_log(desk: Desk, form: str) -> None:
+def test_a_worker_continues_when_nobody_reads_its_log(desk: Desk, form: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with worker(desk, f"--log-format {form}", output=writer):
@@ -166,7 +166,7 @@ def test_a_worker_writes_to_no_file(desk: Desk) -> None:
 class TestBoardFile:
     def test_it_is_shared_memory(self) -> None:
         with shared_file("board") as file:
-            one, other = Board(file, 2), Board(file, 2)
+            one, other = SharedState(file, 2), SharedState(file, 2)
             one.begin(1, "job", 1.0)
             assert [each.job_id for each in other.running()] == ["job"]
             one.close()

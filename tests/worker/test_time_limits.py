@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.jobs.job import Job
 from asok_core.worker.running.threads import PREPARATION
-from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.shared_state import Phase, SharedState
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
 from tests.fixtures.worker import Desk, RunWorker, Worker
 
@@ -36,7 +36,7 @@ def test_a_limit_begins_with_the_code_of_the_task(
     (tmp_path / "slow.py").write_text(text)
     run_worker("--concurrency", "2", PYTHONPATH=tmp_path)
     neighbour = desk.enqueue("hold", "neighbour")
-    desk.hears("begin neighbour")
+    desk.wait_for_lines("begin neighbour")
     # The task itself takes no time, but a busy machine may need some for it.
     limits = {"timeout": 3.0, "hard_timeout": 4.0}
     job = desk.enqueue("note", "done", module="slow", **limits)
@@ -54,8 +54,8 @@ def test_the_hard_limit_holds_after_a_slow_import(
     worker = run_worker(PYTHONPATH=tmp_path)
     job = desk.enqueue("sleep_in_c", "began", module="slow", hard_timeout=0.5)
     desk.reaches(job, "failed")
-    (letter,) = desk.dead()
-    assert letter.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
+    (dead_job,) = desk.dead()
+    assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
     assert desk.journal().count("began") == 1
     worker.says("is ended: 1 jobs ran past their hard limit")
 
@@ -74,14 +74,14 @@ def let_time_pass(worker: Worker, seconds: float) -> None:
     pid = worker.child()
     number = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
     with Path(f"/proc/{worker.process.pid}/fd/{number}").open("r+b") as file:
-        board = Board(file, threads=2)
-        slots = [at for at in board._free if board._memory[at] in list(Phase)]
-        jobs = board.running()
+        shared = SharedState(file, threads=2)
+        slots = [at for at in shared._free if shared._memory[at] in list(Phase)]
+        jobs = shared.running()
         assert jobs
         for at, job in zip(slots, jobs, strict=True):
             deadline = job.deadline - seconds if job.deadline else 0.0
-            board.note_phase(at, job.phase, (job.started - seconds, deadline))
-        board.close()
+            shared.note_phase(at, job.phase, (job.started - seconds, deadline))
+        shared.close()
 
 
 def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_run(
@@ -92,9 +92,9 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
     (app / "endless.py").write_text(ENDLESS)
     worker = run_worker("--concurrency", "2", cwd=app, ASOK_CRASH_LIMIT=1)
     beside = desk.enqueue("hold", "beside")
-    desk.hears("begin beside")
+    desk.wait_for_lines("begin beside")
     job = desk.enqueue("note", "done", module="endless", timeout=0.5)
-    desk.hears("importing")
+    desk.wait_for_lines("importing")
     let_time_pass(worker, PREPARATION)
     worker.says("is ended: 1 jobs had not begun their tasks after 300 s")
     record = desk.reaches(job, "retrying")
@@ -103,7 +103,7 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
         record.error or "",
     )
     assert record.retry_count == 0
-    desk.hears("begin beside", "begin beside")
+    desk.wait_for_lines("begin beside", "begin beside")
     (app / "mended").touch()
     desk.reaches(job, "completed")
     desk.let("beside")

@@ -35,7 +35,7 @@ def test_a_hard_limit_passes_while_the_process_does_not_claim(
     )
     stuck = desk.enqueue("sleep", module="stuck", timeout=1.0)
     worker = run_worker("--concurrency", "2", cwd=app, ASOK_CRASH_LIMIT="1")
-    desk.hears("begin")
+    desk.wait_for_lines("begin")
     others = [desk.enqueue("x", module="not_there", retries=9) for _ in range(10)]
     worker.says("Process stopped claiming jobs")
     assert "hard limit of 6 s" in (desk.reaches(stuck, "failed").error_line or "")
@@ -84,7 +84,7 @@ def test_an_import_kills_the_process_while_a_hook_runs(
     (app / "deadly.py").write_text("import os\nos._exit(3)\n")
     worker = run_worker("--concurrency", "2", cwd=app, ASOK_CRASH_LIMIT="1")
     failed = desk.enqueue("fail", "mine", module="hooked")
-    desk.hears("begin hook")
+    desk.wait_for_lines("begin hook")
     assert desk.reaches(failed, "failed").error_line == "ValueError: mine"
     deadly = desk.enqueue("x", module="deadly")
     record = desk.reaches(deadly, "retrying")

@@ -111,7 +111,7 @@ def test_it_stops_in_order_though_nobody_reads_that(desk: Desk, kind: str) -> No
     with unread(desk, kind) as worker:
         desk.reaches(desk.enqueue("talk", module=SILENCING), "completed")
         desk.enqueue("hold", "word")
-        desk.hears("begin word")
+        desk.wait_for_lines("begin word")
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(timeout=50) == 0
         assert desk.active() == []

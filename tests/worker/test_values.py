@@ -175,7 +175,7 @@ def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     run_worker: RunWorker, desk: Desk
 ) -> None:
     from asok_core.backends.roles import Scope
-    from asok_core.jobs.states import Place
+    from asok_core.jobs.states import Location
     from asok_core.operations.inspector import open_operator
 
     run_worker()
@@ -184,7 +184,7 @@ def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     job.id = future.job_id
     assert "ConnectionError: date 2026-01-01" in (desk.reaches(job, "failed").error or "")
     operator = open_operator(desk.settings)
-    assert operator.requeue(Scope(Place.DEAD)).applied == 1
+    assert operator.requeue(Scope(Location.DEAD)).applied == 1
     desk.reaches(job, "failed")
     assert len(desk.dead()) == 1
     # An operator writes JSON, and the annotation still says what it becomes.
@@ -322,7 +322,7 @@ NOT_STORED: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 
 
-def test_a_result_that_is_not_stored_is_told_as_such(
+def test_a_result_that_is_not_stored_is_reported_as_such(
     application: str, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = run_worker() if application == "redis" else None
@@ -380,12 +380,14 @@ def test_a_record_of_the_framework_stays_a_json_string(desk: Desk, run_worker: R
     run_worker()
     for job in jobs.values():
         desk.reaches(job, "completed")
-    told = {name: json.loads(desk.client.get(desk.keys.job(job.id))) for name, job in jobs.items()}
-    assert told["large"]["result"] is None
-    assert told["large"]["result_error"].startswith("result not stored: it has 128,890 bytes")
+    reported = {
+        name: json.loads(desk.client.get(desk.keys.job(job.id))) for name, job in jobs.items()
+    }
+    assert reported["large"]["result"] is None
+    assert reported["large"]["result_error"].startswith("result not stored: it has 128,890 bytes")
     # It knows no typed values, so its tasks get what they always got.
-    assert (told["pair"]["result"], told["day"]["result"]) == ([1, "a"], "2026-01-01")
-    assert "result_type" not in told["pair"]
+    assert (reported["pair"]["result"], reported["day"]["result"]) == ([1, "a"], "2026-01-01")
+    assert "result_type" not in reported["pair"]
 
 
 @on_redis

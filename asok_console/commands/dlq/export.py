@@ -17,7 +17,7 @@ from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.export import line_of, new_file
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import frozen, rows_in
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url, redacted=not args.unredacted)
     try:
         ids = frozenset(args.id) if args.id else None
-        scope = frozen(reader, Place.DEAD, chosen=chosen, ids=ids)
+        scope = frozen(reader, Location.DEAD, chosen=chosen, ids=ids)
         rows = rows_in(reader, scope)
         write = _write_csv if args.format == "csv" else _write_lines
         with _opened(args.file) as stream:

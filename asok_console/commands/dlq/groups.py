@@ -12,8 +12,8 @@ from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
-from asok_core.inspection.error_groups import Causes
-from asok_core.jobs.states import Place
+from asok_core.inspection.error_groups import ErrorGroups
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import frozen, rows_in
 from asok_core.settings.settings import Settings
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         reader.dead(0, 1).readable()
-        scope = frozen(reader, Place.DEAD, chosen=chosen or None)
-        causes = Causes()
+        scope = frozen(reader, Location.DEAD, chosen=chosen or None)
+        causes = ErrorGroups()
         causes.add(rows_in(reader, scope, whole=chosen.reads_arguments))
     finally:
         reader.close()

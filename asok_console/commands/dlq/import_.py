@@ -16,7 +16,7 @@ from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.progress import Meter
 from asok_console.presentation import prose
 from asok_core.errors import UsageError
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.export import REDACTED
 from asok_core.operations.inspector import on_redis, open_operator
 from asok_core.settings.settings import Settings
@@ -33,50 +33,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Check the whole file, and only then put its letters back."""
     settings = on_redis(settings, args.url)
-    letters = read_letters(args.file)
+    dead_jobs = read_dead_jobs(args.file)
     if args.dry_run:
         if args.json:
-            write_json({"action": "import", "dry_run": True, "letters": len(letters)})
+            write_json({"action": "import", "dry_run": True, "letters": len(dead_jobs)})
         else:
-            write_lines([f"would import {prose.plural(len(letters), 'dead letter')}"])
+            write_lines([f"would import {prose.plural(len(dead_jobs), 'dead letter')}"])
         return 0
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "import",
         "imported",
         "dead letter",
-        Place.DEAD,
-        lambda operator, _scope, watch: operator.bury(letters, trust=args.trust, watch=watch),
+        Location.DEAD,
+        lambda operator, _scope, watch: operator.bury(dead_jobs, trust=args.trust, watch=watch),
     )
     operator = open_operator(settings)
     try:
-        with Meter(deed.done) as meter:
-            result = operator.bury(letters, trust=args.trust, watch=meter)
+        with Meter(command.done) as meter:
+            result = operator.bury(dead_jobs, trust=args.trust, watch=meter)
     finally:
         operator.close()
-    return bulk.told(args, deed, result)
+    return bulk.report(args, command, result)
 
 
-def read_letters(name: str) -> list[bytes]:
+def read_dead_jobs(name: str) -> list[bytes]:
     """The letters of an export. Raises UsageError that names the line at fault."""
     try:
         if name == "-":
-            return letters_of(sys.stdin.buffer, "stdin")
+            return dead_jobs_of(sys.stdin.buffer, "stdin")
         with Path(name).open("rb") as stream:
-            return letters_of(stream, name)
+            return dead_jobs_of(stream, name)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
 
 
-def letters_of(lines: Iterable[bytes], name: str) -> list[bytes]:
+def dead_jobs_of(lines: Iterable[bytes], name: str) -> list[bytes]:
     """The letters of the lines of an export, the oldest first."""
     return [
-        _letter(line, f"{name}, line {number}")
+        _dead_job(line, f"{name}, line {number}")
         for number, line in enumerate(lines, 1)
         if line.strip()
     ]
 
 
-def _letter(line: bytes, where: str) -> bytes:
+def _dead_job(line: bytes, where: str) -> bytes:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
@@ -90,13 +90,13 @@ def _letter(line: bytes, where: str) -> bytes:
     text, packed = fields.get("letter"), fields.get("letter64")
     try:
         if isinstance(text, str):
-            letter = text.encode()
+            dead_job = text.encode()
         elif isinstance(packed, str):
-            letter = base64.b64decode(packed, validate=True)
+            dead_job = base64.b64decode(packed, validate=True)
         else:
             raise UsageError(f"{where} is no line of an export: it holds no letter")
     except (binascii.Error, UnicodeEncodeError):
         raise UsageError(f"{where}: its letter cannot be read") from None
-    if hashlib.sha256(letter).hexdigest() != fields.get("sha256"):
+    if hashlib.sha256(dead_job).hexdigest() != fields.get("sha256"):
         raise UsageError(f"{where} was changed since it was exported; nothing is imported")
-    return letter
+    return dead_job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -16,14 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Purge what the words say."""
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "purge",
         "purged",
         "dead letter",
-        Place.DEAD,
+        Location.DEAD,
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
         aftermath=bulk.AFTERMATH,
         trash=True,
     )
-    return bulk.act(args, settings, deed)
+    return bulk.act(args, settings, command)

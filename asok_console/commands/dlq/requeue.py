@@ -7,7 +7,7 @@ import argparse
 from asok_console.commands.support import bulk, trust
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.errors import UsageError
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -43,23 +43,23 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return requeue_carefully(args, settings, rate)
     if args.trust:
         return trust.act(args, settings, lambda looked: _trusting(looked, rate))
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "requeue",
         "requeued",
         "dead letter",
-        Place.DEAD,
+        Location.DEAD,
         lambda operator, scope, watch: operator.requeue(scope, watch=watch, rate=rate),
         returns=True,
     )
-    return bulk.act(args, settings, deed)
+    return bulk.act(args, settings, command)
 
 
-def _trusting(looked: trust.ReviewedScope, rate: float | None) -> bulk.Deed:
+def _trusting(looked: trust.ReviewedScope, rate: float | None) -> bulk.BulkCommand:
     def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
         return operator.requeue(scope, trust=looked.review.reviewed, watch=watch, rate=rate)
 
-    return bulk.Deed(
-        trust.VERB, "requeued", "dead job", Place.DEAD, perform, word=trust.WORD, returns=True
+    return bulk.BulkCommand(
+        trust.VERB, "requeued", "dead job", Location.DEAD, perform, word=trust.WORD, returns=True
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk, selection
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Cancel the jobs. Whoever waits for one is told."""
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "cancel",
         "cancelled",
         "job",
-        Place(args.state),
+        Location(args.state),
         lambda operator, scope, watch: operator.cancel(scope, watch=watch),
         aftermath=bulk.AFTERMATH,
         trash=True,
         lost=lambda operator, job_id: operator.cancel_lost(job_id),
     )
-    return selection.act(args, settings, deed, {Place.PENDING, Place.DELAYED})
+    return selection.act(args, settings, command, {Location.PENDING, Location.DELAYED})

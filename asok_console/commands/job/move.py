@@ -6,7 +6,7 @@ import argparse
 
 from asok_console.commands.support import bulk, selection
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
         return operator.move(scope, to=args.to, front=args.front, watch=watch)
 
-    deed = bulk.Deed(
-        "move", "moved", "job", Place.PENDING, perform, returns=bool(args.to), to=args.to or ""
+    command = bulk.BulkCommand(
+        "move", "moved", "job", Location.PENDING, perform, returns=bool(args.to), to=args.to or ""
     )
-    return selection.act(args, settings, deed, {Place.PENDING})
+    return selection.act(args, settings, command, {Location.PENDING})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk, selection
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -16,12 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Promote the jobs."""
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "promote",
         "promoted",
         "job",
-        Place.DELAYED,
+        Location.DELAYED,
         lambda operator, scope, watch: operator.promote(scope, watch=watch),
         returns=True,
     )
-    return selection.act(args, settings, deed, {Place.DELAYED})
+    return selection.act(args, settings, command, {Location.DELAYED})

@@ -50,7 +50,7 @@ def _document(detail: JobDetail) -> dict[str, Any]:
     record, job = detail.record, detail.payload.job if detail.payload else None
     return {
         "id": detail.id,
-        "place": str(detail.place) if detail.place else None,
+        "place": str(detail.location) if detail.location else None,
         "status": str(record.status) if record else None,
         "task": job.task if job else (record.function if record else None),
         "queue": job.queue if job else (record.queue if record else None),

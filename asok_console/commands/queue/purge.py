@@ -7,7 +7,7 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.preview import frozen
 from asok_core.settings.settings import Settings
 
@@ -20,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Purge the queue. What runs goes on."""
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "purge",
         "purged",
         "pending job",
-        Place.PENDING,
+        Location.PENDING,
         lambda operator, scope, watch: operator.purge(scope, watch=watch),
         word="purge",
         aftermath=bulk.AFTERMATH,
@@ -32,6 +32,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
 
     def scope_from(reader: Reader) -> Scope:
-        return frozen(reader, Place.PENDING, queue=known(reader, args.queue))
+        return frozen(reader, Location.PENDING, queue=known(reader, args.queue))
 
-    return bulk.act(args, settings, deed, scope_from)
+    return bulk.act(args, settings, command, scope_from)

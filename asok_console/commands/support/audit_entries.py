@@ -21,7 +21,7 @@ def activity_document(each: Activity) -> dict[str, Any]:
         "who": each.who,
         "where": each.where,
         "action": each.action,
-        "place": each.place or None,
+        "place": each.location or None,
         "queue": each.queue or None,
         "scope": each.words or None,
         "state": each.state,

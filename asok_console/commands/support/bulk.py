@@ -25,10 +25,10 @@ from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Wat
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.audit import TRASH_KEPT
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.hazards import hazards
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
-from asok_core.operations.preview import Survey, frozen, survey, with_unmet
+from asok_core.operations.preview import Preview, frozen, preview, with_unmet
 from asok_core.settings.settings import Settings
 
 AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
@@ -40,13 +40,13 @@ Perform = Callable[[Operator, Scope, Watch], CommandResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class BulkCommand:
     """An action as a command: ``done`` is its past participle, ``thing`` what it is done to."""
 
     verb: str
     done: str
     thing: str
-    place: Place
+    location: Location
     perform: Perform
     word: str = "yes"
     """What must be typed to confirm."""
@@ -90,23 +90,23 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="the Redis to act on, over ASOK_REDIS_URL")
 
 
-def scope_of(args: argparse.Namespace, reader: Reader, place: Place) -> Scope:
+def scope_of(args: argparse.Namespace, reader: Reader, location: Location) -> Scope:
     """The scope that the words say, frozen now. Raises UsageError unless exactly one is given."""
     given = [bool(args.id), args.filter is not None, args.all]
     if sum(given) != 1:
         raise UsageError("say which: --id ID, --filter WORDS or --all, and only one of them")
     if args.id:
-        return frozen(reader, place, ids=frozenset(args.id))
+        return frozen(reader, location, ids=frozenset(args.id))
     chosen = filters.parse(args.filter) if args.filter is not None else None
     if chosen is not None and not chosen:
         raise UsageError("--filter is empty; --all means all of them")
-    return frozen(reader, place, chosen=chosen)
+    return frozen(reader, location, chosen=chosen)
 
 
 def act(
     args: argparse.Namespace,
     settings: Settings,
-    deed: Deed,
+    command: BulkCommand,
     scope_from: Callable[[Reader], Scope] | None = None,
     *,
     tell: Callable[[CommandResult], int] | None = None,
@@ -119,45 +119,45 @@ def act(
     refuse_without_yes(args)
     reader = open_reader(settings)
     try:
-        scope = scope_from(reader) if scope_from else scope_of(args, reader, deed.place)
+        scope = scope_from(reader) if scope_from else scope_of(args, reader, command.location)
         counted = _counted(args, reader, scope)
         if counted is not None and counted.matching and not args.dry_run:
-            warn(reader, deed, counted.queues)
+            warn(reader, command, counted.queues)
     finally:
         reader.close()
     if args.dry_run:
         assert counted is not None
         if args.json:
-            write_json(survey_document(deed, counted))
+            write_json(preview_document(command, counted))
         else:
-            write_survey(deed, counted)
+            write_preview(command, counted)
         return 0
     if counted is None or not counted.matching:
         pass
-    elif not confirmed(settings, deed, counted.matching, counted.scope.words):
+    elif not confirmed(settings, command, counted.matching, counted.scope.words):
         say("nothing was done")
         return 1
     if counted is not None:
         scope = replace(scope, expected=counted.matching)
     operator = open_operator(settings)
     try:
-        with Meter(deed.done) as meter:
-            result = deed.perform(operator, scope, meter)
+        with Meter(command.done) as meter:
+            result = command.perform(operator, scope, meter)
     finally:
         operator.close()
     if counted is not None:
         result = with_unmet(result, counted.matching)
-    return tell(result) if tell else told(args, deed, result)
+    return tell(result) if tell else report(args, command, result)
 
 
-def warn(reader: Reader, deed: Deed, queues: Mapping[str, int]) -> None:
+def warn(reader: Reader, command: BulkCommand, queues: Mapping[str, int]) -> None:
     """Say what makes the deed pointless or harmful now, in the words of the console."""
-    if not (deed.returns or deed.trash):
+    if not (command.returns or command.trash):
         return
     to: Mapping[str, int] = {}
-    if deed.returns:
-        to = {deed.to: sum(queues.values())} if deed.to else queues
-    for line in hazards(reader.snapshot(jobs=False), to=to, trash=deed.trash):
+    if command.returns:
+        to = {command.to: sum(queues.values())} if command.to else queues
+    for line in hazards(reader.snapshot(jobs=False), to=to, trash=command.trash):
         say(f"warning: {line}")
 
 
@@ -167,22 +167,22 @@ def refuse_without_yes(args: argparse.Namespace) -> None:
         raise UsageError("there is no terminal to ask on: add --yes, or --dry-run to look first")
 
 
-def confirmed(settings: Settings, deed: Deed, count: int, words: str = "") -> bool:
+def confirmed(settings: Settings, command: BulkCommand, count: int, words: str = "") -> bool:
     """Ask on the terminal; True when the word was typed."""
-    what = exact(count, deed.thing)
+    what = exact(count, command.thing)
     words = f" ({safe(words, 100)})" if words else ""
     where = safe(settings.masked_redis_url)
-    sys.stderr.write(f"{deed.verb} {what}{words} of {where}? Type {deed.word}: ")
+    sys.stderr.write(f"{command.verb} {what}{words} of {where}? Type {command.word}: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == deed.word
+    return sys.stdin.readline().strip() == command.word
 
 
-def told(args: argparse.Namespace, deed: Deed, result: CommandResult) -> int:
+def report(args: argparse.Namespace, command: BulkCommand, result: CommandResult) -> int:
     """Say what was done. Returns the exit code: 1 where something was refused, 130 when stopped."""
     if args.json:
         write_json(result_document(result))
     else:
-        line = f"{deed.done} {exact(result.applied, deed.thing)}"
+        line = f"{command.done} {exact(result.applied, command.thing)}"
         if result.skipped:
             line += f"; skipped {reasons(result.skipped)}"
         if result.refused:
@@ -192,8 +192,8 @@ def told(args: argparse.Namespace, deed: Deed, result: CommandResult) -> int:
         elif not (result.applied or result.skipped or result.refused):
             line += "; nothing was found"
         write_lines([line])
-        if deed.aftermath and result.applied and result.operation:
-            say(deed.aftermath.format(operation=result.operation))
+        if command.aftermath and result.applied and result.operation:
+            say(command.aftermath.format(operation=result.operation))
     return exit_code(result)
 
 
@@ -204,21 +204,21 @@ def exit_code(result: CommandResult) -> int:
     return 1 if result.refused else 0
 
 
-def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Survey | None:
+def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview | None:
     # With --yes nobody reads the count, and the action counts by itself.
     if args.yes and not args.dry_run:
         return None
     with Meter("matching") as meter:
-        counted = survey(reader, scope, watch=meter)
+        counted = preview(reader, scope, watch=meter)
     if meter.interrupted:
         raise KeyboardInterrupt
     return counted
 
 
-def survey_document(deed: Deed, counted: Survey) -> dict[str, Any]:
+def preview_document(command: BulkCommand, counted: Preview) -> dict[str, Any]:
     """The preview of an operation, for programs."""
     return {
-        "action": deed.verb,
+        "action": command.verb,
         "dry_run": True,
         "matching": counted.matching,
         "total": counted.total,
@@ -228,9 +228,9 @@ def survey_document(deed: Deed, counted: Survey) -> dict[str, Any]:
     }
 
 
-def write_survey(deed: Deed, counted: Survey) -> None:
+def write_preview(command: BulkCommand, counted: Preview) -> None:
     """Print the preview of an operation: how many jobs, their signatures, and a few of them."""
-    lines = [f"would {deed.verb} {exact(counted.matching, deed.thing)}"]
+    lines = [f"would {command.verb} {exact(counted.matching, command.thing)}"]
     if trusts := _signatures(counted):
         lines.append(f"signatures: {reasons(trusts)}")
     lines += missing_lines(counted)
@@ -242,12 +242,12 @@ def write_survey(deed: Deed, counted: Survey) -> None:
     write_lines(lines)
 
 
-def missing_lines(counted: Survey) -> list[str]:
+def missing_lines(counted: Preview) -> list[str]:
     """A line that names the ids that were not found, if there are any."""
     if not counted.missing:
         return []
     return [f"not found: {', '.join(safe(each, 60) for each in sorted(counted.missing))}"]
 
 
-def _signatures(counted: Survey) -> dict[str, int]:
+def _signatures(counted: Preview) -> dict[str, int]:
     return {str(trust): n for trust, n in counted.trusts.items()}

@@ -9,7 +9,7 @@ from asok_console.commands.support.documents import result_document, say, write_
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import RATE, Canary, CanaryResult, Verdict
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
@@ -28,17 +28,22 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
         results.append(canary.run(scope, watch))
         return results[0].total
 
-    deed = bulk.Deed("requeue", "requeued", "dead letter", Place.DEAD, perform, returns=True)
+    command = bulk.BulkCommand(
+        "requeue", "requeued", "dead letter", Location.DEAD, perform, returns=True
+    )
     try:
         return bulk.act(
-            args, settings, deed, tell=lambda result: _tell(args, deed, results, result)
+            args, settings, command, tell=lambda result: _tell(args, command, results, result)
         )
     finally:
         reader.close()
 
 
 def _tell(
-    args: argparse.Namespace, deed: bulk.Deed, results: list[CanaryResult], result: CommandResult
+    args: argparse.Namespace,
+    command: bulk.BulkCommand,
+    results: list[CanaryResult],
+    result: CommandResult,
 ) -> int:
     canary = results[0]
     outcome = {
@@ -54,7 +59,7 @@ def _tell(
         write_json({**result_document(result), "canary": outcome})
         code = bulk.exit_code(result)
     else:
-        code = bulk.told(args, deed, result)
+        code = bulk.report(args, command, result)
         say(f"canary: {canary.verdict}{': ' + safe(canary.cause, 300) if canary.cause else ''}")
     bad = canary.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)
     return code or (1 if bad else 0)

@@ -16,7 +16,7 @@ from asok_core.clock import iso
 from asok_core.inspection.snapshot import QueueStats, Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.nesting import cut
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 VERSION = 1
 """Of every document. It changes when a key goes or changes its meaning, not when one is added."""
@@ -107,7 +107,7 @@ def row_document(row: Row) -> dict[str, Any]:
 
 
 def _status(row: Row) -> str | None:
-    if row.place is Place.ACTIVE:
+    if row.location is Location.ACTIVE:
         # A worker may hold a job without a free thread.
         return "running" if row.at is not None else "claimed"
     return str(row.record.status) if row.record else None

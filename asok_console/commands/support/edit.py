@@ -14,7 +14,7 @@ from asok_core.inspection.review import call_text
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 
 
@@ -30,12 +30,12 @@ def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
     named = _given(args.kwargs, "--kwargs", dict)
     if args.args is not None and args.kwargs is not None:
         _check(positional, named)
-    return trust.act(args, settings, lambda looked: _deed(args, looked, positional, named))
+    return trust.act(args, settings, lambda looked: _command(args, looked, positional, named))
 
 
-def _deed(
+def _command(
     args: argparse.Namespace, looked: trust.ReviewedScope, positional: Any, named: Any
-) -> bulk.Deed:
+) -> bulk.BulkCommand:
     (key,) = args.id
     if looked.counted.matching > 1:
         raise Refused(
@@ -55,11 +55,11 @@ def _deed(
         # By its bytes: the arguments are filled from these, and another one may have its id by now.
         return operator.edit(raw, positional, named)
 
-    return bulk.Deed(
+    return bulk.BulkCommand(
         "edit",
         "requeued",
         "dead job",
-        Place.DEAD,
+        Location.DEAD,
         perform,
         aftermath=bulk.AFTERMATH,
         preview=(f"with the changed arguments: {safe(call_text(edited))}",),

@@ -15,21 +15,21 @@ from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.snapshot import JobDetail
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import frozen
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
-Home = tuple[Place, str | None]
+Home = tuple[Location, str | None]
 
 STANDS = {
-    Place.PENDING: "it is pending",
-    Place.DELAYED: "it is delayed",
-    Place.ACTIVE: "a worker has claimed it",
-    Place.DEAD: "it is a dead job",
-    Place.TRASH: "it is in the trash",
-    Place.FINISHED: "it has finished",
+    Location.PENDING: "it is pending",
+    Location.DELAYED: "it is delayed",
+    Location.ACTIVE: "a worker has claimed it",
+    Location.DEAD: "it is a dead job",
+    Location.TRASH: "it is in the trash",
+    Location.FINISHED: "it has finished",
 }
 """Why a job is not acted on where it is."""
 
@@ -45,9 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser, jobs: str, *, queue: bool) ->
 
 
 def act(
-    args: argparse.Namespace, settings: Settings, deed: bulk.Deed, allowed: Collection[Place]
+    args: argparse.Namespace,
+    settings: Settings,
+    command: bulk.BulkCommand,
+    allowed: Collection[Location],
 ) -> int:
-    """Carry out a deed on the jobs that the words say, in ``deed.place`` unless they are named.
+    """Carry out a deed on the jobs that the words say, in ``command.location`` unless they are named.
 
     Raises UsageError unless there are ids, a filter or ``--all``, and only one of them.
     """
@@ -58,27 +61,27 @@ def act(
             raise UsageError(
                 "--dry-run goes with --filter or --all; see a job by: asok job show ID"
             )
-        return act_on_ids(args, settings, deed, allowed)
+        return act_on_ids(args, settings, command, allowed)
     wanted = filters.parse(args.filter) if args.filter is not None else None
     if wanted is not None and not wanted:
         raise UsageError("--filter is empty; --all means all of them")
 
     def scope_from(reader: Reader) -> Scope:
         queue = None
-        if deed.place is Place.PENDING:
+        if command.location is Location.PENDING:
             if not args.queue:
                 raise UsageError("say in which queue: --queue QUEUE")
             queue = known(reader, args.queue)
-        return frozen(reader, deed.place, queue=queue, chosen=wanted)
+        return frozen(reader, command.location, queue=queue, chosen=wanted)
 
-    return bulk.act(args, settings, deed, scope_from)
+    return bulk.act(args, settings, command, scope_from)
 
 
 def act_on_ids(
     args: argparse.Namespace,
     settings: Settings,
-    deed: bulk.Deed,
-    allowed: Collection[Place],
+    command: bulk.BulkCommand,
+    allowed: Collection[Location],
 ) -> int:
     """Carry out a deed on ``args.id``. ``allowed`` are the places it can act on.
 
@@ -91,15 +94,15 @@ def act_on_ids(
     try:
         homes, nowhere, refused = _sorted_by_home(reader, ids, allowed)
         count = sum(map(len, homes.values()))
-        if deed.lost is not None:
+        if command.lost is not None:
             count += sum(nowhere.values())
         if count and not args.yes:
             bulk.warn(
-                reader, deed, {queue or "": len(found) for (_, queue), found in homes.items()}
+                reader, command, {queue or "": len(found) for (_, queue), found in homes.items()}
             )
     finally:
         reader.close()
-    if count and not args.yes and not bulk.confirmed(settings, deed, count):
+    if count and not args.yes and not bulk.confirmed(settings, command, count):
         say("nothing was done")
         return 1
     skipped = Counter[str]()
@@ -107,21 +110,21 @@ def act_on_ids(
     lost: list[str] = []
     operator = open_operator(settings)
     try:
-        with Meter(deed.done) as meter:
-            for (place, queue), found in homes.items():
+        with Meter(command.done) as meter:
+            for (location, queue), found in homes.items():
                 words = " ".join(f"id:{each}" for each in found[:3])
-                scope = Scope(place, queue, frozenset(found), words=words)
-                result = deed.perform(operator, scope, meter)
+                scope = Scope(location, queue, frozenset(found), words=words)
+                result = command.perform(operator, scope, meter)
                 applied += result.applied
                 refused.update(result.refused)
                 skipped.update(result.skipped)
                 cancelled = cancelled or result.cancelled
                 operations.append(result.operation)
             for job_id, has_record in nowhere.items():
-                if deed.lost is None or not has_record:
+                if command.lost is None or not has_record:
                     skipped["not found"] += 1
                     continue
-                result = deed.lost(operator, job_id)
+                result = command.lost(operator, job_id)
                 applied += result.applied
                 skipped.update(result.skipped)
                 if result.applied:
@@ -129,8 +132,10 @@ def act_on_ids(
     finally:
         operator.close()
     operation = operations[0] if len(operations) == 1 else None
-    result = CommandResult(deed.verb, applied, dict(skipped), dict(refused), operation, cancelled)
-    code = bulk.told(args, deed, result)
+    result = CommandResult(
+        command.verb, applied, dict(skipped), dict(refused), operation, cancelled
+    )
+    code = bulk.report(args, command, result)
     for job_id in lost:
         say(
             f"asok: job {safe(job_id, 200)} was lost: it was in no queue, not delayed, in no trash and "
@@ -141,7 +146,7 @@ def act_on_ids(
 
 
 def _sorted_by_home(
-    reader: Reader, ids: list[str], allowed: Collection[Place]
+    reader: Reader, ids: list[str], allowed: Collection[Location]
 ) -> tuple[dict[Home, list[str]], dict[str, bool], Counter[str]]:
     """Ids by their homes, ids in no place (and whether there is a record), and those that are refused."""
     homes: dict[Home, list[str]] = defaultdict(list)
@@ -149,14 +154,14 @@ def _sorted_by_home(
     refused = Counter[str]()
     for each in ids:
         detail = reader.job(each, patience=PATIENCE)
-        place = detail.place if detail else None
-        if detail is None or place is None:
+        location = detail.location if detail else None
+        if detail is None or location is None:
             nowhere[each] = detail is not None and detail.record is not None
-        elif place not in allowed:
-            refused[STANDS[place]] += 1
+        elif location not in allowed:
+            refused[STANDS[location]] += 1
         else:
-            queue = _queue_of(detail) if place is Place.PENDING else None
-            homes[place, queue].append(each)
+            queue = _queue_of(detail) if location is Location.PENDING else None
+            homes[location, queue].append(each)
     return homes, nowhere, refused
 
 

@@ -64,7 +64,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "orphaned": snapshot.orphaned,
         "dead": snapshot.dead,
         "queues": [_queue(status, queue) for queue in snapshot.queues],
-        "dead_letters": [_letter(row) for row in status.dead],
+        "dead_letters": [_dead_job(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "envelopes": _versions(status),
         "problems": [*snapshot.problems, *snapshot.unread],
@@ -314,7 +314,7 @@ def _job(row: Row) -> dict[str, Any]:
     }
 
 
-def _letter(row: Row) -> dict[str, Any]:
+def _dead_job(row: Row) -> dict[str, Any]:
     return {
         **_job(row),
         "queue": row.queue or None,

@@ -15,9 +15,9 @@ from asok_console.presentation.prose import exact
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.review import NOT_REVIEWED, Review, ReviewBuilder, ReviewedCall
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
-from asok_core.operations.preview import Survey, survey
+from asok_core.operations.preview import Preview, preview
 from asok_core.settings.settings import Settings
 
 VERB, WORD = "trust and requeue", "trust"
@@ -27,7 +27,7 @@ VERB, WORD = "trust and requeue", "trust"
 class ReviewedScope:
     """What one pass over the scope has found."""
 
-    counted: Survey
+    counted: Preview
     review: Review
 
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def act(
     args: argparse.Namespace,
     settings: Settings,
-    deed_of: Callable[[ReviewedScope], bulk.Deed],
+    command_of: Callable[[ReviewedScope], bulk.BulkCommand],
 ) -> int:
     """Look at the scope once, show what would be signed, ask, and act on exactly that.
 
@@ -60,25 +60,25 @@ def act(
         settings.require_secret_key()
     bulk.refuse_without_yes(args)
     looked = _look(args, settings)
-    deed, review = deed_of(looked), looked.review
+    command, review = command_of(looked), looked.review
     if args.dry_run:
-        _write_preview(args, deed, looked)
+        _write_preview(args, command, looked)
         return 0
     if args.reviewed not in (None, review.hash):
         raise Refused(
             "the dead jobs to be signed are not those that were reviewed (their hash is now "
             f"{review.hash}); nothing was signed: review them again with --dry-run"
         )
-    if not args.yes and looked.counted.matching and not _agreed(args, settings, deed, looked):
+    if not args.yes and looked.counted.matching and not _agreed(args, settings, command, looked):
         say("nothing was done")
         return 1
     operator = open_operator(settings)
     try:
-        with Meter(deed.done) as meter:
-            result = deed.perform(operator, looked.counted.scope, meter)
+        with Meter(command.done) as meter:
+            result = command.perform(operator, looked.counted.scope, meter)
     finally:
         operator.close()
-    return bulk.told(args, deed, result) or int(NOT_REVIEWED in result.skipped)
+    return bulk.report(args, command, result) or int(NOT_REVIEWED in result.skipped)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -100,9 +100,9 @@ def check(args: argparse.Namespace) -> None:
 def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
     reader, builder = open_reader(settings), ReviewBuilder()
     try:
-        scope = bulk.scope_of(args, reader, Place.DEAD)
+        scope = bulk.scope_of(args, reader, Location.DEAD)
         with Meter("matching") as meter:
-            counted = survey(reader, scope, watch=meter, each=builder.add)
+            counted = preview(reader, scope, watch=meter, each=builder.add)
         if meter.interrupted:
             raise KeyboardInterrupt
         return ReviewedScope(counted, builder.finish())
@@ -111,37 +111,39 @@ def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
 
 
 def _agreed(
-    args: argparse.Namespace, settings: Settings, deed: bulk.Deed, looked: ReviewedScope
+    args: argparse.Namespace, settings: Settings, command: bulk.BulkCommand, looked: ReviewedScope
 ) -> bool:
     count = looked.review.requeues if args.trust else looked.counted.matching
-    lines = [*(_lines(looked.review) if args.trust else ()), *deed.preview]
+    lines = [*(_lines(looked.review) if args.trust else ()), *command.preview]
     sys.stderr.writelines(f"{line}\n" for line in lines)
     if not count:
         # Nothing would change; the result gives the reasons.
         return True
     reader = open_reader(settings)
     try:
-        bulk.warn(reader, deed, looked.counted.queues)
+        bulk.warn(reader, command, looked.counted.queues)
     finally:
         reader.close()
-    return bulk.confirmed(settings, deed, count, looked.counted.scope.words)
+    return bulk.confirmed(settings, command, count, looked.counted.scope.words)
 
 
-def _write_preview(args: argparse.Namespace, deed: bulk.Deed, looked: ReviewedScope) -> None:
+def _write_preview(
+    args: argparse.Namespace, command: bulk.BulkCommand, looked: ReviewedScope
+) -> None:
     review = looked.review if args.trust else None
     if args.json:
-        document = bulk.survey_document(deed, looked.counted)
+        document = bulk.preview_document(command, looked.counted)
         if review is not None:
             document["trust"] = _document(review)
         write_json(document)
         return
     if review is None:
-        bulk.write_survey(deed, looked.counted)
+        bulk.write_preview(command, looked.counted)
     else:
-        write_lines([f"would {deed.verb} {exact(review.requeues, deed.thing)}"])
+        write_lines([f"would {command.verb} {exact(review.requeues, command.thing)}"])
         write_lines(bulk.missing_lines(looked.counted))
         write_lines(_lines(review))
-    write_lines(deed.preview)
+    write_lines(command.preview)
     if review is not None:
         write_lines([f"reviewed: {review.hash}"])
 

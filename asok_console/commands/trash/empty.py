@@ -10,7 +10,7 @@ from asok_console.commands.support.progress import Meter
 from asok_console.presentation.prose import exact
 from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.errors import Refused, UsageError
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.settings.settings import Settings
 
@@ -52,30 +52,32 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         # What comes to the trash from now on is left there.
         return operator.empty_trash(list(found), watch=watch)
 
-    deed = bulk.Deed(
-        "permanently delete", "deleted", "trashed job", Place.TRASH, perform, word="empty"
+    command = bulk.BulkCommand(
+        "permanently delete", "deleted", "trashed job", Location.TRASH, perform, word="empty"
     )
     total = sum(found.values())
     if args.dry_run:
-        _write_preview(args, deed, found)
+        _write_preview(args, command, found)
         return int(bool(found.problems))
     if (
         total
         and not args.yes
-        and not bulk.confirmed(settings, deed, total, " ".join(args.operation))
+        and not bulk.confirmed(settings, command, total, " ".join(args.operation))
     ):
         say("nothing was done")
         return 1
     operator = open_operator(settings)
     try:
-        with Meter(deed.done) as meter:
-            result = deed.perform(operator, Scope(Place.TRASH), meter)
+        with Meter(command.done) as meter:
+            result = command.perform(operator, Scope(Location.TRASH), meter)
     finally:
         operator.close()
-    return bulk.told(args, deed, result) or int(bool(found.problems))
+    return bulk.report(args, command, result) or int(bool(found.problems))
 
 
-def _write_preview(args: argparse.Namespace, deed: bulk.Deed, found: dict[str, int]) -> None:
+def _write_preview(
+    args: argparse.Namespace, command: bulk.BulkCommand, found: dict[str, int]
+) -> None:
     total = sum(found.values())
     if args.json:
         operations = [{"operation": each, "in_trash": n} for each, n in found.items()]
@@ -84,4 +86,4 @@ def _write_preview(args: argparse.Namespace, deed: bulk.Deed, found: dict[str, i
         )
         return
     lines = [f"  {each}  {exact(n, 'job')}" for each, n in found.items()]
-    write_lines([f"would {deed.verb} {exact(total, deed.thing)}", *lines])
+    write_lines([f"would {command.verb} {exact(total, command.thing)}", *lines])

@@ -6,7 +6,7 @@ import argparse
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.progress import Meter
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import on_redis, open_operator
 from asok_core.settings.settings import Settings
 
@@ -19,17 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Restore one operation's trash."""
-    deed = bulk.Deed(
+    command = bulk.BulkCommand(
         "restore",
         "restored",
         "job",
-        Place.TRASH,
+        Location.TRASH,
         lambda operator, _scope, watch: operator.restore(args.operation, watch=watch),
     )
     operator = open_operator(on_redis(settings, args.url))
     try:
-        with Meter(deed.done) as meter:
+        with Meter(command.done) as meter:
             result = operator.restore(args.operation, watch=meter)
     finally:
         operator.close()
-    return bulk.told(args, deed, result)
+    return bulk.report(args, command, result)

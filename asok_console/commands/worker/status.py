@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asok_console.commands.support.status_report import WorkerStatus
     from asok_core.backends.roles import Reader
 
-DEAD_LETTERS = 10
+DEAD_JOBS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def look(reader: Reader, limit: int, checks: status_checks.Checks) -> WorkerStat
     return WorkerStatus(
         snapshot=snapshot,
         next_jobs=reader.next_jobs(waiting, limit) if waiting else {},
-        dead=reader.dead(0, DEAD_LETTERS).rows if snapshot.dead else (),
+        dead=reader.dead(0, DEAD_JOBS).rows if snapshot.dead else (),
         failures=tuple(checks.failures(snapshot)),
     )
 

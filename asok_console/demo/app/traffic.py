@@ -19,7 +19,7 @@ PAGES = ("/", "/sale", "/books", "/garden", "/gifts", "/kitchen")
 PARTNERS = ("acme.example.com", "initech.example.com", "globex.example.com")
 WAREHOUSES = ("berlin", "turin", "oslo", "lisbon")
 ORDERS = itertools.count(17_001)
-BEAT = 0.1
+HEARTBEAT = 0.1
 """Seconds between two bursts."""
 WAVE = 90.0
 """Seconds from one rush of visitors to the next."""
@@ -86,10 +86,10 @@ def run() -> None:
     while True:
         rush = 1.0 + 0.7 * math.sin((time.monotonic() - began) * math.tau / WAVE)
         for rate, happen in BURST:
-            expected = rate * rush * BEAT
+            expected = rate * rush * HEARTBEAT
             if random.random() < expected:
                 happen()
-        time.sleep(BEAT)
+        time.sleep(HEARTBEAT)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from asok_core.inspection.edits import diff, editable, same
 from asok_core.jobs.envelope import UNTRUSTED, Payload
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 END_WITHIN = 2.0
@@ -37,7 +37,7 @@ END_WITHIN = 2.0
 UNDO_AMONG = 50
 """Newest actions among which an undo looks for those of this session."""
 
-SIGNED_AGAIN = frozenset({Place.DEAD, Place.PENDING})
+SIGNED_AGAIN = frozenset({Location.DEAD, Location.PENDING})
 """Places whose jobs are signed again on their way to a queue."""
 
 TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
@@ -104,10 +104,10 @@ class Acting:
             to = {chosen: plan.count or 0} if chosen else plan.queues or {}
         trash = "goes to the trash" in action.aftermath
         found = hazards(snapshot, to=to, trash=trash)
-        if self._host.key_check.wrong and action.returns and action.place in SIGNED_AGAIN:
+        if self._host.key_check.wrong and action.returns and action.location in SIGNED_AGAIN:
             found = (WRONG_KEY, *found)
         # A restore of dead jobs or delayed ones puts nothing into a queue.
-        unknown = action.returns and not to and action.place is not Place.TRASH
+        unknown = action.returns and not to and action.location is not Location.TRASH
         more = hazards_of_unknown_queues(snapshot, plan.count or 0) if unknown else ()
         return (*found, *more)
 
@@ -191,7 +191,7 @@ class Acting:
     def _requeue_edited(self, dead: Payload, job: Job, changes: Arguments) -> None:
         plan = Plan(
             operations.EDIT,
-            Scope(Place.DEAD, ids=frozenset((job.id,))),
+            Scope(Location.DEAD, ids=frozenset((job.id,))),
             1,
             (call_text(job.task, *changes, 200),),
             changes=changes,

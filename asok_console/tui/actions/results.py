@@ -6,12 +6,12 @@ from asok_console.presentation.prose import exact
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.preview import with_unmet
 
 
-def told(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
+def outcome_line(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
     """The line and its tone: good, warn or bad."""
     if isinstance(result, CanaryResult):
         return _told_of_canary(plan, result)
@@ -22,7 +22,7 @@ def told(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
 
 
 def _line(plan: Plan, result: CommandResult) -> str:
-    noun = "dead letter" if plan.action.place is Place.DEAD else "job"
+    noun = "dead letter" if plan.action.location is Location.DEAD else "job"
     what = plan.noun if plan.count is None else exact(result.applied, noun)
     done = plan.action.done.capitalize()
     said = plan.action.outcome.format(done=done, what=what, **plan.answers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from asok_console.tui.actions.results import told
+from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.actions import Access
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Progress
@@ -118,7 +118,7 @@ class Runner:
             line = _failure(plan, f"{type(error).__name__}: {error}")
             self._send(run, Finished(run.number, plan, None, line))
         else:
-            line, tone = told(plan, result)
+            line, tone = outcome_line(plan, result)
             total = result.total if isinstance(result, CanaryResult) else result
             self._send(run, Finished(run.number, plan, total, line, tone))
 

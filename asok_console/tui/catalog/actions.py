@@ -211,8 +211,8 @@ RELATED = (
 )  # fmt: skip
 """From a queue to all that belongs to it."""
 
-STRETCHES = (
-    Action("stretch", "w", "range", "plot another range of time", "Show",
+PLOT_RANGES = (
+    Action("range", "w", "range", "plot another range of time", "Show",
            frozenset({"overview", "delayed"}), footer=True),
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 SPELLED_OUT = 3
 """Ids that are written out where a person reads it."""
@@ -20,18 +20,18 @@ def abridged(plan: Plan, most: int = SPELLED_OUT) -> str:
     ids = sorted(plan.scope.ids or ())
     more = len(ids) - most
     if more <= 0:
-        return plan.twin
+        return plan.equivalent
     few = replace(plan, scope=replace(plan.scope, ids=frozenset(ids[:most])))
-    return f"{few.twin}  … and {more:,} more"
+    return f"{few.equivalent}  … and {more:,} more"
 
 
-def dead_letters(verb: str) -> Callable[[Plan], str]:
+def dead_jobs(verb: str) -> Callable[[Plan], str]:
     """``asok dlq VERB`` with the scope as options."""
 
-    def twin(plan: Plan) -> str:
+    def equivalent(plan: Plan) -> str:
         return f"asok dlq {verb} {_options(plan.scope)}"
 
-    return twin
+    return equivalent
 
 
 def canary(plan: Plan) -> str:
@@ -56,24 +56,24 @@ def export(plan: Plan) -> str:
 def queue(verb: str) -> Callable[[Plan], str]:
     """``asok queue VERB NAME``."""
 
-    def twin(plan: Plan) -> str:
+    def equivalent(plan: Plan) -> str:
         return f"asok queue {verb}{_operands(plan.scope.queue or 'default')}"
 
-    return twin
+    return equivalent
 
 
 def worker(verb: str) -> Callable[[Plan], str]:
     """``asok worker VERB ID``."""
 
-    def twin(plan: Plan) -> str:
+    def equivalent(plan: Plan) -> str:
         return f"asok worker {verb}{_operands(plan.worker)}"
 
-    return twin
+    return equivalent
 
 
 def cancel(plan: Plan) -> str:
     """``asok job cancel ID...``, or with a filter and where to look."""
-    delayed = " --state delayed" if plan.scope.place is Place.DELAYED else ""
+    delayed = " --state delayed" if plan.scope.location is Location.DELAYED else ""
     return f"asok job cancel{_jobs(plan.scope, where=delayed)}"
 
 

@@ -20,11 +20,11 @@ from asok_console.tui.catalog.actions import (
     MOVES,
     NARROWING,
     PAGE,
+    PLOT_RANGES,
     QUEUE_TURNS,
     READS,
     RELATED,
     SORTS,
-    STRETCHES,
     Access,
     Action,
     Danger,
@@ -34,9 +34,9 @@ from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_core.backends.roles import CommandResult, Watch
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.review import Reviewed
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, CanaryResult
-from asok_core.operations.export import export_letters
+from asok_core.operations.export import export_dead_jobs
 
 
 def _edit(to: Access, plan: Plan) -> CommandResult:
@@ -56,7 +56,7 @@ def _canary(to: Access, plan: Plan, watch: Watch) -> CanaryResult:
 
 def _export(to: Access, plan: Plan, watch: Watch) -> CommandResult:
     path = Path(plan.answers["file"]).expanduser()
-    return export_letters(to.reader, plan.scope, path, watch)
+    return export_dead_jobs(to.reader, plan.scope, path, watch)
 
 
 _UNDO = f"It goes to the trash and can be restored for {TRASH_KEPT}."
@@ -68,71 +68,71 @@ OPERATIONS = (
         "requeue", "r", "requeue", "put the dead letter back into its queue, with all its retries",
         "Act", frozenset({"dead", "jobs"}), footer=True,
         perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
-        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
+        location=Location.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
         returns=True, word="requeue",
-        twin=equivalents.dead_letters("requeue"),
+        equivalent=equivalents.dead_jobs("requeue"),
     ),
     OperatorAction(
         "requeue_all", "R", "requeue all", "put back all dead letters that are shown",
         "Act", frozenset({"dead"}), footer=True,
         perform=lambda to, plan, watch: to.operator.requeue(plan.scope, watch=watch),
-        place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
-        returns=True, word="requeue", twin=equivalents.dead_letters("requeue"),
+        location=Location.DEAD, reach=Reach.MATCHING, danger=Danger.MILD, done="requeued",
+        returns=True, word="requeue", equivalent=equivalents.dead_jobs("requeue"),
     ),
     OperatorAction(
         "purge", "d,delete", "purge", "move the dead letter to the trash",
         "Act", frozenset({"dead"}), footer=True,
         perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
-        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="purged", word="purge",
-        twin=equivalents.dead_letters("purge"), aftermath=_UNDO,
+        location=Location.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="purged", word="purge",
+        equivalent=equivalents.dead_jobs("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "purge_all", "D", "purge all", "move all dead letters that are shown to the trash",
         "Act", frozenset({"dead"}), footer=True,
         perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
-        place=Place.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
-        twin=equivalents.dead_letters("purge"), aftermath=_UNDO,
+        location=Location.DEAD, reach=Reach.MATCHING, danger=Danger.GRAVE, done="purged", word="purge",
+        equivalent=equivalents.dead_jobs("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "requeue_trusted", "T", "trust and requeue",
         "sign what is unsigned or signed by another key, and requeue it",
         "Act", frozenset({"dead"}), footer=True,
         perform=_trust,
-        place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued",
+        location=Location.DEAD, reach=Reach.CHOSEN, danger=Danger.GRAVE, done="requeued",
         returns=True, word="trust", reviews=True, question="Trust and requeue {noun}?",
-        twin=equivalents.dead_letters("requeue --trust"),
+        equivalent=equivalents.dead_jobs("requeue --trust"),
     ),
     OperatorAction(
         "canary", "C", "canary", "requeue a few first, and the rest only if they do not fail as before",
         "Act", frozenset({"dead"}), footer=True,
         perform=_canary,
-        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="requeued",
+        location=Location.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="requeued",
         returns=True, word="requeue",
-        twin=equivalents.canary, asks=fields.CANARY, question="Requeue {noun} with a canary?",
+        equivalent=equivalents.canary, asks=fields.CANARY, question="Requeue {noun} with a canary?",
         note="{first} first, then {rate} a second; stops if the same error returns",
     ),
     OperatorAction(
         "export", "E", "export", "write dead letters to a file, from which they can be imported",
         "Act", frozenset({"dead"}), footer=True,
         perform=_export,
-        place=Place.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="exported",
-        word="export", twin=equivalents.export, asks=fields.FILE, changes=False,
+        location=Location.DEAD, reach=Reach.SHOWN, danger=Danger.MILD, done="exported",
+        word="export", equivalent=equivalents.export, asks=fields.FILE, changes=False,
         outcome="{done} {what} to {file}",
     ),
     OperatorAction(
         "cancel_pending", "d,delete", "cancel", "take the job out of its queue",
         "Act", frozenset({"pending"}), footer=True,
         perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
-        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
-        word="cancel", twin=equivalents.cancel, aftermath=_UNDO,
+        location=Location.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
+        word="cancel", equivalent=equivalents.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "move_front", "f", "to the front", "let the job be the next that a worker takes",
         "Act", frozenset({"pending"}), footer=True,
         perform=lambda to, plan, watch: to.operator.move(plan.scope, front=True, watch=watch),
-        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
+        location=Location.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
         guarded=True, word="move",
-        twin=equivalents.move_front, question="Move {noun} to the front?",
+        equivalent=equivalents.move_front, question="Move {noun} to the front?",
     ),
     OperatorAction(
         "move", "M", "move", "put the job into another queue",
@@ -140,73 +140,73 @@ OPERATIONS = (
         perform=lambda to, plan, watch: to.operator.move(
             plan.scope, to=plan.answers["queue"], watch=watch
         ),
-        place=Place.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
-        returns=True, guarded=True, word="move", twin=equivalents.move, asks=fields.QUEUE,
+        location=Location.PENDING, reach=Reach.CHOSEN, danger=Danger.MILD, done="moved",
+        returns=True, guarded=True, word="move", equivalent=equivalents.move, asks=fields.QUEUE,
         question="Move {noun} to queue '{queue}'?", outcome="{done} {what} to queue '{queue}'",
     ),
     OperatorAction(
         "cancel_delayed", "d,delete", "cancel", "take the job out before it is due",
         "Act", frozenset({"delayed"}), footer=True,
         perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
-        place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
-        word="cancel", twin=equivalents.cancel, aftermath=_UNDO,
+        location=Location.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="cancelled",
+        word="cancel", equivalent=equivalents.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "promote", "r", "run now", "put the job into its queue now",
         "Act", frozenset({"delayed"}), footer=True,
         perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
-        place=Place.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
-        returns=True, word="promote", twin=equivalents.promote, question="Run {noun} now?",
+        location=Location.DELAYED, reach=Reach.CHOSEN, danger=Danger.MILD, done="promoted",
+        returns=True, word="promote", equivalent=equivalents.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "cancel_matching_pending", "D", "cancel all", "take out all jobs that the filter found",
         "Act", frozenset({"pending"}),
         perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
-        place=Place.PENDING, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
-        word="cancel", twin=equivalents.cancel, aftermath=_UNDO,
+        location=Location.PENDING, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
+        word="cancel", equivalent=equivalents.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "cancel_matching_delayed", "D", "cancel all", "take out all delayed jobs that are shown",
         "Act", frozenset({"delayed"}),
         perform=lambda to, plan, watch: to.operator.cancel(plan.scope, watch=watch),
-        place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
-        word="cancel", twin=equivalents.cancel, aftermath=_UNDO,
+        location=Location.DELAYED, reach=Reach.MATCHING, danger=Danger.GRAVE, done="cancelled",
+        word="cancel", equivalent=equivalents.cancel, aftermath=_UNDO,
     ),
     OperatorAction(
         "promote_matching", "R", "run all now", "put all delayed jobs that are shown into their queues",
         "Act", frozenset({"delayed"}),
         perform=lambda to, plan, watch: to.operator.promote(plan.scope, watch=watch),
-        place=Place.DELAYED, reach=Reach.MATCHING, danger=Danger.MILD, done="promoted",
-        returns=True, word="promote", twin=equivalents.promote, question="Run {noun} now?",
+        location=Location.DELAYED, reach=Reach.MATCHING, danger=Danger.MILD, done="promoted",
+        returns=True, word="promote", equivalent=equivalents.promote, question="Run {noun} now?",
     ),
     OperatorAction(
         "pause", "P", "pause", "no worker takes jobs from the queue until it is resumed",
         "Act", frozenset({"overview", "pending"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.pause(plan.scope.queue or ""),
-        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused",
+        location=Location.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="paused",
         guarded=True, word="pause",
-        twin=equivalents.queue("pause"),
+        equivalent=equivalents.queue("pause"),
     ),
     OperatorAction(
         "resume", "P", "resume", "workers take jobs from the queue again",
         "Act", frozenset({"overview", "pending"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.resume(plan.scope.queue or ""),
-        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="resumed", word="resume",
-        twin=equivalents.queue("resume"),
+        location=Location.PENDING, reach=Reach.QUEUE, danger=Danger.MILD, done="resumed", word="resume",
+        equivalent=equivalents.queue("resume"),
     ),
     OperatorAction(
         "purge_queue", "D", "purge queue", "move all that is pending in the queue to the trash",
         "Act", frozenset({"overview", "pending"}),
         perform=lambda to, plan, watch: to.operator.purge(plan.scope, watch=watch),
-        place=Place.PENDING, reach=Reach.QUEUE, danger=Danger.GRAVE, done="purged", word="purge",
-        twin=equivalents.queue("purge"), aftermath=_UNDO,
+        location=Location.PENDING, reach=Reach.QUEUE, danger=Danger.GRAVE, done="purged", word="purge",
+        equivalent=equivalents.queue("purge"), aftermath=_UNDO,
     ),
     OperatorAction(
         "quiet", "P", "quiet", "the worker takes no more jobs; what it runs goes on",
         "Act", frozenset({"workers"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.quiet(plan.worker),
-        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="quieted",
-        guarded=True, word="quiet", twin=equivalents.worker("quiet"),
+        location=Location.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="quieted",
+        guarded=True, word="quiet", equivalent=equivalents.worker("quiet"),
         question="Let {noun} take no more jobs?",
         aftermath="P again lets it take jobs again.",
     ),
@@ -214,23 +214,23 @@ OPERATIONS = (
         "resume_worker", "P", "resume", "the quiet worker takes jobs again",
         "Act", frozenset({"workers"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.resume_worker(plan.worker),
-        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="resumed",
-        word="resume", twin=equivalents.worker("resume"), question="Let {noun} take jobs again?",
+        location=Location.ACTIVE, reach=Reach.WORKER, danger=Danger.MILD, done="resumed",
+        word="resume", equivalent=equivalents.worker("resume"), question="Let {noun} take jobs again?",
     ),
     OperatorAction(
         "stop", "S", "stop", "the worker gives back what has not begun, ends what runs, and leaves",
         "Act", frozenset({"workers"}), footer=True,
         perform=lambda to, plan, _watch: to.operator.stop(plan.worker),
-        place=Place.ACTIVE, reach=Reach.WORKER, danger=Danger.GRAVE, done="told",
-        word="stop", twin=equivalents.worker("stop"), outcome="{done} {what} to stop",
+        location=Location.ACTIVE, reach=Reach.WORKER, danger=Danger.GRAVE, done="told",
+        word="stop", equivalent=equivalents.worker("stop"), outcome="{done} {what} to stop",
         aftermath="None: it must be started again where it ran, if its supervisor does not.",
     ),
     OperatorAction(
         "restore", "z", "undo", "put back what an action moved to the trash",
         "Act", LISTS, footer=True,
         perform=lambda to, plan, watch: to.operator.restore(plan.operation, watch=watch),
-        place=Place.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
-        returns=True, word="restore", twin=equivalents.restore,
+        location=Location.TRASH, reach=Reach.OPERATION, danger=Danger.MILD, done="restored",
+        returns=True, word="restore", equivalent=equivalents.restore,
     ),
     OperatorAction(
         "empty", "d,delete", "delete trash", "delete what the action moved to the trash",
@@ -238,8 +238,8 @@ OPERATIONS = (
         perform=lambda to, plan, watch: to.operator.empty_trash(
             sorted(plan.scope.ids or ()), watch=watch
         ),
-        place=Place.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
-        twin=equivalents.empty_trash, question="Delete {noun} from the trash for good?",
+        location=Location.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
+        equivalent=equivalents.empty_trash, question="Delete {noun} from the trash for good?",
         outcome="{done} {what} from the trash", aftermath=_NO_UNDO,
     ),
     OperatorAction(
@@ -248,8 +248,8 @@ OPERATIONS = (
         perform=lambda to, plan, watch: to.operator.empty_trash(
             sorted(plan.scope.ids or ()), watch=watch
         ),
-        place=Place.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
-        twin=equivalents.empty_trash, question="Delete {noun} from the trash for good?",
+        location=Location.TRASH, reach=Reach.TRASH, danger=Danger.GRAVE, done="deleted", word="empty",
+        equivalent=equivalents.empty_trash, question="Delete {noun} from the trash for good?",
         outcome="{done} {what} from the trash", aftermath=_NO_UNDO,
     ),
 )  # fmt: skip
@@ -258,9 +258,9 @@ OPERATIONS = (
 EDIT = OperatorAction(
     "edit_requeue", "", "edit and requeue", "requeue the dead letter with other arguments", "Act",
     perform=lambda to, plan, _watch: _edit(to, plan),
-    place=Place.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
+    location=Location.DEAD, reach=Reach.CHOSEN, danger=Danger.MILD, done="requeued",
     returns=True, word="requeue",
-    twin=equivalents.edit,
+    equivalent=equivalents.edit,
     aftermath=f"The original goes to the trash, and can take the place of the edited job for {TRASH_KEPT} "
     "as long as that is pending.",
 )  # fmt: skip
@@ -269,7 +269,7 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *STRETCHES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING, *GROUPING, *FOLDING,
+    *GLOBAL, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING, *GROUPING, *FOLDING,
     *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
 )  # fmt: skip
 

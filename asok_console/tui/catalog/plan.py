@@ -10,7 +10,7 @@ from asok_console.presentation.prose import exact
 from asok_console.tui.catalog.actions import Access, Action, Danger, Reach
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.review import Review
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult
 
 MANY = 100
@@ -32,17 +32,17 @@ class Field:
 class OperatorAction(Action):
     """An action on what is in Redis.
 
-    ``perform`` does it; ``twin`` is the command line that does the same; ``done`` is the past
+    ``perform`` does it; ``equivalent`` is the command line that does the same; ``done`` is the past
     participle for the result; ``word`` what must be typed where a typed word is wanted.
     """
 
     perform: Callable[[Access, Plan, Watch], CommandResult | CanaryResult]
-    place: Place
+    location: Location
     reach: Reach
     danger: Danger
     done: str
     word: str
-    twin: Callable[[Plan], str]
+    equivalent: Callable[[Plan], str]
     question: str = "{verb} {noun}?"
     """What the confirmation asks; it may name the plan's answers."""
     note: str = ""
@@ -103,7 +103,7 @@ class Plan:
             return f"queue '{self.scope.queue}'"
         if self.review is not None:
             return exact(self.review.requeues, "dead job")
-        if self.action.place is Place.DEAD:
+        if self.action.location is Location.DEAD:
             return exact(self.count, "dead letter")
         noun = exact(self.count, "job")
         return f"{noun} of queue '{self.scope.queue}'" if self.action.reach is Reach.QUEUE else noun
@@ -120,9 +120,9 @@ class Plan:
         return self.action.note.format(**self.answers)
 
     @property
-    def twin(self) -> str:
+    def equivalent(self) -> str:
         """The command line that does the same."""
-        return self.action.twin(self)
+        return self.action.equivalent(self)
 
     def word(self, *, protected: bool) -> str | None:
         """What must be typed before it is done, or None when a yes is enough."""

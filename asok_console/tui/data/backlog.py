@@ -32,7 +32,7 @@ class Course(NamedTuple):
     running: tuple[float, ...]
 
 
-class Readings:
+class SnapshotHistory:
     """The last minute by seconds and the last five by tens. Queues without jobs take no memory."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from textual.message import Message
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.snapshot import Page
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 EVERY = 0.15
 """Seconds between two reports of progress."""
@@ -44,7 +44,7 @@ class Scan(threading.Thread):
         post: Callable[[Message], object],
         take: Callable[[Page], None],
         *,
-        place: Place,
+        location: Location,
         queue: str | None = None,
         whole: bool = False,
     ) -> None:
@@ -52,7 +52,7 @@ class Scan(threading.Thread):
         self._reader = reader
         self._post = post
         self._take = take
-        self._place = place
+        self._location = location
         self._queue = queue
         self._whole = whole
         self._given_up = threading.Event()
@@ -68,16 +68,16 @@ class Scan(threading.Thread):
 
     def run(self) -> None:
         """Walk."""
-        told = 0.0
+        reported_at = 0.0
         try:
-            for page in self._reader.scan(self._place, self._queue, whole=self._whole):
+            for page in self._reader.scan(self._location, self._queue, whole=self._whole):
                 if self._given_up.is_set():
                     return
                 self._take(page)
                 self.scanned += len(page.rows)
                 self.total = max(page.total, self.scanned)
-                if time.monotonic() - told > EVERY:
-                    told = time.monotonic()
+                if time.monotonic() - reported_at > EVERY:
+                    reported_at = time.monotonic()
                     self._report()
                 self._given_up.wait(BREATH)
         except AsokError as error:

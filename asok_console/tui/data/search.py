@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Page, Row, digest
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.search import matching
 
 KEPT = 5000
@@ -65,9 +65,9 @@ class Search:
         found = list(self._rows)
         return found[::-1] if self._newest_first else found
 
-    def scope(self, place: Place, queue: str | None, before: float) -> Scope:
+    def scope(self, location: Location, queue: str | None, before: float) -> Scope:
         """All that was found, and nothing that came later."""
-        return self._end.scope(place, queue, self.question, before, self.count)
+        return self._end.scope(location, queue, self.question, before, self.count)
 
 
 class End:
@@ -84,14 +84,19 @@ class End:
             self._newest = page.rows[-1]
 
     def scope(
-        self, place: Place, queue: str | None, question: Question, before: float, expected: int
+        self,
+        location: Location,
+        queue: str | None,
+        question: Question,
+        before: float,
+        expected: int,
     ) -> Scope:
         """The matching jobs up to here, of which ``expected`` were found."""
         newest = self._newest
-        whole = newest is not None and not newest.partial and place is not Place.DELAYED
+        whole = newest is not None and not newest.partial and location is not Location.DELAYED
         match: Callable[[Row], bool] = question.matches
         return Scope(
-            place,
+            location,
             queue=queue,
             match=match,
             words=question.words,

@@ -99,16 +99,16 @@ class Ask(Dialog[Plan]):
     def _check(self) -> None:
         problem = self._problem()
         # Nothing is wrong yet where nothing was typed yet.
-        told = problem and all(self._answered().answers.values())
+        reported = problem and all(self._answered().answers.values())
         self.query_one("#verdict", Static).update(
-            Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if told else ""
+            Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if reported else ""
         )
-        twin = self.query_one("#twin", Static)
-        twin.update(
+        equivalent = self.query_one("#twin", Static)
+        equivalent.update(
             Content.styled(safe(f"Same as  {equivalents.abridged(self._answered())}"), "$tone-dim")
         )
         # It keeps its lines, so that nothing jumps while an answer is typed.
-        twin.visible = not problem
+        equivalent.visible = not problem
         self.query_one("#yes", Button).disabled = bool(problem)
 
 

@@ -147,15 +147,15 @@ class Confirm(Dialog[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """The word can be typed right away: its first letter leads to the line for it."""
-        letter = event.character
-        if not self._word or letter is None or not event.is_printable:
+        character = event.character
+        if not self._word or character is None or not event.is_printable:
             return
         line = self.query_one("#word", Input)
         # A letter that comes here with the focus on the line was typed before it moved there.
-        if letter == self._word[0] or self.focused is line:
+        if character == self._word[0] or self.focused is line:
             event.stop()
             self.set_focus(line)
-            line.insert_text_at_cursor(letter)
+            line.insert_text_at_cursor(character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The other button comes alive with the right word."""
@@ -191,7 +191,7 @@ class Confirm(Dialog[bool]):
 
     def action_copy(self) -> None:
         """Copy the whole command line."""
-        self.console.copy(self.plan.twin, "command line")
+        self.console.copy(self.plan.equivalent, "command line")
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -31,24 +31,24 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.snapshot import Row, Snapshot
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.search import find
 
 MOST = 500
 """Jobs that are listed; a search that finds more ends there."""
 
 WHERE = {
-    Place.PENDING: "pending",
-    Place.DELAYED: "delayed",
-    Place.ACTIVE: "running",
-    Place.DEAD: "dead",
-    Place.FINISHED: "finished",
+    Location.PENDING: "pending",
+    Location.DELAYED: "delayed",
+    Location.ACTIVE: "running",
+    Location.DEAD: "dead",
+    Location.FINISHED: "finished",
 }
 
 
 COLUMNS: Sequence[Column[Row]] = (
     Column("Id", SHORT_ID, id_cell, wide=LONG_ID),
-    Column("State", 9, lambda row, _: WHERE.get(row.place, str(row.place))),
+    Column("State", 9, lambda row, _: WHERE.get(row.location, str(row.location))),
     Column("Task", 20, task_cell, grow=1, tail=True),
     Column("Queue", 10, queue_cell, rank=1),
 )
@@ -85,7 +85,7 @@ class JobSearch(threading.Thread):
     def run(self) -> None:
         """Search."""
         rows: list[Row] = []
-        looked, told = 0, 0.0
+        looked, reported_at = 0, 0.0
         try:
             for step in find(self._reader, self.words, self._snapshot):
                 if self._given_up.is_set():
@@ -94,8 +94,8 @@ class JobSearch(threading.Thread):
                 looked = step.looked
                 if len(rows) >= MOST:
                     break
-                if time.monotonic() - told > EVERY:
-                    told = time.monotonic()
+                if time.monotonic() - reported_at > EVERY:
+                    reported_at = time.monotonic()
                     self._report(rows, looked)
         except AsokError as error:
             self._report(rows, looked, error=str(error))
@@ -140,7 +140,7 @@ class FindJob(ModalScreen[Row]):
                 id="wanted", compact=True, placeholder="id or its beginning, task, argument"
             )
             yield Static(id="said")
-            yield FoundList(COLUMNS, lambda row: f"{row.place} {row.key}", empty="")
+            yield FoundList(COLUMNS, lambda row: f"{row.location} {row.key}", empty="")
 
     def on_mount(self) -> None:
         """Begin with the line alone."""

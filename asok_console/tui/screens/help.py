@@ -120,9 +120,9 @@ def _changes(action: actions.Action) -> bool:
 def _line(action: actions.Action) -> Content:
     # What changes something is named as the footer and the palette name it.
     name = f"{action.label}: " if action.group == "Act" else ""
-    told = _wrapped(name + action.help)
+    lines = _wrapped(name + action.help)
     return Content.assemble(
         (f"  {action.all_keys}".ljust(KEYS), "$primary"),
         (name, "bold"),
-        told[KEYS + len(name) :],
+        lines[KEYS + len(name) :],
     )

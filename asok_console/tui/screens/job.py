@@ -38,7 +38,7 @@ from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import JobDetail, Row, Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 SOON = 0.05
 """Seconds between two checks whether the next row of the list has been read."""
@@ -116,7 +116,7 @@ class JobScreen(Operates, Screen[None]):
             if row is self.row:
                 self._loaded(cast("JobDetail | None", answer))
 
-        if row.payload.id or row.place is Place.FINISHED:
+        if row.payload.id or row.location is Location.FINISHED:
             self.console.poller.ask("job", lambda reader: reader.job(wanted, near=row), loaded)
 
     def _loaded(self, detail: JobDetail | None) -> None:
@@ -134,7 +134,7 @@ class JobScreen(Operates, Screen[None]):
         """The envelope, as fresh as it is known; None where only the record is left."""
         if self.detail and self.detail.payload:
             return self.detail.payload
-        return None if self.row.place is Place.FINISHED else self.row.payload
+        return None if self.row.location is Location.FINISHED else self.row.payload
 
     @property
     def _fresh(self) -> Row:
@@ -147,9 +147,9 @@ class JobScreen(Operates, Screen[None]):
         return self.detail.record if self.detail else self.row.record
 
     @property
-    def place(self) -> Place | None:
+    def location(self) -> Location | None:
         """Where the job is now."""
-        return self.detail.place if self.detail else self.row.place
+        return self.detail.location if self.detail else self.row.location
 
     def _rewrite(self) -> None:
         self.query_one("#headline", Static).update(self._headline())
@@ -195,22 +195,22 @@ class JobScreen(Operates, Screen[None]):
         return bool(texts_of(self.payload, self.record)["error"])
 
     def _status(self) -> str:
-        place = self.place
-        if place is Place.ACTIVE:
+        location = self.location
+        if location is Location.ACTIVE:
             # A worker may hold it without a free thread.
             begun = self.row.at is not None or (self.record and self.record.status == "running")
             return "running" if begun else CLAIMED
-        if place is Place.DEAD:
+        if location is Location.DEAD:
             return "failed"
         record = self.record
-        return str(record.status) if record else str(place or "")
+        return str(record.status) if record else str(location or "")
 
     def _why(self) -> str:
         if self._unknown:
             gone = "unknown id; records expire, by default 24 h after the job has ended"
-            return gone if self.row.place is Place.FINISHED else "it is no longer there"
-        known = self.detail or JobDetail(job_id(self.row), self.record, self.place, self.payload)
-        return why(known, self._now, self.console.snapshot) if self.detail or self.place else ""
+            return gone if self.row.location is Location.FINISHED else "it is no longer there"
+        known = self.detail or JobDetail(job_id(self.row), self.record, self.location, self.payload)
+        return why(known, self._now, self.console.snapshot) if self.detail or self.location else ""
 
     @property
     def _now(self) -> float:
@@ -228,11 +228,11 @@ class JobScreen(Operates, Screen[None]):
         can.display = not self._unknown
         readable = bool(self.payload and self.payload.job)
         only_reads = self.console.only_reads
-        can.write(offers(self._possible, self.place, only_reads=only_reads, readable=readable))
+        can.write(offers(self._possible, self.location, only_reads=only_reads, readable=readable))
 
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
-            return self.place is Place.DEAD and bool(self.payload and self.payload.job)
+            return self.location is Location.DEAD and bool(self.payload and self.payload.job)
         return self.plan(action) is not None
 
     def operations(self) -> Sequence[OperatorAction]:
@@ -241,7 +241,7 @@ class JobScreen(Operates, Screen[None]):
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Act on this job where it is now."""
-        if action.reach is not Reach.CHOSEN or action.place is not self.place:
+        if action.reach is not Reach.CHOSEN or action.location is not self.location:
             return None
         payload = self.payload
         if action.name == "requeue_trusted" and not needs_trust([self._fresh]):
@@ -249,8 +249,8 @@ class JobScreen(Operates, Screen[None]):
         key = payload.id if payload and payload.id else self.row.key
         queue = payload.job.queue if payload and payload.job else self.row.queue
         scope = Scope(
-            action.place,
-            queue=queue if action.place is Place.PENDING else None,
+            action.location,
+            queue=queue if action.location is Location.PENDING else None,
             ids=frozenset((key,)),
         )
         choices = queue_names(self.console.snapshot) if action.name == "move" else ()
@@ -273,12 +273,12 @@ class JobScreen(Operates, Screen[None]):
 
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
-        if self.place is Place.DEAD and self.payload is not None:
+        if self.location is Location.DEAD and self.payload is not None:
             self.console.with_whole(self._fresh, self.console.acting.edit)
 
     def action_open_arguments(self) -> None:
         """Open the arguments in ``$EDITOR``; those of a dead job may be changed there."""
-        changes = self.place is Place.DEAD and not self.console.only_reads
+        changes = self.location is Location.DEAD and not self.console.only_reads
         self.console.with_whole(
             self._fresh, lambda whole: self.console.acting.open_editor(whole, changes=changes)
         )

@@ -9,15 +9,15 @@ from textual.content import Content
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Action, Reach
 from asok_console.tui.catalog.plan import OperatorAction
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
-PLACES = {
-    Place.PENDING: "waits in its queue",
-    Place.DELAYED: "waits for its time",
-    Place.ACTIVE: "runs",
-    Place.DEAD: "is a dead letter",
-    Place.TRASH: "is in the trash",
-    Place.FINISHED: "is finished",
+LOCATIONS = {
+    Location.PENDING: "waits in its queue",
+    Location.DELAYED: "waits for its time",
+    Location.ACTIVE: "runs",
+    Location.DEAD: "is a dead letter",
+    Location.TRASH: "is in the trash",
+    Location.FINISHED: "is finished",
 }
 """What is said of a job by its place."""
 
@@ -31,7 +31,7 @@ OPERATIONS = tuple(
 
 def offers(
     possible: Callable[[OperatorAction], bool],
-    place: Place | None,
+    location: Location | None,
     *,
     only_reads: bool,
     readable: bool,
@@ -46,7 +46,7 @@ def offers(
                 )
             )
         else:
-            reason = "this session only reads" if only_reads else _reason(among, place, readable)
+            reason = "this session only reads" if only_reads else _reason(among, location, readable)
             later.setdefault(reason, []).append(label)
     lines = [
         Content.styled(f"–  {', '.join(labels)}: {why}", "$tone-dim")
@@ -63,8 +63,8 @@ def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
         yield label, among[0].shown_key, among[0].help, among
 
 
-def _reason(among: Sequence[OperatorAction], place: Place | None, readable: bool) -> str:
-    if place in {action.place for action in among}:
+def _reason(among: Sequence[OperatorAction], location: Location | None, readable: bool) -> str:
+    if location in {action.location for action in among}:
         return "its signature is good as it is" if readable else "it is unreadable"
-    homes = " or ".join(PLACES[action.place] for action in among)
+    homes = " or ".join(LOCATIONS[action.location] for action in among)
     return f"only of what {homes}"

@@ -98,13 +98,13 @@ def _raised(label: str, raised: Raised, width: int) -> Iterator[Content]:
         yield _dim(f"{'':<{margin}}· {safe(inside, room)}")
     if raised.frame:
         where, *code = raised.frame
-        yield _dim(f"{'':<{margin}}{fit_middle(safe(_place(where), 400), room)}")
+        yield _dim(f"{'':<{margin}}{fit_middle(safe(_location(where), 400), room)}")
         if code and code[0].strip():
             line = safe(code[0].strip(), room)
             yield Content.assemble(" " * margin, _coloured(line, "python"))
 
 
-def _place(line: str) -> str:
+def _location(line: str) -> str:
     """``path:number in function`` of the line of a frame."""
     found = _FRAME.match(line)
     return (

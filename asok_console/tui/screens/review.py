@@ -20,7 +20,7 @@ from asok_console.tui.screens.dialog import Dialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.review import ReviewBuilder
-from asok_core.operations.preview import survey
+from asok_core.operations.preview import preview
 
 
 class Reading(Dialog[Plan]):
@@ -85,7 +85,7 @@ class Reading(Dialog[Plan]):
     def _read(self) -> None:
         plan, builder = self._plan, ReviewBuilder()
         try:
-            counted = survey(self._reader, plan.scope, watch=self._watch, each=builder.add)
+            counted = preview(self._reader, plan.scope, watch=self._watch, each=builder.add)
             review = builder.finish()
         except AsokError as error:
             self._report(Reading.Report(f"✗ {error}", error=True))

@@ -20,7 +20,7 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.audit import SWITCHES, Activities, Activity
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 SHOWN = 200
 """Actions that are listed."""
@@ -36,7 +36,7 @@ def _jobs(activity: Activity, _now: float) -> Cell:
 def _is_of_jobs(activity: Activity) -> bool:
     # An undo is shown with what it undid, and not with its place.
     return activity.action == "restore" or (
-        bool(activity.place) and activity.action not in SWITCHES
+        bool(activity.location) and activity.action not in SWITCHES
     )
 
 
@@ -70,7 +70,7 @@ def _resolved(activity: Activity, known: Mapping[str, Activity]) -> Activity:
     undone = known.get(activity.words) if activity.action == "restore" else None
     if undone is None:
         return activity
-    return replace(activity, place="", queue="", words=f"{undone.action} of {undone.target}")
+    return replace(activity, location="", queue="", words=f"{undone.action} of {undone.target}")
 
 
 _STATES = {
@@ -159,7 +159,7 @@ class ActivityView(View):
             examples.append(f"and {len(trashed) - EXAMPLES:,} more actions")
         ids = frozenset(each.operation for each in trashed)
         count = sum(each.in_trash for each in trashed)
-        return Plan(action, Scope(Place.TRASH, ids=ids), count, tuple(examples))
+        return Plan(action, Scope(Location.TRASH, ids=ids), count, tuple(examples))
 
     def undo(self) -> Activity | None:
         """The action under the cursor."""

@@ -17,7 +17,7 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
-from asok_console.tui.views.shared.error_groups import ORDERS, CauseList, ErrorGroupScan
+from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
@@ -32,7 +32,7 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Page, Row, Snapshot
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 COUNTING = "The dead jobs are being counted …"
 CHANGED = "The dead jobs have changed since they were counted: there may be fewer of these now."
@@ -42,7 +42,7 @@ class DeadView(JobListView):
     """All dead letters, the newest first; ``v`` groups them by cause."""
 
     NAME = "dead"
-    PLACE = Place.DEAD
+    LOCATION = Location.DEAD
     NEWEST_FIRST = True
     EMPTY = "No dead jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
@@ -65,13 +65,13 @@ class DeadView(JobListView):
     grouped = False
     _former_grouped = False
     order = 0
-    _survey: ErrorGroupScan | None = None
+    _counting: ErrorGroupScan | None = None
     _walk: Scan | None = None
     _drilled: Filter | None = None
 
     def __init__(self) -> None:
         super().__init__()
-        self.causes = CauseList()
+        self.causes = ErrorGroupList()
         self.causes.display = False
 
     def compose_body(self) -> ComposeResult:
@@ -79,7 +79,7 @@ class DeadView(JobListView):
         yield self.causes
         yield from super().compose_body()
 
-    def searched_place(self) -> str:
+    def searched_location(self) -> str:
         """What a filter searches."""
         return "dead jobs"
 
@@ -96,23 +96,23 @@ class DeadView(JobListView):
         if not self.grouped:
             super().show(snapshot, page)
             return
-        survey = self._survey
-        changed = survey is None or self._has_changed(survey, snapshot)
-        if survey is None or (changed and (survey.rested or (survey.done and not survey.letters))):
-            self._begin_survey(snapshot)
-        elif survey.done:
-            self._show_causes(survey, snapshot)
+        scan = self._counting
+        changed = scan is None or self._has_changed(scan, snapshot)
+        if scan is None or (changed and (scan.rested or (scan.done and not scan.dead_jobs))):
+            self._begin_scan(snapshot)
+        elif scan.done:
+            self._show_causes(scan, snapshot)
         self.refresh_heading()
 
     @staticmethod
-    def _has_changed(survey: ErrorGroupScan, snapshot: Snapshot) -> bool:
+    def _has_changed(scan: ErrorGroupScan, snapshot: Snapshot) -> bool:
         """Whether the dead jobs are others than those that were counted."""
-        return (survey.head, survey.letters) != (snapshot.dead_head, snapshot.dead)
+        return (scan.head, scan.dead_jobs) != (snapshot.dead_head, snapshot.dead)
 
-    def _show_causes(self, survey: ErrorGroupScan, snapshot: Snapshot) -> None:
+    def _show_causes(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
-        self.causes.say_empty(survey.problem or said)
-        self.causes.show_rows(survey.ranked(ORDERS[self.order]), snapshot.taken_at)
+        self.causes.say_empty(scan.problem or said)
+        self.causes.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:
         """The list that is shown."""
@@ -136,20 +136,20 @@ class DeadView(JobListView):
         )
 
     def _describe_causes(self) -> Sequence[tuple[str, str]]:
-        survey, walk = self._survey, self._walk
+        scan, walk = self._counting, self._walk
         now = self.console.snapshot.dead if self.console.snapshot else 0
         parts = [("Dead letters by cause", "title")]
-        if survey is not None and now and not survey.letters:
+        if scan is not None and now and not scan.dead_jobs:
             # None was met so far; those that there are are being counted.
             parts.append(("counting …", "dim"))
-        elif survey is not None:
-            causes = len(survey.causes)
+        elif scan is not None:
+            causes = len(scan.causes)
             parts.append((exact(causes, "cause"), ""))
-            parts.append((f"{survey.letters:,} letters", ""))
-            if survey.done and survey.letters != now:
+            parts.append((f"{scan.dead_jobs:,} letters", ""))
+            if scan.done and scan.dead_jobs != now:
                 parts.append((f"now {now:,}", "warn"))
             parts.append((f"by {ORDERS[self.order]}", "dim"))
-            if walk is not None and not survey.done:
+            if walk is not None and not scan.done:
                 parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))
         return parts
 
@@ -161,9 +161,9 @@ class DeadView(JobListView):
     def action_sort(self) -> None:
         """Sort the causes by the next order."""
         self.order = (self.order + 1) % len(ORDERS)
-        snapshot, survey = self.console.snapshot, self._survey
-        if snapshot is not None and survey is not None and survey.done:
-            self._show_causes(survey, snapshot)
+        snapshot, scan = self.console.snapshot, self._counting
+        if snapshot is not None and scan is not None and scan.done:
+            self._show_causes(scan, snapshot)
         self.refresh_heading()
 
     def action_group(self) -> None:
@@ -218,18 +218,18 @@ class DeadView(JobListView):
     def search_again(self) -> None:
         """Ask the same again, and count the causes anew."""
         super().search_again()
-        if self._survey is not None:
-            self._survey.expire()
+        if self._counting is not None:
+            self._counting.expire()
 
-    def _begin_survey(self, snapshot: Snapshot) -> None:
+    def _begin_scan(self, snapshot: Snapshot) -> None:
         if self._walk is not None:
             self._walk.give_up()
-        survey = ErrorGroupScan(snapshot.taken_at)
-        survey.head = snapshot.dead_head
-        if self._survey is None:
-            self._survey = survey
-        self._next = survey
-        self._walk = self.console.scan(survey.take, place=Place.DEAD)
+        scan = ErrorGroupScan(snapshot.taken_at)
+        scan.head = snapshot.dead_head
+        if self._counting is None:
+            self._counting = scan
+        self._next = scan
+        self._walk = self.console.scan(scan.take, location=Location.DEAD)
 
     def scanned(self, event: Scanned) -> None:
         """Show the causes that were found so far."""
@@ -238,11 +238,11 @@ class DeadView(JobListView):
             return
         if event.done or event.error:
             self._next.finish(event.scan.took)
-            self._survey = self._next
-        survey, snapshot = self._survey, self.console.snapshot
+            self._counting = self._next
+        scan, snapshot = self._counting, self.console.snapshot
         # The scanning thread still adds to a survey that is not done.
-        if survey is not None and survey.done and snapshot is not None:
-            self._show_causes(survey, snapshot)
+        if scan is not None and scan.done and snapshot is not None:
+            self._show_causes(scan, snapshot)
         self.refresh_heading()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -268,7 +268,7 @@ class DeadView(JobListView):
         if snapshot is None or not snapshot.dead:
             return None
         scope = Scope(
-            action.place,
+            action.location,
             before=snapshot.taken_at,
             limit=snapshot.dead,
             boundary=snapshot.dead_head,
@@ -278,19 +278,19 @@ class DeadView(JobListView):
         return Plan(action, scope, snapshot.dead, warning=warning)
 
     def _plan_for_cause(self, action: OperatorAction) -> Plan | None:
-        survey, cause, snapshot = self._survey, self.causes.row, self.console.snapshot
+        scan, cause, snapshot = self._counting, self.causes.row, self.console.snapshot
         if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
             return None
-        if survey is None or not survey.done or cause is None or cause.is_rest:
+        if scan is None or not scan.done or cause is None or cause.is_rest:
             return None
         question = Question(filter_of(cause), snapshot.taken_at)
-        scope = survey.end.scope(Place.DEAD, None, question, snapshot.taken_at, cause.count)
+        scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, cause.count)
         hit = ", ".join(f"{task} ({cause.tasks[task]:,})" for task in by_count(cause.tasks)[:3])
         return Plan(
             action,
             scope,
             cause.count,
             (cause.cause, f"tasks: {hit}"),
-            warning=CHANGED if self._has_changed(survey, snapshot) else "",
+            warning=CHANGED if self._has_changed(scan, snapshot) else "",
             queues=cause.queues,
         )

@@ -26,7 +26,7 @@ from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.snapshot import Page, Row, Snapshot
 from asok_core.inspection.tracebacks import last_line
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 EVERY = 5.0
 """Seconds between two looks at the load to come."""
@@ -44,7 +44,7 @@ class ForecastRange(NamedTuple):
     columns: int
 
 
-STRETCHES = (
+PLOT_RANGES = (
     ForecastRange("next hour", "1 h", "minute", 60.0, 60),
     ForecastRange("next 24 hours", "24 h", "quarter of an hour", 900.0, 96),
 )
@@ -63,7 +63,7 @@ class DelayedView(PlotView, JobListView):
     """Everything that waits for its time."""
 
     NAME = "delayed"
-    PLACE = Place.DELAYED
+    LOCATION = Location.DELAYED
     EMPTY = "No delayed jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Due", 9, _due_cell, right=True),
@@ -76,12 +76,12 @@ class DelayedView(PlotView, JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
-        *actions.bindings(actions.STRETCHES),
+        *actions.bindings(actions.PLOT_RANGES),
         *actions.bindings(actions.READS),
         *operations.operations_of("delayed"),
     ]
 
-    stretch = 0
+    range_ = 0
     _read_at = 0.0
 
     def compose_body(self) -> ComposeResult:
@@ -101,31 +101,31 @@ class DelayedView(PlotView, JobListView):
 
     def _look_ahead(self, snapshot: Snapshot) -> None:
         self._read_at = now = snapshot.taken_at
-        stretch = STRETCHES[self.stretch]
+        range_ = PLOT_RANGES[self.range_]
         self.console.poller.ask(
             "due",
-            lambda reader: reader.due(now, stretch.width, stretch.columns),
-            lambda answer: self._draw(stretch, cast("tuple[int, ...]", answer), snapshot),
+            lambda reader: reader.due(now, range_.width, range_.columns),
+            lambda answer: self._draw(range_, cast("tuple[int, ...]", answer), snapshot),
         )
 
-    def _draw(self, stretch: ForecastRange, counts: Sequence[int], snapshot: Snapshot) -> None:
+    def _draw(self, range_: ForecastRange, counts: Sequence[int], snapshot: Snapshot) -> None:
         later = max(snapshot.delayed - snapshot.due - sum(counts), 0)
         after = f", {later:,} later" if later else ""
         for plot in self.query(Plot):
             plot.show(
                 [Series("due", "calm", tuple(map(float, counts)))],
-                title=f"Due per {stretch.unit}: {sum(counts):,} in the {stretch.name}{after}",
-                times=Times(snapshot.taken_at, stretch.width, f"in {stretch.end}"),
+                title=f"Due per {range_.unit}: {sum(counts):,} in the {range_.name}{after}",
+                times=Times(snapshot.taken_at, range_.width, f"in {range_.end}"),
                 unit=Unit.COUNT,
             )
 
-    def action_stretch(self) -> None:
+    def action_range(self) -> None:
         """Let the plot look further ahead, or less far."""
-        self.stretch = (self.stretch + 1) % len(STRETCHES)
+        self.range_ = (self.range_ + 1) % len(PLOT_RANGES)
         if self.console.snapshot is not None:
             self._look_ahead(self.console.snapshot)
 
-    def searched_place(self) -> str:
+    def searched_location(self) -> str:
         """What a filter searches."""
         return "delayed jobs"
 
@@ -138,7 +138,7 @@ class DelayedView(PlotView, JobListView):
         snapshot = self.console.snapshot
         if action.reach is not Reach.MATCHING or self.search is not None or snapshot is None:
             return super().plan(action)
-        scope = Scope(action.place, before=snapshot.taken_at, limit=snapshot.delayed)
+        scope = Scope(action.location, before=snapshot.taken_at, limit=snapshot.delayed)
         return Plan(action, scope, snapshot.delayed) if snapshot.delayed else None
 
     def describe(self) -> Sequence[tuple[str, str]]:

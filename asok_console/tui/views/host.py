@@ -10,7 +10,7 @@ from typing import Protocol
 
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import Alert
-from asok_console.tui.data.backlog import Readings
+from asok_console.tui.data.backlog import SnapshotHistory
 from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.scanner import Scan
 from asok_console.tui.data.status import ConsoleStatus
@@ -20,7 +20,7 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.snapshot import KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.envelope import Payload
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 class Operations(Protocol):
@@ -70,7 +70,7 @@ class Host(Protocol):
         """Whether SECRET_KEY is that of the applications."""
 
     @property
-    def readings(self) -> Readings:
+    def history(self) -> SnapshotHistory:
         """The backlog of the last minutes."""
 
     @property
@@ -93,7 +93,7 @@ class Host(Protocol):
         self,
         take: Callable[[Page], None],
         *,
-        place: Place,
+        location: Location,
         queue: str | None = None,
         whole: bool = False,
     ) -> Scan:

@@ -28,7 +28,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.snapshot import Page, Row, Snapshot, running_rows
 from asok_core.inspection.tracebacks import last_line
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from asok_core.operations.search import completed
 
 SEARCHED = 1000
@@ -43,7 +43,7 @@ def _status_cell(row: Row, _now: float) -> Cell:
 
 
 def _took_cell(row: Row, now: float) -> Cell:
-    if row.place is Place.ACTIVE:
+    if row.location is Location.ACTIVE:
         return (span(now - row.at), "info") if row.at is not None else ""
     record = row.record
     if record is None or record.started_at is None or record.finished_at is None:
@@ -52,12 +52,12 @@ def _took_cell(row: Row, now: float) -> Cell:
 
 
 def _when_cell(row: Row, now: float) -> Cell:
-    return "" if row.place is Place.ACTIVE else ago(row.at, now)
+    return "" if row.location is Location.ACTIVE else ago(row.at, now)
 
 
 def _outcome_cell(row: Row, _now: float) -> Cell:
     record = row.record
-    if record is None or row.place is Place.ACTIVE:
+    if record is None or row.location is Location.ACTIVE:
         # There is none yet: what it works on is of more use than nothing.
         return arguments_cell(row, _now)
     if record.error:
@@ -76,7 +76,7 @@ class JobsView(JobListView):
 
     NAME = "jobs"
     SHOWS_RUNNING = True
-    PLACE = Place.FINISHED
+    LOCATION = Location.FINISHED
     EMPTY = "No running or recently finished jobs."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Status", 11, _status_cell),
@@ -91,7 +91,7 @@ class JobsView(JobListView):
 
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("jobs")]
 
-    def searched_place(self) -> str:
+    def searched_location(self) -> str:
         """What a filter searches."""
         return "jobs that run or ended last"
 
@@ -135,7 +135,7 @@ class JobsView(JobListView):
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
         if row is None or not failed or action.name != "requeue":
             return None
-        scope = Scope(Place.DEAD, ids=frozenset((job_id(row),)))
+        scope = Scope(Location.DEAD, ids=frozenset((job_id(row),)))
         return Plan(action, scope, 1, (task_text(row),))
 
     def describe(self) -> Sequence[tuple[str, str]]:

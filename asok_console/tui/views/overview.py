@@ -61,7 +61,7 @@ class OverviewView(NamedView, PlotView):
 
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *actions.bindings(actions.STRETCHES),
+        *actions.bindings(actions.PLOT_RANGES),
         *actions.bindings(actions.MEASURES),
         *actions.bindings(actions.READS),
         *actions.bindings(actions.RELATED),
@@ -154,13 +154,13 @@ class OverviewView(NamedView, PlotView):
             return
         now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         name, within = None if line.whole else line.queue.name, self.shown_range
-        readings, main = self.console.readings, self.query_one("#main", Plot)
+        history, main = self.console.history, self.query_one("#main", Plot)
         more = self.query_one("#more")
         more.display = self.app.size.width >= WIDE and self.app.size.height >= HIGH
         if more.display:
-            show_backlog(self.query_one("#backlog", Plot), readings.last_minutes(name, now))
+            show_backlog(self.query_one("#backlog", Plot), history.last_minutes(name, now))
         if within is LIVE:
-            show_live(main, readings.last_minute(name, now), self._of(line))
+            show_live(main, history.last_minute(name, now), self._of(line))
             self._draw_more(line.queue.recent, RANGES[1])
         elif within is RANGES[1]:
             self._draw(line, line.queue.recent, within)
@@ -191,7 +191,7 @@ class OverviewView(NamedView, PlotView):
             show_wait(self.query_one("#wait", Plot), buckets[:-1], within)
             show_failures(self.query_one("#failures", Plot), buckets[:-1], within)
 
-    def action_stretch(self) -> None:
+    def action_range(self) -> None:
         """Let the plot show the next range."""
         self.shown_range = RANGES[(RANGES.index(self.shown_range) + 1) % len(RANGES)]
         self._plot()

@@ -26,7 +26,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_window import Position
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 def _waits_cell(row: Row, now: float) -> Cell:
@@ -37,7 +37,7 @@ class PendingView(JobListView):
     """The pending jobs of a queue; ``[`` and ``]`` turn to the other queues."""
 
     NAME = "pending"
-    PLACE = Place.PENDING
+    LOCATION = Location.PENDING
     EMPTY = "No pending jobs in this queue."
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
@@ -61,7 +61,7 @@ class PendingView(JobListView):
         self._stood: dict[str, Position | None] = {}
         """Where the lists of the other queues stood."""
 
-    def searched_place(self) -> str:
+    def searched_location(self) -> str:
         """What a filter searches."""
         return f"pending jobs of {safe(self.queue, 30)}" if self.queue else "pending jobs"
 

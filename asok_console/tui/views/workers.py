@@ -27,7 +27,7 @@ from asok_console.tui.views.shared.worker_table import (
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
 from asok_core.inspection.snapshot import Row, Snapshot, WorkerInfo
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 class WorkersView(NamedView):
@@ -152,7 +152,7 @@ class WorkersView(NamedView):
             return None
         return Plan(
             action,
-            Scope(action.place, words=f"worker:{worker.id}"),
+            Scope(action.location, words=f"worker:{worker.id}"),
             None,
             self._consequences(worker),
             worker=worker.id,
@@ -177,5 +177,5 @@ class WorkersView(NamedView):
     def _open(self) -> None:
         line = self.query_one(WorkerList).row
         if line is not None and line.job is not None:
-            row = Row(0, line.job.payload, Place.ACTIVE, line.job.queue, line.job.started_at)
+            row = Row(0, line.job.payload, Location.ACTIVE, line.job.queue, line.job.started_at)
             self.console.open_job(row)

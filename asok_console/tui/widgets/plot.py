@@ -178,8 +178,8 @@ class Plot(Widget):
         self._bands = [pool(s.values, width) for s in self._series]
         length = len(self._bands[0]) if self._bands else 0
         # Buckets share the width as evenly as whole cells allow.
-        places = range(width if length else 0)
-        self._stacks = [[band[x * length // width] for band in self._bands] for x in places]
+        locations = range(width if length else 0)
+        self._stacks = [[band[x * length // width] for band in self._bands] for x in locations]
         sums = (sum(stack) for stack in zip(*self._bands, strict=True))
         highest = max((each for each in sums if each == each), default=0)  # noqa: PLR0124 - not NaN
         self._top = nice_top(highest, whole=self._unit is Unit.COUNT)

@@ -342,7 +342,7 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
             # It was hidden, and is shown again.
             return
         self._sized = self.size
-        self._place()
+        self._location()
         self._resize()
         self.move_to(self.cursor)
 
@@ -393,7 +393,7 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if width != self._width:
             # The scrollbar came or went.
-            self._place()
+            self._location()
         # The scrollbar lies over the end of each line.
         whole = self.outer_size.width
         return Brush(tones_of(self.app), self.rich_style, whole)
@@ -433,7 +433,7 @@ class RowList(RowWindow[T], ScrollView, can_focus=True):
     def _page(self) -> int:
         return max(self.size.height - 1, 1)
 
-    def _place(self) -> None:
+    def _location(self) -> None:
         self._width = self.scrollable_content_region.width
         self._placed = lay_out(self._columns, max(self._width - GUTTER - EDGE, 1))
         self._shorten_names()

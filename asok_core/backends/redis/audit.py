@@ -15,7 +15,7 @@ from typing import Any
 
 from asok_core import clock
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
@@ -57,10 +57,10 @@ def _effective_user() -> str:
         return f"uid {number}"
 
 
-def new_operation_id(link: Link) -> str:
+def new_operation_id(connection: Connection) -> str:
     """An id that begins with the time of Redis. Raises Unreachable or Refused."""
     # By its beginning a person finds it in the list; by its end it is nobody else's.
-    moment = datetime.fromtimestamp(ServerClock().ask(link), UTC)
+    moment = datetime.fromtimestamp(ServerClock().ask(connection), UTC)
     return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
@@ -73,7 +73,7 @@ class Operation:
     action: str
     who: str
     where: str
-    place: str = ""
+    location: str = ""
     queue: str = ""
     words: str = ""
     records: RecordForm = "hash"
@@ -82,21 +82,21 @@ class Operation:
         """The first four arguments of every script that writes the audit."""
         return [self.keys.namespace, self.id, self._about(), "{}"]
 
-    def begin(self, link: Link) -> None:
+    def begin(self, connection: Connection) -> None:
         """Open the entry before anything moves: who may not write it, may not act."""
-        self.finish(link, "running", {})
+        self.finish(connection, "running", {})
 
-    def finish(self, link: Link, state: str, counts: Mapping[str, int]) -> None:
+    def finish(self, connection: Connection, state: str, counts: Mapping[str, int]) -> None:
         """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
         args: list[Arg] = [self.keys.namespace, self.id, self._about(), json.dumps(counts), state]
-        link.run(script("finish_operation"), (), args)
+        connection.run(script("finish_operation"), (), args)
 
     def _about(self) -> str:
         about = {
             "action": self.action,
             "who": self.who,
             "where": self.where,
-            "place": self.place,
+            "place": self.location,
             "queue": self.queue,
             "words": self.words[:WORDS],
         }
@@ -108,12 +108,12 @@ VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 """What an operation's id may look like, before it becomes part of a key."""
 
 
-def read_activity(link: Link, keys: Keys, count: int) -> Activities:
+def read_activity(connection: Connection, keys: Keys, count: int) -> Activities:
     """The newest ``count`` entries of the audit, newest first, in three round trips.
 
     A key of another type is an audit with a ``problem``. Raises Unreachable or Refused.
     """
-    entries = _entries(link, keys, count)
+    entries = _entries(connection, keys, count)
     if entries is None:
         unread = Activities()
         unread.problem = f"The key {keys.audit} is not a stream: what operators did cannot be read."
@@ -123,14 +123,14 @@ def read_activity(link: Link, keys: Keys, count: int) -> Activities:
     for fields in found:
         trash = keys.trash(fields.get("operation", ""))
         commands += (("LLEN", trash), ("PTTL", trash))
-    *replies, time = link.pipeline([*commands, ("TIME",)])
+    *replies, time = connection.pipeline([*commands, ("TIME",)])
     # Who may not ask for the server's time (ACL) gets this machine's.
     now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
     activities = [
         _activity(keys, fields, replies[2 * at], replies[2 * at + 1], now)
         for at, fields in enumerate(found)
     ]
-    ended = _ended(link, keys, activities)
+    ended = _ended(connection, keys, activities)
     return Activities(replace(each, has_ended=_edited(each) in ended) for each in activities)
 
 
@@ -140,40 +140,40 @@ def _edited(activity: Activity) -> str:
     return activity.words.removeprefix("id:") if is_edit else ""
 
 
-def _ended(link: Link, keys: Keys, activities: Iterable[Activity]) -> set[str]:
+def _ended(connection: Connection, keys: Keys, activities: Iterable[Activity]) -> set[str]:
     """Which of the edited jobs have ended."""
     ids = filter(None, map(_edited, activities))
     try:
-        records = read_bounded_records(link, keys, ids, ("status",))
+        records = read_bounded_records(connection, keys, ids, ("status",))
     except Refused:
         # Who may not read records is offered the undo, which then refuses with the reason.
         return set()
     return {job_id for job_id, record in records.items() if record.finished}
 
 
-def _entries(link: Link, keys: Keys, count: int) -> Any:
+def _entries(connection: Connection, keys: Keys, count: int) -> Any:
     """The entries; None where the key is of another type."""
     command: tuple[Arg, ...] = ("XREVRANGE", keys.audit, "+", "-", "COUNT", count)
     try:
-        return link.run(script("clipped"), (), (LONGEST_FIELD, *command))
+        return connection.run(script("clipped"), (), (LONGEST_FIELD, *command))
     except ErrorReply as error:
         if "WRONGTYPE" in str(error):
             return None
         raise
     except Refused:
         # A user who may not run scripts reads the fields as long as they are.
-        (entries,) = link.pipeline([command])
-        return None if "WRONGTYPE" in str(entries) else link.checked(entries) or ()
+        (entries,) = connection.pipeline([command])
+        return None if "WRONGTYPE" in str(entries) else connection.checked(entries) or ()
 
 
-def read_operation(link: Link, keys: Keys, operation: str) -> dict[str, str]:
+def read_operation(connection: Connection, keys: Keys, operation: str) -> dict[str, str]:
     """What is known of one operation for as long as its trash is kept; empty when nothing is.
 
     Raises Refused where the key is of another type.
     """
     key = keys.operation(operation)
-    (reply,) = link.pipeline([("HGETALL", key)])
-    fields = link.checked(reply)
+    (reply,) = connection.pipeline([("HGETALL", key)])
+    fields = connection.checked(reply)
     if fields is None:
         raise Refused(f"The key {key} is not a hash: what the operation did cannot be read.")
     return fields_of(fields)
@@ -202,7 +202,7 @@ def _activity(
         who=fields.get("who", ""),
         where=fields.get("where", ""),
         action=fields.get("action", ""),
-        place=fields.get("place", ""),
+        location=fields.get("place", ""),
         queue=fields.get("queue", ""),
         words=fields.get("words", ""),
         state=fields.get("state", ""),

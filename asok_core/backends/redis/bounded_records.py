@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import UNREADABLE
 from asok_core.backends.redis.scripts import script
@@ -17,7 +17,7 @@ WHOLE = 32_768
 
 
 def read_bounded_records(
-    link: Link,
+    connection: Connection,
     keys: Keys,
     job_ids: Iterable[str],
     fields: Sequence[str] = parsing.RECORD_FIELDS,
@@ -32,7 +32,7 @@ def read_bounded_records(
     if not ids:
         return {}
     names = [parsing.raw(keys.job(each)) for each in ids]
-    replies = link.run(script("records"), names, [whole, *fields])
+    replies = connection.run(script("records"), names, [whole, *fields])
     return parsed_records(ids, replies, fields)
 
 

@@ -20,14 +20,16 @@ from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.connection import (
     AbstractConnection,
-    Connection,
     SSLConnection,
     UnixDomainSocketConnection,
+)
+from redis.connection import (
+    Connection as _PlainConnection,
 )
 from redis.retry import Retry
 
 from asok_core import compat
-from asok_core.backends.redis.explanations import explained, told
+from asok_core.backends.redis.explanations import explained, explaining
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
 from asok_core.backends.redis.transport import ReplyTooLarge, transport_of
@@ -64,17 +66,19 @@ class Endpoint:
         if self._address.is_tls:
             check_tls(self.shown, self._address.options)
 
-    def link(self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None) -> Link:
+    def connect(
+        self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None
+    ) -> Connection:
         """A new connection for one thread. Raises Unreachable or Refused.
 
         ``reply_timeout`` is in seconds and must be well above any block; ``name`` is what
         CLIENT LIST shows.
         """
-        return Link(self, reply_timeout, name or self.name)
+        return Connection(self, reply_timeout, name or self.name)
 
     def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
         """A connected redis-py connection, for Link and for subscribers."""
-        with told(self.shown):
+        with explaining(self.shown):
             connection = _made(self._master(), reply_timeout)
             connection.connect()
             try:
@@ -110,7 +114,7 @@ class Endpoint:
         }
 
     def _plain(self, host: str, port: int) -> dict[str, Any]:
-        kind = SSLConnection if self._address.is_tls else Connection
+        kind = SSLConnection if self._address.is_tls else _PlainConnection
         return {**self._common(), "connection_class": kind, "host": host, "port": port}
 
     def _from_sentinel(self) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def _close_copies() -> None:
 os.register_at_fork(after_in_child=_close_copies)
 
 
-class Link:
+class Connection:
     """One connection for one thread: send, read, no retries. After an Unreachable it is closed."""
 
     def __init__(self, endpoint: Endpoint, reply_timeout: float | None, name: str) -> None:
@@ -327,12 +331,12 @@ def _packed(command: tuple[Arg, ...]) -> bytes:
     return packed
 
 
-class LinkPool:
+class ConnectionPool:
     """Open connections for threads to borrow; grows as needed, survives a fork."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._idle: list[Link] = []
+        self._idle: list[Connection] = []
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
@@ -343,38 +347,38 @@ class LinkPool:
             # one of its threads may have held it when it forked.
             self._idle, self._lock, self._pid = [], threading.Lock(), os.getpid()
         with self._lock:
-            link = self._idle.pop() if self._idle else None
-        return _Borrowed(self, link or self.endpoint.link())
+            connection = self._idle.pop() if self._idle else None
+        return _Borrowed(self, connection or self.endpoint.connect())
 
-    def give_back(self, link: Link) -> None:
+    def give_back(self, connection: Connection) -> None:
         """Take a connection back whose replies have all been read."""
-        if link.open and self._pid == os.getpid():
+        if connection.open and self._pid == os.getpid():
             with self._lock:
-                self._idle.append(link)
+                self._idle.append(connection)
 
     def close(self) -> None:
         """Close every idle connection."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for link in idle:
-            link.close()
+        for connection in idle:
+            connection.close()
 
 
 class _Borrowed:
     """A connection of a pool for the body of a ``with``. A generator would cost a tenth of a trip."""
 
-    __slots__ = ("_link", "_pool")
+    __slots__ = ("_connection", "_pool")
 
-    def __init__(self, pool: LinkPool, link: Link) -> None:
+    def __init__(self, pool: ConnectionPool, connection: Connection) -> None:
         self._pool = pool
-        self._link = link
+        self._connection = connection
 
-    def __enter__(self) -> Link:
-        return self._link
+    def __enter__(self) -> Connection:
+        return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or issubclass(kind, redis.ResponseError):
-            self._pool.give_back(self._link)
+            self._pool.give_back(self._connection)
         else:
             # A reply may still be under way: the next borrower would read it as its own.
-            self._link.close()
+            self._connection.close()

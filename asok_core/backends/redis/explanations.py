@@ -67,7 +67,7 @@ _UNKNOWN_COMMAND = re.compile(r"unknown command ['`]?([\w|]+)")
 
 
 @contextmanager
-def told(shown: str) -> Iterator[None]:
+def explaining(shown: str) -> Iterator[None]:
     """Turn redis-py's errors into ours, each one line that names the server without its password."""
     try:
         yield

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import peek
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.background")
@@ -25,7 +25,9 @@ STEP = 300
 """Jobs that one script looks through: Redis serves nobody else for the one to three milliseconds."""
 
 
-def homes(link: Link, keys: Keys, queues: Sequence[str], job_id: str) -> Iterator[Scope]:
+def homes(
+    connection: Connection, keys: Keys, queues: Sequence[str], job_id: str
+) -> Iterator[Scope]:
     """Where the job waits, as the scope of an operation: in the delayed set, or in a queue.
 
     Looks through the delayed set, then ``queues`` and those that workers know by name, then those that
@@ -33,15 +35,15 @@ def homes(link: Link, keys: Keys, queues: Sequence[str], job_id: str) -> Iterato
     """
     until = time.monotonic() + LONGEST
     ids, words = frozenset((job_id,)), f"id:{job_id}"
-    if holds(link, keys.delayed, "score", job_id, until):
-        yield Scope(Place.DELAYED, ids=ids, words=words)
+    if holds(connection, keys.delayed, "score", job_id, until):
+        yield Scope(Location.DELAYED, ids=ids, words=words)
     seen: set[str] = set()
     # What was delayed may be in a queue by now, and so may what was in another.
-    for queue in chain(queues, _known(link, keys), _found(link, keys, until)):
+    for queue in chain(queues, _known(connection, keys), _found(connection, keys, until)):
         if queue not in seen:
             seen.add(queue)
-            if holds(link, keys.queue(queue), "right", job_id, until):
-                yield Scope(Place.PENDING, queue=queue, ids=ids, words=words)
+            if holds(connection, keys.queue(queue), "right", job_id, until):
+                yield Scope(Location.PENDING, queue=queue, ids=ids, words=words)
     if time.monotonic() > until:
         logger.warning(
             "Search for a job given up after %g s: it has no record, and the queues are long",
@@ -50,15 +52,15 @@ def homes(link: Link, keys: Keys, queues: Sequence[str], job_id: str) -> Iterato
         )
 
 
-def _known(link: Link, keys: Keys) -> Iterator[str]:
-    yield from sorted(name.decode("utf-8", "replace") for name in members(link, keys.queues))
+def _known(connection: Connection, keys: Keys) -> Iterator[str]:
+    yield from sorted(name.decode("utf-8", "replace") for name in members(connection, keys.queues))
 
 
-def _found(link: Link, keys: Keys, until: float) -> Iterator[str]:
+def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
     cursor: Arg = b"0"
     while time.monotonic() <= until:
         pattern = f"{glob_escaped(keys.namespace)}:queue:*"
-        cursor, names = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
+        cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
         for name in names:
             queue = keys.queue_name(name.decode("utf-8", "replace"))
             if queue is not None:
@@ -67,13 +69,15 @@ def _found(link: Link, keys: Keys, until: float) -> Iterator[str]:
             return
 
 
-def holds(link: Link, key: str, order: str, job_id: str, until: float) -> bool:
+def holds(connection: Connection, key: str, order: str, job_id: str, until: float) -> bool:
     """Whether a job stands in a list (``left``: newest first, ``right``: oldest) or a ``score`` set."""
     # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
     text, start = json.dumps(json.dumps(job_id)[1:-1])[1:-1], 0
     while time.monotonic() <= until:
         try:
-            looked, index, item, _ = link.run(script("find"), (key,), (order, start, STEP, text))
+            looked, index, item, _ = connection.run(
+                script("find"), (key,), (order, start, STEP, text)
+            )
         except ErrorReply:
             # A key that somebody spoiled holds no job.
             return False

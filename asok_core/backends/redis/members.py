@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply
 
 STEP = 4096
@@ -11,7 +11,7 @@ MOST = 100_000
 """Members that are read of any set; beyond that they are not the names of queues that somebody uses."""
 
 
-def members(link: Link, key: str, most: int = MOST) -> list[bytes]:
+def members(connection: Connection, key: str, most: int = MOST) -> list[bytes]:
     """Members of a set, each once, ``most`` or a few more; none where the key is of another type.
 
     Raises Unreachable or Refused.
@@ -20,7 +20,7 @@ def members(link: Link, key: str, most: int = MOST) -> list[bytes]:
     cursor: bytes = b"0"
     while len(found) < most:
         try:
-            cursor, some = link.call("SSCAN", key, cursor, "COUNT", STEP)
+            cursor, some = connection.call("SSCAN", key, cursor, "COUNT", STEP)
         except ErrorReply as error:
             if "WRONGTYPE" not in str(error):
                 raise

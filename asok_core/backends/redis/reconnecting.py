@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Endpoint, Link
+from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Connection, Endpoint
 from asok_core.backends.redis.scripts import Script
 
 
-class StandingLink:
+class ReconnectingConnection:
     """A link that is opened when it is needed, again after each break. For one thread.
 
     Before a new link is used the former one is ended on the server: a request that the network still
@@ -19,23 +19,23 @@ class StandingLink:
     def __init__(self, endpoint: Endpoint, name: str) -> None:
         self._endpoint = endpoint
         self._name = name
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._client: int | None = None
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> Connection:
         """The link. Raises Unreachable."""
-        if self._link is None or not self._link.open:
-            link = self._endpoint.link(reply_timeout=REPLY_TIMEOUT, name=self._name)
-            client = client_id(link)
+        if self._connection is None or not self._connection.open:
+            connection = self._endpoint.connect(reply_timeout=REPLY_TIMEOUT, name=self._name)
+            client = client_id(connection)
             if self._client is not None:
-                end_clients(link, [self._client], self._name)
-            self._link, self._client = link, client
-        return self._link
+                end_clients(connection, [self._client], self._name)
+            self._connection, self._client = connection, client
+        return self._connection
 
     def call(self, *command: Arg) -> Any:
         """Send one command and read its reply. Raises Unreachable or Refused."""
-        return self.link.call(*command)
+        return self.connection.call(*command)
 
     def run(
         self,
@@ -44,39 +44,39 @@ class StandingLink:
         meanwhile: Callable[[], object] | None = None,
     ) -> Any:
         """Run a script; ``meanwhile`` is called while Redis works. Raises Unreachable or Refused."""
-        return self.link.run(script, (), args, meanwhile)
+        return self.connection.run(script, (), args, meanwhile)
 
     def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
         """Send many commands at once; replies in order, an error reply as an exception object."""
-        return self.link.pipeline(commands)
+        return self.connection.pipeline(commands)
 
     def close(self) -> None:
         """Close the link; the next call opens another."""
-        if self._link is not None:
-            self._link.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
-def client_id(link: Link) -> int | None:
+def client_id(connection: Connection) -> int | None:
     """The server's number of a connection; None where the user may not ask (ACL)."""
-    (number,) = link.pipeline([("CLIENT", "ID")])
+    (number,) = connection.pipeline([("CLIENT", "ID")])
     return number if isinstance(number, int) else None
 
 
-def end_clients(link: Link, clients: Collection[int], name: str) -> None:
+def end_clients(connection: Connection, clients: Collection[int], name: str) -> None:
     """End connections on the server, if they are there still.
 
     Since a restart of Redis a number may be another client's, so the name has to be right as well.
     """
     if not clients:
         return
-    (listed,) = link.pipeline([("CLIENT", "LIST", "ID", *clients)])
+    (listed,) = connection.pipeline([("CLIENT", "LIST", "ID", *clients)])
     if not isinstance(listed, bytes):
         return  # not allowed (ACL): what a late request claims is found when the lease ends
     mark = f" name={name} ".encode()
-    end_listed(link, [line for line in listed.splitlines() if mark in line])
+    end_listed(connection, [line for line in listed.splitlines() if mark in line])
 
 
-def end_listed(link: Link, lines: Iterable[bytes]) -> None:
+def end_listed(connection: Connection, lines: Iterable[bytes]) -> None:
     """End the connections that lines of CLIENT LIST are of.
 
     For a user who may not do that (ACL), end at least their waits.
@@ -85,4 +85,4 @@ def end_listed(link: Link, lines: Iterable[bytes]) -> None:
     for line in lines:
         number = line.split(b" ", 1)[0].removeprefix(b"id=")
         commands += (("CLIENT", "UNBLOCK", number, "ERROR"), ("CLIENT", "KILL", "ID", number))
-    link.pipeline(commands)
+    connection.pipeline(commands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.clock import steady
 
 RESOLUTION = 0.001
@@ -42,10 +42,10 @@ class ServerClock:
         middle = (least + most) / 2
         self._ahead = middle if self._ahead is None else min(max(self._ahead, least), most)
 
-    def ask(self, link: Link) -> float:
+    def ask(self, connection: Connection) -> float:
         """The server's time now, by a round trip. Raises Unreachable or Refused."""
         asked_at = steady()
-        seconds, micros = link.call("TIME")
+        seconds, micros = connection.call("TIME")
         self.learn(int(seconds) + int(micros) / 1e6, asked_at)
         return self.now()
 

@@ -12,7 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from asok_core.backends.redis.consuming.consumer import DEAD_LETTER, Claim, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Claim, Outcome, Start, Verb
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import (
     AsokError,
@@ -73,10 +73,10 @@ class Held:
     started_at: float | None = None
     noted: bool = False
     gone: bool = False
-    suspect: bool = False
+    dubious: bool = False
     rejected: EnvelopeError | None = None
     slot: int = -1
-    board_slot: int = -1
+    shared_slot: int = -1
     limit: float | None = None
     stop: cancellation.Stop = field(default_factory=cancellation.Stop)
     settled: threading.Event | None = None
@@ -216,7 +216,7 @@ class Execution:
         outcome = self._outcome("complete", held, job, ran)
         outcome.result, outcome.result_type, outcome.result_error = kept
         outcome.kept = job.keep_result or settings.record_ttl
-        if held.suspect and hooks.has_after():
+        if held.dubious and hooks.has_after():
             # All jobs would wait a round trip. This one's process died often, maybe of these hooks.
             _hand_over_and_wait(held, outcome, hand_over)
         else:
@@ -274,7 +274,7 @@ class Execution:
         outcome = self._outcome_of(failure, held, job, 0.0, dead="reject")
         if outcome.verb == "reject" and not hooks.has_failure():
             # Nothing of the application may be imported here yet, so another process calls its hooks.
-            outcome.notice = DEAD_LETTER
+            outcome.notice = DEAD_JOB
         self._end(held, error, failure, outcome, hand_over)
 
     def _import_failed(self, held: Held, error: TaskImportFailed, hand_over: HandOver) -> None:
@@ -432,7 +432,7 @@ class Execution:
         else:
             outcome = Outcome("reject", held.claim, error=line, error_line=line)
             outcome.moved = self._buried(held, failure, rejected=True)
-        outcome.notice = DEAD_LETTER
+        outcome.notice = DEAD_JOB
         return outcome
 
     def _buried(self, held: Held, failure: Failure, *, rejected: bool) -> bytes:

@@ -19,7 +19,7 @@ MOST = 100
 them from workers with nothing else to do."""
 
 
-class Suspects:
+class DubiousJobs:
     """Those that wait for their turn, in order. True while there are any."""
 
     def __init__(self) -> None:

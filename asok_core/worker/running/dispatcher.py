@@ -16,13 +16,13 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_set_aside
 from asok_core.worker.running.attempts import Execution, Held
-from asok_core.worker.running.crash_isolation import Suspects
+from asok_core.worker.running.crash_isolation import DubiousJobs
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.max_jobs import Quota
 from asok_core.worker.running.outcomes import Ledger
 from asok_core.worker.running.prefetch import ENOUGH, LOOK, PATIENCE, Prefetch
 from asok_core.worker.running.threads import Threads
-from asok_core.worker.shared_state import Board
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")
@@ -50,7 +50,7 @@ class Dispatcher:
         waiters: Waiters,
         *,
         execution: Execution,
-        board: Board,
+        shared: SharedState,
         alarm: Alarm,
         notices: Notices,
         slots: int,
@@ -68,17 +68,17 @@ class Dispatcher:
         self._execution = execution
         self._alarm = alarm
         self._notices = notices
-        self._board = board
-        self._threads = Threads(config.concurrency, execution, board, self._tell)
+        self._shared = shared
+        self._threads = Threads(config.concurrency, execution, shared, self._tell)
         self._prefetch = Prefetch()
         self._held: dict[int, Held] = {}
-        self._ledger = Ledger(consumer, execution, board)
-        self._suspects = Suspects()
+        self._ledger = Ledger(consumer, execution, shared)
+        self._dubious = DubiousJobs()
         self.breaker = execution.breaker
         self.breaker.on_change = alarm.ring
         self._breaker_changes = 0
         self._reason = ""
-        self._board_says_claims = False
+        self._shared_claims = False
         self._last_chance = max(1, config.settings.crash_limit - 1)
         self._estranged = False
         self._wake_at = 0
@@ -132,9 +132,9 @@ class Dispatcher:
             if self._estranged:
                 self.reconcile()
             self._arm(slots, turn)
-            self._next_suspect()
+            self._next_dubious()
         if self._waiters.armed and (not claiming or self._free() <= 0):
-            self._admit(self._waiters.disarm(self._consumer.link))
+            self._admit(self._waiters.disarm(self._consumer.connection))
             if self._ledger:
                 patience = 0.0
         if self._waiters.unread:
@@ -153,9 +153,9 @@ class Dispatcher:
         too large to be read is set aside.
         """
         # A wait that has just taken a job would make it look like a stray.
-        self._admit(self._waiters.disarm(self._consumer.link), wait_on=False)
+        self._admit(self._waiters.disarm(self._consumer.connection), wait_on=False)
         self._collect()
-        self._waiters.end_former(self._consumer.link)
+        self._waiters.end_former(self._consumer.connection)
         self._waiters.unread = False
         holding = self._consumer.held()
         in_redis = holding.claims
@@ -168,7 +168,7 @@ class Dispatcher:
                 self._threads.put((held,))
             else:
                 self._held.pop(id(held), None)
-        for held in self._suspects.take_lost(in_redis):
+        for held in self._dubious.take_lost(in_redis):
             self._held.pop(id(held), None)
         for claim in in_redis:
             if claim in known:
@@ -182,7 +182,7 @@ class Dispatcher:
     def give_back_waiting(self) -> None:
         """Return every job that has not begun, in order; the next turn tells Redis."""
         self._threads.tell_all = not self.open
-        self._return(self._threads.take_back() + self._suspects.take_back())
+        self._return(self._threads.take_back() + self._dubious.take_back())
 
     def give_back_running(self) -> list[str]:
         """Return what still runs without charging it, as the process is about to end: the tasks."""
@@ -200,7 +200,7 @@ class Dispatcher:
     @property
     def leased_until(self) -> float:
         """Monotonic time at which the lease may end, as the last trip or the last heartbeat found."""
-        return max(self._ledger.leased_until, self._board.leased_until)
+        return max(self._ledger.leased_until, self._shared.leased_until)
 
     def obey(self) -> None:
         """Do what the supervisor has ordered meanwhile."""
@@ -216,7 +216,7 @@ class Dispatcher:
             elif order.startswith("slots "):
                 self._take_slots(int(order.removeprefix("slots ")))
             elif order == "wake" and self._waiters.armed:
-                self._admit(self._waiters.disarm(self._consumer.link))
+                self._admit(self._waiters.disarm(self._consumer.connection))
             elif order.startswith("avoid "):
                 self._execution.avoided.obey(order.removeprefix("avoid "))
             elif order.startswith("cancel "):
@@ -234,16 +234,16 @@ class Dispatcher:
         if self.breaker.closed and not self._threads.waiting:
             # What runs makes the number full: no need to wait for its end. What waits may be returned.
             full = self._quota.left(held) <= 0
-            self.retiring = self.retiring or (full and not self._suspects)
+            self.retiring = self.retiring or (full and not self._dubious)
         if self.open and not self._retires_soon and self._quota.nearly_used_up(held):
             self._retires_soon = True
-            self._board.note_retires_soon()
+            self._shared.note_retires_soon()
             self._report()
         if self.open or self.draining:
             return
         left = min(self._concurrency, held)
-        if left != self._board.retiring:
-            self._board.note_retiring(left)
+        if left != self._shared.retiring:
+            self._shared.note_retiring(left)
             self._take_slots(left)
             self._report()
 
@@ -255,20 +255,20 @@ class Dispatcher:
     # What is in hand
 
     def _free(self) -> int:
-        return self._slots - len(self._held) + self._suspects.without_slot - self._threads.late
+        return self._slots - len(self._held) + self._dubious.without_slot - self._threads.late
 
     @property
     def _claiming(self) -> bool:
         return self.open and not self.quiet and self.breaker.may_claim
 
     @property
-    def _shares_place(self) -> bool:
+    def _shares_position(self) -> bool:
         """Whether other processes have some of the slots; there are threads for all of them."""
         return self._slots < self._concurrency
 
     def _room(self) -> int:
         # What is claimed begins at once where there are more threads than slots.
-        ahead = 0 if self._shares_place else self._prefetch.size
+        ahead = 0 if self._shares_position else self._prefetch.size
         room = self._free() + ahead
         if not self.breaker.closed:
             room = min(1, self._free())
@@ -283,15 +283,15 @@ class Dispatcher:
         if turn.suspects:
             ids = [peek(held.claim.envelope).id for held in batch]
             for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
-                held.suspect = crashes >= self._last_chance
+                held.dubious = crashes >= self._last_chance
         ready: list[Held] = []
         for held in batch:
-            if held.suspect and (self._suspects or self._suspect_begun()):
-                self._suspects.put(held)
+            if held.dubious and (self._dubious or self._dubious_begun()):
+                self._dubious.put(held)
             else:
                 ready.append(held)
-                if held.suspect:
-                    self._suspects.begin()
+                if held.dubious:
+                    self._dubious.begin()
             self._held[id(held)] = held
         self._threads.put(ready, few=self._prefetch.few)
         return len(ready) < len(batch)
@@ -310,29 +310,29 @@ class Dispatcher:
                 # It was given back, or belongs to another worker by now.
                 self._ledger.close(held)
             self._estranged = self._estranged or held.gone
-        self._next_suspect()
+        self._next_dubious()
 
-    def _next_suspect(self) -> None:
+    def _next_dubious(self) -> None:
         """Let the next of the suspects begin that wait, if it is time and a thread is free."""
-        self._threads.tell_all = bool(self._suspects) or not self.open
-        if not self._suspects or len(self._held) - len(self._suspects) >= self._concurrency:
+        self._threads.tell_all = bool(self._dubious) or not self.open
+        if not self._dubious or len(self._held) - len(self._dubious) >= self._concurrency:
             return
-        if self._suspects.due or not self._suspect_begun():
-            self._threads.put((self._suspects.take(),))
+        if self._dubious.due or not self._dubious_begun():
+            self._threads.put((self._dubious.take(),))
 
-    def _suspect_begun(self) -> bool:
+    def _dubious_begun(self) -> bool:
         """Whether a suspect has begun of which Redis has not heard that it ended.
 
         Or hooks are called: of a process that dies in those, no job is charged that runs.
         """
-        if self._ledger.suspect or self._threads.closing:
+        if self._ledger.dubious or self._threads.closing:
             return True
-        return sum(each.suspect for each in self._held.values()) > len(self._suspects)
+        return sum(each.dubious for each in self._held.values()) > len(self._dubious)
 
     def _note_claims(self) -> None:
-        if not self._board_says_claims:
-            self._board_says_claims = True
-            self._board.note_claims()
+        if not self._shared_claims:
+            self._shared_claims = True
+            self._shared.note_claims()
 
     def _heed_breaker(self) -> None:
         """Where the breaker has opened, return what has not begun; say in the log what changed."""
@@ -351,7 +351,7 @@ class Dispatcher:
         elif self._reason and not breaker.reason:
             logger.info("Process claims jobs again")
         self._reason = breaker.reason
-        self._board.note_refusal(breaker.reason, proven=breaker.closed, lasting=breaker.lasting)
+        self._shared.note_refusal(breaker.reason, proven=breaker.closed, lasting=breaker.lasting)
 
     def _to_note(self) -> list[Held]:
         due = self._execution.now() - NOTE_AFTER
@@ -423,7 +423,7 @@ class Dispatcher:
     def _with_room(self, asking: list[Held]) -> list[Held]:
         """Those jobs that came by the idle wait which may run here now; the others are returned."""
         room = min(len(asking), self._quota.left(len(self._held))) if self._claiming else 0
-        if self._shares_place:
+        if self._shares_position:
             room = min(room, self._free())
         room = max(0, int(room))
         for held in reversed(asking[room:]):
@@ -456,13 +456,13 @@ class Dispatcher:
         self._wake_at = self._prefetch.size // 2
         if waiting:
             seconds = min(seconds, PATIENCE)
-        elif any(not held.noted for held in self._held.values() if held not in self._suspects):
+        elif any(not held.noted for held in self._held.values() if held not in self._dubious):
             seconds = min(seconds, NOTE_AFTER)
         ready = self._wait(seconds, waiting)
         self.obey()
         claims = [claim for claim in map(self._waiters.read, ready) if claim is not None]
         if claims and self._free() - len(claims) <= 0:
-            claims += self._waiters.disarm(self._consumer.link)
+            claims += self._waiters.disarm(self._consumer.connection)
         self._admit(claims)
         if waiting:
             self._judge(waiting)

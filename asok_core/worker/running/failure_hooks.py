@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextvars import Context
 
 from asok_core import errors
-from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.connection import Arg, Connection, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.errors import AsokError, EnvelopeError, JobFailed
@@ -27,7 +27,7 @@ from asok_core.jobs.envelope import Keyring, Payload, Trust, peek
 from asok_core.jobs.job import Job
 from asok_core.jobs.numbers import count, number
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.shared_state import Board
+from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
 
@@ -56,7 +56,7 @@ class Notices:
         *,
         process: str,
         queues: Sequence[str],
-        board: Board,
+        shared: SharedState,
         allowed: TaskModules = ANY_TASK,
     ) -> None:
         self._endpoint = endpoint
@@ -65,7 +65,7 @@ class Notices:
         self._keyring = keyring
         self._process = process
         self._queues = queues
-        self._board = board
+        self._shared = shared
         self._thread: threading.Thread | None = None
         self._look_at = math.inf
         self._not_before = 0.0
@@ -97,37 +97,37 @@ class Notices:
         wait = LEASE
         self._again = False
         try:
-            link = self._endpoint.link(name=f"asok:{self._process}:notices")
+            connection = self._endpoint.connect(name=f"asok:{self._process}:notices")
             try:
-                wait = min(self._take_all(link, queue) for queue in self._queues)
+                wait = min(self._take_all(connection, queue) for queue in self._queues)
             finally:
-                link.close()
+                connection.close()
         except AsokError as error:
             logger.warning("Failure hooks are called later: %s", error)
         finally:
             self._not_before = time.monotonic() + PAUSE
             self._look_at = time.monotonic() + (PAUSE if self._again else max(wait, PAUSE))
 
-    def _take_all(self, link: Link, queue: str) -> float:
+    def _take_all(self, connection: Connection, queue: str) -> float:
         """Call hooks for what can be taken of a queue. Returns seconds until there may be more."""
         done: tuple[bytes, ...] = ()
         left: tuple[bytes, ...] = ()
         while True:
             # One at a time: hooks may take long, and the lease begins when it is taken.
             args: list[Arg] = [self._keys.namespace, queue, LEASE, len(done), *done, *left]
-            notice, wait = link.run(script("take_failure"), (), args)
+            notice, wait = connection.run(script("take_failure"), (), args)
             if not notice:
                 found = number(wait)
                 return math.inf if found is None else found
-            self._board.call_hooks(self._board.threads)
+            self._shared.call_hooks(self._shared.threads)
             finished = self._call_hooks(notice)
-            self._board.end(self._board.threads)
+            self._shared.end(self._shared.threads)
             done, left = ((notice,), ()) if finished else ((), (notice,))
 
     def _call_hooks(self, notice: bytes) -> bool:
         """Whether a notice is done. It is not while no hook is registered in this process."""
-        times, retry, letter = notice.split(b" ", 2)
-        payload = peek(letter, self._keyring)
+        times, retry, dead_job = notice.split(b" ", 2)
+        payload = peek(dead_job, self._keyring)
         job = payload.job or UNREADABLE
         signed = payload.trust is Trust.SIGNED
         if count(times) > MOST_TIMES:

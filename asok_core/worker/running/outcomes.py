@@ -11,7 +11,7 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import log_set_aside, warn_of_dropped
 from asok_core.worker.running.attempts import Execution, Held
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
-from asok_core.worker.shared_state import Board
+from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
 
@@ -27,9 +27,9 @@ class Ledger:
     ``leased_until`` is the monotonic time at which the lease may be over, by what the last trip said.
     """
 
-    def __init__(self, consumer: Consumer, execution: Execution, board: Board) -> None:
+    def __init__(self, consumer: Consumer, execution: Execution, shared: SharedState) -> None:
         self.leased_until = 0.0
-        self._board = board
+        self._shared = shared
         self._consumer = consumer
         self._execution = execution
         self._open: list[tuple[Held, Outcome]] = []
@@ -41,9 +41,9 @@ class Ledger:
         return len(self._open)
 
     @property
-    def suspect(self) -> bool:
+    def dubious(self) -> bool:
         """Whether one of the outcomes is of a job whose process died often."""
-        return any(held.suspect for held, _ in self._open)
+        return any(held.dubious for held, _ in self._open)
 
     def add(self, held: Held, outcome: Outcome) -> None:
         """Take an outcome that Redis is to hear with the next trip."""
@@ -51,7 +51,7 @@ class Ledger:
 
     def close(self, held: Held) -> None:
         """Note that nothing is left to settle of a job."""
-        self._board.settle(held.board_slot)
+        self._shared.settle(held.shared_slot)
         if held.settled is not None:
             held.settled.set()
 

@@ -37,10 +37,10 @@ from asok_core.worker.running.attempts import Execution
 from asok_core.worker.running.dispatcher import Dispatcher
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.threads import end_broken
-from asok_core.worker.shared_state import Board
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
-from asok_core.worker.stall_detection import beat
+from asok_core.worker.stall_detection import heartbeat
 from asok_core.worker.start import WORN
 from asok_core.worker.wakeup import Alarm, ring
 
@@ -59,7 +59,7 @@ class Process:
         self,
         config: WorkerConfig,
         process: str,
-        board: Board,
+        shared: SharedState,
         alarm: Alarm,
         *,
         slots: int,
@@ -76,7 +76,7 @@ class Process:
         self._away = True
         self._backoff = SHORTEST_BACKOFF
         self._alarm = alarm
-        self._board = board
+        self._shared = shared
         self._consumer = Consumer(
             endpoint,
             keys,
@@ -98,7 +98,7 @@ class Process:
             self._consumer,
             self._waiters,
             execution=execution,
-            board=board,
+            shared=shared,
             alarm=self._alarm,
             notices=Notices(
                 endpoint,
@@ -106,7 +106,7 @@ class Process:
                 keyring,
                 process=process,
                 queues=config.queues,
-                board=board,
+                shared=shared,
                 allowed=execution.allowed,
             ),
             slots=slots,
@@ -135,7 +135,7 @@ class Process:
 
         What it holds of ours may have changed meanwhile: ``reconcile`` is the first step after that.
         """
-        self._board.note_turn()
+        self._shared.note_turn()
         try:
             if self._outage is not None:
                 self._dispatcher.reconcile()
@@ -177,7 +177,7 @@ class Process:
                 guarded, deadline = True, min(deadline, self._end_with_lease())
             if dispatcher.quitting:
                 break
-            self._board.note_turn()
+            self._shared.note_turn()
             try:
                 dispatcher.turn(deadline - time.monotonic())
             except (Unreachable, Refused):
@@ -228,7 +228,7 @@ def main() -> int:
     # A task's print() must not fail because nobody reads the worker's output.
     streams.prepare(drop_output=True)
     supervisor = os.getppid()
-    board_file, stacks, bell, slots, process = (*map(int, sys.argv[1:5]), sys.argv[5])
+    shared_file, stacks, bell, slots, process = (*map(int, sys.argv[1:5]), sys.argv[5])
     presence = [int(each) for each in sys.argv[6:]]
     keep_from_tasks([stacks, bell, *presence])
     control = os.dup(0)
@@ -244,20 +244,20 @@ def main() -> int:
     _load_what_tasks_may_use()
     if add_application_folder() is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
-    with os.fdopen(board_file, "r+b") as file:
-        board = Board(file, config.concurrency)
+    with os.fdopen(shared_file, "r+b") as file:
+        shared = SharedState(file, config.concurrency)
     alarm = Alarm(control)
     # Before there is a thread: signals are blocked until then, and threads would inherit that.
     _handle_signals(alarm, stacks)
-    threading.Thread(target=beat, args=(board,), name="asok-pulse", daemon=True).start()
+    threading.Thread(target=heartbeat, args=(shared,), name="asok-pulse", daemon=True).start()
     for descriptor in (control, stacks, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:
         report = partial(ring, bell)
-        code = Process(config, process, board, alarm, slots=slots, report=report).run()
+        code = Process(config, process, shared, alarm, slots=slots, report=report).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
-        end_broken(error, board)
-    board.note_planned_end()
+        end_broken(error, shared)
+    shared.note_planned_end()
     end_logging()
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
     output.flush(EXIT_PATIENCE)

@@ -19,7 +19,7 @@ from asok_core.runtime.bounded import call_within
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import end_logging, safe_logger
 from asok_core.worker.running.attempts import Execution, Held
-from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.shared_state import Phase, SharedState
 
 logger = safe_logger("asok.worker")
 
@@ -37,17 +37,17 @@ CHECK = 1.0
 """Seconds between two looks whether every thread lives."""
 
 
-def end_broken(error: BaseException, board: Board) -> NoReturn:
+def end_broken(error: BaseException, shared: SharedState) -> NoReturn:
     """Log a fault of ours and end this process at once, whatever its threads and log handlers do."""
     try:
-        call_within(LAST_WORDS, partial(_log_fault, error, board), None)
+        call_within(LAST_WORDS, partial(_log_fault, error, shared), None)
     finally:
         os._exit(BROKEN)
 
 
-def _log_fault(error: BaseException, board: Board) -> None:
+def _log_fault(error: BaseException, shared: SharedState) -> None:
     line, text = failure_of(error, LONGEST_TRACEBACK)
-    board.note_fault(line)
+    shared.note_fault(line)
     logger.critical("A fault in the worker ends this process", exc_info=error, exc_text=text)
     end_logging()
 
@@ -66,7 +66,7 @@ class Threads:
     """
 
     def __init__(
-        self, count: int, execution: Execution, board: Board, tell: Callable[[], None]
+        self, count: int, execution: Execution, shared: SharedState, tell: Callable[[], None]
     ) -> None:
         self.execution = execution
         self.finished: deque[tuple[Held, Outcome | None]] = deque()
@@ -75,7 +75,7 @@ class Threads:
         self.tell_all = False
         self.in_a_hurry = False
         """Whether a thread waits until an outcome is settled that it has handed over."""
-        self._board = board
+        self._shared = shared
         self._tell = tell
         self._ready: deque[Held] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
@@ -168,7 +168,7 @@ class Threads:
         except BaseException as error:  # noqa: BLE001 - it is logged, and ends the process
             # A thread that dies in silence takes a share of the worker and a job along. When the
             # process dies, the supervisor knows what to do with what it ran.
-            end_broken(error, self._board)
+            end_broken(error, self._shared)
 
     def _run_jobs(self, slot: int) -> None:
         ready, calls, awake = self._ready, self._calls, self._awake
@@ -211,15 +211,15 @@ class Threads:
             held.limit = limit = job.hard_limit
             deadline = now + max(limit, PREPARATION) if limit else 0.0
             phase = _PREPARING if job.module in sys.modules else _IMPORTING
-            held.board_slot = self._board.begin(
+            held.shared_slot = self._shared.begin(
                 slot, job.id, now, deadline, phase=phase, module=job.module
             )
             self._running[slot] = held
             self.execution.run(held, self._hand_over, self._note_phase)
             # One that a hook has forked.
             if forks.generation != self._generation:
-                forks.end_child(job.task)
-        self._board.end(slot)
+                forks.end_process(job.task)
+        self._shared.end(slot)
         since = self._closing.pop(slot)
         if self.tell_all or time.monotonic() - since > LATE:
             self._tell()
@@ -227,21 +227,21 @@ class Threads:
     def _note_phase(self, held: Held, phase: Phase) -> None:
         if forks.generation != self._generation:
             # One that a module which the job imported has forked: the board is its parent's.
-            forks.end_child(held.job.task if held.job else "")
+            forks.end_process(held.job.task if held.job else "")
         times = None
         if phase is _RUNNING and held.limit:
             now = time.monotonic()
             times = (now, now + held.limit)
-        self._board.note_phase(held.board_slot, phase, times)
+        self._shared.note_phase(held.shared_slot, phase, times)
 
     def _hand_over(self, held: Held, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the board is its parent's.
         if forks.generation != self._generation:
-            forks.end_child(held.job.task if held.job else "")
+            forks.end_process(held.job.task if held.job else "")
         slot = held.slot
         self._running.pop(slot, None)
         self._closing[slot] = now = time.monotonic()
-        self._board.call_hooks(slot, held.board_slot, now)
+        self._shared.call_hooks(slot, held.shared_slot, now)
         self.finished.append((held, outcome))
         self.in_a_hurry = self.in_a_hurry or held.settled is not None
         self._tell()

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from asok_core.backends.redis.consuming.leases import Beat
+from asok_core.backends.redis.consuming.leases import Heartbeat
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.jobs.job import LONGEST_ID
 from asok_core.jobs.numbers import number
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.signals import Requests
-from asok_core.worker.supervising.processes import Children
+from asok_core.worker.supervising.processes import Processes
 
 logger = safe_logger("asok.worker")
 
@@ -26,29 +26,29 @@ class Orders:
         self,
         config: WorkerConfig,
         registry: Registry,
-        children: Children,
+        processes: Processes,
         requests: Requests,
         *,
         hasten: Callable[[str, float], None],
     ) -> None:
         self._worker = config.worker
         self._registry = registry
-        self._children = children
+        self._processes = processes
         self._requests = requests
         self._hasten = hasten
 
-    def obey(self, beat: Beat) -> None:
+    def obey(self, heartbeat: Heartbeat) -> None:
         """Do what is stored for this worker. Raises Unreachable or Refused."""
-        if beat.wanted == "stop":
+        if heartbeat.wanted == "stop":
             self._requests.stop = self._requests.stop or "an order through Redis"
-        elif (beat.wanted == "quiet") != self._children.quiet:
-            self._children.quiet = quiet = beat.wanted == "quiet"
+        elif (heartbeat.wanted == "quiet") != self._processes.quiet:
+            self._processes.quiet = quiet = heartbeat.wanted == "quiet"
             logger.info("Ordered to %s through Redis", "be quiet" if quiet else "resume")
-            self._children.order("quiet" if quiet else "loud")
+            self._processes.order("quiet" if quiet else "loud")
             # The heartbeat that brought the order reported the state before it.
             self._hasten("beat", 0.0)
-        if beat.cancelled:
-            self._cancel_again(beat.cancelled)
+        if heartbeat.cancelled:
+            self._cancel_again(heartbeat.cancelled)
 
     def follow(self, message: str) -> None:
         """Do what a message of ``asok:wake`` says."""
@@ -62,16 +62,16 @@ class Orders:
         elif verb == "cancel":
             self._cancel(rest)
         elif verb in ("pause", "resume", "notice"):
-            self._children.order("wake")
+            self._processes.order("wake")
 
     def _cancel(self, job_id: str) -> None:
         # Orders are lines: an id must not be another order.
         if job_id.isprintable() and len(job_id) <= LONGEST_ID:
-            self._children.order(f"cancel {job_id}")
+            self._processes.order(f"cancel {job_id}")
 
     def _cancel_again(self, asked: Sequence[str]) -> None:
         """Ask jobs to stop of which the message may have been lost; what has ended is removed."""
-        running = {each.job_id for child in self._children for each in child.running()}
+        running = {each.job_id for process in self._processes for each in process.running()}
         for job_id in running.intersection(asked):
             self._cancel(job_id)
         self._registry.forget_cancels(self._worker, set(asked) - running)

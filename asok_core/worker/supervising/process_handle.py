@@ -16,7 +16,7 @@ from asok_core.worker import start
 from asok_core.worker.config import WorkerConfig, send
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.presence import Presence
-from asok_core.worker.shared_state import Board, Phase, Running, shared_file
+from asok_core.worker.shared_state import Phase, Running, SharedState, shared_file
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile
 from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
@@ -29,7 +29,7 @@ MOST_UNTOLD = 1000
 """Orders that are kept for a child that does not read."""
 
 
-class Child:
+class ProcessHandle:
     """Starts, orders and outlives one process; its board tells what ran when it died.
 
     The process leads a session and a process group of its own: Ctrl+C in a terminal reaches the
@@ -43,10 +43,10 @@ class Child:
         number: int,
         presence: Presence,
         bell: int,
-        place: int = 0,
+        position: int = 0,
     ) -> None:
         self.number = number
-        self.place = place
+        self.position = position
         """Which of the processes that were configured it is, or succeeds, from 0."""
         self.slots = config.concurrency
         """How many jobs it may run at once by the last order."""
@@ -55,7 +55,7 @@ class Child:
         self._presence = presence
         self._bell = bell
         self._file = shared_file("board")
-        self.board = Board(self._file, config.concurrency)
+        self.shared = SharedState(self._file, config.concurrency)
         self._stacks = StackFile()
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
@@ -69,7 +69,7 @@ class Child:
         self._left_hanging = False
         self.kept = False
         """Whether hooks and log handlers of jobs that have ended keep all its threads."""
-        self._watch = Watch(self.board)
+        self._watch = Watch(self.shared)
         self.overruns: dict[str, Overrun] = {}
         """The jobs past their hard limit for which it was ended, by id."""
 
@@ -81,14 +81,14 @@ class Child:
     def start(self, slots: int) -> None:
         """Start the process on an empty board. It may run so many jobs at once: see ``grant``."""
         self._hang_up()
-        self.board.clear()
+        self.shared.clear()
         self.overruns = {}
         self.hang, self.hung, self.kept = None, False, False
-        self._watch = Watch(self.board)
+        self._watch = Watch(self.shared)
         self._untold.clear()
         self._retiring = self.prepared = False
         self.slots = slots
-        board, stacks = self._file.fileno(), self._stacks.fileno()
+        shared, stacks = self._file.fileno(), self._stacks.fileno()
         with held_back():
             self._popen = subprocess.Popen(
                 [
@@ -96,7 +96,7 @@ class Child:
                     # Tasks' programs do not inherit this, as they would the variable PYTHONSAFEPATH.
                     "-P",
                     start.__file__,
-                    str(board),
+                    str(shared),
                     str(stacks),
                     str(self._bell),
                     str(slots),
@@ -104,7 +104,7 @@ class Child:
                     *(str(file) for file in self._presence.files),
                 ],
                 stdin=subprocess.PIPE,
-                pass_fds=(board, stacks, self._bell, *self._presence.files),
+                pass_fds=(shared, stacks, self._bell, *self._presence.files),
                 start_new_session=True,
             )
         assert self._popen.stdin is not None, "asked for above"
@@ -154,19 +154,19 @@ class Child:
     @property
     def retiring(self) -> int | None:
         """Slots that its jobs still take, where it claims no more and lives; else None."""
-        return self.board.retiring if self.alive else None
+        return self.shared.retiring if self.alive else None
 
     @property
     def retires_soon(self) -> bool:
         """Whether a successor should be started for it."""
-        return self.board.retires_soon and self.alive
+        return self.shared.retires_soon and self.alive
 
     @property
     def taken(self) -> int:
         """Slots of its place that it takes, or may take: none once it has ended."""
         if not self.alive:
             return 0
-        left = self.board.retiring
+        left = self.shared.retiring
         return self.slots if left is None else left
 
     def grant(self, slots: int) -> None:
@@ -277,7 +277,7 @@ class Child:
         It claims no job then, and runs none. Nothing limits hooks, and what they do may be of use.
         """
         before, alive = self.kept, self.alive
-        self.kept = alive and self.board.kept_since <= time.monotonic() - SHOWN_AFTER
+        self.kept = alive and self.shared.kept_since <= time.monotonic() - SHOWN_AFTER
         if self.kept and not before:
             logger.error("Process %s claims no jobs: %s", self.process_id, KEPT)
             self.write_stacks()
@@ -286,7 +286,7 @@ class Child:
 
     def running(self) -> list[Running]:
         """What its threads run, or ran when it died."""
-        return self.board.running()
+        return self.shared.running()
 
     def failed_imports(self) -> dict[str, FailedImport]:
         """The imports that it died of, or was ended for, by the ids of their jobs."""
@@ -304,11 +304,11 @@ class Child:
     @property
     def in_hooks(self) -> bool:
         """Whether a thread called hooks when it died."""
-        return self.board.in_hooks
+        return self.shared.in_hooks
 
     def ended(self) -> list[Running]:
         """Jobs that it came to the end of before it died, and that were not settled yet."""
-        return self.board.ended()
+        return self.shared.ended()
 
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system tells."""
@@ -321,7 +321,7 @@ class Child:
     def close(self) -> None:
         """Let go of the board and the pipe."""
         self._hang_up()
-        self.board.close()
+        self.shared.close()
         self._file.close()
         self._stacks.close()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.shared_state import Board, Phase
+from asok_core.worker.shared_state import Phase, SharedState
 from asok_core.worker.stall_detection import KEPT, Hang
 from asok_core.worker.start import WORN
 
@@ -34,7 +34,7 @@ class Life:
     ``claims`` also between two of them, where one ended as planned.
     """
 
-    board: Board
+    shared: SharedState
     started_at: float = 0.0
     claims: bool = False
     refusal: str = ""
@@ -140,29 +140,29 @@ class Lives:
         logger.error("Process %s cannot be started: %s; trying again in %g s", name, why, wait)
         return wait
 
-    def succeed(self, index: int, board: Board) -> None:
+    def succeed(self, index: int, shared: SharedState) -> None:
         """Look at the board of a successor from here on: the process retires, or has died."""
-        self.lives[index].board = board
+        self.lives[index].shared = shared
 
-    def end(self, index: int, code: int, name: str, board: Board | None = None) -> float:
+    def end(self, index: int, code: int, name: str, shared: SharedState | None = None) -> float:
         """Note that process ``name`` has ended; returns the seconds to wait before it is replaced.
 
-        ``board`` is its own, where it may have a successor already.
+        ``shared`` is its own, where it may have a successor already.
         """
         life = self.lives[index]
-        board = board or life.board
-        planned = board.planned_end
+        shared = shared or life.shared
+        planned = shared.planned_end
         if planned and code == 0:
             return 0.0
         if planned and code == WORN:
-            life.refusal = board.refusal or life.refusal
-            life.renewed = bool(board.refusal) and not board.lasting
+            life.refusal = shared.refusal or life.refusal
+            life.renewed = bool(shared.refusal) and not shared.lasting
             life.rests += 1
             wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)
             logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
             return wait
         why = exit_reason(code)
-        running = board.running()
+        running = shared.running()
         modules = sorted({each.module for each in running if each.phase is Phase.IMPORTING})
         if modules:
             why = f"while importing {', '.join(modules)}: {why}"
@@ -172,7 +172,7 @@ class Lives:
             life.deaths, life.since = 0, now
         life.deaths += 1
         life.claims = False
-        life.reason = board.fault or (f"died {why}" if modules else why)
+        life.reason = shared.fault or (f"died {why}" if modules else why)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
 
     def look(
@@ -196,10 +196,10 @@ class Lives:
                 continue
             if life.deaths and now - life.started_at >= LONG_ENOUGH:
                 life.deaths = 0
-            life.claims = life.claims or life.board.claims
-            if life.board.proven:
+            life.claims = life.claims or life.shared.claims
+            if life.shared.proven:
                 life.refusal, life.rests = "", 0
-            life.refusal = life.board.refusal or life.refusal
+            life.refusal = life.shared.refusal or life.refusal
         looping = [life for life in self.lives if life.looping]
         held_up = KEPT if any(life.kept for life in self.lives) else ""
         last = max(looping, key=lambda life: life.started_at, default=None)

@@ -15,7 +15,7 @@ from asok_core.worker.import_crashes import ImportDeaths
 from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
 from asok_core.worker.stall_detection import Hang
-from asok_core.worker.supervising.process_handle import Child
+from asok_core.worker.supervising.process_handle import ProcessHandle
 from asok_core.worker.supervising.process_health import HealthReport, Life, Lives, exit_reason
 from asok_core.worker.supervising.reaping import reap_orphans
 
@@ -27,7 +27,7 @@ RETRY = 1.0
 """Seconds between two attempts to give back what a dead process held."""
 
 
-class Children:
+class Processes:
     """Iterates over every process, dead or alive. ``quiet`` is what those are told that start.
 
     A process that retires (``--max-jobs``, ``--max-memory``) has a successor while it drains: another
@@ -47,11 +47,12 @@ class Children:
         self._presence = presence
         self._bell = bell
         self._all = [
-            Child(config, place + 1, presence, bell, place) for place in range(config.processes)
+            ProcessHandle(config, position + 1, presence, bell, position)
+            for position in range(config.processes)
         ]
         self._newest = list(self._all)
-        self._standbys: dict[int, Child] = {}
-        self._lives = Lives([Life(child.board) for child in self._all])
+        self._standbys: dict[int, ProcessHandle] = {}
+        self._lives = Lives([Life(process.shared) for process in self._all])
         self._published: set[int] = set()
         self._news = False
         self._unrecovered: set[int] = set()
@@ -60,18 +61,18 @@ class Children:
         self._looked_at = time.monotonic()
         self._spared, self._ends_from = False, 0.0
 
-    def __iter__(self) -> Iterator[Child]:
+    def __iter__(self) -> Iterator[ProcessHandle]:
         return iter(self._all)
 
     def start(self) -> None:
         """Start each of them."""
-        for child in self._all:
-            self._start(child)
+        for process in self._all:
+            self._start(process)
 
     def order(self, order: str) -> None:
-        """Give an order to each of them; see ``Child.order``."""
-        for child in self._all:
-            child.order(order)
+        """Give an order to each of them; see ``ProcessHandle.order``."""
+        for process in self._all:
+            process.order(order)
 
     @property
     def next_start(self) -> float:
@@ -82,8 +83,10 @@ class Children:
     def slots(self) -> dict[int, int]:
         """Numbers of the processes that hold jobs or may, and how many jobs each may run at once."""
         return {
-            child.number: child.slots if self._is_newest(child) and not child.alive else child.taken
-            for child in self._all
+            process.number: process.slots
+            if self._is_newest(process) and not process.alive
+            else process.taken
+            for process in self._all
         }
 
     def has_news(self) -> bool:
@@ -98,105 +101,109 @@ class Children:
             if number in self._start_at:
                 self._start_at[number] = 0.0
 
-    def replace_the_dead(self, recover: Callable[[Child], bool]) -> None:
+    def replace_the_dead(self, recover: Callable[[ProcessHandle], bool]) -> None:
         """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
-        for child in self._all:
-            code = child.exit_code()
-            if code is not None and child.number not in self._start_at:
-                self._note_death(child, code)
-        for place in range(len(self._newest)):
-            self._succeed(place)
-        for child in list(self._all):
-            if child.number in self._unrecovered and recover(child):
-                self._unrecovered.discard(child.number)
-            due = self._start_at.get(child.number)
+        for process in self._all:
+            code = process.exit_code()
+            if code is not None and process.number not in self._start_at:
+                self._note_death(process, code)
+        for position in range(len(self._newest)):
+            self._succeed(position)
+        for process in list(self._all):
+            if process.number in self._unrecovered and recover(process):
+                self._unrecovered.discard(process.number)
+            due = self._start_at.get(process.number)
             if due is None or due > time.monotonic():
                 continue
-            if child.number in self._unrecovered or child.number not in self._published:
-                self._start_at[child.number] = time.monotonic() + RETRY
-            elif self._is_newest(child) or self._is_standby(child):
-                del self._start_at[child.number]
-                self._start(child)
+            if process.number in self._unrecovered or process.number not in self._published:
+                self._start_at[process.number] = time.monotonic() + RETRY
+            elif self._is_newest(process) or self._is_standby(process):
+                del self._start_at[process.number]
+                self._start(process)
             else:
-                self._remove(child)
+                self._remove(process)
 
-    def _is_newest(self, child: Child) -> bool:
-        return self._newest[child.place] is child
+    def _is_newest(self, process: ProcessHandle) -> bool:
+        return self._newest[process.position] is process
 
-    def _is_standby(self, child: Child) -> bool:
-        return self._standbys.get(child.place) is child
+    def _is_standby(self, process: ProcessHandle) -> bool:
+        return self._standbys.get(process.position) is process
 
-    def _succeed(self, place: int) -> None:
+    def _succeed(self, position: int) -> None:
         """See to it that a process which retires (soon) has a successor, and that this has its slots."""
-        newest = self._newest[place]
-        if newest.retires_soon and not newest.prepared and place not in self._standbys:
+        newest = self._newest[position]
+        if newest.retires_soon and not newest.prepared and position not in self._standbys:
             newest.prepared = True
             self._prepare(newest)
         # One that has died is started again under its own number where none stands by.
-        gone = newest.exit_code() is not None and place in self._standbys
+        gone = newest.exit_code() is not None and position in self._standbys
         if newest.retiring is not None or gone:
-            if place not in self._standbys:
+            if position not in self._standbys:
                 self._prepare(newest)
-            successor = self._standbys.pop(place, None)
+            successor = self._standbys.pop(position, None)
             if successor is None:
                 return
-            self._newest[place] = newest = successor
-            self._lives.succeed(place, successor.board)
+            self._newest[position] = newest = successor
+            self._lives.succeed(position, successor.shared)
             if successor.alive:
-                self._lives.start(place)
+                self._lives.start(position)
         if newest.alive:
             newest.grant(self._granted(newest))
 
-    def _prepare(self, newest: Child) -> None:
+    def _prepare(self, newest: ProcessHandle) -> None:
         """Create the standby of a process, which is started when its number is published."""
-        numbers = {child.number for child in self._all}
+        numbers = {process.number for process in self._all}
         number = next(each for each in count(1) if each not in numbers)
         try:
-            standby = Child(self._config, number, self._presence, self._bell, newest.place)
+            standby = ProcessHandle(
+                self._config, number, self._presence, self._bell, newest.position
+            )
         except AsokError as error:
             logger.error("Process %s has no successor yet: %s", newest.process_id, error)
             return
         standby.slots = 0
         self._all.append(standby)
-        self._standbys[newest.place] = standby
+        self._standbys[newest.position] = standby
         self._start_at[number] = time.monotonic() + RETRY
         # Also a number that was another's: it may be published no more.
         self._published.discard(number)
         self._news = True
 
-    def _granted(self, child: Child) -> int:
+    def _granted(self, process: ProcessHandle) -> int:
         """The slots of its place that no other process takes."""
-        others = (each for each in self._all if each.place == child.place and each is not child)
+        others = (
+            each for each in self._all if each.position == process.position and each is not process
+        )
         return max(0, self._config.concurrency - sum(each.taken for each in others))
 
-    def _remove(self, child: Child) -> None:
-        self._start_at.pop(child.number, None)
-        self._all.remove(child)
-        child.close()
+    def _remove(self, process: ProcessHandle) -> None:
+        self._start_at.pop(process.number, None)
+        self._all.remove(process)
+        process.close()
 
     def attend(self, requests: Requests) -> None:
         """Reap orphans, and do what signals ask for beside stopping."""
-        reap_orphans({child.pid for child in self._all if child.alive})
+        reap_orphans({process.pid for process in self._all if process.alive})
         if requests.stack:
             words = "Stack of the supervisor; those of its processes follow"
             logger.warning(words, exc_text=requests.stack)
             requests.stack = ""
-            for child in self._all:
-                child.write_stacks()
+            for process in self._all:
+                process.write_stacks()
         if requests.unknown:
             requests.unknown = 0
             logger.warning("Ignored SIGUSR2: a worker has no use for it")
-        for child in self._all:
+        for process in self._all:
             # A process may have been sent SIGUSR1 by anybody.
-            if stacks := child.stacks():
-                logger.warning("Stacks of %s", _description(child), exc_text=stacks)
+            if stacks := process.stacks():
+                logger.warning("Stacks of %s", _description(process), exc_text=stacks)
 
     def end_overruns(self) -> None:
         """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
         now = time.monotonic()
         before, self._looked_at = self._looked_at, now
-        for child in self._all:
-            child.tell()
+        for process in self._all:
+            process.tell()
         if now - before > SUSPENDED and not self._spared:
             # This process was suspended, and the others may have been: they had no time to end jobs by
             # their soft limits. Once only: this may be the pace of a Redis that does not answer.
@@ -204,71 +211,75 @@ class Children:
         if now < self._ends_from:
             return
         self._spared = False
-        for child in self._all:
-            over = child.end_overruns()
+        for process in self._all:
+            over = process.end_overruns()
             if over:
-                logger.error("Process %s is ended: %s", child.process_id, over)
+                logger.error("Process %s is ended: %s", process.process_id, over)
 
     def watch_loops(self, limit: float | None, *, in_outage: bool) -> None:
-        """See whether the loop and the threads of each serve; see ``Child.watch_loop``."""
-        for child in self._all:
-            child.watch_loop(limit, in_outage=in_outage)
-            child.watch_hooks()
+        """See whether the loop and the threads of each serve; see ``ProcessHandle.watch_loop``."""
+        for process in self._all:
+            process.watch_loop(limit, in_outage=in_outage)
+            process.watch_hooks()
 
     @property
     def stuck(self) -> bool:
         """Whether one hangs, and no job of it may be the reason."""
-        return any(child.hang is not None and child.hang.replaceable for child in self._all)
+        return any(process.hang is not None and process.hang.replaceable for process in self._all)
 
     def report(self) -> HealthReport:
         """How the processes fare."""
         hangs: list[Hang | None] = [None] * len(self._newest)
-        for child in self._all:
-            hangs[child.place] = hangs[child.place] or child.hang
-        alive, kept = zip(*((child.alive, child.kept) for child in self._newest), strict=True)
+        for process in self._all:
+            hangs[process.position] = hangs[process.position] or process.hang
+        alive, kept = zip(*((process.alive, process.kept) for process in self._newest), strict=True)
         return self._lives.look(alive, hangs, kept)
 
-    def _start(self, child: Child) -> None:
+    def _start(self, process: ProcessHandle) -> None:
         try:
-            child.start(0 if self._is_standby(child) else self._granted(child))
+            process.start(0 if self._is_standby(process) else self._granted(process))
         except OSError as error:
             # The other processes live, and so does their lease: it is tried again.
             why = failed_start(error)
-            if self._is_standby(child):
-                logger.warning("Process %s cannot be started yet: %s", child.process_id, why)
-                del self._standbys[child.place]
-                self._remove(child)
+            if self._is_standby(process):
+                logger.warning("Process %s cannot be started yet: %s", process.process_id, why)
+                del self._standbys[process.position]
+                self._remove(process)
                 return
-            wait = self._lives.fail_start(child.place, why, child.process_id)
-            self._start_at[child.number] = time.monotonic() + wait
+            wait = self._lives.fail_start(process.position, why, process.process_id)
+            self._start_at[process.number] = time.monotonic() + wait
             return
-        if self._is_newest(child):
-            self._lives.start(child.place)
+        if self._is_newest(process):
+            self._lives.start(process.position)
         if self.quiet:
-            child.order("quiet")
+            process.order("quiet")
         for order in self._import_deaths.orders():
-            child.order(order)
+            process.order(order)
 
-    def _note_death(self, child: Child, code: int) -> None:
-        if self._is_standby(child):
+    def _note_death(self, process: ProcessHandle, code: int) -> None:
+        if self._is_standby(process):
             # Of the place another process has the jobs. The next start is when that retires.
-            del self._standbys[child.place]
+            del self._standbys[process.position]
             why = exit_reason(code)
-            logger.warning("Process %s ended before it was needed (%s)", child.process_id, why)
+            logger.warning("Process %s ended before it was needed (%s)", process.process_id, why)
             wait = 0.0
         else:
             # One that was ended because of a job, or hung, did not die.
-            ended = child.overruns or child.hung
-            board = child.board
-            wait = 0.0 if ended else self._lives.end(child.place, code, child.process_id, board)
-        for module, why in {*child.failed_imports().values()}:
+            ended = process.overruns or process.hung
+            shared = process.shared
+            wait = (
+                0.0
+                if ended
+                else self._lives.end(process.position, code, process.process_id, shared)
+            )
+        for module, why in {*process.failed_imports().values()}:
             self.order(self._import_deaths.note(module, why))
-        self._unrecovered.add(child.number)
-        self._start_at[child.number] = time.monotonic() + wait
+        self._unrecovered.add(process.number)
+        self._start_at[process.number] = time.monotonic() + wait
 
 
-def _description(child: Child) -> str:
+def _description(process: ProcessHandle) -> str:
     now = time.monotonic()
-    jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in child.running()]
+    jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in process.running()]
     running = ", ".join(jobs) or "no job"
-    return f"process {child.process_id} (pid {child.pid}), which runs {running}"
+    return f"process {process.process_id} (pid {process.pid}), which runs {running}"

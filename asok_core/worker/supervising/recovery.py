@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterable
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.registry import Recovered, Registry, crashed
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
@@ -20,7 +20,7 @@ from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
 from asok_core.worker.presence import forget, is_gone
 from asok_core.worker.supervising.hard_timeout import settle_overrun
 from asok_core.worker.supervising.lease_expiry import Expiry, pause
-from asok_core.worker.supervising.process_handle import Child
+from asok_core.worker.supervising.process_handle import ProcessHandle
 from asok_core.worker.supervising.settling import postpone_imports
 
 logger = safe_logger("asok.worker")
@@ -32,13 +32,13 @@ PROVED = "of which no process is left"
 class Recovery:
     """The supervisor's side of ``recover``. Every step raises Unreachable or Refused."""
 
-    def __init__(self, config: WorkerConfig, registry: Registry, place: str) -> None:
+    def __init__(self, config: WorkerConfig, registry: Registry, machine: str) -> None:
         self._config = config
         self._registry = registry
-        self._place = place
+        self._machine = machine
         self._pause = pause(config.settings.worker_lease)
         self._expiry = Expiry()
-        self._connection: Link | None = None
+        self._connection: Connection | None = None
         self._gone: dict[str, float] = {}
         self._orphans: dict[tuple[str, str], float] = {}
 
@@ -51,10 +51,10 @@ class Recovery:
     def others(self) -> bool:
         """Take over workers that are dead. False: the lease of this one is not alive now."""
         at = time.monotonic()
-        look = self._registry.look(self._config.worker, place=self._place)
+        look = self._registry.look(self._config.worker, machine=self._machine)
         dead = self._expiry.dead(look, at)
-        reconnected = self._connection not in (None, self._registry.link)
-        self._connection = self._registry.link
+        reconnected = self._connection not in (None, self._registry.connection)
+        self._connection = self._registry.connection
         if not look.leased:
             return False
         refusals = []
@@ -93,7 +93,7 @@ class Recovery:
         former, self._gone = self._gone, {}
         for worker in names:
             # A last command may be under way.
-            if not is_gone(worker, self._place) or self._registry.connected(worker):
+            if not is_gone(worker, self._machine) or self._registry.connected(worker):
                 continue
             since = former.get(worker, at if reconnected else -math.inf)
             if at - since < self._pause:
@@ -109,38 +109,38 @@ class Recovery:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
-            forget(worker, self._place)
+            forget(worker, self._machine)
             self._log(f"worker {worker}, {why}", total)
 
-    def child(self, child: Child) -> None:
+    def process(self, handle: ProcessHandle) -> None:
         """Return what a dead child held; what had begun and was not settled is charged with a crash."""
         # A job past its hard limit is why the process was ended: the others are not charged. Of a process
         # that was ended as it hung, no job was the reason; and where a module was imported, that may have
         # been it. What ran while hooks were called is in doubt: the process may have died of those.
-        over = child.overruns
-        begun, in_doubt = child.ended(), child.running()
-        if not child.in_hooks:
+        over = handle.overruns
+        begun, in_doubt = handle.ended(), handle.running()
+        if not handle.in_hooks:
             begun, in_doubt = begun + in_doubt, []
-        imports = child.failed_imports()
-        if over or child.hung or imports:
+        imports = handle.failed_imports()
+        if over or handle.hung or imports:
             begun = in_doubt = []
         charged = [each.job_id for each in begun]
         doubted = [each.job_id for each in in_doubt]
-        self._registry.kill_waiters(child.process_id)
+        self._registry.kill_waiters(handle.process_id)
         total = Recovered()
         for queue in self._config.queues:
             if over:
-                settle_overrun(self._config, self._registry, child.process_id, queue, over)
+                settle_overrun(self._config, self._registry, handle.process_id, queue, over)
             if imports:
-                postpone_imports(self._config, self._registry, child.process_id, queue, imports)
+                postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
             total += self._registry.recover(
-                child.process_id, queue, charged=charged, doubted=doubted
+                handle.process_id, queue, charged=charged, doubted=doubted
             )
-        self._log(f"process {child.process_id}, which died", total)
+        self._log(f"process {handle.process_id}, which died", total)
 
-    def rest_of(self, children: Iterable[Child]) -> None:
+    def rest_of(self, handles: Iterable[ProcessHandle]) -> None:
         """Return what dead children left when the worker was stopped; nothing is charged for that."""
-        processes = [child.process_id for child in children]
+        processes = [handle.process_id for handle in handles]
         self._registry.kill_waiters(*processes)
         refusals = []
         for process in processes:

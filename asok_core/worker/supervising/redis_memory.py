@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.errors import Refused
 from asok_core.inspection.memory_growth import Filling, Growth, filling
 from asok_core.runtime.logs import safe_logger
@@ -23,10 +23,10 @@ class MemoryWatch:
         self._warned: float | None = None
         self.rate: float | None = None
 
-    def look(self, link: Link) -> None:
+    def look(self, connection: Connection) -> None:
         """Take a sample and warn if need be. Raises Unreachable."""
         try:
-            info = link.call("INFO", "memory")
+            info = connection.call("INFO", "memory")
         except Refused:
             # A user who may not ask it (ACL) knows nothing of it.
             return

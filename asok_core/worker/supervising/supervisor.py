@@ -35,7 +35,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
 from asok_core.worker.supervising.commands import Orders
 from asok_core.worker.supervising.process_health import HealthReport
-from asok_core.worker.supervising.processes import Children
+from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.redis_memory import MemoryWatch
 from asok_core.worker.supervising.systemd import ALIVE, READY, STOPPING, notify
@@ -45,7 +45,7 @@ logger = safe_logger("asok.worker")
 
 PROMOTE_AT_LEAST = 1.0
 """Seconds: a foreign worker's retries are not announced, so the delayed set is looked at this often."""
-BEATS = 6
+HEARTBEATS = 6
 """Beats in the length of a lease: so many may be late or lost before it runs out."""
 RETRY = 1.0
 """Seconds between two attempts to do what an outage of Redis kept from being done."""
@@ -90,20 +90,20 @@ class Supervisor:
             largest=settings.largest_envelope,
             name=f"asok:{config.worker}:supervisor",
         )
-        self._beat_every = settings.worker_lease / BEATS
-        self._longest_duty = min(LONGEST, self._beat_every)
-        self._registry.between = lambda: self._every("beat", self._beat_every, self._beat)
+        self._heartbeat_every = settings.worker_lease / HEARTBEATS
+        self._longest_duty = min(LONGEST, self._heartbeat_every)
+        self._registry.between = lambda: self._every("beat", self._heartbeat_every, self._heartbeat)
         self._renewal = Renewal(self._keys, config.worker, largest=settings.largest_envelope)
         self._unclaimed = Unclaimed(self._keys, largest=settings.largest_envelope)
         self._wakes = Wakes(endpoint, self._keys)
         self._alarm = Alarm()
         self._requests = Requests(self._alarm.ring)
         self._presence = Presence(config.worker)
-        self._recovery = Recovery(config, self._registry, self._presence.place)
-        self._children = Children(config, self._presence, self._alarm.bell)
+        self._recovery = Recovery(config, self._registry, self._presence.machine)
+        self._processes = Processes(config, self._presence, self._alarm.bell)
         self._timers: dict[str, float] = {}
         self._orders = Orders(
-            config, self._registry, self._children, self._requests, hasten=self._hasten
+            config, self._registry, self._processes, self._requests, hasten=self._hasten
         )
         self._memory = MemoryWatch()
         self._started_at: float | None = None
@@ -127,7 +127,7 @@ class Supervisor:
         self._requests.listen()
         self._wait_for_redis()
         if not self._requests.stop:
-            self._children.start()
+            self._processes.start()
             config = self._config
             logger.info(
                 "Worker %s: %d x %d threads on queues %s of %s",
@@ -148,16 +148,18 @@ class Supervisor:
     def _round(self) -> None:
         for message in self._wakes.read():
             self._orders.follow(message)
-        self._children.replace_the_dead(lambda dead: self._try(partial(self._recovery.child, dead)))
-        if self._children.has_news():
+        self._processes.replace_the_dead(
+            lambda dead: self._try(partial(self._recovery.process, dead))
+        )
+        if self._processes.has_news():
             self._timers["beat"] = 0.0
-        self._children.attend(self._requests)
+        self._processes.attend(self._requests)
         self._every("look", LOOK, self._look)
-        self._every("beat", self._beat_every, self._beat)
+        self._every("beat", self._heartbeat_every, self._heartbeat)
         self._every("promote", PROMOTE_AT_LEAST, self._promote)
         self._every("others", LOOK_AT_OTHERS, self._look_at_others)
-        self._every("orphans", self._beat_every, self._recovery.orphans)
-        self._every("wakes", min(self._beat_every, LISTEN), self._wakes.check)
+        self._every("orphans", self._heartbeat_every, self._recovery.orphans)
+        self._every("wakes", min(self._heartbeat_every, LISTEN), self._wakes.check)
         self._every("age", AGE, self._drop_aged)
         self._every("memory", INTERVAL, self._watch_memory)
         self._every("renew", LONGEST_WAIT, self._renew)
@@ -176,7 +178,7 @@ class Supervisor:
         self._timers[name] = min(self._timers.get(name, 0.0), time.monotonic() + wait)
 
     def _next_timer(self) -> float:
-        due = min([*self._timers.values(), self._children.next_start])
+        due = min([*self._timers.values(), self._processes.next_start])
         return max(0.0, due - time.monotonic())
 
     def _try(self, duty: Callable[[], None]) -> bool:
@@ -188,7 +190,7 @@ class Supervisor:
             # Where there is but no room for one connection more, everything else goes on.
             if isinstance(error, Unreachable) and duty != self._wakes.check:
                 self._note_outage(error)
-            elif name not in self._refused and (self._outage is None or duty == self._beat):
+            elif name not in self._refused and (self._outage is None or duty == self._heartbeat):
                 # It answers: the outage is over, and what is logged from now on is this refusal.
                 self._outage = None
                 self._refused.add(name)
@@ -210,12 +212,12 @@ class Supervisor:
         if name in self._failed:
             self._failed.remove(name)
             logger.info("Duty %s no longer fails", name)
-        if self._outage is not None and duty == self._beat:
+        if self._outage is not None and duty == self._heartbeat:
             what = "Redis is back" if self._away else "Connected to Redis"
             logger.info("%s after %.1f s", what, time.monotonic() - self._outage)
             self._outage = None
             # The processes may be in a long pause between two attempts.
-            self._children.order("wake")
+            self._processes.order("wake")
         return True
 
     def _note_outage(self, error: Unreachable) -> None:
@@ -231,25 +233,25 @@ class Supervisor:
 
     def _wait_for_redis(self) -> None:
         backoff = 0.2
-        while not self._requests.stop and not self._try(self._beat):
-            self._children.attend(self._requests)
+        while not self._requests.stop and not self._try(self._heartbeat):
+            self._processes.attend(self._requests)
             self._alarm.sleep(backoff, ())
             backoff = min(backoff * 2, 5.0)
 
     # Duties
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         # A process that hangs and could not be replaced: whoever watches this worker ends it whole. One
         # whose job holds it is at work, as far as is known.
-        if not self._children.stuck:
+        if not self._processes.stuck:
             notify(ALIVE)
         config = self._config
         if self._started_at is None:
             self._started_at = self._registry.now()
-        memory = [child.memory() for child in self._children]
-        slots = self._children.slots
+        memory = [process.memory() for process in self._processes]
+        slots = self._processes.slots
         asked_at = time.monotonic()
-        beat = self._registry.beat(
+        heartbeat = self._registry.heartbeat(
             config.worker,
             config.queues,
             {
@@ -261,37 +263,37 @@ class Supervisor:
                 "processes": config.processes,
                 "slots": ",".join(f"{number}:{each}" for number, each in slots.items()),
                 "started_at": f"{self._started_at:.3f}",
-                "running": sum(len(child.running()) for child in self._children),
+                "running": sum(len(process.running()) for process in self._processes),
                 # Where no process lives, nothing is known.
                 "rss": sum(size for size in memory if size) or "",
-                **self._children.report().fields(),
+                **self._processes.report().fields(),
                 "memory_rate": "" if self._memory.rate is None else f"{self._memory.rate:.0f}",
                 "envelopes": "v1 v2" if config.settings.accepts_v1 else "v2",
-                "quiet": int(self._children.quiet),
+                "quiet": int(self._processes.quiet),
                 "stopping": int(bool(self._requests.stop)),
             },
-            place=self._presence.place,
+            machine=self._presence.machine,
         )
         self._leased = True
-        self._children.publish(slots)
-        for child in self._children:
-            child.board.leased_until = asked_at + config.settings.worker_lease
-        if not beat.whole:
+        self._processes.publish(slots)
+        for process in self._processes:
+            process.shared.leased_until = asked_at + config.settings.worker_lease
+        if not heartbeat.whole:
             self._recovery.spare_others()
-        self._orders.obey(beat)
-        for child, size in zip(self._children, memory, strict=True):
+        self._orders.obey(heartbeat)
+        for process, size in zip(self._processes, memory, strict=True):
             if config.max_memory is None or size is None or size <= config.max_memory:
                 continue
             # Where each process is too large from its start, each runs a job all the same.
-            if child.board.proven:
-                child.retire(f"has grown to {size} bytes")
+            if process.shared.proven:
+                process.retire(f"has grown to {size} bytes")
 
     def _look(self) -> None:
         """What is not for Redis: limits of jobs and of loops, and how the processes fare."""
-        self._children.end_overruns()
+        self._processes.end_overruns()
         limit = self._config.settings.worker_hang_limit
-        self._children.watch_loops(limit, in_outage=self._outage is not None)
-        report = self._children.report()
+        self._processes.watch_loops(limit, in_outage=self._outage is not None)
+        report = self._processes.report()
         if report.able and not self._ready:
             self._ready = True
             notify(READY)
@@ -307,14 +309,14 @@ class Supervisor:
             self._timers["beat"] = 0.0
 
     def _watch_memory(self) -> None:
-        self._memory.look(self._registry.link)
+        self._memory.look(self._registry.connection)
 
     def _drop_aged(self) -> None:
         max_age = self._config.settings.dlq_max_age
         if max_age is None:
             return
         dropped, more = drop_aged(
-            self._registry.link,
+            self._registry.connection,
             self._keys,
             max_age,
             seconds=self._longest_duty,
@@ -327,7 +329,7 @@ class Supervisor:
 
     def _promote(self) -> None:
         done = promote_due(
-            self._registry.link,
+            self._registry.connection,
             self._keys,
             by=self._config.worker,
             seconds=self._longest_duty,
@@ -338,7 +340,7 @@ class Supervisor:
             self._timers["promote"] = time.monotonic() + max(0.0, done.next_due_in)
 
     def _renew(self) -> None:
-        done = self._renewal.step(self._registry.link)
+        done = self._renewal.step(self._registry.connection)
         self._timers["renew"] = time.monotonic() + done.wait
         log_set_aside(done.aside)
         if done.lost:
@@ -350,15 +352,15 @@ class Supervisor:
             )
 
     def _look_at_unclaimed(self) -> None:
-        log_set_aside(self._unclaimed.look(self._registry.link))
+        log_set_aside(self._unclaimed.look(self._registry.connection))
 
     def _renew_held(self) -> None:
         lists, between = self._active_lists(), self._registry.between
-        renew_held(self._registry.link, self._keys, lists, between)
+        renew_held(self._registry.connection, self._keys, lists, between)
 
     def _active_lists(self) -> list[tuple[str, str]]:
         queues = self._config.queues
-        return [(child.process_id, queue) for child in self._children for queue in queues]
+        return [(process.process_id, queue) for process in self._processes for queue in queues]
 
     # The end
 
@@ -369,23 +371,23 @@ class Supervisor:
         how = "at once" if requests.at_once else f"within {grace:g} s"
         logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
         notify(STOPPING)
-        self._children.order("drain")
+        self._processes.order("drain")
         deadline = time.monotonic() + grace + MARGIN
         # From here on a death of this worker is no fault of a job, and others must know that.
         self._timers["beat"] = 0.0
-        while any(child.alive for child in self._children):
+        while any(process.alive for process in self._processes):
             if requests.at_once or time.monotonic() > deadline:
-                for child in self._children:
-                    child.kill()
-            self._every("beat", self._beat_every, self._beat)
-            for child in self._children:
-                child.tell()
-            self._children.watch_loops(None, in_outage=self._outage is not None)
-            self._children.attend(self._requests)
+                for process in self._processes:
+                    process.kill()
+            self._every("beat", self._heartbeat_every, self._heartbeat)
+            for process in self._processes:
+                process.tell()
+            self._processes.watch_loops(None, in_outage=self._outage is not None)
+            self._processes.attend(self._requests)
             self._alarm.sleep(0.5, ())
         left = self._give_up_lease() if self._leased else True
-        for child in self._children:
-            child.close()
+        for process in self._processes:
+            process.close()
         self._registry.close()
         self._wakes.close()
         self._presence.close()
@@ -405,7 +407,7 @@ class Supervisor:
 
         def give_up() -> None:
             nonlocal given_up
-            self._recovery.rest_of(self._children)
+            self._recovery.rest_of(self._processes)
             lists = [self._keys.active(*each) for each in self._active_lists()]
             given_up = self._registry.leave(self._config.worker, lists)
 

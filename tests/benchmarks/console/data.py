@@ -82,7 +82,9 @@ def fill(client: redis.Redis, amounts: Amounts) -> None:
     _fill_delayed(client, amounts.delayed, now)
     for first in range(0, amounts.dead, _BATCH):
         part = min(_BATCH, amounts.dead - first)
-        client.rpush(KEYS.dead, *seed.letters(now - first / 2, part, first=DEAD + first, every=0.5))
+        client.rpush(
+            KEYS.dead, *seed.dead_jobs(now - first / 2, part, first=DEAD + first, every=0.5)
+        )
     seed.recent(client, 100)
     counters(client, amounts.names)
     for n in range(amounts.workers):

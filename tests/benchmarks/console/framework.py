@@ -14,7 +14,7 @@ from asok.background import retry_dlq_job
 def main() -> None:
     """Take the ids first: only the retrying is timed."""
     with redis.Redis.from_url(os.environ["ASOK_REDIS_URL"]) as client:
-        ids = [json.loads(letter)["id"] for letter in client.lrange("asok:dlq", 0, -1)]
+        ids = [json.loads(dead_job)["id"] for dead_job in client.lrange("asok:dlq", 0, -1)]
     began = time.perf_counter()
     for each in ids:
         if not retry_dlq_job(each):

@@ -41,7 +41,7 @@ def measure() -> Figures:
 def _measured(name: str, argument: int, window: int) -> Figures:
     """``window`` is how many the console reads: the page, and the rows on either side of it."""
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
-        for batch in _letters(client, argument):
+        for batch in _dead_jobs(client, argument):
             client.rpush(seed.KEYS.dead, *batch)
         settings = Settings.load(
             {
@@ -70,17 +70,17 @@ def _measured(name: str, argument: int, window: int) -> Figures:
         }
 
 
-def _letters(client: redis.Redis, argument: int) -> Iterator[list[bytes]]:
+def _dead_jobs(client: redis.Redis, argument: int) -> Iterator[list[bytes]]:
     now = seed.server_time(client)
     for first in range(0, JOBS, _BATCH):
         batch = []
         for n in range(first, first + _BATCH):
             error, trace = seed.traceback(n)
             job = replace(seed.job(n, enqueued_at=now - 90), args=("x" * argument, n), kwargs={})
-            letter = bury(
+            dead_job = bury(
                 seal(job, seed.KEYRING), failed_at=now - n / 10, error=error, traceback=trace * 10
             )
-            batch.append(letter)
+            batch.append(dead_job)
         yield batch
 
 

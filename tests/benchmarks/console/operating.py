@@ -13,7 +13,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.roles import CommandResult
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.operations.preview import frozen
 from asok_core.settings.settings import Settings
@@ -32,7 +32,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
     reader, operator = open_reader(settings), open_operator(settings)
     figures: Figures = {}
     with slow_log(client, "asok-operator") as slowest:
-        scope = frozen(reader, Place.DEAD)
+        scope = frozen(reader, Location.DEAD)
         began = time.perf_counter()
         purged = operator.purge(scope)
         figures["purge"] = time.perf_counter() - began
@@ -40,7 +40,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
         began = time.perf_counter()
         _check(operator.restore(purged.operation or ""), amounts.dead)
         figures["undo"] = time.perf_counter() - began
-        scope = frozen(reader, Place.DEAD)
+        scope = frozen(reader, Location.DEAD)
         began = time.perf_counter()
         _check(operator.requeue(scope), amounts.dead)
         figures["requeue"] = time.perf_counter() - began
@@ -59,7 +59,7 @@ def framework(jobs: int) -> float:
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         now = seed.server_time(client)
         for n in range(jobs):
-            client.rpush(KEYS.dead, _bare_letter(n, now))
+            client.rpush(KEYS.dead, _bare_dead_job(n, now))
         done = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.console.framework"],
             cwd=_ROOT,
@@ -78,7 +78,7 @@ def framework(jobs: int) -> float:
     return float(done.stdout)
 
 
-def _bare_letter(n: int, now: float) -> str:
+def _bare_dead_job(n: int, now: float) -> str:
     job = seed.job(n)
     return json.dumps(
         {

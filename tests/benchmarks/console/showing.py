@@ -112,8 +112,8 @@ def _redis_cpu(client: redis.Redis, seconds: float, terminal: Terminal | None = 
     """Share of a core that Redis uses during so many seconds."""
 
     def used() -> float:
-        told = client.info("cpu")
-        return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+        reported = client.info("cpu")
+        return float(reported["used_cpu_user"]) + float(reported["used_cpu_sys"])
 
     cpu, began = used(), time.perf_counter()
     if terminal is None:

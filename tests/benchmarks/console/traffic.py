@@ -114,7 +114,7 @@ class Traffic:
             if len(self._delayed) > 10 * self._churn:
                 pipeline.zrem(KEYS.delayed, self._delayed.popleft())
         number = next(self._numbers)
-        pipeline.lpush(KEYS.dead, *seed.letters(now, self._churn, first=number, every=0.01))
+        pipeline.lpush(KEYS.dead, *seed.dead_jobs(now, self._churn, first=number, every=0.01))
         pipeline.ltrim(KEYS.dead, 0, max(self._amounts.dead, 10 * self._churn) - 1)
         passing = f"passing-{self.steps // 10 % 50}"
         if self.steps % 10 == 0:

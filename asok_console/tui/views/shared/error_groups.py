@@ -16,7 +16,7 @@ from asok_console.tui.catalog import actions
 from asok_console.tui.data.search import End
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.inspection.error_groups import Cause, Causes
+from asok_core.inspection.error_groups import ErrorGroup, ErrorGroups
 from asok_core.inspection.snapshot import Page
 
 TREND = 3600.0
@@ -33,11 +33,11 @@ ORDERS = ("count", "last", "first")
 """What the causes can be sorted by: most letters, newest letter, newest cause."""
 
 
-def _trend(cause: Cause, now: float) -> Cell:
+def _trend(cause: ErrorGroup, now: float) -> Cell:
     return spark(trend(cause, now, TREND, SLOTS), SLOTS), "dim"
 
 
-COLUMNS: Sequence[Column[Cause]] = (
+COLUMNS: Sequence[Column[ErrorGroup]] = (
     Column("Letters", 7, lambda c, _: count(c.count), right=True),
     Column("Last", 6, lambda c, now: ago(c.last_seen, now), right=True),
     Column("First", 6, lambda c, now: (ago(c.first_seen, now), "dim"), right=True),
@@ -48,7 +48,7 @@ COLUMNS: Sequence[Column[Cause]] = (
 )
 
 
-class CauseList(RowList[Cause]):
+class ErrorGroupList(RowList[ErrorGroup]):
     """The causes, the most frequent first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
@@ -67,7 +67,7 @@ class ErrorGroupScan:
     """One walk through all dead letters. Written by the scanning thread, read after its reports."""
 
     def __init__(self, now: float) -> None:
-        self.causes = Causes(recent_from=now - TREND)
+        self.causes = ErrorGroups(recent_from=now - TREND)
         self.head = self.problem = ""
         self.end = End()
         self._done_at = 0.0
@@ -80,9 +80,9 @@ class ErrorGroupScan:
         self.end.take(page)
 
     @property
-    def letters(self) -> int:
+    def dead_jobs(self) -> int:
         """How many were taken in."""
-        return self.causes.letters
+        return self.causes.dead_jobs
 
     def finish(self, took: float) -> None:
         """The walk is through."""
@@ -103,12 +103,12 @@ class ErrorGroupScan:
         """Whether it is time for another walk, if the letters changed."""
         return self.done and time.monotonic() - self._done_at > max(REST, SHARE * self._took)
 
-    def ranked(self, order: str) -> list[Cause]:
+    def ranked(self, order: str) -> list[ErrorGroup]:
         """The causes in one of the ``ORDERS``."""
         return sorted(self.causes.groups(), key=_RANKS[order])
 
 
-_RANKS: dict[str, Callable[[Cause], tuple[float, str]]] = {
+_RANKS: dict[str, Callable[[ErrorGroup], tuple[float, str]]] = {
     "count": lambda cause: (-cause.count, cause.cause),
     "last": lambda cause: (-(cause.last_seen or 0.0), cause.cause),
     "first": lambda cause: (-(cause.first_seen or 0.0), cause.cause),

@@ -6,7 +6,7 @@ from asok_console.presentation.calls import arguments_of
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import UNTRUSTED, Payload, Trust
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 
 CLAIMED = "claimed"
 """What is shown of a job that a worker holds and has not begun."""
@@ -34,7 +34,7 @@ def status_cell(status: str) -> Cell:
 
 def row_status(row: Row) -> str:
     """The status of a row: what a worker does with it, else what its record says."""
-    if row.place is Place.ACTIVE:
+    if row.location is Location.ACTIVE:
         return Status.RUNNING if row.at is not None else CLAIMED
     return str(row.record.status) if row.record else ""
 
@@ -74,7 +74,9 @@ def job_id(row: Row) -> str:
     if row.payload.id or row.record:
         return row.payload.id or (row.record.id if row.record else "")
     # Of a finished job that has lost its record, the id is all there is.
-    return row.payload.raw.decode(errors="replace") if row.place is Place.FINISHED else row.key
+    return (
+        row.payload.raw.decode(errors="replace") if row.location is Location.FINISHED else row.key
+    )
 
 
 def queue_cell(row: Row, _now: float) -> Cell:

@@ -188,7 +188,7 @@ class JobListView(SearchingView):
         return Plan(
             action,
             Scope(
-                action.place,
+                action.location,
                 queue=self.scope_queue(),
                 ids=frozenset(row.key for row in rows),
             ),
@@ -203,7 +203,7 @@ class JobListView(SearchingView):
         search, snapshot = self.search, self.console.snapshot
         if search is None or snapshot is None or not search.complete or not search.count:
             return None
-        scope = search.scope(action.place, self.scope_queue(), snapshot.taken_at)
+        scope = search.scope(action.location, self.scope_queue(), snapshot.taken_at)
         known = len(search.rows) == search.count
         queues = Counter(row.queue for row in search.rows) if known else None
         return Plan(action, scope, search.count, examples(search.rows), queues=queues)

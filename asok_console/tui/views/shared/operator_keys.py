@@ -14,7 +14,7 @@ from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 class Operates:
@@ -70,12 +70,12 @@ class Operates:
         activity, snapshot = self.undo(), self.console.snapshot
         if activity is None or snapshot is None or not activity.undo_left(snapshot.taken_at):
             return None
-        about = f"{activity.action} of {activity.place or activity.queue}: {activity.words}"
+        about = f"{activity.action} of {activity.location or activity.queue}: {activity.words}"
         return Plan(
             action,
-            Scope(Place.TRASH),
+            Scope(Location.TRASH),
             activity.in_trash,
             (about, f"{span(activity.undo_left(snapshot.taken_at))} left"),
             operation=activity.operation,
-            queues={activity.queue: activity.in_trash} if activity.place == "pending" else None,
+            queues={activity.queue: activity.in_trash} if activity.location == "pending" else None,
         )

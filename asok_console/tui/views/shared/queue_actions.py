@@ -22,7 +22,7 @@ def plan_for_queue(
 ) -> Plan | None:
     """A plan to pause, resume or purge a queue, or None where that changes nothing."""
     before = snapshot.taken_at if snapshot else None
-    scope = Scope(action.place, queue=queue.name, before=before)
+    scope = Scope(action.location, queue=queue.name, before=before)
     if action.name in ("pause", "resume"):
         if queue.paused == (action.name == "pause"):
             return None
@@ -31,7 +31,7 @@ def plan_for_queue(
         return Plan(action, scope, None, (waiting,))
     if not queue.pending:
         return None
-    scope = Scope(action.place, queue=queue.name, before=before, limit=queue.pending)
+    scope = Scope(action.location, queue=queue.name, before=before, limit=queue.pending)
     return Plan(action, scope, queue.pending)
 
 

@@ -14,7 +14,7 @@ from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.row_window import Position
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 SHARE = 10.0
 """How many times the length of a search passes before it is repeated."""
@@ -32,7 +32,7 @@ class SearchingView(FilteredView):
     """
 
     EMPTY: ClassVar[str] = "No jobs."
-    PLACE: ClassVar[Place] = Place.FINISHED
+    LOCATION: ClassVar[Location] = Location.FINISHED
     NEWEST_FIRST: ClassVar[bool] = False
 
     rows: JobList
@@ -47,7 +47,7 @@ class SearchingView(FilteredView):
     _before: Position | None = None
     """Where the list stood without a filter."""
 
-    def searched_place(self) -> str:
+    def searched_location(self) -> str:
         """Where a filter searches, in the plural: ``dead jobs``."""
         raise NotImplementedError
 
@@ -132,7 +132,7 @@ class SearchingView(FilteredView):
         """Begin to walk through all there is."""
         self._scan = self.console.scan(
             search.take,
-            place=self.PLACE,
+            location=self.LOCATION,
             queue=self.scope_queue(),
             whole=search.question.filter.reads_arguments,
         )
@@ -181,17 +181,17 @@ class SearchingView(FilteredView):
 
     def nothing(self) -> str:
         """What an empty list says: that there is nothing, or that nothing was found, and where."""
-        search, place = self.search, self.searched_place()
+        search, location = self.search, self.searched_location()
         if search is None:
             return self._problem or self.EMPTY
         if self._trouble:
-            return f"The {place} could not be searched to the end. F5 tries again."
+            return f"The {location} could not be searched to the end. F5 tries again."
         if search.problem:
             return search.problem
         if not search.complete:
-            return f"None found so far among the {place}."
+            return f"None found so far among the {location}."
         found = f"None found among {search.seen:,}" if search.seen else "There are no"
-        return f"{found} {place}. {self.way_out}."
+        return f"{found} {location}. {self.way_out}."
 
     def refresh_heading(self) -> None:
         """Write the heading and what an empty list says."""

@@ -92,7 +92,7 @@ def _busy(line: WorkerLine, now: float) -> Cell:
     return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
 
 
-def _beat(line: WorkerLine, now: float) -> Cell:
+def _heartbeat(line: WorkerLine, now: float) -> Cell:
     worker = line.worker
     if line.slot is not None or worker.beat_at is None:
         return ""
@@ -144,7 +144,7 @@ COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
     Column("Queues, args", 13, _what, grow=2, most=80, rank=3),
     Column("Busy", 10, _busy, right=True),
-    Column("Heartbeat", 9, _beat, right=True, rank=2),
+    Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
     Column("State", 15, _queue_or_state, rank=1),
     Column("Memory", 7, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
     Column("Up", 6, _of_worker(_up), right=True, rank=5),

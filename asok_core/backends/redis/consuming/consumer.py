@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Endpoint, Link
+from asok_core.backends.redis.connection import Arg, Connection, Endpoint
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reconnecting import StandingLink
+from asok_core.backends.redis.reconnecting import ReconnectingConnection
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import RECORD_TTL
@@ -37,7 +37,7 @@ class Claim:
     spent: int = field(default=0, compare=False)
 
 
-DEAD_LETTER = b"="
+DEAD_JOB = b"="
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Outcome:
     seconds, 0 for none: a ``complete`` has both, and a ``return`` without ``started_at`` writes no record.
     ``result``, ``result_type``, ``result_error`` and ``kept`` are of a ``complete``. ``error`` is the
     traceback, ``error_line`` the error in one line. ``notice`` is the dead job for which another
-    process is to call its failure hooks (``DEAD_LETTER``: what is ``moved``).
+    process is to call its failure hooks (``DEAD_JOB``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
     was sent, and no reply told whether it arrived.
@@ -149,12 +149,12 @@ class Consumer:
         self._largest = largest
         self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", largest, len(self.queues), *self.queues)
         self._script = script("cycle")
-        self._standing = StandingLink(endpoint, f"asok:{process}:cycle")
+        self._reconnecting = ReconnectingConnection(endpoint, f"asok:{process}:cycle")
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> Connection:
         """The connection, opened when first needed. Raises Unreachable."""
-        return self._standing.link
+        return self._reconnecting.connection
 
     def cycle(
         self,
@@ -189,7 +189,7 @@ class Consumer:
                 stamp(s.started_at),
                 1 if s.returnable else 0,
             )
-        reply = self._standing.run(self._script, args, meanwhile)
+        reply = self._reconnecting.run(self._script, args, meanwhile)
         left, now, settled, admitted, claimed, paused, suspects, dropped, broken, *reply = reply
         notices, dead, aside, doubtful = reply
         claims = [
@@ -218,7 +218,7 @@ class Consumer:
         args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
         aside: list[OversizedEntry] = []
         while True:
-            _, found, rest = self._standing.run(script("check_active"), [*args, *self.queues])
+            _, found, rest = self._reconnecting.run(script("check_active"), [*args, *self.queues])
             if not found:
                 break
             aside += set_aside(found, self.queues)
@@ -238,7 +238,7 @@ class Consumer:
         args: list[Arg] = [self.keys.namespace, self.process]
         for each in outcomes:
             args += (each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
-        flags = self.link.run(script("settled_outcomes"), (), args)
+        flags = self.connection.run(script("settled_outcomes"), (), args)
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 
     def look_up(self, claims: Iterable[Claim]) -> None:
@@ -252,7 +252,9 @@ class Consumer:
             return
         payloads = [peek(claim.envelope) for claim in doubtful]
         ids = [each.id for each in payloads if each.id]
-        records = read_bounded_records(self.link, self.keys, ids, ("status",), whole=MOST_READ)
+        records = read_bounded_records(
+            self.connection, self.keys, ids, ("status",), whole=MOST_READ
+        )
         for claim, payload in zip(doubtful, payloads, strict=True):
             record = records.get(payload.id)
             # The framework may have requeued a job of version 1 that failed: see already_ended.lua.
@@ -269,18 +271,18 @@ class Consumer:
             args: list[Arg] = [self.keys.namespace, self._worker]
             for queue, count in outcomes.items():
                 args += (queue, count)
-            self.link.run(script("count_dropped"), (), args)
+            self.connection.run(script("count_dropped"), (), args)
 
     def crashes(self, job_ids: Sequence[str]) -> list[int]:
         """How many processes died while running each job."""
         if not job_ids:
             return []
-        counts = self._standing.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
+        counts = self._reconnecting.call("MGET", *(self.keys.crashes(job_id) for job_id in job_ids))
         return [count(each) for each in counts]
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        self._standing.close()
+        self._reconnecting.close()
 
 
 def stamp(moment: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
@@ -17,7 +17,7 @@ LONGEST = 0.25
 
 
 def drop_aged(
-    link: Link,
+    connection: Connection,
     keys: Keys,
     max_age: float,
     *,
@@ -32,12 +32,12 @@ def drop_aged(
     dropped = 0
     end = time.monotonic() + seconds
     while True:
-        seconds, _micros = link.call("TIME")
+        seconds, _micros = connection.call("TIME")
         limit = int(seconds) - max_age
         aged: list[Arg] = []
         undated: list[Arg] = []
         args = (keys.dead, "right", 0, BATCH, BATCH_BYTES, largest)
-        batch = link.run(script("slice"), (), args)
+        batch = connection.run(script("slice"), (), args)
         for raw in batch:
             if not isinstance(raw, bytes):
                 # Another program put it there; it is too large to be read.
@@ -51,7 +51,7 @@ def drop_aged(
             aged, undated = aged + undated, []
         if not aged:
             return dropped, False
-        now: int = link.run(script("expire_dead"), (), [keys.namespace, *aged])
+        now: int = connection.run(script("expire_dead"), (), [keys.namespace, *aged])
         dropped += now
         if len(aged) < 2 * len(batch) or not now:
             return dropped, False

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import redis
 
-from asok_core.backends.redis.connection import Endpoint, Link
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import end_clients
@@ -56,7 +56,7 @@ class Waiters:
         self._keys = keys
         self._process = process
         self._name = f"asok:{process}:wait"
-        self._links: dict[str, Link] = {}
+        self._connections: dict[str, Connection] = {}
         self._client_ids: dict[str, int] = {}
         self._armed: dict[int, str] = {}
         self._wanted: tuple[str, ...] = ()
@@ -101,20 +101,20 @@ class Waiters:
             if queue in waiting or self.refused:
                 continue
             try:
-                link = self._link(queue)
+                connection = self._connection(queue)
             except Unreachable as error:
                 # The connection that claims is open already: if Redis is away, it will say so. One
                 # that accepts no more connections may close them before it is read why.
                 self._refuse(error)
                 return
-            if link is None:
+            if connection is None:
                 return
-            file = link.file
+            file = connection.file
             if file is None:
                 self._never("Connections have no file to wait on in this release of redis-py")
                 return
             source, target = self._keys.queue(queue), self._keys.active(self._process, queue)
-            link.send("BLMOVE", source, target, "RIGHT", "LEFT", BLOCK)
+            connection.send("BLMOVE", source, target, "RIGHT", "LEFT", BLOCK)
             self._armed[file] = queue
             self._over_at[file] = time.monotonic() + REPLY_TIMEOUT
 
@@ -130,7 +130,7 @@ class Waiters:
             return None
         armed_at = self._over_at.pop(file) - REPLY_TIMEOUT
         try:
-            envelope = self._links[queue].read_up_to(self._largest)
+            envelope = self._connections[queue].read_up_to(self._largest)
         except ReplyTooLarge:
             self.unread = True
             return None
@@ -146,7 +146,7 @@ class Waiters:
             logger.info("Waiting for jobs again: no longer polling for them")
         return None if envelope is None else Claim(queue, envelope)
 
-    def disarm(self, control: Link) -> list[Claim]:
+    def disarm(self, control: Connection) -> list[Claim]:
         """End every outstanding wait. Late replies are claims like any other and are returned."""
         late: list[Claim | None] = []
         while self._armed:
@@ -158,7 +158,7 @@ class Waiters:
             late += [self.read(file) for file in self._readable()]
         return [claim for claim in late if claim is not None]
 
-    def end_former(self, control: Link) -> None:
+    def end_former(self, control: Connection) -> None:
         """End on the server the waits that were closed here: they could still take a job."""
         end_clients(control, self._former, self._name)
         self._former.clear()
@@ -169,10 +169,10 @@ class Waiters:
         self._over_at.clear()
         self._former.update(self._client_ids.values())
         self._client_ids.clear()
-        for link in self._links.values():
+        for connection in self._connections.values():
             with suppress(AsokError):
-                link.close()
-        self._links.clear()
+                connection.close()
+        self._connections.clear()
 
     def _allowed(self, queues: tuple[str, ...]) -> tuple[str, ...]:
         limit = open_files_limit()
@@ -208,15 +208,15 @@ class Waiters:
             poll.register(file, select.POLLIN)
         return [file for file, _ in poll.poll(UNBLOCK_AGAIN * 1000)]
 
-    def _link(self, queue: str) -> Link | None:
-        link = self._links.get(queue)
-        if link is None or not link.open:
-            link = self._endpoint.link(reply_timeout=REPLY_TIMEOUT, name=self._name)
-            replies = link.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
+    def _connection(self, queue: str) -> Connection | None:
+        connection = self._connections.get(queue)
+        if connection is None or not connection.open:
+            connection = self._endpoint.connect(reply_timeout=REPLY_TIMEOUT, name=self._name)
+            replies = connection.pipeline([("CLIENT", "ID"), ("CLIENT", "UNBLOCK", 0)])
             if any(isinstance(reply, redis.ResponseError) for reply in replies):
-                link.close()
+                connection.close()
                 self._never("This user may not use CLIENT (ACL)")
                 return None
             self._client_ids[queue] = replies[0]
-            self._links[queue] = link
-        return link
+            self._connections[queue] = connection
+        return connection

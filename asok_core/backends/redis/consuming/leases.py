@@ -9,7 +9,7 @@ LONGEST_LEASE = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """Reply to a beat. ``whole``: the lease had not run out since the last one.
 
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
@@ -38,7 +38,7 @@ class Promotion:
 
 
 def promote_due(
-    link: Link,
+    connection: Connection,
     keys: Keys,
     *,
     by: str,
@@ -56,7 +56,7 @@ def promote_due(
     claim = int(CLAIM * 1000)
     while True:
         args: list[Arg] = [keys.namespace, by, claim, BATCH, BATCH_BYTES, stuck, largest]
-        now, due, first, another, found = link.run(script("due"), (), args)
+        now, due, first, another, found = connection.run(script("due"), (), args)
         aside += set_aside(found, ("delayed jobs",))
         if another:
             return Promotion(total, None, tuple(aside))
@@ -66,14 +66,14 @@ def promote_due(
         args = [keys.namespace]
         for raw in due:
             payload = peek(raw)
-            job, letter = payload.job, b""
+            job, dead_job = payload.job, b""
             if job is None:
                 reason = f"MalformedEnvelope: {payload.problem}"
-                letter = bury(
+                dead_job = bury(
                     raw, failed_at=float(now), error=reason, traceback=reason, rejected=True
                 )
-            args += (raw, job.queue if job else "", payload.id, letter, job.task if job else "")
-        moved, left = link.run(script("promote"), (), args)
+            args += (raw, job.queue if job else "", payload.id, dead_job, job.task if job else "")
+        moved, left = connection.run(script("promote"), (), args)
         total += moved
         # What stays behind, for its queue is no list, must not hold up the rest.
         stuck += left

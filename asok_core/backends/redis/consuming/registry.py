@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Endpoint, Link
-from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Beat, Expired, Look
+from asok_core.backends.redis.connection import Arg, Connection, Endpoint
+from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
-from asok_core.backends.redis.reconnecting import StandingLink, end_listed
+from asok_core.backends.redis.reconnecting import ReconnectingConnection, end_listed
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
@@ -89,84 +89,84 @@ class Registry:
         self._limit = crash_limit
         self._dlq_max = dlq_max
         self._lease = lease
-        self._standing = StandingLink(endpoint, name)
+        self._reconnecting = ReconnectingConnection(endpoint, name)
         self.clock = ServerClock()
         self._cursor: int | bytes = 0
         self.between: Callable[[], object] = lambda: None
         """Called between two batches of a long recovery, for heartbeats."""
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> Connection:
         """The connection, opened when first needed. Raises Unreachable."""
-        return self._standing.link
+        return self._reconnecting.connection
 
     def now(self) -> float:
         """Epoch seconds by the server's clock. Raises Unreachable or Refused before the first beat."""
-        return self.clock.now() if self.clock.known else self.clock.ask(self.link)
+        return self.clock.now() if self.clock.known else self.clock.ask(self.connection)
 
-    def beat(
-        self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg], *, place: str = ""
-    ) -> Beat:
+    def heartbeat(
+        self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg], *, machine: str = ""
+    ) -> Heartbeat:
         """Take or renew the lease of ``worker`` and publish ``fields`` about it.
 
-        ``place`` is where others can prove its death, '' where they cannot.
+        ``machine`` is where others can prove its death, '' where they cannot.
         """
         args: list[Arg] = [
             self.keys.namespace,
             worker,
             int(self._lease * 1000),
             HASH_TTL,
-            place,
+            machine,
             len(queues),
         ]
         args += queues
         for name, value in fields.items():
             args += (name, value)
-        link, asked_at = self.link, steady()
-        whole, now, wanted, cancels = link.run(script("heartbeat"), (), args)
+        connection, asked_at = self.connection, steady()
+        whole, now, wanted, cancels = connection.run(script("heartbeat"), (), args)
         self.clock.learn(now / 1000, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in cancels]
-        return Beat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), cancelled)
+        return Heartbeat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), cancelled)
 
     def forget_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and does not run any more."""
         if job_ids:
-            self.link.call("SREM", self.keys.cancels(worker), *job_ids)
+            self.connection.call("SREM", self.keys.cancels(worker), *job_ids)
 
-    def look(self, worker: str, *, place: str = "") -> Look:
-        """Look at the leases of all workers for ``worker``, which is at ``place``."""
+    def look(self, worker: str, *, machine: str = "") -> Look:
+        """Look at the leases of all workers for ``worker``, which is at ``machine``."""
         args: list[Arg] = [
             self.keys.namespace,
             worker,
             int(self._lease * 1000),
             int(LONGEST_LEASE * 1000),
-            place,
+            machine,
         ]
-        now, leased, expired, beside = self.link.run(script("check_leases"), (), args)
+        now, leased, expired, beside = self.connection.run(script("check_leases"), (), args)
         found = []
         for name, until, length in zip(*(expired[n::3] for n in range(3)), strict=True):
             try:
                 found.append(Expired(name.decode(), score(until) / 1000, length / 1000))
             except UnicodeDecodeError:
                 # No worker has such a name, and leases that nobody can end would hide the real ones.
-                self.link.call("ZREM", self.keys.workers, name)
+                self.connection.call("ZREM", self.keys.workers, name)
         neighbours = [each.decode() for each in beside if each.isascii()]
         return Look(now / 1000, leased == 1, found, neighbours)
 
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
         args = [self.keys.namespace, worker, 1 if only_if_expired else 0, *lists]
-        return bool(self.link.run(script("deregister"), (), args) == 1)
+        return bool(self.connection.run(script("deregister"), (), args) == 1)
 
     def end_lease(self, worker: str) -> bool:
         """End the lease of a worker that is dead: whether this call did it, and not another's."""
         args = (self.keys.namespace, worker)
-        return bool(self.link.run(script("end_lease"), (), args) == 1)
+        return bool(self.connection.run(script("end_lease"), (), args) == 1)
 
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
         key = self.keys.worker(worker)
-        (said,) = self.link.pipeline([("HMGET", key, "queues", "slots", "processes")])
+        (said,) = self.connection.pipeline([("HMGET", key, "queues", "slots", "processes")])
         try:
             slots, processes = (None if each is None else each.decode() for each in said[1:])
             queues, numbers = said[0].decode().split(","), process_numbers(slots, processes)
@@ -181,7 +181,7 @@ class Registry:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
         found = self._scan_step(f"{glob_escaped(self.keys.namespace)}:active:*", keys_at_most)
         owners = {worker_of(process) for process, _ in found}
-        scores = self.link.pipeline([("ZSCORE", self.keys.workers, each) for each in owners])
+        scores = self.connection.pipeline([("ZSCORE", self.keys.workers, each) for each in owners])
         leased = {each for each, score in zip(owners, scores, strict=True) if score is not None}
         return [(process, queue) for process, queue in found if worker_of(process) not in leased]
 
@@ -225,8 +225,10 @@ class Registry:
             args: list[Arg] = [self.keys.namespace, process, queue, guard, by, self._dlq_max]
             for payload in payloads:
                 args += self._item(payload, limits.get(payload.id, 0), times.get(payload.id, 0))
-            refused, returned, dead, dropped, places = self.link.run(script("recover"), (), args)
-            buried = [payloads[at - 1] for at in places]
+            refused, returned, dead, dropped, locations = self.connection.run(
+                script("recover"), (), args
+            )
+            buried = [payloads[at - 1] for at in locations]
             jobs = tuple((each.job, times[each.id]) for each in buried if each.job is not None)
             total += Recovered(returned, dead, refused == 1, dropped, jobs)
             if refused:
@@ -238,14 +240,14 @@ class Registry:
 
     def _slice(self, key: str, passed: int) -> list[bytes | int]:
         args = (key, "left", passed, BATCH, BATCH_BYTES, self._largest)
-        found: list[bytes | int] = self.link.run(script("slice"), (), args)
+        found: list[bytes | int] = self.connection.run(script("slice"), (), args)
         return found
 
     def _set_aside(
         self, process: str, queue: str, guard: str, by: str
     ) -> tuple[bool, tuple[OversizedEntry, ...]]:
         args: list[Arg] = [self.keys.namespace, process, guard, by, self._largest, 0, queue]
-        refused, aside, _ = self.link.run(script("check_active"), (), args)
+        refused, aside, _ = self.connection.run(script("check_active"), (), args)
         return refused == 1, tuple(set_aside(aside, (queue,)))
 
     def kill_waiters(self, *processes: str) -> None:
@@ -253,7 +255,7 @@ class Registry:
         marks = [f"name=asok:{process}:".encode() for process in processes]
         # Not allowed to list: the slow scan finds what a late claim took.
         lines = [line for line in self._clients() or () if any(mark in line for mark in marks)]
-        end_listed(self.link, lines)
+        end_listed(self.connection, lines)
 
     def connected(self, worker: str) -> bool:
         """Whether Redis has a connection of a worker, or may not tell."""
@@ -263,28 +265,28 @@ class Registry:
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        self._standing.close()
+        self._reconnecting.close()
 
     def _clients(self) -> list[bytes] | None:
-        clients = self.link.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
+        clients = self.connection.pipeline([("CLIENT", "LIST", "TYPE", "normal")])[0]
         return clients.splitlines() if isinstance(clients, bytes) else None
 
     def _times(self, job_ids: Iterable[str]) -> dict[str, int]:
         """How many processes died while running each job, with the one that is recovered."""
         ids = tuple(job_ids)
-        found = self.link.call("MGET", *map(self.keys.crashes, ids)) if ids else ()
+        found = self.connection.call("MGET", *map(self.keys.crashes, ids)) if ids else ()
         return {job_id: count(each) + 1 for job_id, each in zip(ids, found, strict=True)}
 
     def _item(self, payload: Payload, limit: int, times: int) -> tuple[Arg, ...]:
         job = payload.job
-        letter, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
+        dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:
-            letter = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
+            dead_job = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
         return (
             payload.raw,
             payload.id,
             limit,
-            letter,
+            dead_job,
             job.task if job else "",
             (job.unique or "") if job else "",
             error,
@@ -292,7 +294,7 @@ class Registry:
 
     def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:
         ids = [each.id for each in payloads if each.id]
-        records = read_bounded_records(self.link, self.keys, ids, ("status", "worker"))
+        records = read_bounded_records(self.connection, self.keys, ids, ("status", "worker"))
         return {
             job_id
             for job_id, record in records.items()
@@ -310,6 +312,8 @@ class Registry:
                 return found
 
     def _scan_step(self, pattern: str, count: int) -> list[tuple[str, str]]:
-        self._cursor, names = self.link.call("SCAN", self._cursor, "MATCH", pattern, "COUNT", count)
+        self._cursor, names = self.connection.call(
+            "SCAN", self._cursor, "MATCH", pattern, "COUNT", count
+        )
         parts = (self.keys.active_parts(name.decode("utf-8", "replace")) for name in names)
         return [each for each in parts if each is not None]

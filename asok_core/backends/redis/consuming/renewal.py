@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
@@ -63,7 +63,7 @@ class Round:
     began: float = 0.0
     last: float = 0.0
     """When the round before began."""
-    place: bytes = b""
+    location: bytes = b""
     """The key that the walk is at."""
     at: int = 0
     """Jobs of that key that are behind it, or the cursor of the SCAN."""
@@ -79,107 +79,111 @@ class Renewal:
         self._largest = largest
         self._aside: list[OversizedEntry] = []
 
-    def step(self, link: Link) -> Step:
+    def step(self, connection: Connection) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""
         keys = self._keys
         args: tuple[Arg, ...] = (keys.namespace, self._worker, _ms(STEP_LOCK), _ms(ROUND))
-        taken, left, state, (seconds, micros) = link.run(script("begin_renewal"), (), args)
+        taken, left, state, (seconds, micros) = connection.run(script("begin_renewal"), (), args)
         if not taken:
             return Step(min(max(left / 1000, PAUSE), LONGEST_WAIT))
         now = int(seconds) + int(micros) / 1e6
         this = _read(state, now)
         if not this.began:
             this = Round(began=now, last=this.last)
-        renewed, budget = self._walk(link, this) if this.place != _SCAN else (0, JOBS_AT_ONCE)
-        ended = budget > 0 and self._scan(link, this, now)
+        renewed, budget = (
+            self._walk(connection, this) if this.location != _SCAN else (0, JOBS_AT_ONCE)
+        )
+        ended = budget > 0 and self._scan(connection, this, now)
         wait, lost = PAUSE, 0
         if ended:
             wait, lost = max(PAUSE, this.began + ROUND - now), this.lost
             this = Round(last=this.began)
-        self._save(link, this, wait)
+        self._save(connection, this, wait)
         aside, self._aside = tuple(self._aside), []
         return Step(min(wait, LONGEST_WAIT), renewed, lost, aside)
 
-    def _walk(self, link: Link, this: Round) -> tuple[int, int]:
+    def _walk(self, connection: Connection, this: Round) -> tuple[int, int]:
         """Renew up to a step's number of jobs: how many keys, and what is left of that number.
 
         By index from the end where jobs are taken: what others take meanwhile moves the rest past
         the walk. The next round meets it; the TTL has room for hundreds of them.
         """
         renewed, budget = 0, JOBS_AT_ONCE
-        for key in self._places(link, this.place):
-            if key != this.place:
-                this.place, this.at = key, 0
+        for key in self._locations(connection, this.location):
+            if key != this.location:
+                this.location, this.at = key, 0
             order = "score" if key == parsing.raw(self._keys.delayed) else "right"
             while budget > 0:
                 args: list[Arg] = [order, this.at, budget, self._largest, "", 0]
-                total, taken, *parts = link.run(script("window"), [key], args)
+                total, taken, *parts = connection.run(script("window"), [key], args)
                 found = parsing.items(parts, scored=order == "score")
-                renewed += renew(link, self._keys, [item.text for item in found])
+                renewed += renew(connection, self._keys, [item.text for item in found])
                 budget -= taken
                 gone = 0
                 if any(item.size > self._largest for item in found):
-                    gone = self._expel(link, key, this.at, taken)
+                    gone = self._expel(connection, key, this.at, taken)
                 this.at += taken - gone
                 total -= gone
                 if not taken or this.at >= total:
                     break
             if budget <= 0:
                 return renewed, 0
-        this.place, this.at = _SCAN, 0
+        this.location, this.at = _SCAN, 0
         return renewed, budget
 
-    def _expel(self, link: Link, key: bytes, start: int, count: int) -> int:
+    def _expel(self, connection: Connection, key: bytes, start: int, count: int) -> int:
         """Set aside what is oversized among ``count`` entries from ``start``; return how many."""
         queue = self._keys.queue_name(parsing.text(key)) or ""
         args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
         gone = 0
-        while reply := link.run(script("set_aside_unclaimed"), (), args):
+        while reply := connection.run(script("set_aside_unclaimed"), (), args):
             found = list(set_aside(reply, (queue or "delayed jobs",)))
             self._aside += found
             gone += len(found)
         return gone
 
-    def _places(self, link: Link, start: bytes) -> list[bytes]:
+    def _locations(self, connection: Connection, start: bytes) -> list[bytes]:
         """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""
-        names = {parsing.text(name) for name in members(link, self._keys.queues)}
+        names = {parsing.text(name) for name in members(connection, self._keys.queues)}
         lists = {parsing.raw(self._keys.queue(name)) for name in names | {"default"}}
         delayed = parsing.raw(self._keys.delayed)
-        places = sorted(key for key in lists | {delayed} if key >= start)
-        lengths = link.pipeline([("ZCARD" if key == delayed else "LLEN", key) for key in places])
+        locations = sorted(key for key in lists | {delayed} if key >= start)
+        lengths = connection.pipeline(
+            [("ZCARD" if key == delayed else "LLEN", key) for key in locations]
+        )
         # A key of another type holds no jobs.
-        return [key for key, n in zip(places, lengths, strict=True) if link.checked(n)]
+        return [key for key, n in zip(locations, lengths, strict=True) if connection.checked(n)]
 
-    def _scan(self, link: Link, this: Round, now: float) -> bool:
+    def _scan(self, connection: Connection, this: Round, now: float) -> bool:
         """One step over all keys; whether it was the last."""
         age = now - this.last if this.last else UNFINISHED_TTL
         pattern = f"{glob_escaped(self._keys.namespace)}:*"
         args: list[Arg] = [self._keys.namespace, pattern, this.at, KEYS_AT_ONCE, int(age) + 1]
-        cursor, lost = link.run(script("expire_missing"), (), args)
+        cursor, lost = connection.run(script("expire_missing"), (), args)
         this.at = int(cursor)
         this.lost += lost
         return this.at == 0
 
-    def _save(self, link: Link, this: Round, wait: float) -> None:
+    def _save(self, connection: Connection, this: Round, wait: float) -> None:
         args: list[Arg] = [self._keys.namespace, self._worker, _ms(wait), UNFINISHED_TTL]
         args += ["began", repr(this.began), "last", repr(this.last)]
-        args += ["place", this.place, "at", this.at, "lost", this.lost]
-        link.run(script("end_renewal"), (), args)
+        args += ["place", this.location, "at", this.at, "lost", this.lost]
+        connection.run(script("end_renewal"), (), args)
 
 
-def renew(link: Link, keys: Keys, envelopes: Iterable[bytes]) -> int:
+def renew(connection: Connection, keys: Keys, envelopes: Iterable[bytes]) -> int:
     """Renew the records and unique keys of the jobs in ``envelopes``; returns how many keys."""
     args: list[Arg] = [keys.namespace]
     for raw in envelopes:
         job = peek(raw).job
         if job is not None:
             args += (job.id, job.unique or "")
-    renewed: int = link.run(script("renew"), (), args) if len(args) > 1 else 0
+    renewed: int = connection.run(script("renew"), (), args) if len(args) > 1 else 0
     return renewed
 
 
 def renew_held(
-    link: Link,
+    connection: Connection,
     keys: Keys,
     lists: Sequence[tuple[str, str]],
     between: Callable[[], object] = lambda: None,
@@ -189,16 +193,16 @@ def renew_held(
     ``between`` is called between two batches, for heartbeats.
     """
     names = [keys.active(*each) for each in lists]
-    lengths = link.pipeline([("LLEN", name) for name in names])
+    lengths = connection.pipeline([("LLEN", name) for name in names])
     for name, length in zip(names, lengths, strict=True):
         passed = 0
-        while link.checked(length):
+        while connection.checked(length):
             # A job that is passed over, as one before it was settled meanwhile, has its turn next time.
             args = (name, "left", passed, JOBS_AT_ONCE, BATCH_BYTES, LARGEST_ENVELOPE)
-            held: list[bytes | int] = link.run(script("slice"), (), args)
+            held: list[bytes | int] = connection.run(script("slice"), (), args)
             if not held:
                 break
-            renew(link, keys, [each for each in held if isinstance(each, bytes)])
+            renew(connection, keys, [each for each in held if isinstance(each, bytes)])
             passed += len(held)
             between()
 
@@ -209,7 +213,7 @@ def _read(flat: Any, now: float) -> Round:
     return Round(
         began=_past(fields.get(b"began"), now),
         last=_past(fields.get(b"last"), now),
-        place=fields.get(b"place", b""),
+        location=fields.get(b"place", b""),
         at=count(fields.get(b"at")),
         lost=count(fields.get(b"lost")),
     )

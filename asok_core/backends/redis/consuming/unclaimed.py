@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
@@ -28,16 +28,16 @@ class Unclaimed:
         self._largest = largest
         self._names: Iterator[bytes] = iter(())
 
-    def look(self, link: Link) -> list[OversizedEntry]:
+    def look(self, connection: Connection) -> list[OversizedEntry]:
         """Set aside what is oversized, and return it. Raises Unreachable or Refused."""
         found: list[OversizedEntry] = []
         for _ in range(QUEUES_AT_ONCE):
             name = next(self._names, None)
             if name is None:
-                self._names = iter(sorted({b"default", *members(link, self._keys.queues)}))
+                self._names = iter(sorted({b"default", *members(connection, self._keys.queues)}))
                 break
             args = (self._keys.namespace, name, 0, NEXT_JOBS, self._largest)
             found += set_aside(
-                link.run(script("set_aside_unclaimed"), (), args), (parsing.text(name),)
+                connection.run(script("set_aside_unclaimed"), (), args), (parsing.text(name),)
             )
         return found

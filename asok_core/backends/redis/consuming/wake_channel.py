@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from asok_core.backends.redis.connection import Endpoint, Link
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import AsokError, Refused, Unreachable
 from asok_core.runtime.logs import safe_logger
@@ -22,7 +22,7 @@ class Wakes:
     def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
         self._endpoint = endpoint
         self._channel = keys.wake
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._refused = False
         self._asked_at: float | None = None
 
@@ -35,45 +35,45 @@ class Wakes:
         if self._refused or self._answers():
             return
         self._asked_at = None
-        link = self._endpoint.link(name="asok:wakes")
+        connection = self._endpoint.connect(name="asok:wakes")
         try:
-            link.call("SUBSCRIBE", self._channel)
+            connection.call("SUBSCRIBE", self._channel)
         except Refused as error:
             self._refused = True
             logger.warning("%s; orders are heard at the next beat only", error)
-            link.close()
+            connection.close()
             return
-        self._link = link
+        self._connection = connection
 
     def _answers(self) -> bool:
-        link = self._link
-        if link is None or not link.open:
+        connection = self._connection
+        if connection is None or not connection.open:
             return False
         if self._asked_at is None:
             self._asked_at = time.monotonic()
             try:
-                link.send("PING")
+                connection.send("PING")
             except Unreachable:
                 return False
         elif time.monotonic() - self._asked_at > ANSWER:
             logger.warning("Subscription to wakes does not answer; subscribing again")
-            link.close()
-        return link.open
+            connection.close()
+        return connection.open
 
     def files(self) -> Iterator[int]:
         """The file descriptor to sleep on, when there is one."""
-        if self._link is not None and self._link.open:
-            file = self._link.file
+        if self._connection is not None and self._connection.open:
+            file = self._connection.file
             if file is not None:
                 yield file
 
     def read(self) -> Iterator[str]:
         """Every message that has come; waits for none."""
-        while self._link is not None and self._link.open:
+        while self._connection is not None and self._connection.open:
             try:
-                if not self._link.readable():
+                if not self._connection.readable():
                     return
-                kind, *parts = self._link.read()
+                kind, *parts = self._connection.read()
             except AsokError:
                 return
             self._asked_at = None
@@ -82,5 +82,5 @@ class Wakes:
 
     def close(self) -> None:
         """End the subscription."""
-        if self._link is not None:
-            self._link.close()
+        if self._connection is not None:
+            self._connection.close()

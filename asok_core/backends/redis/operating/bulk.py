@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Link
-from asok_core.backends.redis.operating.scopes import Frozen, Wanted, born_at
+from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
 from asok_core.backends.redis.operating.verdicts import Judge, Skipped
-from asok_core.backends.redis.operating.walks import STRETCH, Walk, WalkedRange, batches
+from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -22,7 +22,7 @@ from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 REASONS = {
     2: "its key in Redis is of another type",
@@ -88,10 +88,10 @@ class Tally:
 class Sweep:
     """One bulk action from its first batch to its last."""
 
-    link: Link
+    connection: Connection
     operation: Operation
     scope: Scope
-    frozen: Frozen
+    frozen: ResolvedScope
     walk: Walk
     keyring: Keyring | None = None
     redaction: Redaction = field(default_factory=Redaction)
@@ -102,13 +102,13 @@ class Sweep:
     thorough: bool = False
     """Whether it continues when all of its ids were found: more elements may have them."""
     tally: Tally = field(default_factory=Tally)
-    wanted: Wanted = field(init=False)
+    id_filter: IdFilter = field(init=False)
     cancelled: bool = False
     _fenced: bool | None = None
     _unmoved: Callable[[Row], object] | None = None
 
     def __post_init__(self) -> None:
-        self.wanted = Wanted(self.scope.ids)
+        self.id_filter = IdFilter(self.scope.ids)
 
     def run(
         self,
@@ -130,7 +130,7 @@ class Sweep:
     @contextmanager
     def audited(self) -> Iterator[None]:
         """Begin the audit entry; where the body of the ``with`` fails, the entry and the error say so."""
-        self.operation.begin(self.link)
+        self.operation.begin(self.connection)
         try:
             yield
         except AsokError as error:
@@ -147,10 +147,10 @@ class Sweep:
     def gather(self) -> list[Row]:
         """The rows in scope, oldest first. Moves nothing."""
         rows: list[Row] = []
-        while stretch := self._next():
-            found, more = self._in_scope(stretch)
+        while window := self._next():
+            found, more = self._in_scope(window)
             rows += (row for _, row in found)
-            self.walk.leave(stretch.elements)
+            self.walk.leave(window.elements)
             if not more:
                 break
         return rows
@@ -162,7 +162,7 @@ class Sweep:
             skipped = dict(tally.passed_over) if self.cancelled else tally.skipped(self.scope)
         counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
         counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
-        self.operation.finish(self.link, state, counts)
+        self.operation.finish(self.connection, state, counts)
         return CommandResult(
             self.operation.action,
             self.tally.applied,
@@ -174,12 +174,12 @@ class Sweep:
 
     def _step(self, script: Script, frame: Frame, judge: Judge) -> bool:
         started = time.monotonic()
-        stretch = self._next()
-        if stretch is None:
+        window = self._next()
+        if window is None:
             return False
-        rows, more = self._in_scope(stretch)
-        moved, gone = self._move(stretch, rows, script, frame, judge)
-        self.walk.leave([raw for at, raw in enumerate(stretch.elements) if at not in gone])
+        rows, more = self._in_scope(window)
+        moved, gone = self._move(window, rows, script, frame, judge)
+        self.walk.leave([raw for at, raw in enumerate(window.elements) if at not in gone])
         if not self._watched():
             return False
         if more and self.rate and moved:
@@ -188,7 +188,7 @@ class Sweep:
 
     def _move(
         self,
-        stretch: WalkedRange,
+        window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         script: Script,
         frame: Frame,
@@ -199,9 +199,9 @@ class Sweep:
         Returns how many those are, and the places of the stretch that are left empty.
         """
         asked: list[list[tuple[int, Row]]] = []
-        calls = self._calls(asked, stretch, rows, frame, judge)
+        calls = self._calls(asked, window, rows, frame, judge)
         gone: set[int] = set()
-        for n, replies in enumerate(self.link.run_each(script, calls)):
+        for n, replies in enumerate(self.connection.run_each(script, calls)):
             left = self.tally.count([row.key for _, row in asked[n]], replies)
             for (_, row), reply in zip(asked[n], replies, strict=True):
                 if self._unmoved is not None and reply != 1:
@@ -212,7 +212,7 @@ class Sweep:
     def _calls(
         self,
         asked: list[list[tuple[int, Row]]],
-        stretch: WalkedRange,
+        window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         frame: Frame,
         judge: Judge,
@@ -224,7 +224,7 @@ class Sweep:
             first, last = batch[0][0], batch[-1][0]
             args: list[Arg] = [
                 *self.operation.header(),
-                *frame(stretch.part(first, last, taken)),
+                *frame(window.part(first, last, taken)),
             ]
             chosen: list[tuple[int, Row]] = []
             for at, row in batch:
@@ -243,55 +243,55 @@ class Sweep:
                 yield args
 
     def _next(self) -> WalkedRange | None:
-        count = min(STRETCH, self.frozen.limit - self.walk.left - self.tally.applied)
+        count = min(WINDOW, self.frozen.limit - self.walk.left - self.tally.applied)
         if self.rate:
             # Small enough to be even, and for a stop to come through within half a second.
             count = min(count, math.ceil(self.rate / 2))
         if count <= 0:
             return None
-        stretch = self.walk.stretch(self.link, count)
+        window = self.walk.window(self.connection, count)
         self._fenced = None
-        if stretch.restarted:
+        if window.restarted:
             self.tally.refused.clear()
             self.tally.passed_over.clear()
-        return stretch if stretch.elements else None
+        return window if window.elements else None
 
-    def _in_scope(self, stretch: WalkedRange) -> tuple[list[tuple[int, Row]], bool]:
+    def _in_scope(self, window: WalkedRange) -> tuple[list[tuple[int, Row]], bool]:
         rows = []
-        records = self._records(stretch)
-        for at, raw in enumerate(stretch.elements):
-            if self.wanted.may_hold(raw):
-                row = self._row(stretch, at, raw, records)
+        records = self._records(window)
+        for at, raw in enumerate(window.elements):
+            if self.id_filter.may_hold(raw):
+                row = self._row(window, at, raw, records)
                 if self._holds(row):
                     self.tally.found.add(row.key)
                     rows.append((at, row))
-            if raw == self.frozen.fence and self._is_last(raw, stretch.hi - at):
+            if raw == self.frozen.fence and self._is_last(raw, window.hi - at):
                 return rows, False
-        return rows, self._may_find_more(stretch)
+        return rows, self._may_find_more(window)
 
-    def _may_find_more(self, stretch: WalkedRange) -> bool:
+    def _may_find_more(self, window: WalkedRange) -> bool:
         ids, tally = self.scope.ids, self.tally
         if ids is None or self.thorough or not tally.missed.isdisjoint(ids):
             return True
-        return not ids <= tally.found if self.raw is None else self.raw not in stretch.elements
+        return not ids <= tally.found if self.raw is None else self.raw not in window.elements
 
-    def _records(self, stretch: WalkedRange) -> dict[str, JobRecord]:
+    def _records(self, window: WalkedRange) -> dict[str, JobRecord]:
         # A filter asks a delayed job for its last error, which only its record has.
-        if self.scope.place is not Place.DELAYED or self.scope.match is None:
+        if self.scope.location is not Location.DELAYED or self.scope.match is None:
             return {}
-        ids = [peek(raw).id for raw in stretch.elements]
-        return read_bounded_records(self.link, self.operation.keys, filter(None, ids))
+        ids = [peek(raw).id for raw in window.elements]
+        return read_bounded_records(self.connection, self.operation.keys, filter(None, ids))
 
     def _row(
-        self, stretch: WalkedRange, at: int, raw: bytes, records: Mapping[str, JobRecord]
+        self, window: WalkedRange, at: int, raw: bytes, records: Mapping[str, JobRecord]
     ) -> Row:
         payload = peek(raw, self.keyring)
         queue = payload.job.queue if payload.job else ""
-        if self.scope.place is Place.PENDING:
+        if self.scope.location is Location.PENDING:
             queue = self.scope.queue or queue
-        score = stretch.scores[at] if stretch.scores else None
+        score = window.scores[at] if window.scores else None
         record = records.get(payload.id)
-        return Row(self.walk.left + at, payload, self.scope.place, queue, score, record)
+        return Row(self.walk.left + at, payload, self.scope.location, queue, score, record)
 
     def _holds(self, row: Row) -> bool:
         scope = self.scope
@@ -312,12 +312,14 @@ class Sweep:
         # Asked only when an element claims to be too young: its machine's clock may be wrong.
         if self._fenced is None:
             fence = self.frozen.fence
-            self._fenced = fence is not None and self.walk.newest(self.link, fence) is not None
+            self._fenced = (
+                fence is not None and self.walk.newest(self.connection, fence) is not None
+            )
         return self._fenced
 
     def _is_last(self, fence: bytes, index: int) -> bool:
         # There may be elements of the same bytes that are older.
-        newest = self.walk.newest(self.link, fence)
+        newest = self.walk.newest(self.connection, fence)
         return newest is None or newest >= index
 
     def _watched(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.trash import retire
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress, Watch
@@ -15,7 +15,7 @@ NOTHING = "nothing of it was in the trash"
 
 
 def empty_trash(
-    link: Link, emptying: Operation, operations: Sequence[str], watch: Watch | None
+    connection: Connection, emptying: Operation, operations: Sequence[str], watch: Watch | None
 ) -> CommandResult:
     """Delete the trash of ``operations``, one after the other, as the action ``emptying``.
 
@@ -24,16 +24,16 @@ def empty_trash(
     for each in operations:
         if not VALID_ID.fullmatch(each):
             raise UsageError(f"{each!r} is no operation; asok trash list shows them")
-    emptying.place = "trash"
-    emptying.begin(link)
+    emptying.location = "trash"
+    emptying.begin(connection)
     applied = done = absent = 0
     stopped = False
     for done, each in enumerate(operations, 1):
         # A purge of a queue that was cut short has not yet marked all of its jobs as cancelled.
-        about = read_operation(link, emptying.keys, each)
+        about = read_operation(connection, emptying.keys, each)
         if about.get("place") == "pending" and about.get("state") != "done":
-            retire(link, emptying.keys, each, about.get("queue") or "default")
-        deleted: int = link.run(script("empty_trash"), (), [*emptying.header(), each])
+            retire(connection, emptying.keys, each, about.get("queue") or "default")
+        deleted: int = connection.run(script("empty_trash"), (), [*emptying.header(), each])
         applied += deleted
         absent += not deleted
         if watch is not None and not watch(Progress(done, len(operations), applied)):
@@ -41,5 +41,5 @@ def empty_trash(
             break
     skipped = {NOTHING: absent} if absent else {}
     counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
-    emptying.finish(link, "cancelled" if stopped else "done", counts)
+    emptying.finish(connection, "cancelled" if stopped else "done", counts)
     return CommandResult("empty", applied, skipped, {}, emptying.id, stopped)

@@ -7,23 +7,23 @@ from collections.abc import Iterable, Iterator
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
-from asok_core.backends.redis.operating.walks import STRETCH, STRETCH_BYTES
+from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, peek
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 THERE = "among the dead letters already"
 
 
-def bury(sweep: Sweep, letters: Iterable[bytes], *, trust: bool) -> CommandResult:
-    """Add ``letters``, the oldest first, to the dead letters as the action of ``sweep``."""
-    link, tally = sweep.link, sweep.tally
+def bury(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
+    """Add ``dead_jobs``, the oldest first, to the dead letters as the action of ``sweep``."""
+    connection, tally = sweep.connection, sweep.tally
     known = {sha(row.payload.raw) for row in sweep.gather()}
     rows, there = [], 0
-    for raw in letters:
-        row = Row(0, peek(raw, sweep.keyring), Place.DEAD, "")
+    for raw in dead_jobs:
+        row = Row(0, peek(raw, sweep.keyring), Location.DEAD, "")
         if sha(raw) in known:
             there += 1
         elif row.payload.trust is Trust.BAD and not trust:
@@ -36,7 +36,7 @@ def bury(sweep: Sweep, letters: Iterable[bytes], *, trust: bool) -> CommandResul
             args: list[Arg] = [*sweep.operation.header()]
             for row in batch:
                 args += (row.payload.raw, as_bytes(row.payload.id))
-            tally.count([row.key for row in batch], link.run(script("import_dead"), (), args))
+            tally.count([row.key for row in batch], connection.run(script("import_dead"), (), args))
             progress = Progress(tally.applied, len(rows), tally.applied)
             if sweep.watch and not sweep.watch(progress):
                 sweep.cancelled = True
@@ -51,7 +51,7 @@ def _batches(rows: list[Row]) -> Iterator[list[Row]]:
     for row in rows:
         batch.append(row)
         size += len(row.payload.raw)
-        if len(batch) == STRETCH or size >= STRETCH_BYTES:
+        if len(batch) == WINDOW or size >= WINDOW_BYTES:
             yield batch
             batch, size = [], 0
     if batch:

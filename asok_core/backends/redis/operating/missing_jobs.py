@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.locating import holds
 from asok_core.backends.redis.records import LOST
@@ -53,7 +53,7 @@ class _Names:
     unique: list[str] = field(default_factory=list)
 
 
-def end_lost(link: Link, operation: Operation, job_id: str) -> str:
+def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
     """Close the record of a job that is in no place. Empty when it is done, else why it is not.
 
     Raises Unreachable or Refused.
@@ -65,35 +65,35 @@ def end_lost(link: Link, operation: Operation, job_id: str) -> str:
     def step(names: _Names, mark: Arg = "") -> tuple[str, bytes, str]:
         args: list[Arg] = [*operation.header(), mark, job_id, text, _LINE]
         args += (MOST_JOBS, MOST_BYTES, MOST_LISTS, len(names.active), *names.active)
-        what, found, queue = link.run(script("end_missing"), (), [*args, *names.unique])
+        what, found, queue = connection.run(script("end_missing"), (), [*args, *names.unique])
         return what.decode(), found, queue.decode("utf-8", "replace")
 
     # Most jobs that are asked for are where they belong, and cost no SCAN.
     what, mark, queue = step(_Names())
     if what == "gone":
-        names = _names(link, operation.keys, job_id, until)
+        names = _names(connection, operation.keys, job_id, until)
         what, mark, queue = step(names)
     if what != "gone":
         return _REASONS[what]
     lists = [
         each for each in (operation.keys.dead, *names.other) if each != operation.keys.queue(queue)
     ]
-    where = _elsewhere(link, operation.keys.delayed, lists, job_id, until)
+    where = _elsewhere(connection, operation.keys.delayed, lists, job_id, until)
     if where:
         return where
     what, *_ = step(names, mark)
     return "" if what == "gone" else _REASONS[what]
 
 
-def _names(link: Link, keys: Keys, job_id: str, until: float) -> _Names:
+def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Names:
     names, cursor, base = _Names(), b"0", f"{keys.namespace}:"
     while time.monotonic() <= until:
         pattern = f"{glob_escaped(base)}[aqtu]*"
-        cursor, found = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
+        cursor, found = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
         texts = [each.decode("utf-8", "surrogateescape") for each in found]
         unique = [each for each in texts if each.startswith(f"{base}unique:")]
         # A byte more than the id has: another program may have written a value of any size.
-        held = link.pipeline([("GETRANGE", each, 0, len(job_id.encode())) for each in unique])
+        held = connection.pipeline([("GETRANGE", each, 0, len(job_id.encode())) for each in unique])
         names.unique += (
             name for name, by in zip(unique, held, strict=True) if by == job_id.encode()
         )
@@ -109,12 +109,14 @@ def _names(link: Link, keys: Keys, job_id: str, until: float) -> _Names:
     return names
 
 
-def _elsewhere(link: Link, delayed: str, lists: list[str], job_id: str, until: float) -> str:
+def _elsewhere(
+    connection: Connection, delayed: str, lists: list[str], job_id: str, until: float
+) -> str:
     """Where the job is besides its queue and the workers; or that the time was too short to say."""
     cursor, pattern = b"0", f"*{glob_escaped(job_id)}*"
     while time.monotonic() <= until:
         # An element that stays in the set all the while is returned; one that leaves it writes the record.
-        cursor, members = link.call(
+        cursor, members = connection.call(
             "ZSCAN", delayed, cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE
         )
         if any(peek(raw).id == job_id for raw in members[::2]):
@@ -122,6 +124,6 @@ def _elsewhere(link: Link, delayed: str, lists: list[str], job_id: str, until: f
         if cursor == b"0":
             break
     for key in lists:
-        if holds(link, key, "left", job_id, until):
+        if holds(connection, key, "left", job_id, until):
             return f"it is in {key}"
     return _LATE if time.monotonic() > until else ""

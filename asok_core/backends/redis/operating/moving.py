@@ -23,6 +23,6 @@ def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
             args: list[Arg] = [*sweep.operation.header(), queue]
             for row in batch:
                 args += (row.payload.raw, as_bytes(row.payload.id))
-            replies = sweep.link.run(script("move_front"), (), args)
+            replies = sweep.connection.run(script("move_front"), (), args)
             sweep.tally.count([row.key for row in batch], replies)
     return sweep.finish("done")

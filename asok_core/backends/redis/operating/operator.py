@@ -12,7 +12,7 @@ from asok_core.backends.redis.operating.importing import bury
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
-    expect_place,
+    expect_location,
     expect_queue,
     spelled,
 )
@@ -35,7 +35,7 @@ from asok_core.inspection.review import Reviewed
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 
 class RedisOperator(OperatorSession):
@@ -60,7 +60,7 @@ class RedisOperator(OperatorSession):
         signed, byte for byte; the others are skipped, and without ``trust`` refused. Malformed ones always
         are. Raises SettingsError without SECRET_KEY.
         """
-        expect_place(scope, Place.DEAD)
+        expect_location(scope, Location.DEAD)
         mode = "front" if front else ""
         return self._requeue("requeue", scope, {}, mode, trust=trust, watch=watch, rate=rate)
 
@@ -73,8 +73,8 @@ class RedisOperator(OperatorSession):
         """
         check_arguments(args, kwargs)
         changes = {"args": list(args), "kwargs": dict(kwargs)}
-        key = Row(0, peek(raw), Place.DEAD, "").key
-        scope = Scope(Place.DEAD, ids=frozenset((key,)), words=f"id:{key}")
+        key = Row(0, peek(raw), Location.DEAD, "").key
+        scope = Scope(Location.DEAD, ids=frozenset((key,)), words=f"id:{key}")
         return self._requeue("edit", scope, changes, "keep", trust=None, raw=raw)
 
     def _requeue(
@@ -92,8 +92,8 @@ class RedisOperator(OperatorSession):
         keyring = self._keyring_for(action)
         if trust is not None:
             self._expect_fitting_key(keyring)
-        with self._link() as link:
-            seconds, micros = link.call("TIME")
+        with self._connection() as connection:
+            seconds, micros = connection.call("TIME")
             now = int(seconds) + int(micros) / 1e6
             note = "to the front" if mode == "front" else ""
             judge = requeue_verdict(
@@ -108,7 +108,9 @@ class RedisOperator(OperatorSession):
             if raw is not None:
                 judge = only(raw, judge)
             thorough = trust is not None
-            sweep = self._prepared(link, action, scope, watch, rate, raw=raw, thorough=thorough)
+            sweep = self._prepared(
+                connection, action, scope, watch, rate, raw=raw, thorough=thorough
+            )
 
             def unmoved(row: Row) -> None:
                 if trust is not None and row.payload.trust is not Trust.SIGNED:
@@ -123,26 +125,26 @@ class RedisOperator(OperatorSession):
 
         Everything in one go is a single RENAME, however long the list.
         """
-        pending = scope.place is Place.PENDING
+        pending = scope.location is Location.PENDING
         if pending:
             expect_queue(scope)
         else:
-            expect_place(scope, Place.DEAD)
+            expect_location(scope, Location.DEAD)
         if scope.ids is None and scope.match is None and (pending or scope.queue is None):
-            with self._link() as link:
-                sweep = self._prepared(link, "purge", scope, watch)
+            with self._connection() as connection:
+                sweep = self._prepared(connection, "purge", scope, watch)
                 done = purge_whole(sweep, self._key(scope))
                 if done is not None:
                     return done
         if pending:
             return self._cancel("purge", scope, watch)
-        with self._link() as link:
-            sweep = self._prepared(link, "purge", scope, watch)
+        with self._connection() as connection:
+            sweep = self._prepared(connection, "purge", scope, watch)
             return sweep.run(script("purge"), lambda s: (s.lo, s.hi), purge_verdict)
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
-        if scope.place is not Place.DELAYED:
+        if scope.location is not Location.DELAYED:
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
@@ -151,34 +153,34 @@ class RedisOperator(OperatorSession):
 
         Skipped, with the reason, where that is not certain. There is no undo.
         """
-        with self._link() as link:
+        with self._connection() as connection:
             # Not Place: it has none.
             operation = Operation(
                 self.keys,
-                new_operation_id(link),
+                new_operation_id(connection),
                 "cancel",
                 self._who,
                 self._where,
                 words=f"id:{job_id} (lost)",
             )
-            why = end_lost(link, operation, job_id)
+            why = end_lost(connection, operation, job_id)
         return CommandResult("cancel", 0 if why else 1, {why: 1} if why else {})
 
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
-        delayed = scope.place is Place.DELAYED
+        delayed = scope.location is Location.DELAYED
         queue = b"" if delayed else name_bytes(scope.queue or "")
         judge = cancel_delayed_verdict if delayed else cancel_verdict
-        with self._link() as link:
-            sweep = self._prepared(link, action, scope, watch)
+        with self._connection() as connection:
+            sweep = self._prepared(connection, action, scope, watch)
             return sweep.run(script("cancel"), lambda s: (queue, s.lo, s.hi), judge)
 
     def promote(
         self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
     ) -> CommandResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
-        expect_place(scope, Place.DELAYED)
-        with self._link() as link:
-            sweep = self._prepared(link, "promote", scope, watch, rate)
+        expect_location(scope, Location.DELAYED)
+        with self._connection() as connection:
+            sweep = self._prepared(connection, "promote", scope, watch, rate)
             return sweep.run(script("promote_chosen"), lambda _: (), promote_verdict)
 
     def move(
@@ -201,16 +203,16 @@ class RedisOperator(OperatorSession):
             raise UsageError("name another queue to move the jobs to, or the front")
         judge = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
-        with self._link() as link:
-            sweep = self._prepared(link, "move", _worded(scope, f"to {to}"), watch)
+        with self._connection() as connection:
+            sweep = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
             return sweep.run(script("move"), lambda s: (source, s.lo, s.hi, target), judge)
 
     def _move_front(self, scope: Scope) -> CommandResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
             raise UsageError(f"name the jobs that go to the front, at most {FRONT_AT_MOST}")
-        with self._link() as link:
+        with self._connection() as connection:
             return move_front(
-                self._prepared(link, "move", _worded(scope, "to the front")),
+                self._prepared(connection, "move", _worded(scope, "to the front")),
                 name_bytes(scope.queue or ""),
             )
 
@@ -219,9 +221,9 @@ class RedisOperator(OperatorSession):
 
         Raises UsageError when there is no such trash (any more).
         """
-        with self._link() as link:
-            undoing = self._operation(link, "restore", Scope(Place.TRASH, words=operation))
-            return restore(link, undoing, operation, watch)
+        with self._connection() as connection:
+            undoing = self._operation(connection, "restore", Scope(Location.TRASH, words=operation))
+            return restore(connection, undoing, operation, watch)
 
     def empty_trash(
         self, operations: Sequence[str], *, watch: Watch | None = None
@@ -231,24 +233,24 @@ class RedisOperator(OperatorSession):
         This works on a full Redis and frees memory. Raises UsageError for what is no operation.
         """
         words = " ".join(operations)
-        with self._link() as link:
+        with self._connection() as connection:
             emptying = self._operation(
-                link, "empty", Scope(Place.TRASH, words=words or "everything")
+                connection, "empty", Scope(Location.TRASH, words=words or "everything")
             )
-            return empty_trash(link, emptying, operations, watch)
+            return empty_trash(connection, emptying, operations, watch)
 
     def bury(
-        self, letters: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
+        self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
         """Dead letters of an export back among the dead letters, byte for byte.
 
         Those that are there already are skipped. A bad signature is refused unless ``trust``, a job
         that is on its way again always.
         """
-        with self._link() as link:
-            scope = Scope(Place.DEAD, words="an export")
-            sweep = self._prepared(link, "bury", scope, watch)
-            return bury(sweep, letters, trust=trust)
+        with self._connection() as connection:
+            scope = Scope(Location.DEAD, words="an export")
+            sweep = self._prepared(connection, "bury", scope, watch)
+            return bury(sweep, dead_jobs, trust=trust)
 
     def pause(self, queue: str) -> CommandResult:
         """No worker claims from the queue until it is resumed; what runs goes on."""
@@ -273,12 +275,12 @@ class RedisOperator(OperatorSession):
         """
         return self._order("stop", worker, "stop")
 
-    def _order(self, verb: str, worker: str, wanted: str) -> CommandResult:
-        scope = Scope(Place.ACTIVE, words=f"worker:{worker}")
-        with self._link() as link:
-            operation = self._operation(link, verb, scope)
-            changed = link.run(
-                script("worker_command"), (), [*operation.header(), name_bytes(worker), wanted]
+    def _order(self, verb: str, worker: str, requested: str) -> CommandResult:
+        scope = Scope(Location.ACTIVE, words=f"worker:{worker}")
+        with self._connection() as connection:
+            operation = self._operation(connection, verb, scope)
+            changed = connection.run(
+                script("worker_command"), (), [*operation.header(), name_bytes(worker), requested]
             )
         if changed < 0:
             raise UsageError(f"there is no worker {worker!r} (any more)")
@@ -286,11 +288,11 @@ class RedisOperator(OperatorSession):
         return CommandResult(verb, changed, skipped, operation=operation.id)
 
     def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
-        scope = Scope(Place.PENDING, queue=queue)
+        scope = Scope(Location.PENDING, queue=queue)
         expect_queue(scope)
-        with self._link() as link:
-            operation = self._operation(link, verb, scope)
-            changed = link.run(script(verb), (), [*operation.header(), name_bytes(queue)])
+        with self._connection() as connection:
+            operation = self._operation(connection, verb, scope)
+            changed = connection.run(script(verb), (), [*operation.header(), name_bytes(queue)])
         skipped = {} if changed else {otherwise: 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 

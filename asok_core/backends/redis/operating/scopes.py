@@ -6,20 +6,20 @@ import math
 import re
 from dataclasses import dataclass
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.inspection.snapshot import Row, digest
 from asok_core.jobs.envelope import peek
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 NEWER_AT_MOST = 5_000
 """Elements younger than the confirmation that are looked through for the newest confirmed one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class ResolvedScope:
     """A scope's end. ``limit`` counts from the oldest element; ``newer`` ones came after it.
 
     ``fence`` is the newest element in scope; while it is in the list, everything older is in scope
@@ -32,7 +32,7 @@ class Frozen:
     newer: int = 0
 
 
-class Wanted:
+class IdFilter:
     """Tells cheaply, of most elements, that none of the wanted ids is theirs.
 
     Reading an element takes thirty microseconds, and of a hundred thousand only one may be wanted.
@@ -60,36 +60,38 @@ _PLAIN = re.compile(r"[0-9A-Za-z_.:-]+")
 _ID = re.compile(rb'"id\\?": ?\\?"([0-9A-Za-z_.:-]+)\\?"')
 
 
-def freeze(link: Link, scope: Scope, key: bytes) -> Frozen:
+def freeze(connection: Connection, scope: Scope, key: bytes) -> ResolvedScope:
     """Find where the confirmed scope ends by now; without a confirmation it ends here and now.
 
     Raises WRONGTYPE as ResponseError.
     """
-    seconds, micros = link.call("TIME")
+    seconds, micros = connection.call("TIME")
     now = int(seconds) + int(micros) / 1e6
     before = now if scope.before is None else scope.before
     if scope.before is None and scope.ids is not None:
         # Ids are exact, and the clock of a producer that enqueued one just now may be a little ahead.
         before = math.inf
-    if scope.place is Place.DELAYED:
-        length = link.call("ZCARD", key)
-        return Frozen(length if scope.limit is None else min(scope.limit, length), before)
+    if scope.location is Location.DELAYED:
+        length = connection.call("ZCARD", key)
+        return ResolvedScope(length if scope.limit is None else min(scope.limit, length), before)
     confirmed = scope.limit is not None or scope.before is not None or scope.boundary
     newer, chunk = 0, 8
     while newer < NEWER_AT_MOST:
-        length, elements = _heads(link, key, newer, chunk)
+        length, elements = _heads(connection, key, newer, chunk)
         for raw in elements:
             if not confirmed or _was_confirmed(raw, scope, length - newer, before):
-                return Frozen(length - newer, before, raw, newer)
+                return ResolvedScope(length - newer, before, raw, newer)
             newer += 1
         if not elements:
             break
         chunk = min(chunk * 4, 500)
     # Its newest element is gone, or more came since than is worth looking through.
-    return Frozen(length if scope.limit is None else min(scope.limit, length), before)
+    return ResolvedScope(length if scope.limit is None else min(scope.limit, length), before)
 
 
-def among_newest(link: Link, ids: frozenset[str], key: bytes) -> tuple[list[bytes], int]:
+def among_newest(
+    connection: Connection, ids: frozenset[str], key: bytes
+) -> tuple[list[bytes], int]:
     """The newest elements, newest first, if all of ``ids`` are theirs (else none), and the length.
 
     What an operator has before the eyes is mostly there: a walk from the oldest would take long.
@@ -97,53 +99,53 @@ def among_newest(link: Link, ids: frozenset[str], key: bytes) -> tuple[list[byte
     seen: list[bytes] = []
     keys: list[str] = []
     for chunk in (16, 64, 256):
-        length, elements = _heads(link, key, len(seen), chunk)
+        length, elements = _heads(connection, key, len(seen), chunk)
         seen += elements
-        keys += (Row(0, peek(raw), Place.DEAD, "").key for raw in elements)
+        keys += (Row(0, peek(raw), Location.DEAD, "").key for raw in elements)
         # The oldest of them is to be the walk's anchor, so it may not be wanted itself.
         if ids.issubset(keys[:-1]):
             return seen, length
     return [], length
 
 
-def _was_confirmed(raw: bytes, scope: Scope, place: int, before: float) -> bool:
+def _was_confirmed(raw: bytes, scope: Scope, location: int, before: float) -> bool:
     if scope.boundary:
         return digest(raw) == scope.boundary
-    if scope.limit is not None and place > scope.limit:
+    if scope.limit is not None and location > scope.limit:
         return False
-    return not born_after(raw, scope.place, before)
+    return not born_after(raw, scope.location, before)
 
 
-def _heads(link: Link, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
+def _heads(connection: Connection, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
     # A full Redis refuses even reads inside MULTI, but not inside a script.
-    length, elements = link.run(script("list_head"), (), (key, start, start + count - 1))
+    length, elements = connection.run(script("list_head"), (), (key, start, start + count - 1))
     return length, elements
 
 
-def born_after(raw: bytes, place: Place, moment: float) -> bool:
+def born_after(raw: bytes, location: Location, moment: float) -> bool:
     """Whether an element says itself that it came to its place after ``moment``."""
     payload = peek(raw)
     queue = payload.job.queue if payload.job else ""
-    born = born_at(Row(0, payload, place, queue))
+    born = born_at(Row(0, payload, location, queue))
     return born is not None and born > moment
 
 
 def born_at(row: Row) -> float | None:
     """When an element came to its place, as far as it says so itself."""
-    if row.place is Place.DEAD:
+    if row.location is Location.DEAD:
         return row.payload.failed_at
     return row.payload.job.enqueued_at if row.payload.job else None
 
 
-def expect_place(scope: Scope, place: Place) -> None:
-    """Raise UsageError unless the scope is in ``place``."""
-    if scope.place is not place:
-        raise UsageError(f"this acts on {place.value}, not on {scope.place.value}")
+def expect_location(scope: Scope, location: Location) -> None:
+    """Raise UsageError unless the scope is in ``location``."""
+    if scope.location is not location:
+        raise UsageError(f"this acts on {location.value}, not on {scope.location.value}")
 
 
 def expect_queue(scope: Scope) -> None:
     """Raise UsageError unless the scope is the pending jobs of a queue that is named."""
-    expect_place(scope, Place.PENDING)
+    expect_location(scope, Location.PENDING)
     if not scope.queue:
         raise UsageError("name the queue")
 

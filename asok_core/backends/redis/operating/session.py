@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import redis
 
 from asok_core.backends.redis.audit import Operation, new_operation_id, operator_name
-from asok_core.backends.redis.connection import Endpoint, Link, LinkPool
+from asok_core.backends.redis.connection import Connection, ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.operating.bulk import Sweep
@@ -19,16 +19,16 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.reading.key_check import check_key
 from asok_core.backends.redis.reading.queries import ScriptQueries
-from asok_core.backends.redis.reading.round_trips import TripMaker
+from asok_core.backends.redis.reading.round_trips import RoundTripMaker
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.envelope import Keyring
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 from asok_core.settings.kinds import RecordForm
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
-PLACES = {Place.DEAD: "dead", Place.PENDING: "pending", Place.DELAYED: "delayed"}
+LOCATIONS = {Location.DEAD: "dead", Location.PENDING: "pending", Location.DELAYED: "delayed"}
 """Places as the audit and the scripts name them."""
 
 
@@ -48,7 +48,7 @@ class OperatorSession:
     ) -> None:
         self._largest = largest
         self.keys = keys
-        self.pool = LinkPool(endpoint)
+        self.pool = ConnectionPool(endpoint)
         self._keyring = keyring
         self._records = records
         self._redaction = redaction or Redaction()
@@ -61,7 +61,7 @@ class OperatorSession:
 
     def _prepared(
         self,
-        link: Link,
+        connection: Connection,
         action: str,
         scope: Scope,
         watch: Watch | None = None,
@@ -76,17 +76,17 @@ class OperatorSession:
         and looks until it has found it.
         """
         key = self._key(scope)
-        frozen = freeze(link, scope, key)
+        frozen = freeze(connection, scope, key)
         walk: Walk = ScoreWalk(key)
-        if scope.place is not Place.DELAYED:
+        if scope.location is not Location.DELAYED:
             walk = ListWalk(key)
-            if scope.place is Place.DEAD and scope.ids and not thorough:
-                newest, length = among_newest(link, scope.ids, key)
+            if scope.location is Location.DEAD and scope.ids and not thorough:
+                newest, length = among_newest(connection, scope.ids, key)
                 if raw is None or raw in newest[:-1]:
                     walk.begin_near(newest, length)
         return Sweep(
-            link=link,
-            operation=self._operation(link, action, scope),
+            connection=connection,
+            operation=self._operation(connection, action, scope),
             scope=scope,
             frozen=frozen,
             walk=walk,
@@ -99,20 +99,20 @@ class OperatorSession:
         )
 
     def _key(self, scope: Scope) -> bytes:
-        if scope.place is Place.DELAYED:
+        if scope.location is Location.DELAYED:
             return name_bytes(self.keys.delayed)
-        if scope.place is Place.DEAD:
+        if scope.location is Location.DEAD:
             return name_bytes(self.keys.dead)
         return name_bytes(self.keys.queue(scope.queue or "default"))
 
-    def _operation(self, link: Link, action: str, scope: Scope) -> Operation:
+    def _operation(self, connection: Connection, action: str, scope: Scope) -> Operation:
         return Operation(
             self.keys,
-            new_operation_id(link),
+            new_operation_id(connection),
             action,
             self._who,
             self._where,
-            PLACES.get(scope.place, ""),
+            LOCATIONS.get(scope.location, ""),
             scope.queue or "",
             scope.words or spelled(scope),
             self._records,
@@ -127,10 +127,10 @@ class OperatorSession:
 
     def _expect_fitting_key(self, keyring: Keyring) -> None:
         """Raise SettingsError where none of the jobs in Redis verifies."""
-        with TripMaker(self.pool).begin(ScriptQueries(self.keys)) as trips:
-            names = members(trips.link, self.keys.queues)
+        with RoundTripMaker(self.pool).begin(ScriptQueries(self.keys)) as round_trips:
+            names = members(round_trips.connection, self.keys.queues)
             queues = sorted({"default", *map(text, names)})
-            found = check_key(trips, self.keys, keyring, queues)
+            found = check_key(round_trips, self.keys, keyring, queues)
         if found.wrong:
             raise SettingsError(
                 f"{found.line}. Nothing was signed; set SECRET_KEY to the one of the workers, or add a "
@@ -138,10 +138,10 @@ class OperatorSession:
             )
 
     @contextmanager
-    def _link(self) -> Iterator[Link]:
+    def _connection(self) -> Iterator[Connection]:
         try:
-            with self.pool.borrow() as link:
-                yield link
+            with self.pool.borrow() as connection:
+                yield connection
         except redis.ResponseError as error:
             raise Refused(_told(error)) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation, trash_problem
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.bulk import REASONS, Sweep
 from asok_core.backends.redis.operating.scopes import freeze
@@ -11,7 +11,7 @@ from asok_core.backends.redis.operating.verdicts import as_bytes, cancel_verdict
 from asok_core.backends.redis.operating.walks import (
     BATCH,
     BATCH_BYTES,
-    STRETCH,
+    WINDOW,
     ListWalk,
     batches,
 )
@@ -22,7 +22,7 @@ from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import peek
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 NEWER_AT_ONCE = 2_000
 """Letters that one script moves aside so that a RENAME can do the rest."""
@@ -38,43 +38,50 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
 
     A queue's jobs are out of reach of workers from that moment; their records follow in batches.
     """
-    scope, operation, link = sweep.scope, sweep.operation, sweep.link
-    operation.begin(link)
+    scope, operation, connection = sweep.scope, sweep.operation, sweep.connection
+    operation.begin(connection)
     for _ in range(3):
         frozen = sweep.frozen
         if frozen.fence is None or frozen.newer > NEWER_AT_ONCE:
             break
-        queue = name_bytes(scope.queue or "") if scope.place is Place.PENDING else b""
+        queue = name_bytes(scope.queue or "") if scope.location is Location.PENDING else b""
         args: list[Arg] = [*operation.header(), queue, sha(frozen.fence), frozen.newer]
-        applied = link.run(script("purge_all"), (), args)
+        applied = connection.run(script("purge_all"), (), args)
         if applied >= 0:
             sweep.tally.applied = applied
             if queue:
-                retire(link, operation.keys, operation.id, queue.decode("utf-8", "surrogateescape"))
+                retire(
+                    connection,
+                    operation.keys,
+                    operation.id,
+                    queue.decode("utf-8", "surrogateescape"),
+                )
             sweep.watch and sweep.watch(Progress(applied, applied, applied))
             return sweep.finish("done")
-        sweep.frozen = freeze(link, scope, key)
+        sweep.frozen = freeze(connection, scope, key)
     return None
 
 
-def retire(link: Link, keys: Keys, operation: str, queue: str) -> None:
+def retire(connection: Connection, keys: Keys, operation: str, queue: str) -> None:
     """Give the record ``cancelled`` to the jobs that a purge of ``queue`` moved to the trash."""
     walk = ListWalk(name_bytes(keys.trash(operation)))
-    while (stretch := walk.stretch(link, STRETCH)).elements:
+    while (window := walk.window(connection, WINDOW)).elements:
         rows = [
-            (at, Row(0, peek(raw), Place.TRASH, queue)) for at, raw in enumerate(stretch.elements)
+            (at, Row(0, peek(raw), Location.TRASH, queue)) for at, raw in enumerate(window.elements)
         ]
         for batch in batches(rows):
-            part = stretch.part(batch[0][0], batch[-1][0])
+            part = window.part(batch[0][0], batch[-1][0])
             args: list[Arg] = [keys.namespace, operation, part.lo, part.hi]
             for at, row in batch:
                 mark, *facts = tuple(cancel_verdict(row, 0))
                 args += (f"{mark!s}{at - batch[0][0]}", *facts)
-            link.run(script("finish_purge"), (), args)
-        walk.leave(stretch.elements)
+            connection.run(script("finish_purge"), (), args)
+        walk.leave(window.elements)
 
 
-def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None) -> CommandResult:
+def restore(
+    connection: Connection, undoing: Operation, operation: str, watch: Watch | None
+) -> CommandResult:
     """Put the trash of ``operation`` back, as the action ``undoing``.
 
     Raises UsageError when there is none, and Refused when it cannot be read.
@@ -82,9 +89,9 @@ def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None)
     keys = undoing.keys
     if not VALID_ID.fullmatch(operation):
         raise UsageError(f"{operation!r} is no operation; asok trash list shows them")
-    about = read_operation(link, keys, operation)
-    (reply,) = link.pipeline([("LLEN", keys.trash(operation))])
-    total = link.checked(reply)
+    about = read_operation(connection, keys, operation)
+    (reply,) = connection.pipeline([("LLEN", keys.trash(operation))])
+    total = connection.checked(reply)
     if total is None:
         raise Refused(trash_problem(keys, operation))
     if not about or not total:
@@ -92,62 +99,63 @@ def restore(link: Link, undoing: Operation, operation: str, watch: Watch | None)
             f"nothing of {operation} is in the trash: it was restored or emptied already, "
             f"or {TRASH_KEPT} have passed"
         )
-    undoing.place, undoing.queue = about.get("place", "dead"), about.get("queue", "")
-    undoing.begin(link)
+    undoing.location, undoing.queue = about.get("place", "dead"), about.get("queue", "")
+    undoing.begin(connection)
     if about.get("action") == "edit":
-        return _restore_each(link, undoing, operation, total, watch, place="edited")
-    if undoing.place == "dead" and not _places_known(link, keys, operation, total):
-        return _restore_whole(link, undoing, operation, total, watch)
-    return _restore_each(link, undoing, operation, total, watch)
+        return _restore_each(connection, undoing, operation, total, watch, location="edited")
+    if undoing.location == "dead" and not _locations_known(connection, keys, operation, total):
+        return _restore_whole(connection, undoing, operation, total, watch)
+    return _restore_each(connection, undoing, operation, total, watch)
 
 
-def _places_known(link: Link, keys: Keys, operation: str, total: int) -> bool:
+def _locations_known(connection: Connection, keys: Keys, operation: str, total: int) -> bool:
     # A list that was renamed as a whole has kept its order, and needs no places.
-    known: int = link.call("EXISTS", keys.trash_places(operation))
-    return known == 1 and total * link.call("LLEN", keys.dead) <= COMPARISONS
+    known: int = connection.call("EXISTS", keys.trash_places(operation))
+    return known == 1 and total * connection.call("LLEN", keys.dead) <= COMPARISONS
 
 
 def _restore_whole(
-    link: Link, undoing: Operation, operation: str, total: int, watch: Watch | None
+    connection: Connection, undoing: Operation, operation: str, total: int, watch: Watch | None
 ) -> CommandResult:
     applied, left, stopped = 0, total, False
     while left and not stopped:
         args: list[Arg] = [*undoing.header(), operation, NEWER_AT_ONCE]
-        restored, left = link.run(script("restore_all"), (), args)
+        restored, left = connection.run(script("restore_all"), (), args)
         applied += restored
         stopped = watch is not None and not watch(Progress(applied, total, applied))
-    undoing.finish(link, "cancelled" if stopped else "done", {})
+    undoing.finish(connection, "cancelled" if stopped else "done", {})
     return CommandResult("restore", applied, {}, {}, undoing.id, stopped)
 
 
 def _restore_each(
-    link: Link,
+    connection: Connection,
     undoing: Operation,
     operation: str,
     total: int,
     watch: Watch | None,
     *,
-    place: str = "",
+    location: str = "",
 ) -> CommandResult:
-    place = place or undoing.place
+    location = location or undoing.location
     trash = undoing.keys.trash(operation)
     applied, seen, stopped = 0, 0, False
     refused: dict[str, int] = {}
     batch = BATCH
-    if place == "dead":
+    if location == "dead":
         # Beside a neighbour means that Redis looks for the neighbour, from the newest on.
         batch = max(
-            1, min(STRETCH, COMPARISONS_AT_ONCE // max(1, link.call("LLEN", undoing.keys.dead)))
+            1,
+            min(WINDOW, COMPARISONS_AT_ONCE // max(1, connection.call("LLEN", undoing.keys.dead))),
         )
     while seen < total and not stopped:
-        rows = _newest(link, trash, min(batch, total - seen), undoing.queue)
+        rows = _newest(connection, trash, min(batch, total - seen), undoing.queue)
         if not rows:
             break
-        args: list[Arg] = [*undoing.header(), operation, place, undoing.records]
+        args: list[Arg] = [*undoing.header(), operation, location, undoing.records]
         for row in rows:
             error = row.payload.traceback or row.payload.error or ""
-            args += (*cancel_verdict(row, 0), as_bytes(error) if place == "edited" else b"")
-        for reply in link.run(script("restore"), (), args):
+            args += (*cancel_verdict(row, 0), as_bytes(error) if location == "edited" else b"")
+        for reply in connection.run(script("restore"), (), args):
             seen += reply != 0
             applied += reply == 1
             if reply in REASONS:
@@ -155,21 +163,21 @@ def _restore_each(
         stopped = watch is not None and not watch(Progress(seen, total, applied))
     skipped = {"restored by someone else": total - seen} if seen < total and not stopped else {}
     counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
-    undoing.finish(link, "cancelled" if stopped else "done", counts)
+    undoing.finish(connection, "cancelled" if stopped else "done", counts)
     return CommandResult("restore", applied, skipped, refused, undoing.id, stopped)
 
 
-def _newest(link: Link, trash: str, count: int, queue: str) -> list[Row]:
+def _newest(connection: Connection, trash: str, count: int, queue: str) -> list[Row]:
     rows: list[Row] = []
     size = 0
     while len(rows) < count and size < BATCH_BYTES:
         start = len(rows)
         args = (trash, start, min(count, start + max(4, start)) - 1)
-        _, batch = link.run(script("list_head"), (), args)
+        _, batch = connection.run(script("list_head"), (), args)
         for raw in batch:
             payload = peek(raw)
             home = queue or (payload.job.queue if payload.job else "")
-            rows.append(Row(start, payload, Place.TRASH, home))
+            rows.append(Row(start, payload, Location.TRASH, home))
             size += len(raw)
         if not batch:
             break

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.scripts import script
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.numbers import score
 from asok_core.jobs.oversized import is_alias
 
-STRETCH = 300
-STRETCH_BYTES = 1_048_576
+WINDOW = 300
+WINDOW_BYTES = 1_048_576
 """Elements and bytes of a stretch at most, but for one element that is larger by itself."""
 BATCH = 50
 BATCH_BYTES = 262_144
@@ -67,13 +67,13 @@ class Walk(Protocol):
     left: int
     """Elements that were passed over and stay behind."""
 
-    def stretch(self, link: Link, count: int) -> WalkedRange:
+    def window(self, connection: Connection, count: int) -> WalkedRange:
         """The next elements; none when the end is reached."""
 
     def leave(self, elements: Sequence[bytes]) -> None:
         """Pass over those of the stretch that stay where they are; the others were taken."""
 
-    def newest(self, link: Link, element: bytes) -> int | None:
+    def newest(self, connection: Connection, element: bytes) -> int | None:
         """The negative index of the newest element with these bytes, or None."""
 
 
@@ -86,15 +86,15 @@ class ListWalk:
         self._step = 4
         self.left = 0
 
-    def stretch(self, link: Link, count: int) -> WalkedRange:
+    def window(self, connection: Connection, count: int) -> WalkedRange:
         """The next elements to the left of the anchor, wherever that is by now."""
-        left, length, *elements = link.run(
+        left, length, *elements = connection.run(
             script("next_range"),
             (),
-            (self._key, self.left, self._anchor, count, STRETCH_BYTES, self._step),
+            (self._key, self.left, self._anchor, count, WINDOW_BYTES, self._step),
         )
         size = max(1, sum(map(len, elements)) // max(1, len(elements)))
-        self._step = max(4, min(count, STRETCH_BYTES // 4 // size))
+        self._step = max(4, min(count, WINDOW_BYTES // 4 // size))
         restarted = left == 0 < self.left
         self.left = left
         return WalkedRange(elements, length, -(left + len(elements)), -(left + 1), (), restarted)
@@ -111,10 +111,10 @@ class ListWalk:
             self._anchor = elements[-1]
             self.left += len(elements)
 
-    def newest(self, link: Link, element: bytes) -> int | None:
+    def newest(self, connection: Connection, element: bytes) -> int | None:
         """The negative index of the newest element with these bytes, or None."""
         # A full Redis refuses even reads inside MULTI, but not inside a script.
-        index, length = link.run(script("newest"), (), (self._key, element))
+        index, length = connection.run(script("newest"), (), (self._key, element))
         return None if index is None else index - length
 
 
@@ -129,21 +129,23 @@ class ScoreWalk:
         self._count = 16
         self.left = 0
 
-    def stretch(self, link: Link, count: int) -> WalkedRange:
+    def window(self, connection: Connection, count: int) -> WalkedRange:
         """The next members above the anchor; where that is gone, those from its score on."""
         # An alias has no rank; then what was passed over is assumed to be where it was.
         if self._anchor is not None and not is_alias(self._anchor):
-            rank = link.call("ZRANK", self._key, self._anchor)
+            rank = connection.call("ZRANK", self._key, self._anchor)
             below = b"(" + self._score
             self.left = (
-                link.call("ZCOUNT", self._key, "-inf", below) if rank is None else int(rank) + 1
+                connection.call("ZCOUNT", self._key, "-inf", below)
+                if rank is None
+                else int(rank) + 1
             )
         last = self.left + min(count, self._count) - 1
-        length, flat = link.run(script("soonest"), (), (self._key, self.left, last))
+        length, flat = connection.run(script("soonest"), (), (self._key, self.left, last))
         members = flat[::2]
         self._scores = dict(zip(members, flat[1::2], strict=True))
         # No script cuts these, so that the next stretch is as long as this one's bytes allow.
-        small = sum(map(len, members)) < STRETCH_BYTES / 2
+        small = sum(map(len, members)) < WINDOW_BYTES / 2
         self._count = self._count * 2 if small else max(1, self._count // 4)
         return WalkedRange(members, length, scores=[score(each) for each in flat[1::2]])
 
@@ -154,6 +156,6 @@ class ScoreWalk:
             self._score = self._scores[self._anchor]
             self.left += len(elements)
 
-    def newest(self, link: Link, element: bytes) -> int | None:  # noqa: ARG002 - the role's
+    def newest(self, connection: Connection, element: bytes) -> int | None:  # noqa: ARG002 - the role's
         """None: where scores decide, no member is the newest."""
         return None

@@ -22,7 +22,7 @@ from asok_core.jobs.codec import Sent, check_values, encode_arguments
 from asok_core.jobs.futures import JobFuture, RemoteFuture
 from asok_core.jobs.job import Job, JobRecord, new_id, new_ids
 from asok_core.jobs.plain import is_plain
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 from asok_core.runtime.logs import safe_logger
 from asok_core.settings.kinds import is_text
 from asok_core.settings.settings import Settings
@@ -168,8 +168,8 @@ class RedisBackend:
             return True
         # It runs, or has begun meanwhile.
         args = (self._producer.keys.namespace, job_id, (record and record.worker) or "")
-        with self._producer.pool.borrow() as link:
-            link.run(script("cancel_running"), (), args)
+        with self._producer.pool.borrow() as connection:
+            connection.run(script("cancel_running"), (), args)
         return False
 
     def _is_lost(self, job_id: str) -> bool:
@@ -184,13 +184,13 @@ class RedisBackend:
         """Where a job may wait, the likeliest first."""
         if record is not None:
             ids, words = frozenset((job_id,)), f"id:{job_id}"
-            pending = Scope(Place.PENDING, queue=record.queue or "default", ids=ids, words=words)
-            delayed = Scope(Place.DELAYED, ids=ids, words=words)
+            pending = Scope(Location.PENDING, queue=record.queue or "default", ids=ids, words=words)
+            delayed = Scope(Location.DELAYED, ids=ids, words=words)
             # It may be promoted between the look and the act, so the other place comes second.
             yield from (pending, delayed) if record.status == Status.PENDING else (delayed, pending)
         if record is None or record.foreign:
-            with self._producer.pool.borrow() as link:
-                yield from homes(link, self._producer.keys, self._queues, job_id)
+            with self._producer.pool.borrow() as connection:
+                yield from homes(connection, self._producer.keys, self._queues, job_id)
 
     @cached_property
     def _operator(self) -> RedisOperator:

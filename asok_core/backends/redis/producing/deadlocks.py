@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys, process_numbers, worker_of
 from asok_core.backends.redis.locating import holds
 from asok_core.backends.redis.scripts import script
@@ -67,28 +67,28 @@ class Deadlocks:
     _warned: bool = False
     _former: dict[str, float] = field(default_factory=dict)
 
-    def look(self, link: Link) -> None:
+    def look(self, connection: Connection) -> None:
         """End a wait that has no end. Raises Unreachable or Refused."""
         waits, now = self.host.slots.full(), time.monotonic()
         if not waits or now - max(wait.since for wait in waits) < PATIENCE:
-            self._forget(link)
+            self._forget(connection)
         elif now >= self._look_at:
             self._look_at = now + INTERVAL
             if all(wait.certain for wait in waits):
-                self._judge(link, waits)
+                self._judge(connection, waits)
             elif now - max(wait.since for wait in waits) >= WARN_AFTER:
                 self._warn(waits)
 
-    def _forget(self, link: Link) -> None:
+    def _forget(self, connection: Connection) -> None:
         self._former = {}
         if self._said:
             self._said = False
-            link.run(script("report_waits"), (), (self.keys.namespace, self.host.process, ""))
+            connection.run(script("report_waits"), (), (self.keys.namespace, self.host.process, ""))
 
-    def _judge(self, link: Link, waits: list[Wait]) -> None:
-        mark = self._mark(link, waits)
+    def _judge(self, connection: Connection, waits: list[Wait]) -> None:
+        mark = self._mark(connection, waits)
         self._said = True
-        now, said, leased = link.run(
+        now, said, leased = connection.run(
             script("report_waits"), (), (self.keys.namespace, self.host.process, json.dumps(mark))
         )
         marks = _marks(said, float(now))
@@ -104,25 +104,25 @@ class Deadlocks:
         elif not served(workers).issuperset(mark["queues"]):
             self._warn(waits)
 
-    def _mark(self, link: Link, waits: list[Wait]) -> dict[str, list[str]]:
+    def _mark(self, connection: Connection, waits: list[Wait]) -> dict[str, list[str]]:
         jobs = {wait.slot.job_id for wait in waits}
         queues: set[str] = set()
         elsewhere: set[str] = set()
         for wait in waits:
             if wait.job_id in jobs:
                 continue
-            if self._stands(link, wait):
+            if self._stands(connection, wait):
                 queues.add(wait.queue)
             else:
                 elsewhere.add(wait.job_id)
         return {"jobs": sorted(jobs), "queues": sorted(queues), "elsewhere": sorted(elsewhere)}
 
-    def _stands(self, link: Link, wait: Wait) -> bool:
+    def _stands(self, connection: Connection, wait: Wait) -> bool:
         """Whether a job stands in its queue, or will when its time comes."""
         until = time.monotonic() + SEARCH
         # The newest first: it was enqueued by a task that runs.
-        return holds(link, self.keys.queue(wait.queue), "left", wait.job_id, until) or holds(
-            link, self.keys.delayed, "score", wait.job_id, until
+        return holds(connection, self.keys.queue(wait.queue), "left", wait.job_id, until) or holds(
+            connection, self.keys.delayed, "score", wait.job_id, until
         )
 
     def _warn(self, waits: list[Wait]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from asok_core.backends.redis.connection import Arg, Link
+from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.keys import Keys, process_numbers
 from asok_core.backends.redis.parsing import LONGEST_FIELD
 from asok_core.backends.redis.scripts import script
@@ -36,7 +36,7 @@ class MissingJobs:
         self._missed: dict[str, float | None] = {}
         self._reported: set[str] = set()
 
-    def look(self, link: Link, unfinished: Mapping[str, JobRecord]) -> None:
+    def look(self, connection: Connection, unfinished: Mapping[str, JobRecord]) -> None:
         """Look for one of some jobs, if it is time, and warn when it was missed twice.
 
         Raises Unreachable or Refused.
@@ -55,7 +55,7 @@ class MissingJobs:
         next_in_turn = pending[self._turn % len(pending)]
         job = next((each for each in pending if each.id in self._missed), next_in_turn)
         missed_at = self._missed.pop(job.id, -1.0)
-        if not is_missing(link, self._keys, job):
+        if not is_missing(connection, self._keys, job):
             return
         if missed_at != job.ts:
             self._missed = {job.id: job.ts}
@@ -73,24 +73,26 @@ class MissingJobs:
         )
 
 
-def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
+def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
     """Whether a job is neither in its queue nor held by a worker; False where that cannot be told."""
     queue = job.queue or "default"
     key, args = keys.queue(queue), ("right", 0, MOST_JOBS, job.id)
-    looked, index, *_ = link.run(script("find"), [key], args)
-    if index >= 0 or looked >= MOST_JOBS or link.call("LLEN", key) > looked:
+    looked, index, *_ = connection.run(script("find"), [key], args)
+    if index >= 0 or looked >= MOST_JOBS or connection.call("LLEN", key) > looked:
         return False
-    leases = link.call("ZRANGE", keys.workers, 0, MOST_LISTS)
+    leases = connection.call("ZRANGE", keys.workers, 0, MOST_LISTS)
     if len(leases) > MOST_LISTS:
         return False
     workers = [each.decode("utf-8", "replace") for each in leases]
     asked = [(keys.worker(each), name) for each in workers for name in ("slots", "processes")]
-    sizes = map(link.checked, link.pipeline([("HSTRLEN", *each) for each in asked]))
+    sizes = map(connection.checked, connection.pipeline([("HSTRLEN", *each) for each in asked]))
     if any((size or 0) > LONGEST_FIELD for size in sizes):
         return False
-    told = link.pipeline([("HMGET", keys.worker(each), "slots", "processes") for each in workers])
+    explaining = connection.pipeline(
+        [("HMGET", keys.worker(each), "slots", "processes") for each in workers]
+    )
     lists = []
-    for worker, fields in zip(workers, map(link.checked, told), strict=True):
+    for worker, fields in zip(workers, map(connection.checked, explaining), strict=True):
         said = [each and each.decode("utf-8", "replace") for each in fields or (None, None)]
         numbers = process_numbers(*said) or range(1, 257)
         lists += [keys.active(f"{worker}.{n}", queue) for n in numbers]
@@ -102,7 +104,7 @@ def is_missing(link: Link, keys: Keys, job: JobRecord) -> bool:
     commands: list[tuple[Arg, ...]] = []
     for each in lists:
         commands += ((*search, each, "left", 0, MOST_JOBS, job.id), ("LLEN", each))
-    replies = [link.checked(reply) for reply in link.pipeline(commands)]
+    replies = [connection.checked(reply) for reply in connection.pipeline(commands)]
     for found, length in zip(replies[::2], replies[1::2], strict=True):
         if found is not None and (found[1] >= 0 or found[0] < (length or 0)):
             return False

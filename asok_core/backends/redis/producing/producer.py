@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Endpoint, Link, LinkPool
+from asok_core.backends.redis.connection import Arg, Connection, ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
@@ -37,7 +37,7 @@ class RedisProducer:
 
     def __init__(self, settings: Settings) -> None:
         self.keys = Keys(settings.namespace)
-        self.pool = LinkPool(Endpoint(settings.redis_url, namespace=settings.namespace))
+        self.pool = ConnectionPool(Endpoint(settings.redis_url, namespace=settings.namespace))
         self._clock = ServerClock()
         self._records = settings.records
         self._keyring = keyring_of(settings)
@@ -61,11 +61,11 @@ class RedisProducer:
         """
         texts = [sendable_text(job, self._max_payload) for job in jobs]
         # The script knows by its record a job that it has: a lost reply may be asked for again.
-        return self._twice(lambda link: self._enqueue(link, jobs, texts, meanwhile))
+        return self._twice(lambda connection: self._enqueue(connection, jobs, texts, meanwhile))
 
     def _enqueue(
         self,
-        link: Link,
+        connection: Connection,
         jobs: Sequence[Job],
         texts: Sequence[str],
         meanwhile: Callable[[], object] | None,
@@ -77,7 +77,7 @@ class RedisProducer:
 
         flags: list[bool] = []
         asked_at = steady()
-        for replies in link.run_each(script("enqueue"), batches()):
+        for replies in connection.run_each(script("enqueue"), batches()):
             moment = replies.pop()
             if asked_at - self._clock.learnt_at > CLOCK_KEPT and not flags:
                 self._clock.learn(float(moment), asked_at)
@@ -103,7 +103,7 @@ class RedisProducer:
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""
         key = self.keys.unique(unique)
-        found = self._twice(lambda link: link.call("GETRANGE", key, 0, LONGEST_ID))
+        found = self._twice(lambda connection: connection.call("GETRANGE", key, 0, LONGEST_ID))
         return found.decode("utf-8", "replace") if found else None
 
     def record(self, job_id: str) -> JobRecord | None:
@@ -112,19 +112,19 @@ class RedisProducer:
             return None
         whole = self.longest_record
         found = self._twice(
-            lambda link: read_bounded_records(link, self.keys, (job_id,), whole=whole)
+            lambda connection: read_bounded_records(connection, self.keys, (job_id,), whole=whole)
         )
         return found.get(job_id)
 
-    def _twice(self, ask: Callable[[Link], T]) -> T:
+    def _twice(self, ask: Callable[[Connection], T]) -> T:
         # A pooled connection may have died since it was used last.
         try:
-            with self.pool.borrow() as link:
-                return ask(link)
+            with self.pool.borrow() as connection:
+                return ask(connection)
         except Unreachable:
             self.pool.close()
-            with self.pool.borrow() as link:
-                return ask(link)
+            with self.pool.borrow() as connection:
+                return ask(connection)
 
     def close(self) -> None:
         """Give the connections back."""

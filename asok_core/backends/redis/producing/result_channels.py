@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Endpoint, Link
+from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Connection, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.records import UNREADABLE
@@ -57,9 +57,9 @@ class Listener:
         self._ear = ear
         self._channels: dict[bytes, str] = {}
         self._deaf = False
-        self._reader: Link = endpoint.link(name="asok-results")
+        self._reader: Connection = endpoint.connect(name="asok-results")
         try:
-            self._subscriber = endpoint.link(reply_timeout=CONNECT_TIMEOUT, name="asok-results")
+            self._subscriber = endpoint.connect(reply_timeout=CONNECT_TIMEOUT, name="asok-results")
         except BaseException:
             self._reader.close()
             raise
@@ -90,7 +90,7 @@ class Listener:
         return ids
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> Connection:
         """The connection that reads."""
         return self._reader
 

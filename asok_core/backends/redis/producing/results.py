@@ -166,7 +166,7 @@ class ResultWatcher:
                 listener.look(self._deadlocks)
                 ids.update(_next_in_turn(turns, futures))
             finished, unfinished = listener.read(ids & futures.keys())
-            missing.look(listener.link, unfinished)
+            missing.look(listener.connection, unfinished)
             for job_id, record in finished.items():
                 for future in futures.pop(job_id):
                     _resolve(future, settle, record)

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.queries import Query, one
-from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import Bucket
 
 
 def read_history(
-    trips: Trips,
+    round_trips: RoundTrips,
     memory: figures.BucketMemory,
     names: Sequence[str],
     count: int,
 ) -> tuple[Bucket, ...]:
     """The last ``count`` buckets of the queues ``names`` together; only what is new is read."""
-    time = trips.ask([one("TIME")])[0]
+    time = round_trips.ask([one("TIME")])[0]
     now = int(time[0])
     first, last = memory.span(now, count * memory.width)
     asked = [(name, memory.missing_from(name, first)) for name in names]
     steps: list[Query[list[Bucket]]] = [
-        trips.queries.history(name, memory.width, start, last) for name, start in asked
+        round_trips.queries.history(name, memory.width, start, last) for name, start in asked
     ]
-    for (name, start), found in zip(asked, trips.ask(steps), strict=True):
+    for (name, start), found in zip(asked, round_trips.ask(steps), strict=True):
         memory.absorb(name, found, start, now)
     columns = [memory.window(name, first, last) for name in names]
     if len(columns) == 1:

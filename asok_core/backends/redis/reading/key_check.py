@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import Window
-from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import KeyCheck
 from asok_core.jobs.envelope import Keyring, Trust, peek
 from asok_core.jobs.keyring import V1
@@ -18,10 +18,12 @@ QUEUES, PER_QUEUE = 10, 3
 """Queues, and pending jobs of each (the newest), that are looked at."""
 
 
-def check_key(trips: Trips, keys: Keys, keyring: Keyring, queues: Sequence[str]) -> KeyCheck:
+def check_key(
+    round_trips: RoundTrips, keys: Keys, keyring: Keyring, queues: Sequence[str]
+) -> KeyCheck:
     """Verify a sample from every location, in one round trip. Large jobs are left out."""
-    window = trips.queries.window
-    windows: list[Window] = trips.ask(
+    window = round_trips.queries.window
+    windows: list[Window] = round_trips.ask(
         [
             window(keys.dead, "left", 0, EACH_END),
             window(keys.dead, "right", 0, EACH_END),

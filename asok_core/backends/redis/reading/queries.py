@@ -79,10 +79,10 @@ class WorkerReading(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where a search in a list came to. ``place`` is None when it has not met the text."""
+    """Where a search in a list came to. ``location`` is None when it has not met the text."""
 
     looked: int
-    place: int | None = None
+    location: int | None = None
     item: bytes = b""
     score: float | None = None
 
@@ -219,8 +219,8 @@ class ScriptQueries:
             if wrong_type(replies[0]):
                 return Found(0)
             looked, index, item, at = required(replies[0])
-            place, due = (None, None) if index < 0 else (index, number(at))
-            return Found(looked, place, item, due)
+            location, due = (None, None) if index < 0 else (index, number(at))
+            return Found(looked, location, item, due)
 
         args: list[Arg] = [order, start, count, parsing.raw(words)]
         return Query((_call("find", [parsing.raw(key)], args),), read)

@@ -12,7 +12,7 @@ import redis
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
-from asok_core.backends.redis.connection import Endpoint, LinkPool
+from asok_core.backends.redis.connection import ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.queries import (
     UNBOUNDED,
@@ -23,9 +23,14 @@ from asok_core.backends.redis.reading.queries import (
     maybe,
     wrong_type,
 )
-from asok_core.backends.redis.reading.round_trips import Queries, ScriptsForbidden, TripMaker, Trips
+from asok_core.backends.redis.reading.round_trips import (
+    Queries,
+    RoundTripMaker,
+    RoundTrips,
+    ScriptsForbidden,
+)
 from asok_core.backends.redis.reading.snapshots import CLIP, LONGEST_NAME, RECORDS, SnapshotTaker
-from asok_core.inspection.partial_payload import Glimpses, Item
+from asok_core.inspection.partial_payload import Item, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import (
     Bucket,
@@ -38,7 +43,7 @@ from asok_core.inspection.snapshot import (
 )
 from asok_core.jobs.envelope import Keyring, Payload, Trust
 from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Place
+from asok_core.jobs.states import Location
 
 if TYPE_CHECKING:
     from asok_core.inspection.audit import Activities, Trash
@@ -66,10 +71,10 @@ class RedisReader:
     ) -> None:
         self.keys = keys
         self.endpoint = endpoint
-        self._trips = TripMaker(LinkPool(endpoint))
+        self._round_trips = RoundTripMaker(ConnectionPool(endpoint))
         self._keyring = keyring
         self._redaction = redaction or Redaction()
-        self._glimpses = Glimpses(keyring, self._redaction)
+        self._payloads = PartialPayloads(keyring, self._redaction)
         self._queries: Queries = ScriptQueries(keys)
         self._taker = SnapshotTaker(keys, configured, endpoint.shown, self._redaction)
         self._names: tuple[str, ...] = tuple(configured)
@@ -82,7 +87,9 @@ class RedisReader:
         ``jobs`` the running jobs are counted, and named as they were when last read.
         """
         with self._memory:
-            snapshot = self._asked(lambda trips: self._taker.take(trips, rates=rates, jobs=jobs))
+            snapshot = self._asked(
+                lambda round_trips: self._taker.take(round_trips, rates=rates, jobs=jobs)
+            )
             self._names = tuple(queue.name for queue in snapshot.queues)
         return snapshot
 
@@ -96,7 +103,7 @@ class RedisReader:
         with self._memory:
             memory = self._taker.fine if width == FINE else self._taker.coarse
             names = self._names if queue is None else (queue,)
-            return self._asked(lambda trips: read_history(trips, memory, names, count))
+            return self._asked(lambda round_trips: read_history(round_trips, memory, names, count))
 
     def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order."""
@@ -107,14 +114,14 @@ class RedisReader:
     ) -> dict[str, Page]:
         """The next ``count`` jobs of each of ``queues`` in execution order, in one round trip."""
 
-        def read(trips: Trips) -> dict[str, Page]:
+        def read(round_trips: RoundTrips) -> dict[str, Page]:
             keys = [self.keys.queue(queue) for queue in queues]
-            asking = [_window_of(trips, key, "right", whole=whole) for key in keys]
-            windows = trips.ask([of(start, count) for of in asking])
+            asking = [_window_of(round_trips, key, "right", whole=whole) for key in keys]
+            windows = round_trips.ask([of(start, count) for of in asking])
             pages = {}
             for queue, of, window in zip(queues, asking, windows, strict=True):
-                full = self._filled(trips, window, of, start, count)
-                pages[queue] = self._page(full, Place.PENDING, start, queue)
+                full = self._filled(round_trips, window, of, start, count)
+                pages[queue] = self._page(full, Location.PENDING, start, queue)
             return pages
 
         return self._asked(read)
@@ -122,10 +129,10 @@ class RedisReader:
     def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
-        def read(trips: Trips) -> Page:
-            of = _window_of(trips, self.keys.delayed, "score", whole=whole)
-            window = self._window(trips, of, start, count)
-            return self._with_records(trips, self._page(window, Place.DELAYED, start))
+        def read(round_trips: RoundTrips) -> Page:
+            of = _window_of(round_trips, self.keys.delayed, "score", whole=whole)
+            window = self._window(round_trips, of, start, count)
+            return self._with_records(round_trips, self._page(window, Location.DELAYED, start))
 
         return self._asked(read)
 
@@ -139,15 +146,15 @@ class RedisReader:
             maybe("ZCOUNT", self.keys.delayed, f"({start:.6f}", f"{end:.6f}")
             for start, end in pairwise(edges)
         ]
-        return tuple(each or 0 for each in self._asked(lambda trips: trips.ask(asked)))
+        return tuple(each or 0 for each in self._asked(lambda round_trips: round_trips.ask(asked)))
 
     def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Dead jobs, newest first."""
 
-        def read(trips: Trips) -> Page:
-            of = _window_of(trips, self.keys.dead, "left", whole=whole)
-            window = self._window(trips, of, start, count)
-            return self._page(window, Place.DEAD, start)
+        def read(round_trips: RoundTrips) -> Page:
+            of = _window_of(round_trips, self.keys.dead, "left", whole=whole)
+            window = self._window(round_trips, of, start, count)
+            return self._page(window, Location.DEAD, start)
 
         return self._asked(read)
 
@@ -161,15 +168,15 @@ class RedisReader:
         Their envelopes are gone: ``payload`` has no job, and the record says what there is.
         """
 
-        def read(trips: Trips) -> Page:
+        def read(round_trips: RoundTrips) -> Page:
             asked = [Query((("LLEN", self.keys.recent),), _length_or_problem(self.keys.recent))]
             if count > 0:
                 # Up to the index before 0 would be everything.
                 window = ("LRANGE", self.keys.recent, start, start + count - 1)
-                asked.append(maybe(*trips.queries.clipped(CLIP, *window)))
-            total, *found = trips.ask(asked)
+                asked.append(maybe(*round_trips.queries.clipped(CLIP, *window)))
+            total, *found = round_trips.ask(asked)
             names = [parsing.text(each) for ids in found for each in ids or ()]
-            records = self._records(trips, names)
+            records = self._records(round_trips, names)
             rows = [_finished_row(start + at, name, records) for at, name in enumerate(names)]
             if isinstance(total, str):
                 return Page(start, 0, (), total)
@@ -179,7 +186,7 @@ class RedisReader:
 
     def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
         """The records of some jobs by id; those without one are left out."""
-        return self._asked(lambda trips: self._records(trips, job_ids))
+        return self._asked(lambda round_trips: self._records(round_trips, job_ids))
 
     def job(
         self, job_id: str, *, near: Row | None = None, patience: float | None = None
@@ -192,8 +199,8 @@ class RedisReader:
         from asok_core.backends.redis.reading.search import LONGEST, find_job
 
         detail = self._asked(
-            lambda trips: find_job(
-                trips,
+            lambda round_trips: find_job(
+                round_trips,
                 self.keys,
                 self._names,
                 self._keyring,
@@ -216,7 +223,7 @@ class RedisReader:
         )
 
     def scan(
-        self, place: Place, queue: str | None = None, batch: int = 500, *, whole: bool = False
+        self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:
         """Every row of a place in windows from the oldest end (delayed: the soonest), for searches.
 
@@ -225,24 +232,28 @@ class RedisReader:
         Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
         A key of another type is one page without rows, whose ``problem`` says so.
         """
-        if place is Place.DELAYED:
+        if location is Location.DELAYED:
             return self._scan_delayed(batch, _bound(whole))
-        if place is Place.DEAD:
-            return self._scan_list(self.keys.dead, place, None, batch, _bound(whole))
+        if location is Location.DEAD:
+            return self._scan_list(self.keys.dead, location, None, batch, _bound(whole))
         name = queue or "default"
-        return self._scan_list(self.keys.queue(name), place, name, batch, _bound(whole))
+        return self._scan_list(self.keys.queue(name), location, name, batch, _bound(whole))
 
     def activity(self, count: int) -> Activities:
         """What operators did lately, newest first, with what can still be undone."""
         from asok_core.backends.redis.audit import read_activity
 
-        return self._asked(lambda trips: read_activity(trips.link, self.keys, count))
+        return self._asked(
+            lambda round_trips: read_activity(round_trips.connection, self.keys, count)
+        )
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:
         """How many jobs the trash of some operations holds; None: of all, by a SCAN over all keys."""
         from asok_core.backends.redis.reading.trash import read_trash
 
-        return self._asked(lambda trips: read_trash(trips.link, self.keys, operations))
+        return self._asked(
+            lambda round_trips: read_trash(round_trips.connection, self.keys, operations)
+        )
 
     def check_key(self) -> KeyCheck:
         """Verify a small sample of the signatures; nothing is sampled without SECRET_KEY."""
@@ -251,25 +262,27 @@ class RedisReader:
         keyring = self._keyring
         if keyring is None:
             return KeyCheck()
-        return self._asked(lambda trips: check_key(trips, self.keys, keyring, self._names))
+        return self._asked(
+            lambda round_trips: check_key(round_trips, self.keys, keyring, self._names)
+        )
 
     def close(self) -> None:
         """Close the connections."""
-        self._trips.close()
+        self._round_trips.close()
 
     def _scan_list(
-        self, key: str, place: Place, queue: str | None, batch: int, whole: int
+        self, key: str, location: Location, queue: str | None, batch: int, whole: int
     ) -> Iterator[Page]:
         start = 0
         while True:
 
-            def read(trips: Trips, start: int = start) -> Window:
-                query = trips.queries.window(key, "right", start, batch, whole=whole)
-                window: Window = trips.ask([query])[0]
+            def read(round_trips: RoundTrips, start: int = start) -> Window:
+                query = round_trips.queries.window(key, "right", start, batch, whole=whole)
+                window: Window = round_trips.ask([query])[0]
                 return window
 
             window = self._asked(read)
-            page = self._page(window, place, start, queue)
+            page = self._page(window, location, start, queue)
             if window.taken or page.problem:
                 yield page
             start += window.taken
@@ -281,12 +294,14 @@ class RedisReader:
         while True:
 
             def read(
-                trips: Trips, start: int = start, same: int = same, least: str = least
+                round_trips: RoundTrips, start: int = start, same: int = same, least: str = least
             ) -> tuple[Window, Page]:
-                query = trips.queries.window(key, "score", same, batch, whole=whole, least=least)
-                window: Window = trips.ask([query])[0]
-                page = self._page(window, Place.DELAYED, start)
-                return window, self._with_records(trips, page)
+                query = round_trips.queries.window(
+                    key, "score", same, batch, whole=whole, least=least
+                )
+                window: Window = round_trips.ask([query])[0]
+                page = self._page(window, Location.DELAYED, start)
+                return window, self._with_records(round_trips, page)
 
             window, page = self._asked(read)
             if window.taken or page.problem:
@@ -302,73 +317,75 @@ class RedisReader:
             same = same + tied if least == repr(last) else tied
             least = repr(last)
 
-    def _with_records(self, trips: Trips, page: Page) -> Page:
-        records = self._records(trips, [row.payload.id for row in page.rows])
+    def _with_records(self, round_trips: RoundTrips, page: Page) -> Page:
+        records = self._records(round_trips, [row.payload.id for row in page.rows])
         return page._replace(
             rows=tuple(replace(row, record=records.get(row.payload.id)) for row in page.rows)
         )
 
-    def _asked(self, read: Callable[[Trips], T]) -> T:
+    def _asked(self, read: Callable[[RoundTrips], T]) -> T:
         try:
-            with self._trips.begin(self._queries) as trips:
-                return read(trips)
+            with self._round_trips.begin(self._queries) as round_trips:
+                return read(round_trips)
         except ScriptsForbidden:
             from asok_core.backends.redis.reading.plain_commands import PlainQueries
 
             self._queries = PlainQueries(self.keys)
-        with self._trips.begin(self._queries) as trips:
-            return read(trips)
+        with self._round_trips.begin(self._queries) as round_trips:
+            return read(round_trips)
 
-    def _window(self, trips: Trips, of: _WindowOf, start: int, count: int) -> Window:
-        return self._filled(trips, trips.ask([of(start, count)])[0], of, start, count)
+    def _window(self, round_trips: RoundTrips, of: _WindowOf, start: int, count: int) -> Window:
+        return self._filled(round_trips, round_trips.ask([of(start, count)])[0], of, start, count)
 
     def _filled(
-        self, trips: Trips, window: Window, of: _WindowOf, start: int, count: int
+        self, round_trips: RoundTrips, window: Window, of: _WindowOf, start: int, count: int
     ) -> Window:
         # Items of megabytes come a few at a time, so that Redis is never held up for long.
         while window.taken < min(count, (window.total or 0) - start):
             at = window.taken
-            more = trips.ask([of(start + at, count - at)])[0]
+            more = round_trips.ask([of(start + at, count - at)])[0]
             if not more.taken:
                 break
             window = Window(more.total, at + more.taken, window.items + more.items)
         return window
 
-    def _records(self, trips: Trips, ids: Sequence[str]) -> dict[str, JobRecord]:
+    def _records(self, round_trips: RoundTrips, ids: Sequence[str]) -> dict[str, JobRecord]:
         wanted = list(dict.fromkeys(each for each in ids if each))
         batches = [wanted[at : at + RECORDS] for at in range(0, len(wanted), RECORDS)]
         found: dict[str, JobRecord] = {}
-        for part in trips.ask([trips.queries.records(batch) for batch in batches]):
+        for part in round_trips.ask([round_trips.queries.records(batch) for batch in batches]):
             found |= part
         return {each: self._redaction.record(record) for each, record in found.items()}
 
-    def _page(self, window: Window, place: Place, start: int, queue: str | None = None) -> Page:
+    def _page(
+        self, window: Window, location: Location, start: int, queue: str | None = None
+    ) -> Page:
         rows = tuple(
-            self._row(start + at, item, place, queue) for at, item in enumerate(window.items)
+            self._row(start + at, item, location, queue) for at, item in enumerate(window.items)
         )
-        kind = "sorted set" if place is Place.DELAYED else "list"
+        kind = "sorted set" if location is Location.DELAYED else "list"
         problem = ""
         if window.total is None:
-            shared = {Place.DEAD: self.keys.dead, Place.DELAYED: self.keys.delayed}
-            key = shared.get(place) or self.keys.queue(queue or "default")
+            shared = {Location.DEAD: self.keys.dead, Location.DELAYED: self.keys.delayed}
+            key = shared.get(location) or self.keys.queue(queue or "default")
             problem = f"The key {key} is not a {kind}: its jobs cannot be read."
         return Page(start, window.total or 0, rows, problem)
 
-    def _row(self, position: int, item: Item, place: Place, queue: str | None) -> Row:
-        payload = self._glimpses.of(item)
+    def _row(self, position: int, item: Item, location: Location, queue: str | None) -> Row:
+        payload = self._payloads.of(item)
         return Row(
             position=position,
             payload=payload,
-            place=place,
+            location=location,
             # Dead letters and delayed jobs say themselves where they belong.
             queue=queue or (payload.job.queue if payload.job else ""),
-            at=payload.failed_at if place is Place.DEAD else item.score,
+            at=payload.failed_at if location is Location.DEAD else item.score,
         )
 
 
-def _window_of(trips: Trips, key: str, order: Order, *, whole: bool) -> _WindowOf:
+def _window_of(round_trips: RoundTrips, key: str, order: Order, *, whole: bool) -> _WindowOf:
     def of(start: int, count: int) -> Query[Window]:
-        return trips.queries.window(key, order, start, count, whole=_bound(whole))
+        return round_trips.queries.window(key, order, start, count, whole=_bound(whole))
 
     return of
 
@@ -399,7 +416,7 @@ def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> 
     return Row(
         position=position,
         payload=Payload(raw[:LONGEST_NAME], None, Trust.UNVERIFIED, problem),
-        place=Place.FINISHED,
+        location=Location.FINISHED,
         queue=(record.queue if record else None) or "",
         at=(record.finished_at or record.ts) if record else None,
         record=record,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import redis
 
-from asok_core.backends.redis.connection import Link, LinkPool
-from asok_core.backends.redis.explanations import told
+from asok_core.backends.redis.connection import Connection, ConnectionPool
+from asok_core.backends.redis.explanations import explaining
 from asok_core.backends.redis.reading.queries import Command, Query, ScriptQueries, load_commands
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspection.snapshot import Cost
@@ -33,17 +33,19 @@ class ScriptsForbidden(Exception):
     """This user may not run scripts."""
 
 
-class Trips:
+class RoundTrips:
     """The round trips of one reading, on one connection. ``queries`` makes the questions."""
 
-    def __init__(self, link: Link, shown: str, known: list[bool], queries: Queries) -> None:
+    def __init__(
+        self, connection: Connection, shown: str, known: list[bool], queries: Queries
+    ) -> None:
         self.queries = queries
-        self.link = link
+        self.connection = connection
         self._shown = shown
         self._known = known
         self._began = time.perf_counter()
         self.last_seconds = 0.0
-        self._trips = self._commands = self._bytes = 0
+        self._round_trips = self._commands = self._bytes = 0
 
     def ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Send all commands of ``queries`` at once; their answers in order.
@@ -57,7 +59,7 @@ class Trips:
         answers: list[Any] = []
         at = 0
         try:
-            with told(self._shown):
+            with explaining(self._shown):
                 for query in queries:
                     upto = at + len(query.commands)
                     answers.append(query.read(replies[at:upto]))
@@ -68,7 +70,9 @@ class Trips:
 
     def cost(self) -> Cost:
         """What all trips so far cost."""
-        return Cost(self._trips, self._commands, self._bytes, time.perf_counter() - self._began)
+        return Cost(
+            self._round_trips, self._commands, self._bytes, time.perf_counter() - self._began
+        )
 
     def _send(self, commands: list[Command]) -> list[Any]:
         scripted = any(command[0] == "EVALSHA" for command in commands)
@@ -83,14 +87,14 @@ class Trips:
 
     def _pipeline(self, commands: list[Command]) -> list[Any]:
         began = time.perf_counter()
-        replies = self.link.pipeline(commands)
+        replies = self.connection.pipeline(commands)
         self.last_seconds = time.perf_counter() - began
-        self._trips += 1
+        self._round_trips += 1
         self._commands += len(commands)
         for command, reply in zip(commands, replies, strict=True):
             self._bytes += _size(reply)
             if isinstance(reply, _PASSING):
-                with told(self._shown):
+                with explaining(self._shown):
                     raise reply
             if isinstance(reply, redis.exceptions.NoPermissionError) and command[0] in (
                 "EVALSHA",
@@ -100,19 +104,19 @@ class Trips:
         return replies
 
 
-class TripMaker:
+class RoundTripMaker:
     """Lends a connection for a reading; drops what is stale when Redis went away."""
 
-    def __init__(self, pool: LinkPool) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self._known = [False]
 
     @contextmanager
-    def begin(self, queries: Queries) -> Iterator[Trips]:
+    def begin(self, queries: Queries) -> Iterator[RoundTrips]:
         """Round trips for the body of a ``with``."""
         try:
-            with self._pool.borrow() as link:
-                yield Trips(link, self._pool.endpoint.shown, self._known, queries)
+            with self._pool.borrow() as connection:
+                yield RoundTrips(connection, self._pool.endpoint.shown, self._known, queries)
         except Unreachable:
             self._known[0] = False
             self._pool.close()

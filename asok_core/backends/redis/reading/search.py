@@ -11,12 +11,12 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order, maybe
-from asok_core.backends.redis.reading.round_trips import Trips
+from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import JobDetail, Move, Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number
-from asok_core.jobs.states import Place, Status
+from asok_core.jobs.states import Location, Status
 
 LONGEST = 0.5
 """Seconds that the search through lists may take in all, where a screen waits for it."""
@@ -28,23 +28,23 @@ OPERATIONS = 50
 """Newest operations in whose trash a job is looked for that is nowhere else."""
 _TRASHING = ("purge", "cancel")
 
-_Where: TypeAlias = tuple[Place, str, Order]
+_Where: TypeAlias = tuple[Location, str, Order]
 _Part: TypeAlias = tuple[int, int | None]
 """Where in a list a search starts, and among how many elements; None: all."""
 
-_PLACES = {
-    Status.RUNNING: Place.ACTIVE,
-    Status.RETRYING: Place.DELAYED,
-    Status.SCHEDULED: Place.DELAYED,
-    Status.FAILED: Place.DEAD,
-    Status.PENDING: Place.PENDING,
-    Status.COMPLETED: Place.FINISHED,
-    Status.CANCELLED: Place.FINISHED,
+_LOCATIONS = {
+    Status.RUNNING: Location.ACTIVE,
+    Status.RETRYING: Location.DELAYED,
+    Status.SCHEDULED: Location.DELAYED,
+    Status.FAILED: Location.DEAD,
+    Status.PENDING: Location.PENDING,
+    Status.COMPLETED: Location.FINISHED,
+    Status.CANCELLED: Location.FINISHED,
 }
 
 
 def find_job(
-    trips: Trips,
+    round_trips: RoundTrips,
     keys: Keys,
     queues: Sequence[str],
     keyring: Keyring | None,
@@ -59,11 +59,11 @@ def find_job(
     ``patience`` (seconds) allows: ``complete`` is False where that was too short.
     """
     kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves")
-    records, crashes, history, text, moment = trips.ask(
+    records, crashes, history, text, moment = round_trips.ask(
         [
-            trips.queries.records([job_id]),
+            round_trips.queries.records([job_id]),
             maybe("GET", parsing.raw(keys.crashes(job_id))),
-            maybe(*trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
+            maybe(*round_trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
             maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
             maybe("TIME"),
         ]
@@ -80,41 +80,41 @@ def find_job(
     )
     until = time.monotonic() + patience
 
-    def held_by(place: Place, key: str, order: Order, part: _Part) -> JobDetail | None:
-        for found in _search(trips, (key, order), job_id, until, part):
+    def held_by(location: Location, key: str, order: Order, part: _Part) -> JobDetail | None:
+        for found in _search(round_trips, (key, order), job_id, until, part):
             payload = peek(found.item, keyring)
             if payload.id == job_id:
                 parts = keys.active_parts(key)
                 worker = worker_of(parts[0]) if parts else None
                 return known._replace(
-                    place=place, payload=payload, due_at=found.score, worker=worker
+                    location=location, payload=payload, due_at=found.score, worker=worker
                 )
         return None
 
-    places = [
+    locations = [
         *_around(keys, near),
         *((each, (0, None)) for each in _lists(keys, queues, known.record)),
     ]
-    for where, part in places:
+    for where, part in locations:
         if detail := held_by(*where, part):
             return detail
     if _may_be_in_trash(known.record):
-        for move in _trashed(trips, keys, known.moves):
-            if detail := held_by(Place.TRASH, keys.trash(move.detail), "left", (0, None)):
+        for move in _trashed(round_trips, keys, known.moves):
+            if detail := held_by(Location.TRASH, keys.trash(move.detail), "left", (0, None)):
                 moves = detail.moves if move in detail.moves else (*detail.moves, move)
                 return detail._replace(moves=moves, operation=move.detail)
     complete = time.monotonic() <= until
     if known.record is None and complete:
         return None
-    finished = _place_told_by(known.record) is Place.FINISHED
-    return known._replace(place=Place.FINISHED if finished else None, complete=complete)
+    finished = _location_by(known.record) is Location.FINISHED
+    return known._replace(location=Location.FINISHED if finished else None, complete=complete)
 
 
 def _may_be_in_trash(record: JobRecord | None) -> bool:
     return record is None or record.status in (Status.FAILED, Status.CANCELLED)
 
 
-def _trashed(trips: Trips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
+def _trashed(round_trips: RoundTrips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
     """What may have moved a job to the trash, the likeliest first; ``detail`` names the operation.
 
     A purge of a whole list writes nothing into the records of dead jobs: only the audit has it.
@@ -122,7 +122,7 @@ def _trashed(trips: Trips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
     noted = [each for each in reversed(moves) if each.verb in _TRASHING]
     yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
     names = {each.detail for each in noted}
-    entries = trips.ask([maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS)])[0]
+    entries = round_trips.ask([maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS)])[0]
     for _, flat in entries or ():
         fields = fields_of(flat)
         operation, action = fields.get("operation", ""), fields.get("action", "")
@@ -136,40 +136,40 @@ def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, _Part]]:
     if near is None:
         return
     start = max(0, near.position - NEAR // 2)
-    if near.place is Place.DELAYED:
-        yield (Place.DELAYED, keys.delayed, "score"), (start, NEAR)
-    elif near.place is Place.PENDING:
-        yield (Place.PENDING, keys.queue(near.queue), "right"), (start, NEAR)
-    elif near.place is Place.DEAD:
-        yield (Place.DEAD, keys.dead, "left"), (start, NEAR)
-        yield (Place.DEAD, keys.dead, "right"), (start, NEAR)
+    if near.location is Location.DELAYED:
+        yield (Location.DELAYED, keys.delayed, "score"), (start, NEAR)
+    elif near.location is Location.PENDING:
+        yield (Location.PENDING, keys.queue(near.queue), "right"), (start, NEAR)
+    elif near.location is Location.DEAD:
+        yield (Location.DEAD, keys.dead, "left"), (start, NEAR)
+        yield (Location.DEAD, keys.dead, "right"), (start, NEAR)
 
 
 def _lists(keys: Keys, queues: Sequence[str], record: JobRecord | None) -> Iterator[_Where]:
     """Where the job may be, the likeliest first."""
-    told = _place_told_by(record)
-    if told is Place.FINISHED:
+    explaining = _location_by(record)
+    if explaining is Location.FINISHED:
         return
-    if record is not None and record.worker and record.queue and told is Place.ACTIVE:
-        yield Place.ACTIVE, keys.active(record.worker, record.queue), "left"
+    if record is not None and record.worker and record.queue and explaining is Location.ACTIVE:
+        yield Location.ACTIVE, keys.active(record.worker, record.queue), "left"
     home = [record.queue] if record is not None and record.queue else []
     names = list(dict.fromkeys([*home, *queues]))
-    places: list[_Where] = [
-        (Place.DEAD, keys.dead, "left"),
-        (Place.DELAYED, keys.delayed, "score"),
-        *((Place.PENDING, keys.queue(name), "right") for name in names),
+    locations: list[_Where] = [
+        (Location.DEAD, keys.dead, "left"),
+        (Location.DELAYED, keys.delayed, "score"),
+        *((Location.PENDING, keys.queue(name), "right") for name in names),
     ]
-    yield from sorted(places, key=lambda each: each[0] is not told)
+    yield from sorted(locations, key=lambda each: each[0] is not explaining)
 
 
-def _place_told_by(record: JobRecord | None) -> Place | None:
+def _location_by(record: JobRecord | None) -> Location | None:
     if record is None or not isinstance(record.status, Status):
         return None
-    return _PLACES[record.status]
+    return _LOCATIONS[record.status]
 
 
 def _search(
-    trips: Trips,
+    round_trips: RoundTrips,
     where: tuple[str, Order],
     job_id: str,
     until: float,
@@ -179,11 +179,11 @@ def _search(
     end = None if most is None else start + most
     while end is None or start < end:
         count = STEP if end is None else end - start
-        found: Found = trips.ask([trips.queries.find(*where, start, count, job_id)])[0]
-        if found.place is not None:
+        found: Found = round_trips.ask([round_trips.queries.find(*where, start, count, job_id)])[0]
+        if found.location is not None:
             yield found
             # The id stood in another job's arguments, if the search comes back.
-            start = found.place + 1
+            start = found.location + 1
         else:
             start += found.looked
         if not found.looked or time.monotonic() > until:

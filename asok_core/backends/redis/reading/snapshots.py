@@ -32,8 +32,8 @@ from asok_core.backends.redis.reading.queries import (
     required,
     wrong_type,
 )
-from asok_core.backends.redis.reading.round_trips import Queries, Trips
-from asok_core.inspection.partial_payload import Glimpses
+from asok_core.backends.redis.reading.round_trips import Queries, RoundTrips
+from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import (
     Bucket,
@@ -89,7 +89,7 @@ class SnapshotTaker:
         self._configured = configured
         self._url = url
         self._with_rates = True
-        self._glimpses = Glimpses(None, redaction)
+        self._payloads = PartialPayloads(None, redaction)
         self._server: ServerInfo | None = None
         self._forget()
 
@@ -115,21 +115,21 @@ class SnapshotTaker:
             self._forget()
         return changed
 
-    def take(self, trips: Trips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
+    def take(self, round_trips: RoundTrips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything; ``rates`` and ``jobs`` as in ``Reader.snapshot``."""
         self._with_rates = rates
-        first = _First(trips, self._keys, self._url, self._scan_command())
+        first = _First(round_trips, self._keys, self._url, self._scan_command())
         # Jobs that were named before are not left out because what was remembered of them is void.
         named = bool(self._jobs)
         jobs = (self._note_server(first.server) and named) or jobs
         most = HELD if jobs else 0
         self._note_scan(first.scanned)
-        now, queries = first.now, trips.queries
+        now, queries = first.now, round_trips.queries
 
         names = self._names(first.queues, first.paused)
-        first.ask_paused(trips, self._keys, names)
+        first.ask_paused(round_trips, self._keys, names)
         orphans = list(self._orphans)
-        due, *rest = trips.ask(
+        due, *rest = round_trips.ask(
             [
                 maybe("ZCOUNT", self._keys.delayed, "-inf", f"{now:.6f}"),
                 *self._queue_queries(queries, names, now),
@@ -146,7 +146,7 @@ class SnapshotTaker:
         self._note_orphans(dict(zip(orphans, rest[len(names) + len(said) :], strict=True)), workers)
         orphaned = sum(self._orphans.values())
         if not isinstance(queries, ScriptQueries):
-            held = trips.ask(
+            held = round_trips.ask(
                 [
                     queries.held(worker.id, reading.fields, most)
                     for worker, reading in zip(workers, said, strict=True)
@@ -156,7 +156,7 @@ class SnapshotTaker:
             held = [reading.held for reading in said]
 
         late = self._late_names(names, workers)
-        first.ask_paused(trips, self._keys, late)
+        first.ask_paused(round_trips, self._keys, late)
         running = {
             worker.id: self._running(parts) for worker, parts in zip(workers, held, strict=True)
         }
@@ -165,7 +165,7 @@ class SnapshotTaker:
         heads = [job for reading in readings.values() for job in self._sampled(reading)]
         silent = [job.id for job in heads if job.enqueued_at is None]
         batches = _batches([*ids[:MOST_RUNNING], *silent])
-        answers = trips.ask(
+        answers = round_trips.ask(
             [
                 *self._queue_queries(queries, late, now),
                 *(queries.records(batch, ("status", "ts", "started_at")) for batch in batches),
@@ -197,12 +197,12 @@ class SnapshotTaker:
             orphaned=orphaned,
             dead=first.newest.total or 0,
             oldest_dead_at=(
-                self._glimpses.of(first.oldest.items[0]).failed_at if first.oldest.items else None
+                self._payloads.of(first.oldest.items[0]).failed_at if first.oldest.items else None
             ),
             dead_head=_head_of(first.newest),
             problems=tuple(_problems(first)),
             unread=tuple(_unread(first)),
-            cost=trips.cost(),
+            cost=round_trips.cost(),
         )
 
     def _scan_command(self) -> Query[Any]:
@@ -257,7 +257,7 @@ class SnapshotTaker:
     def _running(self, held: Sequence[ActiveList]) -> tuple[RunningJob, ...]:
         return tuple(
             RunningJob(
-                self._glimpses.of(item),
+                self._payloads.of(item),
                 worker_of(each.process),
                 each.process,
                 each.queue,
@@ -294,7 +294,7 @@ class SnapshotTaker:
         return found
 
     def _sampled(self, reading: QueueReading) -> list[Job]:
-        jobs = (self._glimpses.of(item).job for item in reading.sample)
+        jobs = (self._payloads.of(item).job for item in reading.sample)
         return [job for job in jobs if job is not None]
 
     def _stats(
@@ -343,30 +343,32 @@ class _First:
 
     def __init__(
         self,
-        trips: Trips,
+        round_trips: RoundTrips,
         keys: Keys,
         url: str,
         scan: Query[Any],
     ) -> None:
         def clipped(*command: str | int) -> Command:
-            return trips.queries.clipped(CLIP, *command)
+            return round_trips.queries.clipped(CLIP, *command)
 
-        time, info, save, keys_found, queues, paused, leases, self.scanned, *windows = trips.ask(
-            [
-                maybe("TIME"),
-                maybe("INFO"),
-                maybe("CONFIG", "GET", "save"),
-                maybe("DBSIZE"),
-                _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
-                _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
-                _leases(clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")),
-                scan,
-                trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
-                trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
-                trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
-            ]
+        time, info, save, keys_found, queues, paused, leases, self.scanned, *windows = (
+            round_trips.ask(
+                [
+                    maybe("TIME"),
+                    maybe("INFO"),
+                    maybe("CONFIG", "GET", "save"),
+                    maybe("DBSIZE"),
+                    _members(keys.queues, clipped("SSCAN", keys.queues, 0, "COUNT", STEP)),
+                    _members(keys.paused, clipped("SSCAN", keys.paused, 0, "COUNT", STEP)),
+                    _leases(clipped("ZREVRANGE", keys.workers, 0, MOST_WORKERS - 1, "WITHSCORES")),
+                    scan,
+                    round_trips.queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
+                    round_trips.queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
+                    round_trips.queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+                ]
+            )
         )
-        self.server = parsing.server(url, info, save, keys_found, trips.last_seconds)
+        self.server = parsing.server(url, info, save, keys_found, round_trips.last_seconds)
         # Who may not ask for the server's time (ACL) gets this machine's.
         self.now = int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
         self.queues = [name for name in queues.names if name][:MOST_QUEUES]
@@ -388,12 +390,12 @@ class _First:
         self.newest: Window = windows[1]
         self.oldest: Window = windows[2]
 
-    def ask_paused(self, trips: Trips, keys: Keys, names: Sequence[str]) -> None:
+    def ask_paused(self, round_trips: RoundTrips, keys: Keys, names: Sequence[str]) -> None:
         """Learn which of some queues are paused, where not all names of the set were read."""
         total, read, _ = self.unread["paused queues"]
         if total is None or total <= len(read) or not names:
             return
-        flags = trips.ask([one("SMISMEMBER", keys.paused, *map(parsing.raw, names))])[0]
+        flags = round_trips.ask([one("SMISMEMBER", keys.paused, *map(parsing.raw, names))])[0]
         self.paused |= {name for name, flag in zip(names, flags, strict=True) if flag}
 
 

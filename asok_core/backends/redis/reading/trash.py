@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from asok_core.backends.redis.audit import VALID_ID, trash_problem
-from asok_core.backends.redis.connection import Link
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.inspection.audit import Trash
 
@@ -13,12 +13,12 @@ STEP = 1000
 """Keys that Redis looks at in one step of the SCAN."""
 
 
-def read_trash(link: Link, keys: Keys, operations: Iterable[str] | None) -> Trash:
+def read_trash(connection: Connection, keys: Keys, operations: Iterable[str] | None) -> Trash:
     """How many jobs the trash of each operation holds, the oldest operation first."""
-    ids = _scanned(link, keys) if operations is None else operations
+    ids = _scanned(connection, keys) if operations is None else operations
     chosen = sorted(each for each in set(ids) if VALID_ID.fullmatch(each))
-    lengths = link.pipeline([("LLEN", keys.trash(each)) for each in chosen])
-    known = {each: link.checked(reply) for each, reply in zip(chosen, lengths, strict=True)}
+    lengths = connection.pipeline([("LLEN", keys.trash(each)) for each in chosen])
+    known = {each: connection.checked(reply) for each, reply in zip(chosen, lengths, strict=True)}
     found = Trash((each, length) for each, length in known.items() if length)
     found.problems = tuple(
         trash_problem(keys, each) for each, length in known.items() if length is None
@@ -26,12 +26,12 @@ def read_trash(link: Link, keys: Keys, operations: Iterable[str] | None) -> Tras
     return found
 
 
-def _scanned(link: Link, keys: Keys) -> Iterator[str]:
+def _scanned(connection: Connection, keys: Keys) -> Iterator[str]:
     prefix = keys.trash("")
     cursor: bytes = b"0"
     while True:
         pattern = f"{glob_escaped(prefix)}*"
-        cursor, names = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
+        cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
         for name in names:
             yield name.decode("utf-8", "replace").removeprefix(prefix)
         if int(cursor) == 0:
