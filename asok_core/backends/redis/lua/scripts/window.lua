@@ -12,7 +12,7 @@
 local key, order, least = KEYS[1], ARGV[1], ARGV[5]
 local start, count, whole = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local ENOUGH, STEP_BYTES, LONGEST_STEP = 4194304, 1048576, 64
-local DEEP, LONGEST_DEEP_STEP, MOST_BYTES = 4096, 512, 268435456
+local MANY, DEEP, LONGEST_DEEP_STEP, MOST_BYTES = 256, 4096, 512, 268435456
 
 local function read(from, n)
   if order == 'left' then return redis.call('LRANGE', key, from, from + n - 1) end
@@ -27,7 +27,8 @@ local taken, bytes, step = 0, 0, 1
 -- Each command walks through the list to its place from the nearer end. Where that is far, and many items are
 -- wanted, it is faster to ask for the size of the list, which takes as long as three walks to its middle, and to read
 -- as many items at a time as their average size allows. Of a larger list than MOST_BYTES that may be too much.
-if order ~= 'score' and count > LONGEST_STEP and math.min(start, out[1] - start) > math.max(DEEP, out[1] / 10) then
+-- A page of a screen is read in a few walks, so asking for the size first would take longer than it saves.
+if order ~= 'score' and count > MANY and math.min(start, out[1] - start) > math.max(DEEP, out[1] / 10) then
   local size = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', 0)
   if type(size) == 'number' and size <= MOST_BYTES then
     LONGEST_STEP = LONGEST_DEEP_STEP
