@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running
 from tests.tui import seed
@@ -64,7 +64,7 @@ def dead(client: redis.Redis, count: int) -> None:
         frame = f'  File "/srv/shop/{job.module}.py", line {at}, in run'
         trace = f"Traceback (most recent call last):\n{frame}\n{line}\n"
         batch.append(
-            bury(seal(job, KEYRING), failed_at=now - 60 - at * 7, error=line, traceback=trace)
+            dead_entry(seal(job, KEYRING), failed_at=now - 60 - at * 7, error=line, traceback=trace)
         )
     client.rpush(KEYS.dead, *batch)
 

@@ -203,7 +203,7 @@ class Operator(Protocol):
     ) -> CommandResult:
         """Pending jobs to another queue, or to the front of theirs, where workers take from."""
 
-    def bury(
+    def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
         """Dead letters of an export back among the dead letters, byte for byte."""

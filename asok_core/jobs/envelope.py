@@ -293,7 +293,7 @@ def _dead_job(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def bury(
+def dead_entry(
     raw: bytes, *, failed_at: float, error: str, traceback: str = "", rejected: bool = False
 ) -> bytes:
     """The dead letter of an envelope: job text and signature as they were, and why it failed.

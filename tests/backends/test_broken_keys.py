@@ -18,7 +18,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import Refused
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -220,7 +220,9 @@ def test_a_large_job_whose_id_is_no_text_is_listed(
 def test_what_a_promotion_rejects_drops_no_dead_job(
     registry: Registry, redis_client: redis.Redis
 ) -> None:
-    failed = [bury(seal(job(number), KEYRING), failed_at=number, error="no") for number in range(2)]
+    failed = [
+        dead_entry(seal(job(number), KEYRING), failed_at=number, error="no") for number in range(2)
+    ]
     redis_client.lpush(KEYS.dead, *failed)
     redis_client.zadd(KEYS.delayed, {f"nonsense {number}": number for number in range(5)})
     assert promote_due(registry.connection, KEYS, by="w").moved == 5
@@ -278,7 +280,7 @@ def test_a_worker_hash_that_names_a_million_lists_is_not_believed(
     names = ",".join(f"q{number}" for number in range(100_000))
     redis_client.hset(KEYS.worker(WORKER), mapping={"queues": names, "processes": "1000"})
     redis_client.expire(KEYS.worker(WORKER), 60)
-    redis_client.lpush(KEYS.active(PROCESS, "q7"), bury(b"x", failed_at=0.0, error=""))
+    redis_client.lpush(KEYS.active(PROCESS, "q7"), dead_entry(b"x", failed_at=0.0, error=""))
     assert registry.active_lists(WORKER) == [(PROCESS, "q7")]
 
 

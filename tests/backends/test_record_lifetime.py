@@ -20,7 +20,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
@@ -75,7 +75,7 @@ class Bench:
         if verb == "retry":
             outcome.moved, outcome.delay = seal(job.retried(), KEYRING), delay
         if verb == "fail":
-            outcome.moved = bury(claim.envelope, failed_at=1.0, error="no")
+            outcome.moved = dead_entry(claim.envelope, failed_at=1.0, error="no")
         assert self.consumer.cycle([outcome], (), 0).settled == [1]
 
     def now(self) -> float:

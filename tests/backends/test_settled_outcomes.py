@@ -11,7 +11,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 
 KEYS = Keys()
@@ -34,7 +34,7 @@ class Run:
         if verb == "retry":
             outcome.moved, outcome.delay, outcome.retry_count = ENVELOPE, 600.0, 1
         if verb == "fail":
-            outcome.moved = bury(ENVELOPE, failed_at=9.0, error="no")
+            outcome.moved = dead_entry(ENVELOPE, failed_at=9.0, error="no")
         return outcome
 
     def ends(self, client: Any, verb: Verb) -> None:

@@ -22,7 +22,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from tests import hidden
 from tests.conftest import SECRET_KEY
@@ -94,7 +94,7 @@ def put_everywhere(client: Any, text: str) -> None:
     clean = raw.decode("utf-8", "replace")
     client.flushall()
     job = Job("j1", f"m{clean}", f"f{clean}", (text, {text: [text]}), {text: text}, clean)
-    dead_job = bury(
+    dead_job = dead_entry(
         seal(job, KEYRING), failed_at=1.7e9, error=f"E: {text}\n{text}: {text}", traceback=text
     )
     client.lpush("asok:dlq", dead_job, seal(replace(job, id=f"j2{clean}"), KEYRING), raw)

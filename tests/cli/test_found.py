@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 from tests.tui import seed
@@ -19,7 +19,7 @@ def die(bench: Bench, n: int, *args: object) -> None:
     error = f"ValueError: order {n}"
     bench.client.lpush(
         seed.KEYS.dead,
-        bury(seal(job, KEYRING), failed_at=1000.0 + n, error=error, traceback="T\n" * 9000),
+        dead_entry(seal(job, KEYRING), failed_at=1000.0 + n, error=error, traceback="T\n" * 9000),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
@@ -62,7 +62,7 @@ def die(bench: Bench, ago: float = 3600.0, *, form: str = "hash", **fields: Any)
         bench.client.expire(f"asok:job:{job.id}", 86_400)
     else:
         bench.client.set(f"asok:job:{job.id}", json.dumps(record), ex=86_400)
-    dead_job = bury(seal(job, KEYRING), failed_at=failed_at, error=ERROR, traceback=ERROR)
+    dead_job = dead_entry(seal(job, KEYRING), failed_at=failed_at, error=ERROR, traceback=ERROR)
     bench.client.lpush("asok:dlq", dead_job)
     return job
 
@@ -234,7 +234,7 @@ def test_the_list_is_bounded_and_keeps_when_the_job_was_enqueued(bench: Bench, a
     for _ in range(30):
         bench.operator.requeue(dead(job))
         (raw,) = bench.pending()
-        dead_job = bury(raw, failed_at=now(bench), error="E" * 5000, traceback="x")
+        dead_job = dead_entry(raw, failed_at=now(bench), error="E" * 5000, traceback="x")
         bench.client.delete("asok:queue")
         bench.client.lpush("asok:dlq", dead_job)
     kept = bench.record(job.id)["moves"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.hidden import texts
 
@@ -84,7 +84,7 @@ def changed(draw: st.DrawFn, raws: st.SearchStrategy[bytes]) -> bytes:
 
 signed = st.builds(seal, jobs, st.sampled_from([KEYRING, STRANGER]))
 dead = st.builds(
-    lambda raw, at, error, trace: bury(raw, failed_at=at, error=error, traceback=trace),
+    lambda raw, at, error, trace: dead_entry(raw, failed_at=at, error=error, traceback=trace),
     signed | st.binary(max_size=60),
     st.floats(),
     words,

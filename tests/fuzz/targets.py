@@ -32,7 +32,7 @@ from asok_core.inspection.error_groups import row_cause
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import MASK, Redaction, shown_raw
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.envelope import Trust, bury, changed_text, peek, seal, unseal
+from asok_core.jobs.envelope import Trust, changed_text, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number, whole
 from asok_core.jobs.states import Location
@@ -74,7 +74,7 @@ def envelope(raw: bytes) -> None:
         assert some.KEYRING.verifies(payload.text or "", json.loads(raw)["sig"], payload.version)
     if payload.trust is Trust.SIGNED and payload.envelope is not None:
         assert repr(unseal(payload.envelope, some.KEYRING)) == repr(payload.job)
-    dead_job = bury(raw, failed_at=5.0, error="E", traceback="T")
+    dead_job = dead_entry(raw, failed_at=5.0, error="E", traceback="T")
     if payload.failed_at is None and payload.error is None:
         assert repr(peek(dead_job, some.KEYRING).job) == repr(payload.job)
     if payload.job is not None:
@@ -115,7 +115,7 @@ def secrets(job: object, secret: str, around: str) -> None:
     made = replace(job, args=(), kwargs={"password": {"x": [secret]}}, extra={})
     assume(secret not in repr(replace(made, kwargs={})) and secret not in around)
     error = f"{around}{secret!r}{around}"
-    dead_job = bury(seal(made, some.KEYRING), failed_at=1.0, error=error, traceback=error)
+    dead_job = dead_entry(seal(made, some.KEYRING), failed_at=1.0, error=error, traceback=error)
     payload = REDACTION.payload(peek(dead_job, some.KEYRING))
     assert payload.job is not None
     shown = f"{payload.job}{payload.error}{payload.traceback}{shown_raw(payload)}"

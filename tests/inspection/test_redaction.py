@@ -12,7 +12,7 @@ from asok_core import task
 from asok_core.errors import SettingsError, UsageError
 from asok_core.execution import context
 from asok_core.inspection.redaction import MASK, NoRedaction, Redaction, mark, shown_raw
-from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.job_text import from_text, to_text
 from asok_core.runtime.failures import Failure
@@ -148,7 +148,7 @@ def test_nothing_changes_where_nothing_is_to_be_hidden() -> None:
 
 def test_a_payload_keeps_the_bytes_it_is_acted_upon_by() -> None:
     made = job("ada", card="4111-secret", names=["user"])
-    raw = bury(
+    raw = dead_entry(
         seal(made, KEYRING), failed_at=1.0, error="E: 4111-secret", traceback="T 4111-secret"
     )
     payload = peek(raw, KEYRING)

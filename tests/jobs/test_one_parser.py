@@ -16,7 +16,7 @@ from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import EnvelopeError, Replayed
 from asok_core.jobs import envelope as wire
-from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, unseal
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.worker.running.claim_checks import opened
@@ -205,7 +205,7 @@ def test_the_short_way_of_the_parser_finds_what_the_long_way_does(raw: bytes) ->
 @given(spellings())
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_a_dead_job_is_shown_as_what_it_was_before(raw: bytes) -> None:
-    before, dead = peek(raw, KEYRING), peek(bury(raw, failed_at=7.0, error="E"), KEYRING)
+    before, dead = peek(raw, KEYRING), peek(dead_entry(raw, failed_at=7.0, error="E"), KEYRING)
     if before.failed_at is None and before.error is None:
         assert (dead.job, dead.version) == (before.job, before.version)
         assert dead.trust is before.trust

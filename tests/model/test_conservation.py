@@ -35,7 +35,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.errors import Refused, UsageError
-from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal, seal_again
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
@@ -688,7 +688,7 @@ class Conservation(RuleBasedStateMachine):
         assert claim.spent == 1
         turn = consumer.cycle([], [Start(claim, returnable=True)], 0)
         assert turn.admitted == [3], "it is known after an idle wait as well"
-        moved = bury(copy, failed_at=1.0, error="Replayed", rejected=True)
+        moved = dead_entry(copy, failed_at=1.0, error="Replayed", rejected=True)
         assert consumer.cycle([Outcome("reject", claim, moved=moved)], [], 0).settled == [1]
         consumer.close()
         with self._room():
@@ -917,7 +917,7 @@ class Conservation(RuleBasedStateMachine):
             outcome.delay = 60.0
         if verb in ("fail", "reject"):
             rejected = verb == "reject"
-            outcome.moved = bury(claim.envelope, failed_at=1.0, error="no", rejected=rejected)
+            outcome.moved = dead_entry(claim.envelope, failed_at=1.0, error="no", rejected=rejected)
         return outcome
 
     def _scope(

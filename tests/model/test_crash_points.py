@@ -34,7 +34,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import Unreachable, UsageError
-from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
@@ -511,7 +511,7 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
 def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
     final, again = bench.jobs(2)
     dead_jobs = [
-        bury(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)
+        dead_entry(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)
     ]
     later = seal(again.retried(), KEYRING)
 
@@ -542,7 +542,7 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
 
     def prepare() -> None:
         for job in jobs:
-            dead_job = bury(seal(job, KEYRING), failed_at=1.0, error="TimeoutError: too long")
+            dead_job = dead_entry(seal(job, KEYRING), failed_at=1.0, error="TimeoutError: too long")
             bench.client.zadd("asok:notices:default", {b"0 0 " + dead_job: 1.0})
         bench.client.expire("asok:notices:default", 600)
 
@@ -638,7 +638,7 @@ def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
 def _buried(bench: Bench, jobs: list[Job]) -> Callable[[], None]:
     def prepare() -> None:
         for n, job in enumerate(jobs, 1):
-            dead_job = bury(seal(job, KEYRING), failed_at=float(n), error="no")
+            dead_job = dead_entry(seal(job, KEYRING), failed_at=float(n), error="no")
             bench.client.lpush("asok:dlq", dead_job)
             bench.client.hset(f"asok:job:{job.id}", "status", "failed")
             bench.client.expire(f"asok:job:{job.id}", 60)

@@ -9,7 +9,7 @@ import redis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.dead_job_expiry import drop_aged
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 
 KEYRING = Keyring(b"key")
@@ -17,7 +17,7 @@ KEYRING = Keyring(b"key")
 
 def dead_job(name: str, age: float, queue: str = "default") -> bytes:
     envelope = seal(Job(name, "shop", "send", queue=queue), KEYRING)
-    return bury(envelope, failed_at=time.time() - age, error="ValueError: no")
+    return dead_entry(envelope, failed_at=time.time() - age, error="ValueError: no")
 
 
 def test_only_the_aged_go(redis_url: str, redis_client: redis.Redis) -> None:

@@ -17,7 +17,7 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobCancelled
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
@@ -134,7 +134,7 @@ def put(bench: Bench, where: str, job: Job) -> None:
         client.expire("asok:worker:w", 60)
         client.lpush("asok:active:w.2:default", envelope)
     elif where == "dead":
-        client.lpush("asok:dlq", bury(envelope, failed_at=1.0, error="no"))
+        client.lpush("asok:dlq", dead_entry(envelope, failed_at=1.0, error="no"))
     elif where == "trash":
         client.lpush("asok:trash:20260101-000000-abcdef", envelope)
         client.expire("asok:trash:20260101-000000-abcdef", 60)

@@ -16,7 +16,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.inspection.snapshot import digest
-from asok_core.jobs.envelope import bury, seal_text, unseal
+from asok_core.jobs.envelope import dead_entry, seal_text, unseal
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import (
     KEYRING,
@@ -75,7 +75,7 @@ def test_requeue_keeps_every_unknown_key_of_the_job_text(bench: Bench) -> None:
     fields = job_of(raw) | {"timeout": "odd", "x": {"deep": [1, None]}, "unique": None}
     bench.client.delete("asok:dlq")
     text = json.dumps(fields)
-    bench.client.lpush("asok:dlq", bury(seal_text(text, KEYRING), failed_at=1, error="e"))
+    bench.client.lpush("asok:dlq", dead_entry(seal_text(text, KEYRING), failed_at=1, error="e"))
     bench.operator.requeue(ALL)
     kept = job_of(bench.pending()[0])
     assert kept["timeout"] == "odd"

@@ -28,7 +28,7 @@ from asok_core.inspection.review import (
     call_text,
 )
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.envelope import Trust, bury, peek, seal, unseal
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, Verdict
@@ -372,7 +372,7 @@ def entry(drawn: tuple[str, str, str]) -> bytes:
     if kind == "unsigned":
         return foreign_dead_job(job, 5.0)
     keyring = KEYRING if kind == "good" else STRANGER
-    return bury(seal(job, keyring), failed_at=5.0, error="boom")
+    return dead_entry(seal(job, keyring), failed_at=5.0, error="boom")
 
 
 PLAIN: dict[str, object] = {

@@ -14,7 +14,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.errors import WrongQueue
-from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.worker.running.claim_checks import opened
@@ -28,7 +28,7 @@ ONE = Scope(Location.DEAD)
 
 
 def dead(bench: Bench, job: Job, version: Version) -> bytes:
-    dead_job = bury(seal(job, BOTH, version), failed_at=5.0, error="ValueError: no")
+    dead_job = dead_entry(seal(job, BOTH, version), failed_at=5.0, error="ValueError: no")
     bench.client.lpush(bench.keys.dead, dead_job)
     return dead_job
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import RECORD_FIELDS, WORKER_FIELDS
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 
@@ -178,7 +178,7 @@ def _envelopes(queue: str) -> Iterator[bytes]:
 
 def _dead_jobs(queue: str) -> Iterator[bytes]:
     sealed = seal(Job("letter", "shop", "mail", queue=queue), KEYRING)
-    good = bury(sealed, failed_at=1.5, error="E: e", traceback="T")
+    good = dead_entry(sealed, failed_at=1.5, error="E: e", traceback="T")
     for value in (HUGE.decode(), "NaN", "Infinity", "[]", "{}", '"x"', "null", "-1"):
         yield good.replace(b'"failed_at": 1.5', f'"failed_at": {value}'.encode())
         yield good.replace(b'"error": "E: e"', f'"error": {value}'.encode())

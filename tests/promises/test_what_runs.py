@@ -20,7 +20,7 @@ import pytest
 
 from asok_core.errors import EnvelopeError, TaskNotFound
 from asok_core.execution.tasks import resolve
-from asok_core.jobs.envelope import bury, seal, unseal
+from asok_core.jobs.envelope import dead_entry, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import V1, V2
@@ -104,7 +104,9 @@ def attacks(desk: Desk) -> dict[str, bytes]:
             json.loads(good) | {"raw": text("raw beside"), "sig": "00"}
         ).encode(),
         "nested": unsigned(deeper, sig=signature),
-        "buried": bury(unsigned(text("buried"), sig="00"), failed_at=1.0, error="E", traceback=""),
+        "buried": dead_entry(
+            unsigned(text("buried"), sig="00"), failed_at=1.0, error="E", traceback=""
+        ),
         "a byte order mark": b"\xef\xbb\xbf" + text("a byte order mark").encode(),
         "utf-16": text("utf-16").encode("utf-16"),
         "pickle": pickle.dumps(Armed("attack pickle")),

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 
@@ -40,7 +40,9 @@ def push(client: redis.Redis, *jobs: Job) -> None:
 def die(
     client: redis.Redis, each: Job, error: str, *, failed_at: float, traceback: str = ""
 ) -> None:
-    dead_job = bury(seal(each, KEYRING), failed_at=failed_at, error=error, traceback=traceback)
+    dead_job = dead_entry(
+        seal(each, KEYRING), failed_at=failed_at, error=error, traceback=traceback
+    )
     client.lpush(KEYS.dead, dead_job)
 
 

@@ -16,7 +16,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 from asok_core.inspection.snapshot import Row
-from asok_core.jobs.envelope import Keyring, Trust, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.preview import frozen, preview
@@ -59,7 +59,9 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def buried(each: Job, error: str = "ValueError: no", **fields: Any) -> bytes:
-    return bury(seal(each, KEYRING), failed_at=1000.25, error=error, traceback=TRACEBACK, **fields)
+    return dead_entry(
+        seal(each, KEYRING), failed_at=1000.25, error=error, traceback=TRACEBACK, **fields
+    )
 
 
 ELEMENTS: dict[str, Callable[[Job], bytes]] = {
@@ -67,10 +69,10 @@ ELEMENTS: dict[str, Callable[[Job], bytes]] = {
     "dead with a long error": lambda each: buried(each, "E\u00e9\\\U0001f600" * 20_000),
     "rejected": lambda each: buried(each, rejected=True),
     "the framework's": lambda each: framework_dead_job(each, 'KeyError: "a\nb"', 77.5),
-    "never signed": lambda each: bury(
+    "never signed": lambda each: dead_entry(
         framework_dead_job(each, "", 0.0), failed_at=5.0, error="the job is not signed"
     ),
-    "signed by another": lambda each: bury(
+    "signed by another": lambda each: dead_entry(
         seal(each, Keyring(b"another")), failed_at=6.0, error="bad signature"
     ),
     "sorted otherwise": lambda each: json.dumps(
@@ -206,7 +208,7 @@ def test_the_newest_of_a_snapshot_freezes_what_all_dead_jobs_are(
     now = server_time(redis_client)
     for size in (10, 10_000, 100_000):
         early = [
-            bury(seal(job(n, args=("x" * size,)), KEYRING), failed_at=now + 900, error="E")
+            dead_entry(seal(job(n, args=("x" * size,)), KEYRING), failed_at=now + 900, error="E")
             for n in range(5)
         ]
         redis_client.lpush(KEYS.dead, *early[:3])

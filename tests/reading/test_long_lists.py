@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
 from tests.reading.seed import KEYRING, KEYS, job
 
@@ -17,7 +17,7 @@ COUNT = 20_000
 
 def fill(client: redis.Redis, large: frozenset[int] = frozenset()) -> None:
     """Dead jobs, each with an error of its own, oldest at the right."""
-    raw = bury(seal(job(0), KEYRING), failed_at=5.0, error="ERROR", traceback="")
+    raw = dead_entry(seal(job(0), KEYRING), failed_at=5.0, error="ERROR", traceback="")
     pipeline = client.pipeline(transaction=False)
     for n in range(COUNT):
         dead_jobs = "".join(chr(97 + n // 26**location % 26) for location in range(4))

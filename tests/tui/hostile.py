@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import redis
 
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from tests.hidden import samples
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS
@@ -68,7 +68,7 @@ def text_everywhere(client: redis.Redis, text: str) -> None:
     for n in range(2):
         this = replace(job, id=seed.job_id(first + n))
         envelope = seal(this, KEYRING)
-        dead_job = bury(envelope, failed_at=now - 5, error=error, traceback=trace + error)
+        dead_job = dead_entry(envelope, failed_at=now - 5, error=error, traceback=trace + error)
         client.lpush(KEYS.dead, dead_job)
         client.lpush(
             KEYS.queue("default"), seal(replace(this, id=seed.job_id(first + 10 + n)), KEYRING)
@@ -122,7 +122,7 @@ def _megabytes(client: redis.Redis) -> None:
         client.zadd(KEYS.delayed, {envelope: now + 90})
         client.lpush(
             KEYS.dead,
-            bury(envelope, failed_at=now - 5, error="y" * 100_000, traceback="z\n" * 100_000),
+            dead_entry(envelope, failed_at=now - 5, error="y" * 100_000, traceback="z\n" * 100_000),
         )
         huge = {"status": "failed", "error": "e\n" * 1_000_000, "result": '"' + "r" * 10**6 + '"'}
         record(client, job.id, huge)
@@ -198,7 +198,7 @@ def _times_to_come(client: redis.Redis) -> None:
         envelope = seal(job, KEYRING)
         client.lpush(KEYS.queue("default"), envelope)
         client.zadd(KEYS.delayed, {envelope: moment})
-        client.lpush(KEYS.dead, bury(envelope, failed_at=finite, error="E: early"))
+        client.lpush(KEYS.dead, dead_entry(envelope, failed_at=finite, error="E: early"))
         times = dict.fromkeys(("ts", "enqueued_at", "started_at", "finished_at"), str(moment))
         record(client, job.id, {"status": "running", "function": "a.b", **times})
         client.lpush(KEYS.recent, job.id)
@@ -214,7 +214,7 @@ def _negative_counts(client: redis.Redis) -> None:
         envelope = seal(job, KEYRING)
         client.lpush(KEYS.queue("default"), envelope)
         client.zadd(KEYS.delayed, {envelope: -5})
-        client.lpush(KEYS.dead, bury(envelope, failed_at=-1, error="E: minus"))
+        client.lpush(KEYS.dead, dead_entry(envelope, failed_at=-1, error="E: minus"))
         record(client, job.id, {"status": "failed", "retries": -3, "retry_count": -9, "ts": -4})
         client.lpush(KEYS.recent, job.id)
     minus = dict.fromkeys(("concurrency", "processes", "running", "rss", "pid"), "-4")

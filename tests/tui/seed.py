@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from tests.conftest import SECRET_KEY
@@ -72,7 +72,7 @@ def dead_jobs(now: float, count: int, *, first: int = 5000, every: float = 95.0)
             job(n, ("default", "high", "low")[i % 3], retry_count=3, enqueued_at=failed_at - 30),
             KEYRING,
         )
-        yield bury(envelope, failed_at=failed_at, error=error, traceback=trace)
+        yield dead_entry(envelope, failed_at=failed_at, error=error, traceback=trace)
 
 
 def unsigned(client: redis.Redis) -> None:

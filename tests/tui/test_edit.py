@@ -9,7 +9,7 @@ import redis
 from textual.widgets import TextArea
 
 from asok_console.tui.screens.edit import EditArguments, read_arguments
-from asok_core.jobs.envelope import bury
+from asok_core.jobs.envelope import dead_entry
 from asok_core.jobs.job_text import to_text
 from tests.fixtures.console import Open
 from tests.tui import seed
@@ -65,7 +65,9 @@ async def test_an_unsigned_dead_job_runs_only_on_an_explicit_word(
 ) -> None:
     now = seed.server_time(redis_client)
     bare = json.loads(to_text(seed.job(1))) | {"failed_at": now, "error": "Boom"}
-    redis_client.rpush(KEYS.dead, json.dumps(bare), bury(b"junk", failed_at=now, error="malformed"))
+    redis_client.rpush(
+        KEYS.dead, json.dumps(bare), dead_entry(b"junk", failed_at=now, error="malformed")
+    )
     async with open_console() as hand:
         await hand.press("6")
         await hand.sees("⚠ unsigned: Boom")

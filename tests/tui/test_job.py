@@ -9,7 +9,7 @@ import redis
 
 from asok_core.inspection.history import known_attempts
 from asok_core.inspection.snapshot import Attempt, JobDetail
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
 from tests.fixtures.console import Open
@@ -162,7 +162,7 @@ async def test_the_root_cause_and_what_was_raised_in_the_end_come_first(
     redis_client: redis.Redis, open_console: Open, traceback: str, shown: tuple[str, ...]
 ) -> None:
     failed_at = seed.server_time(redis_client) - 5
-    dead_job = bury(
+    dead_job = dead_entry(
         seal(seed.job(1, retry_count=3), seed.KEYRING),
         failed_at=failed_at,
         error="it failed",

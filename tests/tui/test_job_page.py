@@ -9,7 +9,7 @@ import redis
 from textual.widgets import TextArea
 
 from asok_console.tui.screens.edit import EditArguments
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
@@ -36,7 +36,7 @@ def die(client: redis.Redis, *jobs: Job, traceback: str = CHAINED) -> None:
     now = seed.server_time(client)
     for at, job in enumerate(jobs):
         error = traceback.strip().splitlines()[-1]
-        dead_job = bury(
+        dead_job = dead_entry(
             seal(job, KEYRING), failed_at=now - 5 - at, error=error, traceback=traceback
         )
         client.rpush(KEYS.dead, dead_job)

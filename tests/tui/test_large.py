@@ -10,7 +10,7 @@ import redis
 
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page
-from asok_core.jobs.envelope import bury, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Open, settled
 from tests.tui import seed
@@ -34,7 +34,7 @@ def die(client: redis.Redis, count: int) -> None:
         error = f"ValueError: order {n} has no lines"
         client.lpush(
             KEYS.dead,
-            bury(seal(job, KEYRING), failed_at=now - 60 + n, error=error, traceback=text),
+            dead_entry(seal(job, KEYRING), failed_at=now - 60 + n, error=error, traceback=text),
         )
 
 

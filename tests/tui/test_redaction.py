@@ -14,7 +14,7 @@ from textual.widgets import TextArea
 from asok_console.tui.app import VIEWS, ConsoleApp
 from asok_console.tui.screens.edit import EditArguments
 from asok_core.inspection.redaction import MASK
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.settings.settings import Settings
 from tests.fixtures.console import Open, settled
 from tests.tui import seed
@@ -36,7 +36,7 @@ def put(client: redis.Redis) -> None:
     error = f"ValueError: {SECRET} was declined"
     trace = f'Traceback (most recent call last):\n  File "x", line 3, in pay\n{error}'
     envelope = seal(job, KEYRING)
-    client.lpush(KEYS.dead, bury(envelope, failed_at=now - 5, error=error, traceback=trace))
+    client.lpush(KEYS.dead, dead_entry(envelope, failed_at=now - 5, error=error, traceback=trace))
     client.lpush(KEYS.queue("default"), seal(replace(job, id=seed.job_id(2)), KEYRING))
     client.zadd(KEYS.delayed, {seal(replace(job, id=seed.job_id(3)), KEYRING): now + 900})
     big = replace(job, id=seed.job_id(4), args=("ada", SECRET * 4000))

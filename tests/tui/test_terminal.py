@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.seed import KEYS
@@ -61,7 +61,7 @@ def test_hostile_text_changes_nothing_of_the_terminal(
 ) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x1b]52;c;ZXZpbA==\x07\x9b31m\u202e[/red][@click=app.quit]x[/]"
     job = seed.job(1, evil[:40], retries=0)
-    dead_job = bury(
+    dead_job = dead_entry(
         seal(replace(job, module=evil, args=(evil,)), seed.KEYRING),
         failed_at=seed.server_time(redis_client) - 5,
         error=f"Error: {evil}",

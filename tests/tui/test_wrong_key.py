@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import redis
 
-from asok_core.jobs.envelope import Keyring, bury, peek, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
 from asok_core.settings.settings import Settings
 from tests.fixtures.console import Open
 from tests.tui import seed
@@ -53,7 +53,7 @@ async def test_a_key_that_verifies_anything_is_not_called_wrong(
 async def test_a_requeued_job_carries_its_error_with_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    dead_job = bury(seal(job(1), seed.KEYRING), failed_at=5.0, error="TimeoutError: gateway")
+    dead_job = dead_entry(seal(job(1), seed.KEYRING), failed_at=5.0, error="TimeoutError: gateway")
     redis_client.rpush(KEYS.dead, dead_job)
     async with open_console(size=(120, 40)) as hand:
         await hand.press("6")

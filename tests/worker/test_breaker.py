@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from asok_core.backends.roles import Scope
-from asok_core.jobs.envelope import Keyring, bury, seal
+from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator
@@ -351,7 +351,7 @@ def test_a_rejected_job_keeps_the_error_that_it_had_before(
 ) -> None:
     """An operator whose key is another one requeues a dead job, and the worker rejects it."""
     failed = desk.job("note", "failed")
-    dead_job = bury(seal(failed, KEYRING), failed_at=5.0, error="TimeoutError: gateway")
+    dead_job = dead_entry(seal(failed, KEYRING), failed_at=5.0, error="TimeoutError: gateway")
     desk.client.lpush(desk.keys.dead, dead_job)
     stranger = Keyring(b"a stranger's")
     with closing(

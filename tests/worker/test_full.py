@@ -21,7 +21,7 @@ from asok_core.backends.redis.scripts import fragment, script
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
@@ -174,7 +174,7 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
         desk.enqueue("note", word)
     later = [desk.enqueue("note", word, due_at=due) for word in "gh"]
     dead_jobs = [
-        bury(raw, failed_at=1.0, error="no") for raw in desk.client.lrange("asok:queue", 0, 3)
+        dead_entry(raw, failed_at=1.0, error="no") for raw in desk.client.lrange("asok:queue", 0, 3)
     ]
     desk.client.lpush("asok:dlq", *dead_jobs)
     desk.client.ltrim("asok:queue", 4, -1)
@@ -218,7 +218,9 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
         assert (entry[b"state"], int(entry[b"applied"])) == (b"done", each.applied)
 
     with pytest.raises(Refused, match="out of memory"):
-        operator.bury([bury(seal(desk.job("note", "new"), KEYRING), failed_at=1.0, error="no")])
+        operator.import_dead(
+            [dead_entry(seal(desk.job("note", "new"), KEYRING), failed_at=1.0, error="no")]
+        )
     last = next(iter(desk.client.xrevrange("asok:audit", count=1)))[1]
     assert (last[b"action"], last[b"state"], last[b"applied"]) == (b"bury", b"failed", b"0")
     operator.close()

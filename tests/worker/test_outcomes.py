@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.jobs.envelope import Keyring, Trust, bury, seal
+from asok_core.jobs.envelope import Keyring, Trust, dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_reader
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, Worker, foreign_envelope
@@ -245,7 +245,7 @@ def test_what_must_not_run_is_a_dead_job_with_the_reason_and_the_bytes(
         assert dead_job.error is not None, kind
         assert dead_job.failed_at is not None, kind
         assert reason in dead_job.error, kind
-        whole = bury(
+        whole = dead_entry(
             raw,
             failed_at=dead_job.failed_at,
             error=dead_job.error,

@@ -45,12 +45,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "imported",
         "dead letter",
         Location.DEAD,
-        lambda operator, _scope, watch: operator.bury(dead_jobs, trust=args.trust, watch=watch),
+        lambda operator, _scope, watch: operator.import_dead(
+            dead_jobs, trust=args.trust, watch=watch
+        ),
     )
     operator = open_operator(settings)
     try:
         with Meter(command.done) as meter:
-            result = operator.bury(dead_jobs, trust=args.trust, watch=meter)
+            result = operator.import_dead(dead_jobs, trust=args.trust, watch=meter)
     finally:
         operator.close()
     return bulk.report(args, command, result)

@@ -31,7 +31,7 @@ from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.codec import NO_RESULT, decode_arguments, encode_result
-from asok_core.jobs.envelope import Keyring, bury, peek, seal_again, unseal
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal_again, unseal
 from asok_core.jobs.job import EARLIER_ERROR, Job
 from asok_core.jobs.retry import RetryPolicy
 from asok_core.jobs.waiting import Slot, Slots
@@ -252,7 +252,7 @@ class Execution:
         job = _opened(held)
         failure = failure_of(error, self.settings.max_traceback)
         outcome = self._outcome_of(failure, held, job, seconds)
-        outcome.notice = bury(
+        outcome.notice = dead_entry(
             held.claim.envelope, failed_at=self.now(), error=failure.line, traceback=failure.line
         )
         return outcome, failure
@@ -436,7 +436,7 @@ class Execution:
         return outcome
 
     def _buried(self, held: Held, failure: Failure, *, rejected: bool) -> bytes:
-        return bury(
+        return dead_entry(
             held.claim.envelope,
             failed_at=self.now(),
             error=failure.line,

@@ -12,7 +12,7 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.views.shared.base import FEW_ROWS
 from asok_console.tui.widgets.row_list import MARGIN
-from asok_core.jobs.envelope import bury, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.benchmarks.console.reading import slow_log
@@ -77,7 +77,7 @@ def _dead_jobs(client: redis.Redis, argument: int) -> Iterator[list[bytes]]:
         for n in range(first, first + _BATCH):
             error, trace = seed.traceback(n)
             job = replace(seed.job(n, enqueued_at=now - 90), args=("x" * argument, n), kwargs={})
-            dead_job = bury(
+            dead_job = dead_entry(
                 seal(job, seed.KEYRING), failed_at=now - n / 10, error=error, traceback=trace * 10
             )
             batch.append(dead_job)

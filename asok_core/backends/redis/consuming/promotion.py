@@ -9,7 +9,7 @@ from asok_core.backends.redis.connection import Arg, Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
-from asok_core.jobs.envelope import bury, peek
+from asok_core.jobs.envelope import dead_entry, peek
 from asok_core.jobs.numbers import score
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
@@ -69,7 +69,7 @@ def promote_due(
             job, dead_job = payload.job, b""
             if job is None:
                 reason = f"MalformedEnvelope: {payload.problem}"
-                dead_job = bury(
+                dead_job = dead_entry(
                     raw, failed_at=float(now), error=reason, traceback=reason, rejected=True
                 )
             args += (raw, job.queue if job else "", payload.id, dead_job, job.task if job else "")

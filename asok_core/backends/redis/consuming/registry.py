@@ -15,7 +15,7 @@ from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.errors import WorkerCrashed
-from asok_core.jobs.envelope import Payload, bury, peek
+from asok_core.jobs.envelope import Payload, dead_entry, peek
 from asok_core.jobs.job import Job
 from asok_core.jobs.numbers import count, score
 from asok_core.jobs.states import Status
@@ -281,7 +281,7 @@ class Registry:
         job = payload.job
         dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:
-            dead_job = bury(payload.raw, failed_at=self.now(), error=error, traceback=error)
+            dead_job = dead_entry(payload.raw, failed_at=self.now(), error=error, traceback=error)
         return (
             payload.raw,
             payload.id,

@@ -17,7 +17,7 @@ from asok_core.jobs.states import Location
 THERE = "among the dead letters already"
 
 
-def bury(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
+def import_dead(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
     """Add ``dead_jobs``, the oldest first, to the dead letters as the action of ``sweep``."""
     connection, tally = sweep.connection, sweep.tally
     known = {sha(row.payload.raw) for row in sweep.gather()}

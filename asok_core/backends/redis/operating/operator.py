@@ -8,7 +8,7 @@ from typing import Any
 
 from asok_core.backends.redis.audit import Operation, new_operation_id
 from asok_core.backends.redis.operating.emptying import empty_trash
-from asok_core.backends.redis.operating.importing import bury
+from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
@@ -239,7 +239,7 @@ class RedisOperator(OperatorSession):
             )
             return empty_trash(connection, emptying, operations, watch)
 
-    def bury(
+    def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
         """Dead letters of an export back among the dead letters, byte for byte.
@@ -250,7 +250,7 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             scope = Scope(Location.DEAD, words="an export")
             sweep = self._prepared(connection, "bury", scope, watch)
-            return bury(sweep, dead_jobs, trust=trust)
+            return import_dead(sweep, dead_jobs, trust=trust)
 
     def pause(self, queue: str) -> CommandResult:
         """No worker claims from the queue until it is resumed; what runs goes on."""

@@ -2,7 +2,7 @@
 -- before it begins.
 -- spent(ns, envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
 --   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
---   there is no record any more. Whoever gets 2 or 3 reads the record itself.
+--   there is no record now. Whoever gets 2 or 3 reads the record itself.
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
 -- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.

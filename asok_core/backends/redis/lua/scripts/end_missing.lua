@@ -1,6 +1,6 @@
 -- needs: full time expect record moves status locations processes audit
 -- end_lost: the record of a job that is in no place -> `cancelled` with the reason, its unique keys freed, whoever
---   waits is told (see operating/missing_jobs.py). Moves no job: there is none. What this one step looks through is
+--   waits is notified (see operating/missing_jobs.py). Moves no job: there is none. What this one step looks through is
 --   all that jobs move between without a word in their records: the queue, and what workers hold.
 -- ARGV: ns, op, about, counts (audit), mark ('': only look; else end it, if its record is still as it was when
 --   a look returned this mark), id, text (the id as an envelope has it), error line, most jobs, most bytes,

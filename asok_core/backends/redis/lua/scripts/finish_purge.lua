@@ -1,6 +1,6 @@
 -- needs: full time record status moves locations alias take
 -- The second step of purging a queue: jobs that are in the trash already get the record `cancelled`,
---   their unique keys are freed and whoever waits is told. Moves nothing; doing it twice is harmless.
+--   their unique keys are freed and whoever waits is notified. Moves nothing; doing it twice is harmless.
 -- ARGV: ns, op, lo, hi (where they were seen in the trash), then each: mark, id, queue, function, unique
 -- Reply: how many are still in the trash
 local ns, trash = ARGV[1], ARGV[1] .. ':trash:' .. ARGV[2]

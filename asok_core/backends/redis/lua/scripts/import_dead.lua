@@ -1,5 +1,5 @@
 -- needs: time expect record moves status audit
--- bury: dead letters of an export -> dead letters, newest end, byte for byte. One batch, one step.
+-- import: dead jobs of an export -> dead-letter queue, newest end, byte for byte. One batch, one step.
 -- ARGV: ns, op, about, counts (audit), then each, oldest first: letter, id
 -- Reply: per letter 1 buried; 5 its job is on its way again
 local ns, op = ARGV[1], ARGV[2]

@@ -10,13 +10,13 @@ def test_dead_jobs_import_puts_dead_jobs_back_byte_for_byte_and_once(bench: Benc
     dead_jobs += [foreign_dead_job(bench.job(), 5.0), b"\xff\x00 garbage"]
     bench.client.lpush("asok:dlq", *dead_jobs[700:])
     bench.client.ltrim("asok:dlq", 0, 99)
-    result = bench.operator.bury([*dead_jobs, dead_jobs[0]])
+    result = bench.operator.import_dead([*dead_jobs, dead_jobs[0]])
     assert (result.applied, result.skipped) == (
         602,
         {"among the dead letters already": 101},
     )
     assert sorted(bench.dead()) == sorted(dead_jobs)
-    assert bench.operator.bury(dead_jobs).applied == 0
+    assert bench.operator.import_dead(dead_jobs).applied == 0
 
 
 def test_bury_refuses_bad_signatures_and_jobs_under_way(bench: Bench) -> None:
@@ -25,7 +25,7 @@ def test_bury_refuses_bad_signatures_and_jobs_under_way(bench: Bench) -> None:
     bench.client.hset("asok:job:" + ours.id, "status", "running")
     bench.client.expire("asok:job:" + ours.id, 60)
     bench.client.set("asok:job:" + theirs.id, '{"status": "retrying"}', ex=60)
-    result = bench.operator.bury([forged, dead_job(ours, 2.0), dead_job(theirs, 3.0)])
+    result = bench.operator.import_dead([forged, dead_job(ours, 2.0), dead_job(theirs, 3.0)])
     assert result.applied == 0
     assert result.refused == {"bad signature": 1, "its job is on its way again": 2}
-    assert bench.operator.bury([forged], trust=True).applied == 1
+    assert bench.operator.import_dead([forged], trust=True).applied == 1
