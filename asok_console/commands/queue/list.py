@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.documents import queue_document, write_json, write_table
+from asok_console.commands.support.documents import (
+    QUEUE_COLUMNS,
+    queue_cells,
+    queue_document,
+    write_json,
+    write_table,
+)
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import NAME_LIMIT, TextColumn
-from asok_console.presentation.text import safe
+from asok_console.presentation.tables import TextColumn
 from asok_core.clock import iso
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
@@ -43,11 +48,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 0
     columns = (
-        TextColumn("QUEUE", shrinks=True, names=60),
-        TextColumn("PENDING", right=True),
-        TextColumn("RUNNING", right=True),
-        TextColumn("WORKERS", right=True),
-        TextColumn("NEXT WAITS", right=True),
+        *QUEUE_COLUMNS,
         TextColumn("IN", right=True),
         TextColumn("DONE", right=True),
         TextColumn("FAILS", right=True),
@@ -57,11 +58,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         columns,
         [
             (
-                safe(queue.name, NAME_LIMIT),
-                numbers.count(queue.pending),
-                numbers.count(queue.running),
-                str(queue.consumers),
-                numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
+                *queue_cells(queue, snapshot.taken_at),
                 numbers.rate(queue.enqueued_per_s),
                 numbers.rate(queue.completed_per_s),
                 numbers.share(queue.failure_rate),

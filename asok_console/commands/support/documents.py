@@ -8,8 +8,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from asok_console.presentation import calls
-from asok_console.presentation.tables import Ink, TextColumn, fit, table, terminal_width
+from asok_console.presentation import calls, numbers
+from asok_console.presentation.tables import (
+    NAME_LIMIT,
+    Ink,
+    TextColumn,
+    fit,
+    table,
+    terminal_width,
+)
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
@@ -82,6 +89,27 @@ def queue_document(queue: QueueStats) -> dict[str, Any]:
         "oldest_at": iso(queue.oldest_at),
         "problem": queue.problem or None,
     }
+
+
+QUEUE_COLUMNS = (
+    TextColumn("QUEUE", shrinks=True, names=60),
+    TextColumn("PENDING", right=True),
+    TextColumn("RUNNING", right=True),
+    TextColumn("WORKERS", right=True),
+    TextColumn("NEXT WAITS", right=True),
+)
+"""What every table of queues begins with."""
+
+
+def queue_cells(queue: QueueStats, now: float) -> tuple[str, ...]:
+    """The cells of ``QUEUE_COLUMNS`` at this time (epoch seconds)."""
+    return (
+        safe(queue.name, NAME_LIMIT),
+        numbers.count(queue.pending),
+        numbers.count(queue.running),
+        str(queue.consumers),
+        numbers.age(queue.oldest_at, now) if queue.pending else "",
+    )
 
 
 def row_document(row: Row) -> dict[str, Any]:

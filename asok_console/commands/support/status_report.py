@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from asok_console.commands.support.documents import json_text, queue_document
+from asok_console.commands.support.documents import (
+    QUEUE_COLUMNS,
+    json_text,
+    queue_cells,
+    queue_document,
+)
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
@@ -111,25 +116,8 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
 
 def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
-    columns = (
-        TextColumn("QUEUE", shrinks=True, names=60),
-        TextColumn("PENDING", right=True),
-        TextColumn("RUNNING", right=True),
-        TextColumn("WORKERS", right=True),
-        TextColumn("NEXT WAITS", right=True),
-        TextColumn(""),
-    )
-    rows = [
-        (
-            safe(queue.name, NAME_LIMIT),
-            numbers.count(queue.pending),
-            numbers.count(queue.running),
-            str(queue.consumers),
-            numbers.age(queue.oldest_at, snapshot.taken_at) if queue.pending else "",
-            _note(queue),
-        )
-        for queue in snapshot.queues
-    ]
+    columns = (*QUEUE_COLUMNS, TextColumn(""))
+    rows = [(*queue_cells(queue, snapshot.taken_at), _note(queue)) for queue in snapshot.queues]
     titles, *lines = table(columns, rows, width)
     yield ink.dim(titles)
     for queue, line in zip(snapshot.queues, lines, strict=True):
