@@ -74,6 +74,21 @@ def test_an_audit_of_another_type_is_not_an_empty_one(bench: Bench, reader: Redi
         reader.activity(5).readable()
 
 
+def test_words_of_an_operation_do_not_state_the_type_of_the_audit(
+    bench: Bench, request: pytest.FixtureRequest
+) -> None:
+    bench.die(bench.job())
+    bench.operator.requeue(Scope(Location.DEAD, words="error:WRONGTYPE", match=lambda _row: True))
+    # Who may not run scripts reads the entries as they are.
+    rights = ("on", ">pw", "~*", "&*", "+@read", "+@connection")
+    bench.client.execute_command("ACL", "SETUSER", "looker", *rights)
+    request.addfinalizer(lambda: bench.client.execute_command("ACL", "DELUSER", "looker"))
+    reader = RedisReader(Endpoint(bench.url.replace("unix://", "unix://looker:pw@")), Keys())
+    (entry,) = reader.activity(5).readable()
+    assert entry.words == "error:WRONGTYPE"
+    reader.close()
+
+
 def test_a_filter_that_fails_leaves_a_true_entry(bench: Bench, reader: RedisReader) -> None:
     bench.die(*(bench.job() for _ in range(400)))
 

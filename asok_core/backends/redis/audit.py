@@ -16,7 +16,7 @@ from typing import Any
 from asok_core import clock
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Arg, Connection
-from asok_core.backends.redis.explanations import ErrorReply
+from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
@@ -157,13 +157,13 @@ def _entries(connection: Connection, keys: Keys, count: int) -> Any:
     try:
         return connection.run(script("clipped"), (), (LONGEST_FIELD, *command))
     except ErrorReply as error:
-        if "WRONGTYPE" in str(error):
+        if wrong_type(error):
             return None
         raise
     except Refused:
         # A user who may not run scripts reads the fields as long as they are.
         (entries,) = connection.pipeline([command])
-        return None if "WRONGTYPE" in str(entries) else connection.checked(entries) or ()
+        return connection.checked(entries)
 
 
 def read_operation(connection: Connection, keys: Keys, operation: str) -> dict[str, str]:
@@ -194,7 +194,7 @@ def _activity(
     keys: Keys, fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float
 ) -> Activity:
     in_trash = length if isinstance(length, int) else 0
-    unread = "WRONGTYPE" in str(length)
+    unread = wrong_type(length)
     kept = isinstance(ttl_ms, int) and ttl_ms >= 0
     return Activity(
         operation=fields.get("operation", ""),

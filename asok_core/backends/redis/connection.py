@@ -29,7 +29,7 @@ from redis.connection import (
 from redis.retry import Retry
 
 from asok_core import compat
-from asok_core.backends.redis.explanations import explained, explaining
+from asok_core.backends.redis.explanations import explained, explaining, wrong_type
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
 from asok_core.backends.redis.transport import ReplyTooLarge, transport_of
@@ -221,7 +221,7 @@ class Connection:
         to be taken for empty.
         """
         if isinstance(reply, redis.RedisError):
-            if "WRONGTYPE" in str(reply):
+            if wrong_type(reply):
                 return None
             self._explain(reply)
         return reply

@@ -16,6 +16,11 @@ class ErrorReply(Refused, redis.ResponseError):
     """An error reply without a better name here: a key of another type, or a fault in a script."""
 
 
+def wrong_type(reply: object) -> bool:
+    """Whether a reply, or an error made of it, says that the key is of another type."""
+    return isinstance(reply, redis.ResponseError) and "WRONGTYPE" in str(reply)
+
+
 _REFUSALS = {
     "OOM": "it is out of memory (maxmemory) and accepts no new data; purge jobs, empty the trash "
     "(asok trash empty) or raise maxmemory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.explanations import ErrorReply
+from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 
 STEP = 4096
 """Members of one step: a set of up to so many is read in one, in about a millisecond."""
@@ -22,7 +22,7 @@ def members(connection: Connection, key: str, most: int = MOST) -> list[bytes]:
         try:
             cursor, some = connection.call("SSCAN", key, cursor, "COUNT", STEP)
         except ErrorReply as error:
-            if "WRONGTYPE" not in str(error):
+            if not wrong_type(error):
                 raise
             return []
         found |= dict.fromkeys(some)

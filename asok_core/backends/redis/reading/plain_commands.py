@@ -12,6 +12,7 @@ from typing import Any
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
     SAMPLED,
@@ -24,7 +25,6 @@ from asok_core.backends.redis.reading.queries import (
     Window,
     WorkerReading,
     required,
-    wrong_type,
 )
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.snapshot import Bucket

@@ -16,6 +16,7 @@ import redis
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE, parsed_records
 from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import Script, script
 from asok_core.inspection.partial_payload import Item
@@ -108,11 +109,6 @@ def required(reply: Any) -> Any:
     if isinstance(reply, redis.RedisError):
         raise reply
     return reply
-
-
-def wrong_type(reply: Any) -> bool:
-    """Whether a reply says that the key is of another type."""
-    return isinstance(reply, redis.ResponseError) and "WRONGTYPE" in str(reply)
 
 
 def _unless_error(reply: Any) -> Any:

@@ -13,6 +13,7 @@ import redis
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.connection import ConnectionPool, Endpoint
+from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.queries import (
     UNBOUNDED,
@@ -21,7 +22,6 @@ from asok_core.backends.redis.reading.queries import (
     ScriptQueries,
     Window,
     maybe,
-    wrong_type,
 )
 from asok_core.backends.redis.reading.round_trips import (
     Queries,

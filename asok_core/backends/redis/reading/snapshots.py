@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from asok_core import clock
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import COARSE, FINE, Keys, worker_of
 from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading import rates as figures
@@ -30,7 +31,6 @@ from asok_core.backends.redis.reading.queries import (
     maybe,
     one,
     required,
-    wrong_type,
 )
 from asok_core.backends.redis.reading.round_trips import Queries, RoundTrips
 from asok_core.inspection.partial_payload import PartialPayloads
