@@ -368,7 +368,7 @@ class RedisReader:
         if window.total is None:
             shared = {Location.DEAD: self.keys.dead, Location.DELAYED: self.keys.delayed}
             key = shared.get(location) or self.keys.queue(queue or "default")
-            problem = f"The key {key} is not a {kind}: its jobs cannot be read."
+            problem = _not_a(kind, key)
         return Page(start, window.total or 0, rows, problem)
 
     def _row(self, position: int, item: Item, location: Location, queue: str | None) -> Row:
@@ -390,12 +390,16 @@ def _window_of(round_trips: RoundTrips, key: str, order: Order, *, whole: bool) 
     return of
 
 
+def _not_a(kind: str, key: str) -> str:
+    return f"The key {key} is not a {kind}: its jobs cannot be read."
+
+
 def _length_or_problem(key: str) -> Callable[[Sequence[Any]], int | str]:
     """How long the list is, or why that cannot be known."""
 
     def read(replies: Sequence[Any]) -> int | str:
         if wrong_type(replies[0]):
-            return f"The key {key} is not a list: its jobs cannot be read."
+            return _not_a("list", key)
         if isinstance(replies[0], redis.RedisError):
             return f"The key {key} cannot be read: {replies[0]}."
         return int(replies[0])
