@@ -172,8 +172,8 @@ def test_a_redis_that_is_full_is_reported(status: Status, redis_client: redis.Re
     [
         (["--max-pending", "default=11"], "queue default: 12 pending, at most 11 allowed"),
         (["--max-pending", "12"], "all queues: 13 pending, at most 12 allowed"),
-        (["--max-age", "default=5m"], "queue default: next job waits 60"),
-        (["--max-age", "1m"], "queue default: next job waits 60"),
+        (["--max-age", "default=5m"], "queue default: its oldest job has waited 60"),
+        (["--max-age", "1m"], "queue default: its oldest job has waited 60"),
         (["--max-dead", "0"], "dead letters: 1, at most 0 allowed"),
         (["--require-workers", "2"], "workers that run jobs: 1, at least 2 required"),
     ],

@@ -96,7 +96,7 @@ QUEUE_COLUMNS = (
     TextColumn("PENDING", right=True),
     TextColumn("RUNNING", right=True),
     TextColumn("WORKERS", right=True),
-    TextColumn("NEXT WAITS", right=True),
+    TextColumn("OLDEST", right=True),
 )
 """What every table of queues begins with."""
 

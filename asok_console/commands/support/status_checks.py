@@ -58,7 +58,10 @@ class Checks(NamedTuple):
                 continue
             age = snapshot.taken_at - queue.oldest_at
             if age > most:
-                yield f"queue {queue.name}: next job waits {age:.0f} s, at most {most:g} s allowed"
+                yield (
+                    f"queue {queue.name}: its oldest job has waited {age:.0f} s, "
+                    f"at most {most:g} s allowed"
+                )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[QUEUE=]TIME",
         action="append",
         default=[],
-        help="how long the next job of a queue (or of any) may have waited, as in default=5m",
+        help="how long the oldest job of a queue (or of any) may have waited, as in default=5m",
     )
     group.add_argument("--max-dead", metavar="N", help="dead letters")
     group.add_argument(

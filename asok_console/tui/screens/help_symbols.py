@@ -17,7 +17,7 @@ GLYPHS = (
 
 COLUMNS = {
     "Pending": "jobs that wait in the queue",
-    "Oldest": "how long the next job to run has waited",
+    "Oldest": "how long the oldest job has waited, of a few all over the queue",
     "In/s": "jobs enqueued per second, over the last minute",
     "Done/s": "jobs completed per second, over the last minute",
     "Fails": "share of the attempts of the last minute that failed",
