@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from asok_core.settings.settings import Settings
     from asok_core.web.background import Background
 
-_HOMES = {
+_MODULES = {
     "asok_core.execution.cancellation": ("cancelled",),
     "asok_core.web.background": ("Background",),
     "asok_core.api.client": (
@@ -78,7 +78,7 @@ _HOMES = {
     "asok_core.jobs.job": ("Job", "JobRecord"),
     "asok_core.jobs.states": ("Status",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AsokError",
@@ -118,9 +118,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "hooks":
         return importlib.import_module("asok_core.execution.hooks")
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -1,8 +1,8 @@
-"""Time, in one place.
+"""The clocks of this machine, and times as text.
 
-What concerns jobs on Redis is told by Redis's clock (``backends.redis.server_clock``), so that machines
-whose clocks differ agree. This machine's clock is for jobs that never leave this process, for a user
-whom Redis does not let ask for its time, and for log lines.
+Times of jobs on Redis come from the clock of the Redis server (``backends.redis.server_clock``), so
+that machines whose clocks differ agree. This machine's clock is for jobs that never leave this
+process, for a user who lacks the right to run TIME, and for log lines.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def now() -> float:
 
 
 def steady() -> float:
-    """Seconds by a clock that nobody sets; on Linux it runs also while the machine is suspended."""
+    """Seconds of a monotonic clock; on Linux it also runs while the machine is suspended."""
     return time.clock_gettime(_STEADY)
 
 
 def iso(epoch: float | None) -> str | None:
     """UTC ISO 8601 with milliseconds (``2026-01-31T12:00:00.000Z``), or None for None.
 
-    A time outside what a calendar can say (an untrusted score) is None as well.
+    A time outside the range of ``datetime`` (an untrusted score) is None as well.
     """
     if epoch is None:
         return None

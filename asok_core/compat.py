@@ -1,8 +1,8 @@
-"""Every private part of a library that the core uses, and what takes its place where a release lacks it.
+"""The private parts of libraries that the core uses, each with a fallback for releases without it.
 
-Each function returns whether the part was there. Otherwise its caller goes the public way, which is slower
-and does the same, but for one limit that :func:`replace_waiters` names. ``tests/runtime/test_compat.py``
-fails when a part is missing, and runs the public ways.
+Each function returns whether the part exists. If it does not, the caller uses the public way, which
+is slower and otherwise equivalent, except for the limit described in :func:`replace_waiters`.
+``tests/runtime/test_compat.py`` fails when a part is missing, and tests the fallbacks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 def socket_of(connection: Any) -> Any | None:
     """redis-py: the socket of an open connection.
 
-    By it commands and replies go past redis-py's care for retries, caches and resent commands (a fifth of
-    a round trip), and a thread waits for several connections.
+    Direct use of the socket skips redis-py's handling of retries and caches (a fifth of the
+    latency), and lets a thread wait for several connections.
     """
     found = getattr(connection, "_sock", None)
     has_all = all(hasattr(found, name) for name in ("sendall", "recv_into", "fileno", "close"))
@@ -28,10 +28,10 @@ def socket_of(connection: Any) -> Any | None:
 
 
 def replace_waiters(future: Future[Any], waiters: list[Any]) -> bool:
-    """concurrent.futures: let ``wait`` and ``as_completed`` use a list of ours.
+    """concurrent.futures: make ``wait`` and ``as_completed`` use our list of waiters.
 
-    They call no method of a future. Without it a job is watched from the moment that it is enqueued,
-    and such a wait in a task is not counted when deadlocks are looked for.
+    They do not call any method of a future. Without this part a job is watched from the moment that
+    it is enqueued, and the deadlock check does not count such a wait in a task.
     """
     if not isinstance(getattr(future, "_waiters", None), list):
         return False
@@ -42,10 +42,10 @@ def replace_waiters(future: Future[Any], waiters: list[Any]) -> bool:
 def call_before_exit(finish: Callable[[], None]) -> bool:
     """threading: call ``finish`` when the process ends, while threads can still be started.
 
-    Without it ``atexit`` calls ``finish``, when tasks can start no thread. Raises RuntimeError where the
-    process is ending already.
+    Without this part ``atexit`` calls ``finish``, at a time when no new thread can be started.
+    Raises RuntimeError if the process is already exiting.
     """
-    # Executors end by the same means; of these calls the one registered last comes first.
+    # Executors shut down through the same registry; the function registered last is called first.
     import_module("concurrent.futures.thread")
     register = getattr(threading, "_register_atexit", None)
     (register or atexit.register)(finish)
@@ -53,9 +53,9 @@ def call_before_exit(finish: Callable[[], None]) -> bool:
 
 
 def cut_message(error: TracebackException, limit: int) -> bool:
-    """traceback: keep the end of a long message before it is formatted, since each copy costs.
+    """traceback: keep only the end of a long message before it is formatted, as each copy is expensive.
 
-    Without it the whole message is formatted and cut then.
+    Without this part the whole message is formatted and then cut.
     """
     text = getattr(error, "_str", None)
     if not isinstance(text, str):

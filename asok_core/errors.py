@@ -1,40 +1,40 @@
-"""Every error a user can meet. Each carries one line that says what is wrong and what to do."""
+"""The errors that users see. The text of each is one line: what is wrong and what to do."""
 
 from __future__ import annotations
 
 
 class AsokError(Exception):
-    """Base of all errors raised on purpose. ``str(error)`` is one line fit for an operator."""
+    """Base class of all errors of this package. ``str(error)`` is one line for the operator."""
 
 
 class SettingsError(AsokError):
-    """A setting is missing or makes no sense. The line names the variable and what is allowed."""
+    """A setting is missing or invalid. The line names the variable and what is allowed."""
 
 
 class UsageError(AsokError):
-    """A command line, filter or file that cannot be understood."""
+    """A command line, filter or file is invalid."""
 
 
 class Unreachable(AsokError):
-    """Redis cannot be reached, or refuses this user. Nothing was changed unless the line says so."""
+    """Redis cannot be reached, or rejects the login. Nothing was changed unless the line says so."""
 
 
 class NoResources(Unreachable):
-    """No connection to Redis can be opened: what that takes is used up, here or on the server."""
+    """No connection to Redis can be opened: a resource is exhausted, here or on the server."""
 
 
 class Refused(AsokError):
-    """Redis answered, and will not let this user do it (ACL, read-only replica, out of memory)."""
+    """Redis answered and refused the command (ACL, read-only replica, out of memory)."""
 
 
 class EnvelopeError(AsokError):
-    """An envelope that must not run. ``reason`` is a short word for counters and dead letters."""
+    """An envelope that must not run. ``reason`` is a short label for counters and dead jobs."""
 
     reason = "invalid"
 
 
 class MalformedEnvelope(EnvelopeError):
-    """Not an envelope: broken JSON, a missing or wrongly typed field."""
+    """It is not an envelope: invalid JSON, or a field that is missing or of the wrong type."""
 
     reason = "malformed"
 
@@ -46,13 +46,13 @@ class BadSignature(EnvelopeError):
 
 
 class UnsignedEnvelope(EnvelopeError):
-    """A job without a signature. It never runs until an operator says so by an explicit word."""
+    """A job without a signature. It does not run unless an operator explicitly trusts it."""
 
     reason = "unsigned"
 
 
 class OldEnvelope(EnvelopeError):
-    """The signature is good, but of version 1, which ASOK_ENVELOPE does not accept."""
+    """The signature is valid, but of version 1, which ASOK_ENVELOPE does not accept."""
 
     reason = "version 1"
 
@@ -70,7 +70,7 @@ class TooOld(EnvelopeError):
 
 
 class Replayed(EnvelopeError):
-    """The record of the job says that it has ended: somebody put a copy of its envelope into a queue."""
+    """The record of the job says that it has finished: a copy of its envelope was put into a queue."""
 
     reason = "replayed"
 
@@ -82,34 +82,34 @@ class Oversized(EnvelopeError):
 
 
 class TaskNotFound(AsokError):
-    """There is no module or no function of the name that a job gives."""
+    """The module or function that a job names does not exist."""
 
 
 class InvalidTaskName(TaskNotFound):
-    """No worker has a task of the name that a job gives: it cannot name one."""
+    """The name that a job gives cannot be the name of a task."""
 
 
 class TaskNotAllowed(TaskNotFound):
-    """``ASOK_TASK_MODULES`` of this worker does not list the task that a job names."""
+    """The task that a job names is not allowed by ``ASOK_TASK_MODULES`` of this worker."""
 
 
 class TaskImportFailed(AsokError):
-    """The module of a task is there, and raised an error while it was imported: its ``__cause__``."""
+    """The module of a task exists, and raised an error on import, which is the ``__cause__``."""
 
 
 class PayloadTooLarge(AsokError, ValueError):
-    """Arguments of a job exceed ``ASOK_MAX_PAYLOAD``."""
+    """The arguments of a job are larger than ``ASOK_MAX_PAYLOAD``."""
 
 
 class JobNotFound(AsokError, LookupError):
-    """No record of that job: it never existed, or it has expired (see ASOK_RECORD_TTL)."""
+    """The job has no record: it never existed, or the record has expired (see ASOK_RECORD_TTL)."""
 
 
 class JobFailed(AsokError):
     """Raised by ``future.result()`` when the job failed for good; the text is its error in one line.
 
-    It is the same on every backend: ``ValueError: no luck``. ``traceback`` is the text that the job's
-    record keeps. Where the job ran in this process, ``__cause__`` is the exception itself.
+    The text is the same on every backend, as in ``ValueError: no luck``. ``traceback`` is the one
+    in the job's record. If the job ran in this process, ``__cause__`` is the exception itself.
     """
 
     def __init__(self, error: str = "", traceback: str = "") -> None:
@@ -122,19 +122,19 @@ class JobCancelled(AsokError):
 
 
 class ResultNotStored(AsokError):
-    """Raised by ``future.result()`` of a completed job: its result was not kept, or is too large."""
+    """Raised by ``future.result()`` of a completed job whose result was not stored or is too large."""
 
 
 class RecordTooLarge(AsokError):
-    """Raised by ``future.result()`` where the record of the job is too large to tell how the job ended."""
+    """Raised by ``future.result()`` when the record of the job is too large to be read."""
 
 
 class Deadlock(AsokError):
-    """Raised by ``future.result()`` inside a task when no slot is left that could run the awaited job."""
+    """Raised by ``future.result()`` in a task when no slot is left that could run the awaited job."""
 
 
 class WorkerCrashed(AsokError):
-    """What failed a job during which too many processes died. Passed to ``hooks.failure``."""
+    """The error of a job during which processes died too often. Passed to ``hooks.failure``."""
 
 
 class JobTimeout(Exception):

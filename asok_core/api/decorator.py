@@ -1,4 +1,4 @@
-"""``@task``: a function that knows how it is to be enqueued."""
+"""``@task``: a function with options for its jobs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ C = TypeVar("C")
 
 
 class Task(Generic[P, C, R]):
-    """A function with options for its jobs, made by ``task``.
+    """A function with options for its jobs, created by ``task``.
 
-    Calling it runs the function here and now. ``delay`` enqueues it. Both take the function's own
-    parameters, and type checkers hold them to it. ``C`` is what a call returns, ``R`` what its
-    job's future yields: they differ for coroutine functions.
+    Calling it runs the function directly; ``delay`` enqueues it. Both take the parameters of the
+    function, which type checkers verify. ``C`` is what a call returns, ``R`` the result of its job:
+    they differ for coroutine functions.
     """
 
     def __init__(self, function: Callable[P, C], options: Options) -> None:
@@ -33,7 +33,7 @@ class Task(Generic[P, C, R]):
         self.__asok_options__ = options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
-        """Run the function here and now."""
+        """Run the function directly."""
         return self.__asok_function__(*args, **kwargs)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
@@ -65,7 +65,7 @@ class Task(Generic[P, C, R]):
         unique: str | None = None,
         keep_result: Kept | None = None,
     ) -> Task[P, C, R]:
-        """The same task with other options; those not given stay as they are."""
+        """The same task with other options; options that are not given keep their values."""
         given = {
             "queue": queue,
             "retries": retries,
@@ -86,7 +86,7 @@ class Task(Generic[P, C, R]):
 
 
 class _MakeTask:
-    """``task`` with options, waiting for its function."""
+    """The decorator that ``task(...)`` with options returns."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -130,9 +130,9 @@ def task(
 ) -> Any:
     """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
 
-    ``redact=("card", "*token*")`` names arguments whose values are hidden wherever a job is shown.
-    ``send.delay(1)`` enqueues, ``send(1)`` calls; see ``Task``. Raises ValueError or TypeError
-    for an invalid option, and ValueError for a generator function, of which a call runs nothing.
+    ``redact=("card", "*token*")`` names arguments whose values are hidden in all views of a job.
+    ``send.delay(1)`` enqueues, ``send(1)`` calls; see ``Task``. Raises ValueError or TypeError for
+    an invalid option, and ValueError for a generator function, as a call does not run it.
     """
     if function is not None and not callable(function):
         raise TypeError(
@@ -141,7 +141,7 @@ def task(
         )
     if function is not None:
         return Task(function, NO_OPTIONS)
-    # A string is a sequence too: of letters, not of names.
+    # A string is a sequence too, of characters.
     names: Any = redact if isinstance(redact, str) else tuple(redact)
     return _MakeTask(
         Options(queue, retries, backoff, timeout, keep_result=keep_result, redact=names)

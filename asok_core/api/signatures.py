@@ -1,9 +1,8 @@
-"""What type checkers see of ``background``: the parameters of the task itself.
+"""The type of ``background`` for type checkers: it takes the parameters of the task.
 
-Python has no way to say "the parameters of ``fn``, and these options beside them". So a call
-without options is checked against the task's own signature, and each further overload takes a call
-that has the option it names. Tasks made with ``@task`` are checked either way:
-``send.options(queue="high").delay(user_id)``.
+Python cannot express "the parameters of ``fn`` and these options". So a call without options is
+checked against the signature of the task, and each further overload accepts calls with one option.
+Calls of a ``@task`` are checked in both cases: ``send.options(queue="high").delay(user_id)``.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class BackgroundFunction(Protocol):
 
 
 class MakeBackground(Protocol):
-    """What ``app.background(...)`` is without a function: a decorator."""
+    """The decorator that ``app.background(...)`` without a function returns."""
 
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, JobFuture[R]]: ...
@@ -59,7 +58,7 @@ class MakeBackground(Protocol):
 
 
 class AppBackground(Protocol):
-    """The type of ``app.background``: that of ``background``, and without a function a decorator."""
+    """The type of ``app.background``: as ``background``; without a function it is a decorator."""
 
     @overload
     def __call__(

@@ -1,4 +1,4 @@
-"""The annotations of a task, each evaluated by itself and only when it is needed."""
+"""The annotations of a task, each evaluated separately and only when it is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 NOTHING = inspect.Parameter.empty
-"""Stands for an annotation that is not there."""
+"""The value of a missing annotation."""
 
 _AWAITED = (Awaitable, Coroutine, asyncio.Future, asyncio.Task, concurrent.futures.Future)
 
@@ -32,7 +32,7 @@ class Hint:
         return self.type is not NOTHING
 
     def needed(self) -> Hint:
-        """This hint, if it is usable. Raises TypeError that says why it is not."""
+        """This hint if it is usable. Raises TypeError with the reason otherwise."""
         if not self.usable:
             raise TypeError(self.problem or "there is no annotation")
         return self
@@ -48,11 +48,11 @@ class Hint:
 
 
 class Annotations:
-    """Parameters and result of a function, as its author annotated them."""
+    """The annotations of a function's parameters and result."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.known = True
-        """Whether the function says what its parameters are."""
+        """Whether the parameters of the function are known."""
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):
@@ -76,7 +76,7 @@ class Annotations:
         return self._parameters.keys()
 
     def parameter(self, expression: int | str) -> inspect.Parameter | None:
-        """The parameter that takes the positional argument at an index, or a keyword argument."""
+        """The parameter for the positional argument at an index, or for a keyword argument."""
         if isinstance(expression, int):
             if expression < len(self._positional):
                 return self._positional[expression]
@@ -97,7 +97,7 @@ class Annotations:
 
     @cached_property
     def result(self) -> Hint:
-        """The annotation of what the task returns, or of what that is awaited to."""
+        """The annotation of the result; of a coroutine, of what it returns when awaited."""
         hint = self._evaluated(self._returns)
         while typing.get_origin(hint.type) in _AWAITED:
             hint = Hint(typing.get_args(hint.type)[-1])
@@ -106,13 +106,13 @@ class Annotations:
     def _evaluated(self, annotation: Any) -> Hint:
         if annotation is NOTHING:
             return Hint()
-        # One at a time: one that names what only type checkers import must not spoil the others.
+        # One at a time: a name that only type checkers import must not affect the others.
         holder = SimpleNamespace(
             __annotations__={"it": annotation}, __type_params__=self._type_params
         )
         try:
             return Hint(typing.get_type_hints(holder, self._scope, include_extras=True)["it"])
-        except Exception as error:  # noqa: BLE001 - any expression can stand in an annotation
+        except Exception as error:  # noqa: BLE001 - an annotation can be any expression
             return Hint(problem=f"{type(error).__name__}: {error}"[:200])
 
 
@@ -120,11 +120,11 @@ _known: WeakKeyDictionary[Callable[..., Any], Annotations] = WeakKeyDictionary()
 
 
 def annotations_of(function: Callable[..., Any]) -> Annotations:
-    """The annotations of a function, read once."""
+    """The annotations of a function, from a cache."""
     try:
         found = _known.get(function)
         if found is None:
             found = _known[function] = Annotations(function)
-    except TypeError:  # an object that can be called, and neither hashed nor referred to weakly
+    except TypeError:  # a callable object that cannot be hashed or weakly referenced
         return Annotations(function)
     return found

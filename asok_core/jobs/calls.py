@@ -1,4 +1,4 @@
-"""A call that is to become a job: the function, its arguments, and how it is to be run."""
+"""A call that can be enqueued: the function, its arguments and the options of its job."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _good_queue_name = lru_cache(maxsize=256)(parse_queue_name)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a job is run. Durations are seconds.
+    """The options of a job. Durations are seconds.
 
-    queue: Which queue it waits in.
-    retries: How many times it runs again after a failure.
+    queue: The queue.
+    retries: How often it is retried after a failure.
     backoff: The n-th retry comes ``backoff ** n`` seconds after the failure.
     timeout: JobTimeout is raised in a task that runs longer; None for no limit.
-    delay: Start this much later (seconds or timedelta), or
-    at: start at this moment (an aware datetime, or seconds since the epoch).
+    delay: The job is due after this time (seconds or timedelta), or
+    at: at this time (an aware datetime, or seconds since the epoch).
     unique: While a job with this key is unfinished, another is not enqueued.
-    keep_result: False does not store the result; the record stays as long as ASOK_RECORD_TTL says.
-    Seconds or a timedelta keep the record of the completed job, the result in it, for that long instead.
-    redact: Names (with * and ?) of arguments whose values are not to be shown, logged or exported.
+    keep_result: False does not store the result; the record is kept for ASOK_RECORD_TTL. Seconds
+    or a timedelta replace ASOK_RECORD_TTL for the record of the completed job.
+    redact: Names (with * and ?) of arguments whose values are not shown, logged or exported.
 
     Raises ValueError or TypeError that names the option.
     """
@@ -55,18 +55,18 @@ class Options:
         _good_queue_name(self.queue)
         _expect("_retries", self.retries, int, "a whole number")
         if not 0 <= self.retries <= MAX_RETRIES:
-            raise ValueError(f"_retries is {self.retries}; allowed: 0 to {MAX_RETRIES}")
+            raise ValueError(f"_retries is {self.retries}; it must be from 0 to {MAX_RETRIES}")
         if _number("_backoff", self.backoff) < 0:
-            raise ValueError(f"_backoff is {self.backoff}; allowed: 0 or more")
+            raise ValueError(f"_backoff is {self.backoff}; it must be 0 or more")
         if self.timeout is not None and _number("_timeout", self.timeout) <= 0:
-            raise ValueError(f"_timeout is {self.timeout}; allowed: more than 0 seconds, or None")
+            raise ValueError(f"_timeout is {self.timeout}; it must be more than 0 seconds, or None")
         self._check_start()
         if self.keep_result is not None and not isinstance(self.keep_result, bool):
             what = "True, False, a number or a timedelta"
             _expect("_keep_result", self.keep_result, (int, float, timedelta), what)
             if not 1 <= _number("_keep_result", _seconds(self.keep_result)) <= LONGEST_KEPT:
                 raise ValueError(
-                    f"_keep_result is {self.keep_result}; allowed: True, False, or a duration of 1 "
+                    f"_keep_result is {self.keep_result}; it must be True, False, or a duration of 1 "
                     "second to 10 years"
                 )
         if self.redact:
@@ -74,38 +74,38 @@ class Options:
         if self.unique is not None:
             _expect("_unique", self.unique, str, "a string")
             if not is_text(self.unique):
-                raise ValueError("_unique is no text that UTF-8 can carry")
+                raise ValueError("_unique is not UTF-8 text")
             if not 0 < len(self.unique) <= _LONGEST_UNIQUE:
                 raise ValueError(
-                    f"_unique has {len(self.unique)} characters; allowed: 1 to {_LONGEST_UNIQUE}"
+                    f"_unique has {len(self.unique)} characters; it must have 1 to {_LONGEST_UNIQUE}"
                 )
 
     def _check_start(self) -> None:
         if self.delay is not None:
             if self.at is not None:
-                raise ValueError("_delay and _at are both given; one of them says when to start")
+                raise ValueError("_delay and _at are both given; specify only one")
             if _number("_delay", _seconds(self.delay)) < 0:
-                raise ValueError(f"_delay is {self.delay}; allowed: 0 seconds or more")
+                raise ValueError(f"_delay is {self.delay}; it must be 0 seconds or more")
         if isinstance(self.at, datetime):
             if self.at.tzinfo is None:
-                raise ValueError("_at has no time zone; give one, as in datetime.now(UTC)")
+                raise ValueError("_at has no time zone; add one, as in datetime.now(UTC)")
         elif self.at is not None:
             _number("_at", self.at)
 
     @property
     def kept(self) -> float | Literal[False] | None:
-        """``keep_result`` as a job carries it: False, seconds, or None for what the settings say."""
+        """``keep_result`` as in a job: False, seconds, or None for the default of the settings."""
         if self.keep_result is None or isinstance(self.keep_result, bool):
             return False if self.keep_result is False else None
         return _seconds(self.keep_result)
 
     @property
     def delay_seconds(self) -> float | None:
-        """The delay as seconds; None where there is none, or the start is at a moment."""
+        """The delay in seconds; None if there is none, or if the job has a start time."""
         return (_seconds(self.delay) or None) if self.delay is not None else None
 
     def due_at(self, now: float) -> float | None:
-        """When the job is to start, epoch seconds; None for at once."""
+        """When the job is due, epoch seconds; None if it is due at once."""
         if self.delay is not None:
             seconds = self.delay_seconds
             return now + seconds if seconds else None
@@ -131,7 +131,7 @@ def _number(name: str, value: object) -> float:
     try:
         finite = math.isfinite(number)
     except OverflowError:
-        raise ValueError(f"{name} is larger than any number of seconds") from None
+        raise ValueError(f"{name} is too large for a number of seconds") from None
     if not finite:
         raise ValueError(f"{name} is {number}, not a finite number")
     return number
@@ -144,13 +144,13 @@ def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) 
 
 NO_OPTIONS = Options()
 OPTIONS_ATTRIBUTE = "__asok_options__"
-"""Where an object made by ``@task`` keeps the options it was declared with."""
+"""The attribute of a ``@task`` with the options of its declaration."""
 _OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
 
 
-@dataclass(slots=True)  # Not frozen: of many calls each is made in a third of the time.
+@dataclass(slots=True)  # Not frozen: creation is three times faster.
 class Call:
-    """A function, its arguments and its options, not enqueued yet."""
+    """A function, its arguments and options, not enqueued yet."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -190,10 +190,10 @@ class Call:
 
 
 def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
-    """The call that arguments of ``background`` say. Raises what :class:`Options` raises.
+    """The call for the arguments of ``background``. Raises what :class:`Options` raises.
 
-    Options that are not given are those that the task was declared with, if it was. Raises TypeError
-    for a word that looks like an option and is neither one nor a parameter of the function.
+    Options that are not given are those of the ``@task`` declaration. Raises TypeError for a
+    keyword that begins like an option and is neither one nor a parameter of the function.
     """
     own: Options = getattr(fn, OPTIONS_ATTRIBUTE, NO_OPTIONS)
     if not kwargs:
@@ -208,23 +208,23 @@ def make_call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Call:
 def task_call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options
 ) -> Call:
-    """The call of a task with the options that it was declared with.
+    """The call of a task with the options of its declaration.
 
-    Raises TypeError for an option among the arguments: the task itself would get it.
+    Raises TypeError for an option among the arguments, as it would be passed to the task.
     """
     option = misplaced_option(function, kwargs)
     if option:
         raise TypeError(
-            f"{option} is an option of background(); of a task it is changed before the call, as in "
+            f"{option} is an option of background(); set it on the task before the call, as in "
             f"send.options({option[1:]}=...).delay(1)"
         )
     return Call(function, args, kwargs, options)
 
 
 def misplaced_option(function: Callable[..., Any], kwargs: Iterable[str]) -> str:
-    """The first keyword that names an option and would go to the task, which has none of that name.
+    """The first keyword that is the name of an option and not of a parameter of the task.
 
-    Raises TypeError for one that looks like an option and is neither that nor a parameter.
+    Raises TypeError for one that begins like an option and is neither an option nor a parameter.
     """
     for name in kwargs:
         if name.startswith("_"):
@@ -256,7 +256,7 @@ def _unknown(name: str) -> str:
 
 
 def checked_calls(calls: Iterable[Call]) -> tuple[Call, ...]:
-    """The calls that ``background_many`` was given. Raises TypeError for anything else."""
+    """The calls that ``background_many`` was given. Raises TypeError for other values."""
     if not isinstance(calls, Iterable):
         raise TypeError(f"background_many is given {described(calls)}, {_CALLS}")
     given = tuple(calls)

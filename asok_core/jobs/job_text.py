@@ -13,7 +13,7 @@ from asok_core.jobs.plain import described
 from asok_core.settings.durations import LONGEST_KEPT
 from asok_core.settings.kinds import is_text
 
-_STANDING = (
+_REQUIRED = (
     *("id", "module", "function", "args", "kwargs"),
     *("queue", "retries", "retry_count", "backoff"),
 )
@@ -28,8 +28,8 @@ _OPTIONAL = (
     "postponements",
     "keep_result",
 )
-_KNOWN = frozenset((*_STANDING, *_OPTIONAL, "typed"))
-_COMMON = frozenset((*_STANDING, "enqueued_at"))
+_KNOWN = frozenset((*_REQUIRED, *_OPTIONAL, "typed"))
+_COMMON = frozenset((*_REQUIRED, "enqueued_at"))
 """What most jobs have, and nothing else: see ``_plain``."""
 
 # Made once: json.dumps and json.loads make theirs for each call that names an option. Keys are not
@@ -72,7 +72,7 @@ def _plain(job: Job) -> bool:
 
 
 def _fields(job: Job) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(job, name) for name in _STANDING}
+    fields: dict[str, Any] = {name: getattr(job, name) for name in _REQUIRED}
     for name in _OPTIONAL:
         value = getattr(job, name)
         if value is not None:
@@ -151,7 +151,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
 
     Raises MalformedEnvelope that names the field at fault.
     """
-    values: tuple[Any, ...] = tuple(map(fields.get, _STANDING))
+    values: tuple[Any, ...] = tuple(map(fields.get, _REQUIRED))
     if not clean or tuple(map(type, values)) not in _KINDS:
         values = _checked(fields)
     job_id, module, function, args, kwargs, queue, retries, retry_count, backoff = values
@@ -161,13 +161,13 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
         retries, retry_count = (min(max(n, 0), MAX_RETRIES) for n in (retries, retry_count))
     queue = queue or "default"
     enqueued_at = _number(fields.get("enqueued_at"))
-    standing = (job_id, module, function, tuple(args), kwargs, queue, retries, retry_count, backoff)
+    required = (job_id, module, function, tuple(args), kwargs, queue, retries, retry_count, backoff)
     if fields.keys() == _COMMON:
-        return Job(*standing, enqueued_at)
+        return Job(*required, enqueued_at)
     unique, request = fields.get("unique"), fields.get("request")
     postponements = fields.get("postponements")
     return Job(
-        *standing,
+        *required,
         enqueued_at,
         _number(fields.get("due_at")),
         _number(fields.get("timeout")),
@@ -182,7 +182,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
 
 
 def _checked(fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of ``_STANDING`` one by one, where a glance at their types was not enough."""
+    """The values of ``_REQUIRED`` one by one, where a glance at their types was not enough."""
     return (
         *(_name(fields, key) for key in ("id", "module", "function")),
         _need(fields, "args", list),

@@ -1,12 +1,12 @@
-"""Lengths of time as people write them."""
+"""Durations as text."""
 
 from __future__ import annotations
 
 import re
 
 LONGEST_KEPT = 315_360_000
-"""Seconds for which a record may be kept: ten years, which every clock of Redis can hold."""
-ALLOWED = "a length of time such as 90, 90s, 5m, 2h or 7d"
+"""Seconds for which a record may be kept: ten years, which is within the range of Redis's TTLs."""
+ALLOWED = "a duration such as 90, 90s, 5m, 2h or 7d"
 
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(

@@ -1,6 +1,6 @@
-"""The ``.env`` file, read as systemd reads it: nothing in a value is replaced.
+"""The ``.env`` file, read as systemd reads it: values are taken literally.
 
-Whoever writes it decides which code runs: it names the SECRET_KEY and the Redis whose jobs are run.
+Its content decides which code runs: it has the SECRET_KEY and the URL of the Redis whose jobs run.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TextIO
 from asok_core.errors import SettingsError
 
 VARIABLE = "ASOK_ENV_FILE"
-"""Names the file in place of a search. Empty: no file is read."""
+"""Names the file, so that none is searched for. Empty: no file is read."""
 
 
 def find_env_file(env: Mapping[str, str]) -> Path | None:
     """The file that ASOK_ENV_FILE names, or the nearest ``.env`` from the current directory upwards.
 
-    Raises SettingsError for a file named that is not there, and for a nearest one that other users
-    could have written: it, or its directory, belongs to another user or can be written by one.
+    Raises SettingsError if the named file does not exist, or if other users could have written the
+    nearest one: it or its directory belongs to another user or is writable by one.
     """
     named = env.get(VARIABLE)
     if named is not None:
@@ -36,10 +36,10 @@ def find_env_file(env: Mapping[str, str]) -> Path | None:
     except OSError:
         return None
     candidates = (folder / ".env" for folder in (here, *here.parents))
-    # Path.is_file raises for a folder that may not be searched; there is no file to be read there.
+    # Path.is_file raises for a folder without search permission; no file can be read there.
     found = next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
     if found is not None and (reason := _distrust(found)):
-        # Not passed over: with other settings than were meant, jobs would go elsewhere and be lost.
+        # It is not skipped: with other settings, jobs would go to another Redis and be lost.
         raise SettingsError(
             f"{found} is not read: {reason}. It and its directory must belong to you or root and be "
             f"writable by nobody else; or set {VARIABLE} to the file to read, or to nothing to read none"
@@ -48,15 +48,15 @@ def find_env_file(env: Mapping[str, str]) -> Path | None:
 
 
 def _distrust(path: Path) -> str | None:
-    """Why others could have written the file or put it there, or None."""
+    """Why other users could have written or replaced the file, or None."""
     try:
-        # What a link leads to counts as well as where the link is.
+        # The target of a symlink is checked as well as its folder.
         real = path.resolve(strict=True)
         locations = dict.fromkeys((path.parent, real.parent, real))
-        reasons = ((place, _foreign(place.stat())) for place in locations)
-        return next((f"{place} {why}" for place, why in reasons if why), None)
+        reasons = ((each, _foreign(each.stat())) for each in locations)
+        return next((f"{each} {why}" for each, why in reasons if why), None)
     except OSError as error:
-        return f"{error.filename} cannot be looked at: {error.strerror}"
+        return f"{error.filename} cannot be checked: {error.strerror}"
 
 
 def _foreign(status: os.stat_result) -> str | None:
@@ -70,7 +70,7 @@ def _foreign(status: os.stat_result) -> str | None:
 
 
 def _is_private(gid: int) -> bool:
-    """Whether a group has no other member than its user: many systems give each user one."""
+    """Whether a group has no member but its user: many systems create one for each user."""
     import grp
     import pwd
 
@@ -101,9 +101,9 @@ def _group(gid: int) -> str:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of a file; of one that is gone, none.
+    """The variables of a file; empty if the file does not exist.
 
-    Raises SettingsError that names the file, and the line where that is at fault.
+    Raises SettingsError that names the file, and the line if one is invalid.
     """
     try:
         with path.open(encoding="utf-8") as stream:
@@ -119,9 +119,9 @@ def read_env_file(path: Path) -> dict[str, str]:
 def parse_env(stream: TextIO, path: Path) -> dict[str, str | None]:
     """The variables of a text; None for a name without a value. ``path`` is for the error.
 
-    Raises SettingsError for an assignment that cannot be read. Other lines set nothing anywhere.
+    Raises SettingsError for an assignment that cannot be parsed. Other lines are ignored.
     """
-    # Imported only where a file exists: most processes on a server have none.
+    # Imported only if a file exists: most processes on a server have none.
     from dotenv.parser import parse_stream
 
     values: dict[str, str | None] = {}
@@ -132,8 +132,8 @@ def parse_env(stream: TextIO, path: Path) -> dict[str, str | None]:
             # Not the value, which may be a secret.
             name = text.partition("=")[0].strip()[:60]
             raise SettingsError(
-                f"{path}, line {line}: the value of {name!a} cannot be read; a quote "
-                "that begins a value must also end it, with nothing but a comment after that"
+                f"{path}, line {line}: the value of {name!a} cannot be parsed; a quote "
+                "at the start of a value must be closed, and only a comment may follow it"
             )
         if each.key is not None:
             values[each.key] = each.value

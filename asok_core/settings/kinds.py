@@ -1,4 +1,4 @@
-"""One setting: its declaration, and the kinds of value that an environment can hold."""
+"""The declaration of a setting, and the kinds of values that settings have."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _LONGEST_QUEUE_NAME = 200
 
 
 def shown(text: str) -> str:
-    """Return ``text`` quoted, escaped and bounded, as an error line may repeat it."""
+    """Return ``text`` quoted, escaped and bounded, for use in an error message."""
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
 def is_text(value: str) -> bool:
-    """Whether UTF-8 can carry it: a string can hold half of a surrogate pair, no key of Redis can."""
+    """Whether ``value`` can be encoded as UTF-8: it may have lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -42,11 +42,11 @@ def is_text(value: str) -> bool:
 
 
 class Kind(NamedTuple, Generic[T]):
-    """A kind of value: how it is read, and in words what is allowed.
+    """A kind of value: how it is parsed, and a description of what is allowed.
 
-    ``parse`` raises ValueError for text that makes no sense, and its message says why where that
-    is more than ``allowed`` says. ``show`` makes refused text fit to be shown. With
-    ``blank_is_unset`` a variable that holds nothing counts as one that does not exist.
+    ``parse`` raises ValueError for invalid text; its message gives a reason where that is more than
+    ``allowed`` says. ``allowed`` completes the sentence "it must be". ``show`` is how an error
+    quotes invalid text. With ``blank_is_unset`` an empty variable counts as unset.
     """
 
     parse: Callable[[str], T]
@@ -59,8 +59,8 @@ class Kind(NamedTuple, Generic[T]):
 class Setting(NamedTuple):
     """The declaration of one setting, beside its attribute in ``Settings``.
 
-    ``variables`` are its names in the environment, the first that is set wins. ``default`` is
-    written as in the environment; ``None`` means that there is none.
+    ``variables`` are its names in the environment; the first that is set takes precedence.
+    ``default`` is written as in the environment; ``None`` means that there is none.
     """
 
     variables: tuple[str, ...]
@@ -72,7 +72,7 @@ class Setting(NamedTuple):
         """Return the value that ``environment`` gives to this setting, or its default.
 
         Raises:
-            SettingsError: The value makes no sense.
+            SettingsError: The value is invalid.
         """
         for variable in self.variables:
             text = environment.get(variable)
@@ -81,10 +81,7 @@ class Setting(NamedTuple):
             try:
                 return self.kind.parse(text if self.kind.verbatim else text.strip())
             except ValueError as error:
-                why = f"; {error}" if str(error) else ""
-                raise SettingsError(
-                    f"{variable} is {self.kind.show(text)}{why}. Allowed: {self.kind.allowed}"
-                ) from None
+                raise SettingsError(_invalid(variable, self.kind, text, error)) from None
         return None if self.default is None else self.kind.parse(self.default)
 
 
@@ -105,13 +102,17 @@ def parse_option(flag: str, kind: Kind[T], text: str) -> T:
     """Return the value of a command-line option, whose kind is that of a setting.
 
     Raises:
-        UsageError: The value makes no sense; the line names the flag and what is allowed.
+        UsageError: The value is invalid; the line names the option and what is allowed.
     """
     try:
         return kind.parse(text.strip())
     except ValueError as error:
-        why = f"; {error}" if str(error) else ""
-        raise UsageError(f"{flag} is {kind.show(text)}{why}. Allowed: {kind.allowed}") from None
+        raise UsageError(_invalid(flag, kind, text, error)) from None
+
+
+def _invalid(name: str, kind: Kind[Any], text: str, error: ValueError) -> str:
+    why = f" ({error})" if str(error) else ""
+    return f"{name} is {kind.show(text)}{why}; it must be {kind.allowed}"
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
@@ -131,19 +132,19 @@ def whole_number(least: int, most: int) -> Kind[int]:
 
 
 def parse_queue_name(text: str) -> str:
-    """Return ``text`` when it can name a queue: 1 to 200 printable characters, no comma.
+    """Return ``text`` if it is a valid queue name: 1 to 200 printable characters, no comma.
 
     Raises:
-        ValueError: It cannot; the message says why in one line.
+        ValueError: It is not; the message is one line.
     """
     if not text or text != text.strip():
-        raise ValueError(f"queue name {shown(text)} is empty or has a space at an end")
+        raise ValueError(f"queue name {shown(text)} is empty, or begins or ends with a space")
     if len(text) > _LONGEST_QUEUE_NAME:
         raise ValueError(
             f"queue name {shown(text)} is longer than {_LONGEST_QUEUE_NAME} characters"
         )
     if "," in text or not text.isprintable():
-        raise ValueError(f"queue name {shown(text)} holds a comma or a control character")
+        raise ValueError(f"queue name {shown(text)} contains a comma or a control character")
     return text
 
 
@@ -200,21 +201,21 @@ def _parse_duration(text: str) -> float:
 def _parse_lease(text: str) -> float:
     seconds = _parse_duration(text)
     if not 1 <= seconds <= 86_400:
-        raise ValueError("a lease is 1s to 1d")
+        raise ValueError
     return seconds
 
 
 def _parse_hang_limit(text: str) -> float | None:
     seconds = _parse_duration(text)
     if seconds and seconds < 10:
-        raise ValueError("a process counts as hanging after 10s")
+        raise ValueError
     return seconds or None
 
 
 def _parse_kept(text: str) -> float:
     seconds = _parse_duration(text)
     if not 1 <= seconds <= LONGEST_KEPT:
-        raise ValueError("a record is kept 1s to 3650d")
+        raise ValueError
     return seconds
 
 
@@ -238,12 +239,12 @@ def _parse_list(text: str) -> tuple[str, ...]:
 def _parse_queues(text: str) -> tuple[str, ...]:
     names = _parse_list(text)
     if not names:
-        raise ValueError("it names no queue")
+        raise ValueError
     return tuple(parse_queue_name(name) for name in names)
 
 
 def parse_name_pattern(text: str) -> str:
-    """Return ``text`` when it can be a pattern of names. Raises ValueError."""
+    """Return ``text`` if it is a valid pattern of names. Raises ValueError."""
     if not _NAME_PATTERN.fullmatch(text):
         raise ValueError(f"{shown(text)} is not a name or a pattern with * and ?")
     return text
@@ -259,14 +260,14 @@ def _parse_task_modules(text: str) -> tuple[str, ...]:
         if not _TASK_PATTERN.fullmatch(each):
             raise ValueError(f"{shown(each)} is not a pattern of tasks")
     if not patterns:
-        raise ValueError("it lists no module")
+        raise ValueError
     return patterns
 
 
 def _parse_secret(text: str) -> str:
-    # Bytes of the environment that are no UTF-8 arrive as lone surrogates.
+    # Bytes of the environment that are not UTF-8 arrive as lone surrogates.
     if not is_text(text):
-        raise ValueError("it is not UTF-8 text")
+        raise ValueError
     return text
 
 
@@ -275,7 +276,7 @@ def _parse_secrets(text: str) -> tuple[str, ...]:
 
 
 def _hidden(_text: str) -> str:
-    return "set to something that is not shown here"
+    return "set to a value that is not shown here"
 
 
 def _shown_url(text: str) -> str:
@@ -289,23 +290,24 @@ ENVELOPE_FORM: Kind[EnvelopeForm] = Kind(
 )
 FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
-HANG_LIMIT = Kind(_parse_hang_limit, "0, or 10s and more, as in 90, 90s or 5m")
-LEASE = Kind(_parse_lease, "1s to 1d, as in 90, 90s or 5m")
-KEPT = Kind(_parse_kept, "1s to 3650d, as in 90, 90s, 2h or 7d")
+HANG_LIMIT = Kind(_parse_hang_limit, "0, or at least 10s, as in 90, 90s or 5m")
+LEASE = Kind(_parse_lease, "from 1s to 1d, as in 90, 90s or 5m")
+KEPT = Kind(_parse_kept, "from 1s to 3650d, as in 90, 90s, 2h or 7d")
 NAMESPACE = Kind(
-    _parse_namespace, "letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})"
+    _parse_namespace,
+    "made of letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})",
 )
-QUEUES = Kind(_parse_queues, "names of queues with commas between them, at least one")
+QUEUES = Kind(_parse_queues, "comma-separated queue names, at least one")
 RECORD_FORM: Kind[RecordForm] = Kind(_parse_record_form, "hash or framework", blank_is_unset=True)
 REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
-SECRET = Kind(_parse_secret, "any UTF-8 text", _hidden, verbatim=True)
-SECRETS = Kind(_parse_secrets, "keys with commas between them", _hidden)
+SECRET = Kind(_parse_secret, "UTF-8 text", _hidden, verbatim=True)
+SECRETS = Kind(_parse_secrets, "comma-separated keys", _hidden)
 SIZE = Kind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
 TASK_MODULES = Kind(
     _parse_task_modules,
-    "patterns with commas between them, as in shop.*,billing.tasks,os:getpid, or *",
+    "comma-separated patterns, as in shop.*,billing.tasks,os:getpid, or *",
     blank_is_unset=True,
 )
 NAME_PATTERNS = Kind(
-    _parse_name_patterns, "names with commas between them, with * and ?, as in password,token,card*"
+    _parse_name_patterns, "comma-separated names, with * and ?, as in password,token,card*"
 )

@@ -1,8 +1,8 @@
-"""The options of a Redis URL (``?name=value``), each declared once: what it may be, and where it applies.
+"""The options of a Redis URL (``?name=value``): what values each may have, and for which URLs.
 
-Names and meanings are those of redis-py's URLs, which Celery, Kombu and Django know as well. What tunes
-redis-py's own client and pool, which are not used here, is checked and has no effect, so that one URL
-can serve a cache and the queues.
+Names and meanings are those of redis-py, Celery, Kombu and Django. Options of redis-py's own client
+and pool, which are not used here, are checked and have no effect, so that one URL can serve a cache
+and the queues.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
 
 
 class Where(Enum):
-    """The forms of URL that an option is for."""
+    """The kinds of URL that an option applies to."""
 
     ALL = "any URL"
     TCP = "a URL with hosts"
@@ -39,7 +39,7 @@ class Option(NamedTuple):
     allowed: str
     where: Where = Where.ALL
     used: bool = True
-    """Whether it has an effect here. What has none is checked, and dropped."""
+    """Whether it has an effect here. An option without effect is checked and dropped."""
     secret: bool = False
 
 
@@ -149,10 +149,10 @@ OPTIONS = {
     "ssl_min_version": Option(_tls_version, "TLSv1.2 or TLSv1.3", Where.TLS),
     "ssl_ciphers": Option(_text, "a list of ciphers as OpenSSL writes it", Where.TLS),
     "ssl_include_verify_flags": Option(
-        _verify_flags, "names of ssl.VerifyFlags with commas between them", Where.TLS
+        _verify_flags, "comma-separated names of ssl.VerifyFlags", Where.TLS
     ),
     "ssl_exclude_verify_flags": Option(
-        _verify_flags, "names of ssl.VerifyFlags with commas between them", Where.TLS
+        _verify_flags, "comma-separated names of ssl.VerifyFlags", Where.TLS
     ),
     "socket_timeout": Option(_seconds, _DURATION, used=False),
     "timeout": Option(_seconds, _DURATION, used=False),
@@ -172,11 +172,11 @@ OPTIONS = {
 
 
 def parse_options(scheme: str, query: str) -> dict[str, Value]:
-    """The options in ``query`` that have an effect on a URL of this scheme, by name.
+    """The options in ``query`` that have an effect, by name.
 
     Raises:
-        ValueError: One is unknown, does not apply to such a URL, is given twice or has a value that
-            it cannot have. The line names it, and shows no secret.
+        ValueError: One is unknown, does not apply to this scheme, is given twice or has an invalid
+            value. The line names it, and shows no secret.
     """
     given: dict[str, str] = {}
     used: dict[str, Value] = {}
@@ -184,7 +184,7 @@ def parse_options(scheme: str, query: str) -> dict[str, Value]:
         option = OPTIONS.get(name)
         if option is None:
             raise ValueError(_unknown(scheme, query, name))
-        _check_place(scheme, name, option)
+        _check_applies(scheme, name, option)
         if name in given:
             raise ValueError(f"its option {name} is given twice")
         given[name] = text
@@ -192,7 +192,7 @@ def parse_options(scheme: str, query: str) -> dict[str, Value]:
         if option.used:
             used[name] = value
     if "ssl_keyfile" in used and "ssl_certfile" not in used:
-        raise ValueError("its option ssl_keyfile needs ssl_certfile beside it")
+        raise ValueError("its option ssl_keyfile requires ssl_certfile")
     if scheme.endswith("cluster") and used.get("db"):
         raise ValueError("its option db must be 0: a cluster has no other database")
     return used
@@ -207,15 +207,15 @@ def _value(name: str, option: Option, text: str) -> Value:
     try:
         return option.parse(text)
     except ValueError as error:
-        # What open() says of a NUL in a path names nothing.
+        # The message of open() for a NUL in a path does not name anything.
         own = str(error).startswith("it cannot be read")
         why = str(error) if own else f"it must be {option.allowed}"
-        what = "set to something that is not shown here" if option.secret else shown(text)
+        what = "set to a value that is not shown here" if option.secret else shown(text)
         raise ValueError(f"its option {name} is {what}; {why}") from None
 
 
 def shown(text: str) -> str:
-    """``text`` quoted, escaped and bounded, as an error line may repeat it."""
+    """``text`` quoted, escaped and bounded, for use in an error message."""
     return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
@@ -228,7 +228,7 @@ def _applies(scheme: str, where: Where) -> bool:
     }[where]
 
 
-def _check_place(scheme: str, name: str, option: Option) -> None:
+def _check_applies(scheme: str, name: str, option: Option) -> None:
     if _applies(scheme, option.where):
         return
     if option.where is Where.SENTINEL:

@@ -1,6 +1,6 @@
-"""The forms of a Redis URL: what each part says, and how to show one without its password.
+"""Redis URLs: how they are parsed, and how they are shown without their passwords.
 
-Nothing here connects, and nothing here needs redis-py.
+This module neither opens connections nor imports redis-py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:,\[\]@/]+)")
 _LONGEST_DATABASE = 9
 _USERINFO = re.compile(r"^(?P<scheme>[^@]*?://)?(?P<userinfo>.*)@", re.DOTALL)
 _OPTION = re.compile(r"(?P<name>[?&][^=&#]*=)(?P<value>[^&#]*)")
-_PLACE = re.compile(
+_LOCATION = re.compile(
     r"([a-z+]+://)?((?:[\w.-]*:)?\*\*\*@)?([^/#]*)([^#]*)(#.*)?",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
@@ -41,9 +41,9 @@ _SHOWN_OPTIONS = {name for name, option in OPTIONS.items() if not option.secret}
 class RedisAddress:
     """The parts of a Redis URL, decoded.
 
-    ``hosts`` is empty for a unix socket, whose place is ``path``. ``service`` is the name of the
-    master that the sentinels watch. ``options`` are those after the ``?`` that have an effect, but
-    for the database, the user and the password.
+    ``hosts`` is empty for a unix socket, whose file is ``path``. ``service`` is the name of the
+    master that the sentinels monitor. ``options`` are those after the ``?`` that have an effect,
+    except the database, the user and the password.
     """
 
     scheme: str
@@ -57,7 +57,7 @@ class RedisAddress:
 
     @property
     def is_sentinel(self) -> bool:
-        """Whether ``hosts`` are sentinels to be asked for the master of ``service``."""
+        """Whether ``hosts`` are sentinels, which name the master of ``service``."""
         return self.scheme in _SENTINEL
 
     @property
@@ -72,13 +72,13 @@ class RedisAddress:
 
 
 def parse_redis_url(url: str) -> RedisAddress:
-    """Take a Redis URL apart.
+    """Parse a Redis URL.
 
     Raises:
-        ValueError: The URL is invalid; the message says why and never holds a password.
+        ValueError: The URL is invalid; the message says why and never contains a password.
     """
     if not url.isprintable() or " " in url:
-        raise ValueError("it holds a space or a control character")
+        raise ValueError("it contains a space or a control character")
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -86,20 +86,20 @@ def parse_redis_url(url: str) -> RedisAddress:
         raise ValueError(_NO_HOST) from None
     scheme = parts.scheme.lower()
     if scheme not in _SCHEMES | _SENTINEL | _CLUSTER or not url[len(scheme) :].startswith("://"):
-        raise ValueError("it does not begin like a Redis URL")
+        raise ValueError("its scheme is not one of a Redis URL")
     if "@" in parts.path + parts.fragment and scheme != "unix":
         raise ValueError("percent-encode the characters / # and ? in its password")
     if parts.fragment:
-        raise ValueError("it has a part after a #; percent-encode # where it belongs to a value")
-    userinfo, _, place = parts.netloc.rpartition("@")
+        raise ValueError("it has a fragment after a #; percent-encode a # in a value")
+    userinfo, _, hosts_part = parts.netloc.rpartition("@")
     username, _, password = userinfo.partition(":")
     hosts: tuple[tuple[str, int], ...] = ()
     path = service = database = ""
     if scheme == "unix":
-        path = _socket_path(place, parts.path)
+        path = _socket_path(hosts_part, parts.path)
     else:
         service, database = _service_and_database(scheme, parts.path)
-        hosts = _hosts(scheme, place)
+        hosts = _hosts(scheme, hosts_part)
     options = parse_options(scheme, parts.query)
     in_options = {name: options.pop(name, None) for name in ("db", "username", "password")}
     return RedisAddress(
@@ -115,11 +115,10 @@ def parse_redis_url(url: str) -> RedisAddress:
 
 
 def masked_url(url: str) -> str:
-    """Return ``url`` as it may be shown: with ``***`` in the place of every password.
+    """Return ``url`` with ``***`` in place of every password.
 
-    Works on any text, a URL that does not parse among them: where it is unclear what is a
-    password, more is hidden rather than less. A part is shown only if it has the form of what
-    belongs there.
+    Works on any text, also on a URL that does not parse: where it is unclear what is a password,
+    more is hidden rather than less. A part is shown only if it has the expected form.
     """
     shown = _OPTION.sub(_mask_option, url)
     before, question, after = shown.partition("?")
@@ -128,9 +127,9 @@ def masked_url(url: str) -> str:
     if not _is_local(before):
         before = _USERINFO.sub(_mask_userinfo, before)
     after, fragment, _ = after.partition("#")
-    # What has no name may be the rest of a password.
+    # A part without a name may be the rest of a password.
     options = "&".join(each if "=" in each else "***" for each in after.split("&") if after)
-    return _mask_place(before) + question + options + ("#***" if fragment else "")
+    return _mask_location(before) + question + options + ("#***" if fragment else "")
 
 
 def _is_local(url: str) -> bool:
@@ -149,15 +148,15 @@ def _mask_userinfo(found: re.Match[str]) -> str:
     scheme = found["scheme"] or ""
     if scheme and not username:
         return f"{scheme}:***@"
-    # What stands alone before the @ is more often a password than a user without one.
+    # A single part before the @ is more often a password than a user without one.
     if not scheme or not password or not re.fullmatch(r"[\w.-]*", username):
         return f"{scheme}***@"
     return f"{scheme}{username}:***@"
 
 
-def _mask_place(text: str) -> str:
-    """Hide what is neither a host nor a path: what was a password before a / or @ was forgotten."""
-    found = _PLACE.fullmatch(text)
+def _mask_location(text: str) -> str:
+    """Hide what is neither a host nor a path: part of a password with a / or @ that was not encoded."""
+    found = _LOCATION.fullmatch(text)
     if found is None:
         return "***"
     scheme, userinfo, hosts, path, fragment = (each or "" for each in found.groups())
@@ -174,13 +173,13 @@ def _mask_host(text: str) -> str:
     found = _SHOWN_HOST.fullmatch(text)
     if found is None:
         return "***"
-    # Where no @ follows, what looks like a port may be a password.
+    # If no @ follows, what looks like a port may be a password.
     port = found["port"] or ""
     return found["name"] + (port if re.fullmatch("(:[0-9]{1,5})?", port, re.ASCII) else ":***")
 
 
 def _shown_path(scheme: str, path: str) -> bool:
-    """Whether a path is a database, after the name of a service where there are sentinels."""
+    """Whether a path is a database, after the name of a service for sentinels."""
     named = r"(?:/[\w.-]*)?" if scheme[:-3].lower() in _SENTINEL else ""
     return re.fullmatch(named + r"(?:/[0-9]{0,9})?/?", path, re.ASCII) is not None
 

@@ -1,4 +1,4 @@
-"""Names that hide what they stand for: patterns of a setting or a task, and those that look secret."""
+"""Names whose values are hidden: patterns of a setting or a task, and names that look secret."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 MASK = "[redacted]"
-"""Stands for a hidden value."""
+"""Replaces a hidden value."""
 
 LOOKS_SECRET = (
     *("*password*", "*passwd*", "*passphrase*", "pwd", "*secret*", "*token*", "*api_key*", "*apikey*"),
     *("*authorization*", "*cookie*", "*credential*", "*private_key*", "*access_key*", "*signature*"),
     *("*session*", "sig", "otp", "*csrf*", "*xsrf*"),
 )  # fmt: skip
-"""What must not leave a request without a word."""
+"""Names whose values are hidden in a copy of a request."""
 
 
 class NamePattern:
-    """Whether a name answers to any of some patterns, in any case; ``-`` is as good as ``_``."""
+    """Matches names against patterns, ignoring case; ``-`` equals ``_``."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         found = "|".join(fnmatch.translate(_plain(each)) for each in patterns)
@@ -30,7 +30,7 @@ class NamePattern:
         self._known: dict[str, bool] = {}
 
     def hides(self, name: str) -> bool:
-        """Whether what this name stands for is hidden."""
+        """Whether the value of this name is hidden."""
         known = self._known.get(name)
         if known is None:
             known = self._found.match(_plain(name)) is not None
@@ -46,14 +46,14 @@ def _plain(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def name_pattern(patterns: tuple[str, ...]) -> NamePattern:
-    """The pattern of these names, made once."""
+    """The compiled pattern of these names, from a cache."""
     return NamePattern(patterns)
 
 
 def without_values(
     value: Any, pattern: NamePattern, hide: Callable[[Any], Any], most: float = math.inf
 ) -> Any:
-    """``value`` with what stands under hidden names given to ``hide``, and all below ``most`` levels."""
+    """``value`` with ``hide`` applied to the values of hidden names and to all below ``most`` levels."""
     if most < 0:
         return hide(None)
     if isinstance(value, Mapping):
@@ -69,13 +69,13 @@ def without_values(
 
 
 def without_secrets(value: Any) -> Any:
-    """``value`` with what stands under names that look secret hidden, at any depth; None stays None."""
+    """``value`` with the values of names that look secret masked, at any depth; None stays None."""
     pattern = name_pattern(LOOKS_SECRET)
     return without_values(value, pattern, lambda each: None if each is None else MASK)
 
 
 def query_without_secrets(query: str) -> str:
-    """A query string with the values of parameters hidden whose names look secret."""
+    """A query string with the values of parameters masked whose names look secret."""
     pattern = name_pattern(LOOKS_SECRET)
     parts = []
     for part in re.split(r"([&;])", query):

@@ -1,7 +1,8 @@
-"""Settings from the environment and ``.env``, each declared once.
+"""The settings, read from the environment and ``.env``.
 
-The fields of :class:`Settings` are the declaration: name in the environment, kind of value,
-default and meaning. Loading, error lines and the table in the README all come from it.
+Each field of :class:`Settings` declares one setting: its name in the environment, kind of value,
+default and meaning. Loading, error messages and the table in the documentation use these
+declarations.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ __all__ = [
 
 
 LEAST_MARGIN, USUAL_MARGIN = 64 << 10, 4 << 20
-"""Bytes by which the largest envelope that is read is larger than what an application may enqueue."""
+"""Bytes by which the largest envelope that is read exceeds what an application may enqueue."""
 LARGEST_ENVELOPE = (1 << 20) + USUAL_MARGIN
-"""Bytes of the largest envelope that is read where no setting says otherwise."""
+"""Bytes of the largest envelope that is read by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be configured, read once and never changed after.
+    """All settings. They do not change after they were loaded.
 
     ``Settings()`` holds the defaults; ``Settings.load()`` reads the environment. Durations are
     seconds and sizes are bytes. Neither secrets nor the Redis URL are part of the repr.
@@ -64,13 +65,13 @@ class Settings:
         "ASOK_REDIS_URL REDIS_URL",
         kinds.REDIS_URL,
         default="redis://localhost:6379/0",
-        description="The Redis that holds the queues",
+        description="URL of the Redis that holds the queues",
     )
     namespace: str = setting(
         "ASOK_NAMESPACE",
         kinds.NAMESPACE,
         default="asok",
-        description="What the name of every key begins with",
+        description="Prefix of every Redis key",
     )
     secret_key: str | None = setting(
         "SECRET_KEY",
@@ -82,29 +83,32 @@ class Settings:
         "SECRET_KEY_FALLBACKS",
         kinds.SECRETS,
         default="",
-        description="Former secret keys, still accepted while a new one is taken into use",
+        description="Former secret keys, still accepted during a key rotation",
     )
     task_modules: tuple[str, ...] = setting(
         "ASOK_TASK_MODULES",
         kinds.TASK_MODULES,
         default="*",
-        description="Tasks that may run on Redis, all others are refused; * is all but the modules of "
+        description="Tasks that may run on Redis, all others are refused; * is all but the "
+        "modules of "
         "Python itself (os:system, builtins:eval), which have to be named",
     )
     envelope: EnvelopeForm = setting(
         "ASOK_ENVELOPE",
         kinds.ENVELOPE_FORM,
         default="v1",
-        description="Versions of signed jobs: v1 signs version 1, which workers of the framework and of "
-        "earlier releases can run, and accepts both; both signs version 2 and accepts both; v2 signs "
+        description="Versions of signed jobs: v1 signs version 1, which workers of the framework "
+        "and of "
+        "earlier releases can run, and accepts both; both signs version 2 and accepts both; v2 "
+        "signs "
         "version 2 and accepts nothing else",
     )
     max_job_age: float | None = setting(
         "ASOK_MAX_JOB_AGE",
         optional(kinds.DURATION),
         default=None,
-        description="How long ago a job may have been enqueued, or due where that was later; an older "
-        "one becomes a dead job",
+        description="Maximum age of a job since it was enqueued, or due if that was later; an "
+        "older job becomes a dead job",
     )
     bg_workers: int = setting(
         "BG_WORKERS",
@@ -116,14 +120,15 @@ class Settings:
         "ASOK_STRICT",
         kinds.FLAG,
         default="1",
-        description="Whether arguments and results of jobs in this process (local, eager) follow the "
-        "rules of jobs on Redis; with 0 they are the objects themselves",
+        description="Whether arguments and results of jobs in this process (local, eager) follow "
+        "the "
+        "rules of jobs on Redis; with 0 the objects themselves are passed",
     )
     worker_queues: tuple[str, ...] = setting(
         "ASOK_WORKER_QUEUES",
         kinds.QUEUES,
         default="high,default,low",
-        description="Queues that a worker serves, the most urgent first",
+        description="Queues that a worker serves, the highest priority first",
     )
     worker_concurrency: int = setting(
         "ASOK_WORKER_CONCURRENCY",
@@ -141,39 +146,40 @@ class Settings:
         "ASOK_WORKER_SHUTDOWN_TIMEOUT",
         kinds.DURATION,
         default="30s",
-        description="How long a stopping worker waits for running jobs before it gives them back",
+        description="How long a stopping worker waits for running jobs before it returns them to "
+        "their queues",
     )
     worker_exit_when_unable: bool = setting(
         "ASOK_WORKER_EXIT_WHEN_UNABLE",
         kinds.FLAG,
         default="0",
-        description="Whether a worker of which no process can run jobs exits (code 4) instead of "
-        "trying until one can",
+        description="Whether a worker exits (code 4) when none of its processes can run jobs, "
+        "instead of retrying",
     )
     worker_hang_limit: float | None = setting(
         "ASOK_WORKER_HANG_LIMIT",
         kinds.HANG_LIMIT,
         default="60s",
-        description="After how long a process that hangs (it claims and settles nothing) is replaced, "
-        "where none of its jobs may be the reason; 0 for never",
+        description="After how long a process that hangs (it claims and settles nothing) is "
+        "replaced, unless one of its jobs may be the reason; 0 for never",
     )
     worker_lease: float = setting(
         "ASOK_WORKER_LEASE",
         kinds.LEASE,
         default="30s",
-        description="How long a worker may be silent before others take over what it holds",
+        description="How long a worker may be without a heartbeat before others take over its jobs",
     )
     crash_limit: int = setting(
         "ASOK_CRASH_LIMIT",
         whole_number(1, 1000),
         default="3",
-        description="A job whose process died this many times becomes a dead letter",
+        description="A job whose process died this many times becomes a dead job",
     )
     retry_jitter: float = setting(
         "ASOK_RETRY_JITTER",
         kinds.FRACTION,
         default="0",
-        description="By what fraction of itself a retry's delay may vary at random",
+        description="Largest random addition to the delay of a retry, as a fraction of it",
     )
     retry_max_delay: float | None = setting(
         "ASOK_RETRY_MAX_DELAY",
@@ -185,72 +191,75 @@ class Settings:
         "ASOK_DLQ_MAX",
         whole_number(1, 100_000_000),
         default="100000",
-        description="Dead jobs beyond which each job that fails drops the oldest one that failed",
+        description="Largest number of dead jobs; beyond it each new one drops the oldest that "
+        "failed",
     )
     dlq_max_age: float | None = setting(
         "ASOK_DLQ_MAX_AGE",
         optional(kinds.DURATION),
         default=None,
-        description="How long dead letters are kept",
+        description="How long dead jobs are kept",
     )
     records: RecordForm = setting(
         "ASOK_RECORDS",
         kinds.RECORD_FORM,
         default="hash",
-        description="The form of job records on Redis: hash, or framework where the worker of the asok "
-        "framework also runs jobs, which can only read and write JSON",
+        description="Format of job records on Redis: hash, or framework if the worker of the asok "
+        "framework also runs jobs, as it can only read and write JSON",
     )
     record_ttl: float = setting(
         "ASOK_RECORD_TTL",
         kinds.KEPT,
         default="24h",
-        description="How long the record of a completed job is kept, and with it the result",
+        description="How long the record of a completed job is kept, with its result",
     )
     max_payload: int = setting(
         "ASOK_MAX_PAYLOAD",
         kinds.SIZE,
         default="1MiB",
-        description="The largest job that is accepted",
+        description="Size of the largest job that is accepted",
     )
     max_envelope: int | None = setting(
         "ASOK_MAX_ENVELOPE",
         optional(kinds.SIZE),
         default=None,
-        description="The largest entry of Redis that is read; a larger one is set aside, and a dead job "
-        "says so; at least 64 KiB more than ASOK_MAX_PAYLOAD, by default 4 MiB more",
+        description="Size of the largest queue entry that is read; a larger one is set aside and "
+        "a dead job replaces it; at least 64 KiB more than ASOK_MAX_PAYLOAD, by "
+        "default 4 MiB more",
     )
     max_result: int = setting(
         "ASOK_MAX_RESULT",
         kinds.SIZE,
         default="64KiB",
-        description="The largest result that a record keeps; a larger one is not stored",
+        description="Size of the largest result that is stored",
     )
     max_traceback: int = setting(
         "ASOK_MAX_TRACEBACK",
         kinds.SIZE,
         default="64KiB",
-        description="How much of a traceback a record or a dead letter keeps",
+        description="How much of a traceback a record or a dead job keeps",
     )
     redact: tuple[str, ...] = setting(
         "ASOK_REDACT",
         kinds.NAME_PATTERNS,
         default="",
-        description="Names of arguments whose values are hidden in console, commands, logs and exports; "
+        description="Names of arguments whose values are hidden in console, commands, logs and "
+        "exports; "
         "set it for applications, workers and operators alike",
     )
     console_protected: bool = setting(
         "ASOK_CONSOLE_PROTECTED",
         kinds.FLAG,
         default="0",
-        description="Whether the console wants a typed word before every bulk action",
+        description="Whether the console requires a typed confirmation for every bulk action",
     )
 
     env_file: Path | None = field(default=None, compare=False)
-    """The ``.env`` that was read, if any."""
+    """The ``.env`` file that was read, if any."""
 
     @classmethod
     def declared(cls) -> dict[str, Setting]:
-        """Return the declaration of every setting by its attribute, in reading order."""
+        """Return the declaration of every setting by its attribute, in the order of declaration."""
         return {
             each.name: each.metadata["setting"]
             for each in fields(cls)
@@ -259,10 +268,10 @@ class Settings:
 
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
-        """Read the settings from ``env`` over the file ``dotenv``.
+        """Read the settings from ``env``, which takes precedence over the file ``dotenv``.
 
-        Without ``env`` that is the environment of this process over the file that ASOK_ENV_FILE names,
-        or else over the nearest ``.env`` (see ``find_env_file``). With ``env`` no file is looked for.
+        The defaults are the environment of this process, and the file that ASOK_ENV_FILE names or
+        the nearest ``.env`` (see ``find_env_file``). With ``env`` no file is searched for.
 
         Raises:
             SettingsError: A value is invalid, ``dotenv`` cannot be read, or the nearest ``.env`` could
@@ -276,7 +285,8 @@ class Settings:
         settings = cls(**values, env_file=dotenv)
         if settings.records == "framework" and settings.writes_envelope != 1:
             raise SettingsError(
-                f"ASOK_ENVELOPE is {settings.envelope!r}; it must be 'v1' with ASOK_RECORDS=framework: "
+                f"ASOK_ENVELOPE is {settings.envelope!r}; it must be 'v1' with "
+                "ASOK_RECORDS=framework: "
                 "the framework's worker loses jobs that are signed in version 2"
             )
         return settings
@@ -294,49 +304,51 @@ class Settings:
     def __post_init__(self) -> None:
         least = self.max_payload + LEAST_MARGIN
         if self.max_envelope is not None and self.max_envelope < least:
-            # What the application may enqueue, and a retry makes a little larger, must not be set aside.
+            # A job that was accepted must not be set aside; its retries make it a little larger.
             raise SettingsError(
-                f"ASOK_MAX_ENVELOPE is {self.max_envelope:,} bytes; it must be at least {least:,}, 64 KiB "
+                f"ASOK_MAX_ENVELOPE is {self.max_envelope:,} bytes; it must be at least {least:,}, "
+                "64 KiB "
                 f"more than ASOK_MAX_PAYLOAD ({self.max_payload:,})"
             )
 
     @property
     def largest_envelope(self) -> int:
-        """Bytes up to which an element of Redis is read as an envelope."""
+        """Bytes of the largest element that is read as an envelope."""
         return self.max_envelope or self.max_payload + USUAL_MARGIN
 
     @property
     def masked_redis_url(self) -> str:
-        """The Redis URL without its passwords, fit to be shown."""
+        """The Redis URL with its passwords masked."""
         return masked_url(self.redis_url)
 
     def require_secret_key(self) -> str:
         """Return SECRET_KEY.
 
         Raises:
-            SettingsError: It is not set, or it or a fallback is a placeholder that everybody knows.
-                The line says how to make one.
+            SettingsError: It is not set, or it or a fallback is a well-known placeholder. The line
+                says how to create a key.
         """
         if self.secret_key is None:
             raise SettingsError(
-                "SECRET_KEY is not set, and every job on Redis is signed with it. Make one with "
-                f"{HOW_TO_MAKE_A_KEY} and give the same to all that share the queues; `asok init` "
-                "writes a .env that has one"
+                "SECRET_KEY is not set; it must be a key that signs every job on Redis. Create "
+                "one with "
+                f"{HOW_TO_MAKE_A_KEY} and set the same for all programs that share the queues, or "
+                "run `asok init`, which writes a .env file with one"
             )
         for name, keys in self._keys:
             if any(map(is_placeholder, keys)):
                 raise SettingsError(
-                    f"{name} is a placeholder, which everybody knows, and who knows the key can run "
-                    f"code on every worker. Make a key with {HOW_TO_MAKE_A_KEY}"
+                    f"{name} is a well-known placeholder; anyone who knows the key can run code on "
+                    f"every worker. Create a key with {HOW_TO_MAKE_A_KEY}"
                 )
         return self.secret_key
 
     def key_warnings(self) -> list[str]:
-        """Lines on keys that are so short that they could be guessed."""
+        """Warnings about keys that are short enough to be guessed."""
         return [line for name, keys in self._keys if (line := weakness(name, keys))]
 
     @property
     def _keys(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         own = () if self.secret_key is None else (self.secret_key,)
-        # A worker runs what any of them signed.
+        # A worker accepts the signatures of all of them.
         return ("SECRET_KEY", own), ("SECRET_KEY_FALLBACKS", self.secret_key_fallbacks)

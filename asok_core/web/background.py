@@ -1,4 +1,4 @@
-"""The application object: background tasks that live and die with the application.
+"""The application object: background tasks with the lifetime of a web application.
 
 ::
 
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
     )
 
 SHUTDOWN_TIMEOUT = 20.0
-"""Seconds. Servers and supervisors kill a process 30 s after they asked it to end."""
+"""Seconds. Servers and supervisors kill a process 30 s after they sent it SIGTERM."""
 
 
 class Background:
     """The background tasks of one application.
 
     Args:
-        bg_workers: Threads of the local backend; ``BG_WORKERS`` when it is not given.
-        settings: The settings; read from the environment with the first task when not given.
-        shutdown_timeout: Seconds that the end of the application waits for its tasks.
-        sigterm: Let SIGTERM end the process in order, where nobody else has taken care of it.
-            Python's own default ends it at once, and every task with it.
+        bg_workers: Threads of the local backend; the default is ``BG_WORKERS``.
+        settings: The settings; by default read from the environment with the first task.
+        shutdown_timeout: Seconds that a shutdown of the application waits for its tasks.
+        sigterm: Install a handler that shuts down on SIGTERM, if there is none. Python's default
+            ends the process and its tasks at once.
 
-    What cannot finish in time is logged by name. In a forked child it starts empty, so that it can
-    be made before a server forks.
+    Tasks that do not finish in time are logged by name. A forked process starts without tasks, so
+    the object may be created before a server forks.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Background:
         sigterm: bool = True,
     ) -> None:
         if bg_workers is not None and bg_workers < 1:
-            raise ValueError(f"bg_workers is {bg_workers}; allowed: 1 or more")
+            raise ValueError(f"bg_workers is {bg_workers}; it must be 1 or more")
         self._bg_workers = bg_workers
         self._settings = settings
         self._shutdown_timeout = shutdown_timeout
@@ -78,9 +78,9 @@ class Background:
     ) -> Any:
         """Run ``fn(*args, **kwargs)`` in the background, with the options of ``background``.
 
-        ``app.background(f)`` runs ``f`` at once. Without a function it is a decorator:
+        ``app.background(f)`` enqueues ``f``. Without a function it is a decorator:
         ``@app.background()`` or ``@app.background(_retries=3)`` makes each call of the function
-        a task, whose future it returns.
+        a job, whose future it returns.
 
         Raises:
             RuntimeError: After ``shutdown``; and what ``background`` raises.
@@ -111,7 +111,7 @@ class Background:
         if backend is None or self._closed:
             with self._lock:
                 if self._closed:
-                    raise RuntimeError("this application was shut down; it takes no more tasks")
+                    raise RuntimeError("the application was shut down; it accepts no more tasks")
                 if self._backend is None:
                     settings = self._settings or Settings.load()
                     self._backend = make_backend(
@@ -121,19 +121,19 @@ class Background:
         return backend
 
     def get_job(self, job_id: str) -> JobRecord:
-        """The record of a job. Raises JobNotFound when there is none (any more)."""
+        """The record of a job. Raises JobNotFound if it does not exist or has expired."""
         return record_of(self._backend or self._open(), job_id)
 
     def cancel(self, job_id: str) -> bool:
-        """Stop a job that waits for its turn, its start or its retry. True if it will not run."""
+        """Cancel a pending, scheduled or retrying job. True if it will not run."""
         return (self._backend or self._open()).cancel(checked_id(job_id))
 
     def shutdown(self, wait: bool = True, timeout: float | None = None) -> bool:
-        """Take no more tasks and let those that are there finish.
+        """Accept no more tasks and wait for the unfinished ones.
 
-        Waits ``timeout`` seconds at most, None for as long as it takes. What cannot finish is
-        logged by name; with ``wait`` False that is all that is not finished now. Tasks on Redis
-        are not waited for: workers run them. Returns whether everything finished.
+        Waits at most ``timeout`` seconds, or without limit if it is None; with ``wait`` False not
+        at all. Tasks that do not finish are logged by name. Tasks on Redis are not waited for, as
+        workers run them. Returns whether all tasks finished.
         """
         with self._lock:
             self._closed = True

@@ -1,4 +1,4 @@
-"""Middleware for WSGI and ASGI servers: the application object within reach of each request.
+"""Middleware for WSGI and ASGI servers that adds the application object to each request.
 
 During a request ``environ["asok.app"]`` (``scope["asok.app"]``) is the application object, and
 ``current_request`` is the request.
@@ -28,10 +28,10 @@ STATE = "asok_app"
 
 
 class ApplicationObject(Protocol):
-    """What the middleware needs of ``Background``."""
+    """The part of ``Background`` that the middleware uses."""
 
     def close(self) -> None:
-        """Wait for the tasks, at the end of the server."""
+        """Wait for the tasks when the server shuts down."""
 
 
 class WSGIMiddleware:
@@ -53,13 +53,13 @@ class WSGIMiddleware:
         if isinstance(body, list | tuple) or (
             isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
         ):
-            # Nothing of the application runs any more, and servers send these forms faster.
+            # The application has finished, and servers send these types faster.
             return body
         return _Body(body, request)
 
 
 class _Body:
-    """A response that is still being made: ``current_request`` holds while the server reads it."""
+    """A streamed response: ``current_request`` is set while the server reads it."""
 
     def __init__(self, body: Iterable[bytes], request: WSGIRequest) -> None:
         self._body = body
@@ -71,7 +71,7 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        # Set anew for each part: a server may read the parts in other threads.
+        # Set for each part: a server may read the parts in different threads.
         with request_context(self._request):
             return next(self._parts)
 
@@ -83,7 +83,7 @@ class _Body:
 
 
 class ASGIMiddleware:
-    """Wraps an ASGI application. When the server's lifespan ends, the tasks come to their end."""
+    """Wraps an ASGI application. The tasks are shut down when the server's lifespan ends."""
 
     def __init__(self, application: ASGIApplication, background: ApplicationObject) -> None:
         self._application = application
@@ -101,7 +101,7 @@ class ASGIMiddleware:
 
 
 class _Lifespan:
-    """The server's lifespan protocol, also for an application that does not speak it."""
+    """The server's lifespan protocol, also for an application that does not support it."""
 
     def __init__(self, background: ApplicationObject, receive: Receive, send: Send) -> None:
         self._background = background
@@ -117,8 +117,8 @@ class _Lifespan:
             if self._answered:
                 await self._shut_down()
                 raise
-            # Which is how an application says that it knows no lifespan.
-            logger.debug("The application does not take part in the lifespan", exc_info=error)
+            # An application without support for the lifespan raises here.
+            logger.debug("The application does not support the lifespan protocol", exc_info=error)
         await self._finish()
 
     async def _finish(self) -> None:

@@ -1,4 +1,4 @@
-"""A request as WSGI or ASGI hands it over: what ``current_request`` is under our middleware."""
+"""WSGI and ASGI requests: what ``current_request`` is under our middleware."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ class WSGIRequest:
 
     @property
     def path(self) -> str:
-        """The path with the part that the application is mounted under."""
+        """The path, with the prefix under which the application is mounted."""
         path = f"{self.environ.get('SCRIPT_NAME', '')}{self.environ.get('PATH_INFO', '')}"
-        # PEP 3333 hands bytes over as Latin-1 text.
+        # PEP 3333 passes bytes as Latin-1 text.
         return path.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
     @property
     def query(self) -> str:
-        """What follows the question mark, as it came."""
+        """The query string, not decoded."""
         return str(self.environ.get("QUERY_STRING", ""))
 
     @property
     def host(self) -> str:
-        """Host and port that the client asked for."""
+        """Host and port of the request."""
         return str(self.environ.get("HTTP_HOST") or self.environ.get("SERVER_NAME", ""))
 
     @property
     def language(self) -> str | None:
-        """The language that the client likes best."""
+        """The language that the client prefers."""
         return _first_language(self.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
     @property
     def remote_user(self) -> str | None:
-        """The user that the server knows, if any."""
+        """The user that the server authenticated, if any."""
         return self.environ.get("REMOTE_USER") or None
 
     @cached_property
     def request_id(self) -> str:
-        """That of the ``X-Request-ID`` header, or a new one."""
+        """The value of the ``X-Request-ID`` header, or a new id."""
         return _request_id(self.environ.get("HTTP_X_REQUEST_ID", ""))
 
     def __repr__(self) -> str:
@@ -65,37 +65,37 @@ class ASGIRequest:
 
     @property
     def method(self) -> str:
-        """``GET``, ``POST`` and so on; ``WEBSOCKET`` for one."""
+        """``GET``, ``POST`` and so on; ``WEBSOCKET`` for a WebSocket."""
         return str(self.scope.get("method", "WEBSOCKET"))
 
     @property
     def path(self) -> str:
-        """The path with the part that the application is mounted under."""
+        """The path, with the prefix under which the application is mounted."""
         return str(self.scope.get("path") or "/")
 
     @property
     def query(self) -> str:
-        """What follows the question mark, as it came."""
+        """The query string, not decoded."""
         return bytes(self.scope.get("query_string", b"")).decode("latin-1")
 
     @property
     def host(self) -> str:
-        """Host and port that the client asked for."""
+        """Host and port of the request."""
         return self._header(b"host")
 
     @property
     def language(self) -> str | None:
-        """The language that the client likes best."""
+        """The language that the client prefers."""
         return _first_language(self._header(b"accept-language"))
 
     @property
     def remote_user(self) -> str | None:
-        """The name of ``scope["user"]``, where a framework has put one."""
+        """The name of ``scope["user"]``, if a framework has set it."""
         return getattr(self.scope.get("user"), "display_name", None) or None
 
     @cached_property
     def request_id(self) -> str:
-        """That of the ``X-Request-ID`` header, or a new one."""
+        """The value of the ``X-Request-ID`` header, or a new id."""
         return _request_id(self._header(b"x-request-id"))
 
     def _header(self, name: bytes) -> str:

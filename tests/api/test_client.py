@@ -80,7 +80,7 @@ def test_an_option_that_is_invalid_is_raised_at_once() -> None:
 
 
 def test_an_unknown_job_is_not_found() -> None:
-    with pytest.raises(JobNotFound, match="there is no record of job 'x'"):
+    with pytest.raises(JobNotFound, match="job 'x' has no record"):
         get_job("x")
 
 

@@ -182,7 +182,7 @@ def test_an_application_is_warned_of_a_short_key(caplog: pytest.LogCaptureFixtur
     (line,) = caplog.messages
     assert line.startswith("SECRET_KEY has 7 characters, and who guesses it can run code")
     assert "hunter2" not in line
-    with pytest.raises(SettingsError, match=r"^SECRET_KEY is a placeholder"):
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY is a well-known placeholder"):
         RedisBackend(
             Settings(queue_backend="redis", secret_key="CHANGE_ME_TO_A_LONG_SECURE_STRING")
         )

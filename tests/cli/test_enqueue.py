@@ -132,7 +132,7 @@ def test_a_length_of_time_that_no_record_is_kept_for_is_refused(
     ran = enqueue("shop:plain", "--keep-result", value)
     assert (ran.code, ran.out) == (2, "")
     assert f"--keep-result is '{value}'" in ran.err
-    assert "Allowed: yes, no, or 1s to 3650d, as in 90, 90s, 2h or 7d" in ran.err
+    assert "; it must be yes, no, or from 1s to 3650d, as in 90, 90s, 2h or 7d" in ran.err
     assert bench.pending("default") == []
 
 
@@ -251,17 +251,17 @@ def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
         (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 100 levels deep"),
         (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
         (("a:b", "n=" + "1" * 5000), "cannot be read as JSON: Exceeds the limit"),
-        (("a:b", "--retries", "-1"), "--retries is '-1'. Allowed: a whole number from 0 to"),
-        (("a:b", "--backoff", "x"), "--backoff is 'x'. Allowed: a number of seconds"),
+        (("a:b", "--retries", "-1"), "--retries is '-1'; it must be a whole number from 0 to"),
+        (("a:b", "--backoff", "x"), "--backoff is 'x'; it must be a number of seconds"),
         (("a:b", "--backoff", "nan"), "--backoff is"),
-        (("a:b", "--backoff", "-1"), "--backoff is -1; allowed: 0 or more"),
-        (("a:b", "--timeout", "soon"), "--timeout is 'soon'. Allowed: a length of time"),
-        (("a:b", "--timeout", "0"), "--timeout is 0.0; allowed: more than 0 seconds"),
-        (("a:b", "--delay", "soon"), "--delay is 'soon'. Allowed: a length of time"),
-        (("a:b", "--queue", "x,y"), "--queue is 'x,y'; queue name 'x,y' holds a comma"),
+        (("a:b", "--backoff", "-1"), "--backoff is -1; it must be 0 or more"),
+        (("a:b", "--timeout", "soon"), "--timeout is 'soon'; it must be a duration"),
+        (("a:b", "--timeout", "0"), "--timeout is 0.0; it must be more than 0 seconds"),
+        (("a:b", "--delay", "soon"), "--delay is 'soon'; it must be a duration"),
+        (("a:b", "--queue", "x,y"), "--queue is 'x,y' (queue name 'x,y' contains a comma"),
         (("a:b", "--queue", ""), "--queue is ''"),
-        (("a:b", "--unique", ""), "--unique has 0 characters; allowed: 1 to 200"),
-        (("a:b", "--unique", "\udcff"), "--unique is no text that UTF-8 can carry"),
+        (("a:b", "--unique", ""), "--unique has 0 characters; it must have 1 to 200"),
+        (("a:b", "--unique", "\udcff"), "--unique is not UTF-8 text"),
         (("a:b", "--frob"), "unrecognized arguments: --frob"),
         ((), "the following arguments are required: MODULE:FUNCTION"),
     ],

@@ -93,7 +93,7 @@ class TestFrame:
         monkeypatch.setenv("BG_WORKERS", "x")
         assert main(["probe"]) == 2
         assert capsys.readouterr().err == (
-            "asok: BG_WORKERS is 'x'. Allowed: a whole number from 1 to 1024\n"
+            "asok: BG_WORKERS is 'x'; it must be a whole number from 1 to 1024\n"
         )
         assert main(["probe", "--help"]) == 0
 

@@ -198,7 +198,7 @@ def test_checks_that_hold_exit_0(status: Status) -> None:
     ("words", "line"),
     [
         (["--max-pending", "high=x"], "--max-pending 'high=x': 'x' is not a whole number"),
-        (["--max-age", "high=soon"], "--max-age 'high=soon': 'soon' is not a length of time"),
+        (["--max-age", "high=soon"], "--max-age 'high=soon': 'soon' is not a duration"),
         (["--max-dead", "-1"], "--max-dead"),
         (["--limit", "many"], "--limit 'many' is not a whole number from 0 to 1000"),
         (["--watch", "0"], "--watch 0: the shortest interval is 100ms"),

@@ -164,7 +164,7 @@ class TestEnvFile:
         (project / ".env").write_text("SECRET_KEY=change-me\nSECRET_KEY_FALLBACKS=hunter2\n")
         assert main(["deploy"]) == 0
         said = capsys.readouterr().err
-        assert f"{project}/.env: SECRET_KEY is a placeholder" in said
+        assert f"{project}/.env: SECRET_KEY is a well-known placeholder" in said
         assert f"{project}/.env: SECRET_KEY_FALLBACKS has 7 characters" in said
         assert "hunter2" not in said
 

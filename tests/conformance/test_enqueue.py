@@ -81,16 +81,20 @@ def test_many_futures_are_in_the_order_of_their_calls(application: Application) 
 BAD_OPTIONS: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
     ({"_queue": 3}, TypeError, "_queue is an int, not a string"),
     ({"_queue": "a\nb"}, ValueError, "queue"),
-    ({"_retries": -1}, ValueError, "_retries is -1; allowed: 0 to 1000000"),
+    ({"_retries": -1}, ValueError, "_retries is -1; it must be from 0 to 1000000"),
     ({"_retries": True}, TypeError, "_retries is a bool, not a whole number"),
-    ({"_backoff": -1}, ValueError, "_backoff is -1; allowed: 0 or more"),
+    ({"_backoff": -1}, ValueError, "_backoff is -1; it must be 0 or more"),
     ({"_backoff": float("nan")}, ValueError, "_backoff is nan, not a finite number"),
-    ({"_timeout": 0}, ValueError, "_timeout is 0; allowed: more than 0 seconds, or None"),
-    ({"_delay": -1}, ValueError, "_delay is -1; allowed: 0 seconds or more"),
+    ({"_timeout": 0}, ValueError, "_timeout is 0; it must be more than 0 seconds, or None"),
+    ({"_delay": -1}, ValueError, "_delay is -1; it must be 0 seconds or more"),
     ({"_delay": 1, "_at": 1}, ValueError, "_delay and _at are both given"),
     ({"_at": dt.datetime(2026, 1, 1)}, ValueError, "_at has no time zone"),  # noqa: DTZ001
-    ({"_unique": ""}, ValueError, "_unique has 0 characters; allowed: 1 to 200"),
-    ({"_keep_result": 0.5}, ValueError, "_keep_result is 0.5; allowed: True, False, or a duration"),
+    ({"_unique": ""}, ValueError, "_unique has 0 characters; it must have 1 to 200"),
+    (
+        {"_keep_result": 0.5},
+        ValueError,
+        "_keep_result is 0.5; it must be True, False, or a duration",
+    ),
     ({"_retires": 3}, TypeError, "_retires"),
 )
 
@@ -135,7 +139,7 @@ def test_each_attempt_gets_the_arguments_as_they_were_passed(application: Applic
 
 
 def test_a_job_that_nobody_enqueued_has_no_record(application: Application) -> None:
-    with pytest.raises(JobNotFound, match="there is no record of job 'unknown'"):
+    with pytest.raises(JobNotFound, match="job 'unknown' has no record"):
         get_job("unknown")
     assert not cancel("unknown")
 

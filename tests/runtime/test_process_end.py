@@ -219,5 +219,5 @@ def test_an_application_can_be_shut_down_without_waiting_long(call: str) -> None
         """
     )
     assert code == 0, err
-    assert out == "this application was shut down; it takes no more tasks\n"
+    assert out == "the application was shut down; it accepts no more tasks\n"
     assert "did not finish before the shutdown" in err

@@ -26,5 +26,5 @@ def test_durations_are_seconds(text: str, seconds: float) -> None:
     ["", "x", "-5", "5 minutes", "1h30m", "inf", "nan", "1e9", "٣", "5.", ".5", "9" * 13, "5m\n6"],
 )
 def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a length of time such as 90, 90s, 5m, 2h or 7d"):
+    with pytest.raises(ValueError, match=r"is not a duration such as 90, 90s, 5m, 2h or 7d"):
         parse_duration(text)

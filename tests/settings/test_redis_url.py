@@ -58,13 +58,13 @@ def test_an_address_knows_what_it_leads_to() -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "does not begin like a Redis URL"),
-        ("localhost:6379", "does not begin like a Redis URL"),
-        ("redis:localhost", "does not begin like a Redis URL"),
-        ("http://localhost", "does not begin like a Redis URL"),
+        ("", "scheme is not one of a Redis URL"),
+        ("localhost:6379", "scheme is not one of a Redis URL"),
+        ("redis:localhost", "scheme is not one of a Redis URL"),
+        ("http://localhost", "scheme is not one of a Redis URL"),
         ("redis://", "host is missing"),
         ("redis://:pw@", "host is missing"),
-        ("redis://a b", "holds a space"),
+        ("redis://a b", "contains a space"),
         ("redis://a\x1b[2J", "control character"),
         ("redis://a:x", "port is not a number"),
         ("redis://a:0", "port is not a number"),
@@ -76,7 +76,7 @@ def test_an_address_knows_what_it_leads_to() -> None:
         ("redis://a/9999999999", "database is not a whole number"),
         ("redis://a/1?db=2", "path and its option db name two databases"),
         ("redis+cluster://a/1", "a cluster has no other"),
-        ("redis://a/0#x", "a part after a #"),
+        ("redis://a/0#x", "a fragment after a #"),
         ("redis://a/1/2", "too many parts"),
         ("redis://:p/w@a", "percent-encode"),
         ("redis://:p#w@a", "percent-encode"),
@@ -164,7 +164,7 @@ def test_options_are_read_by_kind_and_those_of_pools_have_no_effect(
         ("rediss://h?ssl_ca_certs=a%00b", r"is 'a\\x00b'; it must be a file of certificates"),
         ("rediss://h?ssl_certfile=/no", "ssl_certfile is '/no'; it cannot be read: No such file"),
         ("rediss://h?ssl_ca_path=/no", "ssl_ca_path is '/no'; it cannot be read: No such file"),
-        (f"rediss://h?ssl_keyfile={CA}", "ssl_keyfile needs ssl_certfile beside it"),
+        (f"rediss://h?ssl_keyfile={CA}", "ssl_keyfile requires ssl_certfile"),
         ("rediss://h?ssl_min_version=TLSv1", "is 'TLSv1'; it must be TLSv1.2 or TLSv1.3"),
         (
             "rediss://h?ssl_ca_data=hunter",
@@ -172,7 +172,7 @@ def test_options_are_read_by_kind_and_those_of_pools_have_no_effect(
         ),
         (
             "rediss://h?ssl_password=hunter2%00",
-            "ssl_password is set to something that is not shown",
+            "ssl_password is set to a value that is not shown",
         ),
         (
             "redis://h?max_conections=20",

@@ -36,7 +36,7 @@ def test_a_placeholder_is_refused(variable: str, key: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.require_secret_key()
     line = str(caught.value)
-    assert line.startswith(f"{variable} is a placeholder")
+    assert line.startswith(f"{variable} is a well-known placeholder")
     assert "token_hex(32)" in line
 
 
@@ -45,11 +45,11 @@ def test_jobs_in_this_process_need_no_key() -> None:
 
 
 @given(st.binary(min_size=12, max_size=48))
-def test_a_random_key_is_no_placeholder(key: bytes) -> None:
+def test_a_random_key_is_not_a_placeholder(key: bytes) -> None:
     assert not is_placeholder(key.hex())
 
 
-def test_neither_are_the_keys_that_programs_make() -> None:
+def test_keys_made_by_programs_are_not_placeholders() -> None:
     for _ in range(1000):
         assert not is_placeholder(secrets.token_urlsafe(32))
         assert not is_placeholder(base64.b64encode(secrets.token_bytes(32)).decode())
@@ -59,10 +59,10 @@ def test_neither_are_the_keys_that_programs_make() -> None:
     ("environment", "begins"),
     [
         ({"SECRET_KEY": "k" * 32}, []),
-        ({"SECRET_KEY": "k" * 31}, ["SECRET_KEY has 31 characters, and "]),
+        ({"SECRET_KEY": "k" * 31}, ["SECRET_KEY has 31 characters; "]),
         (
             {"SECRET_KEY": "k" * 64, "SECRET_KEY_FALLBACKS": f"{'f' * 64},dev"},
-            ["SECRET_KEY_FALLBACKS has a key of 3 characters, and "],
+            ["SECRET_KEY_FALLBACKS has a key of 3 characters; "],
         ),
         ({}, []),
     ],

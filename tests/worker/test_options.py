@@ -13,14 +13,14 @@ from tests.programs import wait_until
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--concurrency", "0"), "--concurrency is '0'. Allowed: a whole number"),
-        (("-c", "many"), "--concurrency is 'many'. Allowed: a whole number"),
-        (("--processes", "-1"), "--processes is '-1'. Allowed: a whole number"),
+        (("--concurrency", "0"), "--concurrency is '0'; it must be a whole number"),
+        (("-c", "many"), "--concurrency is 'many'; it must be a whole number"),
+        (("--processes", "-1"), "--processes is '-1'; it must be a whole number"),
         (("--queues", " , "), "--queues is"),
-        (("--stop-timeout", "soon"), "--stop-timeout is 'soon'. Allowed: a length of time"),
+        (("--stop-timeout", "soon"), "--stop-timeout is 'soon'; it must be a duration"),
         (("--stop-timeout", "-1s"), "--stop-timeout"),
-        (("--max-jobs", "0"), "--max-jobs is '0'. Allowed: a whole number"),
-        (("--max-memory", "much"), "--max-memory is 'much'. Allowed: a size"),
+        (("--max-jobs", "0"), "--max-jobs is '0'; it must be a whole number"),
+        (("--max-memory", "much"), "--max-memory is 'much'; it must be a size"),
         (("--log-level", "loud"), "loud"),
         (("--log-format", "xml"), "xml"),
         (("--url", "http://h"), "--url 'http://h' cannot be used"),
@@ -73,7 +73,7 @@ def test_a_placeholder_in_place_of_a_key_touches_no_job(desk: Desk, run_worker: 
     for variables in ({"SECRET_KEY": "change-me"}, {"SECRET_KEY_FALLBACKS": "change-me"}):
         worker = run_worker(**variables)
         assert worker.ends() == 2
-        assert f"{next(iter(variables))} is a placeholder, which everybody knows" in worker.log
+        assert f"{next(iter(variables))} is a well-known placeholder" in worker.log
         assert worker.log.count("\n") == 1
     assert [each.id for each in desk.pending()] == [job.id]
 
