@@ -73,6 +73,7 @@ COMMANDS = (
     Command("trash list", "asok_console.commands.trash.list", "show what can be restored"),
     Command("trash restore", "asok_console.commands.trash.restore", "put it back where it was"),
     Command("trash empty", "asok_console.commands.trash.empty", "delete it for good"),
+    Command("explain", "asok_console.commands.explain", "explain why a job, queue or worker waits"),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
     Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
     Command(

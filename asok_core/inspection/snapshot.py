@@ -424,6 +424,8 @@ class JobDetail(NamedTuple):
     payload: Payload | None = None
     due_at: float | None = None
     worker: str | None = None
+    position: int | None = None
+    """Of a pending job: how many of its queue are claimed before it. None: not known."""
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""

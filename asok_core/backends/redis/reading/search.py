@@ -87,7 +87,11 @@ def find_job(
                 parts = keys.active_parts(key)
                 worker = worker_of(parts[0]) if parts else None
                 return known._replace(
-                    location=location, payload=payload, due_at=found.score, worker=worker
+                    location=location,
+                    payload=payload,
+                    due_at=found.score,
+                    worker=worker,
+                    position=found.location if location is Location.PENDING else None,
                 )
         return None
 

@@ -1,0 +1,93 @@
+"""``asok explain``: why a job, a queue or a worker is as it is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.presentation.explanation import estimate_line, reason_lines
+from asok_console.presentation.text import safe
+from asok_core.errors import UsageError
+from asok_core.inspection.reasons import Reason
+from asok_core.operations import explain
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.settings import Settings
+
+FOUND, NOT_FOUND = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("job", nargs="?", metavar="JOB_ID", help="a job id, or how one begins")
+    parser.add_argument("--queue", metavar="QUEUE", help="explain why jobs of a queue do not start")
+    parser.add_argument("--worker", metavar="WORKER", help="explain why a worker takes no jobs")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the reasons, the most important first. Returns 1 where nothing is known of the job."""
+    if sum(each is not None for each in (args.job, args.queue, args.worker)) != 1:
+        raise UsageError("specify exactly one of JOB_ID, --queue QUEUE and --worker WORKER")
+    settings = on_redis(settings, args.url)
+    reader = open_reader(settings)
+    try:
+        if args.queue is not None:
+            found = explain.queue(reader, args.queue)
+        elif args.worker is not None:
+            found = explain.worker(reader, args.worker)
+        else:
+            where = settings.masked_redis_url
+            found = explain.job(reader, args.job, namespace=settings.namespace, redis=where)
+    finally:
+        reader.close()
+    if args.json:
+        write_json(_document(found))
+    else:
+        write_lines(list(_lines(found)))
+    return NOT_FOUND if found.kind == "job" and found.detail is None else FOUND
+
+
+def _lines(found: explain.Explained) -> Iterator[str]:
+    payload = found.detail.payload if found.detail else None
+    task = f" of {safe(payload.job.task, 100)}" if payload and payload.job else ""
+    yield f"{found.kind} {safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
+    for number, reason in enumerate(found.explanation.reasons, 1):
+        first, *rest = reason_lines(reason, found.at)
+        yield f"  {number}. {first}"
+        yield from (f"     {line}" for line in rest)
+    if not found.explanation.reasons:
+        yield "  nothing is found that holds it up"
+    if found.explanation.estimate is not None:
+        yield f"  {estimate_line(found.explanation.estimate)}"
+
+
+def _document(found: explain.Explained) -> dict[str, Any]:
+    estimate = found.explanation.estimate
+    return {
+        found.kind: found.name,
+        "state": found.explanation.state,
+        "read_at": found.at,
+        "reasons": [_reason(each) for each in found.explanation.reasons],
+        "estimate": None
+        if estimate is None
+        else {
+            "earliest_s": estimate.earliest,
+            "latest_s": estimate.latest,
+            "finished": estimate.finished,
+            "rough": estimate.rough,
+        },
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "text": reason.text,
+        "since": reason.since,
+        "evidence": dict(reason.evidence),
+        "remedy": reason.remedy,
+        "blocking": reason.blocking,
+    }

@@ -1,0 +1,271 @@
+"""Why jobs of a queue do not start, and why a worker takes none: reasons with their evidence.
+
+Everything is derived from one snapshot and from the audit of operators. A reason states what these show;
+where they do not show it, it is not known, and that is what is reported. Times are epoch seconds by
+Redis's clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from shlex import quote
+
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.snapshot import QueueStats, RunningJob, ServerInfo, Snapshot, WorkerInfo
+
+NAMED = 3
+"""Queues, workers or tasks that are named in one line; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason. ``code`` is stable, for programs; ``text`` is a sentence without times."""
+
+    code: str
+    text: str
+    since: float | None = None
+    evidence: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What it is derived from. Names that end with ``_at`` are times, with ``_s`` seconds."""
+    remedy: str = ""
+    """What would change it; empty where that is not known."""
+    blocking: bool = False
+    """Whether nothing starts as long as it holds."""
+
+
+def ranked(reasons: Iterator[Reason]) -> tuple[Reason, ...]:
+    """The reasons in the order in which they count: first what lets nothing start."""
+    return tuple(sorted(reasons, key=lambda reason: not reason.blocking))
+
+
+def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
+    """Why jobs of a queue do not start at once. None where nothing is found that holds them up."""
+    yield from of_server(snapshot.server)
+    stats = queue_of(name, snapshot)
+    if stats is not None and stats.problem:
+        yield Reason(
+            "queue_unreadable", f"queue {name!r} cannot be read: {stats.problem}", blocking=True,
+            remedy="find out which program wrote the key, and rename it",
+        )  # fmt: skip
+    if stats is not None and stats.paused:
+        yield _paused(name, activities)
+    yield from _of_workers(name, snapshot, activities)
+
+
+def of_worker(
+    worker: WorkerInfo, snapshot: Snapshot, activities: Sequence[Activity]
+) -> Iterator[Reason]:
+    """Why a worker takes no jobs, or few."""
+    yield from of_server(snapshot.server)
+    if (reason := impediment(worker, snapshot.taken_at, activities)) is not None:
+        yield reason
+        return
+    if worker.trouble:
+        yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
+    if worker.slots and worker.running >= worker.slots:
+        yield _busy([worker], snapshot.taken_at)
+    served = [stats for stats in snapshot.queues if stats.name in worker.queues]
+    if paused := [stats.name for stats in served if stats.paused]:
+        yield Reason(
+            "queue_paused", f"{_named(paused, 'queue')} that it serves {_is(paused)} paused",
+            remedy=f"asok queue resume {quote(paused[0])}", blocking=len(paused) == len(worker.queues),
+        )  # fmt: skip
+    if not any(stats.pending for stats in served if not stats.paused) and not worker.running:
+        yield Reason("nothing_pending", "no job is pending in the queues that it serves")
+
+
+def of_server(server: ServerInfo) -> Iterator[Reason]:
+    """Why Redis accepts no changes, without which no job starts or ends."""
+    if server.role == "slave":
+        yield Reason(
+            "redis_replica", "this Redis is a replica: it refuses every change",
+            evidence={"master_link": server.master_link or "not known"},
+            remedy="use the URL of the master, or promote this server", blocking=True,
+        )  # fmt: skip
+    if server.is_full:
+        yield Reason(
+            "redis_full", "Redis is out of memory: it refuses new data",
+            evidence={"used_bytes": server.used_memory or 0, "maxmemory_bytes": server.max_memory or 0},
+            remedy="raise maxmemory, or empty the trash (asok trash empty)", blocking=True,
+        )  # fmt: skip
+    if server.last_append_ok is False:
+        yield Reason(
+            "redis_append_failed", "Redis cannot write its append-only file: it refuses changes",
+            remedy="free disk space; the log of Redis names the error", blocking=True,
+        )  # fmt: skip
+    if server.last_save_ok is False and server.persistence != "none":
+        yield Reason(
+            "redis_save_failed", "Redis could not save its data to disk: it may refuse changes",
+            remedy="free disk space; the log of Redis names the error",
+        )  # fmt: skip
+
+
+def impediment(
+    worker: WorkerInfo, now: float, activities: Sequence[Activity] = ()
+) -> Reason | None:
+    """Why a worker claims no jobs at all; None where it claims. Its lease holds until ``lease_until``."""
+    if worker.claims(now):
+        return None
+    if (worker.lease_until or 0) <= now:
+        return Reason(
+            "worker_stalled", f"worker {worker.id} sends no heartbeat: its lease has expired",
+            worker.lease_until, _heartbeat(worker),
+            f"look at its process {worker.pid or ''} on {worker.host or 'its host'}", blocking=True,
+        )  # fmt: skip
+    if not worker.runs_jobs:
+        text = worker.trouble or "starting: none of its processes runs jobs yet"
+        code = f"worker_{worker.condition or 'starting'}".replace("-", "_").replace(" ", "_")
+        return Reason(code, f"worker {worker.id} is {text}", blocking=True)
+    if worker.stopping or worker.wanted == "stop":
+        return Reason(
+            "worker_stopping", f"worker {worker.id} is stopping", *_by("stop", worker.id, activities),
+            "start another worker", blocking=True,
+        )  # fmt: skip
+    return Reason(
+        "worker_quiet", f"worker {worker.id} is quiet: it takes no new jobs",
+        *_by("quiet", worker.id, activities), f"asok worker resume {quote(worker.id)}", blocking=True,
+    )  # fmt: skip
+
+
+def queue_of(name: str, snapshot: Snapshot) -> QueueStats | None:
+    """The queue of this name, or None where the snapshot has none."""
+    return next((stats for stats in snapshot.queues if stats.name == name), None)
+
+
+def claiming(name: str, snapshot: Snapshot) -> list[WorkerInfo]:
+    """The workers that claim jobs of a queue now."""
+    return [w for w in snapshot.workers if name in w.queues and w.claims(snapshot.taken_at)]
+
+
+def earlier(name: str, snapshot: Snapshot) -> list[QueueStats]:
+    """The queues with jobs that every worker of this queue serves before it."""
+    orders = [worker.queues[: worker.queues.index(name)] for worker in claiming(name, snapshot)]
+    common = set(orders[0]).intersection(*orders[1:]) if orders else set()
+    return [
+        each for each in snapshot.queues if each.name in common and each.pending and not each.paused
+    ]
+
+
+def past_pauses(name: str, activities: Sequence[Activity]) -> Iterator[tuple[Activity, Activity]]:
+    """The pauses of a queue that are over, oldest first, each with what ended it. From the audit alone."""
+    begun: Activity | None = None
+    for each in reversed(activities):
+        if each.queue != name or each.state != "done":
+            continue
+        if each.action == "pause":
+            begun = begun or each
+        elif each.action == "resume" and begun is not None:
+            yield begun, each
+            begun = None
+
+
+def _paused(name: str, activities: Sequence[Activity]) -> Reason:
+    switch = next(
+        (each for each in activities if each.queue == name and each.action in ("pause", "resume")),
+        None,
+    )
+    # The audit is bounded. A pause that it does not end with was made by another program.
+    pause = switch if switch is not None and switch.action == "pause" else None
+    evidence = (
+        {"by": pause.who, "operation": pause.operation}
+        if pause is not None
+        else {"by": "not known"}
+    )
+    return Reason(
+        "queue_paused", f"queue {name!r} is paused", pause.at if pause else None, evidence,
+        f"asok queue resume {quote(name)}", blocking=True,
+    )  # fmt: skip
+
+
+def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
+    serving = [worker for worker in snapshot.workers if name in worker.queues]
+    able = claiming(name, snapshot)
+    held_up = [
+        reason
+        for worker in serving
+        if (reason := impediment(worker, snapshot.taken_at, activities)) is not None
+    ]
+    if not snapshot.workers:
+        yield Reason("no_workers", "no worker is running", remedy="asok worker", blocking=True)
+    elif not serving:
+        served = sorted({queue for worker in snapshot.workers for queue in worker.queues})
+        yield Reason(
+            "queue_not_served", f"no worker serves queue {name!r}",
+            evidence={"workers": len(snapshot.workers), "they_serve": _named(served)},
+            remedy=f"asok worker --queues {quote(name)}", blocking=True,
+        )  # fmt: skip
+    elif not able:
+        yield from held_up
+    else:
+        yield from _of_capacity(name, snapshot, able)
+        for reason in held_up:
+            yield Reason(
+                reason.code, reason.text, reason.since,
+                {**reason.evidence, "workers_that_claim": len(able)}, reason.remedy,
+            )  # fmt: skip
+
+
+def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> Iterator[Reason]:
+    slots, running = sum(w.slots for w in able), sum(w.running for w in able)
+    if running >= slots:
+        yield _busy(able, snapshot.taken_at)
+    if before := earlier(name, snapshot):
+        jobs = sum(each.pending for each in before)
+        names = [f"{each.name} ({each.pending:,})" for each in before]
+        yield Reason(
+            "earlier_queues", f"{_jobs(jobs)} in queues that are served before it: {_named(names)}",
+            evidence={"jobs": jobs, "queues": len(before)},
+            remedy=f"a worker of its own: asok worker --queues {quote(name)}",
+        )  # fmt: skip
+
+
+def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
+    jobs = [job for worker in able for job in worker.jobs if job.started_at is not None]
+    evidence: dict[str, str | int | float] = {
+        "slots": sum(worker.slots for worker in able),
+        "running": sum(worker.running for worker in able),
+    }
+    if jobs:
+        tasks = Counter(_task(job) for job in jobs).most_common(NAMED)
+        longest = min(jobs, key=lambda job: job.started_at or now)
+        evidence["they_run"] = ", ".join(f"{task} ({number})" for task, number in tasks)
+        evidence["longest"] = f"job {longest.payload.id or 'not known'} of {_task(longest)}"
+        evidence["longest_s"] = max(0.0, now - (longest.started_at or now))
+    who = f"worker {able[0].id}" if len(able) == 1 else f"the {len(able)} workers that serve it"
+    return Reason(
+        "slots_busy", f"all {evidence['slots']} slots of {who} are busy", evidence=evidence,
+        remedy="more slots: another worker, or a higher ASOK_WORKER_CONCURRENCY",
+    )  # fmt: skip
+
+
+def _task(job: RunningJob) -> str:
+    return job.payload.job.task if job.payload.job else "not known"
+
+
+def _heartbeat(worker: WorkerInfo) -> dict[str, str | int | float]:
+    return {} if worker.beat_at is None else {"last_heartbeat_at": worker.beat_at}
+
+
+def _by(
+    action: str, worker: str, activities: Sequence[Activity]
+) -> tuple[float | None, Mapping[str, str | int | float]]:
+    # A worker that was ordered by a signal has no entry of this worker in the audit.
+    newest = next(
+        (a for a in activities if a.action == action and a.words == f"worker:{worker}"), None
+    )
+    return (newest.at, {"by": newest.who}) if newest is not None else (None, {"by": "not known"})
+
+
+def _named(names: Sequence[str], noun: str = "") -> str:
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    what = f"{noun if len(names) == 1 else noun + 's'} " if noun else ""
+    return f"{what}{', '.join(names[:NAMED])}{rest}"
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _jobs(number: int) -> str:
+    return "1 job is" if number == 1 else f"{number:,} jobs are"

@@ -1,0 +1,361 @@
+"""``asok explain``: each cause is planted on a real Redis, and must be named first."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from asok_console.cli.parser import build_parser, with_default_words
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.keys import Keys
+from asok_core.jobs.envelope import Keyring, seal
+from tests.fixtures.bench import Bench, dead_job
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import Desk, RunWorker
+from tests.programs import wait_until
+from tests.reading.seed import job, push, record, server_time, work
+
+Asok = Callable[..., Ran]
+KEYS = Keys()
+
+
+def explained(asok: Asok, *words: str) -> dict[str, Any]:
+    """The document; the reasons of every cause that a test plants exit with 0."""
+    ran = asok("explain", *words, "--json")
+    assert ran.code == 0, ran.err
+    return ran.document
+
+
+def first(asok: Asok, *words: str) -> dict[str, Any]:
+    found: dict[str, Any] = explained(asok, *words)["reasons"][0]
+    if found["remedy"].startswith("asok "):
+        # What is advised must be a command that exists.
+        build_parser().parse_args(with_default_words(shlex.split(found["remedy"])[1:]))
+    return found
+
+
+class TestPending:
+    def test_a_paused_queue_is_named_with_who_paused_it(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1), job(2))
+        work(redis_client, "w1", "default")
+        assert asok("queue", "pause", "default").code == 0
+        reason = first(asok, "job-2")
+        assert (reason["code"], reason["blocking"]) == ("queue_paused", True)
+        assert reason["remedy"] == "asok queue resume default"
+        assert "@" in reason["evidence"]["by"]
+        assert reason["since"] == pytest.approx(server_time(redis_client), abs=60)
+
+    def test_who_paused_a_queue_is_not_known_where_the_audit_does_not_have_it(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1))
+        work(redis_client, "w1", "default")
+        redis_client.sadd(KEYS.paused, "default")
+        reason = first(asok, "job-1")
+        assert (reason["code"], reason["since"]) == ("queue_paused", None)
+        assert reason["evidence"] == {"by": "not known"}
+
+    def test_without_any_worker(self, asok: Asok, redis_client: redis.Redis) -> None:
+        push(redis_client, job(1))
+        assert first(asok, "job-1")["code"] == "no_workers"
+
+    def test_a_queue_that_no_worker_serves(self, asok: Asok, redis_client: redis.Redis) -> None:
+        push(redis_client, job(1, "mail"))
+        work(redis_client, "w1", "high", "default")
+        reason = first(asok, "job-1")
+        assert reason["code"] == "queue_not_served"
+        assert reason["evidence"] == {"workers": 1, "they_serve": "default, high"}
+
+    def test_a_queue_whose_only_worker_sends_no_heartbeat(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1))
+        work(redis_client, "w1", "default", lease=-60, host="web7")
+        reason = first(asok, "job-1")
+        assert reason["code"] == "worker_stalled"
+        assert "web7" in reason["remedy"]
+
+    def test_jobs_in_a_queue_that_is_served_before_it(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, *(job(n, "high") for n in range(30)), job(99, "low"))
+        work(redis_client, "w1", "high", "low")
+        reason = first(asok, "job-99")
+        assert reason["code"] == "earlier_queues"
+        assert reason["evidence"] == {"jobs": 30, "queues": 1}
+
+    def test_a_queue_that_only_some_workers_serve_later_does_not_wait_for_earlier_ones(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, *(job(n, "high") for n in range(30)), job(99, "low"))
+        work(redis_client, "w1", "high", "low")
+        work(redis_client, "w2", "low")
+        codes = [each["code"] for each in explained(asok, "job-99")["reasons"]]
+        assert "earlier_queues" not in codes
+
+    def test_a_job_signed_by_another_key_would_not_run(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        redis_client.lpush(KEYS.queue("default"), seal(job(1), Keyring(b"another key")))
+        work(redis_client, "w1", "default")
+        reason = first(asok, "job-1")
+        assert reason["code"] == "would_not_run"
+        assert "SECRET_KEY" in reason["text"]
+
+    @pytest.mark.parametrize("ahead", [0, 1, 2500])
+    def test_its_position_is_exact(self, asok: Asok, redis_client: redis.Redis, ahead: int) -> None:
+        push(redis_client, *(job(n) for n in range(ahead)), job(9999), job(10_000))
+        asok("queue", "pause", "default")
+        found = [
+            each["evidence"]["jobs"]
+            for each in explained(asok, "job-9999")["reasons"]
+            if each["code"] == "jobs_ahead"
+        ]
+        assert found == ([ahead] if ahead else [])
+
+    def test_a_key_of_another_type_is_no_queue(self, asok: Asok, redis_client: redis.Redis) -> None:
+        redis_client.set(KEYS.queue("default"), "text", ex=60)
+        assert first(asok, "--queue", "default")["code"] == "queue_unreadable"
+
+    def test_a_large_job_is_explained_like_any_other(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1), job(2, args=("x" * 3_000_000,)))
+        work(redis_client, "w1", "default")
+        redis_client.sadd(KEYS.paused, "default")
+        found = explained(asok, "job-2")["reasons"]
+        assert [each["code"] for each in found] == ["queue_paused", "jobs_ahead"]
+
+
+class TestWithWorkers:
+    def test_busy_slots_are_named_with_what_they_run(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        run_worker("--queues", "default", "--concurrency", "2", "--processes", "1")
+        held = [desk.enqueue("hold", word) for word in ("a", "b")]
+        for each in held:
+            desk.reaches(each, "running")
+        # A worker claims a few jobs ahead: the last of many stays in its queue.
+        waiting = [desk.enqueue("note", str(n)) for n in range(50)][-1]
+
+        def busy() -> bool:
+            return bool(first(asok, waiting.id)["code"] == "slots_busy")
+
+        wait_until(busy, lambda: f"slots_busy: {explained(asok, waiting.id)}")
+        reason = first(asok, waiting.id)
+        assert (reason["evidence"]["slots"], reason["evidence"]["running"]) == (2, 2)
+        assert "tests.worker.jobs.hold (2)" in reason["evidence"]["they_run"]
+        assert held[0].id in reason["evidence"]["longest"]
+        for word in ("a", "b"):
+            desk.let(word)
+
+    def test_a_running_job_is_explained_by_its_process(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        run_worker()
+        held = desk.enqueue("hold", "a", timeout=600.0)
+        record = desk.reaches(held, "running")
+        document = explained(asok, held.id[:8])
+        assert document["job"] == held.id
+        assert document["state"] == "running"
+        reason = document["reasons"][0]
+        assert (reason["code"], reason["since"]) == ("running", record.started_at)
+        assert reason["evidence"]["process"] == record.worker
+        assert reason["evidence"]["timeout_s"] == 600.0
+        desk.let("a")
+
+    def test_a_quiet_worker_is_named_with_who_made_it_quiet(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        run_worker("--queues", "default")
+        desk.reaches(desk.enqueue("note", "a"), "completed")
+        name = desk.client.zrange(desk.keys.workers, 0, -1)[0].decode()
+        assert asok("worker", "quiet", name).code == 0
+        wait_until(
+            lambda: desk.client.hget(desk.keys.worker(name), "quiet") == b"1", "a quiet worker"
+        )
+        waiting = desk.enqueue("note", "b")
+        reason = first(asok, waiting.id)
+        assert (reason["code"], reason["remedy"]) == ("worker_quiet", f"asok worker resume {name}")
+        assert "@" in reason["evidence"]["by"]
+        assert first(asok, "--worker", name)["code"] == "worker_quiet"
+
+    def test_a_pause_that_is_over_explains_how_long_a_job_waited(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        asok("queue", "pause", "default")
+        waited = desk.enqueue("note", "a")
+        run_worker()
+        wait_until(lambda: desk.client.zcard(desk.keys.workers), "a worker")
+        asok("queue", "resume", "default")
+        record = desk.reaches(waited, "completed")
+        [reason] = [
+            each for each in explained(asok, waited.id)["reasons"] if each["code"] == "was_paused"
+        ]
+        evidence = reason["evidence"]
+        assert "@" in evidence["by"]
+        assert record.started_at is not None
+        assert record.enqueued_at is not None
+        assert reason["since"] < evidence["resumed_at"] <= record.started_at
+        assert evidence["waited_s"] == pytest.approx(
+            record.started_at - record.enqueued_at, abs=0.01
+        )
+
+    def test_exhausted_retries(self, asok: Asok, desk: Desk, run_worker: RunWorker) -> None:
+        run_worker()
+        failing = desk.enqueue("fail", retries=1, backoff=0.01)
+        desk.reaches(failing, "failed")
+        document = explained(asok, failing.id)
+        reason = document["reasons"][0]
+        assert (document["state"], reason["code"]) == ("failed (a dead job)", "dead")
+        assert (reason["evidence"]["attempts"], reason["evidence"]["attempts_allowed"]) == (2, 2)
+        assert reason["remedy"] == f"asok dlq requeue --id {failing.id}"
+
+    def test_a_long_retry(self, asok: Asok, desk: Desk, run_worker: RunWorker) -> None:
+        run_worker()
+        failing = desk.enqueue("fail", retries=4, backoff=600)
+        desk.reaches(failing, "retrying")
+        document = explained(asok, failing.id)
+        reason = document["reasons"][0]
+        assert (document["state"], reason["code"]) == ("waiting for its next attempt", "retry")
+        assert reason["text"].startswith("attempt 1 of 5 failed: ")
+        assert reason["evidence"]["due_at"] > server_time(desk.client) + 60
+
+    def test_a_lost_worker(self, asok: Asok, desk: Desk, run_worker: RunWorker) -> None:
+        worker = run_worker(ASOK_WORKER_LEASE="1s")
+        held = desk.enqueue("hold", "a")
+        desk.reaches(held, "running")
+        worker.signal(signal.SIGKILL, to_all=True)
+        worker.kill()
+
+        def lost() -> bool:
+            return bool(first(asok, held.id)["code"] == "worker_lost")
+
+        wait_until(lost, lambda: f"worker_lost: {explained(asok, held.id)}")
+
+
+class TestElsewhere:
+    def test_a_job_delayed_by_its_caller(self, asok: Asok, redis_client: redis.Redis) -> None:
+        due = server_time(redis_client) + 3600
+        redis_client.zadd(KEYS.delayed, {seal(job(1), Keyring(b"x")): due})
+        record(redis_client, "job-1", status="scheduled", queue="default")
+        reason = first(asok, "job-1")
+        assert (reason["code"], reason["evidence"]["due_at"]) == ("delayed_by_caller", due)
+
+    def test_a_due_job_that_nobody_promotes(self, asok: Asok, redis_client: redis.Redis) -> None:
+        due = server_time(redis_client) - 60
+        redis_client.zadd(KEYS.delayed, {seal(job(1), Keyring(b"x")): due})
+        reason = first(asok, "job-1")
+        assert (reason["code"], reason["since"], reason["remedy"]) == (
+            "promotion_late",
+            due,
+            "asok worker",
+        )
+
+    def test_a_purged_job_names_who_purged_it_and_until_when_it_can_be_restored(
+        self, asok: Asok, bench: Bench
+    ) -> None:
+        bench.die(bench.job(id="job-7"))
+        assert asok("dlq", "purge", "--all", "--yes").code == 0
+        document = explained(asok, "job-7")
+        reason = document["reasons"][0]
+        assert (document["state"], reason["code"]) == ("in the trash", "in_trash")
+        assert "@" in reason["evidence"]["by"]
+        assert reason["evidence"]["restorable_until_at"] > reason["since"]
+        assert reason["remedy"] == f"asok trash restore {reason['evidence']['operation']}"
+
+    def test_a_cancelled_job_names_who_cancelled_it(self, asok: Asok, desk: Desk) -> None:
+        waiting = desk.enqueue("note", "a")
+        assert asok("job", "cancel", waiting.id, "--yes").code == 0
+        codes = [each["code"] for each in explained(asok, waiting.id)["reasons"]]
+        assert codes == ["in_trash", "cancelled"]
+
+    @pytest.mark.parametrize("words", [("explain", "job-1"), ("explain", "job-1", "--json")])
+    def test_nothing_is_claimed_of_an_unknown_job(self, asok: Asok, words: tuple[str, ...]) -> None:
+        ran = asok(*words)
+        assert ran.code == 1
+        assert "not known" in ran.out
+        assert "expire" in ran.out
+
+    def test_several_jobs_with_the_same_beginning(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(11), job(12))
+        ran = asok("explain", "job-1")
+        assert ran.code == 2
+        assert "job-11" in ran.err
+
+    @pytest.mark.parametrize(
+        "words", [(), ("job-1", "--queue", "q"), ("--queue", "q", "--worker", "w")]
+    )
+    def test_exactly_one_thing_is_explained(self, asok: Asok, words: tuple[str, ...]) -> None:
+        ran = asok("explain", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "exactly one of JOB_ID" in ran.err
+
+    def test_a_worker_that_does_not_exist(self, asok: Asok, redis_client: redis.Redis) -> None:
+        work(redis_client, "w1", "default")
+        ran = asok("explain", "--worker", "x")
+        assert (ran.code, ran.err) == (
+            2,
+            "asok: no worker has an id that begins with 'x'; workers: w1\n",
+        )
+
+
+class TestServer:
+    def test_a_full_redis_is_named_first(
+        self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok
+    ) -> None:
+        server = embedded_redis()
+        with redis.Redis.from_url(server.url) as client:
+            push(client, job(1))
+            work(client, "w1", "default")
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", 1)
+            reason = first(asok, "job-1", "--url", server.url)
+        assert (reason["code"], reason["blocking"]) == ("redis_full", True)
+
+    def test_a_replica_is_named_first(
+        self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok
+    ) -> None:
+        server = embedded_redis()
+        with redis.Redis.from_url(server.url) as client:
+            push(client, job(1))
+            # A replica whose master cannot be reached keeps what it has.
+            client.replicaof("127.0.0.1", "1")
+            reason = first(asok, "job-1", "--url", server.url)
+        assert (reason["code"], reason["evidence"]) == ("redis_replica", {"master_link": "down"})
+
+
+def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:
+    bench.pend(bench.job(id="job-1"), bench.job(id="job-2"))
+    bench.client.sadd(KEYS.paused, "default")
+    ran = asok("explain", "job-2")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "job job-2 of shop.mail: pending in queue 'default'",
+        "  1. queue 'default' is paused",
+        "     by: not known",
+        "     to change it: asok queue resume default",
+        "  2. no worker is running",
+        "     to change it: asok worker",
+        "  3. 1 job is ahead of it in queue 'default'",
+    ]
+
+
+def test_nothing_that_others_wrote_reaches_the_terminal_raw(
+    asok: Asok, redis_client: redis.Redis
+) -> None:
+    push(redis_client, job(1, "q\x1b[2J"))
+    work(redis_client, "w\x1b[31m", "other\x1b[0m")
+    redis_client.lpush(KEYS.dead, dead_job(job(3), 1.0))
+    for words in (("job-1",), ("--queue", "q\x1b[2J"), ("--worker", "w")):
+        ran = asok("explain", *words)
+        assert "\x1b" not in ran.out + ran.err

@@ -1,0 +1,215 @@
+"""Every combination of what may hold a job up has reasons, ranked, and none is contradicted."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.job_reasons import Explanation, explain_job
+from asok_core.inspection.reasons import impediment, of_queue, of_worker, ranked
+from asok_core.inspection.snapshot import (
+    Bucket,
+    JobDetail,
+    QueueStats,
+    ServerInfo,
+    Snapshot,
+    WorkerInfo,
+)
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import Location, Status
+
+NOW = 1_700_000_000.0
+
+SERVERS = {
+    "well": ServerInfo("redis://x"),
+    "replica": ServerInfo("redis://x", role="slave", master_link="up"),
+    "full": ServerInfo("redis://x", used_memory=10, max_memory=10, eviction_policy="noeviction"),
+    "append failed": ServerInfo("redis://x", last_append_ok=False),
+}
+
+IDLE = WorkerInfo(
+    "w1", queues=("high", "mail"), concurrency=4, processes=1, able=1, beat_at=NOW - 1,
+    lease_until=NOW + 10,
+)  # fmt: skip
+
+WORKERS = {
+    "none": (),
+    "elsewhere": (replace(IDLE, queues=("other",)),),
+    "idle": (IDLE,),
+    "busy": (replace(IDLE, running=4),),
+    "quiet": (replace(IDLE, quiet=True),),
+    "ordered to be quiet": (replace(IDLE, wanted="quiet"),),
+    "stopping": (replace(IDLE, stopping=True),),
+    "stalled": (replace(IDLE, lease_until=NOW - 1),),
+    "crash-looping": (replace(IDLE, able=0, deaths=5, deaths_seconds=9.0, death="exit 1"),),
+    "hanging": (replace(IDLE, able=0, hanging=1, hang_seconds=40.0, hang="in C"),),
+    "not claiming": (replace(IDLE, able=0, refusal="no memory"),),
+    "starting": (replace(IDLE, able=0),),
+    "one of two quiet": (IDLE, replace(IDLE, id="w2", quiet=True)),
+}
+
+BLOCKED = {
+    "none": "no_workers",
+    "elsewhere": "queue_not_served",
+    "quiet": "worker_quiet",
+    "ordered to be quiet": "worker_quiet",
+    "stopping": "worker_stopping",
+    "stalled": "worker_stalled",
+    "crash-looping": "worker_crash_looping",
+    "hanging": "worker_hanging",
+    "not claiming": "worker_not_claiming",
+    "starting": "worker_starting",
+}
+"""Workers that claim nothing from the queue, and what is said of them."""
+
+RECENT = tuple(Bucket(int(NOW) - 300 + 10 * n, 10, completed=20) for n in range(30))
+
+
+def snapshot(
+    server: str = "well", workers: str = "idle", *, paused: bool = False, high: int = 0
+) -> Snapshot:
+    return Snapshot(
+        NOW,
+        SERVERS[server],
+        (
+            QueueStats("high", high),
+            QueueStats("mail", 5, paused=paused, completed_per_s=2.0, recent=RECENT),
+        ),
+        WORKERS[workers],
+    )
+
+
+def pending(
+    position: int | None = 3, trust: Trust = Trust.SIGNED, enqueued_at: float = NOW - 600
+) -> JobDetail:
+    job = Job("j", "shop", "mail", queue="mail", enqueued_at=enqueued_at)
+    record = JobRecord("j", Status.PENDING, queue="mail")
+    return JobDetail("j", record, Location.PENDING, Payload(b"", job, trust), position=position)
+
+
+def codes(found: Explanation) -> list[str]:
+    return [reason.code for reason in found.reasons]
+
+
+class Case(NamedTuple):
+    server: str
+    workers: str
+    paused: bool
+    high: int
+    position: int | None
+    trust: Trust
+
+
+CASES = [
+    Case(*each)
+    for each in itertools.product(
+        SERVERS, WORKERS, (False, True), (0, 7), (None, 0, 3), (Trust.SIGNED, Trust.BAD)
+    )
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+def test_every_combination_is_explained(case: Case) -> None:
+    found = explain_job(
+        pending(case.position, case.trust),
+        snapshot(case.server, case.workers, paused=case.paused, high=case.high),
+        (),
+    )
+    named = codes(found)
+    blocking = [reason.blocking for reason in found.reasons]
+    assert named
+    assert len(named) == len(set(named))
+    assert blocking == sorted(blocking, reverse=True), "what blocks comes first"
+    # Each cause is named exactly where it is there.
+    assert ("queue_paused" in named) == case.paused
+    assert any(code.startswith("redis_") for code in named) == (case.server != "well")
+    of_workers = {c for c in named if c.startswith("worker_") or c in BLOCKED.values()}
+    impeded = "worker_quiet" if case.workers == "one of two quiet" else BLOCKED.get(case.workers)
+    assert of_workers == ({impeded} if impeded else set())
+    assert ("slots_busy" in named) == (case.workers == "busy")
+    earlier = case.high > 0 and case.workers not in BLOCKED
+    assert ("earlier_queues" in named) == earlier
+    assert ("jobs_ahead" in named) == (case.position == 3)
+    assert ("position_not_known" in named) == (case.position is None)
+    assert ("would_not_run" in named) == (case.trust is Trust.BAD)
+    waits_for_others = any(blocking) or case.workers == "busy" or earlier
+    assert ("not_known" in named) == (case.position == 0 and not waits_for_others)
+    # A start is estimated only where it depends on nothing but the jobs ahead.
+    depends = any(blocking) or earlier or case.trust is Trust.BAD or case.position is None
+    assert (found.estimate is None) == (depends or "not_known" in named)
+
+
+def test_the_first_reason_is_the_server_then_the_queue_then_the_workers() -> None:
+    found = explain_job(pending(), snapshot("replica", "none", paused=True), ())
+    assert codes(found)[:3] == ["redis_replica", "queue_paused", "no_workers"]
+
+
+@pytest.mark.parametrize(("waited", "code"), [(0.5, "next"), (600.0, "not_known")])
+def test_a_job_that_nothing_holds_up_is_about_to_start_or_the_reason_is_not_known(
+    waited: float, code: str
+) -> None:
+    found = explain_job(pending(0, enqueued_at=NOW - waited), snapshot(), ())
+    assert codes(found) == [code]
+
+
+def test_the_estimate_is_what_the_paces_of_one_and_of_five_minutes_allow() -> None:
+    # 2 a second in the last minute, 20 in 10 s in the last five.
+    found = explain_job(pending(9), snapshot(), ())
+    assert found.estimate is not None
+    assert found.estimate.earliest == pytest.approx(4.5)
+    assert found.estimate.latest == pytest.approx(5.0)
+    assert found.estimate.finished == 600
+    assert not found.estimate.rough
+
+
+def test_no_start_is_estimated_where_nothing_was_finished() -> None:
+    whole = snapshot()
+    idle = replace(whole, queues=(QueueStats("mail", 5),))
+    assert explain_job(pending(9), idle, ()).estimate is None
+
+
+@pytest.mark.parametrize(
+    ("switches", "by"),
+    [
+        ((("pause", NOW - 60), ("resume", NOW - 90)), "ann"),
+        ((("resume", NOW - 60), ("pause", NOW - 90)), "not known"),
+        ((), "not known"),
+    ],
+)
+def test_a_pause_is_attributed_only_to_the_newest_switch(
+    switches: tuple[tuple[str, float], ...], by: str
+) -> None:
+    entries = [
+        Activity(f"op{at}", at, "ann", "host", action, queue="mail") for action, at in switches
+    ]
+    reason = next(iter(of_queue("mail", snapshot(paused=True), entries)))
+    assert (reason.code, reason.evidence["by"]) == ("queue_paused", by)
+    assert reason.since == (NOW - 60 if by == "ann" else None)
+
+
+@pytest.mark.parametrize("workers", BLOCKED.keys() - {"none", "elsewhere"})
+def test_a_worker_that_claims_nothing_says_why(workers: str) -> None:
+    (worker,) = WORKERS[workers]
+    reason = impediment(worker, NOW)
+    assert reason is not None
+    assert reason.code == BLOCKED[workers]
+    assert ranked(of_worker(worker, snapshot(), ()))[0] == reason
+
+
+def test_a_worker_with_paused_queues_is_blocked_only_if_all_of_them_are() -> None:
+    worker = replace(IDLE, queues=("mail",))
+    [reason] = [r for r in of_worker(worker, snapshot(paused=True), ()) if r.code == "queue_paused"]
+    assert reason.blocking
+    [reason] = [r for r in of_worker(IDLE, snapshot(paused=True), ()) if r.code == "queue_paused"]
+    assert not reason.blocking
+
+
+def test_an_idle_worker_has_nothing_to_do() -> None:
+    whole = snapshot()
+    empty = replace(whole, queues=(QueueStats("mail", 0), QueueStats("high", 0)))
+    assert [reason.code for reason in of_worker(IDLE, empty, ())] == ["nothing_pending"]
