@@ -57,6 +57,6 @@ def _evidence(reason: Reason, now: float) -> Iterator[str]:
 
 def _moment(at: float, now: float) -> str:
     text = iso(at) or ""
-    # The day is told where it is not that of the snapshot.
+    # The day is written where it is not that of the snapshot.
     clock = text[11:19] if text[:10] == (iso(now) or "")[:10] else f"{text[:10]} {text[11:19]}"
     return f"{clock} UTC ({ago(at, now)})"

@@ -172,7 +172,7 @@ class _Case:
         yield self._why_delayed(due)
         if due is not None and due > self.now:
             for reason in reasons.of_queue(self.queue, self.snapshot, self.activities):
-                # It does not hold the job up yet, so it is no reason for now.
+                # It does not hold the job up yet: before the due time nothing else counts.
                 if reason.blocking:
                     text = f"when it is due: {reason.text}"
                     yield Reason(reason.code, text, reason.since, reason.evidence, reason.remedy)
@@ -388,7 +388,7 @@ class _Case:
         entry = next((a for a in self.activities if a.operation == self.detail.operation), None)
         if entry is None:
             return Reason(
-                "in_trash", "an operation moved it to the trash; by whom is not known",
+                "in_trash", "an operation moved it to the trash; its author is not known",
                 evidence={"operation": self.detail.operation},
                 remedy=f"asok trash restore {self.detail.operation}",
             )  # fmt: skip

@@ -80,7 +80,7 @@ def of_server(server: ServerInfo) -> Iterator[Reason]:
     if server.role == "slave":
         yield Reason(
             "redis_replica", "this Redis is a replica: it refuses every change",
-            evidence={"master_link": server.master_link or "not known"},
+            evidence={"connection_to_master": server.master_link or "not known"},
             remedy="use the URL of the master, or promote this server", blocking=True,
         )  # fmt: skip
     if server.is_full:

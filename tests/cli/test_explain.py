@@ -331,7 +331,10 @@ class TestServer:
             # A replica whose master cannot be reached keeps what it has.
             client.replicaof("127.0.0.1", "1")
             reason = first(asok, "job-1", "--url", server.url)
-        assert (reason["code"], reason["evidence"]) == ("redis_replica", {"master_link": "down"})
+        assert (reason["code"], reason["evidence"]) == (
+            "redis_replica",
+            {"connection_to_master": "down"},
+        )
 
 
 def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:

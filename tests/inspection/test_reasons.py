@@ -65,7 +65,7 @@ BLOCKED = {
     "not claiming": "worker_not_claiming",
     "starting": "worker_starting",
 }
-"""Workers that claim nothing from the queue, and what is said of them."""
+"""Workers that claim nothing from the queue, and the code that names the reason."""
 
 RECENT = tuple(Bucket(int(NOW) - 300 + 10 * n, 10, completed=20) for n in range(30))
 
