@@ -270,7 +270,7 @@ async def test_pending_jobs_go_to_the_front_and_to_another_queue(
         await hand.sees("Moved 1 job")
         (front,) = redis_client.lrange(KEYS.queue("default"), -1, -1)
         assert seed.job_id(5).encode() in front
-        await hand.until(lambda: hand.rows.cursor == 0)
+        await hand.until(lambda: hand.rows.cursor.position == 0)
         await hand.press("j", "space", "space", "M")
         await fill(hand, queue="lwo")
         await hand.sees("there is no queue 'lwo'")
@@ -348,7 +348,7 @@ async def test_causes_and_queues_are_sorted_otherwise(
         await hand.sees("by count")
         await hand.press("s")
         await hand.sees("by last")
-        newest, *_ = hand.app.query_one(ErrorGroupList).loaded
+        newest, *_ = hand.app.query_one(ErrorGroupList).window.loaded
         assert newest.cause.startswith("TimeoutError")
         await hand.press("s")
         await hand.sees("by first")

@@ -101,13 +101,13 @@ async def test_the_cursor_stays_on_its_job_when_new_ones_arrive(
         await hand.press("j", "j", "j")
         await hand.sees("4 of 300")
         rows = hand.rows
-        held, line = rows.cursor_key, rows.cursor - rows.scroll_y
+        held, line = rows.cursor.key, rows.cursor.position - rows.scroll_y
         for dead_job in seed.dead_jobs(now + 30, 7, first=100):
             redis_client.lpush(KEYS.dead, dead_job)
         await hand.sees("11 of 307")
         assert rows.row is not None
-        assert rows.cursor_key == held == rows.row.key
-        assert rows.cursor - rows.scroll_y == line
+        assert rows.cursor.key == held == rows.row.key
+        assert rows.cursor.position - rows.scroll_y == line
 
 
 async def test_the_cursor_is_found_again_after_a_flood(
@@ -117,10 +117,10 @@ async def test_the_cursor_is_found_again_after_a_flood(
     async with open_dead(50) as hand:
         await hand.press("j", "j")
         await hand.sees("3 of 50")
-        held = hand.rows.cursor_key
+        held = hand.rows.cursor.key
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 30, 2000, first=20_000, every=0.001))
         await hand.sees("2,003 of 2,050")
-        assert hand.rows.cursor_key == held
+        assert hand.rows.cursor.key == held
 
 
 async def test_a_refresh_leaves_the_search_for_the_cursors_row_its_turn(
@@ -132,7 +132,7 @@ async def test_a_refresh_leaves_the_search_for_the_cursors_row_its_turn(
         rows, asked = hand.rows, list[RowList.WindowNeeded]()
         with monkeypatch.context() as patched:
             patched.setattr(rows, "post_message", asked.append)
-            rows.show_page(0, 10, rows.loaded[1:], rows.now)
+            rows.show_page(0, 10, rows.window.loaded[1:], rows.now)
             rows.reload()
         assert [(each.start, each.count) for each in asked] == [(5, 4), (5, 4)]
 
@@ -143,20 +143,20 @@ async def test_a_late_page_does_not_end_the_search_for_the_cursors_row(
     async with open_dead(5) as hand:
         await settled(hand)
         hand.app.poller.stop()
-        rows, held = hand.rows, list(hand.rows.loaded)
-        key = rows.cursor_key
+        rows, held = hand.rows, list(hand.rows.window.loaded)
+        key = rows.cursor.key
         for _ in range(2):
             rows.show_page(0, 10, held[1:], rows.now)
         rows.show_page(5, 10, held, rows.now)
-        assert (rows.cursor, rows.cursor_key) == (5, key)
+        assert (rows.cursor.position, rows.cursor.key) == (5, key)
 
 
 async def test_the_cursor_never_wraps(open_dead: Open) -> None:
     async with open_dead(5) as hand:
         await hand.press("k", "up")
-        assert hand.rows.cursor == 0
+        assert hand.rows.cursor.position == 0
         await hand.press("G", "j", "down", "pagedown")
-        assert hand.rows.cursor == 4
+        assert hand.rows.cursor.position == 4
 
 
 async def test_a_long_queue_is_read_in_windows(
@@ -169,7 +169,7 @@ async def test_a_long_queue_is_read_in_windows(
         await hand.press("G")
         await hand.sees("20,000 of 20,000")
         await hand.sees("00004e20")
-        assert len(hand.rows.loaded) < 300
+        assert len(hand.rows.window.loaded) < 300
 
 
 async def test_marks_hold_to_their_jobs_and_escape_clears_them(
@@ -179,10 +179,10 @@ async def test_marks_hold_to_their_jobs_and_escape_clears_them(
     async with open_dead(9) as hand:
         await hand.press("space", "space")
         await hand.sees("● 2 marked")
-        marked = set(hand.rows.marks)
+        marked = set(hand.rows.cursor.marks)
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now, 3, first=100))
         await hand.sees("of 12")
-        assert set(hand.rows.marks) == marked == {seed.job_id(5000), seed.job_id(5001)}
+        assert set(hand.rows.cursor.marks) == marked == {seed.job_id(5000), seed.job_id(5001)}
         await hand.press("escape")
         await hand.loses("marked")
         assert hand.app.view_name == "dead"

@@ -68,7 +68,7 @@ async def test_marks_that_the_filter_hides_are_counted_aloud(open_dead: Open) ->
 async def test_all_that_was_found_is_marked(open_dead: Open) -> None:
     async with open_dead(100) as hand:
         await hand.press("A")
-        assert not hand.rows.marks
+        assert not hand.rows.cursor.marks
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("25 found")
         await hand.press("A")
@@ -89,7 +89,7 @@ async def test_what_a_filter_found_is_as_live_as_the_rest(
         await hand.sees("4 found")
         assert hand.rows.row is not None
         assert hand.rows.row.key == at.key
-        assert len(hand.rows.marks) == 1
+        assert len(hand.rows.cursor.marks) == 1
         redis_client.delete(KEYS.dead)
         await hand.sees("There are no dead jobs. Esc clears the filter.")
 

@@ -58,7 +58,7 @@ async def test_one_large_dead_job_is_marked_and_requeued(
         await hand.sees("1 of 5")
         await hand.press("down", "space")
         await hand.sees("1 marked")
-        assert len(hand.rows.marks) == 1
+        assert len(hand.rows.cursor.marks) == 1
         await hand.press("r")
         await hand.sees("Requeue 1 dead")
         await hand.press("tab", "enter")
@@ -136,7 +136,7 @@ async def test_a_refresh_reads_few_large_jobs_beside_those_on_the_screen(
         await hand.until(lambda: len(windows) > 4, "refreshes")
         assert max(windows) <= hand.rows.size.height + 2 * 20
         top, page = round(hand.rows.scroll_y), hand.rows.size.height - 1
-        assert hand.rows.holds_all(top, top + page)
+        assert hand.rows.window.holds(top, top + page)
 
 
 async def test_what_was_too_large_to_be_read_is_a_row_that_says_so(

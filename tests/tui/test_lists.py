@@ -50,7 +50,7 @@ async def test_the_next_page_is_there_before_its_key_is_pressed(
         for _ in range(8):
             await settled(hand)
             top, page = round(hand.rows.scroll_y), hand.rows.size.height - 1
-            assert hand.rows.holds_all(top, top + 2 * page)
+            assert hand.rows.window.holds(top, top + 2 * page)
             await hand.press("pagedown")
 
 
@@ -124,9 +124,11 @@ async def test_more_run_than_fit_and_the_finished_follow_them(
     async with open_console(size=(120, 24), view="jobs") as hand:
         await hand.sees("1 of 90")
         await settled(hand)
-        assert [row.position for row in hand.rows.loaded] == [*range(len(hand.rows.loaded))]
-        running = [row for row in hand.rows.loaded if row.record is None]
-        assert [row.position for row in running] == [*range(min(60, len(hand.rows.loaded)))]
+        assert [row.position for row in hand.rows.window.loaded] == [
+            *range(len(hand.rows.window.loaded))
+        ]
+        running = [row for row in hand.rows.window.loaded if row.record is None]
+        assert [row.position for row in running] == [*range(min(60, len(hand.rows.window.loaded)))]
         await hand.press("G")
         await hand.sees("90 of 90")
         await hand.until(lambda: hand.rows.row is not None, "the last row")
@@ -143,7 +145,7 @@ async def test_a_refresh_brings_the_snapshot_and_the_list_at_once(
     async with open_console(view=view) as hand:
         poller, ask = hand.app.poller, hand.app.poller.ask
         rows = next(each for each in hand.app.view.query(RowList) if each.display)
-        await hand.until(lambda: rows.loaded, "the list")
+        await hand.until(lambda: rows.window.loaded, "the list")
         # The rows about the visible ones are asked for once.
         await settled(hand)
         asked: list[str] = []

@@ -56,7 +56,7 @@ async def test_a_row_that_is_still_to_be_read_is_opened_as_soon_as_it_is(
         gate.open.clear()
         try:
             await hand.press("g", "G")
-            await hand.until(lambda: hand.rows.cursor == 2999)
+            await hand.until(lambda: hand.rows.cursor.position == 2999)
         finally:
             gate.open.set()
         await hand.until(lambda: hand.rows.row is not None)

@@ -14,7 +14,7 @@ from tests.tui.seed import KEYS
 
 def stands(hand: Hand) -> tuple[str | None, int]:
     """The job under the cursor, and the line of the list that it is on."""
-    return hand.rows.cursor_key, hand.rows.cursor - round(hand.rows.scroll_y)
+    return hand.rows.cursor.key, hand.rows.cursor.position - round(hand.rows.scroll_y)
 
 
 async def go_to(hand: Hand, downs: int) -> tuple[str | None, int]:
@@ -45,7 +45,7 @@ async def test_a_filter_begins_at_its_first_row_and_leads_back(open_dead: Open) 
         await hand.press("slash", *"error:KeyError", "enter")
         await hand.sees("100 found")
         await hand.until(lambda: hand.rows.total == 100, "all that was found")
-        assert (hand.rows.cursor, round(hand.rows.scroll_y)) == (0, 0)
+        assert (hand.rows.cursor.position, round(hand.rows.scroll_y)) == (0, 0)
         await hand.press("j", "j")
         await hand.press("escape")
         await hand.until(lambda: stands(hand) == before, "the job where it was")
@@ -59,14 +59,14 @@ async def test_a_group_begins_at_its_first_row(open_dead: Open) -> None:
         await hand.press("j", "j", "enter")
         await hand.sees("100 found")
         await hand.until(lambda: hand.rows.total == 100, "all of the group")
-        assert (hand.rows.cursor, round(hand.rows.scroll_y)) == (0, 0)
+        assert (hand.rows.cursor.position, round(hand.rows.scroll_y)) == (0, 0)
         await hand.press("escape")
         await hand.sees("4 causes")
-        assert hand.app.view.query_one(ErrorGroupList).cursor == 2
+        assert hand.app.view.query_one(ErrorGroupList).cursor.position == 2
         # Another view between does not change that.
         await hand.press("1", "6")
         await hand.sees("4 causes")
-        assert hand.app.view.query_one(ErrorGroupList).cursor == 2
+        assert hand.app.view.query_one(ErrorGroupList).cursor.position == 2
 
 
 async def test_each_queue_has_its_own_position(
@@ -131,15 +131,15 @@ async def test_queues_and_workers_keep_cursor_and_order(
         await hand.sees("all queues")
         await hand.press("s", "g", *(["j"] * 30))
         queues = hand.app.view.query_one(QueueList)
-        at = queues.cursor_key, round(queues.scroll_y)
+        at = queues.cursor.key, round(queues.scroll_y)
         await hand.press("5")
         await hand.sees("web-00")
         await hand.press("v", "s", *(["j"] * 40))
         workers = hand.app.view.query_one(WorkerList)
-        worker = workers.cursor_key, round(workers.scroll_y)
+        worker = workers.cursor.key, round(workers.scroll_y)
         await hand.press("1")
         await hand.sees("by pending")
-        assert (queues.cursor_key, round(queues.scroll_y)) == at
+        assert (queues.cursor.key, round(queues.scroll_y)) == at
         await hand.press("5")
         await hand.sees("by running")
-        assert (workers.cursor_key, round(workers.scroll_y)) == worker
+        assert (workers.cursor.key, round(workers.scroll_y)) == worker

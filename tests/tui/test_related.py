@@ -120,5 +120,5 @@ async def test_a_click_on_a_title_sorts_by_it(
         y = next(n for n, line in enumerate(lines) if "Trend" in line)
         await hand.pilot.click(offset=(lines[y].index("Pending"), y))
         await hand.sees("by pending")
-        names = [each.queue.name for each in hand.app.view.query_one(QueueList).loaded]
+        names = [each.queue.name for each in hand.app.view.query_one(QueueList).window.loaded]
         assert names[1:] == ["default", "low", "reports", "high"]

@@ -221,14 +221,14 @@ async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console:
         rows = hand.rows
         await hand.until(lambda: rows.row is not None)
         shown = [row.key for row in rows.visible_rows]
-        marked, held = set(rows.marks), rows.cursor_key
+        marked, held = set(rows.cursor.marks), rows.cursor.key
         for first in (10_000, 11_000, 12_000):
             redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 9, 30, first=first, every=0.01))
             redis_client.ltrim(KEYS.dead, 0, 390)
             await hand.until(lambda: hand.app.snapshot and hand.app.snapshot.dead == 391)
-        await hand.until(lambda: rows.cursor > 100 and rows.row is not None)
-        assert rows.cursor_key == held
-        assert set(rows.marks) == marked
+        await hand.until(lambda: rows.cursor.position > 100 and rows.row is not None)
+        assert rows.cursor.key == held
+        assert set(rows.cursor.marks) == marked
         assert [row.key for row in rows.visible_rows] == shown
 
 

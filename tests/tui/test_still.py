@@ -49,9 +49,9 @@ def lines(hand: Hand) -> tuple[int, int, str]:
     """Where the list of the view begins, how many lines it has, and its titles and first row."""
     rows = next(each for each in hand.app.view.query(RowList) if each.display)
     titles = hand.screen().splitlines()[rows.region.y]
-    row = rows.row_at(round(rows.scroll_y))
+    row = rows.window.row_at(round(rows.scroll_y))
     # A list that a filter narrows may be empty for a moment.
-    key = rows.key_of(row) if row is not None else ""
+    key = rows.window.key_of(row) if row is not None else ""
     return rows.region.y, round(rows.scroll_y), f"{titles.split()[0]} {key}"
 
 
@@ -64,7 +64,9 @@ async def test_a_list_stands_still_through_an_incident(
         async with open_console(settings=settings_for(server), size=size, view=view) as hand:
             app = hand.app
             await hand.until(
-                lambda: any(each.display and each.row_at(0) for each in app.view.query(RowList)),
+                lambda: any(
+                    each.display and each.window.row_at(0) for each in app.view.query(RowList)
+                ),
                 "the first row",
             )
             await hand.until(lambda: not app.alerts, "nothing wrong")
@@ -175,10 +177,12 @@ async def test_columns_stand_still_when_the_scrollbar_comes_and_goes(
     seed.pending(redis_client, "default", 5, first=1, age=60)
     async with open_console(view="pending") as hand:
         await hand.sees("1 of 5")
-        columns = [(placed.column.title, placed.width) for placed in hand.rows._placed]
+        columns = [(placed.column.title, placed.width) for placed in hand.rows.renderer.placed]
         seed.pending(redis_client, "default", 100, first=100, age=60)
         await hand.sees("1 of 105")
-        assert [(placed.column.title, placed.width) for placed in hand.rows._placed] == columns
+        assert [
+            (placed.column.title, placed.width) for placed in hand.rows.renderer.placed
+        ] == columns
 
 
 async def test_the_first_picture_is_whole(

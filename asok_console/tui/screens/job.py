@@ -179,9 +179,8 @@ class JobScreen(Operates, Screen[None]):
         rows = self.among
         where = ""
         if rows is not None and rows.total:
-            where = (
-                f"{rows.cursor + 1:,} of {rows.total:,}" if self._in_list else "not in the list now"
-            )
+            position = f"{rows.cursor.position + 1:,} of {rows.total:,}"
+            where = position if self._in_list else "not in the list now"
         name = safe(job_id(self.row), 80)
         room = self.size.width - 2 - left.cell_length - 2 - (len(where) + 2 if where else 0)
         # Where there is no room for all of the id, its beginning distinguishes jobs.
@@ -303,7 +302,7 @@ class JobScreen(Operates, Screen[None]):
         if rows is None:
             return
         # If this job is no longer in the list, the next one is at its position.
-        position = rows.cursor + (by if self._in_list or by < 0 else 0)
+        position = rows.cursor.position + (by if self._in_list or by < 0 else 0)
         if not 0 <= position < rows.total:
             end = "last" if by > 0 else "first"
             self.notify(f"This is the {end} job of the list.", timeout=2, markup=False)
@@ -315,7 +314,7 @@ class JobScreen(Operates, Screen[None]):
     def _in_list(self) -> bool:
         """Whether the cursor of the list is on this job, as far as the list has been read."""
         rows = self.among
-        return rows is not None and rows.cursor_key in (None, rows.key_of(self.row))
+        return rows is not None and rows.cursor.key in (None, rows.window.key_of(self.row))
 
     def _follow(self) -> None:
         row = self.among.row if self.among is not None else None

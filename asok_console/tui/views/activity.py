@@ -133,14 +133,14 @@ class ActivityView(View):
         resolved = tuple(_resolved(each, known) for each in entries)
         now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         for rows in self.query(ActivityList):
-            rows.say_empty(entries.problem or EMPTY)
+            rows.set_empty_text(entries.problem or EMPTY)
             rows.show_rows(resolved, now)
             self.refresh_heading()
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """What can be undone."""
         rows = self.query_one(ActivityList)
-        undoable = sum(bool(a.undo_left(rows.now)) for a in rows.loaded)
+        undoable = sum(bool(a.undo_left(rows.now)) for a in rows.window.loaded)
         return (
             ("What operators did", "title"),
             (f"{undoable:,} can be undone" if undoable else "", "info"),
@@ -150,7 +150,7 @@ class ActivityView(View):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Delete the trash of the action under the cursor, or of all actions that are listed."""
         rows = self.query_one(ActivityList)
-        chosen = rows.loaded if action.name == "empty_all" else filter(None, (rows.row,))
+        chosen = rows.window.loaded if action.name == "empty_all" else filter(None, (rows.row,))
         trashed = [each for each in chosen if each.in_trash]
         if action.reach is not Reach.TRASH or not trashed:
             return None

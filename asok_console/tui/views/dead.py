@@ -111,7 +111,7 @@ class DeadView(JobListView):
 
     def _show_causes(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
-        self.causes.say_empty(scan.problem or said)
+        self.causes.set_empty_text(scan.problem or said)
         self.causes.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:
@@ -273,7 +273,7 @@ class DeadView(JobListView):
             limit=snapshot.dead,
             boundary=snapshot.dead_head,
         )
-        marks = len(self.rows.marks)
+        marks = len(self.rows.cursor.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
         return Plan(action, scope, snapshot.dead, warning=warning)
 

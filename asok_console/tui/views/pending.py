@@ -23,7 +23,7 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.row_window import Position
+from asok_console.tui.widgets.row_cursor import Position
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot
 from asok_core.jobs.states import Location
@@ -83,7 +83,7 @@ class PendingView(JobListView):
             if self.queue is not None:
                 self._stood[self.queue] = self._before if self.search else self.rows.position
             self.queue = name
-            self.rows.marks.clear()
+            self.rows.cursor.marks.clear()
             filtered = self.search
             self.return_to(self._stood.get(name))
             if filtered is not None:

@@ -1,4 +1,4 @@
-"""The rows of a long list that are in memory, with a cursor and marks that hold to each row's key."""
+"""The rows of a long list that are in memory, and which rows to read next. Independent of Textual."""
 
 from __future__ import annotations
 
@@ -8,86 +8,122 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Position(NamedTuple):
-    """Where a list stands: the cursor's row, its place out of ``total``, the first row on the screen."""
+class RowRange(NamedTuple):
+    """The rows from ``start`` to ``start + size``."""
 
-    key: str | None
-    cursor: int
-    total: int
-    top: int
+    start: int
+    size: int
 
 
 class RowWindow(Generic[T]):
-    """``total`` rows, of which some are ``loaded``. ``marks`` are rows by their keys.
-
-    When rows shift, the cursor goes with its row; when that is gone, it stays at its place in the list.
-    """
+    """``total`` rows, of which those from position ``start`` are ``loaded``."""
 
     def __init__(self, key_of: Callable[[T], str]) -> None:
         self.key_of = key_of
         self.total = 0
-        self.cursor = 0
-        self.cursor_key: str | None = None
-        self.marks: dict[str, T] = {}
-        self._start = 0
-        self._rows: list[T] = []
-        self._known = False
-
-    @property
-    def row(self) -> T | None:
-        """The row under the cursor, or None where there is none or it is not loaded yet."""
-        return self.row_at(self.cursor)
-
-    @property
-    def loaded(self) -> Sequence[T]:
-        """The rows in memory, in order."""
-        return self._rows
+        self.start = 0
+        self.loaded: Sequence[T] = ()
+        self.is_read = False
+        """Whether the list has been read since it was made or cleared; it may be empty all the same."""
 
     def row_at(self, position: int) -> T | None:
         """The row at a position, if it is loaded."""
-        index = position - self._start
-        return self._rows[index] if 0 <= index < len(self._rows) else None
+        index = position - self.start
+        return self.loaded[index] if 0 <= index < len(self.loaded) else None
 
     def find_key(self, key: str) -> int | None:
         """The position of a key among the loaded rows."""
-        return self._position(key, self._start, self._rows)
-
-    def lost_in(self, start: int, rows: Sequence[T]) -> bool:
-        """Whether the cursor's row should be among ``rows`` (from ``start``) and is not."""
-        key = self.cursor_key
-        if key is None or not start <= self.cursor < start + len(rows):
-            return False
-        return self._position(key, start, rows) is None
-
-    def take(self, start: int, total: int, rows: Sequence[T]) -> int:
-        """Take in other rows. Returns by how many places the cursor's row has shifted."""
-        held = None if self.cursor_key is None else self._position(self.cursor_key, start, rows)
-        self._start, self._rows, self.total, self._known = start, list(rows), total, True
-        if held is not None:
-            by, self.cursor = held - self.cursor, held
-            return by
-        self.cursor = max(min(self.cursor, total - 1), 0)
-        if not total or self.row is not None:
-            self.hold()
-        return 0
-
-    def drop(self) -> None:
-        """Let all rows go, and the cursor to the top."""
-        self._rows, self._start, self.total, self.cursor = [], 0, 0, 0
-        self.cursor_key, self._known = None, False
-
-    def hold(self) -> None:
-        """Hold on to the row under the cursor."""
-        row = self.row
-        self.cursor_key = None if row is None else self.key_of(row)
-
-    def holds_all(self, first: int, last: int) -> bool:
-        """Whether the rows from ``first`` to ``last`` are loaded, as far as there are any."""
-        end = self._start + len(self._rows)
-        return self._known and self._start <= first and min(last, self.total) <= end
-
-    def _position(self, key: str, start: int, rows: Sequence[T]) -> int | None:
-        for index, row in enumerate(rows):
+        for index, row in enumerate(self.loaded):
             if self.key_of(row) == key:
-                return start + index
+                return self.start + index
         return None
+
+    def holds(self, first: int, last: int) -> bool:
+        """Whether the rows from ``first`` to ``last`` are loaded, as far as there are any."""
+        end = self.start + len(self.loaded)
+        return self.is_read and self.start <= first and min(last, self.total) <= end
+
+    def replace(self, start: int, total: int, rows: Sequence[T]) -> None:
+        """Load other rows: ``rows`` from position ``start`` out of ``total``."""
+        self.start, self.total, self.loaded, self.is_read = start, total, list(rows), True
+
+    def clear(self, total: int = 0) -> None:
+        """Drop all rows. ``total``: how many there will be, as far as that is known."""
+        self.start, self.total, self.loaded, self.is_read = 0, total, (), False
+
+
+class RowRequests(Generic[T]):
+    """Decides which rows of a window are read next, and which answers are outdated.
+
+    A list that is shown whole (``is_complete``) requests nothing.
+    """
+
+    def __init__(self, window: RowWindow[T]) -> None:
+        self._window = window
+        self.is_complete = False
+        self._last: RowRange | None = None
+        self._needed: RowRange | None = None
+        self._moved: RowRange | None = None
+
+    @property
+    def needed(self) -> RowRange | None:
+        """The rows to read with the next refresh; None: all are loaded. Safe on any thread."""
+        return self._moved or self._needed
+
+    @property
+    def moved(self) -> RowRange | None:
+        """Where the cursor's row is expected, which new rows have pushed out of the window."""
+        return self._moved
+
+    def next(self, first: int, last: int, margin: int, *, again: bool = False) -> RowRange | None:
+        """What to request now for a screen that shows the rows from ``first`` to ``last``.
+
+        Args:
+            first: Position of the first visible row.
+            last: Position after the last visible row.
+            margin: Rows to load above and below the visible ones.
+            again: Whether rows that are loaded are requested, too.
+        """
+        if self.is_complete:
+            self._needed = None
+            return None
+        # Visible rows are read before those that may be visible next.
+        around = margin if self._window.holds(first, last) else 0
+        start = max(first - around, 0)
+        needed = self._needed = RowRange(start, last + around - start)
+        near = min(last - first, margin // 2)
+        if not again and self._window.holds(max(first - near, 0), last + near):
+            return None
+        if needed == self._last and not again:
+            return None
+        self._last = needed
+        return needed
+
+    def suspend(self) -> None:
+        """Need nothing while the list has no room on the screen."""
+        self._needed = None
+
+    def is_outdated(self, start: int, total: int, *, lost: bool) -> bool:
+        """Whether an answer was requested before the cursor's row was found to have moved.
+
+        ``lost``: the cursor's row should be in the answer and is not.
+        """
+        moved = self._moved
+        return lost and moved is not None and start < moved.start < total
+
+    def follow(self, start: int, total: int, count: int, *, lost: bool) -> RowRange | None:
+        """What to read before an answer of ``count`` rows is shown; None: show the answer.
+
+        New rows at the top may have pushed the cursor's row out of the window.
+        """
+        grown = total - self._window.total
+        if lost and grown > 0 and self._moved is None:
+            self._moved = RowRange(start + grown, count)
+            return self._moved
+        self._moved = self._last = None
+        return None
+
+    def clear(self) -> None:
+        """Start from nothing: another list will be shown."""
+        self._last = self._moved = None
+        self.is_complete = False

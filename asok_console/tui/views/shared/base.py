@@ -133,5 +133,5 @@ class JobList(RowList[Row]):
     @property
     def margin(self) -> int:
         """Rows to load around the visible ones: few of large jobs, since Redis touches all their bytes."""
-        large = any(row.partial for row in self.loaded)
+        large = any(row.partial for row in self.window.loaded)
         return FEW_ROWS if large else super().margin

@@ -61,7 +61,7 @@ class FilteredView(View):
 
     def visit(self, text: str) -> None:
         """Show what a filter ('': none) lets through, until ``end_visit`` shows what is shown now."""
-        self._former = self.filter_text, self.listed.cursor_key
+        self._former = self.filter_text, self.listed.cursor.key
         if text:
             self.begin_with(text)
         else:

@@ -65,7 +65,7 @@ class JobListView(SearchingView):
 
     def page(self, reader: Reader, snapshot: Snapshot) -> object:
         """Read the window that is shown, unless a search is."""
-        wanted, queue = self.rows.wanted, self.scope_queue()
+        wanted, queue = self.rows.requests.needed, self.scope_queue()
         if wanted is None or self.search is not None:
             return None
         return JobPage(wanted, queue, self.read(reader, snapshot, *wanted))
@@ -73,7 +73,9 @@ class JobListView(SearchingView):
     def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Show the window that was read, or search again for what is shown."""
         if self.search is None:
-            if isinstance(page, JobPage) and page.is_of(self.rows.wanted, self.scope_queue()):
+            if isinstance(page, JobPage) and page.is_of(
+                self.rows.requests.needed, self.scope_queue()
+            ):
                 self._loaded(page.page)
             else:
                 # Nothing was read, or the list was scrolled or turned to another queue since then.
@@ -115,30 +117,30 @@ class JobListView(SearchingView):
     def position(self) -> str:
         """``12 of 1,204``."""
         rows = self.rows
-        return f"{rows.cursor + 1:,} of {rows.total:,}" if rows.total else ""
+        return f"{rows.cursor.position + 1:,} of {rows.total:,}" if rows.total else ""
 
     def marked(self) -> str:
         """``● 3 marked``, with those that the filter hides counted aloud."""
-        marks, hidden = self.rows.marks, self._hidden()
+        marks, hidden = self.rows.cursor.marks, self._hidden()
         aloud = f" ({hidden:,} hidden)" if hidden else ""
         return f"● {len(marks):,} marked{aloud}" if marks else ""
 
     def _hidden(self) -> int:
         if self.search is None:
             return 0
-        shown = {row.key for row in self.rows.loaded}
-        return sum(key not in shown for key in self.rows.marks)
+        shown = {row.key for row in self.rows.window.loaded}
+        return sum(key not in shown for key in self.rows.cursor.marks)
 
     def action_mark_all(self) -> None:
         """Mark all that the filter found."""
         if self.search is not None:
-            self.rows.mark(self.rows.loaded)
+            self.rows.mark(self.rows.window.loaded)
 
     def go_back(self) -> bool:
         """Clear the filter, then the marks, if there are any."""
         if self.clear_filter():
             return True
-        if self.rows.marks:
+        if self.rows.cursor.marks:
             self.rows.clear_marks()
             return True
         return False
@@ -166,13 +168,13 @@ class JobListView(SearchingView):
 
     def chosen(self) -> list[Row]:
         """The marked rows, or the one under the cursor."""
-        marked = list(self.rows.marks.values())
+        marked = list(self.rows.cursor.marks.values())
         return marked or ([self.rows.row] if self.rows.row is not None else [])
 
     def reach_of(self, action: OperatorAction) -> Reach:
         """What an action is about here: of what is shown, the marked rows, if there are any."""
         if action.reach is Reach.SHOWN:
-            return Reach.CHOSEN if self.rows.marks else Reach.MATCHING
+            return Reach.CHOSEN if self.rows.cursor.marks else Reach.MATCHING
         return action.reach
 
     def plan(self, action: OperatorAction) -> Plan | None:

@@ -11,7 +11,7 @@ from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question, Search
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.filtered import FilteredView
-from asok_console.tui.widgets.row_window import Position
+from asok_console.tui.widgets.row_cursor import Position
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
@@ -68,8 +68,8 @@ class SearchingView(FilteredView):
             self._before = self.rows.position
         now = self.now
         question = Question(wanted, now)
-        self.rows.begin()
-        self.rows.show_rows([row for row in self.rows.loaded if question.matches(row)], now)
+        self.rows.pin()
+        self.rows.show_rows([row for row in self.rows.window.loaded if question.matches(row)], now)
         self.search = self._begin(question)
         self.refresh_heading()
 
@@ -86,12 +86,12 @@ class SearchingView(FilteredView):
     def seek(self, key: str | None) -> None:
         """Put the cursor on a row as soon as it is found; without a filter the list is where it was."""
         if self.search is not None:
-            self.rows.begin(key)
+            self.rows.pin(key)
 
     def return_to(self, before: Position | None) -> None:
         """Show the list without a filter where it stood ``before``; None: from its first row."""
         if before is None:
-            self.rows.forget()
+            self.rows.clear()
             self.rows.reload()
         else:
             self.rows.return_to(before)
@@ -112,7 +112,7 @@ class SearchingView(FilteredView):
             return
         passed = time.monotonic() - self._began
         if self._filling is None:
-            self.rows.let_age(snapshot.taken_at)
+            self.rows.set_now(snapshot.taken_at)
             if passed > (SHARE + 1) * (self._ended - self._began):
                 self.search_again()
         elif not self._filling.question.now:
@@ -156,7 +156,7 @@ class SearchingView(FilteredView):
         search.complete = not error
         self.search = search
         self.rows.show_rows(search.rows, search.question.now)
-        self.rows.settle()
+        self.rows.cursor.unpin()
 
     def searched(self) -> Sequence[tuple[str, str]]:
         """What is searched for, how far, and what was found."""
@@ -195,7 +195,7 @@ class SearchingView(FilteredView):
 
     def refresh_heading(self) -> None:
         """Write the heading and what an empty list says."""
-        self.rows.say_empty(self.nothing())
+        self.rows.set_empty_text(self.nothing())
         super().refresh_heading()
 
     def _begin(self, question: Question) -> Search:
