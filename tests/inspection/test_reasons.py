@@ -192,7 +192,7 @@ def test_a_pause_is_attributed_only_to_the_newest_switch(
     assert reason.since == (NOW - 60 if by == "ann" else None)
 
 
-@pytest.mark.parametrize("workers", BLOCKED.keys() - {"none", "elsewhere"})
+@pytest.mark.parametrize("workers", sorted(BLOCKED.keys() - {"none", "elsewhere"}))
 def test_a_worker_that_claims_nothing_says_why(workers: str) -> None:
     (worker,) = WORKERS[workers]
     reason = impediment(worker, NOW)
