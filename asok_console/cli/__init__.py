@@ -1,1 +1,1 @@
-"""The command line: the parser, and the frame that turns errors into exit codes."""
+"""The command line: the parser, and the function that turns errors into exit codes."""

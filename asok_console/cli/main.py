@@ -1,8 +1,8 @@
-"""``asok``: choose a command, run it, and turn what happens into an exit code.
+"""``asok``: choose a command, run it, and return its exit code.
 
-0 done, 1 a check or an operation failed, 2 the command line or a setting makes no sense, 3 Redis
-cannot be reached, 4 a worker cannot run jobs (where it is set to exit then), 70 a fault of this
-program, 130 interrupted.
+0 success, 1 a check or an operation failed, 2 the command line or a setting is invalid, 3 Redis
+cannot be reached, 4 a worker can run no jobs (ASOK_WORKER_EXIT_WHEN_UNABLE), 70 an internal error,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ PIPE_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line (without the program's name) and return its exit code.
+    """Run one command line and return its exit code.
 
-    Without ``argv`` it is that of this program, whose standard streams are made usable first.
+    Args:
+        argv: The arguments without the name of the program. By default those of this process, whose
+            standard streams are made safe to write to first.
     """
     if argv is None:
         streams.prepare()
@@ -39,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(argv)
     code = None
     try:
-        code = _framed(words)
-        # What is still buffered may meet a closed pipe or a full disk, and should do so here.
+        code = _run_safely(words)
+        # A closed pipe or a full disk is reported here rather than at exit.
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _framed(words: list[str]) -> int:
+def _run_safely(words: list[str]) -> int:
     try:
         return _run(words)
     except (BrokenPipeError, streams.OutputError):
@@ -63,7 +65,7 @@ def _framed(words: list[str]) -> int:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except AsokError as error:
         return _report(str(error), _exit_code(error), words)
-    except Exception as error:  # noqa: BLE001 - the frame around every command
+    except Exception as error:  # noqa: BLE001 - no command ends with a traceback
         what = f"internal error: {type(error).__name__}: {error}"
         hint = "" if _debugging(words) else " (run with --debug for the traceback)"
         return _report(what + hint, INTERNAL, words)
@@ -71,7 +73,7 @@ def _framed(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     args = build_parser().parse_args(with_default_words(words))
-    # After the words are understood: a broken setting must not keep anyone from --help.
+    # After parsing: an invalid setting must not prevent --help.
     from asok_core.settings.settings import Settings
 
     code: int = args.run(args, Settings.load())
@@ -91,7 +93,7 @@ def _report(line: str, code: int, words: list[str]) -> int:
         traceback.print_exc()
     from asok_console.presentation.text import safe
 
-    # An error may quote what a server or a producer wrote, which must not reach a terminal raw.
+    # An error may quote text of a server or a producer, which must not control a terminal.
     sys.stderr.write(f"asok: {safe(line)}\n")
     return code
 
@@ -101,5 +103,5 @@ def _debugging(words: list[str]) -> bool:
 
 
 def _drop_output() -> None:
-    # The interpreter flushes stdout once more at exit and would complain about the pipe again.
+    # The interpreter flushes stdout again at exit and would report the closed pipe again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The command line's words, and a parser that loads a command only when it is the one chosen."""
+"""The commands of the command line, and a parser that loads only the module of the chosen one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRAM = "asok"
 
 
 class Command(NamedTuple):
-    """One command: the words that choose it, and the module that holds its arguments and deed.
+    """One command: the words that choose it, and the module that implements it.
 
     The module has ``add_arguments(parser)`` and ``run(args, settings) -> exit code``.
     """
@@ -33,13 +33,11 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group(
-        "worker", "run jobs, see what workers and queues are doing, and order them", default="run"
-    ),
-    Group("queue", "see queues, pause and resume them", default="list"),
-    Group("job", "see jobs, cancel, promote or move them"),
-    Group("dlq", "see, requeue, purge, export and import dead letters"),
-    Group("trash", "see, restore or delete what was removed", default="list"),
+    Group("worker", "run a worker, show the status, quiet, resume or stop workers", default="run"),
+    Group("queue", "list, pause, resume or purge queues", default="list"),
+    Group("job", "show, list, cancel, promote or move jobs"),
+    Group("dlq", "list, requeue, purge, export or import dead jobs"),
+    Group("trash", "list, restore or delete purged jobs", default="list"),
 )
 
 COMMANDS = (
@@ -47,44 +45,56 @@ COMMANDS = (
     Command(
         "worker status",
         "asok_console.commands.worker.status",
-        "show queues, next jobs, dead letters and workers",
+        "show queues, next jobs, dead jobs and workers",
     ),
-    Command("worker quiet", "asok_console.commands.worker.quiet", "let a worker take no more jobs"),
+    Command("worker quiet", "asok_console.commands.worker.quiet", "let a worker take no new jobs"),
     Command(
         "worker resume", "asok_console.commands.worker.resume", "let a quiet worker take jobs again"
     ),
-    Command("worker stop", "asok_console.commands.worker.stop", "let a worker end"),
+    Command("worker stop", "asok_console.commands.worker.stop", "stop a worker"),
     Command("console", "asok_console.commands.console", "open the console"),
-    Command("queue list", "asok_console.commands.queue.list", "show the queues"),
-    Command("queue pause", "asok_console.commands.queue.pause", "let no worker take from a queue"),
-    Command("queue resume", "asok_console.commands.queue.resume", "let workers take from it again"),
-    Command("queue purge", "asok_console.commands.queue.purge", "move its jobs to the trash"),
-    Command("job show", "asok_console.commands.job.show", "show all there is of a job"),
-    Command("job list", "asok_console.commands.job.list", "show jobs in one state"),
-    Command("job cancel", "asok_console.commands.job.cancel", "stop jobs that have not started"),
-    Command("job promote", "asok_console.commands.job.promote", "run delayed jobs now"),
-    Command("job move", "asok_console.commands.job.move", "move pending jobs elsewhere"),
-    Command("dlq list", "asok_console.commands.dlq.list", "show dead letters"),
-    Command("dlq groups", "asok_console.commands.dlq.groups", "show dead letters by cause"),
-    Command("dlq requeue", "asok_console.commands.dlq.requeue", "put them back into their queues"),
-    Command("dlq purge", "asok_console.commands.dlq.purge", "move them to the trash"),
-    Command("dlq export", "asok_console.commands.dlq.export", "write them to a file"),
-    Command("dlq import", "asok_console.commands.dlq.import_", "put an export back"),
-    Command("trash list", "asok_console.commands.trash.list", "show what can be restored"),
-    Command("trash restore", "asok_console.commands.trash.restore", "put it back where it was"),
-    Command("trash empty", "asok_console.commands.trash.empty", "delete it for good"),
+    Command("queue list", "asok_console.commands.queue.list", "list queues"),
+    Command("queue pause", "asok_console.commands.queue.pause", "pause a queue"),
+    Command("queue resume", "asok_console.commands.queue.resume", "resume a paused queue"),
+    Command(
+        "queue purge", "asok_console.commands.queue.purge", "move the jobs of a queue to the trash"
+    ),
+    Command("job show", "asok_console.commands.job.show", "show everything about a job"),
+    Command("job list", "asok_console.commands.job.list", "list jobs in one state"),
+    Command("job cancel", "asok_console.commands.job.cancel", "cancel jobs that have not started"),
+    Command(
+        "job promote", "asok_console.commands.job.promote", "move delayed jobs to their queues now"
+    ),
+    Command(
+        "job move",
+        "asok_console.commands.job.move",
+        "move pending jobs to the front or to another queue",
+    ),
+    Command("dlq list", "asok_console.commands.dlq.list", "list dead jobs"),
+    Command("dlq groups", "asok_console.commands.dlq.groups", "show dead jobs grouped by error"),
+    Command(
+        "dlq requeue", "asok_console.commands.dlq.requeue", "put dead jobs back into their queues"
+    ),
+    Command("dlq purge", "asok_console.commands.dlq.purge", "move dead jobs to the trash"),
+    Command("dlq export", "asok_console.commands.dlq.export", "write dead jobs to a file"),
+    Command("dlq import", "asok_console.commands.dlq.import_", "put exported jobs back"),
+    Command("trash list", "asok_console.commands.trash.list", "list what can be restored"),
+    Command(
+        "trash restore",
+        "asok_console.commands.trash.restore",
+        "put purged jobs back where they were",
+    ),
+    Command("trash empty", "asok_console.commands.trash.empty", "delete purged jobs for good"),
     Command("explain", "asok_console.commands.explain", "explain why a job, queue or worker waits"),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
     Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
-    Command(
-        "init", "asok_console.commands.init", "begin a project: a .env with a fresh SECRET_KEY"
-    ),
-    Command("deploy", "asok_console.commands.deploy", "write the systemd unit of the worker"),
+    Command("init", "asok_console.commands.init", "write a .env with a new SECRET_KEY"),
+    Command("deploy", "asok_console.commands.deploy", "write a systemd unit for the worker"),
 )
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that fills itself from its command's module when it is first asked to parse."""
+    """A parser that takes its arguments from the module of its command when it first parses."""
 
     def __init__(
         self, *, module: str | None = None, default: str | None = None, **options: Any
@@ -101,7 +111,7 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse as ever, after the command's own arguments have been added."""
+        """Add the arguments of the command, then parse."""
         if self._module is not None:
             command = import_module(self._module)
             self._module = None
@@ -114,7 +124,7 @@ class CommandParser(argparse.ArgumentParser):
         return found, rest
 
     def format_help(self) -> str:
-        """Return the help; that of the whole program names the framework's commands as well."""
+        """Return the help; that of the whole program also names the commands of the framework."""
         if self.prog == PROGRAM:
             from asok_console.commands.support.framework import about_help
 
@@ -124,14 +134,14 @@ class CommandParser(argparse.ArgumentParser):
     def _help_of_default(self) -> str:
         if self._default is None:
             return ""
-        # A parser of its own: this one must not take the options, the command does.
+        # A separate parser, since this one must not accept the options: only the command does.
         options = argparse.ArgumentParser(add_help=False, usage=argparse.SUPPRESS)
         import_module(module_of(f"{self.prog.split()[-1]} {self._default}")).add_arguments(options)
         _, _, lines = options.format_help().partition("options:\n")
-        return f"\noptions of {self.prog} {self._default}, with or without that word:\n{lines}"
+        return f"\noptions of {self.prog} {self._default} (also without {self._default}):\n{lines}"
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError with one line that also says where to read more."""
+        """Raise UsageError with the message and the command that prints the help."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
@@ -159,12 +169,12 @@ def module_of(words: str) -> str:
 
 
 def first_words() -> set[str]:
-    """The words that a command line of ours may begin with."""
+    """The first words of all commands."""
     return {command.words.split()[0] for command in COMMANDS}
 
 
 def with_default_words(words: Sequence[str]) -> list[str]:
-    """Return ``words`` with a group's default put in: ``worker`` becomes ``worker run``."""
+    """Insert the default command of a group: ``worker`` becomes ``worker run``."""
     defaults = {group.word: group.default for group in GROUPS if group.default}
     for position, word in enumerate(words):
         if not word.startswith("-"):
@@ -179,7 +189,7 @@ def with_default_words(words: Sequence[str]) -> list[str]:
 def _add_group(
     top: argparse._SubParsersAction[CommandParser], group: Group
 ) -> argparse._SubParsersAction[CommandParser]:
-    note = f" Without a further word: {group.default}." if group.default else ""
+    note = f" Without a command: {group.default}." if group.default else ""
     parser = top.add_parser(
         group.word,
         help=group.help,

@@ -1,7 +1,7 @@
 """The demo: a Redis of its own, two real workers, and the traffic of a small web shop.
 
-Nothing in it is painted. The jobs are enqueued by ``background``, run by ``asok worker`` and fail by
-real exceptions; when the console ends, however it ends, all of it is gone.
+Nothing in it is simulated: jobs are enqueued by ``background``, run by ``asok worker`` and fail with
+real exceptions. When the console ends, for whatever reason, the demo ends and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ WORKERS = (
 
 @contextmanager
 def session() -> Iterator[Settings]:
-    """Start the demo and yield the settings that lead to its Redis.
+    """Start the demo and yield the settings of its Redis.
 
     Raises:
-        Unreachable: No redis-server is to be found; the line says what to install.
+        Unreachable: No redis-server was found; the message says what to install.
     """
     from asok_console.demo.child_process import ManagedCommand
     from asok_console.demo.embedded import EmbeddedRedis
@@ -39,12 +39,12 @@ def session() -> Iterator[Settings]:
             "ASOK_REDIS_URL": server.url,
             "SECRET_KEY": secrets.token_hex(32),
             "ASOK_WORKER_QUEUES": "critical,mail,default,media,low",
-            # Processes of a worker that was killed still let their jobs finish: not for long here.
+            # When a worker is killed, its processes finish their jobs for at most this long.
             "ASOK_WORKER_SHUTDOWN_TIMEOUT": "1s",
         }
         others = {name for each in Settings.declared().values() for name in each.variables}
         inherited = {name: value for name, value in os.environ.items() if name not in others}
-        # On the path as in a project of its own: its tasks are `shop.send_receipt` and so on.
+        # As in a project of its own, its tasks are named `shop.send_receipt` and so on.
         inherited["PYTHONPATH"] = os.pathsep.join(
             (str(APP), *filter(None, (os.environ.get("PYTHONPATH"),)))
         )
@@ -52,7 +52,7 @@ def session() -> Iterator[Settings]:
             ("traffic",),
             *(("asok_console", "worker", "run", *options) for options in WORKERS),
         ):
-            # Not from the working directory, which may be anything (asok_core/execution/import_path.py).
+            # -P: modules of the working directory are not imported (execution/import_path.py).
             command = (sys.executable, "-P", "-m", *program)
             stack.enter_context(ManagedCommand(command, environment={**inherited, **demo}))
         yield Settings.load(demo)

@@ -1,8 +1,8 @@
 """A child process that never outlives the process that started it, not even after ``kill -9``.
 
-A tiny shell stands between the two. It starts the command, then waits on a pipe whose other end
-only the owner holds. However the owner ends, the pipe closes, and the shell kills the command and
-removes its folder. Nothing in this depends on the kernel beyond POSIX.
+A small shell runs between the two. It starts the command, then reads from a pipe whose other end only
+the owner holds. When the owner ends, for whatever reason, the pipe closes, and the shell kills the
+command and removes its folder. This requires nothing of the kernel beyond POSIX.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _PATIENCE = 10.0
 
 
 class ManagedCommand:
-    """A running command, tied to the life of this process.
+    """A running command that ends with this process.
 
-    It runs in a session of its own, so that Ctrl+C in the terminal does not reach it, with SIGINT
-    ignored unless it installs a handler. Its stdout goes nowhere; ``errors`` takes its stderr.
+    It runs in a session of its own, so that Ctrl+C in the terminal does not reach it, and SIGINT is
+    ignored unless it installs a handler. Its standard output is dropped.
 
     Args:
         command: Program and arguments.
-        folder: Removed, with all that is in it, once the command is gone.
-        environment: The command's environment, by default that of this process.
-        errors: The file that takes the command's stderr, by default none.
+        folder: A folder to remove, with its contents, when the command has ended.
+        environment: The environment of the command, by default that of this process.
+        errors: The file to which standard error is appended, by default none.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ManagedCommand:
     ) -> None:
         with (errors or Path(os.devnull)).open("ab") as stderr:
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _SHELL, "tether", folder or "", *command],
+                ["/bin/sh", "-c", _SHELL, "managed-command", folder or "", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -65,30 +65,30 @@ class ManagedCommand:
         assert self._shell.stdout is not None
         self._output = self._shell.stdout
         self.pid = int(self._output.readline())
-        """Process id of the command itself."""
+        """Process id of the command, not of the shell."""
 
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for the command to end; return whether it has."""
-        # The command holds the other end as its descriptor 3, and writes nothing to it.
+        # The command has the other end as descriptor 3 and writes nothing to it: it is closed at its end.
         if self._output.closed:
             return True
         ended, _, _ = select.select([self._output], [], [], timeout)
         return bool(ended)
 
     def stop(self, *, timeout: float = 5.0) -> bool:
-        """Ask the command to end (SIGTERM) and wait; return whether it did within ``timeout``."""
+        """Send SIGTERM and wait up to ``timeout`` seconds; return whether the command has ended."""
         self.send(signal.SIGTERM)
         return self.wait(timeout)
 
     def send(self, signum: signal.Signals) -> None:
-        """Send the command a signal. A command that has ended is left alone."""
-        # The shell has not waited for the command yet, so its number cannot be somebody else's.
+        """Send a signal to the command, unless it has ended."""
+        # The shell has not reaped the command yet, so its number is not reused.
         if self._shell.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signum)
 
     def close(self, *, keep_folder: bool = False) -> None:
-        """Kill what still runs, and remove the folder unless it is to be kept."""
+        """Kill the command if it runs, and remove the folder unless ``keep_folder``."""
         if self._shell.stdin is not None and not self._shell.stdin.closed:
             with suppress(BrokenPipeError):
                 self._shell.stdin.write(b"keep\n" if keep_folder else b"")
@@ -97,8 +97,8 @@ class ManagedCommand:
         self._output.close()
         _alive.discard(self)
 
-    def let_go(self) -> None:
-        """Close the copy of the pipe that a fork got, so that only the owner holds it."""
+    def close_copy(self) -> None:
+        """Close the copy of the pipe in a forked process, so that only the owner holds it."""
         if self._shell.stdin is not None:
             self._shell.stdin.close()
 
@@ -112,10 +112,10 @@ class ManagedCommand:
 _alive: WeakSet[ManagedCommand] = WeakSet()
 
 
-def _let_go_of_all() -> None:
+def _close_copies() -> None:
     for managed in list(_alive):
-        managed.let_go()
+        managed.close_copy()
     _alive.clear()
 
 
-os.register_at_fork(after_in_child=_let_go_of_all)
+os.register_at_fork(after_in_child=_close_copies)

