@@ -111,7 +111,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         names = _names(args.task, allowed)
         call = _call(args, names, allowed)
         marks = mark(
-            call.function, len(call.args), call.options.redact, wanted=bool(settings.redact)
+            call.function, len(call.args), call.options.redact, always=bool(settings.redact)
         )
         job = call.job(new_id(), names, producer.now(), redact=marks)
         (new,) = producer.enqueue([job])

@@ -1,1 +1,1 @@
-"""Where jobs go: threads of this process, or Redis. Both play the roles of ``roles``."""
+"""Backends: local and eager in this process, and Redis. ``roles`` has their interfaces."""

@@ -1,4 +1,4 @@
-"""The role that an application sees of a backend."""
+"""The interface of a backend for applications."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from asok_core.jobs.job import JobRecord
 
 
 class ApplicationBackend(Protocol):
-    """Makes jobs of calls, and tells how they went."""
+    """Enqueues jobs, and returns their records."""
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
-        """Take one call. When its ``unique`` key is taken, the future is that of the holder."""
+        """Enqueue a call. If its ``unique`` key is in use, the future is that of the unfinished job."""
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Take many calls; the futures are in their order."""
+        """Enqueue many calls; the futures are in the same order."""
 
     def record(self, job_id: str) -> JobRecord | None:
-        """The record of a job, or None when there is none (any more)."""
+        """The record of a job, or None if it has none or it has expired."""
 
     def cancel(self, job_id: str) -> bool:
-        """Stop a job that has not started. True if it will not run."""
+        """Cancel a job that has not started. True if it will not run."""
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:
-        """Take no more calls. True if nothing that runs in this process is left unfinished."""
+        """Accept no more calls. True if no job is left unfinished in this process."""

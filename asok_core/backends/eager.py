@@ -1,7 +1,7 @@
-"""The eager backend: every job runs at once, in the thread that dispatches it.
+"""The eager backend: every job runs at once, in the thread that enqueues it.
 
-For tests of applications: when ``background()`` returns, the task has run. Retries follow without a
-pause, delays are not waited for, and a failure is in the future and the log, never raised.
+For tests of applications: when ``background()`` returns, the task has run. Retries follow
+immediately, delays are ignored, and a failure is in the future and the log, never raised.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from asok_core.settings.settings import Settings
 
 
 class EagerBackend:
-    """Runs calls as they come."""
+    """Runs each call when it is enqueued."""
 
     def __init__(self, settings: Settings) -> None:
         self.store = JobStore(settings)
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
-        """Run the call, with all its retries. The future is finished."""
+        """Run the call and its retries; return a finished future."""
         return self._enqueue(self.store.make(call))
 
     def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
         job, new = self.store.add(made)
         if new:
             if _inside_event_loop():
-                # A coroutine task needs a loop of its own, and a thread has one at a time.
+                # A coroutine task requires its own event loop, and a thread can run only one.
                 thread = threading.Thread(target=self._run, args=(job,), name="asok-eager")
                 thread.start()
                 thread.join()
@@ -46,7 +46,7 @@ class EagerBackend:
             pass
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Run the calls one after the other, or none of them where one of them is at fault."""
+        """Run the calls in order, or none of them if one is invalid."""
         return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
 
     def record(self, job_id: str) -> JobRecord | None:
@@ -54,11 +54,11 @@ class EagerBackend:
         return self.store.record(job_id)
 
     def cancel(self, job_id: str) -> bool:
-        """Whether the job will not run: every job has run already, so False."""
+        """False, as every job has already run."""
         return self.store.cancel(job_id)
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's
-        """Nothing is ever left to wait for."""
+        """True, as no job is unfinished."""
         return True
 
 
@@ -71,9 +71,9 @@ def _inside_event_loop() -> bool:
 
 
 def _pass_on_interrupt(job: LocalJob) -> None:
-    # Ctrl+C is meant for the program, which happens to be inside a task.
+    # Ctrl+C is meant for the program, not only for the task.
     failure = job.future.exception()
     cause = None if failure is None else failure.__cause__
-    # Not isinstance(): an exception may say of itself that it is of any class.
+    # Not isinstance(): an exception may override __class__.
     if cause is not None and issubclass(type(cause), KeyboardInterrupt):
         raise cause

@@ -1,8 +1,8 @@
-"""Jobs that live in this process: what the local and the eager backend share.
+"""Jobs in this process: the shared part of the local and the eager backend.
 
-Arguments and results are carried as on Redis, so that a program which works here works there: each attempt
-gets its own copy of what was passed, and the future has what the record has. ``ASOK_STRICT=0`` hands over
-the objects themselves.
+Arguments and results are encoded as on Redis, so that programs work the same on both: each attempt
+gets its own copy of the arguments, and the future has the result of the record. With
+``ASOK_STRICT=0`` the objects themselves are passed.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ DEAD_JOBS_KEPT = 1_000
 
 
 class LocalJob:
-    """One job: what it calls, in which context, and how it stands.
+    """One job: its call, context and state.
 
-    ``status`` and the times are changed only under the lock of the store that holds it. ``text`` is the
-    job as it would travel, from which each attempt reads its arguments; None where it gets the objects.
+    ``status`` and the times are changed only under the lock of its store. ``text`` is the encoded
+    job, from which each attempt decodes its arguments; None if the objects are passed.
     """
 
     __slots__ = (
@@ -71,7 +71,7 @@ class LocalJob:
         self.failure: Failure | None = None
 
     def record(self) -> JobRecord:
-        """The job's record, as a worker would have written it."""
+        """The record of the job, as a worker would write it."""
         return JobRecord(
             id=self.job.id,
             status=self.status,
@@ -104,7 +104,7 @@ def _name(function: object) -> str:
 
 
 class JobStore:
-    """The jobs of this process by id. Finished ones are kept as on Redis, and a bounded number of them."""
+    """The jobs of this process by id. A bounded number of finished ones is kept, as long as on Redis."""
 
     def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self.lock = threading.RLock()
@@ -118,22 +118,22 @@ class JobStore:
         self._unique: dict[str, LocalJob] = {}
 
     def make(self, call: Call) -> LocalJob:
-        """The job of a call, not added yet.
+        """Create the job of a call, without adding it.
 
-        Raises ValueError for a function of which a call would run nothing; TypeError and
-        PayloadTooLarge for arguments that cannot be sent.
+        Raises ValueError for a function whose code a call would not run; TypeError and
+        PayloadTooLarge for arguments that cannot be encoded.
         """
         check_runs(call.function)
         function, text = function_of(call.function), None
         names = (str(getattr(function, "__module__", "")), _name(function))
         redact = call.options.redact
-        marks = mark(function, len(call.args), redact, wanted=self._redaction.wanted)
+        marks = mark(function, len(call.args), redact, always=self._redaction.has_patterns)
         job = call.job(new_id(), names, now(), redact=marks)
         if self._settings.strict:
             job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
             text = sendable_text(job, self._settings.max_payload)
             if not all(map(is_plain, (*job.args, *job.kwargs.values()))):
-                # What the caller goes on changing is not what was passed.
+                # Later changes by the caller must not affect the job.
                 sent = from_text(text)
                 job.args, job.kwargs = sent.args, sent.kwargs
             call = Call(call.function, (), {}, call.options)
@@ -148,7 +148,7 @@ class JobStore:
         return LocalJob(call, job, future, text)
 
     def add(self, job: LocalJob) -> tuple[LocalJob, bool]:
-        """The job, and whether it is new: its ``unique`` key may name one that is there."""
+        """Add a job; return it and True, or the unfinished job with its ``unique`` key and False."""
         with self.lock:
             key = job.job.unique
             if key is not None and key in self._unique:
@@ -161,25 +161,25 @@ class JobStore:
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""
         with self.lock:
-            self._forget_old()
+            self._drop_old()
             found = self._unfinished.get(job_id) or self._finished.get(job_id)
             return found.record() if found and not self._expired(found) else None
 
     def unfinished(self) -> list[LocalJob]:
-        """Every job that has not come to its end, oldest first."""
+        """All unfinished jobs, oldest first."""
         with self.lock:
             return list(self._unfinished.values())
 
     def disown(self) -> None:
-        """In a forked child: the futures of the parent's jobs say so, instead of waiting for ever.
+        """In a forked process: let the futures of the parent's jobs fail, as they would wait forever.
 
-        No lock is taken: a thread that the child does not have may hold it.
+        The lock is not acquired: a thread of the parent may have held it.
         """
         for job in list(self._unfinished.values()):
             job.future.orphan("the job belongs to the process that this one was forked from")
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a job that is not running: True. One that runs is asked to stop: False."""
+        """Cancel a job. True if it was not running; a running job is only notified: False."""
         with self.lock:
             job = self._unfinished.get(job_id)
             if job is None:
@@ -194,8 +194,9 @@ class JobStore:
     def run(self, job: LocalJob) -> float | None:
         """Run one attempt in this thread. Returns the seconds until its retry, or None.
 
-        Whatever the task raises, SystemExit among it, is the job's failure. Its future has the outcome
-        before anything is logged or a hook is called. Raises nothing but Ctrl+C.
+        Any exception of the task, including SystemExit, is a failure of the job. Its future has the
+        outcome before anything is logged or a hook is called. Only raises KeyboardInterrupt of
+        Ctrl+C.
         """
         try:
             return self._run(job)
@@ -280,7 +281,7 @@ class JobStore:
         return delay
 
     def _end_broken(self, job: LocalJob, error: BaseException) -> None:
-        """After a fault of ours, or an exception that struck between two steps: fail the job."""
+        """Fail a job after an internal error, or an exception that was raised between two steps."""
         failure = self._failure_of(error, job.job)
         with self.lock:
             if job.status not in FINAL:
@@ -327,9 +328,9 @@ class JobStore:
             self._unique.pop(job.job.unique, None)
         self._unfinished.pop(job.job.id, None)
         self._finished[job.job.id] = job
-        self._forget_old()
+        self._drop_old()
 
-    def _forget_old(self) -> None:
+    def _drop_old(self) -> None:
         while self._finished:
             first = next(iter(self._finished.values()))
             if len(self._finished) <= RECORDS_KEPT and not self._expired(first):

@@ -1,7 +1,7 @@
 """The local backend: jobs run in threads of this process.
 
-A job that waits (for its start or its retry) occupies no thread: it stands in a heap, and an idle
-thread sleeps no longer than until the first of them is due.
+A scheduled or retrying job does not occupy a thread: it is in a heap, and an idle thread sleeps
+until the first of them is due.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from asok_core.settings.settings import Settings
 logger = safe_logger("asok.background")
 
 EXIT_TIMEOUT = 20.0
-"""Seconds that a process which ends waits for its tasks: below the 30 s after which gunicorn and
-Kubernetes kill it without a word."""
+"""Seconds that an exiting process waits for its tasks: below the 30 s after which gunicorn and
+Kubernetes kill it."""
 
 WARN_AFTER = 10.0
-"""Seconds that every thread must wait for other jobs before a warning is logged."""
-_WAYS_OUT = "raise BG_WORKERS, or do not wait inside tasks"
+"""Seconds that all threads must wait for other jobs before a warning is logged."""
+_ADVICE = "raise BG_WORKERS, or do not wait inside tasks"
 
 
 class LocalBackend:
-    """A pool of at most ``bg_workers`` threads, made as they are needed.
+    """A pool of at most ``bg_workers`` threads, started when they are needed.
 
-    Queues are served in the order of ``ASOK_WORKER_QUEUES``, others after those. After ``shutdown``
-    it takes no calls. A process that ends waits ``exit_timeout`` seconds for it.
+    Queues are served in the order of ``ASOK_WORKER_QUEUES``, then all others. After ``shutdown`` it
+    accepts no calls. An exiting process waits ``exit_timeout`` seconds for it.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class LocalBackend:
         self._ended = False
 
     def begin_after_fork(self) -> None:
-        """In a forked child: start empty. The parent's threads go on with the parent's jobs."""
+        """In a forked process: start empty. The threads of the parent process run its jobs."""
         self.store.disown()
         self._begin()
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
-        """Put the call in line for a thread. Raises RuntimeError after ``shutdown``."""
+        """Enqueue the call. Raises RuntimeError after ``shutdown``."""
         return self._enqueue(self.store.make(call))
 
     def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
@@ -96,7 +96,7 @@ class LocalBackend:
         return job.future
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Put the calls in line, or none of them where one of them is at fault."""
+        """Enqueue the calls, or none of them if one is invalid."""
         return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
 
     def record(self, job_id: str) -> JobRecord | None:
@@ -104,20 +104,19 @@ class LocalBackend:
         return self.store.record(job_id)
 
     def cancel(self, job_id: str) -> bool:
-        """Stop a job that has not started, or waits for a retry. True if it will not run."""
+        """Cancel a job that has not started, or is retrying. True if it will not run."""
         return self.store.cancel(job_id)
 
     def dead_jobs(self) -> list[JobRecord]:
-        """The records of jobs that failed for good, newest first; the latest thousand."""
+        """The records of the last thousand jobs that failed for good, newest first."""
         with self.store.lock:
             return [job.record() for job in self.store.dead]
 
     def shutdown(self, *, wait: bool = True, timeout: float | None = None) -> bool:
-        """Take no more calls and let what is there finish, for ``timeout`` seconds at most.
+        """Accept no more calls and wait for unfinished jobs, for at most ``timeout`` seconds.
 
-        What waits for a start or a retry after that time is not waited for. What cannot finish is
-        logged by name. With ``wait`` False that is everything which is not finished now. Returns
-        whether everything finished.
+        Jobs that are due after that time are not waited for; with ``wait`` False no job is. Jobs
+        that do not finish are logged by name. Returns whether all jobs finished.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         if not wait:
@@ -145,17 +144,17 @@ class LocalBackend:
                 if not self._can_finish(left, deadline):
                     return left
                 if left and remaining is not None and not announced:
-                    # Whoever kills the process before the deadline leaves this line at least.
+                    # If the process is killed before the deadline, at least this line is logged.
                     logger.warning("Waiting up to %.0f s for %s", remaining, _names(left))
                     announced = True
-                # A cancelled job wakes nobody, so look again now and then.
+                # A cancelled job does not notify this wait, so check from time to time.
                 self._changed.wait(1.0 if remaining is None else min(remaining, 1.0))
 
     def _can_finish(self, left: Sequence[LocalJob], deadline: float | None) -> bool:
         if deadline is not None and deadline <= time.monotonic():
             return False
         if self._busy:
-            # A finished job may still be at its hooks and callbacks.
+            # Hooks and callbacks of a finished job may still run.
             return True
         too_late = {
             id(job) for due, _, job in self._later if deadline is not None and due > deadline
@@ -163,11 +162,11 @@ class LocalBackend:
         return any(id(job) not in too_late for job in left)
 
     def _on_full(self, wait: Wait) -> None:
-        """Every thread waits for a job: raise Deadlock, or warn later where that may have an end."""
+        """All threads wait for jobs: raise Deadlock, or warn later if the waits may end."""
         if all(each.certain for each in self._slots.full()):
             raise Deadlock(
                 f"job {wait.job_id} cannot start: each of the {self._size} background threads runs a "
-                f"task that waits for a job; {_WAYS_OUT}"
+                f"task that waits for a job; {_ADVICE}"
             )
         if not self._warning:
             self._warning = True
@@ -180,9 +179,9 @@ class LocalBackend:
         if self._slots.full() and not self._warned:
             self._warned = True
             logger.warning(
-                "Each of %d background threads waits for a job, maybe for ever: %s",
+                "Each of %d background threads waits for a job, which may be a deadlock: %s",
                 self._size,
-                _WAYS_OUT,
+                _ADVICE,
             )
 
     def _put(self, job: LocalJob, delay: float) -> None:
@@ -205,8 +204,8 @@ class LocalBackend:
         try:
             thread.start()
         except RuntimeError:
-            # The interpreter is on its way out, or the system has no thread to give: those that
-            # are there serve the job, and without any the caller must know.
+            # The interpreter is shutting down, or the thread limit is reached: existing threads run
+            # the job, and without any the caller gets the error.
             self._threads.discard(thread)
             if not self._threads:
                 raise
@@ -216,20 +215,22 @@ class LocalBackend:
             while (job := self._take()) is not None:
                 self._run(job)
                 del job
-        except BaseException as error:  # such as one that another thread raised in this one
+        except BaseException as error:  # for example raised in this thread by another one
             with self._changed:
                 self._threads.discard(threading.current_thread())
                 if self._ready or self._later:
                     self._grow()
             text = failure_of(error, LONGEST_TRACEBACK).traceback
-            logger.error("A fault ended a background thread", exc_info=error, exc_text=text)
+            logger.error(
+                "An internal error ended a background thread", exc_info=error, exc_text=text
+            )
 
     def _run(self, job: LocalJob) -> None:
         delay, generation = None, forks.generation
         try:
             delay = self.store.run(job)
         finally:
-            # Also one that a hook or a future's callback has forked.
+            # Also if a hook or callback has forked the process.
             forks.end_if_forked(generation, job.name)
             self._ran(job, delay)
 
@@ -293,7 +294,7 @@ _WHY_LEFT = {
 
 
 def _wait_of(job: Job) -> float:
-    # A delay waits by a clock that nobody sets; only a moment is one of this machine's calendar.
+    # A delay is measured by the monotonic clock, a start time by the clock of this machine.
     if job.delay is not None:
         return job.delay
     return 0.0 if job.due_at is None else job.due_at - now()

@@ -1,4 +1,4 @@
-"""The four roles a backend plays. Whoever only reads holds a Reader, which has no write at all."""
+"""Interfaces of the Redis backend. A read-only session has a Reader, which cannot write."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from asok_core.jobs.states import Location
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a bulk action is about, frozen when it was confirmed.
+    """The jobs that a bulk action is about, resolved when it was confirmed.
 
-    Exactly one of ``ids``, ``match`` or neither (everything) is given. ``limit`` is the number of
-    letters there were, ``before`` the time of the confirmation (Redis clock): what dies later is out.
-    ``words`` is the filter as the operator typed it, for the audit.
+    At most one of ``ids`` and ``match`` is given; without either it is all jobs. ``limit`` is the
+    number of jobs that there were, ``before`` the time of the confirmation (Redis clock): jobs that
+    arrive later are excluded. ``words`` is the filter as the operator typed it, for the audit.
     """
 
     location: Location
@@ -30,31 +30,31 @@ class Scope:
     before: float | None = None
     limit: int | None = None
     boundary: str = ""
-    """``snapshot.digest`` of the newest element when it was confirmed. Where it is still there it
-    freezes the scope exactly, and ``before`` (which other machines' clocks wrote) is not needed."""
+    """``snapshot.digest`` of the newest element when it was confirmed. While it is in its list it
+    bounds the scope exactly, and ``before``, which depends on clocks of other machines, is not
+    used."""
     expected: int | None = None
-    """How many jobs ``match`` had found when it was confirmed; those of them that it does not find
-    again are counted as skipped."""
+    """How many jobs matched when it was confirmed; those that no longer match count as skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What an operator's action did. ``refused`` and ``skipped`` count by reason."""
+    """The result of an operator's action. ``refused`` and ``skipped`` count jobs by reason."""
 
     action: str
     applied: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
-    """Changed state meanwhile: gone, already requeued."""
+    """Jobs that changed before the action: no longer in the location, already requeued."""
     refused: dict[str, int] = field(default_factory=dict)
-    """Must not be done: unsigned, bad signature, malformed."""
+    """Jobs for which it is not allowed: unsigned, bad signature, malformed."""
     operation: str | None = None
-    """Id of the trash that an undo restores, if there is one."""
+    """Id of the trash that an undo restores, if any."""
     cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a bulk action is. ``scanned`` of ``total`` looked at, ``applied`` done."""
+    """Progress of a bulk action: ``scanned`` of ``total`` jobs are checked, ``applied`` are done."""
 
     scanned: int
     total: int
@@ -62,22 +62,22 @@ class Progress:
 
 
 GONE = "no longer there"
-"""Why a job is skipped that was in scope and has left its location."""
+"""Reason to skip a job that has left its location."""
 UNMET = "no longer there when its turn came"
-"""Why a job that was confirmed was not met: others were quicker, or its filter no longer finds it."""
+"""Reason for a confirmed job that was not found: it has moved, or the filter no longer matches."""
 
 Watch = Callable[[Progress], bool]
 """Called after each batch; returning False stops the action before the next one."""
 
 
 class Reader(Protocol):
-    """Looks, and changes nothing. Every call costs the same however long the queues are."""
+    """Reads, and changes nothing. The cost of a call does not depend on the length of queues."""
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
-        """The state of everything, in at most three round trips.
+        """One consistent snapshot of workers, queues and totals, in at most three round trips.
 
-        Without ``rates`` no statistics; without ``jobs`` the running jobs are counted, and named as
-        they were when last read.
+        Without ``rates`` it has no statistics; without ``jobs`` the running jobs are counted, and
+        named as in the last snapshot that read them.
         """
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
@@ -93,58 +93,58 @@ class Reader(Protocol):
         """Delayed jobs, soonest first, with their records."""
 
     def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
-        """How many delayed jobs fall due in each of ``count`` stretches of ``width`` seconds.
+        """How many delayed jobs become due in each of ``count`` intervals of ``width`` seconds.
 
-        The first stretch begins ``now`` (epoch seconds); what is due already is in none.
+        The first interval begins at ``now`` (epoch seconds); overdue jobs are not counted.
         """
 
     def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Dead jobs, newest first."""
 
     def running(self) -> tuple[Row, ...]:
-        """Jobs that workers hold right now, longest first."""
+        """Jobs that workers have claimed, longest-running first."""
 
     def recent(self, start: int, count: int) -> Page:
-        """Jobs that finished lately, newest first, with their records."""
+        """Recently finished jobs, newest first, with their records."""
 
     def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """The records of some jobs by id; those without one are left out."""
+        """The records of some jobs by id, without those that have none."""
 
     def job(
         self, job_id: str, *, near: Row | None = None, patience: float | None = None
     ) -> JobDetail | None:
-        """All there is of one job, or None. ``near``: where a list showed it.
+        """All information about one job, or None. ``near``: the row of a list that showed it.
 
-        It is looked for during ``patience`` seconds at most; see ``JobDetail.complete``.
+        The search takes at most ``patience`` seconds; see ``JobDetail.complete``.
         """
 
     def scan(
         self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:
-        """Every row of a place in windows, oldest first, for searches; safe while the list grows."""
+        """All rows of a location in pages, oldest first, for searches; safe while the list grows."""
 
     def activity(self, count: int) -> Activities:
-        """What operators did lately, newest first, with what can still be undone."""
+        """Recent operations, newest first, and which of them can be undone."""
 
     def check_key(self) -> KeyCheck:
         """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:
-        """How many jobs the trash of each operation holds, the oldest operation first.
+        """The number of jobs in the trash of each operation, the oldest operation first.
 
-        An operation without any is left out. Without ``operations`` it looks at every key of the
+        Operations without any are omitted. Without ``operations`` it scans all keys of the
         database, in bounded steps, which no other call does.
         """
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
 
 
 class Operator(Protocol):
-    """Acts on jobs and queues, one atomic batch at a time. Every action leaves an audit entry.
+    """Acts on jobs and queues, in atomic batches. Every action adds an audit entry.
 
-    ``rate`` is at most so many jobs a second. A letter or job that changed state meanwhile is
-    skipped; one that must not be moved is refused; both are counted by reason.
+    ``rate`` is the largest number of jobs per second. A job that is no longer in its location is
+    skipped; a job for which the action is not allowed is refused; both are counted by reason.
     """
 
     def requeue(
@@ -156,42 +156,43 @@ class Operator(Protocol):
         rate: float | None = None,
         front: bool = False,
     ) -> CommandResult:
-        """Dead jobs back to their queues with all retries; ``front``: as the next to run.
+        """Requeue dead jobs with all their retries; ``front``: as the next to run.
 
-        Without a good signature only those of ``trust`` are signed, as they were reviewed.
+        Jobs without a valid signature are refused, except those in ``trust``, which are signed as
+        reviewed.
         """
 
     def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> CommandResult:
-        """Requeue a dead job (its element as it was read) with other arguments; the original to the trash.
+        """Requeue a dead job (``raw`` is its element) with other arguments; the original is trashed.
 
-        One without a good signature is refused.
+        A job without a valid signature is refused.
         """
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
-        """Dead letters, or the pending jobs of a queue, to the trash."""
+        """Move dead jobs, or the pending jobs of a queue, to the trash."""
 
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
-        """Undo a purge, a cancel or an edit: the trash back to where it was.
+        """Undo a purge, a cancel or an edit: move jobs from the trash back to their location.
 
-        Of an edit the edited job leaves its queue in the same step; where it is no longer pending, that is
-        refused.
+        To undo an edit, the edited job is removed from its queue in the same step; this is refused
+        if it is no longer pending.
         """
 
     def empty_trash(
         self, operations: Sequence[str], *, watch: Watch | None = None
     ) -> CommandResult:
-        """Delete what some operations moved to the trash, for good."""
+        """Delete permanently what some operations moved to the trash."""
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
-        """Pending or delayed jobs to the trash, their records ``cancelled``."""
+        """Move pending or delayed jobs to the trash, with status ``cancelled`` in their records."""
 
     def cancel_lost(self, job_id: str) -> CommandResult:
-        """Close the record of an unfinished job that is in no place, and free its unique key."""
+        """Cancel an unfinished job that is in no location, and release its unique key."""
 
     def promote(
         self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
     ) -> CommandResult:
-        """Delayed jobs to their queues now."""
+        """Move delayed jobs to their queues now."""
 
     def move(
         self,
@@ -201,27 +202,27 @@ class Operator(Protocol):
         front: bool = False,
         watch: Watch | None = None,
     ) -> CommandResult:
-        """Pending jobs to another queue, or to the front of theirs, where workers take from."""
+        """Move pending jobs to another queue, or to the front of theirs."""
 
     def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
-        """Dead letters of an export back among the dead letters, byte for byte."""
+        """Import exported dead jobs into the dead-letter queue, byte for byte."""
 
     def pause(self, queue: str) -> CommandResult:
-        """No worker claims from the queue until it is resumed; what runs goes on."""
+        """Pause a queue: no worker claims from it until it is resumed; running jobs continue."""
 
     def resume(self, queue: str) -> CommandResult:
-        """Workers claim from the queue again."""
+        """Resume a queue."""
 
     def quiet(self, worker: str) -> CommandResult:
-        """A worker claims no more; what it runs goes on."""
+        """Quiet a worker: it claims no new jobs; running jobs continue."""
 
     def resume_worker(self, worker: str) -> CommandResult:
-        """A quiet worker claims again."""
+        """Resume a quiet worker."""
 
     def stop(self, worker: str) -> CommandResult:
-        """A worker ends as by SIGTERM: it returns what has not begun and finishes what runs."""
+        """Stop a worker as SIGTERM does: it returns jobs that have not begun and finishes running ones."""
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""

@@ -1,1 +1,1 @@
-"""How a task runs, wherever it runs: its function, its attempt, hooks, context and cancellation."""
+"""The execution of tasks on all backends: lookup, attempts, hooks, context and cancellation."""

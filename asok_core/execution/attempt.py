@@ -1,4 +1,4 @@
-"""One run of a task, wherever it runs: coroutines, soft timeout, what is kept of its end."""
+"""One run of a task, on any backend: coroutines and the soft timeout."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def run(
 ) -> Any:
     """Call the task in this thread and return its result.
 
-    A coroutine, or anything else that can be awaited, runs to its end on an event loop of its own, in
-    this thread and context; the Future of an executor is waited for there.
-    It does not return in a process that was forked since ``generation`` was ``forks.generation``.
+    A coroutine or other awaitable runs to completion on a new event loop in this thread and
+    context, which also waits for the Future of an executor. In a process that was forked since
+    ``generation`` was ``forks.generation`` this does not return.
 
     Raises:
         JobTimeout: It ran longer than ``timeout`` seconds.
-        TypeError: The task returned something that has not run, and that nothing here can run.
-        BaseException: Whatever the task raises.
+        TypeError: The task returned an object whose code has not run and cannot be run here.
+        BaseException: Any exception of the task.
     """
     began_in = forks.generation if generation is None else generation
     forks.end_if_forked(began_in, function)
@@ -53,7 +53,7 @@ def run(
 def _called(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], began_in: int
 ) -> tuple[Any, bool]:
-    """What the task returned, and whether that must be waited for."""
+    """Call the task; return its result and whether that must be awaited."""
     try:
         result = function(*args, **kwargs)
     except BaseException as error:
@@ -64,18 +64,18 @@ def _called(
 
 
 _FINAL = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})
-"""Types of most results, none of which can hold work that is left to do."""
+"""Types of most results, which never need to be awaited."""
 
 
 def _continues(result: object) -> bool:
-    """Whether what a task returned must be waited for. Raises TypeError where that is impossible."""
-    # By its type alone: a lazy object would be evaluated by isinstance(), and may raise.
+    """Whether a result must be awaited. Raises TypeError if that is impossible."""
+    # By its type: isinstance() would evaluate a lazy object, and may raise.
     kind = type(result)
     if issubclass(kind, JobFuture):
-        # A slot that waits for a job holds up a worker, in the end for ever.
+        # Waiting for a job would occupy a slot, and could cause a deadlock.
         raise TypeError(
-            "the task returned the future of another job, which is not waited for: "
-            "return its job_id, or what its result() returns"
+            "the task returned the future of another job, which is not waited for: return its "
+            "job_id or its result()"
         )
     if hasattr(kind, "__await__") or issubclass(kind, Future):
         return True
@@ -84,8 +84,8 @@ def _continues(result: object) -> bool:
     if is_lazy(kind):
         what = "an async generator" if issubclass(kind, AsyncGenerator) else described(result)
         raise TypeError(
-            f"the task returned {what}, which nothing runs: "
-            "loop over it inside the task, and return a list or nothing"
+            f"the task returned {what}, which is not iterated over: loop over it inside the task, "
+            "and return a list or nothing"
         )
     return False
 
@@ -98,7 +98,7 @@ async def _awaited(
         async with limit:
             while _continues(result):
                 result = await _own(result)
-            # Before the end of the loop, which would change an epoll that parent and child share.
+            # Before the loop is closed, which would change an epoll shared with the parent process.
             forks.end_if_forked(began_in, function)
             return result
     except BaseException as error:
@@ -109,7 +109,7 @@ async def _awaited(
 
 
 def _own(result: Any) -> Any:
-    """What was returned, as this event loop can await it."""
+    """Make the result awaitable on this event loop."""
     if issubclass(type(result), Future):
         return asyncio.wrap_future(result)
     loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ def _own(result: Any) -> Any:
         and result.get_loop() is not loop
     ):
         raise TypeError(
-            f"the task returned {type(result).__name__} of another event loop, which is not waited "
-            "for: return its result, or make the task an async function"
+            f"the task returned {type(result).__name__} of another event loop, which cannot be "
+            "awaited: return its result, or make the task an async function"
         )
     return result

@@ -1,7 +1,6 @@
-"""Cancelling a job that runs: it is asked to stop, and stops where its task looks.
+"""Cancellation of running jobs: the task checks whether it should stop.
 
-A thread cannot be ended from outside without breaking what it was doing, so a task that runs long
-cooperates::
+A thread cannot be stopped safely from outside, so long tasks cooperate::
 
     for row in rows:
         if cancelled():
@@ -15,7 +14,7 @@ from contextvars import ContextVar
 
 
 class Stop:
-    """Whether one running job has been asked to stop."""
+    """Whether one running job has been cancelled."""
 
     __slots__ = ("asked",)
 
@@ -24,13 +23,13 @@ class Stop:
 
 
 running: ContextVar[Stop | None] = ContextVar("asok_stop", default=None)
-"""The stop of the job that runs in this context; set by whoever runs it."""
+"""The stop flag of the job that runs in this context; set by the backend."""
 
 
 def cancelled() -> bool:
-    """Whether the job that runs here has been cancelled. False outside a job.
+    """Whether the job that runs in this context has been cancelled. False outside a job.
 
-    A task that then raises JobCancelled ends as ``cancelled``; one that returns has completed.
+    A task that then raises JobCancelled is ``cancelled``; a task that returns is ``completed``.
     """
     stop = running.get()
     return stop is not None and stop.asked

@@ -1,10 +1,10 @@
-"""The request in whose course a task was dispatched: ``current_request``.
+"""``current_request``: the request during which a task was enqueued.
 
 During a request, and in tasks that run in the same process, it is the request object itself. In a
-task that a worker runs it is a :class:`RequestSnapshot`, made from what travelled with the job:
-method, path, host, language, remote user, request id, and what the application's own hooks
-add. Cookies and authorization headers never travel, a query string only where a hook adds it
-(``{"query": request.query}``), and what stands under a name that looks secret is replaced by a mask.
+task that a worker runs it is a :class:`RequestSnapshot` of the values in the job: method, path,
+host, language, remote user, request id, and values that hooks of the application add. Cookies and
+authorization headers are never part of a job, a query string only if a hook adds it (``{"query":
+request.query}``), and values under names that look secret are masked.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from asok_core.settings.secret_names import query_without_secrets, without_secre
 FIELDS = ("method", "path", "query", "host", "language", "remote_user", "request_id")
 """Attributes of a request snapshot, each a string or None."""
 _TRAVEL = tuple(name for name in FIELDS if name != "query")
-"""Those that travel with a job. A query string may hold anything: only a ``dump`` hook adds it."""
+"""Attributes that become part of a job. A query string may have secrets: only a hook adds it."""
 
 _LONGEST_FIELD = 2048
 
 _request: ContextVar[Any] = ContextVar("asok_request", default=None)
 
 Dump = Callable[[Any], Mapping[str, Any]]
-"""Takes the request, returns JSON-safe values that are to travel with the job."""
+"""Takes the request, returns JSON values that become part of the job."""
 Load = Callable[[Mapping[str, Any]], Any]
-"""Takes what travelled, returns what ``current_request`` is in the worker."""
+"""Takes the values in the job, returns the ``current_request`` of the worker."""
 
 D = TypeVar("D", bound=Dump)
 L = TypeVar("L", bound=Load)
 
 
 class RequestSnapshot:
-    """A request as it was when the job was enqueued: its fields as attributes, read only."""
+    """A request as it was when the job was enqueued, with read-only attributes."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(dict.fromkeys(FIELDS))
@@ -49,20 +49,20 @@ class RequestSnapshot:
 
 
 class CurrentRequest:
-    """Stands for the request of this context; every attribute is that request's.
+    """Proxy of the request of this context.
 
-    Raises RuntimeError where there is none. ``bool(current_request)`` tells without raising.
+    Attributes raise RuntimeError if there is none; ``bool(current_request)`` is False then.
     """
 
     __slots__ = ()
 
     def get(self) -> Any:
-        """The request object itself. Raises RuntimeError where there is none."""
+        """The request object itself. Raises RuntimeError if there is none."""
         request = _request.get()
         if request is None:
             raise RuntimeError(
                 "there is no current request: this code runs outside a request, or in a task that "
-                "was not dispatched during one"
+                "was not enqueued during one"
             )
         return request
 
@@ -90,16 +90,15 @@ class CurrentRequest:
 
 
 current_request = CurrentRequest()
-"""The request in which the running task was enqueued; see ``CurrentRequest``.
+"""The request during which the running task was enqueued; see ``CurrentRequest``.
 
-Each attribute is that of the request, or of its snapshot in a worker. Where there is none, an attribute
-raises RuntimeError, and ``bool(current_request)`` is False.
-"""
+Its attributes are those of the request, or of its snapshot in a worker. If there is none, an
+attribute raises RuntimeError, and ``bool(current_request)`` is False. """
 
 
 @contextmanager
 def request_context(request: object) -> Iterator[None]:
-    """``current_request`` is ``request`` in the body, and in tasks dispatched from it."""
+    """Set ``current_request`` in the body, and in tasks that are enqueued by it."""
     token = _request.set(request)
     try:
         yield
@@ -112,25 +111,25 @@ _load: Load = RequestSnapshot
 
 
 def dump(hook: D) -> D:
-    """Let ``hook(request)`` add values to what travels with a job. Usable as a decorator."""
+    """Register ``hook(request)``, which adds values to a job. Usable as a decorator."""
     _dumps.append(hook)
     return hook
 
 
 def load(hook: L) -> L:
-    """Let ``hook(values)`` make ``current_request`` in the worker. Usable as a decorator."""
+    """Register ``hook(values)``, which creates ``current_request`` in a worker. Usable as a decorator."""
     global _load  # noqa: PLW0603 - one application, one kind of request
     _load = hook
     return hook
 
 
 def snapshot() -> dict[str, Any] | None:
-    """What is to travel with a job that is enqueued in this context; None outside a request."""
+    """The values for a job that is enqueued in this context; None outside a request."""
     request = _request.get()
     if request is None:
         return None
     if isinstance(request, RequestSnapshot):
-        # A job enqueued by a task of a worker belongs to the same request.
+        # A job that a task enqueues belongs to the request of the task.
         values = dict(request.__dict__)
     else:
         values = {name: _text(getattr(request, name, None)) for name in _TRAVEL}
@@ -149,7 +148,7 @@ def _text(value: object) -> str | None:
 
 
 def restored(values: Mapping[str, Any] | None) -> AbstractContextManager[None]:
-    """In the body ``current_request`` is the request that travelled with a job, if one did."""
+    """Set ``current_request`` in the body to the request of a job, if it has one."""
     return _NO_REQUEST if values is None else request_context(_load(values))
 
 

@@ -1,26 +1,28 @@
-"""What an application hangs around its tasks: tracing, metrics, error reporting.
+"""Hooks around tasks, for tracing, metrics and error reporting.
 
 Each hook is called in the thread and context that runs the task, on every backend. ``after`` and
-``failure`` are called once the job has its outcome: one that hangs keeps its thread, not the job::
+``failure`` are called once the job has its outcome: a hook that hangs blocks its thread, not the
+job::
 
     @hooks.failure
     def report(job: Job, error: BaseException, will_retry: bool) -> None:
         sentry_sdk.capture_exception(error)
 
-A hook that raises is logged, and changes nothing for the job.
+An exception of a hook is logged and does not affect the job.
 
-In a worker ``failure`` hooks wait until Redis has the outcome, for 5 s at most: one that ends the process
-(``os._exit``) costs the job nothing. ``after`` hooks wait for that only where processes that ran the job
-died before, as every job that goes well would wait otherwise: such a hook may have its job run again.
+In a worker ``failure`` hooks wait until the outcome is stored in Redis, for 5 s at most, so that a
+hook that ends the process (``os._exit``) does not affect the job. ``after`` hooks wait for that
+only if processes that ran the job died before, as all completed jobs would wait otherwise: if such
+a hook ends the process, the job may run again.
 
-``failure`` is also called for what fails where no task can run: WorkerCrashed when the processes of a job
-died too often, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
-UnsignedEnvelope or another EnvelopeError when it was rejected. (Nothing in a rejected job is trusted,
-and of a malformed one nothing is known but that it was there.) A process of a worker that serves the
-job's queue makes these calls, once it has imported the application, in a thread of their own: at least
-once each, up to three times if processes die during them, and not at all if no such process is there
-within a day. A process that is killed between the outcome of an attempt and its hooks makes no call for
-that attempt.
+``failure`` is also called for failures outside of a task: WorkerCrashed when processes died too
+often during a job, TimeoutError when it ran past its hard limit, TaskNotFound, and BadSignature,
+UnsignedEnvelope or another EnvelopeError when it was rejected. (The content of a rejected job is
+not trusted, and of a malformed one nothing is known.) These calls are made by a process of a worker
+that serves the job's queue, after it has imported the application, in a separate thread: at least
+once each, up to three times if processes die during them, and not at all if there is no such
+process within a day. If a process is killed between the outcome of an attempt and its hooks, they
+are not called for that attempt.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from asok_core.runtime.logs import safe_logger
 logger = safe_logger("asok.background")
 
 Before = Callable[[Job], object]
-"""Called with the job right before each attempt."""
+"""Called with the job before each attempt."""
 After = Callable[[Job, Any], object]
 """Called with the job and the task's result after an attempt that completed."""
 Failure = Callable[[Job, BaseException, bool], object]
@@ -69,7 +71,7 @@ def failure(hook: F) -> F:
 
 
 def remove(hook: Callable[..., object]) -> None:
-    """Stop calling ``hook``, wherever it is registered; one that is not is no error."""
+    """Remove ``hook`` from all lists; it need not be registered."""
     for registered in (_before, _after, _failure):
         while hook in registered:
             registered.remove(hook)
@@ -86,19 +88,19 @@ def has_after() -> bool:
 
 
 def call_before(job: Job) -> None:
-    """Tell the hooks that an attempt begins."""
+    """Call the ``before`` hooks."""
     for hook in _before:
         _call(hook, job)
 
 
 def call_after(job: Job, result: object) -> None:
-    """Tell the hooks that an attempt completed."""
+    """Call the ``after`` hooks."""
     for hook in reversed(_after):
         _call(hook, job, result)
 
 
 def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:
-    """Tell the hooks that an attempt failed."""
+    """Call the ``failure`` hooks."""
     for hook in reversed(_failure):
         _call(hook, job, error, will_retry)
 
@@ -106,7 +108,7 @@ def call_failure(job: Job, error: BaseException, will_retry: bool) -> None:
 def _call(hook: Callable[..., object], *args: object) -> None:
     try:
         hook(*args)
-    except BaseException as error:  # a hook that calls sys.exit() must not end the thread either
+    except BaseException as error:  # also SystemExit: it must not end the thread
         logger.error(
             "Hook %s failed",
             _name(hook),

@@ -1,4 +1,4 @@
-"""Where the application's modules are imported from, and in which order."""
+"""The import path of the application's modules."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import sys
 
 
 def add_application_folder() -> str | None:
-    """Let modules be imported from the working directory; return it, or None if it was removed.
+    """Add the working directory to ``sys.path``; return it, or None if it was removed.
 
-    It stands after the standard library and before the installed packages: a file of the application
-    that is named ``queue.py`` or ``logging.py`` must not take the place of Python's own module, and
-    its other modules must not lose theirs to an installed package. A folder that PYTHONPATH names
-    keeps the place that Python gives it.
+    It comes after the standard library and before the installed packages: a ``queue.py`` or
+    ``logging.py`` of the application must not replace the module of the standard library, and an
+    installed package must not replace a module of the application. A folder in PYTHONPATH keeps its
+    position.
 
-    What this program itself imports and does not belong to the standard library must be imported
-    before this call: a ``redis.py`` of the application would be found instead.
+    All other modules that this program uses must be imported before this call: a ``redis.py`` of
+    the application would be found instead.
     """
     try:
         folder = os.getcwd()  # noqa: PTH109 - pathlib is one more import of every start
@@ -28,9 +28,9 @@ def add_application_folder() -> str | None:
 
 
 def about_hidden(module: str) -> str:
-    """What to say of a module that was found elsewhere though the application has one of its name.
+    """Explain that a module of the application is hidden by another of the same name.
 
-    Empty where that is not so.
+    Empty if it is not.
     """
     top = module.partition(".")[0]
     found = sys.modules.get(top)
@@ -38,10 +38,7 @@ def about_hidden(module: str) -> str:
     for name in (f"{top}.py", os.path.join(top, "__init__.py")):  # noqa: PTH118
         there = found is not None and os.path.isfile(name)  # noqa: PTH113
         if there and origin != os.path.abspath(name):  # noqa: PTH100
-            return (
-                f"; {top!r} is {origin}, and the application's {name} cannot be imported by that name: "
-                "rename it"
-            )
+            return f"; {top!r} is {origin}, and hides the application's {name}: rename it"
     return ""
 
 

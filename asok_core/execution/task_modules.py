@@ -1,4 +1,4 @@
-"""Which tasks a job may name: ASOK_TASK_MODULES, and what is refused unless it is listed there."""
+"""ASOK_TASK_MODULES: which tasks a worker may run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from asok_core.errors import InvalidTaskName, TaskNotAllowed
 from asok_core.execution.import_path import about_hidden
 
 ANY = ("*",)
-"""The patterns that let every module be, but for what has to be named."""
+"""The patterns that allow every module except those that must be named."""
 
 _COMPUTE = {
     *("cmath", "datetime", "genericpath", "json", "math", "posixpath", "random"),
     *("statistics", "string", "textwrap", "time"),
 }
-"""What is harmless of Python's own library, whatever the arguments."""
+"""Functions of the standard library that are harmless with any arguments."""
 _NEVER = (sys.stdlib_module_names | {"__main__", "asok_core", "asok_console"}) - _COMPUTE
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
@@ -26,16 +26,16 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, t
 class TaskModules:
     """Patterns of tasks that may run: ``shop.tasks``, ``shop.*``, ``shop.tasks:send``, ``*``.
 
-    ``shop.*`` is the package ``shop`` and all in it. Modules of Python and of this program run what their
-    arguments say (``os:system``, ``builtins:eval``), so that ``*`` does not mean them: each has to be
-    named.
+    ``shop.*`` is the package ``shop`` with all its modules. Functions of the standard library and
+    of this program can run code from their arguments (``os:system``, ``builtins:eval``), so ``*``
+    does not include them: each must be named.
     """
 
     patterns: tuple[str, ...] = ANY
     _known: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     def refusal(self, module: str, function: str) -> str:
-        """Why a task of this name must not run, and what to do; empty when it may."""
+        """Why a task is not allowed, and what to do; empty if it is."""
         try:
             return self._known[module, function]
         except KeyError:
@@ -46,16 +46,16 @@ class TaskModules:
         return found
 
     def check(self, module: str, function: str) -> None:
-        """Raise TaskNotAllowed for a name that must not run, InvalidTaskName where no worker has it."""
+        """Raise TaskNotAllowed for a task that is not allowed, InvalidTaskName if no worker allows it."""
         why = self.refusal(module, function)
         if why and _is_never(module):
-            # By the default of the setting it is refused everywhere, so it is a fault of the job.
+            # The default of the setting refuses it too, so the fault is in the job.
             raise InvalidTaskName(f"{why}{about_hidden(module)}")
         if why:
             raise TaskNotAllowed(why)
 
     def check_found(self, module: str, found: object) -> None:
-        """The same for the function that a module has under that name: it may be another module's."""
+        """Check the function found under that name, which may be from another module."""
         owner = getattr(found, "__module__", None)
         if owner == module:
             return
@@ -65,7 +65,7 @@ class TaskModules:
         if owner == module or not isinstance(owner, str) or not isinstance(found, _FUNCTIONS):
             return
         if _is_never(module):
-            return  # It was named, and Python has it from a module in C.
+            return  # It is named; its own module is one in C.
         name = getattr(found, "__name__", "")
         if self.patterns != ANY or _is_never(owner):
             self.check(owner, str(name))
@@ -77,11 +77,11 @@ class TaskModules:
         task = f"{module}.{function}"
         if _is_never(module):
             return (
-                f"{task} is refused: it belongs to Python or to the queue itself, and may do whatever its "
-                f"arguments say; write a task of your own, or add {module}:{function} to "
+                f"{task} is refused: it is part of Python or of this package, and could run code "
+                f"from its arguments; write a task of your own, or add {module}:{function} to "
                 f"ASOK_TASK_MODULES ({_shown(self.patterns)})"
             )
-        return f"{task} is refused: ASOK_TASK_MODULES ({_shown(self.patterns)}) does not list it"
+        return f"{task} is refused: ASOK_TASK_MODULES ({_shown(self.patterns)}) does not allow it"
 
 
 _MOST_KNOWN = 10_000

@@ -1,4 +1,4 @@
-"""Tasks by name: which functions can travel to a worker, and how the worker finds them again."""
+"""The names of tasks: which functions a worker can import, and how it does."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from asok_core.jobs.job import task_name
 from asok_core.jobs.plain import described
 
 FUNCTION_ATTRIBUTE = "__asok_function__"
-"""Where an object made by ``@task`` keeps the function that a job runs."""
+"""The attribute of a ``@task`` with the function that its jobs run."""
 
 _known: dict[Callable[..., Any], tuple[str, str]] = {}
 
 
 def function_of(task: Callable[..., Any]) -> Callable[..., Any]:
-    """The function behind an object made by ``@task``; any other callable as it is."""
+    """The function of a ``@task``; any other callable unchanged."""
     found: Callable[..., Any] = getattr(task, FUNCTION_ATTRIBUTE, task)
     return found
 
 
 def reference(task: Callable[..., Any]) -> tuple[str, str]:
-    """``(module, function)``: the names under which a worker will import this task.
+    """``(module, function)``: the names by which a worker imports this task.
 
     Raises:
-        ValueError: A worker could not find it. The message says why, and what to do.
+        ValueError: A worker could not import it. The message says why, and what to do.
     """
     try:
         return _known[task]
@@ -46,7 +46,7 @@ def reference(task: Callable[..., Any]) -> tuple[str, str]:
 
 
 def known_task(name: str) -> Callable[..., Any] | None:
-    """The function that a record names, if its module is imported already."""
+    """The function that a record names, if its module is already imported."""
     module, _, function = name.rpartition(".")
     found = getattr(sys.modules.get(module), function, None)
     return function_of(found) if callable(found) else None
@@ -77,7 +77,7 @@ def _problem(function: Callable[..., Any]) -> str | None:
 
 
 def runs_nothing(function: object) -> str:
-    """Why a call of this function would not run it, and what to do; empty when it would."""
+    """Why a call of this function does not run its code, and what to do; empty if it does."""
     if not callable(function):
         return _NOT_CALLABLE
     code = getattr(function, "__code__", None)
@@ -91,10 +91,12 @@ def runs_nothing(function: object) -> str:
     return ""
 
 
-# What types.coroutine makes of a generator function can be awaited, and is.
+# The result of types.coroutine, applied to a generator function, is awaited.
 _GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 _GENERATORS = (inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR)
-_NOT_RUN = "of which a call runs nothing; loop over it in a function that returns a list or nothing"
+_NOT_RUN = (
+    "so a call does not run its code; loop over it in a function that returns a list or nothing"
+)
 
 
 _NOT_CALLABLE = (
@@ -104,7 +106,7 @@ _NOT_CALLABLE = (
 
 
 def check_runs(task: Callable[..., Any]) -> None:
-    """Raise ValueError when a job of this task would run nothing of it."""
+    """Raise ValueError if a job of this task would not run its code."""
     function = function_of(task)
     problem = runs_nothing(function)
     if problem:
@@ -118,24 +120,23 @@ def _missing(function: Callable[..., Any]) -> str | None:
     name = f"{function.__module__}.{function.__name__}"
     found = getattr(module, function.__name__, None)
     if found is None:
-        return f"there is no {name}; is it a wrapper with another's name?"
+        return f"{name} does not exist; is it a wrapper with the name of another function?"
     if function_of(found) is not function:
         return (
-            f"{name} is another function; use functools.wraps in the decorator and "
-            "queue the decorated function"
+            f"{name} is another function; use functools.wraps in the decorator and enqueue the "
+            "decorated function"
         )
     return None
 
 
 def resolve(module: str, function: str, allowed: TaskModules = ANY_TASK) -> Callable[..., Any]:
-    """Import the task that a job names. An object made by ``@task`` yields its function.
+    """Import the task that a job names; for a ``@task``, return its function.
 
     Raises:
-        TaskNotFound: There is no such module or no such function. The message says which.
-        InvalidTaskName: Neither of them can ever be a task.
-        TaskNotAllowed: ``allowed`` does not list it; nothing is imported.
-        TaskImportFailed: The module raised an error while it was imported. The next attempt imports
-            it again.
+        TaskNotFound: The module or the function does not exist. The message says which.
+        InvalidTaskName: The names cannot be those of a task.
+        TaskNotAllowed: ``allowed`` does not include it; nothing is imported.
+        TaskImportFailed: The module raised an error on import. The next attempt imports it again.
     """
     if function.startswith("__") or not function.isidentifier():
         raise InvalidTaskName(f"{function!r} in module {module!r} cannot name a task")
@@ -143,13 +144,13 @@ def resolve(module: str, function: str, allowed: TaskModules = ANY_TASK) -> Call
         raise InvalidTaskName(f"{module!r} cannot name a module")
     allowed.check(module, function)
     try:
-        # Not import_module: of a module that is there already this is ten times faster.
+        # Not import_module: for a module that is already imported this is ten times faster.
         __import__(module)
         found = getattr(sys.modules[module], function, None)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        # A module that calls sys.exit() while it is imported must not take the worker along.
+        # A module that calls sys.exit() on import must not end the worker.
         raise _import_error(module, error) from error
     if found is None:
         raise TaskNotFound(f"module {module!r} has no function {function!r}{about_hidden(module)}")
@@ -161,9 +162,9 @@ def resolve(module: str, function: str, allowed: TaskModules = ANY_TASK) -> Call
 
 
 def _import_error(module: str, error: BaseException) -> TaskNotFound | TaskImportFailed:
-    """Whether the module itself is missing, or there is trouble inside it."""
+    """TaskNotFound if the module itself is missing, TaskImportFailed if its import failed."""
     if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
-        # A file that is written right now must be seen at the next attempt.
+        # A file that is being written must be found by the next attempt.
         importlib.invalidate_caches()
         return TaskNotFound(f"module {module!r} cannot be imported: {error}{about_hidden(module)}")
     return TaskImportFailed(f"module {module!r} cannot be imported")

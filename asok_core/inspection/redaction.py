@@ -31,14 +31,14 @@ NAMES, HIDE = "names", "hide"
 
 
 def mark(
-    function: Callable[..., Any], count: int, declared: Sequence[str], *, wanted: bool
+    function: Callable[..., Any], count: int, declared: Sequence[str], *, always: bool
 ) -> dict[str, Any] | None:
     """What travels with a job about hidden arguments; None where nothing has to.
 
     The names of its ``count`` positional arguments are known only where the task can be imported, so they
-    are written here if anything is to be hidden: the task declares it, or ``wanted`` says so.
+    are written here if anything is to be hidden: the task declares it, or ``always``.
     """
-    if not (declared or wanted):
+    if not (declared or always):
         return None
     marks: dict[str, Any] = {HIDE: list(declared)} if declared else {}
     notes = annotations_of(function)
@@ -60,7 +60,7 @@ class Redaction:
         self.patterns = tuple(patterns)
 
     @property
-    def wanted(self) -> bool:
+    def has_patterns(self) -> bool:
         """Whether it hides more than tasks declare."""
         return bool(self.patterns)
 

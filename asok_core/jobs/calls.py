@@ -148,7 +148,7 @@ OPTIONS_ATTRIBUTE = "__asok_options__"
 _OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
 
 
-@dataclass(slots=True)  # Not frozen: creation is three times faster.
+@dataclass(slots=True)  # Mutable: creation is three times faster.
 class Call:
     """A function, its arguments and options, not enqueued yet."""
 

@@ -1,9 +1,10 @@
-"""How arguments and results travel: as JSON text that the framework ``asok`` reads as well.
+"""Encodes arguments and results as JSON text, which the framework ``asok`` can read as well.
 
-One rule holds for both: *what arrives is equal to what was sent, and of the same type, or it is not
-sent.* Plain values (``plain.py``) travel as they are, whatever the annotations say. Any other value
-(``typed.py``) travels if the annotation of its parameter, or of the result, brings it back; the job
-names such parameters, and the record such an annotation, so that nothing else is ever converted.
+One rule holds for both: *a decoded value is equal to the encoded one and of the same type; a value
+for which that is impossible is refused.* Plain values (``plain.py``) are encoded as they are,
+whatever the annotations say. Any other value (``typed.py``) is accepted if the annotation of its
+parameter, or of the result, restores it; the job names such parameters, and the record such an
+annotation, so that no other value is converted.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 
-# json.dumps makes an encoder for each call that names an option.
+# json.dumps with options would create an encoder for each call.
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
 class Sent(NamedTuple):
-    """Arguments as a job carries them. ``typed`` are the parameters whose values are converted back."""
+    """Encoded arguments of a job. ``typed`` are the parameters whose values are converted back."""
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
@@ -34,9 +35,9 @@ class Sent(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A result as a record keeps it: JSON text, or ``problem``, the line that says why there is none.
+    """A result as stored in a record: JSON text, or ``problem``, the reason why there is none.
 
-    ``type`` is the annotation that brings a typed result back; empty for a plain one.
+    ``type`` is the annotation that restores a typed result; empty for a plain one.
     """
 
     text: str = ""
@@ -45,14 +46,14 @@ class Result(NamedTuple):
 
 
 NO_RESULT = Result()
-"""Of a job whose result is not to be kept."""
+"""The result of a job whose result is not stored."""
 _CONSTANTS = {None: Result("null"), False: Result("false"), True: Result("true")}
 
 
 def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sent:
-    """Arguments of a call as its job will carry them.
+    """Encode the arguments of a call for its job.
 
-    Raises TypeError that names the argument which cannot be sent, and the place inside it.
+    Raises TypeError that names the argument which cannot be encoded, and the path inside it.
     """
     flaws = _flaws(args, kwargs)
     if not flaws:
@@ -71,13 +72,13 @@ def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[
 
 
 def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise TypeError that names the first argument which is not plain, for a call without its task."""
+    """Raise TypeError for the first argument that is not plain, for a call without its task."""
     for expression, flaw in _flaws(args, kwargs).items():
         raise TypeError(f"{_label(expression)}{flaw}; pass {flaw.instead}")
 
 
 def check_values(what: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError that names the first of some values which is not plain."""
+    """Raise TypeError for the first value that is not plain."""
     for expression, flaw in _flaws((), values).items():
         raise TypeError(f"{what} {expression!r}{flaw}; pass {flaw.instead}")
 
@@ -128,17 +129,19 @@ def _advice(flaw: Flaw, hint: Hint | None, annotate: str, verb: str) -> str:
     if hint is None or not (hint.usable or hint.problem):
         return f"{annotate}, or {alternative}"
     if hint.problem:
-        return f"its annotation cannot be evaluated ({hint.problem}): mend it, or {alternative}"
+        return f"its annotation cannot be evaluated ({hint.problem}): correct it, or {alternative}"
     return f"name its type in the annotation {hint}, or {alternative}"
 
 
 def _carried(value: Any, hint: Hint | None, flaw: Flaw | None) -> Any:
-    """The plain value that stands for one in which ``flaw`` was found. Raises UncarriedError."""
+    """The plain value for a value in which ``flaw`` was found. Raises UncarriedError."""
     if flaw is not None and (hint is None or not hint.usable or not flaw.typed):
         raise UncarriedError(flaw)
     from asok_core.jobs.typed import to_plain
 
-    assert hint is not None, "a value without a flaw is here for the annotation of its neighbour"
+    assert hint is not None, (
+        "a value without a flaw is converted because its parameter has other values with one"
+    )
     try:
         return to_plain(value, hint, flaw)
     except RecursionError:
@@ -148,7 +151,7 @@ def _carried(value: Any, hint: Hint | None, flaw: Flaw | None) -> Any:
 def decode_arguments(
     function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any], typed: Sequence[str]
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments that were sent, those of the parameters in ``typed`` converted back.
+    """Decode the arguments of a job: those of the parameters in ``typed`` are converted back.
 
     Raises TypeError that names the argument which does not fit the function.
     """
@@ -181,9 +184,9 @@ def decode_arguments(
 
 
 def encode_result(function: Function, value: object, limit: int) -> Result:
-    """What the record keeps of a result: no more than ``limit`` bytes of JSON, or why there is none.
+    """Encode a result for the record: at most ``limit`` bytes of JSON, or why there is none.
 
-    Never raises: the task has done its work.
+    Never raises, as the task has completed.
     """
     if value is None or value is True or value is False:
         return _CONSTANTS[value]
@@ -209,7 +212,7 @@ def _encoded_result(function: Function, value: object, limit: int) -> Result:
     if len(text) > limit:
         return _not_stored(
             f"it has {len(text):,} bytes as JSON, more than ASOK_MAX_RESULT ({limit:,}); "
-            "keep it elsewhere, and return where"
+            "store it elsewhere and return a reference"
         )
     return Result(text, annotation)
 
@@ -219,9 +222,9 @@ def _not_stored(why: str) -> Result:
 
 
 def changed_result(function: Function, text: str) -> str:
-    """Why a result is not what the task returned; it was written by a program without this codec.
+    """Why a result of a program without this codec differs from what the task returned.
 
-    Empty where that cannot be told: it fits the annotation as it is, or there is none.
+    Empty if no difference is known: the result fits the annotation, or there is none.
     """
     if inspect.iscoroutinefunction(function):
         return "it does not run async functions, and this task is one"
@@ -238,23 +241,25 @@ def changed_result(function: Function, text: str) -> str:
     except Exception:  # noqa: BLE001 - whatever a type of the application raises
         changed = True
     found = described(value)
-    return f"it wrote {found}, where the annotation says {hint}" if changed else ""
+    return f"it wrote {found}; the annotation is {hint}" if changed else ""
 
 
 def decode_result(function: Function | None, text: str, annotation: str = "") -> Any:
-    """The result that a record keeps as ``text``; with ``annotation`` it is converted back.
+    """Decode the result ``text`` of a record; with ``annotation`` it is converted back.
 
-    Raises AsokError: it is not JSON, or cannot be converted back here.
+    Raises AsokError if it is not JSON or cannot be converted here.
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AsokError(f"the result in its record cannot be read: {error}"[:300]) from None
+        raise AsokError(f"the result in the record is invalid: {error}"[:300]) from None
     if not annotation:
         return value
-    where = f"the result was kept as {annotation}"
+    where = f"the result was stored as {annotation}"
     if function is None:
-        raise AsokError(f"{where}, and its task is not imported here; get_job() has it as JSON")
+        raise AsokError(
+            f"{where}, and its task is not imported here; use get_job() to read the JSON"
+        )
     from asok_core.jobs.annotations import annotations_of
     from asok_core.jobs.typed import line_of, to_typed
 
@@ -263,5 +268,5 @@ def decode_result(function: Function | None, text: str, annotation: str = "") ->
         return to_typed(value, hint.needed())
     except Exception as error:
         raise AsokError(
-            f"{where}, and cannot be converted back by the annotation {hint} here: {line_of(error)}"
+            f"{where}, and cannot be converted by the annotation {hint} here: {line_of(error)}"
         ) from error

@@ -1,8 +1,8 @@
-"""The signed envelope: sealed and unsealed; dead letters, and what can be said of a broken one.
+"""Signed envelopes: how they are sealed, verified and inspected; entries of the dead-letter queue.
 
 An envelope is ``{"v": 1 or 2, "job": JSON text, "sig": hexadecimal signature of that text}``; what is
 signed, and by which key, is in ``keyring.py``. The framework ``asok`` 0.8.0 writes and reads version 1.
-Everybody who looks at an envelope uses one parser, so that what is shown is what would run.
+All code that reads an envelope uses one parser, so that what is shown is what would run.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _quoted = json.encoder.encode_basestring_ascii
 _BESIDE = ("failed_at", "error", "traceback", "rejected")
 """Keys of a dead job beside those of its envelope."""
 _SHORT = 1024
-"""Bytes up to which what is no envelope is kept as a text whatever its length in JSON."""
+"""Bytes up to which data that is not an envelope is kept as text whatever its length in JSON."""
 _CONTENTS = frozenset(("raw", "raw64", "job", "sig", "module"))
-"""Keys of which a dead job has one, as it is an envelope, a bare job or neither."""
+"""Keys of which a dead job has one: it is an envelope, a bare job or neither."""
 
 
 class Trust(StrEnum):
@@ -46,40 +46,40 @@ class Trust(StrEnum):
     UNSIGNED = "unsigned"
     BAD = "bad signature"
     V1 = "signature of version 1"
-    """It verifies, but ``ASOK_ENVELOPE`` does not accept version 1."""
+    """It is valid, but ``ASOK_ENVELOPE`` does not accept version 1."""
     MALFORMED = "malformed"
     OVERSIZED = "oversized"
-    """It was not read: a dead job records its size."""
+    """It was not read; its dead job has the size."""
 
 
 UNTRUSTED = frozenset((Trust.UNSIGNED, Trust.BAD, Trust.V1))
-"""What is signed again only when an operator trusts it explicitly."""
+"""Payloads that are signed again only if an operator explicitly trusts them."""
 
 
 def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
-    """The signed envelope of a job, as it is pushed to Redis."""
+    """The signed envelope of a job, as it is stored in Redis."""
     return seal_text(to_text(job), keyring, version)
 
 
 def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
-    """The envelope of a job that was opened from ``raw``, in the version of that."""
+    """A new envelope for a job that was read from ``raw``, in the same version."""
     return seal(job, keyring, keyring.again(_parse(raw).version))
 
 
 def envelope_size(text: str) -> int:
-    """Bytes that the envelope of what ``to_text`` returned will have, without making it."""
+    """The size in bytes of the envelope of a job text, without creating it."""
     return _SKELETON + len(text) + text.count('"') + text.count("\\")
 
 
 def sendable_text(job: Job, limit: int) -> str:
     """The text of a job whose envelope has at most ``limit`` bytes.
 
-    Raises TypeError where it cannot be written as JSON, and PayloadTooLarge.
+    Raises TypeError if it cannot be written as JSON, and PayloadTooLarge.
     """
     try:
         text = to_text(job)
     except (TypeError, ValueError, RecursionError) as error:
-        # Arguments were looked at before; what is left is a call from too deep inside the program.
+        # Arguments were checked before; what remains is a call with too little stack left.
         raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
     size = envelope_size(text)
     if size > limit:
@@ -91,13 +91,13 @@ def sendable_text(job: Job, limit: int) -> str:
 
 
 def seal_text(text: str, keyring: Keyring, version: Version | None = None) -> bytes:
-    """The envelope of a job text that is trusted already."""
+    """The signed envelope of a job text that is already trusted."""
     version = version or keyring.writes
     return _envelope(version, text, keyring.sign(text, version))
 
 
 def _envelope(version: Version, text: str, signature: str) -> bytes:
-    # Assembled by hand: one json.dumps less on the hottest path.
+    # Formatted without json.dumps, as this is on the hot path.
     return f'{{"v": {version}, "job": {_quoted(text)}, "sig": {_quoted(signature)}}}'.encode()
 
 
@@ -109,9 +109,9 @@ _raw_decode = json.JSONDecoder().raw_decode
 
 
 class _Parsed(NamedTuple):
-    """The parts of an element. Without ``signature`` it is unsigned; ``text`` is None of a bare job.
+    """The parts of an element. Without ``signature`` it is unsigned; a bare job has no ``text``.
 
-    ``original`` are the bytes that a dead job keeps whole, since they were no envelope.
+    ``original`` are the bytes that a dead job keeps unchanged because they were not an envelope.
     """
 
     fields: dict[str, Any]
@@ -122,7 +122,7 @@ class _Parsed(NamedTuple):
 
 
 def _parse(raw: bytes) -> _Parsed:
-    """Take an element apart. Raises MalformedEnvelope where it could be read in more than one way."""
+    """Parse an element. Raises MalformedEnvelope also if it is ambiguous."""
     written = _written(raw)
     if written is not None:
         version, text, signature = written
@@ -131,9 +131,9 @@ def _parse(raw: bytes) -> _Parsed:
 
 
 def _written(raw: bytes) -> tuple[Version, str, str] | None:
-    """The parts of an envelope that is laid out as ``_envelope`` does, as most are; None of any other.
+    """The parts of an envelope in the exact format of ``_envelope``, as most are; None for others.
 
-    They are what ``_parse_any`` finds in it, in a third of the time.
+    Equal to what ``_parse_any`` returns, in a third of the time.
     """
     try:
         whole = raw.decode()
@@ -155,14 +155,14 @@ def _parse_any(raw: bytes) -> _Parsed:
     text, signature = fields.get("job"), fields.get("sig")
     if "raw" in fields or "raw64" in fields:
         if len(fields.keys() & _CONTENTS) > 1:
-            raise MalformedEnvelope("it has other contents beside 'raw'")
+            raise MalformedEnvelope("it has other keys besides 'raw'")
         return _Parsed(fields, original=_original(fields))
     if text is None and signature is None:
         return _Parsed(fields)
     if not isinstance(text, str) or not (signature is None or isinstance(signature, str)):
-        raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
+        raise MalformedEnvelope("'job' and 'sig' of the envelope are not both text")
     said = fields.get("v")
-    # Not a dictionary alone: True and 1.0 would be found there as 1.
+    # The type is checked as well: True and 1.0 are equal to 1.
     version = _VERSIONS.get(said) if type(said) is int else None
     if version is None:
         shown = said if type(said) is int else described(said)
@@ -171,10 +171,10 @@ def _parse_any(raw: bytes) -> _Parsed:
 
 
 def unseal(raw: bytes, keyring: Keyring) -> Job:
-    """The job of an envelope whose signature verifies.
+    """Return the job of an envelope whose signature is valid.
 
-    Raises an EnvelopeError (malformed, unsigned, of a version that is not accepted, or with a signature
-    that does not verify); no other error, whatever the bytes.
+    Raises an EnvelopeError (malformed, unsigned, bad signature, version not accepted), and no other
+    error for any bytes.
     """
     version, text, signature = _written(raw) or _signed(raw)
     if not keyring.verifies(text, signature, version):
@@ -190,14 +190,14 @@ def _signed(raw: bytes) -> tuple[Version, str, str]:
     if version is None or text is None:
         if "module" in fields:
             raise UnsignedEnvelope("the job is not signed")
-        raise MalformedEnvelope("the envelope has no text under 'job' and 'sig'")
+        raise MalformedEnvelope("'job' and 'sig' of the envelope are not both text")
     if signature is None:
         raise UnsignedEnvelope("the job is not signed")
     return version, text, signature
 
 
 def is_canonical(raw: bytes) -> bool:
-    """Whether an envelope is written as we and the framework write it, byte for byte."""
+    """Whether an envelope is byte for byte as we and the framework write it."""
     _, version, text, signature, _ = _parse(raw)
     if version is None or text is None or signature is None:
         return False
@@ -206,11 +206,11 @@ def is_canonical(raw: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a reader can say of any text found where an envelope belongs.
+    """What is known of an element that should be an envelope.
 
-    ``job`` is None when the text is malformed; ``problem`` then says why in one line. ``failed_at``,
-    ``error`` and ``traceback`` are those of a dead letter. ``envelope`` is what a requeue would push
-    unchanged: None when there is no signed text in it.
+    ``job`` is None if the text is malformed; ``problem`` is then the reason in one line.
+    ``failed_at``, ``error`` and ``traceback`` are those of a dead job. ``envelope`` is what a
+    requeue enqueues unchanged: None if the element has no signed text.
     """
 
     raw: bytes
@@ -222,28 +222,28 @@ class Payload:
     error: str | None = None
     traceback: str | None = None
     rejected: bool = False
-    """Whether it is a dead job that never began to run: a worker refused it."""
+    """Whether it is a dead job that a worker rejected before it ran."""
     text: str | None = None
-    """The job's JSON text as it was signed, rightly or not; None when it was not."""
+    """The signed JSON text of the job, whether the signature is valid or not; None if unsigned."""
     version: Version | None = None
-    """The version of its envelope; None of a bare job."""
+    """The version of its envelope; None for a bare job."""
     size: int | None = None
-    """Bytes of a large element that was not read whole: the job has no arguments, and ``raw`` is
-    their beginning. None where ``raw`` is the whole element."""
+    """Size in bytes of a large element that was not read whole: the job has no arguments, and
+    ``raw`` is the beginning. None if ``raw`` is the whole element."""
     redacted: bool = False
-    """Whether something of it is hidden (see ``redaction``): ``job``, ``error`` and ``traceback`` are what
-    may be shown, ``raw``, ``text`` and ``envelope`` are not."""
+    """Whether values are hidden (see ``redaction``): ``job``, ``error`` and ``traceback`` may be
+    shown, ``raw``, ``text`` and ``envelope`` may not."""
     sum: str = ""
-    """``snapshot.digest`` of such an element where it has no id."""
+    """``snapshot.digest`` of such an element if it has no id."""
 
     @property
     def id(self) -> str:
-        """The job's id, or an empty string when it cannot be read."""
+        """The job's id, or an empty string if it is unreadable."""
         return self.job.id if self.job else ""
 
 
 def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
-    """Read an envelope or dead letter without running or trusting it. Never raises.
+    """Inspect an envelope or dead job without trusting it. Never raises.
 
     With a keyring the signature is checked; without one ``trust`` is at best ``unverified``.
     """
@@ -296,12 +296,12 @@ def _dead_job(fields: Mapping[str, Any]) -> dict[str, Any]:
 def dead_entry(
     raw: bytes, *, failed_at: float, error: str, traceback: str = "", rejected: bool = False
 ) -> bytes:
-    """The dead letter of an envelope: job text and signature as they were, and why it failed.
+    """The dead job of an envelope: its job text and signature unchanged, and why it failed.
 
-    ``rejected`` is for a job that never began. It stays when the dead-letter queue is full.
+    ``rejected`` is for a job that never ran. It is kept when the dead-letter queue is full.
 
-    Bytes that are no envelope are kept whole under ``raw`` (``raw64`` where they are not UTF-8), so
-    that nothing an operator may need is lost.
+    Bytes that are not an envelope are kept whole under ``raw`` (``raw64`` if they are not UTF-8),
+    so that an operator can inspect them.
     """
     dead_job: dict[str, Any]
     try:
@@ -314,7 +314,7 @@ def dead_entry(
         dead_job = {"v": V1, **_kept(raw)}
     dead_job |= {"failed_at": failed_at, "error": error, "traceback": traceback}
     if rejected:
-        # Last: push_dead in locations.lua knows it by the end of the text.
+        # Last: push_dead in locations.lua recognises it by the end of the text.
         dead_job["rejected"] = True
     return json.dumps(dead_job).encode()
 
@@ -331,16 +331,15 @@ def _kept(raw: bytes) -> dict[str, str]:
 
 
 def changed_text(payload: Payload, **changes: Any) -> str:
-    """The job text of a readable payload with ``changes`` made; every other key stays as it is.
+    """The job text of a readable payload with ``changes`` applied; other keys are unchanged.
 
-    A change to None takes the key away. Raises MalformedEnvelope for what is nested too deeply to
-    be written again.
+    None removes a key. Raises MalformedEnvelope if the text is nested too deeply to be encoded.
     """
     try:
         fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)
         fields |= changes
         kept = {k: v for k, v in fields.items() if v is not None}
-        # In the order of every job text; what is in arguments keeps its own.
+        # In the order of every job text; arguments keep their own order.
         return json.dumps(in_order(kept))
     except RecursionError:
         raise MalformedEnvelope("it is nested too deeply") from None
@@ -358,7 +357,7 @@ def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _oversized(fields: Mapping[str, Any]) -> str | None:
-    # It is ignored beside anything that could be a job.
+    # It is ignored if the element could be a job.
     return None if fields.keys() & _CONTENTS else oversized_words(fields)
 
 
@@ -371,7 +370,7 @@ def _original(fields: Mapping[str, Any]) -> bytes:
             return base64.b64decode(packed, validate=True)
     except ValueError:
         pass
-    raise MalformedEnvelope("its 'raw' cannot be read")
+    raise MalformedEnvelope("its 'raw' is invalid")
 
 
 def _optional_text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The future that an application holds of a job."""
+"""Futures of jobs."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 SLICE = 1.0
-"""Seconds of a wait in a task after which it looks whether it still has an end."""
+"""Seconds between two deadlock checks of a wait in a task."""
 
 
 class JobFuture(Future[R], Generic[R]):
     """A ``concurrent.futures.Future`` of a job, with its ``job_id``.
 
-    ``result(timeout)`` returns what the task returned. When the job failed for good it raises
-    JobFailed, whose text is the error and whose ``__cause__`` is the exception itself where the job
-    ran in this process; JobCancelled when it was cancelled before it started; ResultNotStored
-    when it completed and its result could not be kept; TimeoutError when it is not finished in time.
-    ``await future`` does the same in a coroutine. Inside a task it raises Deadlock when all slots that
-    could run the job wait as this one does.
+    ``result(timeout)`` returns what the task returned. It raises JobFailed if the job failed for
+    good (its text is the error, and its ``__cause__`` the exception itself if the job ran in this
+    process), JobCancelled if it was cancelled before it started, ResultNotStored if it completed
+    and its result was not stored, and TimeoutError if it is not finished in time. ``await future``
+    does the same in a coroutine. Inside a task it raises Deadlock if all slots that could run the
+    job are waiting for jobs.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class JobFuture(Future[R], Generic[R]):
         self._is_observed = compat.replace_waiters(self, _Waiters(self))
 
     def cancel(self) -> bool:
-        """Stop the job if it has not started. True if it will not run.
+        """Cancel the job if it has not started. True if it will not run.
 
-        Only a call of this does that: the end of an ``await`` for the job, such as a timeout of
-        ``asyncio.wait_for``, ends the waiting and not the job.
+        Only this method cancels the job: if an ``await`` for it ends, for example by a timeout of
+        ``asyncio.wait_for``, the job is not affected.
         """
         if sys._getframe(1).f_globals.get("__name__") == _AWAITING:  # noqa: SLF001
             return False
-        # A job without a record may wait all the same.
+        # A job without a record may still be pending.
         if self.done() and not isinstance(super().exception(), JobNotFound):
             return self.cancelled()
         return self._cancel_job(self.job_id)
@@ -80,7 +80,7 @@ class JobFuture(Future[R], Generic[R]):
         return self.done() and isinstance(super().exception(), JobCancelled)
 
     def running(self) -> bool:
-        """Whether the job runs right now. On Redis that is asked there, and may raise Unreachable."""
+        """Whether the job is running. On Redis this is a request, which may raise Unreachable."""
         if super().done() or self._record is None:
             return False
         record = self._record(self.job_id)
@@ -95,13 +95,13 @@ class JobFuture(Future[R], Generic[R]):
         return self._waited(super().exception, timeout)
 
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
-        """Call ``fn`` with this future when the job is finished. What it raises is logged."""
+        """Call ``fn`` with this future when the job is finished. Its exceptions are logged."""
         if getattr(fn, "__module__", None) == _AWAITING:
             self._begin_wait(certain=False)
         super().add_done_callback(partial(_call, fn))
 
     def _waited(self, ask: Callable[[float | None], T], timeout: float | None) -> T:
-        """What ``ask`` returns; in a task without a time limit, this counts as a wait of its slot."""
+        """Return what ``ask`` returns; in a task and without a time limit, count a wait of its slot."""
         timeout = _limit(timeout)
         wait = None if timeout is not None else self._begin_wait(certain=True)
         if wait is None:
@@ -113,7 +113,7 @@ class JobFuture(Future[R], Generic[R]):
                 raise TimeoutError(self._late(timeout or 0.0)) from None
         try:
             while True:
-                # In slices: a thread that waits for a lock gets no JobTimeout, for example.
+                # In slices: a thread that waits for a lock receives no JobTimeout, for example.
                 try:
                     return ask(SLICE)
                 except TimeoutError:
@@ -130,30 +130,30 @@ class JobFuture(Future[R], Generic[R]):
         return f"job {name} is not finished{after}"
 
     def _begin_wait(self, *, certain: bool) -> Wait | None:
-        """Count a wait for this job, where a task of the pool that runs it begins one."""
+        """Count a wait for this job if a task of the same pool begins it."""
         slot = current.get()
         if slot is None or slot.slots is not self._slots or super().done():
             return None
         if certain and slot.thread != threading.get_ident():
-            # Another thread of the task, which may do something else meanwhile.
+            # Another thread of the task: the task itself may continue.
             certain = False
         wait = Wait(slot, self.job_id, self._queue, super().done, certain)
         slot.slots.begin(wait)
         return wait
 
     def _begin_watching(self) -> None:
-        """Somebody asks for the job for the first time, or again."""
+        """Called before each request for the state of the job."""
 
     def __await__(self) -> Generator[Any, None, R]:
         return _outcome_of(self).__await__()
 
     def orphan(self, reason: str) -> None:
-        """In a forked child: fail at once, because nothing in this process will finish the job."""
-        self._forget_waiters()
+        """In a forked process: fail at once, as this process will not finish the job."""
+        self._drop_waiters()
         self.set_exception(JobFailed(reason))
 
-    def _forget_waiters(self) -> None:
-        # Lock, waiters and callbacks belong to threads of the parent: a new future has its own.
+    def _drop_waiters(self) -> None:
+        # Lock, waiters and callbacks belong to threads of the parent process: create new ones.
         Future.__init__(self)
         self._is_observed = compat.replace_waiters(self, _Waiters(self))
 
@@ -162,7 +162,7 @@ class JobFuture(Future[R], Generic[R]):
 
 
 def checked_id(job_id: object) -> str:
-    """The id of a job. Raises TypeError for anything else that is given in its place."""
+    """Return the id of a job. Raises TypeError for any other value."""
     if isinstance(job_id, str):
         return job_id
     hint = "; pass its job_id" if isinstance(job_id, JobFuture) else ""
@@ -170,7 +170,7 @@ def checked_id(job_id: object) -> str:
 
 
 def _limit(timeout: object) -> float | None:
-    """A time limit that a lock can wait for. Raises TypeError or ValueError for what is none."""
+    """A time limit in the range of a lock. Raises TypeError or ValueError if it is invalid."""
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
@@ -181,9 +181,9 @@ def _limit(timeout: object) -> float | None:
 
 
 class RemoteFuture(JobFuture[R]):
-    """A future whose job runs elsewhere. Nobody watches the job until somebody asks how it is.
+    """A future whose job runs in another process. The job is watched from the first request on.
 
-    ``function`` is the task that was enqueued: its annotations bring the result back.
+    ``function`` is the task that was enqueued; its annotations restore the result.
     """
 
     def __init__(
@@ -210,15 +210,15 @@ class RemoteFuture(JobFuture[R]):
         if self._watched_in == process:
             return
         if self._watched_in is not None and not super().done():
-            # A forked child: what watches for the parent does not exist here.
-            self._forget_waiters()
+            # A forked process: the watching thread of the parent does not exist here.
+            self._drop_waiters()
         with _starting:
             first, self._watched_in = self._watched_in != process, process
         if first:
             try:
                 self._watch(self)
             except BaseException:
-                # Such as a thread that cannot be started: the next caller tries again.
+                # For example, no thread could be started: the next caller tries again.
                 self._watched_in = None
                 raise
 
@@ -246,7 +246,7 @@ class RemoteFuture(JobFuture[R]):
 def settle_result(
     future: JobFuture[Any], function: Callable[..., Any] | None, task: str, kept: Result
 ) -> None:
-    """Give a future the result of a completed job that its record keeps, or ResultNotStored."""
+    """Set the stored result of a completed job on its future, or ResultNotStored."""
     if kept.problem:
         message = f"job {future.job_id} ({task}) completed; {kept.problem}"
         future.set_exception(ResultNotStored(message))
@@ -260,7 +260,7 @@ def settle_result(
 
 
 _AWAITING = "asyncio.futures"
-"""The module by which asyncio cancels a future when a task that awaits it is cancelled."""
+"""The module whose calls of ``cancel`` come from asyncio, when an awaiting task is cancelled."""
 
 
 async def _outcome_of(future: JobFuture[R]) -> R:
@@ -272,11 +272,11 @@ async def _outcome_of(future: JobFuture[R]) -> R:
         if not done.done():
             done.set_result(None)
 
-    def tell(_: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and nothing waits
+    def notify(_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(wake)
 
-    future.add_done_callback(tell)
+    future.add_done_callback(notify)
     wait = future._begin_wait(certain=False)  # noqa: SLF001 - a part of the class
     try:
         await done
@@ -287,10 +287,10 @@ async def _outcome_of(future: JobFuture[R]) -> R:
 
 
 def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:
-    """Call a callback of a future; those after it are called whatever it does."""
+    """Call a callback of a future; an exception does not prevent the following ones."""
     try:
         callback(future)
-    except BaseException as error:  # one that calls sys.exit() is logged as well
+    except BaseException as error:  # also SystemExit of sys.exit()
         if is_ctrl_c(error):
             raise
         text = failure_of(error, LONGEST_TRACEBACK).traceback
@@ -298,7 +298,7 @@ def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:
 
 
 _starting = threading.Lock()
-"""Held for an instant, so that of several threads that ask one begins to watch."""
+"""Held briefly, so that only one of several threads begins to watch."""
 
 
 def _renew_after_fork() -> None:
@@ -310,7 +310,7 @@ os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class _Waiters(list[Any]):
-    """Who waits: ``concurrent.futures.wait`` and ``as_completed`` call no method of a future."""
+    """The list of waiters, which ``concurrent.futures.wait`` and ``as_completed`` append to."""
 
     __slots__ = ("_counted", "_future")
 

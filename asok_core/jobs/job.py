@@ -1,4 +1,4 @@
-"""One queued call of a task, and the record of how it goes."""
+"""The job, which is one queued call of a task, and its status record."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any, Literal
 from asok_core.jobs.states import FINAL, Status
 
 RECORD_TTL = 86_400
-"""Seconds that the record of a job is kept after the job has ended, where no setting says otherwise."""
+"""Seconds that the record of a job is kept after the job has ended, by default."""
 
 NOT_KEPT = "result not stored: keep_result is False"
 """Why the record of a completed job has no result."""
 
 UNFINISHED_TTL = 30 * 86_400
-"""Seconds that the record of an unfinished job is kept when no worker renews it, beyond its due time."""
+"""Seconds beyond its due time that the record of an unfinished job is kept without a renewal."""
 
 MAX_RETRIES = 1_000_000
 
 HARD_GRACE = 5.0
-"""Seconds that a task has to end after its ``timeout`` has been raised in it."""
+"""Seconds that a task has to end after JobTimeout was raised in it."""
 EARLIER_ERROR = "earlier_error"
-"""Key of a job (in ``extra``) for the error in one line that it had before it was requeued."""
+"""Key of a job (in ``extra``): the error, in one line, before it was requeued."""
 REDACT = "redact"
-"""Key of a job (in ``extra``) for what is not to be shown of its arguments."""
+"""Key of a job (in ``extra``): which arguments are not shown."""
 CLOCKS_DIFFER = 5.0
 """Seconds by which a producer's clock may be ahead of Redis's."""
 LONGEST_ID = 128
-"""Bytes of a job id. Ours have 36; a worker notes the ids of what it runs in slots of this size."""
+"""Largest size of a job id in bytes. Ours have 36; a worker has slots of this size for ids."""
 
 
 def new_id() -> str:
-    """A fresh job id (UUID 4, like the framework's)."""
+    """A new job id (UUID 4, like the framework's)."""
     return new_ids(1)[0]
 
 
 def new_ids(count: int) -> list[str]:
-    """Fresh job ids."""
-    # What uuid.uuid4() does, without an object and a system call for each id.
+    """New job ids."""
+    # Equivalent to uuid.uuid4(), without an object and a system call for each id.
     digits = os.urandom(16 * count).hex()
     return [_uuid(digits[start : start + 32]) for start in range(0, 32 * count, 32)]
 
@@ -54,17 +54,17 @@ def task_name(fn: Callable[..., Any]) -> str:
     return f"{fn.__module__}.{getattr(fn, '__qualname__', type(fn).__name__)}"
 
 
-@dataclass(slots=True)  # Frozen, it would take twice as long to make: each job of a worker is one.
+@dataclass(slots=True)  # Mutable: creation is twice as fast, and workers create many.
 class Job:
-    """What travels in an envelope. It is not changed once it is made.
+    """The content of an envelope. It is not changed after it was created.
 
     Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
     converted back by their annotations before the task is called. ``retry_count`` is the number of
-    retries spent so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
-    ``postponements`` counts how often a worker could not run it and was to blame for that, None for
-    never. ``keep_result`` is for how many seconds the record of the completed job stays, False for no
-    result in it, None for what the settings of the worker say. ``extra`` holds every key that
-    we do not know, so that none is lost.
+    retries so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
+    ``postponements`` counts how often a worker could not run it through no fault of the job, None
+    for never. ``keep_result`` is for how many seconds the record of the completed job is kept,
+    False for no result in it, None for the setting of the worker. ``extra`` has all unknown keys,
+    so that none is lost.
     """
 
     id: str
@@ -87,12 +87,12 @@ class Job:
     keep_result: float | Literal[False] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     delay: float | None = None
-    """Seconds after its enqueueing at which it is due, by the clock of the backend. It is not in the
-    envelope; ``due_at`` is what the producer expects to come of it."""
+    """Seconds until it is due, from when it is enqueued, by the clock of the backend. It is not in
+    the envelope; ``due_at`` is the producer's estimate of the due time."""
 
     @property
     def redact(self) -> Mapping[str, Any]:
-        """What ``redaction.mark`` says of arguments that are not to be shown."""
+        """What ``redaction.mark`` returned: which arguments are not shown."""
         marks = self.extra.get(REDACT)
         return marks if isinstance(marks, Mapping) else {}
 
@@ -103,44 +103,44 @@ class Job:
 
     @property
     def attempt(self) -> int:
-        """Which attempt the next run is, from 1."""
+        """The number of the next attempt, from 1."""
         return self.retry_count + 1
 
     @property
     def attempts(self) -> int:
-        """How many attempts the job may have in all."""
+        """The largest number of attempts."""
         return self.retries + 1
 
     def waits_since(self, now: float) -> float | None:
-        """When it became ready to run: the later of when it was enqueued and when it was due.
+        """When it became ready to run: when it was enqueued or due, whichever was later.
 
-        None where that is not known: it was not recorded, or an operator ran it before it was due.
+        None if that is unknown: it was not recorded, or an operator ran it before it was due.
         """
         since = max(self.enqueued_at or 0.0, self.due_at or 0.0)
-        # A producer's estimate of the due time may be ahead of Redis's clock by a little.
+        # A producer's estimate of the due time may be slightly ahead of Redis's clock.
         return min(since, now) if 0.0 < since <= now + CLOCKS_DIFFER else None
 
     @property
     def hard_limit(self) -> float | None:
-        """Seconds after which a worker ends the whole process that runs it; None: never.
+        """Seconds after which a worker kills the process that runs it; None: never.
 
-        ``timeout`` raises JobTimeout in the task first. A task that is stuck in C code does not hear
-        that, so its process is replaced a little later.
+        At ``timeout``, JobTimeout is raised in the task first. A task that is stuck in C code does
+        not receive it, so its process is replaced a little later.
         """
         if self.hard_timeout is not None:
             return self.hard_timeout
         return None if self.timeout is None else self.timeout + HARD_GRACE
 
     def retried(self) -> Job:
-        """The same job with one more retry spent."""
+        """The same job with one more retry counted."""
         return replace(self, retry_count=self.retry_count + 1, postponements=None)
 
     def postponed(self) -> Job:
-        """The same job with one more postponement, which costs no retry."""
+        """The same job with one more postponement, which does not count as a retry."""
         return replace(self, postponements=(self.postponements or 0) + 1)
 
     def renewed(self) -> Job:
-        """The same job with all its retries back, as a requeue puts it."""
+        """The same job with all its retries available again, for a requeue."""
         return replace(self, retry_count=0, due_at=None, postponements=None)
 
 
@@ -148,11 +148,10 @@ class Job:
 class JobRecord:
     """The status record of a job. Times are epoch seconds; ``result`` is JSON text, ``error`` a traceback.
 
-    ``error_line`` is the error in one line, as ``Type: text``.
-    ``result_type`` is the annotation of the task by which ``result`` converts back, where JSON alone
-    does not carry it. ``result_error`` says why the result of a completed job is not stored, or was too
-    large to be read.
-    ``foreign`` tells that the framework wrote it as a JSON string, which holds fewer fields.
+    ``error_line`` is the error in one line, as ``Type: text``. ``result_type`` is the annotation of
+    the task that converts ``result`` back, if it is not a plain value. ``result_error`` is why the
+    result of a completed job is not stored, or was too large to be read. ``foreign`` means that the
+    framework wrote the record as a JSON string, which has fewer fields.
     """
 
     id: str
@@ -176,5 +175,5 @@ class JobRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether the job came to an end (it can still be requeued by an operator)."""
+        """Whether the job has ended (an operator may still requeue it)."""
         return self.status in FINAL

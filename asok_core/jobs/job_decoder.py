@@ -1,6 +1,6 @@
-"""Decodes the common form of a job text, in a third of the time that ``job_text`` takes for any form.
+"""Decodes the common form of a job text, in a third of the time that ``job_text`` takes.
 
-It takes a moment to load, so only workers load it: they read every job.
+Its import is slow, so only workers, which read every job, load it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(_Text).decode
 
 
 def decode(text: str) -> Job | None:
-    """Return the job of a text as ``job_text.from_text`` does; None where only that can decode it."""
+    """Return the job of a text as ``job_text.from_text`` does; None if it is not in the common form."""
     try:
         fields = _decode(text)
         args, kwargs = _value(fields.args), _value(fields.kwargs)

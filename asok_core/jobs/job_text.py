@@ -30,9 +30,9 @@ _OPTIONAL = (
 )
 _KNOWN = frozenset((*_REQUIRED, *_OPTIONAL, "typed"))
 _COMMON = frozenset((*_REQUIRED, "enqueued_at"))
-"""What most jobs have, and nothing else: see ``_plain``."""
+"""The keys of most jobs: see ``_plain``."""
 
-# Made once: json.dumps and json.loads make theirs for each call that names an option. Keys are not
+# Created once: json.dumps and json.loads with options create one for each call. Keys are not
 # sorted: arguments keep their order, and that of a job's own fields is set below.
 _encode = json.JSONEncoder().encode
 _raw_decode = json.JSONDecoder().raw_decode
@@ -40,14 +40,14 @@ _quoted = json.encoder.encode_basestring_ascii
 
 
 def to_text(job: Job) -> str:
-    """The JSON text of a job: the nine keys that are always there, and ours that have a value.
+    """The JSON text of a job: the nine required keys, and the optional ones that have a value.
 
-    The id comes first, where Redis finds it without decoding the rest (``already_ended.lua``), the others
-    are sorted; what is in arguments keeps its order.
+    The id is first, so that scripts find it without decoding the rest (``already_ended.lua``); the
+    others are sorted. Arguments keep their order.
     """
     if not _plain(job):
         return _encode(_fields(job))
-    # What most jobs have, put together by hand: half the time of the general way.
+    # The common form is formatted directly, which takes half the time of the general way.
     return (
         f'{{"id": {_quoted(job.id)}, "args": {_encode(job.args) if job.args else "[]"}, '
         f'"backoff": {job.backoff}, "enqueued_at": {job.enqueued_at!r}, '
@@ -58,7 +58,7 @@ def to_text(job: Job) -> str:
 
 
 def _plain(job: Job) -> bool:
-    """Whether it has nothing but what most jobs have."""
+    """Whether the job is in the common form."""
     return (
         job.due_at is job.timeout is job.hard_timeout is None
         and job.unique is None
@@ -84,7 +84,7 @@ def _fields(job: Job) -> dict[str, Any]:
 
 
 def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a job as its text has them: the id, then the others by name."""
+    """The keys of a job in the order of its text: the id, then the others by name."""
     first = {"id": fields["id"]} if "id" in fields else {}
     return first | dict(sorted(fields.items()))
 
@@ -93,7 +93,7 @@ _decode: Callable[[str], Job | None] | None = None
 
 
 def load_decoder() -> None:
-    """Read most texts in a third of the time from now on. Worth loading where many are read."""
+    """Load the fast decoder for the common form, for programs that read many jobs."""
     global _decode  # noqa: PLW0603 - set once, before the first text is read
     from asok_core.jobs import job_decoder
 
@@ -101,18 +101,18 @@ def load_decoder() -> None:
 
 
 def from_text(text: str) -> Job:
-    """The job of a JSON text. Raises MalformedEnvelope that names the field at fault."""
+    """The job of a JSON text. Raises MalformedEnvelope that names the invalid field."""
     if _decode is not None and (job := _decode(text)) is not None:
         return job
     return job_of(load_object(text), clean="\\u" not in text and is_text(text))
 
 
 def load_object(raw: bytes | str, *, unique: bool = False) -> dict[str, Any]:
-    """The JSON object that a text is. Raises MalformedEnvelope, whatever the text.
+    """The JSON object of a text. Raises MalformedEnvelope and no other error.
 
-    With ``unique``, also where a key appears twice: readers may differ in which one counts.
+    With ``unique``, also if a key appears twice: parsers may differ in which one they use.
     """
-    # What we write is plain JSON in UTF-8 with nothing around it: no guess at its encoding is needed.
+    # What we write is plain JSON in UTF-8, so its encoding need not be detected.
     try:
         text = raw if isinstance(raw, str) else raw.decode()
         value, end = (_raw_decode_unique if unique else _raw_decode)(text)
@@ -126,7 +126,7 @@ def load_object(raw: bytes | str, *, unique: bool = False) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise MalformedEnvelope("it has a key twice")
+        raise MalformedEnvelope("it has a duplicate key")
     return fields
 
 
@@ -147,16 +147,16 @@ def _load_any(raw: bytes | str, hook: Callable[[Any], Any] | None) -> dict[str, 
 
 
 def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
-    """The job of the fields of a JSON text; ``clean`` when UTF-8 can carry all that is in them.
+    """The job of the fields of a JSON text; ``clean`` if all strings in them are valid UTF-8.
 
-    Raises MalformedEnvelope that names the field at fault.
+    Raises MalformedEnvelope that names the invalid field.
     """
     values: tuple[Any, ...] = tuple(map(fields.get, _REQUIRED))
     if not clean or tuple(map(type, values)) not in _KINDS:
         values = _checked(fields)
     job_id, module, function, args, kwargs, queue, retries, retry_count, backoff = values
     if not 0 < len(job_id.encode()) <= LONGEST_ID:
-        raise MalformedEnvelope(f"the job's 'id' has not 1 to {LONGEST_ID} bytes")
+        raise MalformedEnvelope(f"the job's 'id' does not have 1 to {LONGEST_ID} bytes")
     if not (0 <= retries <= MAX_RETRIES and 0 <= retry_count <= MAX_RETRIES):
         retries, retry_count = (min(max(n, 0), MAX_RETRIES) for n in (retries, retry_count))
     queue = queue or "default"
@@ -182,7 +182,7 @@ def job_of(fields: Mapping[str, Any], *, clean: bool = False) -> Job:
 
 
 def _checked(fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of ``_REQUIRED`` one by one, where a glance at their types was not enough."""
+    """The values of ``_REQUIRED``, each checked, if the quick check of their types failed."""
     return (
         *(_name(fields, key) for key in ("id", "module", "function")),
         _need(fields, "args", list),
@@ -208,12 +208,12 @@ def _need(
 def _name(fields: Mapping[str, Any], key: str, default: Any = ...) -> str:
     value: str = _need(fields, key, str, default)
     if not is_text(value):
-        raise MalformedEnvelope(f"the job's '{key}' is no text that UTF-8 can carry")
+        raise MalformedEnvelope(f"the job's '{key}' is not UTF-8 text")
     return value
 
 
 def _typed(names: object) -> tuple[str, ...]:
-    # Without it the task would get other types than were sent.
+    # If it were ignored, the task would get values of other types than were sent.
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise MalformedEnvelope("the job's 'typed' is not a list of names")
     return tuple(names)
@@ -236,7 +236,7 @@ def _extra(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def finite(value: object) -> TypeGuard[float]:
-    """Whether it is a number that is neither infinite nor NaN."""
+    """Whether it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

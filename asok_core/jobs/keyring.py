@@ -1,9 +1,10 @@
-"""What signs and verifies envelopes: keys derived from SECRET_KEY, one for each version.
+"""The keys that sign and verify envelopes: derived from SECRET_KEY, one for each version.
 
-Version 2 (ours) signs with a key that serves no other purpose: HKDF-SHA256 (RFC 5869) of SECRET_KEY.
-The signed message is the version, the namespace and the job's text, with NUL bytes between them: a job
-of another namespace does not verify, and neither does anything else that an application signs with
-SECRET_KEY. Version 1 (the framework ``asok``) is HMAC-SHA256 of the job's text under SECRET_KEY itself.
+Version 2 (ours) signs with a key that has no other purpose: HKDF-SHA256 (RFC 5869) of SECRET_KEY.
+The signed message is the version, the namespace and the job's text, separated by NUL bytes: the
+signatures of jobs of another namespace, and of other data that an application signs with
+SECRET_KEY, are invalid here. Version 1 (the framework ``asok``) is HMAC-SHA256 of the job's text
+under SECRET_KEY itself.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ Version = Literal[1, 2]
 V1: Final = 1
 V2: Final = 2
 PURPOSE = b"asok-console job envelope 2"
-"""HKDF's ``info``: no other key that is derived from SECRET_KEY may have the same."""
+"""The ``info`` of HKDF, unique to this key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """SECRET_KEY signs and verifies; the fallbacks verify only, during a rotation.
+    """SECRET_KEY signs and verifies; the fallbacks only verify, during a rotation.
 
-    ``writes`` is the version of new envelopes. Where ``accepts_v1`` is false, version 1 neither runs nor
-    is written.
+    ``writes`` is the version of new envelopes. If ``accepts_v1`` is false, version 1 is neither run
+    nor written.
     """
 
     secret: bytes = field(repr=False)
@@ -37,7 +38,7 @@ class Keyring:
     _begun: dict[Version, tuple[hmac.HMAC, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Key and prefix are hashed once: a copy costs less than hashing them for each job.
+        # Key and prefix are hashed once: a copy is cheaper than hashing them for each job.
         secrets = (self.secret, *self.fallbacks)
         prefix = b"2\0" + self.namespace.encode() + b"\0"
         v1 = tuple(hmac.new(each, digestmod="sha256") for each in secrets)
@@ -51,7 +52,7 @@ class Keyring:
         return mac.hexdigest()
 
     def verifies(self, text: str, signature: str, version: Version) -> bool:
-        """Whether any of the keys made ``signature``; compared in constant time."""
+        """Whether ``signature`` is valid under any of the keys; compared in constant time."""
         try:
             given = bytes.fromhex(signature)
             message = text.encode()
@@ -65,11 +66,11 @@ class Keyring:
         return False
 
     def again(self, version: Version | None) -> Version:
-        """The version in which a job is signed again that came in ``version`` (None: unsigned).
+        """The version in which to sign a job again that was in ``version`` (None: unsigned).
 
-        It stays the same while version 1 is accepted, whatever version new jobs have: who enqueued the
-        job knows which workers serve its queue. What is unsigned becomes version 1: such jobs are the
-        framework's, whose worker loses a job that it cannot verify.
+        It stays the same while version 1 is accepted, whatever the version of new jobs: the
+        producer chose a version that the workers of the queue support. Unsigned jobs become version
+        1: they are the framework's, whose worker loses a job that it cannot verify.
         """
         return version or V1 if self.accepts_v1 else V2
 
@@ -81,7 +82,7 @@ def derived_key(secret: bytes) -> bytes:
 
 
 def keyring_of(settings: Settings) -> Keyring:
-    """SECRET_KEY and its fallbacks. Raises SettingsError when there is no key."""
+    """SECRET_KEY and its fallbacks. Raises SettingsError if there is no key."""
     return Keyring(
         settings.require_secret_key().encode(),
         tuple(key.encode() for key in settings.secret_key_fallbacks),

@@ -1,4 +1,4 @@
-"""How deep values may be nested, and how deeper ones are shown: Redis may hold any depth."""
+"""The limit of nesting for values that are sent, and how deeper values from Redis are shown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 DEEPEST = 100
-"""Levels that are sent: every supported Python writes and reads them, also far down in its own stack."""
+"""Levels that are sent: all supported Pythons can encode them, also from deep in a call stack."""
 CUT = "\u2026"
-"""Stands for what is nested deeper, where a value is shown."""
+"""Replaces what is nested deeper, when a value is shown."""
 
 
 def any_too_deep(values: Iterable[object]) -> bool:
-    """Whether one of some JSON values is nested more than ``DEEPEST`` levels deep, without recursion."""
+    """Whether any of some JSON values is nested more than ``DEEPEST`` levels deep. No recursion."""
     level = _containers(values)
     for _ in range(DEEPEST):
         level = [part for each in level for part in _inside(each)]

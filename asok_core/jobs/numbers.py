@@ -1,7 +1,7 @@
-"""Numbers out of Redis: one parser for all readers. Whatever another program wrote, nothing here raises.
+"""Parsers for numbers from Redis. They raise nothing, whatever another program wrote.
 
-A number is finite, of bounded size, and written with a bounded number of digits: Python refuses to
-convert thousands of them, no float holds hundreds, and what is computed from a huge one overflows.
+A number is finite, of bounded size, and has a bounded number of digits: Python refuses to convert
+thousands of digits, and computations with very large numbers overflow.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 LARGEST = 1e18
-"""No time, size or counter is larger; sums and products of such numbers are finite."""
+"""Larger than any time, size or counter; sums and products of such numbers are finite."""
 MOST_DIGITS = 32
-"""Characters of a number: a float takes 24 of them at most."""
+"""Characters of a number: a float has 24 at most."""
 _LARGEST_WHOLE = 2**53
 
 
@@ -30,7 +30,7 @@ def number(value: object) -> float | None:
 
 
 def score(value: object) -> float:
-    """The score of a sorted set's member: it may be infinite in Redis, and is the largest number here."""
+    """The score of a sorted set's member; infinity, which Redis allows, becomes the largest number."""
     try:
         found = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -39,13 +39,13 @@ def score(value: object) -> float:
 
 
 def whole(value: object) -> int | None:
-    """A whole number that is not negative, or None."""
+    """A non-negative whole number, or None."""
     found = number(value)
     return None if found is None or found < 0 else int(min(found, _LARGEST_WHOLE))
 
 
 def count(value: object) -> int:
-    """A whole number that is not negative; anything else counts as 0."""
+    """A non-negative whole number; 0 for anything else."""
     if isinstance(value, bytes) and len(value) < 16 and value.isdigit():
         return int(value)
     return whole(value) or 0

@@ -1,4 +1,4 @@
-"""What is shown of an entry that is too large to be read: a dead job (``set_aside.lua``), an alias."""
+"""Descriptions of entries that are too large to be read: dead jobs (``set_aside.lua``) and aliases."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 OVERSIZED_TTL = 7 * 86_400
-"""Seconds for which the entry itself is kept."""
+"""Seconds that the entry itself is kept."""
 MOST_READ = 16 << 20
-"""Bytes of the largest element that readers and operators get; of a larger one they get an alias."""
+"""Bytes of the largest element that readers and operators receive; an alias replaces a larger one."""
 _ALIAS = re.compile(rb"asok:oversized ([0-9]{1,15}) [0-9a-f]{40}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _MOST = 1 << 50
@@ -29,7 +29,7 @@ def oversized_words(fields: Mapping[str, Any]) -> str | None:
 
 
 def alias_words(raw: bytes) -> str | None:
-    """Describe an entry of which readers get an alias (``alias.lua``); None for other bytes."""
+    """Describe an entry that an alias (``alias.lua``) replaces; None for other bytes."""
     found = _ALIAS.fullmatch(raw)
     return f"oversized: {size_words(int(found[1]))}, not read" if found else None
 
@@ -40,7 +40,7 @@ def is_alias(raw: bytes) -> bool:
 
 
 def size_words(size: int) -> str:
-    """``90.0 MB``, in units of a thousand."""
-    import humanize  # only where there is such an entry
+    """A size in decimal units, as in ``90.0 MB``."""
+    import humanize  # only if there is such an entry
 
     return humanize.naturalsize(size)

@@ -1,4 +1,4 @@
-"""Plain values: those that JSON carries exactly, so that what arrives is equal and of the same type."""
+"""Plain values: those that JSON encodes exactly, so that a decoded value is equal and of the same type."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from uuid import UUID
 from asok_core.jobs.nesting import DEEPEST
 
 MOST_KEYS = 10_000
-"""Keys of one dict: whoever shows or searches a job looks at each."""
+"""Keys of one dict: each is checked when a job is shown or searched."""
 MOST_DIGITS = 4300
-"""Decimal digits that Python converts to an integer by default, whatever this process allows."""
+"""Decimal digits that Python converts to an integer by default, whatever the limit of this process."""
 
 _ABOVE = 10**MOST_DIGITS
 _BELOW = -_ABOVE
-_NOT_JSON = ", which JSON cannot carry"
+_NOT_JSON = ", which JSON cannot encode"
 _KEPT = frozenset({str, bool, type(None)})
 _INT, _FLOAT = {int}, {float}
 _KEYS = frozenset({int, float, bool, type(None)})
-"""Types of keys that json writes as strings."""
+"""Types of keys that json converts to strings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why JSON cannot carry a value.
+    """Why JSON cannot encode a value.
 
-    ``path`` leads to the place inside it, ``reason`` says what is wrong there, and ``instead`` what
-    can be passed. ``typed``: an annotation can make up for it.
+    ``path`` leads to the part of it that is at fault, ``reason`` is the fault, and ``instead`` what
+    to pass. ``typed``: a value of an annotated type is accepted.
     """
 
     path: tuple[str, ...]
@@ -44,12 +44,12 @@ class Flaw:
 
     @property
     def expression(self) -> str:
-        """The path as Python writes it, as in ``items[3].price``; empty for the value itself."""
+        """The path as a Python expression, as in ``items[3].price``; empty for the value itself."""
         whole = "".join(self.path).removeprefix(".")
         return whole if len(whole) <= 200 else f"{whole[:100]}...{whole[-100:]}"
 
     def within(self, step: str) -> Flaw:
-        """The same flaw, seen from the value that contains this one under ``step``."""
+        """The same flaw, relative to the value that contains this one under ``step``."""
         return Flaw((step, *self.path), self.reason, self.instead, self.typed)
 
     def __str__(self) -> str:
@@ -69,21 +69,19 @@ class _TooDeepError(Exception):
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value of no depth is plain; False for any list or dict. As cheap as can be."""
+    """Whether a scalar is plain; False for any list or dict. This is on the hot path."""
     kind = type(value)
     return kind in _KEPT or (kind is int and _BELOW < value < _ABOVE)
 
 
 def flaw_in(value: object) -> Flaw | None:
-    """The first place in a value that JSON cannot carry exactly, or None: then it is plain."""
+    """The first part of a value that JSON cannot encode exactly, or None if it is plain."""
     try:
         return _flaw(value, DEEPEST)
     except _TooDeepError:
         return _too_deep(value)
     except RecursionError:
-        return Flaw(
-            (), "is nested too deeply for what is left of the stack here", "a flatter value"
-        )
+        return Flaw((), "is nested too deeply for the rest of the stack", "a flatter value")
 
 
 def _flaw(value: Any, levels: int) -> Flaw | None:
@@ -106,7 +104,7 @@ def _flaw(value: Any, levels: int) -> Flaw | None:
 def _flaw_of_list(values: list[Any], levels: int) -> Flaw | None:
     if not levels:
         raise _TooDeepError
-    # Most lists hold one type, and are looked through without a step of Python for each element.
+    # Most lists have one type, and are checked without a loop in Python.
     kinds = set(map(type, values))
     if kinds <= _KEPT or (kinds == _INT and min(values) > _BELOW and max(values) < _ABOVE):
         return None
@@ -152,7 +150,7 @@ def _too_deep(value: object) -> Flaw:
 
 
 def _contains_itself(value: object) -> bool:
-    # Depth first without recursion. `above` are the containers that the current one stands in.
+    # Depth first without recursion. `above` are the containers of the current one.
     above, done = {id(value)}, set[int]()
     branches = [(id(value), iter(_inside(value)))]
     while branches:
@@ -195,14 +193,14 @@ def shown_key(key: object) -> str:
 
 
 def _brief(key: object) -> str:
-    # Only types whose text is short and ours to know: a __repr__ of the application may do anything.
+    # Only built-in types: a __repr__ of the application may do anything.
     if type(key) in (str, bool, float, type(None)) or (type(key) is int and abs(key) < 10**60):
         text = ascii(key)
         return text if len(text) <= 60 else f"{text[:60]}..."
     return "..."
 
 
-# By the sound: an HTTPError and a UUID are spelt out, an Unshowable begins otherwise than a User.
+# By pronunciation: an HTTPError, a UUID, an Unshowable, a User.
 _AN = re.compile(
     r"[AEFHILMNORSX](?:[A-Z]|$)|(?![A-Z]{2})(?!(?i:us[aeiu]|ut[ei]|ur[il]|uint|uni[a-ln-z]|eu|one))[AEIOUaeiou]"
 )
@@ -222,13 +220,13 @@ _TYPED: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((bytes, bytearray, memoryview), "a string, for example its hex()"),
 )
 _SUBCLASSED: tuple[type, ...] = (str, int, float, list, dict)
-"""Types whose subclasses json writes as if they were these."""
+"""Types whose subclasses json encodes like these."""
 _RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
 
 
 def flaw_of_kind(value: object, reason: str = "") -> Flaw:
-    """The flaw of a value that is of the wrong type as a whole: what it is, and what to pass."""
-    # Not isinstance(): it asks an object for its class, and a proxy may answer anything, or raise.
+    """The flaw of a value of an unsupported type: what it is, and what to pass."""
+    # Not isinstance(): it reads __class__, which a proxy may override or which may raise.
     kind = type(value)
     base = next((each for each in _SUBCLASSED if issubclass(kind, each)), None)
     if not reason:
@@ -252,5 +250,5 @@ _LAZY = (map, filter, zip, enumerate, Generator, AsyncGenerator)
 
 
 def is_lazy(kind: type) -> bool:
-    """Whether a value of this type stands for work that is done only while somebody loops over it."""
+    """Whether a value of this type is a generator, whose code runs only during iteration."""
     return issubclass(kind, _LAZY) or kind.__module__ == "itertools"

@@ -1,4 +1,4 @@
-"""When a failed job runs again."""
+"""The delays of retries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 
 LONGEST_DELAY = 365 * 86_400.0
-"""Seconds. What an overflowing or absurd delay is clamped to."""
+"""Seconds. The largest delay of a retry, also where ``backoff ** n`` overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RetryPolicy:
         if isinstance(seconds, complex) or math.isnan(seconds):
             seconds = LONGEST_DELAY
         if self.jitter:
-            # It spreads retries over time; an attacker gains nothing by predicting it.
+            # It spreads retries over time; it need not be unpredictable.
             seconds *= 1.0 + random.uniform(0.0, self.jitter)  # noqa: S311  # nosec B311
         ceiling = LONGEST_DELAY if self.max_delay is None else min(self.max_delay, LONGEST_DELAY)
         return min(max(seconds, 0.0), ceiling)

@@ -1,4 +1,4 @@
-"""The states of a job, and the places where its envelope may be."""
+"""The states of a job, and the locations of its envelope."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a job record's ``status`` field says. ``scheduled`` and ``cancelled`` are ours alone."""
+    """The values of a record's ``status`` field. The framework has no ``scheduled`` and ``cancelled``."""
 
     PENDING = "pending"
     SCHEDULED = "scheduled"
@@ -18,15 +18,15 @@ class Status(StrEnum):
 
 
 class Location(StrEnum):
-    """Where an envelope is. At every instant it is in exactly one of these."""
+    """The location of an envelope. At every instant it is in exactly one of these."""
 
     PENDING = "pending"
     DELAYED = "delayed"
     ACTIVE = "active"
-    DEAD = "dead letters"
+    DEAD = "dead"
     TRASH = "trash"
     FINISHED = "finished"
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
-"""States that a job leaves only when an operator requeues it."""
+"""States that a job leaves only if an operator requeues it."""

@@ -1,6 +1,6 @@
-"""Typed values: those that JSON cannot carry by itself, and that an annotation brings back.
+"""Typed values: those that JSON alone cannot encode and that an annotation restores.
 
-msgspec does the work. It is loaded when the first of them is met: most jobs have none.
+They are converted by msgspec, which is imported for the first of them: most jobs have none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asok_core.jobs.plain import (
 
 
 class _UnsupportedError(Exception):
-    """msgspec met a value that it cannot encode."""
+    """msgspec cannot encode a value."""
 
     def __init__(self, value: object) -> None:
         super().__init__(type(value).__name__)
@@ -35,16 +35,16 @@ class _UnsupportedError(Exception):
 
 
 def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
-    """The plain value that stands for a typed one, and that ``hint`` brings back exactly.
+    """Convert a typed value to a plain one, from which ``hint`` restores it exactly.
 
-    ``flaw`` is why JSON alone does not carry it. Raises UncarriedError.
+    ``flaw`` is why JSON alone cannot encode it. Raises UncarriedError.
     """
     try:
         plain = _as_json_would(_builtins(value))
     except _UnsupportedError as error:
         path = _path_to(value, error.value)
         raise UncarriedError(dataclasses.replace(flaw_of_kind(error.value), path=path)) from None
-    except Exception as error:  # an attribute of the application's type may raise anything
+    except Exception as error:  # attributes of the application's types may raise anything
         raise UncarriedError(Flaw((), f"cannot be encoded: {line_of(error)}", _OTHER)) from error
     left = flaw_in(plain)
     if left is not None:
@@ -52,13 +52,13 @@ def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
     try:
         back = to_typed(plain, hint)
     except (TypeError, NotImplementedError) as error:
-        reason = f"and its annotation {hint} cannot bring it back: {line_of(error)}"
+        reason = f"and its annotation {hint} cannot restore it: {line_of(error)}"
         first = flaw or flaw_of_kind(value)
         reason = f"{first.reason}, {reason}"
         raise UncarriedError(Flaw(first.path, reason, first.instead)) from error
-    except Exception as error:  # so may its __post_init__
+    except Exception as error:  # as may its __post_init__
         reason = f"is {described(value)} and does not fit the annotation {hint}: {line_of(error)}"
-        raise UncarriedError(Flaw((), reason, "what it says")) from error
+        raise UncarriedError(Flaw((), reason, "a value of that type")) from error
     change = difference(value, back)
     if change is not None:
         raise UncarriedError(change)
@@ -69,10 +69,10 @@ _OTHER = "numbers, strings, lists and dicts"
 
 
 def to_typed(plain: object, hint: Hint) -> Any:
-    """The typed value that a plain one stands for, by an annotation.
+    """Convert a plain value back to a typed one, by an annotation.
 
-    Raises TypeError for an annotation that says nothing usable, ValueError (msgspec's
-    ValidationError) for a value that does not fit it, and whatever a type of the application raises.
+    Raises TypeError for an unusable annotation, ValueError (msgspec's ValidationError) for a value
+    that does not fit it, and any exception of the application's types.
     """
     import msgspec
 
@@ -80,7 +80,7 @@ def to_typed(plain: object, hint: Hint) -> Any:
 
 
 def load_converter() -> None:
-    """Import what conversions use now, and not at the first of them."""
+    """Import msgspec now instead of at the first conversion."""
     import msgspec  # noqa: F401
 
 
@@ -97,16 +97,16 @@ def _encode_other(value: object) -> object:
 
 
 def _decode_other(kind: type, value: object) -> object:
-    # An alias such as Iterable[int] is asked for as well. Only on some versions is it a class.
+    # Also called for an alias such as Iterable[int], which is a class on some versions only.
     kind = get_origin(kind) or kind
     if issubclass(kind, PurePath) and isinstance(value, str):
         return kind(value)
-    # msgspec asks here for each type that it does not know, and lets no TypeError through as such.
+    # msgspec calls this for each type that it does not support, and replaces a TypeError.
     raise NotImplementedError(f"type `{kind.__module__}.{kind.__qualname__}` is not supported")
 
 
 def _as_json_would(plain: Any) -> Any:
-    """With lists in place of tuples: msgspec keeps those."""
+    """Replace tuples, which msgspec keeps, by lists."""
     if isinstance(plain, list | tuple):
         return [_as_json_would(each) for each in plain]
     if isinstance(plain, dict):
@@ -118,9 +118,9 @@ _JSON = frozenset({str, int, float, bool, type(None), list, dict})
 
 
 def difference(sent: Any, back: Any) -> Flaw | None:
-    """Where a value that was sent would arrive changed, or None: it arrives equal, of the same type.
+    """The first difference between a value and its decoded copy; None if they are the same.
 
-    An integer may arrive as the float of the same value, where the annotation says float.
+    An integer may become the float of the same value, if the annotation is float.
     """
     if type(sent) is not type(back):
         return _difference_of_kinds(sent, back)
@@ -183,11 +183,11 @@ def _difference_of_sets(sent: Any, back: Any) -> Flaw | None:
 
 
 _SOME = "{...}"
-"""The step into a set: its elements have no index."""
+"""The step into a set, whose elements have no index."""
 
 
 def _parts(value: Any) -> tuple[tuple[str, Any], ...] | None:
-    """What a value consists of, each with its step of a path; None for one that has no parts."""
+    """The parts of a value, each with its step of a path; None for a value without parts."""
     if isinstance(value, enum.Enum):
         return None
     if isinstance(value, list | tuple):
@@ -214,24 +214,24 @@ def _field_names(value: Any) -> Sequence[str] | None:
 
 
 def _identity(value: Any) -> object:
-    """What tells two values of one type apart, also where ``==`` does not."""
+    """A key that distinguishes two values of one type, also if ``==`` does not."""
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, decimal.Decimal):
         return value.as_tuple()
     if isinstance(value, dt.datetime | dt.time):
-        # Equal are two moments; the same are two readings of clocks with the same offset.
+        # Two equal times may have different offsets; then they are not the same value.
         offset, zoned = value.utcoffset(), value.tzinfo is not None
         return value.replace(tzinfo=None, fold=0), offset, zoned, value.fold * (offset is None)
     return value
 
 
-def _path_to(value: object, wanted: object, levels: int = 100) -> tuple[str, ...]:
-    """The path to a part of a value; empty where it is not found."""
+def _path_to(value: object, part: object, levels: int = 100) -> tuple[str, ...]:
+    """The path to a part of a value; empty if it is not found."""
     for step, each in _parts(value) or ():
-        if each is wanted:
+        if each is part:
             return (step,)
-        path = _path_to(each, wanted, levels - 1) if levels else ()
+        path = _path_to(each, part, levels - 1) if levels else ()
         if path:
             return (step, *path)
     return ()

@@ -1,7 +1,7 @@
-"""Tasks that wait for other jobs while they hold a slot of the pool that would have to run those.
+"""Waits of tasks for other jobs of the same pool, by which deadlocks are detected.
 
-When every slot of a pool waits like that, none is left to run what they wait for. A pool counts the
-waits of its slots here; what follows from a full count is up to it.
+If every slot of a pool waits for a job of the pool, no slot is left to run these jobs. A pool
+counts the waits of its slots here and decides what to do when all slots wait.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from asok_core.errors import Deadlock
 
 
 class Slot:
-    """A thread of a pool that runs a job, in the body of a ``with`` in a context of its own.
+    """A thread of a pool while it runs a job, as a context manager in a context of its own.
 
-    Not a generator with ``contextmanager``: that sets attributes of what a task raises.
+    Not a generator with ``contextmanager``, which would set attributes of the task's exceptions.
     """
 
     __slots__ = ("job_id", "slots", "thread")
@@ -39,9 +39,9 @@ class Slot:
 class Wait:
     """A job in a slot waits for another job of the same pool.
 
-    ``certain``: its thread does nothing else, without a time limit, until that is done. Otherwise it
-    may (a coroutine may have more to do, ``concurrent.futures.wait`` may have a time limit).
-    ``error`` is raised where a certain wait is found to have no end.
+    ``certain``: its thread waits without a time limit and does nothing else. Otherwise that is
+    unknown (a coroutine may have more to do, ``concurrent.futures.wait`` may have a time limit).
+    ``error`` is raised in a certain wait that is part of a deadlock.
     """
 
     slot: Slot
@@ -54,13 +54,13 @@ class Wait:
 
 
 current: ContextVar[Slot | None] = ContextVar("asok_slot", default=None)
-"""The slot whose job runs in this context; set by whoever runs it."""
+"""The slot whose job runs in this context; set by the pool."""
 
 
 class Slots:
-    """The slots of one pool. ``on_full`` is called with the wait that made every slot wait.
+    """The slots of one pool. ``on_full`` is called with a wait after which every slot waits.
 
-    It may raise, in the thread that was about to wait.
+    It may raise, in the thread that begins to wait.
     """
 
     def __init__(self, size: int, on_full: Callable[[Wait], None] | None = None) -> None:
@@ -70,8 +70,8 @@ class Slots:
         self._waits: list[Wait] = []
 
     def begin(self, wait: Wait) -> None:
-        """Count a wait. Raises what ``on_full`` raises, and does not count it then."""
-        # All in one: of two threads that begin to wait at once, only the second makes the pool full.
+        """Count a wait. If ``on_full`` raises, the exception is passed on and the wait not counted."""
+        # Under one lock: of two threads that begin to wait at once, only the second fills the pool.
         with self._lock:
             self._waits.append(wait)
             try:
@@ -82,31 +82,31 @@ class Slots:
                 raise
 
     def end(self, wait: Wait) -> None:
-        """Count a wait no longer."""
+        """Stop counting a wait."""
         with self._lock:
             if wait in self._waits:
                 self._waits.remove(wait)
 
     def leave(self, slot: Slot) -> None:
-        """The job of a slot has ended, and so have its waits."""
+        """Remove the waits of a slot whose job has ended."""
         if self._waits:
             with self._lock:
                 self._waits = [wait for wait in self._waits if wait.slot is not slot]
 
     def full(self) -> list[Wait]:
-        """A wait of each slot when every slot has one whose job is not done; else nothing."""
+        """One wait per slot, if every slot waits for an unfinished job; otherwise none."""
         if len(self._waits) < self.size:
             return []
         with self._lock:
             waits = [wait for wait in self._waits if not wait.done()]
-        # A certain one, where there is one: its thread has come no further.
+        # Prefer a certain wait, as its thread is still in it.
         of_slots = {wait.slot: wait for wait in sorted(waits, key=lambda wait: wait.certain)}
         return list(of_slots.values()) if len(of_slots) == self.size else []
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """The process of a worker that this is, for what its tasks enqueue and wait for."""
+    """This process of a worker, as seen by the jobs that its tasks enqueue and wait for."""
 
     process: str
     redis_url: str
@@ -115,4 +115,4 @@ class WorkerProcess:
 
 
 worker: WorkerProcess | None = None
-"""None in every other process. Set once, before the first job runs."""
+"""None if this is not a process of a worker. Set once, before the first job runs."""

@@ -1,1 +1,1 @@
-"""What our programs need of their own Python process: streams, logging, time limits, forks, exits."""
+"""The Python process of our programs: standard streams, logging, time limits, forks, exits."""

@@ -1,4 +1,4 @@
-"""Calls of code that may never return: they get a thread of their own and a time limit."""
+"""Calls of code that may never return, in a separate thread with a time limit."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from asok_core.runtime.deadline import raise_in
 T = TypeVar("T")
 
 MOST_ABANDONED = 8
-"""Threads that may be left behind in calls that did not return. Then no more are started."""
+"""Threads that may remain in calls that did not return. Beyond this no more are started."""
 
 SLICES = 30
-"""Waits in which a time limit passes. A machine that stands still (a suspended process or virtual machine,
-no processor for seconds) spends one of them and not the whole limit: the call has stood still too."""
+"""Waits into which a time limit is divided. If the process is suspended (or gets no CPU time for
+seconds), one of them passes and not the whole limit, as the call was suspended too."""
 
 ENDS = 5
 END_PAUSE = 0.05
-"""How often a call that takes too long is ended, and seconds between, before it is left behind."""
+"""Attempts to end a call that takes too long, and seconds between them, before its thread is abandoned."""
 
 _abandoned: list[threading.Thread] = []
 
 
 def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
-    """The result of ``function``; ``otherwise`` when it raises, or takes longer than ``seconds``.
+    """The result of ``function``; ``otherwise`` if it raises or takes longer than ``seconds``.
 
-    It runs in a copy of the caller's context. A call that takes longer is ended by SystemExit at its
-    next Python instruction. Where no thread can be started it runs in the calling thread.
+    It runs in a copy of the caller's context. A call that takes longer is ended by SystemExit at
+    its next Python instruction. If no thread can be started it runs in the calling thread.
     """
     _abandoned[:] = [thread for thread in _abandoned if thread.is_alive()]
     if len(_abandoned) >= MOST_ABANDONED:
@@ -43,12 +43,12 @@ def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
     try:
         thread.start()
     except RuntimeError:
-        # The interpreter is on its way out, or the system has no thread to give.
+        # The interpreter is shutting down, or the thread limit is reached.
         call.run()
     for _ in range(SLICES):
         with suppress(Empty):
             return call.results.get(timeout=seconds / SLICES)
-    # What it calls may catch SystemExit and go on, as whoever describes an error whose text fails.
+    # The called code may catch SystemExit and continue, as traceback does for a failing __str__.
     for _ in range(ENDS):
         call.end(thread)
         thread.join(END_PAUSE)
@@ -59,7 +59,7 @@ def call_within(seconds: float, function: Callable[[], T], otherwise: T) -> T:
 
 
 class _Call(Generic[T]):
-    """One call. ``end`` never reaches a thread that is past it: the system reuses thread numbers."""
+    """One call. ``end`` only affects the thread during the call: thread ids are reused."""
 
     def __init__(self, function: Callable[[], T], otherwise: T) -> None:
         self.results: SimpleQueue[T] = SimpleQueue()

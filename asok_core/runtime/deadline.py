@@ -1,7 +1,7 @@
 """Soft time limits: an exception raised inside the thread that runs a task.
 
-The exception arrives between two Python instructions. A task that waits inside C code (a socket
-read, ``time.sleep``) gets it when that returns, which is why workers have a hard limit as well.
+The exception is raised between two Python instructions. A task that waits in C code (a socket read,
+``time.sleep``) receives it when that returns, which is why workers have a hard limit as well.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ T = TypeVar("T")
 
 
 class LimitNotWatched(RuntimeError):
-    """The system has no thread for the watch of time limits: a job that has one must not run."""
+    """No thread for time limits could be started: a job that has a limit must not run."""
 
 
 def call_limited(seconds: float, function: Callable[[], T]) -> T:
     """Call ``function`` and return its result; JobTimeout is raised in it after ``seconds``.
 
-    It runs in this thread. Where no exception can be raised in this one it runs in another, in a copy of
-    this context. A function that makes its own thread unreachable (see ``_is_reached``) is not ended.
+    It runs in this thread, or, if no exception can be raised in this thread, in another one in a
+    copy of this context. A function that makes its own thread unreachable (see ``_is_reached``) is
+    not ended.
 
     Raises:
-        LimitNotWatched: No thread could be started for that; ``function`` was not called.
+        LimitNotWatched: No thread could be started; ``function`` was not called.
     """
     if _is_reached():
         with soft_deadline(seconds):
             return function()
-    # This thread waits until then, so the other one cannot have its number.
+    # This thread waits for the other one, so their ids differ.
     results: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
 
     def run() -> None:
@@ -56,18 +57,19 @@ def call_limited(seconds: float, function: Callable[[], T]) -> T:
             return result[0]
         raise result
     finally:
-        del result  # It holds this frame by its traceback.
+        del result  # Its traceback refers to this frame.
 
 
 @contextmanager
 def soft_deadline(seconds: float) -> Iterator[None]:
     """Raise JobTimeout in the body once it has run for ``seconds``.
 
-    Raises LimitNotWatched before the body where that is impossible.
+    Raises LimitNotWatched before the body if that is impossible.
     """
     guard = _Guard(seconds)
-    # The exception may strike anywhere between arm and disarm. Shared locks are taken outside of
-    # that: struck between taking one and entering its body, the thread would never let go of it.
+    # The exception may be raised anywhere between arm and disarm. Shared locks are acquired outside
+    # of that range: if it were raised between the acquisition and the body, the lock would never be
+    # released.
     _timer.add(guard)
     try:
         guard.arm()
@@ -84,7 +86,7 @@ def soft_deadline(seconds: float) -> Iterator[None]:
 
 
 class _Guard:
-    """One running body: its thread and when its time is up. It fires once at most."""
+    """One running body: its thread and its deadline. It fires at most once."""
 
     def __init__(self, seconds: float) -> None:
         self.at = time.monotonic() + seconds
@@ -98,30 +100,30 @@ class _Guard:
         with self._lock:
             self._armed = True
             if self._expired:
-                self._strike()
+                self._raise()
 
     def fire(self) -> None:
         with self._lock:
             self._expired = True
             if self._armed:
-                self._strike()
+                self._raise()
 
     def disarm(self) -> None:
         with self._lock:
             self._armed = False
-        # It may be on its way still, and would strike whatever the thread does next.
-        # Python 3.11 looks for ever for one that was taken back, which costs time, and under a tracer
-        # (a debugger, coverage) nothing else happens. There another one is raised in its place.
+        # The exception may still be pending and would be raised in later code of the thread. Python
+        # 3.11 never stops checking for one that was withdrawn, which is slow, and under a tracer (a
+        # debugger, coverage) makes no progress. There another exception replaces it.
         if self.fired and (sys.version_info >= (3, 12) or not _is_reached()):
             raise_in(self._thread, None)
 
-    def _strike(self) -> None:
+    def _raise(self) -> None:
         self.fired = True
         raise_in(self._thread, JobTimeout)
 
 
 def raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Raise ``kind`` in a thread at its next Python instruction; None takes back what is to come."""
+    """Raise ``kind`` in a thread at its next Python instruction; None withdraws a pending exception."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread), None if kind is None else ctypes.py_object(kind)
     )
@@ -132,17 +134,17 @@ class _Probe(BaseException):
 
 
 def _is_reached() -> bool:
-    """Whether an exception that is raised in this thread arrives there.
+    """Whether an exception can be raised in this thread.
 
-    On Python 3.11 it does not after this thread failed to start another one: what remains of that one
-    has the number of this thread, is found first, and gets every exception.
+    On Python 3.11 it cannot after this thread failed to start another one: the state of that one
+    remains with the id of this thread, is found first, and receives every exception.
     """
     if sys.version_info >= (3, 12):
         return True
     try:
         raise_in(threading.get_ident(), _Probe)
         for _ in range(3):
-            pass  # Python looks for exceptions when it calls and when it loops.
+            pass  # Python checks for exceptions in calls and loops.
     except _Probe:
         return True
     return False
@@ -152,11 +154,11 @@ def _start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise LimitNotWatched(f"its time limit cannot be watched: {error}") from error
+        raise LimitNotWatched(f"its time limit cannot be enforced: {error}") from error
 
 
 class _Timer:
-    """One daemon thread for all guards, of which each busy thread has one at most."""
+    """One daemon thread for all guards; each busy thread has at most one."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -167,7 +169,7 @@ class _Timer:
     def add(self, guard: _Guard) -> None:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
-                # The first time; again where an exception was raised in it: without it no limit holds.
+                # At first use, and again if an exception ended it, as no limit works without it.
                 thread = threading.Thread(target=self._run, name="asok-deadlines", daemon=True)
                 _start(thread)
                 self._thread = thread

@@ -1,4 +1,4 @@
-"""What a process or its host has run out of, by the error number of a system call, and what to do."""
+"""Exhausted resources of a process or host, by the errno of a system call, and what to do."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import resource
 import socket
 
 DEEPEST = 10
-"""Exceptions of a chain that are looked at."""
+"""Exceptions of a chain that are checked."""
 
 
 def open_files_limit() -> int:
-    """How many file descriptors this process may have. Very large where there is no limit."""
+    """The limit of file descriptors of this process. Very large if there is none."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if soft != resource.RLIM_INFINITY else 1 << 30
 
 
 def shortage(error: BaseException | None) -> str | None:
-    """What is missing and what to do, where that is why an OSError in the chain of ``error`` was raised.
+    """The exhausted resource that caused ``error`` or an OSError in its chain, and what to do.
 
-    None where it was raised for another reason.
+    None if it has another cause.
     """
     for _ in range(DEEPEST):
         if error is None:
             break
         number = error.errno if isinstance(error, OSError) else None
         if isinstance(error, socket.gaierror):
-            # The resolver opens files, and has no number for the reason why it cannot.
+            # The resolver opens files, and its error does not have an errno.
             number = _why_no_file_opens()
         if number in _SHORTAGES:
             return _SHORTAGES[number].format(limit=open_files_limit())
@@ -45,7 +45,7 @@ _SHORTAGES = {
 
 
 def failed_start(error: OSError) -> str:
-    """Why a process or its pipe could not be made, and what to do."""
+    """Why a process or its pipe could not be created, and what to do."""
     if error.errno == errno.EAGAIN:
         return (
             "this user or container may have no more processes and threads; raise the limit "

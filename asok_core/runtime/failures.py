@@ -1,8 +1,8 @@
-"""An exception as text, whatever its class does when it is asked for that text.
+"""Exceptions as text, in bounded size and time.
 
-``__str__``, ``__repr__`` and what else an exception's class defines are an application's code: they may
-raise, call ``sys.exit``, never return, or return 100 MB. What is made of them here is bounded in size
-and in time, so that a failed job has its outcome in any case.
+``__str__``, ``__repr__`` and other methods of an exception are code of the application: they may
+raise, call ``sys.exit``, never return, or return 100 MB. They are called with limits here, so that
+a failed job always has an outcome.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from asok_core import compat
 from asok_core.runtime.bounded import MOST_ABANDONED, call_within
 
 PATIENCE = 3.0
-"""Seconds that the text of an exception may take."""
+"""Seconds that creating the text of an exception may take."""
 LONGEST_LINE = 500
 LONGEST_REPR = 2_000
 """Characters."""
 LONGEST_TRACEBACK = 20_000
-"""Bytes, of exceptions in hooks and callbacks."""
+"""Bytes of the traceback of an exception in a hook or callback."""
 
 _CUT = "... (cut)"
-_BROKEN_TEXT = "<exception str() failed>"  # as the standard library says it
+_BROKEN_TEXT = "<exception str() failed>"  # as in the standard library
 _NO_TEXT = (
-    f"(no text: making it raised an exception, took longer than {PATIENCE:g} s, or was not tried "
-    f"since {MOST_ABANDONED} others hang)"
+    f"(no text: str() raised an exception, took longer than {PATIENCE:g} s, or was not called "
+    f"because {MOST_ABANDONED} other calls hang)"
 )
 _SMALL = (int, float, bool, type(None))
 _LONGEST_ARGUMENT = 10_000
@@ -43,14 +43,14 @@ _EVENT_LOOP = str(Path(asyncio.__file__).parent)
 T = TypeVar("T")
 
 CALLERS: set[str] = set()
-"""Files that call tasks: each adds itself. A traceback begins after the last frame of one of them."""
+"""Files that call tasks; each adds itself. Tracebacks begin after their last frame of these."""
 
 
 class Failure(NamedTuple):
-    """What is kept of an exception.
+    """The text of an exception.
 
-    ``line`` is ``Type: text`` in one line. ``traceback`` begins with the task's own first frame: how we
-    called it tells nobody anything.
+    ``line`` is ``Type: text`` in one line. ``traceback`` begins with the first frame of the task,
+    without our frames.
     """
 
     line: str
@@ -58,17 +58,17 @@ class Failure(NamedTuple):
 
     @classmethod
     def of_line(cls, line: str) -> Failure:
-        """A failure without a traceback: it was found by us, not raised by a task."""
+        """A failure without a traceback, which was not raised by a task."""
         line = _storable(line)
         return cls(line, line)
 
 
 def failure_of(error: BaseException, limit: int) -> Failure:
-    """The failure that ``error`` is; of its traceback the last ``limit`` bytes. Never raises."""
+    """The text of ``error``, with the last ``limit`` bytes of its traceback. Never raises."""
     line: list[str] = []
 
     def make() -> str:
-        # First, so that it is known even if the rest takes too long.
+        # First, so that it is available even if the rest takes too long.
         line.append(_line_of(error))
         return _traceback_of(error, limit)
 
@@ -78,15 +78,15 @@ def failure_of(error: BaseException, limit: int) -> Failure:
 
 
 def shown(error: BaseException) -> str:
-    """``repr`` of an exception, cut where it is long. Never raises."""
+    """``repr`` of an exception, of limited length. Never raises."""
     return _made(error, lambda: repr(error)[:LONGEST_REPR]) or f"{name_of(error)}(...)"
 
 
 def _made(error: BaseException, make: Callable[[], T]) -> T | None:
-    """What ``make`` makes of ``error``; None when it raises or takes too long."""
+    """The result of ``make``; None if it raises or takes too long."""
     try:
         if _is_harmless(error):
-            # It calls code of the standard library alone, so it needs no thread of its own.
+            # Only the standard library is called, so no separate thread is needed.
             return make()
     except Exception:  # noqa: BLE001 - such as a MemoryError
         return None
@@ -95,7 +95,7 @@ def _made(error: BaseException, make: Callable[[], T]) -> T | None:
 
 def _line_of(error: BaseException) -> str:
     try:
-        # Not a slice of what may be of a subclass of str.
+        # The text may be a subclass of str, whose slices call other code.
         text = str.__getitem__(str(error), slice(4 * LONGEST_LINE))
     except BaseException:  # noqa: BLE001 - a broken __str__ must not hide that the task failed
         return f"{name_of(error)}: {_BROKEN_TEXT}"
@@ -104,7 +104,7 @@ def _line_of(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """``text`` with an escape for what no encoding has: a file's name may hold half of a character."""
+    """``text`` with lone surrogates escaped, as a file name may contain them."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -127,7 +127,7 @@ def _frames_of(error: BaseException) -> Iterator[str]:
 
 
 def name_of(error: BaseException) -> str:
-    """The name of an exception's class, whatever its metaclass makes of that."""
+    """The name of an exception's class. Never raises, whatever its metaclass does."""
     name: str = type.__dict__["__name__"].__get__(type(error))
     return name
 
@@ -136,7 +136,7 @@ def name_of(error: BaseException) -> str:
 
 
 def _last(texts: Iterator[str] | list[str], limit: int) -> str:
-    """The end of some texts, ``limit`` bytes of it, without ever holding much more."""
+    """The last ``limit`` bytes of some texts, without joining all of them."""
     kept: deque[str] = deque()
     size = 0
     cut = False
@@ -187,11 +187,11 @@ def _is_ours(frame: traceback.FrameSummary) -> bool:
     )
 
 
-# What needs no thread
+# Exceptions that need no separate thread
 
 
 def _is_harmless(error: BaseException) -> bool:
-    """Whether the text of an exception comes from the standard library's code and small values."""
+    """Whether creating the text only calls the standard library, with small values."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop()
@@ -208,7 +208,7 @@ def _is_harmless(error: BaseException) -> bool:
             inner = _inside(each)
             if inner is None:
                 return False
-            # Its text is its message; the errors in it have texts of their own.
+            # The text of a group is its message; the errors in it have their own.
             values = [each.message, *each.args[:1], *notes]
             waiting += inner
         if isinstance(each, OSError):
@@ -220,7 +220,7 @@ def _is_harmless(error: BaseException) -> bool:
 
 
 def _inside(group: BaseExceptionGroup[BaseException]) -> list[BaseException] | None:
-    """The errors of a group, and those that its repr shows; None where that may show anything else."""
+    """The errors of a group, and those in its repr; None if that may call other code."""
     args: tuple[object, ...] = group.args
     if len(args) != 2 or (type(args[1]) is not list and type(args[1]) is not tuple):
         return None
@@ -232,7 +232,7 @@ def _inside(group: BaseExceptionGroup[BaseException]) -> list[BaseException] | N
 
 def _is_harmless_value(value: object) -> bool:
     kind = type(value)
-    # Neither isinstance(), which asks for ``__class__``, nor a set, for which a metaclass is asked.
+    # Not isinstance(), which reads ``__class__``; not a set, which hashes by the metaclass.
     if any(kind is each for each in _SMALL):
         return True
     return (kind is str or kind is bytes) and len(cast("str | bytes", value)) < _LONGEST_ARGUMENT
@@ -240,14 +240,14 @@ def _is_harmless_value(value: object) -> bool:
 
 def _is_harmless_type_of(error: BaseException) -> bool:
     kind = type(error)
-    # A metaclass may define what the cache asks for.
+    # A metaclass may define __hash__ and __eq__, which the cache calls.
     return type(kind) is type and _is_harmless_type(cast("Hashable", kind))
 
 
 @lru_cache(maxsize=1024)
 def _is_harmless_type(kind: Hashable) -> bool:
-    assert isinstance(kind, type), "of an exception"
-    # Those that are left out look for similar names, for which they ask other objects.
+    assert isinstance(kind, type), "it is the type of an exception"
+    # NameError, AttributeError and ImportError are missing: they call dir() of other objects.
     odd = (SyntaxError, NameError, AttributeError, ImportError)
     if kind in _GROUPS:
         return True

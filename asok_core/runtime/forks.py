@@ -1,7 +1,8 @@
-"""A process that a task forks ends where its task ends, on every backend.
+"""Ends a process that a task has forked when its copy of the task ends, on every backend.
 
-``os.fork`` copies the thread that runs the task and everything the process holds: connections, claimed
-jobs, descriptors. A copy that returned from the task would run and settle its parent's jobs.
+``os.fork`` copies the thread that runs the task and all resources of the process: connections,
+claimed jobs, descriptors. If the copy returned from the task, it would run and settle the jobs of
+its parent process.
 """
 
 from __future__ import annotations
@@ -14,33 +15,33 @@ from contextlib import suppress
 from typing import NoReturn
 
 RETURNED = 70
-"""Exit code of a forked process that returned from its task."""
+"""Exit code of a forked process whose copy of the task returned."""
 
 generation = 0
-"""Changes in each forked child. A job that ends in another generation than it began in was forked."""
+"""A counter that each fork increases. A job that ends in another generation was forked."""
 
 _clean_ups: list[Callable[[], None]] = []
 
 
 def after_fork(clean_up: Callable[[], None]) -> None:
-    """Call ``clean_up`` in every child forked from here on. Exceptions are ignored."""
+    """Call ``clean_up`` in every process that is forked from now on. Exceptions are ignored."""
     _clean_ups.append(clean_up)
 
 
 def end_if_forked(since: int, task: object, error: BaseException | None = None) -> None:
-    """Do not return in a process that was forked since ``generation`` was ``since``: ``end_process``."""
+    """Call ``end_process`` if the process was forked since ``generation`` was ``since``."""
     if generation != since:
         end_process(task, error)
 
 
 def end_process(task: object, error: BaseException | None = None) -> NoReturn:
-    """End this process: it was forked in a job of ``task``, which has returned or raised ``error``.
+    """End this forked process, whose copy of ``task`` has returned or raised ``error``.
 
     As in any Python program the exit code is that of SystemExit, or 1 after any other exception,
-    whose traceback goes to standard error. A child that returned ends with ``RETURNED``.
+    whose traceback is written to standard error. If the task returned, it is ``RETURNED``.
     """
     code = RETURNED
-    with suppress(BaseException):  # whatever a standard stream or an error's text does
+    with suppress(BaseException):  # of a standard stream or the text of the error
         code = 1 if error is not None else RETURNED
         code = _report(task, error)
     for stream in (sys.stdout, sys.stderr):
@@ -62,8 +63,8 @@ def _report(task: object, error: BaseException | None) -> int:
     if not isinstance(task, str):
         name = f"{getattr(task, '__module__', '')}.{getattr(task, '__qualname__', task)}"
     sys.stderr.write(
-        f"asok: process {os.getpid()} was forked in a job of {name} and outlived it; it ends here with "
-        f"exit code {RETURNED} (end a forked process with os._exit, or use multiprocessing)\n"
+        f"asok: process {os.getpid()} was forked in a job of {name} and did not exit; it is ended "
+        f"with exit code {RETURNED} (end a forked process with os._exit, or use multiprocessing)\n"
     )
     return RETURNED
 

@@ -1,8 +1,8 @@
-"""Log lines that cannot harm whoever writes them.
+"""Logging that does not affect the calling code.
 
-A logging handler, filter, formatter or record factory is an application's code: it may raise, call
-``sys.exit`` or wait for ever. A logger of :func:`safe_logger` lets no exception of it through. Lines
-of a thread that must not wait either (a worker's loops) are written by another thread:
+A logging handler, filter, formatter or record factory is code of the application: it may raise,
+call ``sys.exit`` or wait forever. A logger of :func:`safe_logger` catches its exceptions. Lines of
+threads that must not wait (the loops of a worker) are written by another thread:
 :func:`written_elsewhere`.
 """
 
@@ -24,36 +24,36 @@ from asok_core.runtime import output
 from asok_core.runtime.bounded import call_within
 
 MOST_WAITING = 10_000
-"""Lines that wait for a handler that hangs; those that come after that are dropped."""
+"""Lines that are kept while a handler hangs; further lines are dropped."""
 EXIT_PATIENCE = 3.0
-"""Seconds that a process which ends waits for its log handlers, and for whoever reads its log."""
+"""Seconds that an exiting process waits for its log handlers and for the reader of its log."""
 
 Extra = Mapping[str, object]
 
 
 def safe_logger(name: str) -> SafeLogger:
-    """A logger of the standard library, none of whose methods raises."""
+    """A logger of the standard library whose methods do not raise."""
     return SafeLogger(logging.getLogger(name))
 
 
 class SafeLogger:
-    """Writes to a standard logger. A line that cannot be written is dropped, and stderr says so once.
+    """Writes to a standard logger. A line that cannot be written is dropped, with one message on stderr.
 
-    ``exc_info`` is the exception itself. ``exc_text`` is its traceback as text where the caller has
-    made one already: handlers of the standard library show that and do not format the exception.
+    ``exc_info`` is the exception itself. ``exc_text`` is its traceback as text, if the caller has
+    one: handlers of the standard library use it instead of formatting the exception.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
 
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - name of the standard library
         """Whether a line of this level would be written."""
-        # Not by its ``isEnabledFor``: that takes a lock which ``dictConfig`` holds until it returns, and
-        # a handler that it makes may wait for ever.
+        # Not ``isEnabledFor`` of the logger: it acquires a lock that ``dictConfig`` holds until it
+        # returns, and a handler that ``dictConfig`` creates may wait forever.
         logger = self._logger
         if level < logger.getEffectiveLevel():
             return False
-        # Logging that was switched off as a whole does not switch off ours.
+        # ``logging.disable`` does not apply to our lines.
         return _own is not None or not (logger.disabled or logger.manager.disable >= level)
 
     def debug(self, msg: str, *args: object, exc_info: BaseException | None = None) -> None:
@@ -135,14 +135,14 @@ class SafeLogger:
 
 
 def is_ctrl_c(error: BaseException) -> bool:
-    """Whether an exception is a user's Ctrl+C, which Python raises in the main thread alone."""
+    """Whether an exception is a user's Ctrl+C, which Python raises only in the main thread."""
     return (
         type(error) is KeyboardInterrupt and threading.current_thread() is threading.main_thread()
     )
 
 
 _TRACEBACK = BaseException.__dict__["__traceback__"]
-# Asked for by the attribute, a class of the application's could answer.
+# Not by an attribute, which a class of the application could define.
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class _Line:
             self._write_always(_own)
 
     def _write_always(self, own: logging.Handler) -> None:
-        """Write to all handlers; to ``own`` where none of them takes it, or what they do fails."""
+        """Write to all handlers; to ``own`` if none accepts it or they fail."""
         by_own = taken = False
         try:
             record = self._record(self.logger.makeRecord)
@@ -205,19 +205,19 @@ class _Line:
         return record
 
 
-# In a process of ours, where the configuration of logging is not the application's
+# Our own programs, where the application does not configure logging
 
 _own: logging.Handler | None = None
 
 
 def write_always_to(handler: logging.Handler, level: str) -> None:
-    """Write lines of :func:`safe_logger` to ``handler`` where no other takes them, from here on.
+    """Write lines of :func:`safe_logger` to ``handler`` if no other handler accepts them.
 
-    They are written from ``level`` on, whatever becomes of the level of the root logger.
+    Lines of ``level`` and above are written, also if the level of the root logger changes.
 
     A task may call ``logging.config.dictConfig``, which disables loggers by default, or
-    ``logging.disable``, or remove every handler: what our loggers have to say of later jobs is
-    written all the same. Levels and filters of our loggers are respected.
+    ``logging.disable``, or remove every handler: lines about later jobs are still written. Levels
+    and filters of our loggers are respected.
     """
     global _own  # noqa: PLW0603 - one for the process
     _own = handler
@@ -225,7 +225,7 @@ def write_always_to(handler: logging.Handler, level: str) -> None:
 
 
 def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
-    """Every handler that a record of ``logger`` is passed to, and that does anything."""
+    """Every handler that receives records of ``logger``, except null handlers."""
     each: logging.Logger | None = logger
     while each is not None:
         yield from (
@@ -235,21 +235,21 @@ def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
 
 
 def _plain_record(*arguments: Any) -> logging.LogRecord:
-    """What ``Logger.makeRecord`` makes, without the factory, which is the application's code."""
+    """A record as from ``Logger.makeRecord``, without the factory, which is application code."""
     *standard, extra = arguments
     record = logging.LogRecord(*standard)
     record.__dict__.update(extra or {})
     return record
 
 
-# Lines of threads that must not wait
+# Lines from threads that must not wait
 
 _elsewhere: set[int] = set()
 
 
 @contextmanager
 def written_elsewhere() -> Iterator[None]:
-    """Let another thread write what this thread logs in the body."""
+    """Let another thread write the lines that this thread logs in the body."""
     _elsewhere.add(threading.get_ident())
     try:
         yield
@@ -270,7 +270,7 @@ class _Writer:
         self._waiting.put(line)
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name="asok-log", daemon=True)
-            # Where the system has no thread to give, the next line tries again.
+            # If no thread could be started, the next line tries again.
             with suppress(RuntimeError):
                 thread.start()
                 self._thread = thread
@@ -284,7 +284,7 @@ class _Writer:
         return written.wait(seconds)
 
     def _write_here(self) -> None:
-        """Write what waits for a thread that could not be started."""
+        """Write the queued lines of a thread that could not be started."""
         with suppress(Empty):
             while True:
                 self._write(self._waiting.get_nowait())
@@ -303,7 +303,7 @@ class _Writer:
             _note_loss(error)
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
-            words = "Dropped %d log lines while a log handler did not return"
+            words = "Dropped %d log lines while a log handler was blocked"
             safe_logger("asok.worker").warning(words, dropped)
 
 
@@ -320,34 +320,34 @@ os.register_at_fork(after_in_child=_begin_after_fork)
 
 
 def flush() -> bool:
-    """Wait some seconds for the lines of ``written_elsewhere``. False when a log handler hangs."""
+    """Wait some seconds for the lines of ``written_elsewhere``. False if a log handler hangs."""
     return _writer.flush(EXIT_PATIENCE)
 
 
 def end_logging() -> None:
-    """Write what waits and close the handlers, as a process does that ends; waits some seconds only."""
+    """Write the queued lines and close the handlers at the exit of a process; wait some seconds."""
     if flush():
         call_within(EXIT_PATIENCE, logging.shutdown, None)
     output.flush(EXIT_PATIENCE)
 
 
-_said: set[type[BaseException]] = set()
+_reported: set[type[BaseException]] = set()
 
 
 def _note_loss(error: BaseException) -> None:
-    """Say on standard error, once a type of exception, that a log line was dropped."""
+    """Report a dropped log line on standard error, once for each type of exception."""
     with suppress(BaseException):
-        if type(error) in _said or len(_said) >= 100:
+        if type(error) in _reported or len(_reported) >= 100:
             return
-        _said.add(type(error))
+        _reported.add(type(error))
         name = type(error).__name__.encode("ascii", "replace")
         what = (
             b"a log line was dropped"
             if _own is None
-            else b"a log line is written by the worker alone"
+            else b"a log line was written by the worker only"
         )
         poll = select.poll()
         poll.register(2, select.POLLOUT)
-        # Where nobody reads standard error, nothing waits for that.
+        # Do not wait if standard error is not being read.
         if any(events & select.POLLOUT for _, events in poll.poll(0)):
             os.write(2, b"asok: %s: a logging handler raised %s\n" % (what, name))

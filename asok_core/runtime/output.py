@@ -1,8 +1,9 @@
-"""Standard output and error of a worker, which nothing ever waits for.
+"""Non-blocking standard output and error of a worker.
 
-Whoever reads a log may stop: a pipe fills up, a terminal is held by Ctrl+S. A plain write would then keep
-the thread that writes, and with it a job, a loop or the end of the process. Here it does not: what cannot
-be written at once is kept, up to a limit, for a thread that writes it when there is room again.
+The reader of a log may stop: a pipe is full, a terminal is stopped by Ctrl+S. A plain write would
+then block the thread, and with it a job, a loop or the exit of the process. Here, output that
+cannot be written at once is kept, up to a limit, and written by another thread when that is
+possible again.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 MOST_KEPT = 1 << 20
-"""Bytes that are kept of each stream while nobody reads it. What comes after that is dropped."""
+"""Bytes that are kept of each stream while it is not being read. Further output is dropped."""
 
 Resumed = Callable[[int, int, float], object]
-"""Called once a stream is read again of which lines were dropped: its descriptor, how many lines, and for
-how many seconds nobody had read it."""
+"""Called when a stream is read again after lines were dropped: its descriptor, the number of lines,
+and for how many seconds it had not been read."""
 
 
 class Output:
-    """Writes to a descriptor from any thread. ``write`` never waits and never raises."""
+    """Writes to a descriptor from any thread. ``write`` neither blocks nor raises."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -43,7 +44,7 @@ class Output:
         self._thread: threading.Thread | None = None
 
     def write(self, data: bytes) -> None:
-        """Write what can be written at once, and see to the rest."""
+        """Write what can be written at once, and keep the rest for the writing thread."""
         with self._lock:
             if not self._kept:
                 data = data[self._channel.write(data) :]
@@ -59,7 +60,7 @@ class Output:
                 self._start()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is written, so long at most; whether it is."""
+        """Wait at most ``seconds`` until all is written; return whether it is."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
@@ -67,7 +68,7 @@ class Output:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._write_kept, name="asok-output", daemon=True)
-        # Where no thread can be started, the next line tries again.
+        # If no thread could be started, the next line tries again.
         with suppress(RuntimeError):
             thread.start()
             self._thread = thread
@@ -76,7 +77,7 @@ class Output:
         while True:
             with self._lock:
                 if not self._kept:
-                    # Not by counting alone: a time limit may have struck a thread that wrote.
+                    # Not only by counting: a time limit may have interrupted a thread that wrote.
                     self._size = 0
                     dropped, self._dropped = self._dropped, 0
                     seconds = time.monotonic() - self._since
@@ -94,22 +95,22 @@ class Output:
             self.on_resumed(self.number, dropped, seconds)
 
     def begin_after_fork(self) -> None:
-        """In a forked child: the lock may be held, and the thread is its parent's."""
+        """In a forked process: the lock may be held, and the thread does not exist."""
         self._begin()
 
 
 class _Channel:
-    """A descriptor that a write may block on, such as that of a pipe which cannot be opened again."""
+    """A descriptor whose writes may block, such as a pipe that cannot be reopened."""
 
     def __init__(self, number: int) -> None:
         self._number = number
 
     def write(self, _data: bytes) -> int:
-        """Write what can be written without waiting: how many bytes. What fails counts as written."""
+        """Write what can be written without blocking; return the bytes. Failed writes count as written."""
         return 0
 
     def write_patiently(self, data: bytes) -> int:
-        """The same, once some can be written."""
+        """Write as soon as some bytes can be written; return their number."""
         try:
             return os.write(self._number, data)
         except BlockingIOError:
@@ -120,14 +121,14 @@ class _Channel:
 
 
 class _File(_Channel):
-    """A file on a disk, or a device that takes everything."""
+    """A regular file, or a device that never blocks."""
 
     def write(self, data: bytes) -> int:
         return self.write_patiently(data)
 
 
 class _ReopenedDescriptor(_Channel):
-    """A pipe or a terminal, opened once more: not to wait is a property of this opening alone."""
+    """A pipe or a terminal, opened again: O_NONBLOCK then applies to this open file only."""
 
     def __init__(self, number: int, own: int) -> None:
         super().__init__(number)
@@ -136,7 +137,7 @@ class _ReopenedDescriptor(_Channel):
 
     def write(self, data: bytes) -> int:
         if _identity(self._own) != self._identity:
-            # A task has closed it, and the number may be that of a connection by now.
+            # A task has closed it, and the descriptor may now be that of a connection.
             return 0
         try:
             return os.write(self._own, data)
@@ -151,10 +152,10 @@ class _ReopenedDescriptor(_Channel):
 
 
 class _Socket(_Channel):
-    """What systemd connects to its journal."""
+    """A socket, as systemd connects to its journal."""
 
     def write(self, data: bytes) -> int:
-        # A new object each time, which owns a copy: none that a task could close meanwhile.
+        # A new object each time, with its own copy, which no task can close.
         try:
             with socket.socket(fileno=os.dup(self._number)) as connection:
                 return connection.send(data, socket.MSG_DONTWAIT)
@@ -178,7 +179,7 @@ def _channel(number: int) -> _Channel:
     if not (stat.S_ISFIFO(mode) or os.isatty(number)):
         return _File(number)
     try:
-        # On Linux; elsewhere it is another name for the same opening.
+        # On Linux this opens the file again; elsewhere it duplicates the descriptor.
         path = f"/proc/self/fd/{number}"
         return _ReopenedDescriptor(number, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError:
@@ -210,7 +211,7 @@ def standard(number: int) -> Output:
 
 
 def flush(seconds: float) -> bool:
-    """Wait until both are written, so long at most; whether they are."""
+    """Wait at most ``seconds`` until both are written; return whether they are."""
     end = time.monotonic() + seconds
     written = [each.flush(max(0.0, end - time.monotonic())) for each in _outputs.values()]
     return all(written)

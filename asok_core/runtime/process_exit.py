@@ -1,7 +1,7 @@
-"""The last moment of a process at which Python still starts threads.
+"""Functions that are called at the exit of a process while threads can still be started.
 
-``atexit`` is too late for code that may use executors (``asyncio.to_thread``, name look-ups): those
-take no work any more. What :func:`before_exit` registers runs before that.
+``atexit`` is too late for code that may use executors (``asyncio.to_thread``, name look-ups), which
+accept no more work then. Functions registered with :func:`before_exit` run before that.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from types import CodeType, FrameType
 from asok_core.compat import call_before_exit
 
 _REFUSES_THREADS = (3, 12) <= sys.version_info[:2] < (3, 13) and sys.version_info < (3, 12, 3)
-"""Python 3.12.0 to 3.12.2 start no thread once the main module has ended (gh-113964)."""
+"""Python 3.12.0 to 3.12.2 start no thread after the end of the main module (gh-113964)."""
 
 
 def before_exit(finish: Callable[[], None]) -> None:
-    """Call ``finish`` when this process ends by itself, while threads can still be started.
+    """Call ``finish`` at a normal exit of this process, while threads can still be started.
 
-    It may be called twice, and must do nothing the second time. Where Python has no such moment to offer
-    (it is private, and may change), ``finish`` is called by ``atexit``, when tasks can start no
-    thread any more.
+    ``finish`` may be called twice, and must do nothing the second time. If Python lacks the private
+    function that this uses, ``finish`` is called by ``atexit``, when tasks can no longer start
+    threads.
     """
-    with contextlib.suppress(RuntimeError):  # the process is ending already
+    with contextlib.suppress(RuntimeError):  # the process is already exiting
         call_before_exit(finish)
     if _REFUSES_THREADS:
         _call_when_main_ends(finish)
 
 
 def _call_when_main_ends(finish: Callable[[], None]) -> None:
-    """Call ``finish`` as the last thing in the main module, by ``sys.monitoring`` (Python 3.12)."""
+    """Call ``finish`` at the end of the main module, by ``sys.monitoring`` (Python 3.12)."""
     code = _main_code()
     monitoring = getattr(sys, "monitoring", None)
     if code is None or monitoring is None:
         return
-    # The other numbers are those of debuggers, of coverage and of profilers.
+    # The other tool ids are those of debuggers, coverage and profilers.
     tool = next((n for n in (4, 3) if monitoring.get_tool(n) is None), None)
     if tool is None:
         return
@@ -52,16 +52,16 @@ def _call_when_main_ends(finish: Callable[[], None]) -> None:
     monitoring.use_tool_id(tool, "asok process exit")
     monitoring.register_callback(tool, events.PY_RETURN, ended)
     monitoring.register_callback(tool, events.PY_UNWIND, ended)
-    # That it ends by an exception (sys.exit) cannot be watched in one place alone.
+    # An end by an exception (sys.exit) cannot be monitored for one code object only.
     monitoring.set_events(tool, events.PY_UNWIND)
     monitoring.set_local_events(tool, code, events.PY_RETURN)
 
 
 def _main_code() -> CodeType | None:
-    """The code whose end is the end of the main module; None where no such end is known.
+    """The code object of the main module; None if its end is not known.
 
-    In an interactive session each line ends by itself, and so does each call into Python by a
-    server that embeds it.
+    An interactive session has one code object for each line, and a server that embeds Python one
+    for each call.
     """
     if sys.flags.interactive or sys.flags.inspect or hasattr(sys, "ps1"):
         return None

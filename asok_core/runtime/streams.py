@@ -1,4 +1,4 @@
-"""Standard input, output and error of our own programs, whatever they were started with."""
+"""Standard input, output and error of our own programs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class OutputError(OSError):
-    """Standard output cannot be written: the disk is full, or it is open for reading only."""
+    """Standard output cannot be written: the disk is full, or it is read-only."""
 
 
 def prepare(*, drop_output: bool = False) -> None:
-    r"""Make the three standard streams usable. To be called once, at the start of a program.
+    r"""Make the three standard streams usable. Call this once, at the start of a program.
 
-    - One that is closed becomes /dev/null: Python leaves it out (``sys.stdout is None``), and the next
-      file or socket that is opened would get its number and with it what is meant for the stream.
-    - A character that the encoding of the output lacks is written as an escape, as in ``\u2026``.
-    - What cannot be written to standard error is dropped: no reader of a log that has ended, and no
-      full disk, may end a program or change its exit code. With ``drop_output`` the same holds
-      for standard output, and nothing waits for either (see ``output``); otherwise a failed write to
-      standard output raises BrokenPipeError or OutputError.
+    - A closed stream becomes /dev/null: Python omits it (``sys.stdout is None``), and the next file
+      or socket that is opened would get its descriptor and the output for the stream.
+    - A character that the encoding does not support is written as an escape, as in ``\u2026``.
+    - What cannot be written to standard error is dropped: a log reader that has ended or a full
+      disk must not end a program or change its exit code. With ``drop_output`` the same applies to
+      standard output, and neither blocks (see ``output``); otherwise a failed write to standard
+      output raises BrokenPipeError or OutputError.
     """
     for number in range(3):
         _open_missing(number)
@@ -36,7 +36,7 @@ def prepare(*, drop_output: bool = False) -> None:
     sys.stdout = _writer(sys.stdout, 1, drop=drop_output, waits=not drop_output)
     sys.stderr = _writer(sys.stderr, 2, drop=True, waits=not drop_output)
     if drop_output:
-        # Libraries that write past what an application may have put in place of these.
+        # Libraries use these directly, also if an application replaces sys.stdout and sys.stderr.
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]
 
 
@@ -44,14 +44,14 @@ def _open_missing(number: int) -> None:
     try:
         os.fstat(number)
     except OSError:
-        # The lowest number that is free is taken, and those below are open.
+        # open() uses the lowest free descriptor, and those below are open.
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _writer(stream: TextIO | None, number: int, *, drop: bool, waits: bool) -> TextIO:
-    """A writer to a descriptor in place of ``stream``, which flushes when that would."""
+    """A writer to a descriptor that replaces ``stream``, with the same buffering."""
     descriptor = _Descriptor(number, drop=drop, output=None if waits else _output(number))
-    # The output of a command is buffered always: whether it can be written is known at its end.
+    # The output of a command is always buffered: write errors are reported at its end.
     unbuffered = drop and isinstance(stream, io.TextIOWrapper) and stream.write_through
     return io.TextIOWrapper(
         descriptor if unbuffered else io.BufferedWriter(descriptor),
@@ -63,16 +63,16 @@ def _writer(stream: TextIO | None, number: int, *, drop: bool, waits: bool) -> T
 
 
 def _output(number: int) -> Output:
-    # Only a worker has use for it.
+    # Only a worker uses it.
     from asok_core.runtime.output import standard
 
     return standard(number)
 
 
 class _Descriptor(io.RawIOBase):
-    """A file descriptor that is written whole, or whose failure is either dropped or an OutputError.
+    """A file descriptor with complete writes; a failure is either ignored or raises OutputError.
 
-    With an ``output`` that does the writing.
+    With an ``output``, that writes.
     """
 
     def __init__(self, number: int, *, drop: bool, output: Output | None) -> None:
@@ -101,7 +101,8 @@ class _Descriptor(io.RawIOBase):
             try:
                 rest = rest[os.write(self._number, rest) :]
             except BlockingIOError:
-                # Whoever shares the pipe has made it non-blocking. Wait as a blocking write does.
+                # Another process has made the shared pipe non-blocking. Wait as a blocking write
+                # does.
                 self._wait()
             except OSError as error:
                 if self._drop:

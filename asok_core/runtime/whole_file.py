@@ -1,4 +1,4 @@
-"""A file that is put in place whole: nobody sees half of it, and none is replaced by mistake."""
+"""Atomic creation of files: no partial file is visible, and none is replaced by mistake."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TextIO
 
 @contextmanager
 def whole_file(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[TextIO]:
-    """A text file to write, which gets its name with the permissions ``mode`` where the body succeeds.
+    """A text file to write, which gets its name and the permissions ``mode`` if the body succeeds.
 
-    ``replace`` puts it in the place of a file of that name. Raises FileExistsError where there is one
-    otherwise, and OSError where none can be written.
+    ``replace`` replaces an existing file of that name; otherwise FileExistsError is raised. Raises
+    OSError if it cannot be written.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     written = Path(name)
@@ -26,7 +26,7 @@ def whole_file(path: Path, *, mode: int = 0o600, replace: bool = False) -> Itera
         if replace:
             written.replace(path)
         else:
-            # A link fails where the name is taken, which a rename would not notice.
+            # Unlike a rename, a hard link fails if the name is taken.
             path.hardlink_to(written)
     finally:
         written.unlink(missing_ok=True)

@@ -246,7 +246,7 @@ def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
         (("a:b", "x=1", "x=2"), "argument x is given twice"),
         (("a:b", "_queue=low", "--no-import"), "_queue=... would be an argument of the task, not"),
         (("a:b", "_at=1", "--no-import"), "not an option: write --delay DURATION"),
-        (("a:b", "NaN"), "argument 1 is nan, which JSON cannot carry"),
+        (("a:b", "NaN"), "argument 1 is nan, which JSON cannot encode"),
         (("a:b", 'order={"price": Infinity}'), "argument 'order': price is inf"),
         (("a:b", "[" * 300 + "]" * 300), "argument 1 is nested more than 100 levels deep"),
         (("a:b", "[" * 100_000 + "]" * 100_000), "nested too deeply"),

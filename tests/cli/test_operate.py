@@ -316,7 +316,7 @@ class TestQueues:
 class TestJobs:
     def test_a_result_is_shown_as_it_is_stored(self, bench: Bench, asok: Asok) -> None:
         lost, kept = bench.job(), bench.job()
-        why = "result not stored: it is a set, which JSON cannot carry; return a list"
+        why = "result not stored: it is a set, which JSON cannot encode; return a list"
         for job, fields in (
             (lost, {"result": "", "result_error": why}),
             (kept, {"result": '{"z": 1, "a": 2}', "result_type": "tuple[int, str]"}),

@@ -60,7 +60,7 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
         (("dlq", "requeue", "--id", "x", "--kwargs", "{", "--yes"), "is no JSON"),
         (
             ("dlq", "requeue", "--id", "x", "--args", "[[NaN]]", "--kwargs", "{}", "--yes"),
-            "argument 1: [0] is nan, which JSON cannot carry",
+            "argument 1: [0] is nan, which JSON cannot encode",
         ),
         (("dlq", "export", "--id", "x", "--filter", "y"), "not both"),
         (("worker", "stop", "nobody"), "there is no worker 'nobody'"),

@@ -157,7 +157,7 @@ def test_where_a_limit_cannot_be_watched_the_task_does_not_run_and_later_limits_
     thread = threading.Thread(target=refused)
     thread.start()
     thread.join()
-    assert ran == ["its time limit cannot be watched: can't start new thread"]
+    assert ran == ["its time limit cannot be enforced: can't start new thread"]
     with pytest.raises(JobTimeout):
         attempt.run(spin, (20.0,), {}, timeout=0.05)
 

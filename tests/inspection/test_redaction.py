@@ -80,14 +80,14 @@ def test_a_task_declares_its_own_names_and_they_travel() -> None:
         """Nothing."""
 
     options = pay.__asok_options__
-    marks = mark(pay.__asok_function__, 4, options.redact, wanted=False)
+    marks = mark(pay.__asok_function__, 4, options.redact, always=False)
     assert marks == {"hide": ["card"], "names": ["user", "card", "rest", "rest"]}
     made = replace(job("ada", "4111", "x", "y", card="z"), extra={"redact": marks})
     again = from_text(to_text(made))
     assert again == made
     assert shown(again, Redaction()) == (["ada", MASK, "x", "y"], {"card": MASK})
-    assert mark(pay.__asok_function__, 2, (), wanted=False) is None
-    assert mark(pay.__asok_function__, 2, (), wanted=True) == {"names": ["user", "card"]}
+    assert mark(pay.__asok_function__, 2, (), always=False) is None
+    assert mark(pay.__asok_function__, 2, (), always=True) == {"names": ["user", "card"]}
 
 
 @pytest.mark.parametrize("given", ["card", ("",), (1,), ("a b",), ("card.",)])

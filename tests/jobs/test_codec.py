@@ -220,23 +220,23 @@ def test_an_object_without_fields_arrives() -> None:
 @pytest.mark.parametrize(
     ("hint", "value", "words"),
     [
-        (str | Path, Path("a"), "its annotation str | pathlib.Path cannot bring it back"),
+        (str | Path, Path("a"), "its annotation str | pathlib.Path cannot restore it"),
         (list[Leaf], [Leaf("1.5")], "[0].price is a str and would arrive as a Decimal; pass a Dec"),  # type: ignore[arg-type]
         (Leaf, Box(1), "does not fit the annotation Leaf"),
         (dict, {"a": [dt.date.min]}, "a[0] is a date and would arrive as a str; name its type in"),
         (Literal["a"], dt.date.min, "does not fit the annotation"),
         ("NoSuchName", dt.date.min, "its annotation cannot be evaluated (NameError: name 'NoSuch"),
-        (list[Leaf], [Leaf(object())], "[0].price is an object, which JSON cannot carry"),  # type: ignore[arg-type]
+        (list[Leaf], [Leaf(object())], "[0].price is an object, which JSON cannot encode"),  # type: ignore[arg-type]
         (list[Leaf], [Leaf(Decimal(1), float("inf"))], "[0].weight is inf, which JSON cannot"),
         (
             object,
             (1, 2),
-            "its annotation object cannot bring it back: type `builtins.object` is not",
+            "its annotation object cannot restore it: type `builtins.object` is not",
         ),
         (
             Iterable[int],
             (1, 2),
-            "Iterable[int] cannot bring it back: type `collections.abc.Iterable",
+            "Iterable[int] cannot restore it: type `collections.abc.Iterable",
         ),
         (
             dt.date,
@@ -286,9 +286,9 @@ def test_a_result_that_cannot_be_converted_back_here_is_reported() -> None:
     kept = encode_result(task_of(dt.date), dt.date.min, LIMIT)
     assert kept == ('"0001-01-01"', "date", "")
     for task in (None, task_of(int), task_of("NoSuchName"), task_of(set[int])):
-        with pytest.raises(AsokError, match="the result was kept as date, and"):
+        with pytest.raises(AsokError, match="the result was stored as date, and"):
             decode_result(task, kept.text, kept.type)
-    with pytest.raises(AsokError, match="cannot be read"):
+    with pytest.raises(AsokError, match="is invalid"):
         decode_result(None, "[")
 
 
@@ -318,7 +318,7 @@ def test_without_strictness_the_future_has_the_object_and_the_record_its_text() 
     record = get_job(future.job_id)
     assert (record.status, record.result) == ("completed", None)
     assert record.result_error == (
-        "result not stored: it is an object, which JSON cannot carry; "
+        "result not stored: it is an object, which JSON cannot encode; "
         "return numbers, strings, lists and dicts, or an id"
     )
     pair = background(task_of(tuple[int, str]), (1, "a"))

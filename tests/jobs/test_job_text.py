@@ -87,8 +87,8 @@ def test_the_size_of_an_envelope_is_known_before_it_is_made(job: Job) -> None:
     [
         ({"id": 7}, "'id' is an int"),
         ({"id": "x" * 129}, "128 bytes"),
-        ({"module": "\ud800"}, "'module' is no text"),
-        ({"function": "\udfff"}, "'function' is no text"),
+        ({"module": "\ud800"}, "'module' is not UTF-8 text"),
+        ({"function": "\udfff"}, "'function' is not UTF-8 text"),
         ({"args": {}}, "'args' is a dict"),
         ({"kwargs": []}, "'kwargs' is a list"),
         ({"retries": True}, "'retries' is a bool"),

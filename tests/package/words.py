@@ -25,12 +25,9 @@ ENDINGS = frozenset({".py", ".lua", ".md", ".toml", ".tcss", ".in"})
 
 # What may still use the old words. An entry is a file or a folder; remove it once nothing is left there.
 UNFINISHED = (
-    "asok_core/backends",
-    "asok_core/execution",
+    "asok_core/backends/redis",
     "asok_core/inspection",
-    "asok_core/jobs",
     "asok_core/operations",
-    "asok_core/runtime",
     "asok_core/worker",
     "asok_console/commands",
     "asok_console/presentation",

@@ -107,8 +107,8 @@ def test_a_result_that_its_worker_changed_is_not_returned_as_if_it_were_the_task
     with running(*ITS_WORKER, env=env, cwd=APP):
         assert count.result(timeout=PATIENCE) == {"count": [5]}
         for future, words in (
-            (due, "it wrote a str, where the annotation says datetime"),
-            (pair, r"it wrote a list, where the annotation says tuple\[str, int\]"),
+            (due, "it wrote a str; the annotation is datetime"),
+            (pair, r"it wrote a list; the annotation is tuple\[str, int\]"),
             (later, "it does not run async functions, and this task is one"),
         ):
             with pytest.raises(ResultNotStored, match=f"the asok framework ran it, and {words}"):

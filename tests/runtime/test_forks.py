@@ -30,7 +30,7 @@ def run(backend: str, *arguments: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("way", "code", "words"),
     [
-        ("return", 70, "in a job of __main__.fork and outlived it"),
+        ("return", 70, "in a job of __main__.fork and did not exit"),
         ("raise", 1, "ValueError: raised in the child"),
         ("exit", 3, ""),
     ],

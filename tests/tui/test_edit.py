@@ -50,7 +50,7 @@ async def test_a_dead_job_is_edited_and_requeued(
         ('{"kwargs": []}', '"kwargs" must be an object'),
         ('{"arg": []}', "it must be"),
         ("{", "line 1, column 2"),
-        ('{"args": [{"a": [NaN]}]}', "argument 1: a[0] is nan, which JSON cannot carry"),
+        ('{"args": [{"a": [NaN]}]}', "argument 1: a[0] is nan, which JSON cannot encode"),
         ('{"kwargs": {"n": ' + "1" * 5000 + "}}", "Exceeds the limit"),
     ],
 )

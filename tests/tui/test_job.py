@@ -41,7 +41,7 @@ async def test_a_result_that_is_not_stored_is_shown_as_such(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.recent(redis_client, 1)
-    why = "result not stored: it is a set, which JSON cannot carry; return a list"
+    why = "result not stored: it is a set, which JSON cannot encode; return a list"
     redis_client.hset(KEYS.job(seed.job_id(7000)), mapping={"result": "", "result_error": why})
     async with open_console(size=(130, 40)) as hand:
         await hand.press("4")

@@ -32,7 +32,7 @@ def children(desk: Desk) -> list[int]:
 @pytest.mark.parametrize(
     ("way", "code", "words"),
     [
-        ("return", 70, "in a job of tests.worker.forking.fork_and_wait and outlived it"),
+        ("return", 70, "in a job of tests.worker.forking.fork_and_wait and did not exit"),
         ("raise", 1, "ValueError: raised in the child"),
         ("exit", 3, ""),
         ("exit with words", 1, "the words of the child"),

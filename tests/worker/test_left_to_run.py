@@ -55,7 +55,7 @@ class AsyncRows:
 def test_a_generator_function_is_refused(
     backend: str, function: Callable[..., Any], tmp_path: Path
 ) -> None:
-    line = f"{function.__name__} cannot be .*generator function, of which a call runs nothing"
+    line = f"{function.__name__} cannot be .*generator function, so a call does not run its code"
     for enqueue in (
         lambda: background(function, str(tmp_path / "ran")),
         lambda: background_many([call(function, str(tmp_path / "ran"))]),
@@ -67,7 +67,7 @@ def test_a_generator_function_is_refused(
 @pytest.mark.parametrize("function", [values.generator, values.async_generator])
 def test_a_generator_function_is_refused_where_it_is_declared(function: Any) -> None:
     for declare in (task, task(retries=3), Background().background()):
-        with pytest.raises(ValueError, match="generator function, of which a call runs nothing"):
+        with pytest.raises(ValueError, match="generator function, so a call does not run its code"):
             declare(function)
 
 
@@ -118,7 +118,7 @@ async def test_eager_runs_it_to_its_end_inside_an_event_loop(backend: str, tmp_p
 
 def test_what_cannot_be_waited_for_fails(backend: str, tmp_path: Path) -> None:
     path = str(tmp_path)
-    with pytest.raises(JobFailed, match="of another event loop, which is not waited for"):
+    with pytest.raises(JobFailed, match="of another event loop, which cannot be awaited for"):
         background(values.foreign_future, path).result(WAIT)
     with pytest.raises(JobFailed, match="the future of another job, which is not waited for"):
         background(values.returns_job, path).result(WAIT)

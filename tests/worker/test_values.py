@@ -214,7 +214,11 @@ for _ in range(5000):
 
 REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, {"items": [0, {"price": Decimal(1)}]}, "'value': items[1].price is a Decimal"),
-    (values.unannotated, NOW, "'value' is a datetime, which JSON cannot carry; annotate the param"),
+    (
+        values.unannotated,
+        NOW,
+        "'value' is a datetime, which JSON cannot encode; annotate the param",
+    ),
     (values.plain, {1: "a", "b": 2}, "'value' has the key 1 (int)"),
     (
         values.names,
@@ -243,9 +247,9 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
         "'value' is an OrderedDict and would arrive as a plain dict; pass a plain dict",
     ),
     (values.unannotated, (1, 2), "'value' is a tuple and would arrive as a list; annotate the"),
-    (values.plain, map(str, [1]), "'value' is a map, which JSON cannot carry; pass a list"),
+    (values.plain, map(str, [1]), "'value' is a map, which JSON cannot encode; pass a list"),
     (values.unannotated, {1.5: 1}, "the key 1.5 (float), which would arrive as a string"),
-    (values.unannotated, {b"a": 1}, "the key ... (bytes), which JSON cannot carry"),
+    (values.unannotated, {b"a": 1}, "the key ... (bytes), which JSON cannot encode"),
     (values.plain, defaultdict(int, a=1), "'value' is a defaultdict"),
     (values.plain, values.Point(1, 2), "'value' is a Point"),
     (values.plain, object(), "'value' is an object"),

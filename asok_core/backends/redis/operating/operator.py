@@ -69,7 +69,7 @@ class RedisOperator(OperatorSession):
 
         ``raw`` are the bytes of its element as the operator saw it. One that has changed since is skipped,
         and so is another one of the same id. One without a good signature is refused: jobs are trusted as
-        they are. Raises TypeError that names the argument which JSON cannot carry.
+        they are. Raises TypeError that names the argument which JSON cannot encode.
         """
         check_arguments(args, kwargs)
         changes = {"args": list(args), "kwargs": dict(kwargs)}

@@ -115,7 +115,7 @@ class RedisBackend:
         if self._redacts or call.options.redact:
             function = function_of(call.function)
             declared = call.options.redact
-            marks = mark(function, len(call.args), declared, wanted=self._redacts)
+            marks = mark(function, len(call.args), declared, always=self._redacts)
         job = call.job(job_id, checked.names, moment, request, marks)
         if checked.sent is not None:
             job.args, job.kwargs, job.typed = checked.sent

@@ -131,7 +131,7 @@ class Deadlocks:
         self._warned = True
         queues = sorted({wait.queue for wait in waits})
         logger.warning(
-            "Every slot of this process waits for a job of queue %s, maybe for ever: %s",
+            "Every slot of this process waits for a job of queue %s, which may be a deadlock: %s",
             ", ".join(queues),
             WAYS_OUT,
         )
