@@ -1,8 +1,10 @@
 """The filter language of console and command line: words that a row must all answer to.
 
+Between groups of such words stands ``or``: a row must answer to one group.
 ``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
 text; ``cause:`` is a cause as dead letters are grouped by; ``status:failed`` or ``status:unsigned``;
-``age:>1h`` older, ``age:<5m`` younger; ``!`` before a word turns it round; quotes keep spaces, colons
+``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``; ``attempt:>3``;
+``size:>1MB``; ``worker:`` holds the text; ``!`` before a word turns it round; quotes keep spaces, colons
 and a leading ``!`` as they are. Case does not matter.
 """
 
@@ -14,13 +16,18 @@ from dataclasses import dataclass
 
 from asok_core.errors import UsageError
 from asok_core.inspection.error_groups import row_cause
+from asok_core.inspection.filter_fields import (
+    Test,
+    attempt_test,
+    between_test,
+    since_test,
+    size_test,
+)
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location, Status
 from asok_core.settings.durations import parse_duration
-
-Test = Callable[[Row, float], bool]
 
 FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
@@ -31,10 +38,20 @@ FIELDS = {
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
     "age": ">1h: longer ago than that; <5m: more lately",
+    "since": "not before 15:00 (UTC), 2026-11-25, 2026-11-25T15:00, today or yesterday",
+    "between": "from one such moment up to another, as in between:15:00..16:30",
+    "worker": "the worker or process that runs it, or ran it last, holds this",
+    "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
+    "size": "the bytes of its envelope, as in size:>1MB",
 }
 """What each field asks, for help and error lines."""
 
 STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
+
+_MOMENTS = {"since": since_test, "between": between_test}
+_NUMBERS = {"attempt": attempt_test, "size": size_test}
+
+_LONELY = "filter word 'or': there must be words before and after it (in quotes it is plain text)"
 
 _FIELD = re.compile(r"([A-Za-z_]+):")
 
@@ -54,10 +71,16 @@ class Filter:
     """A parsed filter; one without words matches every row. ``text`` is as it was typed."""
 
     text: str
-    words: tuple[Word, ...] = ()
+    groups: tuple[tuple[Word, ...], ...] = ()
+    """The words between two ``or``."""
 
     def __bool__(self) -> bool:
-        return bool(self.words)
+        return bool(self.groups)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All its words."""
+        return tuple(word for group in self.groups for word in group)
 
     @property
     def reads_arguments(self) -> bool:
@@ -65,8 +88,12 @@ class Filter:
         return any(word.field in ("", "arg") for word in self.words)
 
     def matches(self, row: Row, now: float) -> bool:
-        """Whether the row answers to every word. ``now``: epoch seconds of the Redis server."""
-        return all(word.test(row, now) is not word.negated for word in self.words)
+        """Whether the row answers to every word of a group. ``now``: epoch seconds of the Redis server."""
+        if not self.groups:
+            return True
+        return any(
+            all(word.test(row, now) is not word.negated for word in group) for group in self.groups
+        )
 
 
 def parse(text: str) -> Filter:
@@ -75,7 +102,17 @@ def parse(text: str) -> Filter:
     Raises:
         UsageError: A word makes no sense; the line names it and says what is allowed.
     """
-    return Filter(text, tuple(_words(text)))
+    groups: list[list[Word]] = [[]]
+    for each in _words(text):
+        if each is not None:
+            groups[-1].append(each)
+        elif groups[-1]:
+            groups.append([])
+        else:
+            raise UsageError(_LONELY)
+    if len(groups) > 1 and not groups[-1]:
+        raise UsageError(_LONELY)
+    return Filter(text, tuple(map(tuple, groups)) if groups[0] else ())
 
 
 def word(name: str, value: str) -> str:
@@ -86,7 +123,8 @@ def word(name: str, value: str) -> str:
     return f'{name}:"{escaped}"'
 
 
-def _words(text: str) -> Iterator[Word]:
+def _words(text: str) -> Iterator[Word | None]:
+    """The words; None stands for ``or``."""
     at = 0
     while at < len(text):
         if text[at].isspace():
@@ -100,6 +138,9 @@ def _words(text: str) -> Iterator[Word]:
             name, at = found[1].lower(), found.end()
         value, at = _value(text, at)
         typed = text[begin:at]
+        if typed.lower() == "or":
+            yield None
+            continue
         if name and name not in FIELDS:
             raise UsageError(
                 f"filter word {typed!r}: there is no field {name!r}; fields are "
@@ -136,6 +177,10 @@ def _test(name: str, value: str, word: str) -> Test:
         return _status_test(value, word)
     if name == "age":
         return _age_test(value, word)
+    if name in _MOMENTS:
+        return _MOMENTS[name](value, word, _since)
+    if name in _NUMBERS:
+        return _NUMBERS[name](value, word)
     if name == "queue":
         is_meant = queue_test(value)
         return lambda row, _now: is_meant(row.queue)
@@ -224,6 +269,10 @@ def _id(row: Row) -> str:
     return (row.payload.id or (row.record.id if row.record else "")).casefold()
 
 
+def _worker(row: Row) -> str:
+    return (row.worker or (row.record.worker if row.record else None) or "").casefold()
+
+
 def _error(row: Row) -> str:
     if row.payload.error is not None:
         return row.payload.error.casefold()
@@ -280,4 +329,5 @@ _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "cause": lambda row, value: row_cause(row).casefold() == value,
     "arg": _has_argument,
     "id": lambda row, value: _id(row).startswith(value),
+    "worker": lambda row, value: value in _worker(row),
 }

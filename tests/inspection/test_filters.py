@@ -99,10 +99,62 @@ def row(
         # Exactly so old is neither older nor younger.
         ("age:>2h", False),
         ("age:<2h", False),
+        ("nothing or mail", True),
+        ("mail or nothing", True),
+        ("nothing or nowhere", False),
+        ("nothing mail OR nowhere mail", False),
+        ("nothing mail or queue:high !low", True),
+        ("!mail or !nothing", True),
+        ("'or'", True),
+        ("attempt:3", True),
+        ("attempt:=3", True),
+        ("attempt:2", False),
+        ("attempt:>2", True),
+        ("attempt:>3", False),
+        ("attempt:>=3", True),
+        ("attempt:<4", True),
+        ("attempt:<3", False),
+        ("attempt:<=3", True),
+        ("size:2", True),
+        ("size:3", False),
+        ("size:>1", True),
+        ("size:>2b", False),
+        ("size:<1kb", True),
+        ("size:<=2", True),
+        ("size:=2", True),
+        ("worker:web1", True),
+        ("worker:WEB1.2", True),
+        ("worker:web2", False),
+        # It failed at 00:46:40 of the first day; the clock says 02:46:40.
+        ("since:00:46:40", True),
+        ("since:00:46:41", False),
+        ("since:0:30", True),
+        ("since:01:00", False),
+        # Three o'clock is to come today, and was the day before.
+        ("since:03:00", True),
+        ("since:today", True),
+        ("since:yesterday", True),
+        ("since:1970-01-01", True),
+        ("since:1970-01-02", False),
+        ("since:1970-01-01T00:46", True),
+        ("since:1970-01-01T00:47Z", False),
+        ("since:1970-01-01T01:46+01:00", True),
+        ("between:00:30..01:00", True),
+        ("between:00:46:40..00:46:41", True),
+        ("between:00:40..00:46:40", False),
+        ("between:23:00..01:00", True),
+        ("between:00:30..03:00", True),
+        ("between:01:00..02:00", False),
+        ("between:today..1970-01-02", True),
+        ("between:1969-12-30..yesterday", False),
     ],
 )
 def test_a_dead_job_answers(text: str, matches: bool) -> None:
-    assert parse(text).matches(row(), NOW) is matches
+    record = JobRecord("4f2a-99", Status.FAILED, worker="web1.2")
+    found = row(
+        record=record, retry_count=2, error="TimeoutError: gateway timed out after 30 s or so"
+    )
+    assert parse(text).matches(found, NOW) is matches
 
 
 @pytest.mark.parametrize(
@@ -121,6 +173,19 @@ def test_a_dead_job_answers(text: str, matches: bool) -> None:
         ("age:<", "age wants a length of time"),
         ("age:=5m", "age wants a length of time"),
         ("age:>-5m", "age wants a length of time"),
+        ("or", "'or': there must be words before and after it"),
+        ("or or high", "'or': there must be words before and after it"),
+        ("attempt:many", "'attempt:many': attempt must be a number, as in attempt:>3"),
+        ("attempt:>", "attempt must be a number"),
+        ("attempt:><3", "attempt must be a number"),
+        ("attempt:²", "attempt must be a number"),
+        ("size:big", "'size:big': size must be a size in bytes such as"),
+        ("size:-1", "size must be a size in bytes"),
+        ("since:25:00", "'since:25:00': '25:00' is not a moment, as in 15:00, 2026-11-25"),
+        ("since:noon", "'noon' is not a moment"),
+        ("between:15:00", "between must be two moments, as in between:15:00..16:30"),
+        ("between:15:00..x", "'x' is not a moment"),
+        ("between:x..15:00", "'x' is not a moment"),
     ],
 )
 def test_a_word_that_is_invalid_is_named(text: str, says: str) -> None:
@@ -173,6 +238,29 @@ def test_pending_jobs_age_from_their_enqueueing() -> None:
     waiting = row(Location.PENDING, enqueued_at=NOW - 400)
     assert parse("age:>5m").matches(waiting, NOW)
     assert not parse("age:>5m").matches(row(Location.PENDING), NOW)
+
+
+def test_a_running_job_is_found_by_the_process_that_holds_it() -> None:
+    running = Row(0, Payload(b"{}", None, Trust.SIGNED), Location.ACTIVE, "q", worker="web7.1")
+    assert parse("worker:web7").matches(running, NOW)
+
+
+def test_a_large_job_has_the_size_that_it_has_in_redis() -> None:
+    payload = Payload(b'{"args": [', Job("1", "m", "f"), Trust.UNVERIFIED, size=5_000_000)
+    large = Row(0, payload, Location.PENDING, "default")
+    assert parse("size:>4MB size:<5MB").matches(large, NOW)
+
+
+def test_a_finished_job_has_the_attempts_of_its_record() -> None:
+    for spent, text in ((2, "attempt:3"), (None, "!attempt:>0")):
+        record = JobRecord("j-1", Status.COMPLETED, retry_count=spent)
+        payload = Payload(b"j-1", None, Trust.UNVERIFIED)
+        assert parse(text).matches(Row(0, payload, Location.FINISHED, "q", NOW, record), NOW)
+
+
+def test_what_has_no_time_is_in_no_range() -> None:
+    for text in ("since:yesterday", "between:1970-01-01..2100-01-01"):
+        assert not parse(text).matches(row(failed_at=None), NOW)
 
 
 def test_a_job_that_does_not_say_when_it_was_enqueued_has_the_age_of_its_record() -> None:

@@ -13,7 +13,7 @@ from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.errors import UsageError
-from asok_core.inspection.filters import Filter, parse, queue_test
+from asok_core.inspection.filters import Filter, Word, parse, queue_test
 
 HINT = "words, queue:high, queue:mail-*, !x"
 
@@ -54,15 +54,17 @@ class NamedView(FilteredView):
 
     def is_meant(self, texts: Iterable[str], queues: Iterable[str]) -> bool:
         """Whether the filter lets something through that has these texts and serves these queues."""
-        words, served = [text.casefold() for text in texts], list(queues)
-        for word in self.names.words if self.names else ():
+        plain, served = [text.casefold() for text in texts], list(queues)
+
+        def answers(word: Word) -> bool:
             if word.field == "queue":
                 found = any(map(queue_test(word.value), served))
             else:
-                found = any(word.value.casefold() in text for text in words)
-            if found is word.negated:
-                return False
-        return True
+                found = any(word.value.casefold() in text for text in plain)
+            return found is not word.negated
+
+        groups = self.names.groups if self.names else ()
+        return not groups or any(all(map(answers, group)) for group in groups)
 
     def narrowed(self, shown: int, total: int) -> Sequence[tuple[str, str]]:
         """The parts of the heading that say what is shown, of how many, and in which order."""

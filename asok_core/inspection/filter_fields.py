@@ -1,0 +1,124 @@
+"""Fields of the filter language that compare: numbers of attempts, sizes, and times of the clock (UTC)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from asok_core.errors import UsageError
+from asok_core.inspection.snapshot import Row
+from asok_core.settings.kinds import SIZE
+
+Test = Callable[[Row, float], bool]
+TimeOf = Callable[[Row], float | None]
+
+MOMENTS = "15:00, 2026-11-25, 2026-11-25T15:00, today or yesterday (UTC)"
+
+_SIGNS: dict[str, Callable[[float, float], bool]] = {
+    ">": lambda value, bound: value > bound,
+    ">=": lambda value, bound: value >= bound,
+    "<": lambda value, bound: value < bound,
+    "<=": lambda value, bound: value <= bound,
+    "=": lambda value, bound: value == bound,
+}
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
+
+
+def attempt_test(value: str, word: str) -> Test:
+    """The number of the attempt that a job is at; without a sign exactly this one."""
+    sign, number = _signed(value, "=")
+    if not (number.isascii() and number.isdigit()):
+        raise UsageError(f"filter word {word!r}: attempt must be a number, as in attempt:>3")
+    bound, compare = int(number[:18]), _SIGNS[sign]
+
+    def test(row: Row, _now: float) -> bool:
+        attempt = _attempt(row)
+        return attempt is not None and compare(attempt, bound)
+
+    return test
+
+
+def size_test(value: str, word: str) -> Test:
+    """The bytes of a job's envelope; without a sign at least so many."""
+    sign, text = _signed(value, ">=")
+    try:
+        bound, compare = SIZE.parse(text), _SIGNS[sign]
+    except ValueError:
+        raise UsageError(
+            f"filter word {word!r}: size must be {SIZE.allowed}, as in size:>1MB"
+        ) from None
+
+    def test(row: Row, _now: float) -> bool:
+        size = row.payload.size if row.payload.size is not None else len(row.payload.raw)
+        return row.payload.job is not None and compare(size, bound)
+
+    return test
+
+
+def since_test(value: str, word: str, time_of: TimeOf) -> Test:
+    """Not before a moment. A time of day is the latest that is over."""
+    _checked(value, word)
+
+    def test(row: Row, now: float) -> bool:
+        at = time_of(row)
+        return at is not None and at >= _moment(value, now)
+
+    return test
+
+
+def between_test(value: str, word: str, time_of: TimeOf) -> Test:
+    """From one moment up to another, which is the next such time of day after the first."""
+    first, dots, last = value.partition("..")
+    if not dots:
+        raise UsageError(
+            f"filter word {word!r}: between must be two moments, as in between:15:00..16:30"
+        )
+    _checked(first, word)
+    _checked(last, word)
+
+    def test(row: Row, now: float) -> bool:
+        at, begin, end = time_of(row), _moment(first, now), _moment(last, now)
+        if _CLOCK.fullmatch(first) and _CLOCK.fullmatch(last) and end <= begin:
+            # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
+            end += timedelta(days=1).total_seconds()
+        return at is not None and begin <= at < end
+
+    return test
+
+
+def _checked(value: str, word: str) -> None:
+    try:
+        _moment(value, 0.0)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"filter word {word!r}: {value!r} is not a moment, as in {MOMENTS}"
+        ) from None
+
+
+def _moment(value: str, now: float) -> float:
+    """Epoch seconds of a moment. Raises ValueError or OverflowError."""
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if value == "today":
+        return today.timestamp()
+    if value == "yesterday":
+        return (today - timedelta(days=1)).timestamp()
+    if found := _CLOCK.fullmatch(value):
+        hour, minute, second = (int(part or 0) for part in found.groups())
+        at = today.replace(hour=hour, minute=minute, second=second).timestamp()
+        return at if at <= now else at - timedelta(days=1).total_seconds()
+    moment = datetime.fromisoformat(value.upper())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _signed(value: str, default: str) -> tuple[str, str]:
+    rest = value.lstrip("<>=")
+    sign = value[: len(value) - len(rest)] or default
+    return (sign, rest) if sign in _SIGNS else (default, "")
+
+
+def _attempt(row: Row) -> int | None:
+    if row.payload.job is not None:
+        return row.payload.job.attempt
+    spent = row.record.retry_count if row.record else None
+    return None if spent is None else spent + 1
