@@ -66,9 +66,6 @@ UNFINISHED = (
     "docs/pages/console.md",
     "docs/pages/settings.md",
     "README.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
     "pyproject.toml",
 )
 
