@@ -1,4 +1,4 @@
-"""A real Redis for every test that asks for one, and proof that it left nothing behind."""
+"""A real Redis for every test that requests one, with a check for keys without a TTL."""
 
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ pytest_plugins = [
     "tests.fixtures.threads",
     "tests.fixtures.worker",
 ]
-"""Fixtures that the tests of several folders use. What one folder uses is in its own conftest.py."""
+"""Fixtures that are used by several folders. Those of one folder are in its conftest.py."""
 
 SECRET_KEY = "5e7b220d" * 8
 
 ROLE = os.environ.get("ASOK_TEST_ROLE", "")
-"""The documented user (ACL) that the tests' own connections are; empty: a user that may do everything."""
+"""The documented user (ACL) of the test's connections; empty: a user with all permissions."""
 
 PERMANENT = re.compile(
     r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|recent|audit|active:.+)"
 )
-"""Keys that live as long as the queues do. Every other key has a TTL, or it would pile up."""
+"""Keys with the lifetime of their queue. Every other key must have a TTL."""
 
-# On a busy machine an example that is fast may take long: pytest's own timeout is the limit.
+# Examples may be slow on a busy machine: pytest's timeout is the limit.
 hypothesis.settings.register_profile("asok", deadline=None)
 hypothesis.settings.load_profile("asok")
 
-# The machine's own configuration is not under test, and Textual reads these when imported.
+# The configuration of this machine must not affect the tests; Textual reads these on import.
 for _setting in Settings.declared().values():
     for _variable in _setting.variables:
         os.environ.pop(_variable, None)
 for _variable in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES"):
     os.environ.pop(_variable, None)
 
-# A shell ignores Ctrl+C for what it runs in the background. Programs that tests start are to hear it.
+# A shell ignores SIGINT for background programs. Programs that tests start must receive it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# And what nohup starts inherits an ignored SIGHUP.
+# Programs under nohup inherit an ignored SIGHUP.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
 def request_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ``dump`` and ``load`` hooks that a test adds end with it."""
+    """Remove the ``dump`` and ``load`` hooks of a test after it."""
     monkeypatch.setattr(context, "_dumps", [])
     monkeypatch.setattr(context, "_load", context.RequestSnapshot)
 
@@ -76,7 +76,9 @@ def redis_server() -> Iterator[EmbeddedRedis]:
 
 @pytest.fixture
 def embedded_redis() -> Iterator[Callable[..., EmbeddedRedis]]:
-    """Make servers that a test may stop, kill or configure; takes what EmbeddedRedis takes."""
+    """Start servers that a test may stop, kill or configure; the arguments are those of
+    EmbeddedRedis.
+    """
     servers: list[EmbeddedRedis] = []
 
     def make(*arguments: str, binary: Path | None = None, port: int | None = None) -> EmbeddedRedis:
@@ -90,7 +92,7 @@ def embedded_redis() -> Iterator[Callable[..., EmbeddedRedis]]:
 
 @pytest.fixture
 def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty Redis. After the test, no key may be left that will stay for ever."""
+    """The URL of an empty Redis. After the test, all keys must have a TTL."""
     import redis
 
     with redis.Redis.from_url(
@@ -112,7 +114,7 @@ def redis_url(redis_server: EmbeddedRedis, request: pytest.FixtureRequest) -> It
 
 
 def _end_blocked(client: redis.Redis) -> None:
-    """End what a former test left blocked: it would take the next job that this one enqueues."""
+    """Close blocked connections of an earlier test, which would claim jobs of the next one."""
     for each in client.client_list():
         if "b" in each["flags"]:
             client.client_kill_filter(_id=each["id"])
@@ -128,7 +130,7 @@ def _without_ttl(client: redis.Redis) -> Iterator[str]:
 
 @pytest.fixture
 def redis_client(redis_url: str, redis_server: EmbeddedRedis) -> Iterator[redis.Redis]:
-    """A redis-py client of the test's Redis that may do everything, whose replies are bytes."""
+    """A redis-py client with all permissions, whose replies are bytes."""
     import redis
 
     assert redis_url
@@ -138,7 +140,7 @@ def redis_client(redis_url: str, redis_server: EmbeddedRedis) -> Iterator[redis.
 
 @pytest.fixture
 def make_settings(redis_url: str) -> Callable[..., Settings]:
-    """Make settings of the redis backend on the test's Redis, changed by environment variables.
+    """Create settings of the redis backend on the Redis of the test, with environment variables.
 
     ``make_settings(ASOK_WORKER_CONCURRENCY=4)``.
     """

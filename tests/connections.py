@@ -1,4 +1,4 @@
-"""The connections of a Redis, by which a test knows that it has done all that a killed program sent."""
+"""Waits until Redis has executed everything that a killed program sent."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tests.programs import wait_until
 
 
 def connections(client: Any) -> set[str]:
-    """The ids of all connections that the Redis of ``client`` has."""
+    """The ids of all connections to the Redis of ``client``."""
     return {each["id"] for each in client.client_list()}
 
 
 def wait_until_closed(client: Any, *, but: set[str]) -> None:
-    """Wait until Redis has closed all connections but these.
+    """Wait until Redis has closed all connections except ``but``.
 
-    It reads a connection to its end, so it has run by then what a program sent before it was killed.
+    Redis reads a connection to its end, so it has then executed all commands of a killed program.
     """
     wait_until(
         lambda: connections(client) <= but,

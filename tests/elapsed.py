@@ -1,4 +1,4 @@
-"""Hours and days, as far as the keys of a Redis are concerned: what expires in them is gone."""
+"""The passage of time for the keys of a Redis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DAY = 24 * HOUR
 
 
 def let_pass(client: Any, seconds: float) -> None:
-    """Take ``seconds`` off the TTL of every key; keys that have less expire."""
+    """Reduce the TTL of every key by ``seconds``; keys with a shorter TTL expire."""
     for key in list(client.scan_iter(count=1000)):
         left = client.pttl(key)
         if left >= 0:

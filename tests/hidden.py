@@ -1,4 +1,4 @@
-"""What must not reach a terminal, by the tables of Unicode and not by ours."""
+"""Characters that must not reach a terminal, by the tables of Unicode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATEGORIES = (
 """All categories of Unicode."""
 
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Categories of what moves, hides or reorders text."""
+"""Categories of characters that move, hide or reorder text."""
 
 IGNORABLE = (
     *("\u00ad", "\u034f", "\u061c", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u3164", "\ufeff", "\uffa0"),
@@ -28,11 +28,11 @@ IGNORABLE = (
     *map(chr, range(0x1D173, 0x1D17B)),
     *map(chr, range(0xE0000, 0xE1000)),
 )  # fmt: skip
-"""Default_Ignorable_Code_Point of Unicode 15: what is drawn as nothing."""
+"""Default_Ignorable_Code_Point of Unicode 15: invisible characters."""
 
 
 def hidden_in(text: str) -> set[str]:
-    """The characters of ``text`` that a terminal must not get, named by their numbers."""
+    """The code points of the characters in ``text`` that a terminal must not receive."""
     return {hex(ord(c)) for c in text if unicodedata.category(c) in HIDDEN or c in _IGNORABLE}
 
 
@@ -40,7 +40,7 @@ _IGNORABLE = frozenset(IGNORABLE)
 
 
 def samples() -> Iterator[str]:
-    """Two characters of each category, and every ignorable one that is no tag, in short texts."""
+    """Two characters of each category, and every ignorable one except tags, in short texts."""
     for category in CATEGORIES:
         found = _first_of(category)
         yield f"a{found[0]}b{found[-1]}c"
@@ -50,14 +50,14 @@ def samples() -> Iterator[str]:
 
 
 def _first_of(category: str) -> list[str]:
-    # Behind the first page of ASCII, where there are any.
+    # Outside of ASCII, if there are any.
     points: Iterable[int] = (*range(0x80, 0x11000), *range(0x20))
     found = [chr(point) for point in points if unicodedata.category(chr(point)) == category]
     return found[:: max(1, len(found) - 1)]
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Texts in which each category of Unicode is as likely as any other."""
+    """Texts in which all categories of Unicode are equally likely."""
     any_of_them = st.sampled_from(CATEGORIES).flatmap(
         lambda category: st.characters(codec=None, categories=[category])  # type: ignore[list-item]
     )

@@ -1,9 +1,10 @@
-"""An incident, played on the real console in tmux, with every screen kept as text and as a picture.
+"""An incident, simulated with the real console in tmux; every screen is saved as text and as a
+picture.
 
-``python -m tests.incident FOLDER [80x24 120x40 200x60]``: 20,000 pending jobs, 3,000 dead ones of six
-errors, arguments that are deep or large, a paused queue and one that nobody serves, two operators, and a
-Redis that goes away and comes back empty. It asserts nothing: after a change, look at the screens.
-"""
+``python -m tests.incident FOLDER [80x24 120x40 200x60]``: 20,000 pending jobs, 3,000 dead ones of
+six errors, arguments that are deep or large, a paused queue and one that nobody serves, two
+operators, and a Redis that stops and is empty after its restart. It asserts nothing: review the
+screens after a change."""
 
 from __future__ import annotations
 
@@ -45,12 +46,12 @@ ERRORS = (
 
 
 def deep(levels: int) -> object:
-    """A value of so many levels."""
+    """A value with ``levels`` levels."""
     return {"level": levels, "next": deep(levels - 1)} if levels else "bottom"
 
 
 def dead(client: redis.Redis, count: int) -> None:
-    """Dead jobs of six errors; of each hundred one has deep arguments, and one large ones."""
+    """Dead jobs with six errors; one of a hundred has deep arguments, and one has large ones."""
     now, batch = seed.server_time(client), []
     for at in range(count):
         job = seed.job(30_000 + at, ("high", "default", "payments")[at % 3], retry_count=3,
@@ -70,7 +71,7 @@ def dead(client: redis.Redis, count: int) -> None:
 
 
 def trouble(client: redis.Redis) -> None:
-    """The incident as it is found."""
+    """The state of Redis at the start of the incident."""
     seed.pending(client, "default", 16_000, first=100_000, age=1900)
     seed.pending(client, "high", 2_500, first=120_000, age=240)
     seed.pending(
@@ -91,7 +92,7 @@ def trouble(client: redis.Redis) -> None:
 
 
 class Stage:
-    """A terminal of one size, the Redis of its incident, and the folder for what is seen."""
+    """A terminal of one size, the Redis of its incident, and the folder for its screens."""
 
     def __init__(self, server: EmbeddedRedis, folder: Path, size: tuple[int, int]) -> None:
         self.server, self.folder, self.size = server, folder, size
@@ -102,10 +103,10 @@ class Stage:
         self._number = 0
 
     def act(self, name: str, *keys: str, sees: str = "", word: str = "") -> None:
-        """Press keys (``word``: then type it), wait for a text, and keep the screen."""
+        """Press keys (then type ``word``), wait for a text, and save the screen."""
         for key in keys:
             self.terminal.press(key)
-            # A letter right behind Escape would be taken for Alt and that letter.
+            # A character right after Escape would be read as Alt with that character.
             time.sleep(0.3 if key == "Escape" else 0.05)
         if word:
             self.terminal.type(word)
@@ -114,12 +115,12 @@ class Stage:
                 self.terminal.sees(sees)
         except AssertionError:
             sys.stderr.write(f"{self.size}: {name}: never saw {sees!r}\n")
-        # What else was asked for is drawn by then; nothing depends on it.
+        # Lets further changes be drawn; nothing depends on it.
         time.sleep(0.7)
         self.keep(name)
 
     def keep(self, name: str) -> None:
-        """Write the screen down as text and as a picture."""
+        """Save the screen as text and as a picture."""
         self._number += 1
         path = self.folder / f"{self._number:02}-{name}"
         path.with_suffix(".txt").write_text(self.terminal.screen())
@@ -134,12 +135,12 @@ class Stage:
             subprocess.run([convert, "-o", path.with_suffix(".png"), svg], check=True)
 
     def operator(self, *words: str) -> None:
-        """What another operator does meanwhile."""
+        """Run a command of another operator."""
         python("-m", "asok_console", *words, env=self.env)
 
 
 def overview(stage: Stage) -> None:
-    """The Overview, its ranges, order and filter."""
+    """The Overview with its ranges, sort order and filter."""
     stage.keep("starting")
     stage.act("overview", sees="all queues")
     stage.act("range", "w", sees="last 5 min")
@@ -152,7 +153,7 @@ def overview(stage: Stage) -> None:
 
 
 def lists(stage: Stage) -> None:
-    """Every list, filtered with and without a match."""
+    """Every list, with filters that match and that do not."""
     stage.act("pending", "1", "g", "j", "Enter", sees="1 of ")
     stage.act("pending-page", "PageDown", "PageDown")
     stage.act("pending-none", "/", word="arg:nowhere")
@@ -176,7 +177,7 @@ def lists(stage: Stage) -> None:
 
 
 def jobs(stage: Stage) -> None:
-    """Pages of jobs: an ordinary one, a deep one, a large one; and the search for one."""
+    """Job pages with ordinary, deep and large arguments, and the search for a job."""
     stage.act("job", "6", "Escape", "Escape", "Escape", "6", "g", "Enter", sees="TimeoutError")
     stage.act("job-end", "G")
     stage.act("job-deep", "Escape", "j", "Enter", sees="shop")
@@ -193,7 +194,7 @@ def jobs(stage: Stage) -> None:
 
 
 def operations(stage: Stage) -> None:
-    """Operations on jobs, beside another operator, and what is said of them."""
+    """Operations on jobs, also by another operator, with their messages."""
     stage.act("requeue", "1", "6", "g", "Space", "Space", "r", sees="Requeue 2")
     stage.act("requeued", "y", sees="Requeued")
     stage.act("all", "R", sees="Requeue")
@@ -214,7 +215,7 @@ def operations(stage: Stage) -> None:
 
 
 def _first_trash(stage: Stage) -> str:
-    """The newest operation that has something in the trash."""
+    """The newest operation with jobs in the trash."""
     with redis.Redis.from_url(stage.server.url, decode_responses=True) as client:
         keys = client.scan_iter(f"{KEYS.namespace}:trash:*")
         names = [str(key).split(":")[2] for key in keys]
@@ -222,7 +223,7 @@ def _first_trash(stage: Stage) -> str:
 
 
 def outage(stage: Stage) -> None:
-    """Redis goes away, and comes back empty."""
+    """Redis stops, and is empty after its restart."""
     stage.act("before", "1")
     stage.server.stop(kill=True)
     stage.act("away", sees="cannot reach")
@@ -241,7 +242,7 @@ def outage(stage: Stage) -> None:
 
 def play(folder: Path, size: tuple[int, int]) -> None:
     """The whole incident at one size."""
-    # What the console remembers of an earlier play would change this one.
+    # Saved preferences of the console would affect this run.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
@@ -254,7 +255,7 @@ def play(folder: Path, size: tuple[int, int]) -> None:
 
 
 def sizes(words: list[str]) -> Iterator[tuple[int, int]]:
-    """The sizes that were asked for, else all."""
+    """The sizes on the command line; all by default."""
     for word in words:
         width, height = word.split("x")
         yield int(width), int(height)

@@ -1,6 +1,6 @@
-"""Compare what `make coverage` has measured with what is required of each file.
+"""Compare the coverage of each file with the required percentage, for `make coverage`.
 
-Branches count as lines do. A file below the general figure is named here, with its figure and a reason.
+Branches count as lines do. A file with a lower requirement is listed here with a reason.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NamedTuple
 from tests.programs import ROOT
 
 REQUIRED = 95.0
-"""Percent of the lines and branches of each file, and of all together."""
+"""Required percentage of lines and branches, of each file and of all files."""
 
 
 class Shortfall(NamedTuple):
-    """A file that reaches less."""
+    """A file with a lower requirement."""
 
     percent: float
     reason: str
@@ -27,7 +27,7 @@ SHORTFALLS: dict[str, Shortfall] = {}
 
 
 def main() -> int:
-    """Print a line for each file below its figure; the exit code is 1 if there is one."""
+    """Print a line for each file below its requirement; the exit code is 1 if there is one."""
     done = subprocess.run(
         [sys.executable, "-m", "coverage", "json", "--quiet", "-o", "-"],
         cwd=ROOT,
@@ -43,7 +43,8 @@ def main() -> int:
         if percent < (required := SHORTFALLS[name].percent if name in SHORTFALLS else REQUIRED)
     ]
     failures += [
-        f"{name}: has a reason and does not exist" for name in SHORTFALLS.keys() - found.keys()
+        f"{name}: is listed with a reason and does not exist"
+        for name in SHORTFALLS.keys() - found.keys()
     ]
     total = measured["totals"]["percent_covered"]
     if total < REQUIRED:

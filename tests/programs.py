@@ -1,4 +1,4 @@
-"""Real programs that tests start: ours, the framework's, and small scripts of an application."""
+"""Programs that tests start: ours, the framework's, and scripts of an application."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FAMILY = "ASOK_TEST_FAMILY"
-"""A variable that everything a program starts inherits, in whatever session: its own family's name."""
+"""An environment variable with the name of a process family: all processes of a program inherit
+it."""
 PATIENCE = 50.0
-"""Seconds a test waits for what must come; a slow machine is no failure."""
+"""Seconds that a test waits for a condition; a slow machine is not a failure."""
 
 
 def environment(settings: Mapping[str, str], *paths: Path) -> dict[str, str]:
-    """The environment of a program: ours, the given settings, and where its modules are."""
+    """The environment of a program: ours, the given settings, and the paths of its modules."""
     found = {**os.environ, **settings}
     given = [Path(each) for each in (settings.get("PYTHONPATH", ""),) if each]
     found["PYTHONPATH"] = os.pathsep.join(str(path) for path in (*given, *paths, ROOT))
@@ -34,7 +35,7 @@ def environment(settings: Mapping[str, str], *paths: Path) -> dict[str, str]:
 
 
 def python(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
-    """Run Python to its end and return what it printed."""
+    """Run Python and return its output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         env=env,
@@ -49,7 +50,7 @@ def python(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> 
 
 
 def status(env: Mapping[str, str]) -> dict[str, Any]:
-    """What ``asok worker status --json`` says."""
+    """The document of ``asok worker status --json``."""
     found: dict[str, Any] = json.loads(
         python("-m", "asok_console", "worker", "status", "--json", env=env)
     )
@@ -64,9 +65,9 @@ def family(name: str) -> list[int]:
 
 
 def kill_family(name: str) -> None:
-    """End all of a family at once: none of them sees another die.
+    """Kill all processes of a family at once, before any of them can react.
 
-    Every file and connection of theirs is closed when this returns.
+    All their files and connections are closed when this returns.
     """
     while pids := family(name):
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -76,7 +77,7 @@ def kill_family(name: str) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process has a thread that has not ended: only then are its files closed."""
+    """Whether a process has a living thread: its files are closed when the last one has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         for thread in _threads(pid):
             with suppress(FileNotFoundError, ProcessLookupError):
@@ -86,17 +87,15 @@ def lives(pid: int) -> bool:
 
 
 def _environment_of(pid: int) -> bytes:
-    """The environment that a process began with; empty when it has ended, or is not to be read.
+    """The initial environment of a process; empty if it has ended, or cannot be read.
 
-    A process has none for a moment while it is executed, and none from early in its end, when its
-    connections are still open, and Redis would serve a blocked claim. So this waits until it has
-    one or has ended.
-    """
+    During exec, and early in its exit, a process has none while its connections are still open, so
+    that Redis could serve a blocked claim. So this waits until it has one or has ended."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
             for thread in _threads(pid):
-                # The first thread may have ended before the others.
+                # The main thread may have ended before the others.
                 with suppress(FileNotFoundError, ProcessLookupError):
                     found = (thread / "environ").read_bytes()
                     if found or (thread / "cmdline").read_bytes():
@@ -105,7 +104,7 @@ def _environment_of(pid: int) -> bytes:
                 return b""
         except OSError:
             return b""
-        assert time.monotonic() < end, f"process {pid} neither begins nor ends"
+        assert time.monotonic() < end, f"process {pid} has neither started nor ended"
         time.sleep(0.001)
 
 
@@ -118,7 +117,7 @@ def _is_of_the_kernel(pid: int) -> bool:
 
 
 def _stat(process: Path) -> list[str]:
-    """The fields of a process or a thread from the state on."""
+    """The fields of ``stat`` from the state on."""
     return (process / "stat").read_text().rpartition(")")[2].split()
 
 
@@ -126,7 +125,7 @@ def _stat(process: Path) -> list[str]:
 def running(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python program that is stopped by SIGTERM at the end, and killed if it does not stop."""
+    """Run a Python program in the body; stop it by SIGTERM, and kill it if it does not stop."""
     name = uuid.uuid4().hex
     program = subprocess.Popen(
         [sys.executable, *arguments],
@@ -158,9 +157,9 @@ def wait_until(
     seconds: float = PATIENCE,
     interval: float = 0.05,
 ) -> None:
-    """Wait for a condition, or fail with ``what`` was waited for.
+    """Wait for a condition; fail with ``what`` if it is not met in time.
 
-    A function for ``what`` is called only then, so that it can show the state at that time.
+    If ``what`` is a function, it is called at that time, so that it can show the state.
     """
     end = time.monotonic() + seconds
     while not condition():
@@ -170,7 +169,7 @@ def wait_until(
 
 
 def exit_code(pid: int) -> int:
-    """Wait for the end of a forked child of this process; one that does not end is killed."""
+    """Wait for the end of a forked process and return the exit code; kill it if it does not end."""
     ended: list[int] = []
 
     def over() -> bool:
@@ -189,7 +188,7 @@ def exit_code(pid: int) -> int:
 
 
 def systemd_analyze() -> str:
-    """The path of systemd-analyze. Where it is missing a test is skipped, but in CI it fails."""
+    """The path of systemd-analyze. If it is missing, the test is skipped, or fails in CI."""
     found = shutil.which("systemd-analyze")
     if found is None:
         if sys.platform == "linux" and os.environ.get("CI"):

@@ -1,4 +1,4 @@
-"""A full-screen program in a terminal that nobody looks at."""
+"""A full-screen program in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 120.0
 def open_and_quit(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], until: Sequence[str]
 ) -> int:
-    """Run a program until it has drawn all of these words, press q, and return its exit code."""
+    """Run a program until it has drawn the words ``until``, press q, and return its exit code."""
     terminal, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     program = subprocess.Popen(
@@ -51,9 +51,9 @@ def open_and_quit(
 
 def _read(terminal: int, end: float) -> bytes:
     ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
-    assert ready, "the program neither draws nor ends"
+    assert ready, "the program has neither drawn anything nor ended"
     try:
         return os.read(terminal, 65536)
     except OSError:
-        # How Linux says that nobody holds the other side any more.
+        # Linux reports a closed other side in this way.
         return b""

@@ -1,4 +1,4 @@
-"""The review that must come before dead jobs without a good signature are signed."""
+"""The review that is required before dead jobs without a valid signature are signed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DEAD = Scope(Location.DEAD)
 
 
 def review_of(reader: Reader, scope: Scope = DEAD) -> Review:
-    """What a trust of the dead jobs in scope would sign now."""
+    """The dead jobs in scope that ``--trust`` would sign."""
     builder = ReviewBuilder()
     preview(reader, scope, each=builder.add)
     return builder.finish()
 
 
 def review_at(url: str, keyring: Keyring, scope: Scope = DEAD) -> Review:
-    """The same, by a reader of its own."""
+    """The same with a new reader."""
     with closing(RedisReader(Endpoint(url), Keys(), keyring=keyring)) as reader:
         return review_of(reader, scope)

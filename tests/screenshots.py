@@ -1,4 +1,4 @@
-"""Pictures of the real console on a real Redis with the data of a shop: ``make screenshots``."""
+"""Screenshots of the real console with the data of a shop: ``make screenshots``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCENES: dict[str, tuple[str, ...]] = {
     "delayed": ("3",),
     "jobs": ("4",),
     "workers": ("5",),
-    "dead-letters": ("6", "j", "space", "j", "space"),
+    "dead-jobs": ("6", "j", "space", "j", "space"),
     "causes": ("6", "v"),
     "job": ("6", "enter"),
     "requeue": ("6", "space", "space", "space", "r"),
@@ -26,7 +26,7 @@ SCENES: dict[str, tuple[str, ...]] = {
     "move": ("2", "j", "space", "space", "M"),
     "help": ("6", "question_mark"),
 }
-"""Keys that lead to each picture."""
+"""The keys for each screenshot."""
 
 
 async def picture(
@@ -53,7 +53,7 @@ async def picture(
             await pilot.pause(0.02)
         for key in keys:
             await pilot.press(key)
-            # Windows come from the poller's thread.
+            # Rows come from the thread of the poller.
             await pilot.pause(0.25)
         await pilot.pause(0.3)
         drawn = app.export_screenshot(title="asok console")
@@ -62,7 +62,7 @@ async def picture(
 
 
 async def main() -> None:
-    """Draw all scenes, and the Overview on a light screen and a small one."""
+    """Save all screenshots, and the Overview in a light theme and on a small screen."""
     from asok_console.demo.embedded import EmbeddedRedis
     from tests.tui import seed
 
@@ -74,7 +74,7 @@ async def main() -> None:
         pictures.append(("overview-200x60", ("1", "w"), (200, 60), "asok-dark"))
         pictures.append(("overview-80x24", ("1", "w"), (80, 24), "asok-dark"))
         for name, keys, size, theme in pictures:
-            # A worker that is silent for long would be pointed out.
+            # A worker without a recent heartbeat would be highlighted.
             seed.workers(client)
             drawn = await picture(server.url, keys, size, theme)
             (FOLDER / f"{name}.svg").write_text(drawn, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The clock of a Redis of a test's own, which the test can set.
+"""The clock of a Redis server, which a test can set.
 
-Where libfaketime is installed (Debian: faketime) it is truly set. Elsewhere the leases of all workers are
-moved the other way in one step, which is the same to those who only look at leases.
+If libfaketime is installed (Debian: faketime), the clock itself is set. Otherwise the leases of all
+workers are moved the other way in one step, which is equivalent for code that only reads leases.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ end"""
 
 
 class ServerClock:
-    """``binary`` starts a server that keeps this clock; None where any other does."""
+    """``binary`` starts a server with this clock; None if the default server can be used."""
 
     def __init__(self, folder: Path) -> None:
         self._offset = 0
@@ -30,11 +30,11 @@ class ServerClock:
 
     @property
     def real(self) -> bool:
-        """Whether the clock itself is set, and not only what leases show of it."""
+        """Whether the clock itself is set, and not only the leases."""
         return self.binary is not None
 
     def set(self, client: Any, hours: int) -> None:
-        """Set it forward, or back, by some hours."""
+        """Set the clock forward or back by some hours."""
         if self.real:
             self._offset += hours * HOUR
             self._write()
@@ -44,7 +44,7 @@ class ServerClock:
     def _write(self) -> None:
         fresh = self._file.with_suffix(".new")
         fresh.write_text(f"{self._offset:+d}")
-        # Whole at every instant: the server reads it whenever it asks for the time.
+        # Replaced atomically: the server may read it at any time.
         fresh.rename(self._file)
 
     def _wrapper(self, folder: Path) -> Path | None:

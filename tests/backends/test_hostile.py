@@ -24,7 +24,7 @@ from tests.samples.hostile_errors import KINDS, throw, throw_from
 from tests.samples.hostile_logging import KINDS as LOGGING
 from tests.samples.hostile_logging import spoiled
 
-pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
+pytestmark = pytest.mark.usefixtures("hanging_threads_end")
 
 WAIT = 30.0
 Backend = LocalBackend | EagerBackend

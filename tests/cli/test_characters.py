@@ -144,7 +144,7 @@ FORMULAS = (
 def test_export_as_csv_holds_no_formula(
     bench: Bench, asok: Callable[..., Ran], formula: str
 ) -> None:
-    bench.die(bench.job(queue=formula, module=formula, id=formula + "1"))
+    bench.add_dead(bench.job(queue=formula, module=formula, id=formula + "1"))
     title, row = csv.reader(io.StringIO(asok("dlq", "export", "--format", "csv").out))
     cells = dict(zip(title, row, strict=True))
     for name in ("id", "task", "queue"):
@@ -154,7 +154,9 @@ def test_export_as_csv_holds_no_formula(
 def test_export_as_csv_has_one_line_a_job_and_no_control_character(
     bench: Bench, asok: Callable[..., Ran]
 ) -> None:
-    bench.die(bench.job(queue="a\x1b[31m\r\nb\u2028c\u0085d\x0ce", module="größe 日本 \u202ex"))
+    bench.add_dead(
+        bench.job(queue="a\x1b[31m\r\nb\u2028c\u0085d\x0ce", module="größe 日本 \u202ex")
+    )
     out = asok("dlq", "export", "--format", "csv").out
     assert len(out.splitlines()) == 2
     assert "a␛[31m↵b↵c↵d↵e" in out

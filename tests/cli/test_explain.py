@@ -154,7 +154,7 @@ class TestWithWorkers:
         assert "tests.worker.jobs.hold (2)" in reason["evidence"]["they_run"]
         assert held[0].id in reason["evidence"]["longest"]
         for word in ("a", "b"):
-            desk.let(word)
+            desk.release(word)
 
     def test_a_running_job_is_explained_by_its_process(
         self, asok: Asok, desk: Desk, run_worker: RunWorker
@@ -169,7 +169,7 @@ class TestWithWorkers:
         assert (reason["code"], reason["since"]) == ("running", record.started_at)
         assert reason["evidence"]["process"] == record.worker
         assert reason["evidence"]["timeout_s"] == 600.0
-        desk.let("a")
+        desk.release("a")
 
     def test_a_quiet_worker_is_named_with_who_made_it_quiet(
         self, asok: Asok, desk: Desk, run_worker: RunWorker
@@ -262,7 +262,7 @@ class TestElsewhere:
     def test_a_purged_job_names_who_purged_it_and_until_when_it_can_be_restored(
         self, asok: Asok, bench: Bench
     ) -> None:
-        bench.die(bench.job(id="job-7"))
+        bench.add_dead(bench.job(id="job-7"))
         assert asok("dlq", "purge", "--all", "--yes").code == 0
         document = explained(asok, "job-7")
         reason = document["reasons"][0]
@@ -338,7 +338,7 @@ class TestServer:
 
 
 def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:
-    bench.pend(bench.job(id="job-1"), bench.job(id="job-2"))
+    bench.add_pending(bench.job(id="job-1"), bench.job(id="job-2"))
     bench.client.sadd(KEYS.paused, "default")
     ran = asok("explain", "job-2")
     assert ran.code == 0

@@ -197,7 +197,7 @@ def test_a_requeue_that_an_older_version_made_is_marked_as_not_known(
     bench.client.delete("asok:dlq")
     bench.client.hset(key, mapping={"status": "pending", "enqueued_at": requeued, "retry_count": 0})
     bench.client.hdel(key, "started_at", "finished_at", "error")
-    bench.pend(Job(**{**vars_of(job), "retry_count": 0, "enqueued_at": requeued}))
+    bench.add_pending(Job(**{**vars_of(job), "retry_count": 0, "enqueued_at": requeued}))
     reported = history(asok, job)
     assert [each["event"] for each in reported] == [
         "enqueued", "retried", "failed", "requeued", "waiting"

@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 
 class TestBulk:
     def test_dry_run_counts_exactly_and_changes_nothing(self, bench: Bench, asok: Asok) -> None:
-        dead_jobs = bench.die(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
+        dead_jobs = bench.add_dead(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
         ran = asok("dlq", "requeue", "--filter", "queue:b", "--dry-run")
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.splitlines()[0] == "would requeue 250 dead letters"
@@ -46,7 +46,7 @@ class TestBulk:
         assert bench.dead() == dead_jobs
 
     def test_bulk_without_yes_on_no_terminal_refuses(self, bench: Bench, asok: Asok) -> None:
-        dead_jobs = bench.die(bench.job())
+        dead_jobs = bench.add_dead(bench.job())
         for words in (("dlq", "requeue", "--all"), ("queue", "purge", "default")):
             ran = asok(*words)
             assert (ran.code, ran.out) == (2, "")
@@ -57,7 +57,7 @@ class TestBulk:
     def test_bulk_asks_with_the_exact_count_and_requires_the_word(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
-        bench.die(bench.job(), bench.job(), bench.job(queue="x"))
+        bench.add_dead(bench.job(), bench.job(), bench.job(queue="x"))
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         ran = asok("dlq", "purge", "--filter", "queue:default")
         assert "purge 2 dead letters (queue:default) of" in ran.err
@@ -85,7 +85,7 @@ class TestBulk:
 
 class TestDeadLetters:
     def test_requeue_all_reports_what_was_refused(self, bench: Bench, asok: Asok) -> None:
-        bench.die(bench.job(), bench.job())
+        bench.add_dead(bench.job(), bench.job())
         bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0), b"junk")
         ran = asok("dlq", "requeue", "--all", "--yes")
         assert ran.code == 1
@@ -100,7 +100,7 @@ class TestDeadLetters:
 
     def test_requeue_by_id(self, bench: Bench, asok: Asok) -> None:
         jobs = [bench.job() for _ in range(3)]
-        bench.die(*jobs)
+        bench.add_dead(*jobs)
         ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "nobody", "--yes")
         assert (ran.code, ran.out) == (
             0,
@@ -110,7 +110,7 @@ class TestDeadLetters:
 
     def test_requeue_with_a_canary(self, bench: Bench, asok: Asok) -> None:
         words = ("dlq", "requeue", "--all", "--yes", "--canary", "5", "--rate", "1000")
-        bench.die(*(bench.job() for _ in range(50)))
+        bench.add_dead(*(bench.job() for _ in range(50)))
         with worker(bench, as_before):
             ran = asok(*words)
         assert (ran.code, ran.out) == (1, "requeued 5 dead letters\n")
@@ -129,14 +129,14 @@ class TestDeadLetters:
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        bench.die(bench.job())
+        bench.add_dead(bench.job())
         monkeypatch.delenv("SECRET_KEY")
         ran = asok("dlq", "requeue", "--all", "--yes")
         assert ran.code == 2
         assert "SECRET_KEY is not set" in ran.err
 
     def test_purge_says_how_to_undo_it_and_restore_does(self, bench: Bench, asok: Asok) -> None:
-        dead_jobs = bench.die(*(bench.job() for _ in range(5)))
+        dead_jobs = bench.add_dead(*(bench.job() for _ in range(5)))
         purged = asok("dlq", "purge", "--all", "--yes")
         assert (purged.code, purged.out) == (0, "purged 5 dead letters\n")
         hint = purged.err.split()
@@ -155,7 +155,7 @@ class TestDeadLetters:
     def test_the_trash_is_emptied_by_operation_or_whole(self, bench: Bench, asok: Asok) -> None:
         operations = []
         for count in (3, 1, 2):
-            bench.die(*(bench.job() for _ in range(count)))
+            bench.add_dead(*(bench.job() for _ in range(count)))
             operations.append(
                 asok("dlq", "purge", "--all", "--yes", "--json").document["operation"]
             )
@@ -195,7 +195,7 @@ class TestDeadLetters:
     def test_emptying_the_trash_asks_for_typed_confirmation(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
-        bench.die(bench.job(), bench.job())
+        bench.add_dead(bench.job(), bench.job())
         asok("dlq", "purge", "--all", "--yes")
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         ran = asok("trash", "empty", "--all")
@@ -219,7 +219,7 @@ class TestDeadLetters:
 
     def test_list_shows_the_newest_and_filters(self, bench: Bench, asok: Asok) -> None:
         jobs = [bench.job(queue="a" if n % 2 else "b") for n in range(30)]
-        bench.die(*jobs)
+        bench.add_dead(*jobs)
         reported = asok("dlq", "list", "--json", "--filter", "queue:a", "--limit", "2").document
         assert reported["total"] == 30
         assert [each["id"] for each in reported["dead_letters"]] == [jobs[29].id, jobs[27].id]
@@ -229,7 +229,7 @@ class TestDeadLetters:
         assert "3 of 30 dead letters" in page.err
 
     def test_groups_by_cause(self, bench: Bench, asok: Asok) -> None:
-        bench.die(*(bench.job() for _ in range(7)))
+        bench.add_dead(*(bench.job() for _ in range(7)))
         bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0))
         groups = asok("dlq", "groups", "--json").document["groups"]
         assert [(each["cause"], each["count"]) for each in groups] == [
@@ -239,7 +239,7 @@ class TestDeadLetters:
         assert "ValueError: no" in asok("dlq", "groups").out
 
     def test_export_and_import_are_lossless(self, bench: Bench, asok: Asok, tmp_path: Path) -> None:
-        dead_jobs = bench.die(*(bench.job(args=("é\x1b",)) for _ in range(600)))
+        dead_jobs = bench.add_dead(*(bench.job(args=("é\x1b",)) for _ in range(600)))
         odd = [
             foreign_dead_job(bench.job(), 5.0),
             b"\xff\x00junk",
@@ -289,7 +289,7 @@ class TestDeadLetters:
 
 class TestQueues:
     def test_pause_and_resume(self, bench: Bench, asok: Asok) -> None:
-        bench.pend(bench.job(queue="high"))
+        bench.add_pending(bench.job(queue="high"))
         assert asok("queue", "pause", "high").out == "paused high\n"
         assert asok("queue", "pause", "high").out == "paused high (1 it is paused already)\n"
         queues = asok("queue", "list", "--json").document["queues"]
@@ -299,7 +299,7 @@ class TestQueues:
         assert bench.client.exists("asok:paused") == 0
 
     def test_purge_and_restore(self, bench: Bench, asok: Asok) -> None:
-        envelopes = bench.pend(*(bench.job() for _ in range(4)))
+        envelopes = bench.add_pending(*(bench.job() for _ in range(4)))
         reported = asok("queue", "purge", "default", "--yes", "--json").document
         assert reported["applied"] == 4
         asok("trash", "restore", reported["operation"])
@@ -336,7 +336,7 @@ class TestJobs:
 
     def test_show_a_job(self, bench: Bench, asok: Asok) -> None:
         job = bench.job(kwargs={"to": "a\x1b[31m"})
-        bench.die(job)
+        bench.add_dead(job)
         bench.client.hset("asok:job:" + job.id, mapping={"status": "failed", "queue": "default"})
         bench.client.expire("asok:job:" + job.id, 60)
         reported = asok("job", "show", job.id, "--json").document
@@ -359,9 +359,9 @@ class TestJobs:
 
     def test_list_jobs_in_every_state(self, bench: Bench, asok: Asok) -> None:
         waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
-        bench.pend(waiting)
+        bench.add_pending(waiting)
         bench.delay(late)
-        bench.die(dead)
+        bench.add_dead(dead)
         for state, job in (("pending", waiting), ("delayed", late), ("dead", dead)):
             reported = asok("job", "list", "--state", state, "--json").document
             assert [each["id"] for each in reported["jobs"]] == [job.id]
@@ -371,9 +371,9 @@ class TestJobs:
 
     def test_cancel_jobs_wherever_they_are(self, bench: Bench, asok: Asok) -> None:
         waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
-        bench.pend(waiting)
+        bench.add_pending(waiting)
         bench.delay(late)
-        bench.die(dead)
+        bench.add_dead(dead)
         ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody", "--yes")
         assert ran.code == 1
         assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is a dead job\n")
@@ -390,7 +390,7 @@ class TestJobs:
 
 class TestAudit:
     def test_audit_lists_what_was_done(self, bench: Bench, asok: Asok) -> None:
-        bench.die(bench.job())
+        bench.add_dead(bench.job())
         asok("dlq", "purge", "--all", "--yes")
         (action,) = asok("audit", "--json").document["actions"]
         assert (action["action"], action["applied"], action["state"]) == ("purge", 1, "done")
@@ -409,7 +409,7 @@ def test_a_redis_that_is_not_there(asok: Asok, words: tuple[str, ...]) -> None:
 
 
 def test_ctrl_c_between_batches_reports_what_was_done(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(2000)))
+    bench.add_dead(*(bench.job() for _ in range(2000)))
     program = subprocess.Popen(
         [sys.executable, "-m", "asok_console", "dlq", "requeue", "--all", "--yes", "--json",
          "--rate", "100"],

@@ -24,7 +24,7 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> None:
     jobs = [bench.job() for _ in range(4)]
-    bench.pend(*jobs)
+    bench.add_pending(*jobs)
     assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "moved 1 job\n"
     assert job_id(bench.pending()[0]) == jobs[2].id
     words = ("job", "move", "--to", "low", "--queue", "default", "--filter", f"id:{jobs[0].id}")
@@ -34,7 +34,7 @@ def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> Non
 
 
 def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
-    bench.pend(*(bench.job(queue="high") for _ in range(3)))
+    bench.add_pending(*(bench.job(queue="high") for _ in range(3)))
     bench.delay(*(bench.job() for _ in range(5)), due=2e9)
     assert asok("job", "cancel", "--all", "--queue", "high", "--yes").out == "cancelled 3 jobs\n"
     reported = asok("job", "promote", "--filter", "arg:4", "--yes", "--json").document
@@ -103,12 +103,12 @@ def test_jobs_that_are_named_are_asked_for_as_others(
 def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.die(bench.job(queue="high"))
+    bench.add_dead(bench.job(queue="high"))
     bench.client.sadd("asok:paused", "high")
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     ran = asok("dlq", "requeue", "--all")
     assert "warning: queue 'high' is paused: jobs wait there until resumed" in ran.err
-    bench.pend(bench.job())
+    bench.add_pending(bench.job())
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     ran = asok("job", "move", "--to", "nobody", "--queue", "default", "--all")
     assert "warning: no worker takes jobs from queue 'nobody'" in ran.err
@@ -122,7 +122,7 @@ def test_an_outcome_of_nothing_has_its_reason(bench: Bench, asok: Asok) -> None:
 
 def test_one_dead_job_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:
     job = bench.job(kwargs={"to": "ada"})
-    bench.die(job)
+    bench.add_dead(job)
     ran = asok("dlq", "requeue", "--id", job.id, "--args", '["new"]', "--yes")
     assert (ran.code, ran.out) == (0, "requeued 1 dead job\n")
     (raw,) = bench.pending()
@@ -135,7 +135,7 @@ def test_one_dead_job_is_requeued_with_other_arguments(bench: Bench, asok: Asok)
 def test_dead_jobs_of_an_error_group_are_exported_once_and_to_nobody_else(
     bench: Bench, asok: Asok, tmp_path: Path
 ) -> None:
-    bench.die(*(bench.job() for _ in range(3)))
+    bench.add_dead(*(bench.job() for _ in range(3)))
     file = tmp_path / "dead.jsonl"
     assert asok("dlq", "export", str(file), "--filter", 'cause:"ValueError: no"').code == 0
     assert len(file.read_text().splitlines()) == 3

@@ -48,10 +48,10 @@ def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url)
     here.wait_for_lines("begin for good", "begin again")
     server.stop(kill=True)
-    here.let("for good")
-    here.let("again")
+    here.release("for good")
+    here.release("again")
     here.wait_for_lines("end for good", "end again")
-    worker.says("waiting for it", times=2)
+    worker.wait_for_log("waiting for it", times=2)
     server.start()
     wait_until(lambda: here.dead() and here.delayed(), "both outcomes")
     assert [dead_job.id for dead_job in here.dead()] == [for_good.id]

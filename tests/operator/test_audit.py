@@ -24,7 +24,7 @@ def reader(bench: Bench) -> RedisReader:
 
 
 def test_activity_reports_who_did_what_newest_first(bench: Bench, reader: RedisReader) -> None:
-    bench.die(*(bench.job() for _ in range(700)))
+    bench.add_dead(*(bench.job() for _ in range(700)))
     bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 1.0))
     bench.operator.requeue(Scope(Location.DEAD, words="task:mail", match=lambda _row: True))
     purged = bench.operator.purge(ALL)
@@ -50,7 +50,7 @@ def test_activity_reports_who_did_what_newest_first(bench: Bench, reader: RedisR
 
 
 def test_activity_of_a_restore_leaves_nothing_to_undo(bench: Bench, reader: RedisReader) -> None:
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     operation = bench.operator.purge(ALL).operation or ""
     bench.operator.restore(operation)
     restore, purge = reader.activity(10)
@@ -77,7 +77,7 @@ def test_an_audit_of_another_type_is_not_an_empty_one(bench: Bench, reader: Redi
 def test_words_of_an_operation_do_not_state_the_type_of_the_audit(
     bench: Bench, request: pytest.FixtureRequest
 ) -> None:
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     bench.operator.requeue(Scope(Location.DEAD, words="error:WRONGTYPE", match=lambda _row: True))
     # Who may not run scripts reads the entries as they are.
     rights = ("on", ">pw", "~*", "&*", "+@read", "+@connection")
@@ -90,7 +90,7 @@ def test_words_of_an_operation_do_not_state_the_type_of_the_audit(
 
 
 def test_a_filter_that_fails_leaves_a_true_entry(bench: Bench, reader: RedisReader) -> None:
-    bench.die(*(bench.job() for _ in range(400)))
+    bench.add_dead(*(bench.job() for _ in range(400)))
 
     def match(row: Row) -> bool:
         if number(row) > 350:
@@ -114,7 +114,7 @@ def test_the_audit_is_capped(bench: Bench) -> None:
 
 
 def test_a_user_without_the_right_to_write_changes_nothing(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(5)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(5)))
     for taken in ("lset", "lpush", "xadd"):
         bench.client.acl_setuser(
             "limited", enabled=True, reset=True, passwords=["+pw"], keys=["*"], channels=["*"],

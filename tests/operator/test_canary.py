@@ -27,7 +27,7 @@ def canary(bench: Bench) -> Iterator[Canary]:
 
 
 def test_canary_sends_the_rest_when_the_first_go_well(bench: Bench, canary: Canary) -> None:
-    bench.die(*(bench.job() for _ in range(800)))
+    bench.add_dead(*(bench.job() for _ in range(800)))
     with worker(bench, well) as taken:
         result = canary.run(ALL)
         wait_until(lambda: len(taken) == 800, lambda: f"800 jobs: {len(taken)} were taken")
@@ -37,7 +37,7 @@ def test_canary_sends_the_rest_when_the_first_go_well(bench: Bench, canary: Cana
 
 
 def test_canary_stops_when_the_first_fail_as_before(bench: Bench, canary: Canary) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(100)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(100)))
     with worker(bench, as_before):
         result = canary.run(ALL)
     assert (result.verdict, result.cause) == (Verdict.FAILED_AGAIN, "ValueError: no")
@@ -45,7 +45,7 @@ def test_canary_stops_when_the_first_fail_as_before(bench: Bench, canary: Canary
 
 
 def test_canary_continues_when_the_error_is_another_one(bench: Bench, canary: Canary) -> None:
-    bench.die(*(bench.job() for _ in range(30)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
     with worker(bench, lambda _taken: {"status": "failed", "error": "KeyError: 'x'"}):
         result = canary.run(ALL)
     assert (result.verdict, result.failed) == (Verdict.ALL, 10)
@@ -53,7 +53,7 @@ def test_canary_continues_when_the_error_is_another_one(bench: Bench, canary: Ca
 
 
 def test_canary_stops_the_rest_when_the_error_returns(bench: Bench, canary: Canary) -> None:
-    bench.die(*(bench.job() for _ in range(3000)))
+    bench.add_dead(*(bench.job() for _ in range(3000)))
     canary.rate = 400
     with worker(bench, lambda taken: well(taken) if taken < 300 else as_before(taken)):
         result = canary.run(ALL)
@@ -63,7 +63,7 @@ def test_canary_stops_the_rest_when_the_error_returns(bench: Bench, canary: Cana
 
 
 def test_canary_without_a_worker_is_undecided(bench: Bench, canary: Canary) -> None:
-    bench.die(*(bench.job() for _ in range(30)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
     canary.patience = 0.2
     result = canary.run(ALL)
     assert (result.verdict, result.left) == (Verdict.UNDECIDED, 10)
@@ -71,15 +71,15 @@ def test_canary_without_a_worker_is_undecided(bench: Bench, canary: Canary) -> N
 
 
 def test_canary_goes_before_a_backlog(bench: Bench, canary: Canary) -> None:
-    bench.pend(*(bench.job() for _ in range(500)))
+    bench.add_pending(*(bench.job() for _ in range(500)))
     jobs = [bench.job() for _ in range(3)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     canary.run(ALL, lambda _progress: False)
     assert [job_id(raw) for raw in bench.pending()[:3]] == [job.id for job in jobs]
 
 
 def test_canary_can_be_stopped_and_has_nothing_to_do(bench: Bench, canary: Canary) -> None:
     assert canary.run(ALL).verdict is Verdict.NOTHING
-    bench.die(*(bench.job() for _ in range(30)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
     assert canary.run(ALL, lambda _progress: False).verdict is Verdict.STOPPED
     assert len(bench.dead()) == 20

@@ -20,7 +20,7 @@ def pending(*names: str, queue: str = "default") -> Scope:
 
 def test_cancel_takes_chosen_pending_jobs_and_its_undo_lets_them_run_next(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(10)]
-    envelopes = bench.pend(*jobs)
+    envelopes = bench.add_pending(*jobs)
     result = bench.operator.cancel(pending(jobs[2].id, jobs[7].id))
     assert result.applied == 2
     assert bench.pending() == [raw for at, raw in enumerate(envelopes) if at not in (2, 7)]
@@ -51,7 +51,7 @@ def test_cancel_takes_delayed_jobs_and_its_undo_keeps_their_times(bench: Bench) 
 
 def test_cancel_while_a_worker_takes_jobs_from_the_same_end(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(900)]
-    bench.pend(*jobs)
+    bench.add_pending(*jobs)
     chosen = {job.id for job in jobs[::2]}
     claimed: list[bytes] = []
 
@@ -91,7 +91,7 @@ def test_promote_into_a_key_of_another_type_leaves_the_job_delayed(bench: Bench)
 
 def test_move_to_another_queue_signs_again_and_keeps_order(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(400)]
-    bench.pend(*jobs)
+    bench.add_pending(*jobs)
     bench.client.lpush("asok:queue", b'{"v": 1}')
     result = bench.operator.move(Scope(Location.PENDING, queue="default"), to="slow")
     assert (result.applied, result.refused) == (400, {"malformed": 1})
@@ -104,7 +104,7 @@ def test_move_to_another_queue_signs_again_and_keeps_order(bench: Bench) -> None
 
 def test_move_to_the_front_keeps_the_order_of_the_chosen(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(900)]
-    bench.pend(*jobs)
+    bench.add_pending(*jobs)
     chosen = [job.id for job in jobs[50::70]]
     result = bench.operator.move(pending(*chosen), front=True)
     assert result.applied == len(chosen)
@@ -142,7 +142,7 @@ def test_a_job_is_cancelled_by_its_id_whatever_the_time_says_at_which_it_was_enq
     now = float(bench.client.time()[0])
     ahead, other = bench.job(enqueued_at=now + 60), bench.job(enqueued_at=now + 60)
     bench.delay(ahead, other)
-    bench.pend(other)
+    bench.add_pending(other)
     scope = Scope(Location.DELAYED, ids=frozenset((ahead.id,)))
     assert bench.operator.cancel(scope).applied == 1
     assert bench.client.zcard("asok:delayed_tasks") == 1

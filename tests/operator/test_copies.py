@@ -30,7 +30,7 @@ def restored(bench: Bench, act: Callable[[RedisOperator], str | None]) -> None:
 
 
 def cancelled(bench: Bench, job: Job) -> None:
-    bench.pend(job)
+    bench.add_pending(job)
     scope = Scope(Location.PENDING, queue="default", ids=frozenset([job.id]))
     restored(bench, lambda operator: operator.cancel(scope).operation)
 
@@ -43,7 +43,7 @@ def cancelled_while_delayed(bench: Bench, job: Job) -> None:
 
 
 def purged_with_its_queue(bench: Bench, job: Job) -> None:
-    bench.pend(job)
+    bench.add_pending(job)
     scope = Scope(Location.PENDING, queue="default")
     restored(bench, lambda operator: operator.purge(scope).operation)
 
@@ -61,7 +61,7 @@ def due(bench: Bench, job: Job) -> None:
 
 
 def recovered(bench: Bench, job: Job) -> None:
-    bench.pend(job)
+    bench.add_pending(job)
     bench.client.lmove("asok:queue", bench.keys.active(GONE, "default"), "LEFT", "LEFT")
     registry = Registry(Endpoint(bench.url), bench.keys, crash_limit=3, dlq_max=9)
     assert registry.recover(GONE, "default", charged=[]).returned == 1
@@ -69,7 +69,7 @@ def recovered(bench: Bench, job: Job) -> None:
 
 
 def moved(bench: Bench, job: Job) -> None:
-    bench.pend(job)
+    bench.add_pending(job)
     bench.client.lmove("asok:queue", "asok:queue:low", "LEFT", "LEFT")
     assert bench.operator.move(Scope(Location.PENDING, queue="low"), to="default").applied == 1
 
@@ -128,7 +128,7 @@ def test_a_copy_of_an_ended_job_among_the_dead_is_not_requeued(
 ) -> None:
     refused = {COPY[status]: 1}
     job, other = bench.job(), bench.job()
-    copy, _ = bench.die(job, other)
+    copy, _ = bench.add_dead(job, other)
     known: dict[str, Any] = {"status": status, "ts": 5.0, "result": '"kept"'}
     key = bench.keys.job(job.id)
     if form == "hash":
@@ -170,7 +170,7 @@ def test_a_purge_and_a_restore_of_a_copy_leave_the_result_in_the_framework_s_rec
     bench: Bench, result: str
 ) -> None:
     job = bench.job()
-    bench.die(job)
+    bench.add_dead(job)
     key, record = bench.keys.job(job.id), framework_record("completed", result)
     bench.client.set(key, record, ex=60)
     for _ in range(2):

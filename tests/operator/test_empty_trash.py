@@ -19,7 +19,7 @@ ALL = Scope(Location.DEAD)
 
 def purged(bench: Bench, count: int, **fields: object) -> str:
     """Purge so many dead letters; the operation."""
-    bench.die(*(bench.job(**fields) for _ in range(count)))
+    bench.add_dead(*(bench.job(**fields) for _ in range(count)))
     operation = bench.operator.purge(ALL).operation
     assert operation is not None
     return operation
@@ -123,7 +123,7 @@ def test_jobs_of_a_purge_that_was_cut_short_are_cancelled_before_they_are_delete
 ) -> None:
     """Else their records would say pending for weeks, with no job behind them."""
     jobs = [bench.job(unique=f"key-{n}") for n in range(3)]
-    envelopes = bench.pend(*jobs)
+    envelopes = bench.add_pending(*jobs)
     for job in jobs:
         bench.client.hset(f"asok:job:{job.id}", "status", "pending")
         bench.client.set(f"asok:unique:{job.unique}", job.id, ex=600)
@@ -139,7 +139,7 @@ def test_jobs_of_a_purge_that_was_cut_short_are_cancelled_before_they_are_delete
 
 
 def test_purging_and_emptying_gives_a_full_redis_its_memory_back(bench: Bench) -> None:
-    bench.pend(*(bench.job(args=(n, "x" * 10_000)) for n in range(300)))
+    bench.add_pending(*(bench.job(args=(n, "x" * 10_000)) for n in range(300)))
     bench.client.config_set("maxmemory", 1)
     try:
         before = bench.client.info("memory")["used_memory"]

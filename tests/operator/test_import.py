@@ -6,7 +6,7 @@ from tests.fixtures.bench import STRANGER, Bench, dead_job, foreign_dead_job
 
 
 def test_dead_jobs_import_puts_dead_jobs_back_byte_for_byte_and_once(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(700)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(700)))
     dead_jobs += [foreign_dead_job(bench.job(), 5.0), b"\xff\x00 garbage"]
     bench.client.lpush("asok:dlq", *dead_jobs[700:])
     bench.client.ltrim("asok:dlq", 0, 99)

@@ -30,7 +30,7 @@ def watched_scripts(bench: Bench) -> Iterator[list[int]]:
 
 
 def large(bench: Bench) -> list[bytes]:
-    return bench.pend(*(bench.job(args=("x" * BYTES,)) for _ in range(COUNT)))
+    return bench.add_pending(*(bench.job(args=("x" * BYTES,)) for _ in range(COUNT)))
 
 
 def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> None:
@@ -69,7 +69,7 @@ def test_a_job_that_is_gone_is_not_looked_for_among_all_others(bench: Bench) -> 
 
 
 def test_small_jobs_are_looked_for_much_further(bench: Bench) -> None:
-    jobs = bench.pend(*(bench.job() for _ in range(2500)))
+    jobs = bench.add_pending(*(bench.job() for _ in range(2500)))
     for moved in (-900, 0, 900):
         assert find(bench, jobs[1200], -1201 + moved) == -1201
     assert find(bench, jobs[1200], -1) is None

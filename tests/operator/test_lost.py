@@ -122,7 +122,7 @@ def put(bench: Bench, where: str, job: Job) -> None:
     )
     client.expire(f"asok:job:{job.id}", 60)
     for _ in range(150 if where == "deep" else 0):
-        bench.pend(bench.job())
+        bench.add_pending(bench.job())
     if where in ("pending", "deep"):
         client.lpush("asok:queue", envelope)
     elif where == "delayed":
@@ -168,7 +168,7 @@ def test_what_cannot_be_looked_through_in_one_step_is_left_alone(
     job = bench.job()
     put(bench, "pending", job)
     bench.client.delete("asok:queue")
-    bench.pend(*(bench.job() for _ in range(300)))
+    bench.add_pending(*(bench.job() for _ in range(300)))
     for name in ("MOST_JOBS", "MOST_BYTES"):
         with monkeypatch.context() as changed:
             changed.setattr(lost, name, 150)

@@ -50,7 +50,7 @@ def aside(bench: Bench) -> bytes:
     """The dead job of an entry that a worker has met, beside one that failed."""
     registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
     registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     bench.client.lpush("asok:queue", large(LARGEST_ENVELOPE))
     made = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
@@ -144,7 +144,7 @@ def test_what_waits_unread_is_one_row_and_costs_nobody_its_bytes(
 ) -> None:
     """No worker has met it: its queue is paused, or not served."""
     entry = large()
-    bench.pend(bench.job())
+    bench.add_pending(bench.job())
     bench.client.lpush("asok:queue", entry)
     bench.client.rpush("asok:queue", entry)
     bench.client.zadd(bench.keys.delayed, {entry: 9e9})
@@ -169,7 +169,7 @@ def test_what_waits_unread_is_one_row_and_costs_nobody_its_bytes(
 
 def test_what_waits_unread_is_cancelled_and_restored(bench: Bench, reader: RedisReader) -> None:
     entry = large()
-    others = bench.pend(bench.job(), bench.job())
+    others = bench.add_pending(bench.job(), bench.job())
     bench.client.rpush("asok:queue", entry)
     sent = Sent(bench.client)
     key = the_row(reader.pending("default", 0, 10).rows).key
@@ -187,7 +187,7 @@ def test_what_waits_unread_is_cancelled_and_restored(bench: Bench, reader: Redis
 
 def test_a_queue_that_it_waits_in_is_purged_whole(bench: Bench) -> None:
     entry = large()
-    bench.pend(bench.job())
+    bench.add_pending(bench.job())
     bench.client.lpush("asok:queue", entry)
     sent = Sent(bench.client)
     result = bench.operator.purge(WAITING)
@@ -199,7 +199,7 @@ def test_a_queue_that_it_waits_in_is_purged_whole(bench: Bench) -> None:
 
 def test_others_are_requeued_and_promoted_beside_it(bench: Bench) -> None:
     entry, job = large(), bench.job()
-    bench.die(bench.job(), bench.job())
+    bench.add_dead(bench.job(), bench.job())
     bench.client.linsert(bench.keys.dead, "BEFORE", bench.dead()[0], entry)
     bench.delay(job)
     bench.client.zadd(bench.keys.delayed, {entry: 1.0})
@@ -252,7 +252,7 @@ def test_a_recovery_and_a_filter_read_records_without_what_is_too_large(
 ) -> None:
     """Neither a worker nor an operator receives what another program put into the records of jobs."""
     ran, late = bench.job(), bench.job()
-    bench.pend(ran)
+    bench.add_pending(ran)
     bench.client.lmove("asok:queue", bench.keys.active("gone.1", "default"), "LEFT", "LEFT")
     bench.delay(late)
     for job in (ran, late):
@@ -298,7 +298,7 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
     )
-    [envelope] = bench.pend(bench.job())
+    [envelope] = bench.add_pending(bench.job())
     bench.client.delete("asok:queue")
     entries = [b"%d" % n + bytes(20_000_000) for n in range(5)]
     for raw in (*entries, envelope):
@@ -334,7 +334,7 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
 
 def test_a_job_that_an_edit_or_a_lower_limit_makes_too_large_is_not_requeued(bench: Bench) -> None:
     """A worker would set it aside; so it stays where it is, and the refusal says why."""
-    [small, large_one] = bench.die(bench.job(), bench.job(args=("x" * LARGEST_ENVELOPE,)))
+    [small, large_one] = bench.add_dead(bench.job(), bench.job(args=("x" * LARGEST_ENVELOPE,)))
     before = bench.dead()
     refused = {"larger than ASOK_MAX_ENVELOPE (5,242,880 bytes)": 1}
     assert bench.operator.edit(small, ["x" * LARGEST_ENVELOPE], {}).refused == refused

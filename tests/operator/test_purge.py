@@ -18,7 +18,7 @@ ALL = Scope(Location.DEAD)
 
 
 def test_purge_of_everything_and_its_undo(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(700)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(700)))
     result = bench.operator.purge(ALL)
     assert (result.applied, bench.dead()) == (700, [])
     assert bench.trash(result.operation) == dead_jobs
@@ -29,9 +29,9 @@ def test_purge_of_everything_and_its_undo(bench: Bench) -> None:
 
 
 def test_purge_of_everything_leaves_what_died_after_the_confirmation(bench: Bench) -> None:
-    dead_jobs = bench.die(bench.job(), bench.job())
+    dead_jobs = bench.add_dead(bench.job(), bench.job())
     scope = Scope(Location.DEAD, limit=2, boundary=digest(dead_jobs[-1]))
-    late = bench.die(*(bench.job() for _ in range(40)))
+    late = bench.add_dead(*(bench.job() for _ in range(40)))
     result = bench.operator.purge(scope)
     assert (result.applied, bench.dead()) == (2, late)
     bench.operator.restore(result.operation or "")
@@ -39,15 +39,15 @@ def test_purge_of_everything_leaves_what_died_after_the_confirmation(bench: Benc
 
 
 def test_purge_by_count_alone_leaves_the_newer(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(9)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(9)))
     assert bench.operator.purge(Scope(Location.DEAD, limit=4)).applied == 4
     assert bench.dead() == dead_jobs[4:]
 
 
 def test_restore_among_many_new_dead_jobs_puts_the_old_behind_them(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(2500)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(2500)))
     result = bench.operator.purge(ALL)
-    late = bench.die(*(bench.job() for _ in range(2100)))
+    late = bench.add_dead(*(bench.job() for _ in range(2100)))
     undone = bench.operator.restore(result.operation or "")
     assert undone.applied == 2500
     assert bench.dead() == dead_jobs + late
@@ -57,7 +57,7 @@ def test_restore_among_many_new_dead_jobs_puts_the_old_behind_them(bench: Bench)
 def test_purge_of_chosen_dead_jobs_and_its_undo_keep_every_location(
     bench: Bench, every: int
 ) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(800)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(800)))
     chosen = frozenset(job_id(raw) for raw in dead_jobs[::every])
     result = bench.operator.purge(Scope(Location.DEAD, ids=chosen))
     assert result.applied == len(chosen)
@@ -77,14 +77,14 @@ def test_purge_takes_what_no_one_can_read(bench: Bench) -> None:
 
 
 def test_purge_of_one_queue_s_dead_jobs_only(bench: Bench) -> None:
-    dead_jobs = bench.die(bench.job(queue="a"), bench.job(queue="b"), bench.job(queue="a"))
+    dead_jobs = bench.add_dead(bench.job(queue="a"), bench.job(queue="b"), bench.job(queue="a"))
     assert bench.operator.purge(Scope(Location.DEAD, queue="a")).applied == 2
     assert bench.dead() == dead_jobs[1:2]
 
 
 def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: Bench) -> None:
     jobs = [bench.job(unique=f"u{n}" if n == 3 else None) for n in range(650)]
-    envelopes = bench.pend(*jobs)
+    envelopes = bench.add_pending(*jobs)
     bench.client.set("asok:unique:u3", jobs[3].id, ex=60)
     listener = bench.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(f"asok:done:{jobs[3].id}")
@@ -109,7 +109,7 @@ def test_purge_of_a_queue_cancels_its_jobs_and_its_undo_brings_them_back(bench: 
 
 def test_restore_refuses_a_job_whose_unique_key_another_has_by_now(bench: Bench) -> None:
     one, other = bench.job(unique="u"), bench.job()
-    envelopes = bench.pend(one, other)
+    envelopes = bench.add_pending(one, other)
     result = bench.operator.purge(Scope(Location.PENDING, queue="default"))
     bench.client.set("asok:unique:u", "somebody", ex=60)
     undone = bench.operator.restore(result.operation or "")
@@ -119,7 +119,7 @@ def test_restore_refuses_a_job_whose_unique_key_another_has_by_now(bench: Bench)
 
 
 def test_restore_twice_and_of_nothing(bench: Bench) -> None:
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     operation = bench.operator.purge(ALL).operation or ""
     bench.operator.restore(operation)
     for wrong in (operation, "20200101-000000-abcdef"):
@@ -150,7 +150,7 @@ def test_purge_requires_a_queue_for_pending_jobs(bench: Bench) -> None:
 
 
 def test_what_a_filter_no_longer_finds_is_counted_in_the_audit(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(5)))
+    bench.add_dead(*(bench.job() for _ in range(5)))
     reader = RedisReader(Endpoint(bench.url), Keys())
     scope = Scope(Location.DEAD, words="task:x", match=lambda _row: True, expected=5)
     bench.client.ltrim(bench.keys.dead, 0, 2)

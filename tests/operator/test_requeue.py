@@ -40,7 +40,7 @@ def ids(*names: str) -> Scope:
 
 def test_requeue_puts_dead_jobs_back_oldest_first_with_all_their_retries(bench: Bench) -> None:
     jobs = [bench.job(queue=queue, extra={"tenant": 7}) for queue in ("default", "high", "default")]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     bench.client.hset(
         "asok:job:" + jobs[0].id, mapping={"status": "failed", "error": "x", "worker": "w"}
     )
@@ -71,7 +71,7 @@ def test_requeue_puts_dead_jobs_back_oldest_first_with_all_their_retries(bench: 
 
 def test_requeue_keeps_every_unknown_key_of_the_job_text(bench: Bench) -> None:
     job = bench.job()
-    (raw,) = bench.die(job)
+    (raw,) = bench.add_dead(job)
     fields = job_of(raw) | {"timeout": "odd", "x": {"deep": [1, None]}, "unique": None}
     bench.client.delete("asok:dlq")
     text = json.dumps(fields)
@@ -85,8 +85,8 @@ def test_requeue_keeps_every_unknown_key_of_the_job_text(bench: Bench) -> None:
 @pytest.mark.parametrize("trust", [False, True])
 def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
     good, bad, bare = bench.job(), bench.job(), bench.job()
-    bench.die(good)
-    bench.die(bad, keyring=STRANGER)
+    bench.add_dead(good)
+    bench.add_dead(bad, keyring=STRANGER)
     bench.client.lpush("asok:dlq", foreign_dead_job(bare, 5.0), b"not json at all", b'{"id": 3}')
 
     reviewed = review_at(bench.url, KEYRING).reviewed if trust else None
@@ -104,7 +104,7 @@ def test_requeue_of_what_cannot_be_trusted(bench: Bench, trust: bool) -> None:
 
 
 def test_requeue_without_a_key_refuses_and_changes_nothing(bench: Bench) -> None:
-    dead_jobs = bench.die(bench.job())
+    dead_jobs = bench.add_dead(bench.job())
     keyless = RedisOperator(Endpoint(bench.url), bench.keys, None)
     with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
         keyless.requeue(ALL)
@@ -113,7 +113,7 @@ def test_requeue_without_a_key_refuses_and_changes_nothing(bench: Bench) -> None
 
 def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(1000)]
-    dead_jobs = bench.die(*jobs)
+    dead_jobs = bench.add_dead(*jobs)
     chosen = {job.id for job in jobs[::7]}
     result = bench.operator.requeue(ids(*chosen, "nobody"))
     assert (result.applied, result.skipped) == (len(chosen), {"no longer there": 1})
@@ -123,7 +123,7 @@ def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) ->
 
 def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
     jobs = [bench.job(function="mail" if n % 3 else "sms") for n in range(1500)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     seen = Steps()
     scope = Scope(Location.DEAD, match=lambda row: number(row) % 3 == 0, words="task:sms")
     result = bench.operator.requeue(scope, watch=seen)
@@ -135,17 +135,17 @@ def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
 
 
 def test_requeue_leaves_out_what_died_after_the_confirmation(bench: Bench) -> None:
-    dead_jobs = bench.die(bench.job(), bench.job())
+    dead_jobs = bench.add_dead(bench.job(), bench.job())
     scope = Scope(Location.DEAD, limit=2, boundary=digest(dead_jobs[-1]))
     # A worker whose clock is behind: only the place in the list tells that it is newer.
-    late = bench.die(bench.job())
+    late = bench.add_dead(bench.job())
     result = bench.operator.requeue(scope)
     assert result.applied == 2
     assert bench.dead() == late
 
 
 def test_requeue_without_its_boundary_goes_by_count_and_time(bench: Bench) -> None:
-    dead_jobs = bench.die(bench.job(), bench.job(), bench.job())
+    dead_jobs = bench.add_dead(bench.job(), bench.job(), bench.job())
     now = bench.client.time()[0]
     scope = Scope(Location.DEAD, limit=3, before=now, boundary=digest(dead_jobs[-1]))
     bench.client.lrem("asok:dlq", 1, dead_jobs[-1])
@@ -156,7 +156,7 @@ def test_requeue_without_its_boundary_goes_by_count_and_time(bench: Bench) -> No
 
 
 def test_requeue_can_be_stopped_between_batches(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(900)))
+    bench.add_dead(*(bench.job() for _ in range(900)))
     result = bench.operator.requeue(ALL, watch=lambda p: p.applied < 400)
     assert result.cancelled
     assert 0 < result.applied < 900
@@ -166,7 +166,7 @@ def test_requeue_can_be_stopped_between_batches(bench: Bench) -> None:
 
 def test_requeue_into_a_key_of_another_type_refuses_only_that_queue(bench: Bench) -> None:
     good, broken = bench.job(), bench.job(queue="odd")
-    dead_jobs = bench.die(broken, good)
+    dead_jobs = bench.add_dead(broken, good)
     bench.client.set("asok:queue:odd", "text", ex=60)
     result = bench.operator.requeue(ALL)
     assert (result.applied, result.refused) == (1, {"its key in Redis is of another type": 1})
@@ -175,7 +175,7 @@ def test_requeue_into_a_key_of_another_type_refuses_only_that_queue(bench: Bench
 
 @pytest.mark.parametrize("key", ["asok:dlq", "asok:audit"])
 def test_requeue_meets_a_key_of_another_type(bench: Bench, key: str) -> None:
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     bench.client.delete(key)
     bench.client.set(key, "text", ex=60)
     before = bench.dead() if key != "asok:dlq" else None
@@ -187,7 +187,7 @@ def test_requeue_meets_a_key_of_another_type(bench: Bench, key: str) -> None:
 
 def test_requeue_keeps_a_record_of_the_framework_a_string(bench: Bench) -> None:
     job = bench.job()
-    bench.die(job)
+    bench.add_dead(job)
     bench.client.set("asok:job:" + job.id, json.dumps({"status": "failed", "error": "x"}), ex=60)
     bench.operator.requeue(ALL)
     record = json.loads(bench.client.get("asok:job:" + job.id))
@@ -198,7 +198,7 @@ def test_requeue_keeps_a_record_of_the_framework_a_string(bench: Bench) -> None:
 
 def test_requeue_takes_the_unique_key_or_refuses_where_another_job_has_it(bench: Bench) -> None:
     first, second = bench.job(unique="order-1"), bench.job(unique="order-1")
-    bench.die(first, second)
+    bench.add_dead(first, second)
     result = bench.operator.requeue(ALL)
     assert result.refused == {"its unique key is held by another job": 1}
     assert bench.client.get("asok:unique:order-1") == first.id.encode()
@@ -206,14 +206,14 @@ def test_requeue_takes_the_unique_key_or_refuses_where_another_job_has_it(bench:
 
 
 def test_requeue_of_identical_dead_jobs_takes_each_once(bench: Bench) -> None:
-    (raw,) = bench.die(bench.job())
+    (raw,) = bench.add_dead(bench.job())
     bench.client.lpush("asok:dlq", raw, raw)
     assert bench.operator.requeue(ALL).applied == 3
     assert len(bench.pending()) == 3
 
 
 def test_requeue_of_huge_dead_jobs_goes_in_small_windows(bench: Bench) -> None:
-    bench.die(*(bench.job(args=("x" * 700_000,)) for _ in range(12)))
+    bench.add_dead(*(bench.job(args=("x" * 700_000,)) for _ in range(12)))
     steps = Steps()
     result = bench.operator.requeue(ALL, watch=steps)
     assert result.applied == 12
@@ -221,20 +221,20 @@ def test_requeue_of_huge_dead_jobs_goes_in_small_windows(bench: Bench) -> None:
 
 
 def test_requeue_at_a_rate_goes_in_small_even_steps(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(12)))
+    bench.add_dead(*(bench.job() for _ in range(12)))
     steps = Steps()
     bench.operator.requeue(ALL, rate=20, watch=steps)
     assert [step.applied for step in steps] == [10, 12]
 
 
 def test_requeue_acts_on_dead_jobs_only(bench: Bench) -> None:
-    with pytest.raises(UsageError, match="dead letters"):
+    with pytest.raises(UsageError, match="acts on dead jobs, not on pending jobs"):
         bench.operator.requeue(Scope(Location.PENDING, queue="default"))
 
 
 def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench) -> None:
     job = bench.job(kwargs={"to": "x"})
-    (raw,) = bench.die(job)
+    (raw,) = bench.add_dead(job)
     result = bench.operator.edit(bench.dead()[0], ["new"], {"to": "y"})
     assert result.applied == 1
     edited = unseal(bench.pending()[0], KEYRING)
@@ -251,7 +251,7 @@ def test_edit_requeues_with_other_arguments_and_keeps_the_original(bench: Bench)
 
 def test_undo_of_an_edit_frees_the_unique_key(bench: Bench) -> None:
     job = bench.job(unique="order-1")
-    bench.die(job)
+    bench.add_dead(job)
     result = bench.operator.edit(bench.dead()[0], ["new"], {})
     assert bench.client.get("asok:unique:order-1") == job.id.encode()
     bench.operator.restore(result.operation or "")
@@ -275,7 +275,7 @@ def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
     bench: Bench, status: str, why: str, form: str
 ) -> None:
     job = bench.job()
-    (raw,) = bench.die(job)
+    (raw,) = bench.add_dead(job)
     result = bench.operator.edit(bench.dead()[0], ["new"], {})
     edited = bench.client.rpop("asok:queue")
     key = "asok:job:" + job.id
@@ -302,7 +302,7 @@ def test_undo_of_an_edit_is_refused_once_the_edited_job_left_its_queue(
 
 def test_undo_of_an_edit_meets_keys_of_another_type(bench: Bench) -> None:
     job = bench.job()
-    bench.die(job)
+    bench.add_dead(job)
     result = bench.operator.edit(bench.dead()[0], ["new"], {})
     for key in ("asok:dlq", "asok:queue"):
         kept = bench.client.dump(key)
@@ -317,9 +317,9 @@ def test_undo_of_an_edit_meets_keys_of_another_type(bench: Bench) -> None:
 
 
 def test_requeue_to_the_front_runs_before_all_that_waits_in_order(bench: Bench) -> None:
-    bench.pend(*(bench.job() for _ in range(3)))
+    bench.add_pending(*(bench.job() for _ in range(3)))
     jobs = [bench.job() for _ in range(5)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     assert bench.operator.requeue(ALL, front=True).applied == 5
     assert [job_id(raw) for raw in bench.pending()[:5]] == [job.id for job in jobs]
 

@@ -88,7 +88,7 @@ def test_of_two_entries_with_one_id_none_is_signed(
 
 def test_a_signed_job_does_not_lend_its_id(bench: Bench) -> None:
     job = bench.job()
-    entries = [*bench.die(job), foreign_dead_job(evil(job), 5.0)]
+    entries = [*bench.add_dead(job), foreign_dead_job(evil(job), 5.0)]
     bench.client.lpush("asok:dlq", entries[1])
     review = review_at(bench.url, KEYRING)
     assert (review.signs, review.signed) == (0, 0)
@@ -105,7 +105,7 @@ def test_a_signed_job_does_not_lend_its_id(bench: Bench) -> None:
 def test_what_came_or_changed_after_the_review_is_not_signed(bench: Bench, change: str) -> None:
     job, good = bench.job(), bench.job()
     shown = foreign_dead_job(job, 5.0)
-    bench.die(good)
+    bench.add_dead(good)
     bench.client.lpush("asok:dlq", shown)
     trust = trusted(bench, ids(job.id, good.id))
     forged = foreign_dead_job(evil(job), 5.0)
@@ -161,7 +161,7 @@ def test_what_redis_did_not_move_can_be_signed_later(bench: Bench) -> None:
 
 def test_a_canary_signs_nothing(bench: Bench, make_settings: Callable[..., Settings]) -> None:
     """Neither of its first jobs nor of the rest, and the first are those that can run."""
-    bench.die(*(bench.job() for _ in range(8)))
+    bench.add_dead(*(bench.job() for _ in range(8)))
     unsigned = [foreign_dead_job(evil(bench.job()), 5.0) for _ in range(7)]
     bench.client.rpush("asok:dlq", *unsigned[:6])
     bench.client.lpush("asok:dlq", unsigned[6])
@@ -177,7 +177,7 @@ def test_a_canary_signs_nothing(bench: Bench, make_settings: Callable[..., Setti
 
 def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
     job = bench.job()
-    [seen] = bench.die(job)
+    [seen] = bench.add_dead(job)
     forged = foreign_dead_job(evil(job), 5.0)
     bench.client.delete("asok:dlq")
     bench.client.lpush("asok:dlq", forged)
@@ -193,7 +193,7 @@ def test_an_edit_is_of_the_entry_that_was_seen(bench: Bench) -> None:
 
 
 def test_the_undo_of_an_edit_and_of_a_purge_sign_nothing(bench: Bench) -> None:
-    [shown] = bench.die(bench.job())
+    [shown] = bench.add_dead(bench.job())
     edited = bench.operator.edit(shown, ["x"], {})
     forged = foreign_dead_job(evil(bench.job()), 5.0)
     bench.client.lset(f"asok:trash:{edited.operation}", 0, forged)
@@ -209,7 +209,7 @@ def test_a_review_groups_calls_and_puts_the_rarest_tasks_first(bench: Bench) -> 
     for n in range(300):
         bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(args=(n % 3,)), 5.0))
     bench.client.lpush("asok:dlq", foreign_dead_job(evil(bench.job()), 5.0), b"junk")
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     review = review_at(bench.url, KEYRING)
     assert [(call.text, call.jobs) for call in review.calls] == [
         (f'os.system("touch /tmp/pwned"){RETRIED}', 1),
@@ -234,13 +234,13 @@ def test_the_hash_changes_with_every_entry_without_a_good_signature(bench: Bench
         lambda: bench.client.lset("asok:dlq", 0, foreign_dead_job(evil(jobs[1]), 5.0)),
         lambda: bench.client.lpush("asok:dlq", dead_job(jobs[2], 5.0, STRANGER)),
         lambda: bench.client.lpush("asok:dlq", dead_job(jobs[2], 5.0, STRANGER)),
-        lambda: bench.die(jobs[0]),
+        lambda: bench.add_dead(jobs[0]),
     ):
         change()
         assert hash_now() not in seen
         seen.add(hash_now())
     before = hash_now()
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     assert hash_now() == before, "a job with a good signature needs no trust"
 
 

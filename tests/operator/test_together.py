@@ -50,7 +50,7 @@ def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
 
 def test_two_operators_requeue_the_same_dead_jobs_and_none_goes_twice(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(3000)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     first, second = race(bench, ("requeue", ALL), ("requeue", ALL))
     assert first.applied + second.applied == 3000
     assert bench.dead() == []
@@ -59,7 +59,7 @@ def test_two_operators_requeue_the_same_dead_jobs_and_none_goes_twice(bench: Ben
 
 def test_requeue_and_purge_of_overlapping_filters_share_the_dead_jobs(bench: Bench) -> None:
     jobs = [bench.job(queue=f"q{n % 3}") for n in range(3000)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     even = Scope(Location.DEAD, match=lambda row: number(row) % 2 == 0)
     third = Scope(Location.DEAD, match=lambda row: number(row) % 3 == 0)
     requeued, purged = sorted(
@@ -74,7 +74,7 @@ def test_requeue_and_purge_of_overlapping_filters_share_the_dead_jobs(bench: Ben
 
 
 def test_jobs_are_found_when_others_took_more_than_stood_before_them(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(100)))
+    bench.add_dead(*(bench.job() for _ in range(100)))
 
     def match(row: Row) -> bool:
         if number(row) == 99:
@@ -89,11 +89,11 @@ def test_jobs_are_found_when_others_took_more_than_stood_before_them(bench: Benc
 
 def test_dead_jobs_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench: Bench) -> None:
     jobs = [bench.job() for _ in range(2000)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     late: list[bytes] = []
 
     def meanwhile(_progress: object) -> bool:
-        late.extend(bench.die(bench.job(), bench.job()))
+        late.extend(bench.add_dead(bench.job(), bench.job()))
         # As a worker caps the list: the oldest go.
         bench.client.ltrim("asok:dlq", 0, bench.client.llen("asok:dlq") - 8)
         return True
@@ -109,7 +109,7 @@ def test_dead_jobs_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench
 
 
 def test_two_restores_of_the_same_trash_put_back_each_dead_job_once(bench: Bench) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(900)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(900)))
     chosen = frozenset(job_id(raw) for raw in dead_jobs[::2])
     operation = bench.operator.purge(Scope(Location.DEAD, ids=chosen)).operation or ""
     outcomes: list[int] = []
@@ -155,7 +155,7 @@ def test_an_operator_killed_in_the_middle_loses_and_doubles_nothing(
     bench: Bench, verb: str, tmp_path: Path
 ) -> None:
     jobs = [bench.job() for _ in range(6000)]
-    bench.die(*jobs)
+    bench.add_dead(*jobs)
     before = connections(bench.client)
     program = tmp_path / "victim.py"
     program.write_text(VICTIM)
@@ -196,7 +196,7 @@ def test_redis_that_goes_in_the_middle_is_reported_with_what_was_done(
     with redis.Redis.from_url(server.url) as client:
         operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
         bench = Bench(client, server.url, operator)
-        bench.die(*(bench.job() for _ in range(900)))
+        bench.add_dead(*(bench.job() for _ in range(900)))
 
         def close(progress: Progress) -> bool:
             if progress.applied == 600:

@@ -89,13 +89,13 @@ class Stage:
             place=place.decode().removeprefix(KEYS.place("")),
         )
         self.rounds = Rounds(desk.client, self.target.worker)
-        (self._child,) = self.worker.children()
+        (self._child,) = self.worker.processes()
         self._words = 0
 
     def lives(self) -> None:
         """No process of the worker has ended, and none reports a fault."""
         assert self.worker.process.poll() is None, self.worker.log
-        assert self.worker.children() == [self._child], self.worker.log
+        assert self.worker.processes() == [self._child], self.worker.log
         assert not FAULT.search(self.worker.log), self.worker.log
 
     def works(self) -> None:
@@ -129,5 +129,5 @@ class Stage:
     def close(self) -> None:
         """End everything but the worker."""
         self.rounds.close()
-        self.desk.let("door")
+        self.desk.release("door")
         self.application.shutdown(wait=True, timeout=None)

@@ -52,5 +52,5 @@ def test_everything_continues_whatever_a_key_holds(name: str, stage: Stage) -> N
     # The application waits for the job that ran all the time, unless its own record was spoiled.
     if name != "job":
         assert not stage.future.done()
-        stage.desk.let("door")
+        stage.desk.release("door")
         assert stage.future.result(60) is None

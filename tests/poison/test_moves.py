@@ -104,7 +104,7 @@ def test_a_worker_whose_hash_is_of_another_type_is_seen_again(
 
 
 def test_a_sum_that_is_not_a_number_leaves_no_batch_half_moved(bench: Bench) -> None:
-    bench.die(*(bench.job() for _ in range(3)))
+    bench.add_dead(*(bench.job() for _ in range(3)))
     poisoned = []
 
     def poison(_progress: object) -> bool:
@@ -124,7 +124,7 @@ def test_a_sum_that_is_not_a_number_leaves_no_batch_half_moved(bench: Bench) -> 
 
 @pytest.mark.parametrize("at", [b"nan", b"inf", b"9" * 5000, b"word", b"-1e999"])
 def test_what_has_no_location_now_is_restored_all_the_same(bench: Bench, at: bytes) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(3)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(3)))
     ids = frozenset({"job-000000", "job-000001"})
     purged = bench.operator.purge(Scope(Location.DEAD, ids=ids))
     locations = bench.keys.trash_places(purged.operation or "")

@@ -108,7 +108,7 @@ class Remote:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def says(self, words: str, times: int = 1) -> None:
+    def wait_for_log(self, words: str, times: int = 1) -> None:
         wait_until(lambda: self.log.count(words) >= times, f"{words!r} in the log:\n{self.log}")
 
 
@@ -140,13 +140,13 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         stack.callback(second.kill)
         wait_until(lambda: client.zcard("asok:workers") == 2, "two workers")
         with hosts[0].cut_off():
-            second.says("whose lease ran out")
+            second.wait_for_log("whose lease ran out")
             desk.wait_for_lines("begin job", "begin job")
-            desk.let("job")
+            desk.release("job")
             desk.reaches(job, "completed")
-            first.says("waiting for it")
+            first.wait_for_log("waiting for it")
         # It is back with an outcome of a job that another had meanwhile: that is dropped.
-        first.says("Redis is back", times=2)
+        first.wait_for_log("Redis is back", times=2)
         wait_until(lambda: desk.counted("outcomes_dropped") == 1, "the outcome to be dropped")
         assert desk.counted("completed") == 1
         assert sorted(desk.journal()) == ["begin job", "begin job", "end job", "end job"]
@@ -160,8 +160,8 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
             dead, alive = second, first
         before = alive.log.count("whose lease ran out")
         dead.kill()
-        desk.let("again")
-        alive.says("whose lease ran out", times=before + 1)
+        desk.release("again")
+        alive.wait_for_log("whose lease ran out", times=before + 1)
         desk.reaches(again, "completed")
         assert desk.journal().count("begin again") == 2
         assert PROVED not in alive.log

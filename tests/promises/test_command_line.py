@@ -103,7 +103,7 @@ def test_no_argument_comes_back_as_a_control_sequence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     for text in SEQUENCES:
         words = [word.replace("{}", text) for word in position]
         harmless(asok(*words), words)

@@ -45,7 +45,7 @@ def test_the_env_file_is_its_owners_at_any_umask(umask: int, tmp_path: Path) -> 
 def test_an_export_is_its_owners_at_any_umask(
     umask: int, bench: Bench, redis_url: str, tmp_path: Path
 ) -> None:
-    bench.die(bench.job(args=("a secret",)))
+    bench.add_dead(bench.job(args=("a secret",)))
     settings = {
         "ASOK_QUEUE_BACKEND": "redis",
         "ASOK_REDIS_URL": redis_url,

@@ -103,15 +103,15 @@ def test_a_worker_reports_no_secret_to_anybody(guarded: Desk, tmp_path: Path) ->
         nowhere_in(json.dumps(clients), "clients")
         # Stacks of every thread, and a process that is killed while it runs a job.
         worker.signal(signal.SIGUSR1)
-        worker.says("Stacks of process")
-        os.kill(worker.child(), signal.SIGSEGV)
-        desk.let("door")
+        worker.wait_for_log("Stacks of process")
+        os.kill(worker.only_process(), signal.SIGSEGV)
+        desk.release("door")
         desk.reaches(desk.enqueue("give", 2), "completed")
         # One that Redis does not let in.
         url = desk.settings.redis_url.replace(PASSWORD, PASSWORD + "x")
         wrong = environment_of(desk) | {"ASOK_REDIS_URL": url}
         refused = starter.start((), ("--log-level", "debug"), wrong)
-        refused.says("refuses the user or password")
+        refused.wait_for_log("refuses the user or password")
         refused.signal(signal.SIGTERM)
         refused.ends()
         nowhere_in(refused.log, "the log of a worker that was refused")

@@ -15,7 +15,7 @@ from asok_core.runtime.failures import failure_of
 from tests.programs import wait_until
 from tests.samples.hostile_errors import LET_GO, HangsInC, HangsInPython
 
-pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
+pytestmark = pytest.mark.usefixtures("hanging_threads_end")
 
 
 def test_an_error_whose_text_hangs_in_python_leaves_no_thread_that_runs_on() -> None:

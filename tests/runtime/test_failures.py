@@ -13,7 +13,7 @@ from asok_core.runtime.failures import LONGEST_LINE, Failure, failure_of, name_o
 from tests.samples import sample_tasks
 from tests.samples.hostile_errors import KINDS, throw, throw_from
 
-pytestmark = pytest.mark.usefixtures("no_thread_hangs_on")
+pytestmark = pytest.mark.usefixtures("hanging_threads_end")
 
 LIMIT = 20_000
 

@@ -176,7 +176,7 @@ async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(
 async def test_a_canary_sends_the_rest_when_the_first_go_well(
     bench: Bench, open_console: Open
 ) -> None:
-    bench.die(*(bench.job() for _ in range(60)))
+    bench.add_dead(*(bench.job() for _ in range(60)))
     async with open_console(size=(120, 30)) as hand:
         await hand.press("6")
         await hand.sees("1 of 60")
@@ -221,7 +221,7 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
 
 
 async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console: Open) -> None:
-    dead_jobs = bench.die(*(bench.job() for _ in range(30)))
+    dead_jobs = bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(150, 30)) as hand:
         await hand.press("6")
         await hand.sees("1 of 30")
@@ -237,7 +237,7 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
 
 
 async def test_answers_that_are_invalid_go_no_further(bench: Bench, open_console: Open) -> None:
-    bench.die(bench.job())
+    bench.add_dead(bench.job())
     async with open_console() as hand:
         await hand.press("6")
         await hand.sees("1 of 1")

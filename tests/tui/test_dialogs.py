@@ -236,8 +236,8 @@ async def test_what_another_operator_was_quicker_with_is_no_success(
 async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
     bench: Bench, open_console: Open
 ) -> None:
-    bench.die(*(bench.job() for _ in range(30)))
-    bench.pend(*(bench.job() for _ in range(40)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
+    bench.add_pending(*(bench.job() for _ in range(40)))
     async with open_console(size=(150, 34)) as hand:
         await hand.press("6")
         await hand.sees("1 of 30")
@@ -267,7 +267,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
 
 
 async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -> None:
-    bench.die(*(bench.job() for _ in range(30)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(150, 34)) as hand:
         await hand.press("6")
         await hand.sees("1 of 30")
@@ -294,7 +294,7 @@ async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -
 async def test_quitting_while_an_operation_runs_asks_first(
     bench: Bench, open_console: Open
 ) -> None:
-    bench.die(*(bench.job() for _ in range(30)))
+    bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(110, 30)) as hand:
         await hand.press("6")
         await hand.sees("1 of 30")

@@ -44,7 +44,7 @@ def test_a_worker_with_a_wrong_key_buries_nothing_and_says_why(
 ) -> None:
     jobs = [desk.enqueue("note", f"{n}") for n in range(40)]
     worker = run_worker("--concurrency", "4", SECRET_KEY=WRONG)
-    worker.says(
+    worker.wait_for_log(
         "Process stopped claiming jobs  error='SECRET_KEY does not fit the signatures of the last"
     )
     wait_until(lambda: not desk.active(), "everything returned")
@@ -84,7 +84,7 @@ def test_a_key_that_became_wrong_costs_a_handful(desk: Desk, run_worker: RunWork
     new = Keyring(b"the key after the rotation")
     for n in range(200):
         desk.client.lpush(desk.keys.queue("default"), seal(desk.job("note", f"{n}"), new))
-    worker.says("stopped claiming")
+    worker.wait_for_log("stopped claiming")
     wait_until(lambda: not desk.active(), "everything returned")
     assert len(desk.dead()) < 5
     assert waiting(desk) + len(desk.dead()) == 200
@@ -141,7 +141,9 @@ def test_a_worker_in_the_wrong_folder_leaves_the_jobs_alone_and_says_why(
 ) -> None:
     jobs = [desk.enqueue("note", f"{n}", module="shop.tasks") for n in range(40)]
     worker = run_worker("--concurrency", "4", cwd=app)
-    worker.says("jobs  error=\"module 'shop.tasks' cannot be imported: No module named 'shop'")
+    worker.wait_for_log(
+        "jobs  error=\"module 'shop.tasks' cannot be imported: No module named 'shop'"
+    )
     wait_until(lambda: not desk.active(), "everything returned")
     assert desk.dead() == []
     assert waiting(desk) == 40
@@ -184,7 +186,9 @@ def test_an_import_that_fails_for_a_while_spends_no_retry(
     record = desk.reaches(jobs[0], "retrying")
     assert (record.error or "").endswith("ConnectionError: the database is down\n")
     assert record.retry_count == 0
-    worker.says("jobs  error=\"module 'shop' cannot be imported: ConnectionError: the database")
+    worker.wait_for_log(
+        "jobs  error=\"module 'shop' cannot be imported: ConnectionError: the database"
+    )
     assert desk.dead() == []
     (app / "database").touch()
     for job in jobs:
@@ -252,7 +256,7 @@ def test_a_process_out_of_file_descriptors_costs_no_job(
         desk.reaches(job, "completed")
     assert desk.dead() == []
     assert desk.counted("failed") == 0
-    worker.says('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
+    worker.wait_for_log('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
 
 
 def test_a_process_renewed_after_it_ran_out_of_files_counts_before_it_has_run_a_job(
@@ -275,12 +279,12 @@ def test_a_process_renewed_after_it_ran_out_of_files_counts_before_it_has_run_a_
     job = desk.enqueue("leak", module="leaky")
     worker = run_worker(cwd=app)
     desk.wait_for_lines("begin go")
-    first = worker.child()
+    first = worker.only_process()
     desk.client.sadd("asok:paused", "default")
-    desk.let("go")
+    desk.release("go")
     desk.reaches(job, "retrying")
-    worker.says('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
-    wait_until(lambda: worker.children() not in ([], [first]), "a new process")
+    worker.wait_for_log('stopped claiming jobs  error="OSError: [Errno 24] Too many open files')
+    wait_until(lambda: worker.processes() not in ([], [first]), "a new process")
     wait_until(lambda: worker_of(desk).condition == "", "a worker that claims jobs")
     assert worker_of(desk).able == 1
     assert desk.journal() == ["begin go", "end go"]
@@ -303,10 +307,10 @@ def test_a_full_disk_stops_the_worker_after_a_handful(
     worker = run_worker(cwd=app)
     desk.reaches(desk.enqueue("give"), "completed")
     jobs = [desk.enqueue("write", module="disk") for _ in range(50)]
-    worker.says("stopped claiming jobs  error='OSError: [Errno 28] No space left on device")
+    worker.wait_for_log("stopped claiming jobs  error='OSError: [Errno 28] No space left on device")
     wait_until(lambda: not desk.active(), "everything returned")
     assert len(desk.dead()) < 5
-    desk.let("room")
+    desk.release("room")
     dead = {each.id for each in desk.dead()}
     for job in jobs:
         if job.id not in dead:
@@ -336,7 +340,7 @@ def test_what_is_rejected_drops_no_dead_job_and_is_not_dropped(
     desk.reaches(desk.enqueue("give"), "completed")
     assert len(desk.dead()) == 8
     assert desk.counted("dropped") == 0
-    worker.says("of 5 jobs (ASOK_DLQ_MAX)")
+    worker.wait_for_log("of 5 jobs (ASOK_DLQ_MAX)")
     for n in range(2):
         desk.reaches(desk.enqueue("fail", f"later {n}"), "failed")
     wait_until(lambda: desk.counted("dropped") == 2, "two dropped")

@@ -40,7 +40,7 @@ def test_an_urgent_job_overtakes_all_that_wait(desk: Desk, run_worker: RunWorker
     desk.enqueue("note", "high", queue="high")
     # A job that waits behind a slow one is in its queue, where the order can still be made.
     wait_until(lambda: len(desk.active()) == 1, "everything but the running job given back")
-    desk.let("first")
+    desk.release("first")
     desk.wait_for_lines("low 9")
     assert desk.journal()[2:] == ["high", *(f"low {n}" for n in range(10))]
 
@@ -64,7 +64,7 @@ def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
     desk.wait_for_lines("19")
     assert "end slow" not in desk.journal()
     assert desk.journal()[-20:] == [str(number) for number in range(20)]
-    desk.let("slow")
+    desk.release("slow")
     desk.wait_for_lines("end slow")
     wait_until(lambda: desk.counted("completed") == 321, "321 completed jobs")
 
@@ -77,7 +77,7 @@ def test_slow_jobs_after_many_fast_ones_run_side_by_side(desk: Desk, run_worker:
     run_worker("--concurrency", "4")
     desk.wait_for_lines(*(f"begin {word}" for word in words))
     for word in words:
-        desk.let(word)
+        desk.release(word)
     desk.wait_for_lines(*(f"end {word}" for word in words))
 
 
@@ -89,7 +89,7 @@ def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWor
         desk.enqueue("hold", word)
     desk.wait_for_lines(*(f"begin {word}" for word in words))
     for word in words:
-        desk.let(word)
+        desk.release(word)
     desk.wait_for_lines(*(f"end {word}" for word in words))
 
 
@@ -192,7 +192,7 @@ def test_a_quiet_worker_claims_nothing_and_a_stopped_one_leaves(
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "quiet")
     desk.client.publish("asok:wake", b"order " + name)
-    worker.says("be quiet")
+    worker.wait_for_log("be quiet")
     job = desk.enqueue("note", "job")
     wait_until(lambda: desk.client.hget(key, "quiet") == b"1", "a heartbeat that says so")
     # The idle wait may have claimed it before it was ended; then it is returned.
@@ -216,7 +216,7 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
-    worker.says("(an order through Redis)")
+    worker.wait_for_log("(an order through Redis)")
     heartbeats: set[bytes] = set()
 
     def heartbeats_on() -> bool:
@@ -224,7 +224,7 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
         return len(heartbeats) > 3  # and the order stood at each
 
     wait_until(heartbeats_on, "three more beats")
-    desk.let("job")
+    desk.release("job")
     assert worker.ends() == 0
     assert desk.journal() == ["begin job", "end job"]
 
@@ -237,7 +237,7 @@ def test_a_queue_key_of_another_type_is_reported_once_and_harms_no_other_queue(
     for word in ("one", "two", "three"):
         desk.enqueue("note", word)
         desk.wait_for_lines(word)
-    worker.says("Queue high is skipped")
+    worker.wait_for_log("Queue high is skipped")
     before = desk.client.info("stats")["total_commands_processed"]
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 2, "two seconds")

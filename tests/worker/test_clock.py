@@ -53,7 +53,7 @@ def test_live_workers_take_nothing_from_each_other_when_the_clock_is_set_forward
         clock.set(desk.client, 1)
         wait_until(lambda: min(leases(desk).values()) > now(desk), "new leases of all")
     for word in words:
-        desk.let(word)
+        desk.release(word)
         desk.wait_for_lines(f"end {word}")
     assert sorted(desk.journal()) == sorted(
         f"{what} {word}" for word in words for what in ("begin", "end")
@@ -71,7 +71,7 @@ def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
     wait_until(lambda: len(leases(desk)) == 2, "two workers")
     kill_elsewhere(desk, dead)
     clock.set(desk.client, -1)
-    other.says("whose lease ran out")
-    desk.let("job")
+    other.wait_for_log("whose lease ran out")
+    desk.release("job")
     desk.reaches(job, "completed")
     assert desk.journal() == ["begin job", "begin job", "end job"]

@@ -26,11 +26,11 @@ def test_jobs_of_a_killed_process_are_back_at_once_and_in_order(
     desk.client.srem("asok:paused", "default")
     worker = run_worker("--concurrency", "2")
     desk.wait_for_lines("begin job 0", "begin job 1")
-    os.kill(worker.child(), signal.SIGKILL)
-    worker.says("died (killed by SIGKILL)")
-    desk.let("job 0")
+    os.kill(worker.only_process(), signal.SIGKILL)
+    worker.wait_for_log("died (killed by SIGKILL)")
+    desk.release("job 0")
     desk.wait_for_lines("29")
-    desk.let("job 1")
+    desk.release("job 1")
     for job in jobs:
         desk.reaches(job, "completed")
     journal = desk.journal()
@@ -48,13 +48,13 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     running = [desk.enqueue("hold", word, retries=1) for word in ("one", "two")]
     waiting = [desk.enqueue("note", f"{n}") for n in range(10)]
     desk.wait_for_lines("begin one", "begin two")
-    os.kill(worker.child(), signal.SIGKILL)
+    os.kill(worker.only_process(), signal.SIGKILL)
     wait_until(lambda: desk.client.exists("asok:suspects"), "a charge")
     charged = {key.rpartition(b":")[2].decode() for key in desk.client.keys("asok:crashes:*")}
     assert charged == {job.id for job in running}
     assert all(desk.client.ttl(f"asok:crashes:{job_id}") > 0 for job_id in charged)
-    desk.let("one")
-    desk.let("two")
+    desk.release("one")
+    desk.release("two")
     for job in running + waiting:
         assert desk.reaches(job, "completed").retry_count == 0
     # A job that came to its end is not suspect any more.
@@ -72,8 +72,8 @@ def test_a_job_that_kills_its_process_is_a_dead_job_after_three_times(
     poison = desk.enqueue(task, "poison", retries=5)
     desk.wait_for_lines("poison", "poison")
     # Whose next crash is the last runs alone, so that only the guilty has it: the order is theirs.
-    desk.let("job 0")
-    desk.let("job 1")
+    desk.release("job 0")
+    desk.release("job 1")
     record = desk.reaches(poison, "failed")
     assert desk.journal().count("poison") == 3
     (dead_job,) = desk.dead()
@@ -100,7 +100,7 @@ def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: 
         desk.reaches(job, "completed")
     assert len([line for line in desk.journal() if "suspect" in line]) <= 1
     for n in range(8):
-        desk.let(f"suspect {n}")
+        desk.release(f"suspect {n}")
     for job in suspects:
         desk.reaches(job, "completed")
     reported = [line for line in desk.journal() if "suspect" in line]
@@ -148,10 +148,10 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     desk.wait_for_lines("begin one", "begin two")
     frozen.signal(signal.SIGSTOP, to_all=True)
     other = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
-    other.says("whose lease ran out")
+    other.wait_for_log("whose lease ran out")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
-    desk.let("one")
-    desk.let("two")
+    desk.release("one")
+    desk.release("two")
     for job in jobs:
         desk.reaches(job, "completed")
     frozen.signal(signal.SIGCONT, to_all=True)
@@ -167,7 +167,7 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     wait_until(lambda: not desk.active(), "nothing in hand")
     assert desk.pending() == []
     # What its runs of the jobs did is recorded nowhere, but that there were such is told.
-    frozen.says("Outcome dropped", times=2)
+    frozen.wait_for_log("Outcome dropped", times=2)
     assert desk.counted("outcomes_dropped") == 2
     env = environment(
         {
@@ -194,9 +194,9 @@ def test_a_worker_that_died_whole_is_recovered_by_another(
     dying.kill()
     assert len(desk.active()) == 4
     other = run_worker("--concurrency", "4", ASOK_WORKER_LEASE=SHORT)
-    other.says("Recovered 4 jobs of worker")
+    other.wait_for_log("Recovered 4 jobs of worker")
     for n in range(4):
-        desk.let(f"job {n}")
+        desk.release(f"job {n}")
     for job in jobs:
         desk.reaches(job, "completed")
     assert desk.counted("completed", "low") == 4
@@ -212,7 +212,7 @@ def test_lists_that_no_lease_covers_are_found_and_returned(
     desk.client.lpush("asok:active:gone-1-ab.1:default", seal(job, KEYRING))
     worker = run_worker(ASOK_WORKER_LEASE=SHORT)
     desk.wait_for_lines("found")
-    worker.says("which no lease covers")
+    worker.wait_for_log("which no lease covers")
     desk.reaches(job, "completed")
 
 
@@ -229,8 +229,8 @@ def test_a_job_past_its_hard_limit_alone_is_charged_for_the_end_of_its_process(
     assert record.retry_count == 1
     (dead_job,) = desk.dead()
     assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
-    desk.let("innocent")
+    desk.release("innocent")
     desk.reaches(innocent, "completed")
     assert not desk.client.keys("asok:crashes:*")
     assert (desk.counted("retried"), desk.counted("dead"), desk.counted("completed")) == (1, 1, 1)
-    worker.says("ran past their hard limit", times=2)
+    worker.wait_for_log("ran past their hard limit", times=2)

@@ -98,7 +98,7 @@ def test_as_long_as_another_may_come_free_nothing_is_raised(
     desk.wait_for_lines("wait ")
     still_waits(desk, job)
     assert "which may be a deadlock" not in worker.log
-    desk.let("busy")
+    desk.release("busy")
     assert desk.reaches(job, "completed").result == '"a child"'
 
 
@@ -116,14 +116,14 @@ def test_a_job_that_runs_elsewhere_is_waited_for(desk: Desk, run_worker: RunWork
     assert helper.process.poll() is None
     assert desk.client.hset(f"asok:worker:{helper_id}", "queues", "none") == 0
     still_waits(desk, job)
-    desk.let("word")
+    desk.release("word")
     desk.reaches(job, "completed")
 
 
 def test_a_queue_without_a_worker_is_warned_of_once(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker()
     job = parent(desk, "of-nobody")
-    worker.says(
+    worker.wait_for_log(
         "Every slot of this process waits for a job of queue of-nobody, which may be a deadlock"
     )
     still_waits(desk, job)
@@ -138,7 +138,7 @@ def test_a_wait_that_may_have_an_end_is_warned_of(
 ) -> None:
     worker = run_worker()
     job = desk.enqueue(task, module=WAITERS)
-    worker.says(
+    worker.wait_for_log(
         "Every slot of this process waits for a job of queue default, which may be a deadlock"
     )
     assert desk.record(job).status == "running"

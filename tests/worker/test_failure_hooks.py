@@ -39,7 +39,7 @@ def test_a_hook_is_called_for_a_hard_limit(desk: Desk, run_worker: RunWorker, re
     again = ", again later" if retries else ""
     reported = "TimeoutError: it ran longer than its hard limit of 1 s"
     desk.wait_for_lines(f"default: sleep_for_ever {reported}{again}")
-    worker.says("Job will be retried" if retries else "Job failed")
+    worker.wait_for_log("Job will be retried" if retries else "Job failed")
     assert desk.record(job).error_line == reported
 
 
@@ -97,10 +97,10 @@ def test_a_hook_that_ends_its_process_costs_its_job_nothing(
     own_desk.reaches(job, "running")
     # No outcome can be settled: the hook would end the process before that.
     own_desk.client.client_pause(60_000, all=False)
-    own_desk.let("die in the hook")
+    own_desk.release("die in the hook")
     own_desk.wait_for_lines("end die in the hook")
     own_desk.client.client_unpause()
-    worker.says("died (exit code 7)")
+    worker.wait_for_log("died (exit code 7)")
     record = own_desk.reaches(job, "failed")
     assert record.error_line == "ValueError: die in the hook"
     own_desk.reaches(own_desk.enqueue("good", module=HOOKED), "completed")
@@ -117,7 +117,7 @@ def test_a_job_whose_after_hook_ends_its_process_each_time_completes(
     worker = run_worker(ASOK_CRASH_LIMIT=3)
     job = desk.enqueue("say", "die in the after hook", module=HOOKED)
     desk.reaches(job, "completed")
-    worker.says("died (exit code 7)", times=len(desk.journal()))
+    worker.wait_for_log("died (exit code 7)", times=len(desk.journal()))
     assert 1 <= len(desk.journal()) <= 3
     assert desk.dead() == []
 
@@ -154,7 +154,7 @@ def test_a_notice_that_nobody_signed_is_believed_in_no_other_way(
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
     wait_until(lambda: len(desk.journal()) == 3, "three calls")
     assert not any("WorkerCrashed" in line for line in desk.journal())
-    worker.says("Failure hooks given up")
+    worker.wait_for_log("Failure hooks given up")
     wait_until(lambda: not desk.client.exists("asok:notices:default"), "all of them to be done")
 
 
@@ -191,6 +191,6 @@ def test_hooks_are_given_the_arguments_that_were_passed(desk: Desk, run_worker: 
         "default: change ValueError: [1, 2] {'a': 1, 'b': 2}, called with " + sent % True,
         f"after: {sent % False} [1, 2]",
     )
-    worker.says("Job failed")
+    worker.wait_for_log("Job failed")
     line = next(each for each in worker.log.splitlines() if "Job failed" in each)
     assert line.endswith("arguments=(([1],), {'again': {'a': 1}, 'fail': True})")

@@ -118,7 +118,7 @@ def test_a_workers_records_of_failures_can_be_grouped(desk: Desk, run_worker: Ru
     desk.reaches(desk.enqueue("keep_records", module=module), "completed")
     job = desk.enqueue("plainly", module=module, retries=1, backoff=0.1, queue="low")
     desk.reaches(job, "failed")
-    worker.says("Job failed")
+    worker.wait_for_log("Job failed")
     desk.wait_for_lines("Job failed 2/2")
     assert desk.journal() == [
         f"{message} {attempt}"
@@ -129,8 +129,8 @@ def test_a_workers_records_of_failures_can_be_grouped(desk: Desk, run_worker: Ru
 def test_text_lines_of_failures_hold_one_traceback(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker()
     job = desk.enqueue("plainly", module="tests.worker.failing")
-    worker.says("Job failed")
-    worker.says("ValueError: no luck\n")
+    worker.wait_for_log("Job failed")
+    worker.wait_for_log("ValueError: no luck\n")
     line = next(each for each in worker.log.splitlines() if "Job failed" in each)
     assert "Job failed  task=tests.worker.failing.plainly error='ValueError: no luck' " in line
     assert "queue=default attempt=1/1 duration=" in line
@@ -143,7 +143,7 @@ def test_what_an_application_adds_to_a_record_is_in_the_json_line(
 ) -> None:
     worker = run_worker("--log-format", "json")
     desk.enqueue("log_extra", module="tests.worker.failing")
-    worker.says("an order")
+    worker.wait_for_log("an order")
     line = next(each for each in map(json.loads, worker.log.splitlines()) if "order" in each)
     assert line["message"] == "an order"
     assert line["level"] == "warning"

@@ -44,7 +44,7 @@ def test_a_forked_process_ends_where_its_task_ends(
     worker = run_worker()
     job = desk.enqueue("fork_and_wait", way, module=FORKING)
     assert result(desk, job) == code
-    worker.says(words)
+    worker.wait_for_log(words)
     assert desk.counted("completed") == 1
     assert desk.counted("failed") == 0
     assert worker.stop() == 0
@@ -54,7 +54,7 @@ def test_a_coroutine_that_forks_keeps_its_loop(desk: Desk, run_worker: RunWorker
     worker = run_worker()
     job = desk.enqueue("fork_and_wait_in_a_coroutine", "return", module=FORKING)
     assert result(desk, job) == 70 * 70
-    worker.says("outlived it")
+    worker.wait_for_log("outlived it")
 
 
 def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker) -> None:
@@ -63,7 +63,7 @@ def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker)
     desk.reaches(desk.enqueue("fork_in_a_hook", module=FORKING), "completed")
     assert Counter(line.split()[0] for line in desk.journal()) == {"child": 1, "exit": 1, "task": 1}
     assert "exit code 70" in desk.journal()
-    worker.says("outlived it", times=2)
+    worker.wait_for_log("outlived it", times=2)
 
 
 def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> None:
@@ -78,7 +78,7 @@ def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> N
     wait_until(lambda: not any(map(lives, children(desk))), "the end of the children")
     counts = Counter(line for line in desk.journal() if line.isdigit())
     assert counts == {f"{n}": 1 for n in range(300)}
-    worker.says("outlived it", times=3)
+    worker.wait_for_log("outlived it", times=3)
     assert desk.counted("completed") == 303
     assert worker.stop() == 0
 
@@ -143,7 +143,7 @@ def test_a_forked_process_that_lives_on_does_not_hide_that_its_worker_died(
     job = desk.enqueue("leave_a_child_and_hold", "job", module=FORKING)
     desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
-    process, (child,) = killed.child(), children(desk)
+    process, (child,) = killed.only_process(), children(desk)
     try:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in (killed.process.pid, process):
@@ -151,9 +151,9 @@ def test_a_forked_process_that_lives_on_does_not_hide_that_its_worker_died(
         killed.process.wait()
         assert lives(child)
         other = run_worker(ASOK_WORKER_LEASE="600s")
-        other.says("of which no process is left")
+        other.wait_for_log("of which no process is left")
         assert lives(child)
-        desk.let("job")
+        desk.release("job")
         desk.reaches(job, "completed")
     finally:
         for pid in children(desk):

@@ -132,10 +132,10 @@ def test_leases_hold_while_redis_is_full_so_that_nothing_begins_twice(
     desk.wait_for_lines(*(f"begin {word}" for word in words))
     keep_full(desk)
     second = run_worker("-c", "4", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=f"{LEASE}s")
-    second.says("Worker ")
+    second.wait_for_log("Worker ")
     seconds_pass(desk, 2 * LEASE)
     for word in words:
-        desk.let(word)
+        desk.release(word)
     for job in jobs:
         desk.reaches(job, "completed")
     assert sorted(desk.journal()) == sorted(f"{e} {w}" for w in words for e in ("begin", "end"))
@@ -152,14 +152,14 @@ def test_an_idle_worker_finds_what_comes_back_while_redis_is_full_and_sleeps_aga
     worker = run_worker(ASOK_REDIS_URL=server.url)
     desk.reaches(buried, "failed")
     keep_full(desk)
-    worker.says("polling for jobs")
+    worker.wait_for_log("polling for jobs")
     operator = RedisOperator(Endpoint(server.url), Keys(), KEYRING)
     assert operator.requeue(Scope(Location.DEAD)).applied == 1
     operator.close()
     wait_until(lambda: desk.counted("failed") == 2, "the requeued job")
     desk.client.config_set("maxmemory", 0)
     desk.idle()
-    worker.says("Waiting for jobs again: no longer polling for them")
+    worker.wait_for_log("Waiting for jobs again: no longer polling for them")
     desk.enqueue("note", "later")
     desk.wait_for_lines("later")
     assert worker.log.count("polling for jobs ten times a second") == 1

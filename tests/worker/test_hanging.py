@@ -134,8 +134,8 @@ class TestWatch:
 
 def hang(worker: Worker) -> None:
     """Stop the only process of a worker, until it is shown."""
-    os.kill(worker.child(), signal.SIGSTOP)
-    worker.says("hangs: a signal has stopped the process")
+    os.kill(worker.only_process(), signal.SIGSTOP)
+    worker.wait_for_log("hangs: a signal has stopped the process")
 
 
 def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
@@ -150,12 +150,14 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     )
     desk.enqueue("hold", "neighbour")
     desk.wait_for_lines("begin neighbour")
-    child = worker.child()
+    child = worker.only_process()
     job = desk.enqueue("search", module=HANGING)
-    worker.says("hangs: its other threads do not run; one of these may hold the interpreter: job ")
+    worker.wait_for_log(
+        "hangs: its other threads do not run; one of these may hold the interpreter: job "
+    )
     assert job.id in worker.log
     # The stacks say what it does, though no Python code of the process can.
-    worker.says("in search")
+    worker.wait_for_log("in search")
 
     def state() -> str:
         (found,) = json.loads(status("--json")[1])["workers"]
@@ -173,8 +175,8 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
         snapshot = reader.snapshot()
     assert snapshot.workers[0].hang_seconds >= SHOWN_AFTER
     assert "is hanging (1 of 1 processes for" in alerts(snapshot, 1000)[0].line
-    worker.says("is not ended for it: ")
-    assert worker.child() == child
+    worker.wait_for_log("is not ended for it: ")
+    assert worker.only_process() == child
     assert desk.journal() == ["begin neighbour", "search"]
     # It can be stopped all the same, and what it ran goes back at no charge.
     assert worker.stop() == 0
@@ -192,7 +194,7 @@ def test_a_hard_limit_ends_a_job_that_holds_the_interpreter(
     desk.reaches(job, "failed")
     (dead_job,) = desk.dead()
     assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 1.5 s"
-    desk.let("neighbour")
+    desk.release("neighbour")
     desk.reaches(neighbour, "completed")
     assert not desk.client.keys("asok:crashes:*")
 
@@ -203,14 +205,14 @@ def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
-    child = worker.child()
+    child = worker.only_process()
     os.kill(child, signal.SIGSTOP)
-    worker.says("is ended: it hung for 10 s (a signal has stopped the process)")
+    worker.wait_for_log("is ended: it hung for 10 s (a signal has stopped the process)")
     # The same jobs again, in another process.
     desk.wait_for_lines("begin one", "begin one", "begin two", "begin two")
-    assert worker.child() != child
-    desk.let("one")
-    desk.let("two")
+    assert worker.only_process() != child
+    desk.release("one")
+    desk.release("two")
     for job in jobs:
         desk.reaches(job, "completed")
     assert not desk.client.keys("asok:crashes:*")
@@ -220,10 +222,12 @@ def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
 def test_so_is_one_that_hangs_though_no_job_runs(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_HANG_LIMIT=LIMIT)
     desk.reaches(desk.enqueue("search_later", module=HANGING), "completed")
-    child = worker.child()
-    worker.says("is ended: it hung for 10 s (its other threads do not run, and no job runs)")
+    child = worker.only_process()
+    worker.wait_for_log(
+        "is ended: it hung for 10 s (its other threads do not run, and no job runs)"
+    )
     desk.reaches(desk.enqueue("note", "by another"), "completed")
-    assert worker.child() != child
+    assert worker.only_process() != child
 
 
 def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker) -> None:
@@ -231,10 +235,10 @@ def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker)
     job = desk.enqueue("tell_pid_and_hold", "word", module=HANGING)
     desk.wait_for_lines("begin word")
     child = int(desk.journal()[0])
-    worker.says("another takes its place")
+    worker.wait_for_log("another takes its place")
     os.kill(child, signal.SIGSTOP)
-    worker.says("is ended: it hung for 10 s (a signal has stopped the process)")
-    desk.let("word")
+    worker.wait_for_log("is ended: it hung for 10 s (a signal has stopped the process)")
+    desk.release("word")
     desk.reaches(job, "completed")
     assert not desk.client.keys("asok:crashes:*")
 
@@ -243,7 +247,7 @@ def test_a_stop_ends_one_that_hangs(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT=1)
     desk.enqueue("hold", "word")
     desk.wait_for_lines("begin word")
-    os.kill(worker.child(), signal.SIGSTOP)
+    os.kill(worker.only_process(), signal.SIGSTOP)
     assert worker.stop() == 0
     assert [each.id for each in desk.pending()] != []
     assert desk.active() == []
@@ -267,8 +271,8 @@ def test_systemd_is_notified_that_a_worker_is_alive_while_its_processes_work(
 
     wait_until(with_heartbeat, "heartbeats")
     assert ALIVE not in received(notifications)
-    os.kill(worker.child(), signal.SIGCONT)
-    worker.says("works again, after it hung for")
+    os.kill(worker.only_process(), signal.SIGCONT)
+    worker.wait_for_log("works again, after it hung for")
     wait_until(lambda: ALIVE in received(notifications), "a heartbeat")
     desk.reaches(desk.enqueue("note", "on"), "completed")
 
@@ -280,7 +284,7 @@ def test_nobody_is_ended_because_everything_was_suspended(
     job = desk.enqueue("hold", "word")
     limited = desk.enqueue("loop_for_ever", timeout=5, hard_timeout=6)
     desk.wait_for_lines("begin word", "begin")
-    child = worker.child()
+    child = worker.only_process()
     worker.signal(signal.SIGSTOP)
     os.kill(child, signal.SIGSTOP)
     resumes = time.monotonic() + LIMIT + 5
@@ -289,9 +293,9 @@ def test_nobody_is_ended_because_everything_was_suspended(
     os.kill(child, signal.SIGCONT)
     # Its soft limit is over by now, and ends it before the hard limit ends its process.
     assert "JobTimeout" in (desk.reaches(limited, "failed").error or "")
-    desk.let("word")
+    desk.release("word")
     desk.reaches(job, "completed")
-    assert worker.child() == child
+    assert worker.only_process() == child
     assert "hangs" not in worker.log
 
 
@@ -312,7 +316,7 @@ def test_a_slow_import_does_not_stop_the_loop(
     over = time.monotonic() + LIMIT + 2
     while time.monotonic() < over:
         desk.reaches(desk.enqueue("note", "beside it"), "completed")
-    desk.let("imported")
+    desk.release("imported")
     desk.reaches(job, "completed")
     assert "hangs" not in worker.log
 
@@ -324,16 +328,16 @@ def test_a_loop_that_waits_for_redis_does_not_hang(
     worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("hold", "word")
     desk.wait_for_lines("begin word")
-    child = worker.child()
+    child = worker.only_process()
     redis_pid = desk.client.info()["process_id"]
     os.kill(redis_pid, signal.SIGSTOP)
     try:
-        worker.says("does not answer in time")
+        worker.wait_for_log("does not answer in time")
         over = time.monotonic() + LIMIT + 5
         wait_until(lambda: time.monotonic() > over, "a long outage")
     finally:
         os.kill(redis_pid, signal.SIGCONT)
-    desk.let("word")
+    desk.release("word")
     desk.reaches(job, "completed")
-    assert worker.child() == child
+    assert worker.only_process() == child
     assert "hangs" not in worker.log

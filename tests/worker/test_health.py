@@ -62,7 +62,7 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     job = desk.enqueue("note", "at last")
     path = os.pathsep.join((str(tmp_path / "path"), str(ROOT)))
     worker = run_through(["env", f"PYTHONPATH={path}"])
-    worker.says("died (exit code 9)", times=3)
+    worker.wait_for_log("died (exit code 9)", times=3)
     wait_until(lambda: has_state(status, "crash-looping"), "the state")
     code, page, words = status("--require-workers", "1")
     assert code == 1
@@ -81,7 +81,7 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     assert "no worker claims jobs of default (1)" in [each.line for each in alerts(snapshot, 1000)]
     assert {queue.name: queue.consumers for queue in snapshot.queues}["default"] == 0
     assert set(received(notifications)) == {ALIVE}
-    desk.let("mended")
+    desk.release("mended")
     desk.reaches(job, "completed")
     wait_until(lambda: READY in received(notifications), "READY")
     wait_until(lambda: status("--require-workers", "1")[0] == 0, "a worker that counts")
@@ -94,7 +94,7 @@ def test_processes_that_tasks_end_with_an_exit_code_of_ours_are_crash_looping(
     desk.enqueue("end_process", code)
     desk.enqueue("end_process", code)
     worker = run_worker()
-    worker.says(f"died (exit code {code})", times=3)
+    worker.wait_for_log(f"died (exit code {code})", times=3)
     wait_until(lambda: has_state(status, "crash-looping"), "the state")
     assert worker_of(desk).death == f"exit code {code}"
     assert status("--require-workers", "1")[0] == 1

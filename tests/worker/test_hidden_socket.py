@@ -21,11 +21,11 @@ def test_jobs_run_and_commands_arrive(desk: Desk, run_worker: RunWorker, tmp_pat
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(root=str(ROOT)))
     worker = run_worker("--processes", "1", PYTHONPATH=folder)
-    worker.says("Connections have no file to wait on")
+    worker.wait_for_log("Connections have no file to wait on")
     jobs = [desk.enqueue("give", n) for n in range(20)]
     assert [desk.reaches(job, "completed").result for job in jobs] == [str(n) for n in range(20)]
     held = desk.enqueue("hold", "go")
     desk.reaches(held, "running")
-    desk.let("go")
+    desk.release("go")
     desk.reaches(held, "completed")
     assert worker.stop() == 0

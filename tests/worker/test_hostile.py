@@ -26,7 +26,7 @@ def test_every_failure_is_settled_whatever_its_exception_does(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "4")
-    before = worker.child()
+    before = worker.only_process()
     jobs = {
         (function, kind): desk.enqueue(function, kind, module=HOSTILE)
         for function in ("throw", "throw_from")
@@ -40,7 +40,7 @@ def test_every_failure_is_settled_whatever_its_exception_does(
         assert dead_job.error is not None
         # Of a chain whose text takes for ever, only the name of the last one is known.
         assert dead_job.error.startswith(kind if function == "throw" else "ValueError")
-    assert worker.child() == before, "no process died of it"
+    assert worker.only_process() == before, "no process died of it"
     assert "died" not in worker.log
 
 
@@ -71,7 +71,7 @@ def test_no_log_handler_comes_between_a_job_and_its_outcome(
 ) -> None:
     worker = run_worker("--log-level", "debug")
     desk.reaches(desk.enqueue("spoil", kind, module=HOSTILE), "completed")
-    child = worker.child()
+    child = worker.only_process()
     failed = [desk.enqueue("fail"), desk.enqueue("fail", retries=1, backoff=0.1)]
     rejected = desk.job("note", "never")
     desk.client.lpush("asok:queue", desk.producer._batches([rejected], ["{}"]).__next__()[3])
@@ -79,7 +79,7 @@ def test_no_log_handler_comes_between_a_job_and_its_outcome(
         desk.reaches(job, "failed")
     wait_until(lambda: len(desk.dead()) == 3, "three dead letters")
     desk.reaches(desk.enqueue("note", "on"), "completed")
-    assert worker.child() == child, "its thread lives on"
+    assert worker.only_process() == child, "its thread lives on"
     assert worker.stop() == 0
     assert desk.active() == []
 
@@ -120,7 +120,7 @@ def test_a_worker_waits_for_hooks_and_log_lines_before_it_ends(
 ) -> None:
     worker = run_worker("--max-jobs", "1")
     desk.reaches(desk.enqueue("fail"), "failed")
-    worker.says("Job failed")
+    worker.wait_for_log("Job failed")
 
 
 @pytest.mark.parametrize("kind", [None, "raises", "exits", "hangs"])
@@ -130,19 +130,19 @@ def test_a_thread_that_dies_takes_its_process_along_at_once(
     worker = run_worker("--concurrency", "2")
     if kind is not None:
         desk.reaches(desk.enqueue("spoil", kind, module=HOSTILE), "completed")
-    child = worker.child()
+    child = worker.only_process()
     desk.reaches(desk.enqueue("strike_own_thread", module=HOSTILE), "completed")
     # An idle thread meets the exception when it is woken.
     jobs = []
 
     def replaced() -> bool:
         jobs.append(desk.enqueue("note", "on"))
-        return bool(worker.children()) and worker.children() != [child]
+        return bool(worker.processes()) and worker.processes() != [child]
 
     wait_until(replaced, "another process")
     for job in jobs:
         desk.reaches(job, "completed")
-    worker.says("died (exit code 70)")
+    worker.wait_for_log("died (exit code 70)")
 
 
 @pytest.fixture

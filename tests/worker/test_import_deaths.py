@@ -50,7 +50,7 @@ def test_jobs_of_a_module_that_kills_its_process_are_postponed_until_it_is_mende
         f"({WAYS[way]})"
     )
     assert record.retry_count == 0
-    worker.says(f"died (while importing poisoned: {WAYS[way]})", 3)
+    worker.wait_for_log(f"died (while importing poisoned: {WAYS[way]})", 3)
     words = f"died while importing poisoned: {WAYS[way]}"
     wait_until(lambda: words in worker_of(desk).trouble, "the reason in the heartbeat")
     assert worker_of(desk).condition == "crash-looping"
@@ -90,7 +90,7 @@ def test_what_runs_beside_an_import_that_kills_the_process_is_not_charged(
     desk.reaches(bad, "retrying")
     desk.wait_for_lines("begin long", "begin long")
     assert not desk.client.keys("asok:crashes:*")
-    desk.let("long")
+    desk.release("long")
     desk.reaches(long, "completed")
     assert desk.dead() == []
 

@@ -54,7 +54,7 @@ def test_a_small_record_reports_all_that_a_large_one_did(desk: Desk, run_worker:
     pending = desk.record(job)
     run_worker()
     running = desk.reaches(job, "running")
-    desk.let("job")
+    desk.release("job")
     done = desk.reaches(job, "completed")
     assert (done.function, done.queue) == ("tests.worker.jobs.hold", "low")
     assert (done.retries, done.retry_count, done.result) == (2, 0, "null")

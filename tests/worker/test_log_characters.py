@@ -25,7 +25,7 @@ def test_no_text_of_any_category_steers_who_reads_the_log(
     jobs = [desk.enqueue("say_and_fail", text) for text in sendable]
     for job in jobs:
         desk.reaches(job, "failed")
-        worker.says(job.id)
+        worker.wait_for_log(job.id)
     worker.stop()
     assert worker.log.count("Job failed") >= len(texts)
     assert not hidden_in(worker.log.replace("\n", "").replace("\t", ""))

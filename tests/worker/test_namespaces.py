@@ -41,14 +41,14 @@ def test_a_worker_serves_and_recovers_its_own_namespace_only(
     desk.wait_for_lines("begin ours", "begin theirs")
     # One dies whole: the other must neither recover nor clean up anything of it.
     first.kill()
-    desk.let("theirs")
+    desk.release("theirs")
     twin.reaches(same, "completed")
     assert desk.record(job).status == "running"
     assert len(desk.active()) == 1
     third = run_worker(ASOK_WORKER_LEASE="3s")
-    desk.let("ours")
+    desk.release("ours")
     desk.reaches(job, "completed")
-    third.says("Recovered")
+    third.wait_for_log("Recovered")
     assert "Recovered" not in second.log
     assert sorted(desk.journal()) == sorted(
         ["begin ours", "begin theirs", "end theirs", "begin ours", "end ours"]

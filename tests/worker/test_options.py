@@ -93,7 +93,7 @@ def test_the_file_of_settings_in_use_is_logged(
     desk: Desk, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     (tmp_path / "settings").write_text("ASOK_WORKER_QUEUES=of-the-file\n")
-    run_worker(ASOK_ENV_FILE=tmp_path / "settings").says(
+    run_worker(ASOK_ENV_FILE=tmp_path / "settings").wait_for_log(
         f"Settings file read path={tmp_path}/settings"
     )
 
@@ -110,7 +110,7 @@ def test_log_lines_for_machines(desk: Desk, run_worker: RunWorker) -> None:
     job = desk.enqueue("fail", "the words", retries=1, backoff=0.1)
     worker = run_worker("--log-format", "json", "--log-level", "debug")
     desk.reaches(job, "failed")
-    worker.says("Job failed")
+    worker.wait_for_log("Job failed")
     lines = [json.loads(line) for line in worker.log.splitlines()]
     reported = [line for line in lines if line.get("job_id") == job.id]
     assert [line["attempt"] for line in reported] == ["1/2", "2/2"]
@@ -128,8 +128,8 @@ def test_arguments_are_logged_only_when_asked_for(desk: Desk, run_worker: RunWor
     open_ = run_worker("--log-level", "debug", "--queues", "open", "--log-arguments")
     for queue in ("quiet", "open"):
         desk.enqueue("note", "a-secret-word", queue=queue)
-    open_.says("a-secret-word")
-    quiet.says("Job completed")
+    open_.wait_for_log("a-secret-word")
+    quiet.wait_for_log("Job completed")
     assert "a-secret-word" not in quiet.log
 
 
@@ -142,7 +142,7 @@ def test_dead_jobs_are_bounded_and_what_is_dropped_is_counted_and_reported(
         desk.reaches(job, "failed")
     assert [dead_job.id for dead_job in desk.dead()] == [job.id for job in reversed(jobs[4:])]
     assert (desk.counted("dead"), desk.counted("dropped")) == (9, 4)
-    worker.says("of the oldest dead letters were dropped (ASOK_DLQ_MAX)")
+    worker.wait_for_log("of the oldest dead letters were dropped (ASOK_DLQ_MAX)")
 
 
 def test_results_and_tracebacks_are_bounded(desk: Desk, run_worker: RunWorker) -> None:

@@ -74,7 +74,7 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
 ) -> None:
     worker = run_worker(ASOK_WORKER_LEASE="2s")
     desk.idle()
-    child = worker.child()
+    child = worker.only_process()
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     hash_key = desk.keys.worker(name.decode())
 
@@ -100,10 +100,10 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
 def test_an_order_cannot_be_smuggled_in_with_an_id(run_worker: RunWorker, desk: Desk) -> None:
     worker = run_worker()
     desk.idle()
-    child = worker.child()
+    child = worker.only_process()
     desk.client.publish(desk.keys.wake, "cancel x\ndrain")
     desk.client.publish(desk.keys.wake, "pause default")
     job = desk.enqueue("give")
     desk.reaches(job, "completed")
     desk.idle()
-    assert worker.child() == child
+    assert worker.only_process() == child

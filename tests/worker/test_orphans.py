@@ -20,7 +20,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def zombies(worker: Worker) -> list[int]:
-    return [pid for pid in worker.children() if _state(pid) == "Z"]
+    return [pid for pid in worker.processes() if _state(pid) == "Z"]
 
 
 def _state(pid: int) -> str:
@@ -36,7 +36,7 @@ def test_orphans_are_reaped_and_exit_codes_of_processes_are_not_lost(
     worker = run_through((sys.executable, "-c", AS_SUBREAPER))
     desk.idle()
     for _ in range(3):
-        (process,) = worker.children()
+        (process,) = worker.processes()
         jobs = [desk.enqueue("leave_an_orphan", n, module="tests.worker.forking") for n in range(9)]
         for job in jobs:
             desk.reaches(job, "completed")
@@ -44,10 +44,10 @@ def test_orphans_are_reaped_and_exit_codes_of_processes_are_not_lost(
         wait_until(lambda: not any(map(_state, orphans)), "the orphans gone")  # noqa: B023
         os.kill(process, signal.SIGKILL)
         wait_until(
-            lambda: worker.children() not in ([], [process]) and not zombies(worker),  # noqa: B023
+            lambda: worker.processes() not in ([], [process]) and not zombies(worker),  # noqa: B023
             "another process",
         )
-    worker.says("died (killed by SIGKILL)", times=3)
+    worker.wait_for_log("died (killed by SIGKILL)", times=3)
     assert len(orphans) == 27
     desk.reaches(desk.enqueue("note", "job"), "completed")
     assert worker.stop() == 0

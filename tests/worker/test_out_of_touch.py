@@ -77,13 +77,13 @@ def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_o
     # Nobody renews the lease. The process itself, which has a thread to spare, goes on.
     losing.signal(signal.SIGSTOP)
     other = run_worker("--concurrency", "3", **given)
-    other.says("whose lease ran out")
+    other.wait_for_log("whose lease ran out")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
     short = [desk.enqueue("pid") for _ in range(20)]
     for job in short:
-        assert desk.reaches(job, "completed").result == str(other.child())
-    desk.let("one")
-    desk.let("two")
+        assert desk.reaches(job, "completed").result == str(other.only_process())
+    desk.release("one")
+    desk.release("two")
     desk.wait_for_lines(*["end one", "end two"] * 2)
     for job in jobs:
         desk.reaches(job, "completed")
@@ -107,19 +107,19 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
     job = desk.enqueue("hold", "job")
     desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
-    child = worker.child()
+    child = worker.only_process()
     server.stop()
-    worker.says("waiting for it")
+    worker.wait_for_log("waiting for it")
     os.kill(child, signal.SIGKILL)
-    worker.says("died (killed by SIGKILL)")
+    worker.wait_for_log("died (killed by SIGKILL)")
     before = processor_time(worker)
     pass_time(4)
     # It sleeps between its attempts; one that did not would have taken a processor for itself.
     assert processor_time(worker) - before < 1
-    assert worker.children() == [], "what the dead one held comes first"
+    assert worker.processes() == [], "what the dead one held comes first"
     server.start()
     desk.wait_for_lines(*["begin job"] * 2)
-    desk.let("job")
+    desk.release("job")
     desk.reaches(job, "completed")
     assert desk.counted("completed") == 1
     assert worker.stop() == 0
@@ -133,12 +133,12 @@ def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
     desk.idle()
     (name,) = names(desk)
     line.cut()
-    worker.says("waiting for it", times=2)
+    worker.wait_for_log("waiting for it", times=2)
     operator = open_operator(desk.settings)
     assert operator.quiet(name).applied == 1
     line.mend()
-    worker.says("Redis is back", times=2)
-    worker.says("Ordered to be quiet")
+    worker.wait_for_log("Redis is back", times=2)
+    worker.wait_for_log("Ordered to be quiet")
 
     def deaf() -> bool:
         return not any("b" in each["flags"] for each in desk.client.client_list())
@@ -168,14 +168,14 @@ def test_those_who_had_the_same_outage_are_not_taken_for_dead(
     leases = [desk.client.zscore(desk.keys.workers, name) for name in here]
     server.stop()
     for worker in workers:
-        worker.says("waiting for it")
+        worker.wait_for_log("waiting for it")
     wait_until(lambda: time.time() * 1000 > max(leases) + 500, "the end of both leases")
     server.start()
     for name in here:
         heartbeats_on(desk, name, 4)
     for job in jobs:
         assert desk.record(job).status == "running"
-        desk.let(str(job.args[0]))
+        desk.release(str(job.args[0]))
         desk.reaches(job, "completed")
     assert desk.journal().count("begin one") == desk.journal().count("begin two") == 1
     for worker in workers:

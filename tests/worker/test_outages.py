@@ -28,16 +28,16 @@ def test_a_restart_of_redis_loses_nothing_and_is_reported_once(
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
     server.stop(kill=True)
-    desk.let("one")
+    desk.release("one")
     desk.wait_for_lines("end one")
-    worker.says("waiting for it", times=2)
+    worker.wait_for_log("waiting for it", times=2)
     server.start()
     desk.reaches(jobs[0], "completed")
-    desk.let("two")
+    desk.release("two")
     desk.reaches(jobs[1], "completed")
     desk.enqueue("note", "later")
     desk.wait_for_lines("later")
-    worker.says("Redis is back after", times=2)
+    worker.wait_for_log("Redis is back after", times=2)
     assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the child"
     assert ".;" not in worker.log
     assert desk.counted("completed") >= 2
@@ -52,7 +52,7 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_yet(
 ) -> None:
     server.stop()
     worker = run_worker(ASOK_REDIS_URL=server.url)
-    worker.says("waiting for it")
+    worker.wait_for_log("waiting for it")
     server.start()
     desk.enqueue("note", "job")
     desk.wait_for_lines("job")
@@ -71,8 +71,8 @@ def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
     redis_pid = _server_pid(desk)
     os.kill(redis_pid, signal.SIGSTOP)
     try:
-        desk.let("job")
-        worker.says("does not answer in time")
+        desk.release("job")
+        worker.wait_for_log("does not answer in time")
     finally:
         os.kill(redis_pid, signal.SIGCONT)
     desk.reaches(job, "completed")
@@ -91,7 +91,7 @@ def test_what_a_user_may_not_do_is_reported_plainly_and_tried_until_it_is_allowe
     )
     url = f"unix://worker:pw@{server.socket}"
     worker = run_worker(ASOK_REDIS_URL=url)
-    worker.says("this user may not do that (ACL)")
+    worker.wait_for_log("this user may not do that (ACL)")
     assert "pw@" not in worker.log
     desk.client.execute_command("ACL", "SETUSER", "worker", "+evalsha", "+eval")
     desk.enqueue("note", "job")
@@ -109,8 +109,8 @@ def test_a_full_redis_is_waited_for(
     desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
     desk.client.config_set("maxmemory", 1)
-    desk.let("job")
-    worker.says("out of memory")
+    desk.release("job")
+    worker.wait_for_log("out of memory")
     desk.client.config_set("maxmemory", 0)
     desk.reaches(job, "completed")
     assert desk.counted("completed") == 1
@@ -139,13 +139,13 @@ def test_the_end_of_a_refusal_is_not_logged_before_it_has_come(
     desk.enqueue("note", "before")
     desk.wait_for_lines("before")
     desk.client.execute_command(*verb.split(), *begin.split())
-    worker.says("waiting for it")
+    worker.wait_for_log("waiting for it")
     began = float(desk.client.time()[0])
     wait_until(lambda: float(desk.client.time()[0]) > began + 6, "six seconds")
     assert "Redis is back" not in worker.log
     assert "no longer refuses" not in worker.log
     desk.client.execute_command(*verb.split(), *end.split())
-    worker.says(over, times=2)
+    worker.wait_for_log(over, times=2)
     desk.enqueue("note", "after")
     desk.wait_for_lines("after")
 
@@ -161,7 +161,7 @@ def test_a_key_of_another_type_ends_neither_the_worker_nor_a_job(
     desk.client.delete(key)
     desk.client.set(key, "of another type")
     desk.client.lpush("asok:queue", b"not JSON")
-    before = worker.children()
+    before = worker.processes()
     worker_id = desk.client.client_list()
     assert worker_id
     began = desk.client.info("stats")["total_commands_processed"]
@@ -170,7 +170,7 @@ def test_a_key_of_another_type_ends_neither_the_worker_nor_a_job(
     job = desk.enqueue("note", "job")
     desk.reaches(job, "completed")
     assert worker.process.poll() is None
-    assert worker.children() == before
+    assert worker.processes() == before
     assert "Traceback" not in worker.log
     assert worker.log.count("WRONGTYPE") <= 6
 

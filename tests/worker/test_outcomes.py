@@ -35,7 +35,7 @@ def test_a_job_passes_through_its_states_and_each_is_in_its_record(
     assert running.started_at >= before.enqueued_at - 1
     assert running.worker is not None
     assert running.worker.endswith(".1")
-    desk.let("job")
+    desk.release("job")
     done = desk.reaches(job, "completed")
     assert (done.result, done.error) == ("null", None)
     assert done.enqueued_at == before.enqueued_at
@@ -90,7 +90,7 @@ def test_a_failed_job_is_retried_after_backoff_to_the_power_of_its_retries(
     }
     fields = json.loads(envelope)
     assert KEYRING.verifies(fields["job"], fields["sig"], fields["v"])
-    worker.says("Job will be retried")
+    worker.wait_for_log("Job will be retried")
     assert "retry_in=343s" in worker.log
     assert (desk.counted("retried"), desk.counted("failed"), desk.counted("dead")) == (1, 1, 0)
 

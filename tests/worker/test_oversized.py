@@ -77,7 +77,7 @@ def test_what_waits_in_a_queue_is_set_aside(desk: Desk, run_worker: RunWorker, m
     worker = run_worker()
     desk.reaches(job, "completed")
     set_aside(desk, entry)
-    worker.says("Entry set aside")
+    worker.wait_for_log("Entry set aside")
     desk.wait_for_lines(f"default: ? Oversized: {reported(entry)}")
     assert worker.stop() == 0
 
@@ -90,14 +90,14 @@ def test_what_comes_while_a_worker_waits_is_set_aside(
     job = desk.enqueue("good", module=HOOKED)
     desk.reaches(job, "completed")
     desk.idle()
-    (child,) = worker.children()
+    (child,) = worker.processes()
     entry = make()
     desk.client.lpush("asok:queue", entry)
     set_aside(desk, entry)
-    worker.says("Entry set aside")
+    worker.wait_for_log("Entry set aside")
     desk.wait_for_lines(f"default: ? Oversized: {reported(entry)}")
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
-    assert worker.children() == [child]
+    assert worker.processes() == [child]
     assert worker.stop() == 0
 
 
@@ -111,12 +111,12 @@ def test_what_a_dead_worker_holds_is_set_aside(desk: Desk, run_worker: RunWorker
     # Where a claim that came by the idle wait would be: its process died before it could act.
     desk.client.lpush(key, entry)
     for word in ("one", "two"):
-        desk.let(word)
+        desk.release(word)
     other = run_worker()
     for job in jobs:
         desk.reaches(job, "completed")
     set_aside(desk, entry)
-    other.says("Entry set aside")
+    other.wait_for_log("Entry set aside")
     assert not desk.client.exists(key)
 
 
@@ -132,7 +132,7 @@ def test_what_is_delayed_is_set_aside(desk: Desk, run_worker: RunWorker, due_in:
         desk.client.zadd(desk.keys.delayed, {seal(later, KEYRING): seconds + 2 * due_in})
     worker = run_worker()
     set_aside(desk, entry)
-    worker.says("Entry set aside")
+    worker.wait_for_log("Entry set aside")
     if due_in < 0:
         desk.wait_for_lines("soon")
     else:
@@ -159,7 +159,7 @@ def test_nothing_is_lost_where_it_cannot_be_set_aside(desk: Desk, run_worker: Ru
     wait_until(lambda: desk.client.llen(desk.keys.dead) == 2, "the dead jobs")
     sha1 = hashlib.sha1(entry, usedforsecurity=False).hexdigest()
     assert desk.client.lrange(desk.keys.oversized(sha1), 0, -1) == [entry] * 2
-    other.says("Entry set aside", times=2)
+    other.wait_for_log("Entry set aside", times=2)
 
 
 def test_a_limit_that_is_raised_lets_larger_jobs_run(desk: Desk, run_worker: RunWorker) -> None:
@@ -186,7 +186,7 @@ def test_what_waits_where_no_worker_claims_is_set_aside(
     jobs = [desk.enqueue("note", word, queue=queue) for word in ("one", "two")]
     desk.client.rpush(desk.keys.queue(queue), entry)
     set_aside(desk, entry, queue)
-    worker.says("Entry set aside")
+    worker.wait_for_log("Entry set aside")
     ids = [job.id for job in jobs]
     wait_until(lambda: [each.id for each in desk.pending(queue)] == ids, "the others to be there")
 

@@ -84,10 +84,10 @@ def test_a_killed_worker_that_is_started_again_has_its_jobs_at_once(
     killed.kill()
     again = start(*options)
     desk.wait_for_lines(*[f"begin job {n}" for n in range(4)] * 2)
-    again.says(PROVED)
+    again.wait_for_log(PROVED)
     assert [charges(desk, job) for job in jobs] == [1] * 4
     for n in range(4):
-        desk.let(f"job {n}")
+        desk.release(f"job {n}")
     for job in jobs + waiting:
         desk.reaches(job, "completed")
     assert desk.counted("completed") == 10
@@ -105,8 +105,8 @@ def test_a_worker_beside_it_takes_over_at_once(desk: Desk, start: Start) -> None
     other = start(*everything("job"))
     wait_until(lambda: desk.client.zcard("asok:workers") == 2, "two workers")
     killed.kill()
-    other.says(PROVED)
-    desk.let("job")
+    other.wait_for_log(PROVED)
+    desk.release("job")
     desk.reaches(job, "completed")
     assert desk.journal() == ["begin job", "begin job", "end job"]
 
@@ -116,7 +116,7 @@ def test_one_that_started_last_is_known_to_those_beside_it(desk: Desk, start: St
     desk.idle()
     killed, job = busy(desk, start, "job")
     killed.kill()
-    other.says(PROVED)
+    other.wait_for_log(PROVED)
     assert [payload.id for payload in desk.pending("of-job")] == [job.id]
 
 
@@ -127,11 +127,11 @@ def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> 
     dead.kill()
     other = start(*everything("frozen", "dead"))
     desk.wait_for_lines(*["begin dead"] * 2)
-    other.says(PROVED)
+    other.wait_for_log(PROVED)
     assert other.log.count(PROVED) == 1
     frozen.signal(signal.SIGCONT, to_all=True)
     for word in ("frozen", "dead"):
-        desk.let(word)
+        desk.release(word)
     for each in (job, lost):
         desk.reaches(each, "completed")
     assert desk.journal().count("begin frozen") == 1
@@ -150,20 +150,20 @@ def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
     """A worker takes over what a dead one ran at once, and what an orphan runs once that is gone."""
     orphaned, job = busy(desk, start, "orphaned")
     dead, lost = busy(desk, start, "dead")
-    child = orphaned.child()
+    child = orphaned.only_process()
     orphaned.process.kill()
     orphaned.process.wait()
     dead.kill()
     other = start(*everything("orphaned", "dead"))
     desk.wait_for_lines(*["begin dead"] * 2)
-    other.says(PROVED)
+    other.wait_for_log(PROVED)
     assert other.log.count(PROVED) == 1
     assert desk.journal().count("begin orphaned") == 1
-    desk.let("dead")
+    desk.release("dead")
     desk.reaches(lost, "completed")
     os.kill(child, signal.SIGKILL)
-    other.says(PROVED, times=2)
-    desk.let("orphaned")
+    other.wait_for_log(PROVED, times=2)
+    desk.release("orphaned")
     desk.reaches(job, "completed")
 
 
@@ -186,14 +186,14 @@ def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
         desk.client.expire(desk.keys.place(machine), 60)
     other = start(*everything("foreign", "dead"))
     desk.wait_for_lines(*["begin dead"] * 2)
-    desk.let("dead")
+    desk.release("dead")
     desk.reaches(lost, "completed")
-    other.says("Recovered")
+    other.wait_for_log("Recovered")
     assert other.log.count("Recovered") == 1
     assert desk.journal().count("begin foreign") == 1
     desk.client.zadd("asok:workers", {name: 1})
     last = start(*everything("foreign"))
-    desk.let("foreign")
+    desk.release("foreign")
     desk.reaches(job, "completed")
     wait_until(lambda: LEASED in other.log + last.log, "a recovery by the lease")
     assert charges(desk, job) == 0, "it came to its end"
@@ -212,13 +212,13 @@ def test_one_that_redis_still_has_a_connection_of_is_left_alone(desk: Desk, star
             each.kill()
         other = start(*everything("copied", "dead"))
         desk.wait_for_lines(*["begin dead"] * 2)
-        other.says(PROVED)
+        other.wait_for_log(PROVED)
         assert other.log.count(PROVED) == 1
         assert desk.client.zscore("asok:workers", name) > 0
-    desk.let("dead")
-    desk.let("copied")
+    desk.release("dead")
+    desk.release("copied")
     desk.reaches(job, "completed")
-    other.says(PROVED, times=2)
+    other.wait_for_log(PROVED, times=2)
 
 
 def test_many_who_prove_it_at_once_recover_each_job_once(desk: Desk, start: Start) -> None:
@@ -237,7 +237,7 @@ def test_many_who_prove_it_at_once_recover_each_job_once(desk: Desk, start: Star
     desk.wait_for_lines(*[f"begin job {n}" for n in range(12)] * 2)
     assert [charges(desk, job) for job in jobs] == [1] * 12
     for n in range(12):
-        desk.let(f"job {n}")
+        desk.release(f"job {n}")
     for job in jobs:
         desk.reaches(job, "completed")
     assert desk.counted("completed") == 12
@@ -254,8 +254,8 @@ def test_a_program_that_a_task_started_and_left_is_no_process_of_the_worker(
     desk.reaches(job, "running")
     killed.kill()
     try:
-        start().says(PROVED)
-        desk.let("job")
+        start().wait_for_log(PROVED)
+        desk.release("job")
         desk.reaches(job, "completed")
     finally:
         for line in desk.journal():
@@ -301,9 +301,9 @@ def test_a_name_that_somebody_else_has_taken_delays_no_recovery(
     with socket.socket(socket.AF_UNIX) as squatter:
         squatter.bind(f"\0asok:{name}")
         other = start(*everything("job"))
-        other.says(PROVED)
+        other.wait_for_log(PROVED)
         assert charges(desk, job) == 1
-        desk.let("job")
+        desk.release("job")
         desk.reaches(job, "completed")
     wait_until(lambda: len(locks(own_folder)) == 1, "the dead worker's file removed")
     assert other.stop() == 0

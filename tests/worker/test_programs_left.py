@@ -59,7 +59,7 @@ def test_a_crash_ends_them(desk: Desk, run_worker: RunWorker) -> None:
 def test_the_end_of_an_orphaned_process_ends_them(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="500ms")
     desk.enqueue("start_programs_and_hold", "job", module=FORKING)
-    started, process = programs(desk), worker.child()
+    started, process = programs(desk), worker.only_process()
     worker.process.kill()
     wait_until(lambda: not lives(process), "the end of the process")
     end(started)

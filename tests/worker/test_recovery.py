@@ -29,7 +29,7 @@ def test_a_subscription_that_the_network_has_dropped_is_noticed(
         operator = open_operator(desk.settings)
         operator.quiet(name_of(desk, worker))
         operator.close()
-        worker.says("Ordered to be quiet")
+        worker.wait_for_log("Ordered to be quiet")
 
 
 def test_a_job_is_cancelled_though_its_worker_was_cut_off_when_that_was_asked(
@@ -61,13 +61,13 @@ def test_outcomes_of_a_worker_that_was_cut_off_for_longer_than_its_lease_are_cou
         for job in jobs:
             desk.reaches(job, "running")
         proxy.hold()
-        desk.let("job")
+        desk.release("job")
         desk.wait_for_lines("end job", "end job")
         other = run_worker(**given)
         desk.reaches(jobs[0], "completed")
         desk.reaches(jobs[1], "failed")
         proxy.release()
-        cut_off.says("Outcome dropped", times=2)
+        cut_off.wait_for_log("Outcome dropped", times=2)
         assert desk.counted("outcomes_dropped") == 2
         assert (desk.counted("completed"), desk.counted("failed")) == (1, 2)
         assert "Outcome dropped" not in other.log
@@ -113,5 +113,5 @@ def test_a_dead_worker_is_recovered_over_a_link_that_is_cut_more_often_than_its_
         dead, job = busy(desk, run_worker, "job", ASOK_WORKER_LEASE="9s")
         kill_elsewhere(desk, dead)
         with cut_again_and_again(desk, proxy, 2.0, name_of(desk, other)):
-            other.says("whose lease ran out")
+            other.wait_for_log("whose lease ran out")
     assert [payload.id for payload in desk.pending("of-job")] == [job.id]

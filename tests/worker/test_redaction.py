@@ -90,7 +90,7 @@ def test_no_value_that_is_hidden_is_written_down_or_shown(
     waiting = command("job", "list", "--state", "pending") + command("worker", "status")
     worker = run_worker("--log-arguments", ASOK_REDACT=REDACT)
     for job_id in ids:
-        worker.says(job_id)
+        worker.wait_for_log(job_id)
     done = backend.enqueue(make_call(redacting.answer, "ada", CARD))
     assert done.result(50)["token"] == CARD
     worker.stop()
@@ -133,7 +133,7 @@ def test_a_filter_finds_no_hidden_value(
     desk: Desk, run_worker: RunWorker, settings: Settings, backend: RedisBackend
 ) -> None:
     for job_id in sent(backend)[:1]:
-        run_worker(ASOK_REDACT=REDACT).says(job_id)
+        run_worker(ASOK_REDACT=REDACT).wait_for_log(job_id)
     operator = open_operator(settings)
     for words in (f"arg:{CARD}", "arg:hunter2", "error:hunter2", f"password={PASSWORD}"):
         scope = Scope(Location.DEAD, match=matching(words), words=words)
@@ -147,7 +147,7 @@ def test_an_edit_does_not_write_the_mask(
 ) -> None:  # fmt: skip
     (job_id, _, other) = sent(backend)
     worker = run_worker(ASOK_REDACT=REDACT)
-    worker.says(other)
+    worker.wait_for_log(other)
     worker.stop()
     args = json.dumps(["grace", MASK, {"card": MASK, "plan": "free"}])
     assert main(["dlq", "requeue", "--id", job_id, "--args", args, "--yes"]) == 0

@@ -80,7 +80,7 @@ def test_a_worker_renews_what_waits_and_what_runs(desk: Desk, run_worker: RunWor
         assert desk.client.ttl(KEYS.unique(key)) > LONG, key
     assert ttl(desk.client, ended) <= 11 * DAY
     assert desk.client.type(KEYS.job(foreign.id)) == b"string"
-    desk.let("it")
+    desk.release("it")
 
 
 def test_a_worker_renews_what_it_runs_itself(desk: Desk, connection: Connection) -> None:
@@ -196,7 +196,7 @@ def test_a_worker_says_that_jobs_were_lost(desk: Desk, run_worker: RunWorker) ->
     desk.client.hset(KEYS.renewal, mapping={"last": seconds - 1800.0, "place": ""})
     desk.client.expire(KEYS.renewal, DAY)
     worker = run_worker()
-    worker.says("Found 1 unfinished jobs that are in no queue")
+    worker.wait_for_log("Found 1 unfinished jobs that are in no queue")
     assert ttl(desk.client, job) <= DAY
 
 

@@ -86,18 +86,18 @@ def test_a_process_that_cannot_be_started_is_started_later_and_the_others_work(
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     key = desk.keys.worker(name.decode())
     lift = exhaust(worker)
-    first, second = worker.children()
+    first, second = worker.processes()
     os.kill(first, signal.SIGKILL)
-    worker.says(f"{name.decode()}.1 cannot be started: {reason}")
+    worker.wait_for_log(f"{name.decode()}.1 cannot be started: {reason}")
     wait_until(lambda: reason in desk.client.hget(key, "refusal").decode(), "the reason")
     assert desk.client.hget(key, "able") == b"1"
     pids = [desk.enqueue("pid") for _ in range(5)]
     for job in pids:
         desk.reaches(job, "completed")
     assert {*desk.journal()} == {str(second)}
-    worker.says("cannot be started", times=2)
+    worker.wait_for_log("cannot be started", times=2)
     lift()
-    worker.says("is started again")
+    worker.wait_for_log("is started again")
     wait_until(lambda: desk.client.hget(key, "able") == b"2", "two processes that work")
     assert desk.client.hget(key, "refusal") == b""
     assert "Traceback" not in worker.log
@@ -109,8 +109,10 @@ def test_of_more_queues_than_a_process_may_open_files_for_it_waits_on_the_first(
 ) -> None:
     queues = [f"q{number}" for number in range(100)]
     worker = run_through(("prlimit", "--nofile=64:64"), "--queues", ",".join(queues))
-    worker.says("Limit of open files is 64, and waiting for jobs of 100 queues would take 100")
-    worker.says("waiting on the first 32 queues and polling the others")
+    worker.wait_for_log(
+        "Limit of open files is 64, and waiting for jobs of 100 queues would take 100"
+    )
+    worker.wait_for_log("waiting on the first 32 queues and polling the others")
     # Once with nothing to do before, once at rest.
     for queue in ("q99", "q0"):
         wait_until(lambda: len(blocked(desk)) == 32, "waits on 32 queues")
@@ -134,13 +136,13 @@ def test_where_redis_accepts_no_more_connections_jobs_are_polled_for(
     first = own_desk.enqueue("note", "first", queue="q1")
     own_desk.client.config_set("maxclients", 12)
     worker = run_worker("--queues", ",".join(queues), ASOK_REDIS_URL=server.url)
-    worker.says("polling for jobs ten times a second")
+    worker.wait_for_log("polling for jobs ten times a second")
     own_desk.reaches(first, "completed")
     for queue in ("q19", "q0"):
         own_desk.reaches(own_desk.enqueue("note", queue, queue=queue), "completed")
     own_desk.client.config_set("maxclients", 100)
     wait_until(lambda: len(blocked(own_desk)) == 20, "waits on all queues")
-    worker.says("Waiting for jobs again")
+    worker.wait_for_log("Waiting for jobs again")
     assert "waiting for it" not in worker.log
     assert worker.stop() == 0
 

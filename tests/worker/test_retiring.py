@@ -40,7 +40,7 @@ def test_short_jobs_do_not_wait_for_the_longest_of_a_process_that_retires(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "2", "--max-jobs", "3")
-    first = worker.child()
+    first = worker.only_process()
     long = desk.enqueue("hold", "long")
     desk.wait_for_lines("begin long")
     jobs = [desk.enqueue("pid") for _ in range(12)]
@@ -50,9 +50,9 @@ def test_short_jobs_do_not_wait_for_the_longest_of_a_process_that_retires(
     pids = [line for line in desk.journal() if line.isdigit()]
     assert pids.count(str(first)) == 2
     assert max(map(pids.count, pids)) <= 3
-    desk.let("long")
+    desk.release("long")
     desk.reaches(long, "completed")
-    wait_until(lambda: first not in worker.children(), "the end of the first process")
+    wait_until(lambda: first not in worker.processes(), "the end of the first process")
     wait_until(lambda: sorted(slots(desk).values()) in ([2], [0, 2]), "two slots of one process")
     assert "died" not in worker.log
     assert worker.stop() == 0
@@ -68,7 +68,7 @@ def test_no_more_jobs_run_at_once_than_slots_were_configured(
     for at, word in enumerate(words):
         desk.wait_for_lines(*(f"begin {each}" for each in words[: at + 3]))
         wait_until(lambda: sum(slots(desk).values()) == 3, "three slots")
-        desk.let(word)
+        desk.release(word)
     for job in jobs:
         desk.reaches(job, "completed")
     assert peak(desk) == 3
@@ -93,7 +93,7 @@ def test_jobs_of_several_queues_that_come_at_once_share_the_slots_that_are_left(
     assert desk.producer.enqueue(late) == [True] * 3
     for at, word in enumerate(words):
         desk.wait_for_lines(*(f"begin {each}" for each in words[: at + 2]))
-        desk.let(word)
+        desk.release(word)
     for job in jobs + late:
         desk.reaches(job, "completed")
     assert peak(desk) == 2
@@ -110,10 +110,10 @@ def test_a_worker_that_is_killed_with_two_generations_is_recovered_whole(
     other = run_worker("--concurrency", "2")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
     for word in ("one", "two"):
-        desk.let(word)
+        desk.release(word)
     for job in jobs:
         desk.reaches(job, "completed")
-    other.says("Recovered 2 jobs of worker")
+    other.wait_for_log("Recovered 2 jobs of worker")
     assert desk.active() == []
     assert desk.counted("completed") == 2
 
@@ -143,14 +143,14 @@ def test_orders_reach_every_generation(desk: Desk, run_worker: RunWorker) -> Non
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     operator = open_operator(desk.settings)
     operator.quiet(name.decode())
-    worker.says("be quiet")
+    worker.wait_for_log("be quiet")
     late = desk.enqueue("note", "late")
     # A process that begins later is quiet as well.
-    first, second = worker.children()
+    first, second = worker.processes()
     os.kill(second, signal.SIGKILL)
-    wait_until(lambda: len({*worker.children()} - {first, second}) == 1, "another successor")
+    wait_until(lambda: len({*worker.processes()} - {first, second}) == 1, "another successor")
     assert desk.record(late).status == "pending"
-    desk.let("one")
+    desk.release("one")
     desk.wait_for_lines("end one")
     wait_until(lambda: slots(desk) == {2: 2}, "the whole of its slots")
     assert "late" not in desk.journal()
@@ -163,7 +163,7 @@ def test_a_process_that_dies_while_it_retires_has_its_jobs_recovered(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "2", "--max-jobs", "2")
-    first = worker.child()
+    first = worker.only_process()
     job = desk.enqueue("hold", "one")
     desk.wait_for_lines("begin one")
     desk.enqueue("note", "two")
@@ -172,10 +172,10 @@ def test_a_process_that_dies_while_it_retires_has_its_jobs_recovered(
     os.kill(first, signal.SIGKILL)
     # By the successor, which has its slot now.
     desk.wait_for_lines(*["begin one"] * 2)
-    desk.let("one")
+    desk.release("one")
     desk.reaches(job, "completed")
     assert desk.counted("completed") == 2
-    worker.says("Recovered 1 jobs of process")
+    worker.wait_for_log("Recovered 1 jobs of process")
     wait_until(lambda: slots(desk).get(1, 0) == 0, "no slot of the process that died")
 
 

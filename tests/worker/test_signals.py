@@ -25,12 +25,12 @@ def test_a_signal_to_stop_lets_running_jobs_finish(
     worker = run_worker(ASOK_WORKER_LEASE="3s")
     desk.wait_for_lines("begin job")
     worker.signal(number)
-    worker.says(f"({number.name})")
+    worker.wait_for_log(f"({number.name})")
     wait_until(
         lambda: [each["state"] for each in status(env)["workers"]] == ["stopping"],
         "a worker shown as stopping",
     )
-    desk.let("job")
+    desk.release("job")
     assert worker.ends() == 0
     assert desk.record(job).status == "completed"
     assert not desk.client.exists("asok:workers")
@@ -44,8 +44,8 @@ def test_a_terminal_that_is_closed_sends_sighup_more_than_once(
     desk.wait_for_lines("begin job")
     for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
         worker.signal(number)
-        worker.says("stops within 30 s")
-    desk.let("job")
+        worker.wait_for_log("stops within 30 s")
+    desk.release("job")
     assert worker.ends() == 0
     assert desk.record(job).status == "completed"
 
@@ -65,7 +65,7 @@ def test_sigquit_stops_at_once_and_in_order(desk: Desk, run_worker: RunWorker, t
     waiting = [desk.enqueue("note", "next") for _ in range(3)]
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="600s")
     wait_until(desk.journal, "a job")
-    process = worker.child()
+    process = worker.only_process()
     worker.signal(signal.SIGQUIT)
     assert worker.ends() == 0
     assert not lives(process)
@@ -73,7 +73,7 @@ def test_sigquit_stops_at_once_and_in_order(desk: Desk, run_worker: RunWorker, t
     assert desk.record(running).status == "pending"
     assert desk.active() == charges(desk) == []
     assert not desk.client.exists("asok:workers")
-    worker.says("stops at once (SIGQUIT)")
+    worker.wait_for_log("stops at once (SIGQUIT)")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -85,14 +85,14 @@ def test_sigusr1_logs_the_stacks_of_all_threads_also_of_one_that_holds_the_inter
     jobs = [desk.enqueue("hold", "one"), desk.enqueue("hold_the_interpreter", 5.0)]
     desk.wait_for_lines("begin one", "begin")
     worker.signal(signal.SIGUSR1)
-    worker.says("Stacks of process", times=2)
+    worker.wait_for_log("Stacks of process", times=2)
     for words in ("Stack of the supervisor", "supervisor.py", "in hold_the_interpreter", "in hold"):
-        worker.says(words)
+        worker.wait_for_log(words)
     assert f"which runs job {jobs[1].id} for" in worker.log
     if form == "json":
         stacks = [json.loads(line).get("traceback", "") for line in worker.log.splitlines()]
         assert sum("Thread 0x" in each for each in stacks) == 2
-    desk.let("one")
+    desk.release("one")
     for job in jobs:
         desk.reaches(job, "completed")
     assert "died" not in worker.log
@@ -105,8 +105,8 @@ def test_a_process_that_is_sent_sigusr1_continues_and_its_supervisor_logs_its_st
     worker = run_worker()
     desk.idle()
     for times in (1, 2):
-        os.kill(worker.child(), signal.SIGUSR1)
-        worker.says("Stacks of process", times=times)
+        os.kill(worker.only_process(), signal.SIGUSR1)
+        worker.wait_for_log("Stacks of process", times=times)
     assert "Stack of the supervisor" not in worker.log
     desk.reaches(desk.enqueue("note", "job"), "completed")
     assert worker.stop() == 0
@@ -116,11 +116,11 @@ def test_signals_while_the_processes_start_end_none_of_them(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker()
-    process = worker.child()
+    process = worker.only_process()
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         worker.signal(number)
         os.kill(process, number)
-    worker.says("Stacks of process")
+    worker.wait_for_log("Stacks of process")
     desk.reaches(desk.enqueue("pid"), "completed")
     assert desk.journal() == [str(process)]
     assert worker.stop() == 0
@@ -130,7 +130,7 @@ def test_sigusr2_changes_nothing_and_is_logged(desk: Desk, run_worker: RunWorker
     worker = run_worker()
     desk.idle()
     worker.signal(signal.SIGUSR2, to_all=True)
-    worker.says("Ignored SIGUSR2")
+    worker.wait_for_log("Ignored SIGUSR2")
     desk.reaches(desk.enqueue("note", "job"), "completed")
     assert worker.stop() == 0
 
@@ -142,10 +142,10 @@ def test_a_process_that_is_to_end_finishes_its_job_and_is_replaced(
     worker = run_worker()
     job = desk.enqueue("hold", "job")
     desk.wait_for_lines("begin job")
-    process = worker.child()
+    process = worker.only_process()
     os.kill(process, number)
     desk.enqueue("pid")
-    desk.let("job")
+    desk.release("job")
     desk.reaches(job, "completed")
     _replaced(desk, worker, process)
 
@@ -156,11 +156,11 @@ def test_a_process_that_is_to_quit_returns_its_job_uncharged_and_is_replaced(
     worker = run_worker()
     job = desk.enqueue("hold", "job")
     desk.wait_for_lines("begin job")
-    process = worker.child()
+    process = worker.only_process()
     os.kill(process, signal.SIGQUIT)
     desk.wait_for_lines("begin job", "begin job")
-    worker.says("Returned 1 jobs that still ran: tests.worker.jobs.hold")
-    desk.let("job")
+    worker.wait_for_log("Returned 1 jobs that still ran: tests.worker.jobs.hold")
+    desk.release("job")
     desk.reaches(job, "completed")
     assert charges(desk) == []
     desk.enqueue("pid")

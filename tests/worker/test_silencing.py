@@ -17,9 +17,13 @@ def test_later_failures_and_timeouts_are_logged(
     worker = run_worker()
     desk.reaches(desk.enqueue("silence", how, module=SILENCING), "completed")
     desk.reaches(desk.enqueue("fail", "no luck"), "failed")
-    worker.says("ERROR   Job failed  task=tests.worker.jobs.fail error='ValueError: no luck'")
+    worker.wait_for_log(
+        "ERROR   Job failed  task=tests.worker.jobs.fail error='ValueError: no luck'"
+    )
     desk.reaches(desk.enqueue("loop_for_ever", timeout=0.2), "failed")
-    worker.says("Job failed  task=tests.worker.jobs.loop_for_ever error='JobTimeout: it ran longer")
+    worker.wait_for_log(
+        "Job failed  task=tests.worker.jobs.loop_for_ever error='JobTimeout: it ran longer"
+    )
     assert worker.log.count("Job failed") == 2
     assert worker.stop() == 0
 
@@ -33,7 +37,7 @@ def test_where_no_thread_can_watch_its_time_limit_a_job_is_postponed_and_not_bla
     job = desk.enqueue("loop_for_ever", timeout=0.2)
     # By a process that can: it ends by its limit there, with the only attempt that it has.
     assert "JobTimeout: it ran longer than its timeout" in (desk.reaches(job, "failed").error or "")
-    worker.says("Job postponed")
+    worker.wait_for_log("Job postponed")
     assert desk.counted("failed") == 1
 
 

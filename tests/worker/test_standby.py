@@ -27,12 +27,12 @@ class Pair(NamedTuple):
 @pytest.fixture
 def pair(desk: Desk, run_worker: RunWorker) -> Pair:
     worker = run_worker("--concurrency", "1", "--max-jobs", "4", ASOK_WORKER_LEASE="2s")
-    first = worker.child()
+    first = worker.only_process()
     for job in [desk.enqueue("pid") for _ in range(2)]:
         desk.reaches(job, "completed")
     has_slots(desk, p1=1, p2=0)
-    wait_until(lambda: len(worker.children()) == 2, "a second process")
-    (standby,) = {*worker.children()} - {first}
+    wait_until(lambda: len(worker.processes()) == 2, "a second process")
+    (standby,) = {*worker.processes()} - {first}
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     return Pair(worker, first, standby, name.decode())
 
@@ -46,7 +46,7 @@ def test_a_standby_takes_over_when_its_predecessor_retires(desk: Desk, pair: Pai
     for job in [desk.enqueue("pid") for _ in range(3)]:
         desk.reaches(job, "completed")
     assert pids(desk) == [pair.process] * 4 + [pair.standby]
-    wait_until(lambda: pair.process not in pair.worker.children(), "the end of the first process")
+    wait_until(lambda: pair.process not in pair.worker.processes(), "the end of the first process")
     wait_until(lambda: slots(desk) in ({2: 1, 1: 0}, {2: 1, 3: 0}), "a standby of the standby")
     assert pair.worker.stop() == 0
     assert not desk.client.exists(desk.keys.workers)
@@ -56,9 +56,9 @@ def test_a_standby_that_dies_is_replaced_when_its_predecessor_retires(
     desk: Desk, pair: Pair
 ) -> None:
     os.kill(pair.standby, signal.SIGKILL)
-    pair.worker.says("ended before it was needed (killed by SIGKILL)")
+    pair.worker.wait_for_log("ended before it was needed (killed by SIGKILL)")
     has_slots(desk, p1=1)
-    assert pair.worker.children() == [pair.process]
+    assert pair.worker.processes() == [pair.process]
     assert desk.client.hget(desk.keys.worker(pair.name), "able") == b"1"
     for job in [desk.enqueue("pid") for _ in range(3)]:
         desk.reaches(job, "completed")
@@ -74,9 +74,9 @@ def test_a_standby_takes_over_when_its_predecessor_dies(desk: Desk, pair: Pair) 
     desk.wait_for_lines(*["begin one"] * 2)
     wait_until(lambda: (desk.record(job).worker or "").endswith(".2"), "the job in the standby")
     wait_until(lambda: sum(slots(desk).values()) == 1, "one slot")
-    desk.let("one")
+    desk.release("one")
     desk.reaches(job, "completed")
-    assert pair.standby in pair.worker.children()
+    assert pair.standby in pair.worker.processes()
     assert desk.counted("completed") == 3
     assert desk.client.hget(desk.keys.worker(pair.name), "able") == b"1"
 
@@ -84,7 +84,7 @@ def test_a_standby_takes_over_when_its_predecessor_dies(desk: Desk, pair: Pair) 
 def test_a_standby_obeys_before_and_after_it_takes_over(desk: Desk, pair: Pair) -> None:
     operator = open_operator(desk.settings)
     operator.quiet(pair.name)
-    pair.worker.says("be quiet")
+    pair.worker.wait_for_log("be quiet")
     os.kill(pair.process, signal.SIGKILL)
     wait_until(lambda: slots(desk).get(2) == 1, "the slot of the predecessor")
     late = desk.enqueue("pid")
@@ -100,9 +100,9 @@ def test_a_stop_ends_a_standby_too(desk: Desk, pair: Pair) -> None:
     desk.enqueue("hold", "one")
     desk.wait_for_lines("begin one")
     pair.worker.signal(signal.SIGTERM)
-    wait_until(lambda: pair.standby not in pair.worker.children(), "the end of the standby")
+    wait_until(lambda: pair.standby not in pair.worker.processes(), "the end of the standby")
     assert pair.worker.process.poll() is None
-    desk.let("one")
+    desk.release("one")
     assert pair.worker.ends() == 0
     assert desk.counted("completed") == 3
     assert not desk.client.exists(desk.keys.workers)
@@ -118,7 +118,7 @@ def test_a_standby_ends_when_its_supervisor_is_killed(
     # Nobody renews the lease: the job is returned, or recovered by another worker.
     run_worker("--concurrency", "1")
     wait_until(lambda: pair.process not in family(pair.worker.name), "the end of the process")
-    desk.let("one")
+    desk.release("one")
     desk.reaches(job, "completed")
     assert desk.active() == []
 
@@ -131,9 +131,9 @@ def test_a_worker_that_is_killed_with_a_standby_is_recovered_whole(
     pair.worker.kill()
     other = run_worker("--concurrency", "1")
     desk.wait_for_lines(*["begin one"] * 2)
-    desk.let("one")
+    desk.release("one")
     desk.reaches(job, "completed")
-    other.says("Recovered 1 jobs of worker")
+    other.wait_for_log("Recovered 1 jobs of worker")
 
 
 class Ticks:

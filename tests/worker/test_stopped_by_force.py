@@ -64,7 +64,7 @@ def test_a_job_outlives_any_number_of_workers_that_are_stopped_and_killed_before
         worker = held_by(desk, run_worker, job, times)
         stopping(desk, worker, by_order=by_order)
         worker.kill()
-    desk.let("job")
+    desk.release("job")
     worker = run_worker(ASOK_WORKER_LEASE=LEASE)
     desk.reaches(job, "completed")
     assert charges(desk) == []
@@ -78,7 +78,7 @@ def test_a_process_that_is_killed_while_its_worker_stops_charges_nothing(
     job = desk.enqueue("hold", "job")
     for times in range(1, 5):
         worker = held_by(desk, run_worker, job, times)
-        process = worker.child()
+        process = worker.only_process()
         stopping(desk, worker)
         os.kill(process, signal.SIGKILL)
         assert worker.ends() == 0
@@ -107,14 +107,14 @@ def test_the_stop_is_reported_as_soon_as_redis_is_back(
     worker = held_by(desk, run_worker, job, 1, ASOK_CRASH_LIMIT="1", **settings)
     server.stop()
     worker.signal(signal.SIGTERM)
-    worker.says("waiting for it", times=2)
+    worker.wait_for_log("waiting for it", times=2)
     server.start()
     before = heartbeat(desk, worker)
     wait_until(lambda: heartbeat(desk, worker) != before, "a heartbeat")
     worker.kill()
     again = run_worker(ASOK_CRASH_LIMIT=1, **settings)
     desk.wait_for_lines(*["begin job"] * 2)
-    desk.let("job")
+    desk.release("job")
     desk.reaches(job, "completed")
     assert charges(desk) == []
     assert again.stop() == 0
@@ -127,8 +127,8 @@ def test_the_timeout_of_the_command_line_is_over_that_of_the_settings(
     worker = run_worker("--stop-timeout", "500ms", ASOK_WORKER_SHUTDOWN_TIMEOUT="600s")
     desk.wait_for_lines("begin job")
     assert worker.stop() == 0
-    worker.says("stops within 0.5 s (SIGTERM)")
-    worker.says("still ran after 0.5 s")
+    worker.wait_for_log("stops within 0.5 s (SIGTERM)")
+    worker.wait_for_log("still ran after 0.5 s")
     assert [each.id for each in desk.pending()] == [job.id]
 
 

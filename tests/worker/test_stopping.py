@@ -29,7 +29,7 @@ def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
     worker.signal(signal.SIGTERM, to_all=to_all)
     desk.enqueue("note", "late")
     wait_until(lambda: len(desk.active()) == 1, "the backlog returned")
-    desk.let("slow")
+    desk.release("slow")
     assert worker.ends() == 0
     assert desk.journal()[-2:] == ["begin slow", "end slow"]
     assert desk.record(slow).status == "completed"
@@ -55,8 +55,8 @@ def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
     assert not list(desk.client.scan_iter(match="asok:crashes:*"))
     assert "Returned 2 jobs that still ran after 0.5 s" in worker.log
     run_worker("--concurrency", "2")
-    desk.let("one")
-    desk.let("two")
+    desk.release("one")
+    desk.release("two")
     for job in jobs:
         desk.reaches(job, "completed")
     assert desk.counted("completed") == 2
@@ -67,7 +67,7 @@ def test_a_second_signal_leaves_at_once(desk: Desk, run_worker: RunWorker) -> No
     worker = run_worker()
     desk.wait_for_lines("begin stuck")
     worker.signal(signal.SIGTERM)
-    worker.says("(SIGTERM)")
+    worker.wait_for_log("(SIGTERM)")
     assert worker.process.poll() is None
     worker.signal(signal.SIGINT)
     assert worker.ends() == 0
@@ -122,7 +122,7 @@ def test_a_late_claim_of_a_process_is_returned_before_the_worker_has_stopped(
 
 def test_a_worker_that_waits_for_redis_can_be_stopped(run_worker: RunWorker) -> None:
     worker = run_worker("--url", "redis://:hush@127.0.0.1:1/0")
-    worker.says("waiting for it")
+    worker.wait_for_log("waiting for it")
     assert worker.stop() == 0
     assert worker.log.count("cannot reach Redis") == 1
     assert "hush" not in worker.log
@@ -133,7 +133,7 @@ def test_ctrl_c_stops_as_sigterm_does(desk: Desk, run_worker: RunWorker) -> None
     worker = run_worker()
     desk.wait_for_lines("begin job")
     worker.signal(signal.SIGINT, to_all=True)
-    desk.let("job")
+    desk.release("job")
     assert worker.ends() == 0
     assert desk.journal() == ["begin job", "end job"]
     assert "Traceback" not in worker.log
@@ -145,11 +145,11 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     running = desk.enqueue("hold", "job")
     worker = run_worker(ASOK_WORKER_LEASE="30s")
     desk.wait_for_lines("begin job")
-    child = worker.child()
+    child = worker.only_process()
     worker.process.kill()
     worker.process.wait()
     desk.enqueue("note", "next")
-    desk.let("job")
+    desk.release("job")
     desk.reaches(running, "completed")
     wait_until(lambda: not lives(child), "the end of the child")
     assert [each.job.args for each in desk.pending() if each.job] == [("next",)]
@@ -182,7 +182,7 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
         job = desk.enqueue("hold", "job")
         desk.wait_for_lines("begin job")
         desk.reaches(job, "running")
-        child = worker.child()
+        child = worker.only_process()
         process = os.pidfd_open(child)
         if not reachable:
             proxy.hold()
@@ -197,7 +197,7 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
         assert end_of(process) < lease_ends
         if reachable:
             assert [payload.id for payload in desk.pending()] == [job.id]
-            worker.says("as the supervisor is gone and the lease ends")
+            worker.wait_for_log("as the supervisor is gone and the lease ends")
         else:
             assert len(desk.active()) == 1
     assert desk.journal() == ["begin job"]
@@ -218,8 +218,8 @@ def test_a_process_is_replaced_after_max_jobs_and_no_job_is_cut_short(
     wait_until(lambda: len(desk.journal()) >= 10, "eight jobs of the first process")
     over = time.monotonic() + 0.5
     wait_until(lambda: time.monotonic() > over, "the time after which a stop would end its jobs")
-    desk.let("long 1")
-    desk.let("long 2")
+    desk.release("long 1")
+    desk.release("long 2")
     for job in [*long, *jobs]:
         desk.reaches(job, "completed")
     pids = [line for line in desk.journal() if line.isdigit()]
@@ -238,11 +238,11 @@ def test_a_process_that_grew_beyond_max_memory_is_replaced(
     desk.enqueue("grow", 150)
     desk.enqueue("hold", "job")
     desk.wait_for_lines("begin job")
-    worker.says("has grown to")
-    desk.let("job")
+    worker.wait_for_log("has grown to")
+    desk.release("job")
     desk.wait_for_lines("end job")
     first = desk.journal()[0]
-    wait_until(lambda: worker.children() and str(worker.children()[0]) != first, "a new process")
+    wait_until(lambda: worker.processes() and str(worker.processes()[0]) != first, "a new process")
     desk.enqueue("pid")
     wait_until(lambda: len(desk.journal()) == 4, "a job of the new process")
     assert desk.journal()[3] != first

@@ -77,8 +77,8 @@ def test_a_worker_whose_list_fits_no_job_keeps_the_jobs_and_says_why_it_claims_n
 ) -> None:
     jobs = [desk.enqueue("work", "x", module="other_tasks") for _ in range(12)]
     worker = run_worker(cwd=folder, ASOK_TASK_MODULES="shop.*")
-    worker.says("ASOK_TASK_MODULES (shop.*) does not allow it")
-    worker.says("Process stopped claiming")
+    worker.wait_for_log("ASOK_TASK_MODULES (shop.*) does not allow it")
+    worker.wait_for_log("Process stopped claiming")
     assert desk.dead() == []
     worker.stop()
     run_worker(cwd=folder)

@@ -42,7 +42,7 @@ def test_a_limit_begins_with_the_code_of_the_task(
     job = desk.enqueue("note", "done", module="slow", **limits)
     desk.reaches(job, "completed")
     assert desk.journal().count("importing") == 1
-    desk.let("neighbour")
+    desk.release("neighbour")
     desk.reaches(neighbour, "completed")
     assert desk.journal().count("begin neighbour") == 1
 
@@ -57,7 +57,7 @@ def test_the_hard_limit_holds_after_a_slow_import(
     (dead_job,) = desk.dead()
     assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
     assert desk.journal().count("began") == 1
-    worker.says("is ended: 1 jobs ran past their hard limit")
+    worker.wait_for_log("is ended: 1 jobs ran past their hard limit")
 
 
 ENDLESS = """\
@@ -71,7 +71,7 @@ while not pathlib.Path("mended").exists():
 
 def let_time_pass(worker: Worker, seconds: float) -> None:
     """Let what the only process of a worker has begun be so much longer ago, by its board."""
-    pid = worker.child()
+    pid = worker.only_process()
     number = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
     with Path(f"/proc/{worker.process.pid}/fd/{number}").open("r+b") as file:
         shared = SharedState(file, threads=2)
@@ -96,7 +96,7 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
     job = desk.enqueue("note", "done", module="endless", timeout=0.5)
     desk.wait_for_lines("importing")
     let_time_pass(worker, PREPARATION)
-    worker.says("is ended: 1 jobs had not begun their tasks after 300 s")
+    worker.wait_for_log("is ended: 1 jobs had not begun their tasks after 300 s")
     record = desk.reaches(job, "retrying")
     assert re.fullmatch(
         r"TaskImportFailed: module 'endless' cannot be imported: it was not imported after 30\d s",
@@ -106,7 +106,7 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
     desk.wait_for_lines("begin beside", "begin beside")
     (app / "mended").touch()
     desk.reaches(job, "completed")
-    desk.let("beside")
+    desk.release("beside")
     desk.reaches(beside, "completed")
     assert desk.dead() == []
     assert (desk.counted("failed"), desk.counted("retried")) == (0, 0)

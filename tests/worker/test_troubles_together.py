@@ -37,7 +37,7 @@ def test_a_hard_limit_passes_while_the_process_does_not_claim(
     worker = run_worker("--concurrency", "2", cwd=app, ASOK_CRASH_LIMIT="1")
     desk.wait_for_lines("begin")
     others = [desk.enqueue("x", module="not_there", retries=9) for _ in range(10)]
-    worker.says("Process stopped claiming jobs")
+    worker.wait_for_log("Process stopped claiming jobs")
     assert "hard limit of 6 s" in (desk.reaches(stuck, "failed").error_line or "")
     wait_until(lambda: MISSING in worker_of(desk).refusal, "the reason in the heartbeat")
     assert worker_of(desk).able == 0
@@ -56,7 +56,7 @@ def test_a_quiet_worker_that_cannot_run_jobs_is_shown_as_both(
 ) -> None:
     jobs = [desk.enqueue("note", "x", module="not_there", retries=9) for _ in range(10)]
     worker = run_worker(cwd=app)
-    worker.says("Process stopped claiming jobs")
+    worker.wait_for_log("Process stopped claiming jobs")
     wait_until(lambda: worker_of(desk).condition == "not claiming", "the reason in the heartbeat")
     with closing(open_operator(desk.settings)) as operator:
         operator.quiet(worker_of(desk).id)
@@ -89,6 +89,6 @@ def test_an_import_kills_the_process_while_a_hook_runs(
     deadly = desk.enqueue("x", module="deadly")
     record = desk.reaches(deadly, "retrying")
     assert "a process died while importing it (exit code 3)" in (record.error_line or "")
-    worker.says("while importing deadly: exit code 3")
+    worker.wait_for_log("while importing deadly: exit code 3")
     assert [each.id for each in desk.dead()] == [failed.id]
     assert not desk.client.keys("asok:crashes:*")

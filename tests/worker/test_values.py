@@ -339,7 +339,7 @@ def test_a_result_that_is_not_stored_is_reported_as_such(
         assert (record.status, record.result) == ("completed", None)
         assert (record.result_error or "").startswith(words)
         if worker is not None:
-            worker.says(words)
+            worker.wait_for_log(words)
     # In this process the warning follows the outcome.
     shutdown(timeout=WAIT)
     warned = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]

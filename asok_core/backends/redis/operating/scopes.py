@@ -140,7 +140,7 @@ def born_at(row: Row) -> float | None:
 def expect_location(scope: Scope, location: Location) -> None:
     """Raise UsageError unless the scope is in ``location``."""
     if scope.location is not location:
-        raise UsageError(f"this acts on {location.value}, not on {scope.location.value}")
+        raise UsageError(f"this acts on {location.value} jobs, not on {scope.location.value} jobs")
 
 
 def expect_queue(scope: Scope) -> None:
