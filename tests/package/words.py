@@ -58,7 +58,6 @@ UNFINISHED = (
     "tests/worker",
     # Generated from the code.
     "docs/pages/console.md",
-    "docs/pages/settings.md",
     "README.md",
     "pyproject.toml",
 )
