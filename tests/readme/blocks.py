@@ -2,7 +2,8 @@
 
 After the language a block says how the tests use it. A word that holds a dot is the file that the
 block is. ``checkout`` runs in a checkout, ``terminal`` opens a full screen, ``server`` runs while the
-rest is read, and ``sample`` is not run, or is output that differs from run to run.
+rest is read, ``sample`` is not run, and ``ages`` is output whose ages and widths of columns differ from
+run to run.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -120,8 +121,16 @@ def test_every_block_works_as_it_is_typed(reader: Reader) -> None:
                 printed = reader.type(block)
                 continue
             assert printed is not None, f"{where}: the output of what?"
+            ages = "ages" in block.words
+            found = [_without_ages(line) if ages else line for line in printed.splitlines()]
             for line in block.code.splitlines():
-                assert line in printed.splitlines(), f"{where}: {line}\nis not in\n{printed}"
+                expected = _without_ages(line) if ages else line
+                assert expected in found, f"{where}: {line}\nis not in\n{printed}"
+
+
+def _without_ages(line: str) -> str:
+    """A line of a table without what differs from run to run: ages, and the widths of columns."""
+    return re.sub(r" +", " ", re.sub(r"\b[\d.]+ (ms|s|min)\b", "AGE", line))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)

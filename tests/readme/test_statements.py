@@ -1,0 +1,116 @@
+"""What the documents state about views, states, exit codes and figures is so in the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from asok_console.cli import main
+from asok_console.commands.support.status_report import WorkerStatus, to_json
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.alerts import STALE_AFTER
+from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
+from asok_core.worker.supervising.supervisor import UNABLE
+from tests.programs import PATIENCE
+from tests.readme.blocks import blocks_of
+from tests.readme.generated import PAGES, README
+from tests.readme.test_links import DOCUMENTS
+
+NOW = 1_800_000_000.0
+SECTIONS = [
+    "Quick start", "Console", "Worker", "Library", "Operations", "Deployment", "Guarantees",
+    "Comparison", "Documentation",
+]  # fmt: skip
+
+
+def test_the_readme_has_its_sections_in_order() -> None:
+    text = README.read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS
+    first = text.partition("\n## ")[0]
+    assert "screenshots/overview.svg" in first
+    contents = [f"[{each}](#{each.lower().replace(' ', '-')})" for each in SECTIONS]
+    assert " ·\n".join(contents) in first
+
+
+@pytest.mark.parametrize("document", [README, PAGES / "console.md"], ids=lambda path: path.stem)
+def test_the_table_of_views_has_their_keys_and_titles(document: Path) -> None:
+    rows = re.findall(r"^\| `(\d)` ([^|]+) \|", document.read_text(), re.MULTILINE)
+    assert rows == [(str(at), title) for at, title in enumerate(actions.VIEW_TITLES.values(), 1)]
+
+
+def test_the_table_of_worker_states_has_all_that_are_shown() -> None:
+    page = (PAGES / "worker.md").read_text()
+    named = [state for row in table_of(page, "State") for state in row[0].split("`")[1::2]]
+    assert sorted(named) == sorted({state_of(worker) for worker in workers()})
+    assert f"no heartbeat for {STALE_AFTER:.0f} s" in page
+
+
+def workers() -> Iterator[WorkerInfo]:
+    """A worker in each state."""
+    well = WorkerInfo("w", processes=1, able=1, concurrency=1, lease_until=NOW + 20)
+    yield well
+    yield replace(well, lease_until=NOW - 1)
+    yield replace(well, quiet=True)
+    yield replace(well, stopping=True)
+    yield replace(well, able=0)
+    yield replace(well, able=0, refusal="the key is wrong")
+    yield replace(well, able=0, deaths=3, deaths_seconds=30.0)
+    yield replace(well, hanging=1, hang_seconds=20.0)
+
+
+def state_of(worker: WorkerInfo) -> str:
+    """The state that ``asok worker status`` reports."""
+    snapshot = Snapshot(NOW, ServerInfo("redis://localhost"), workers=(worker,))
+    document = json.loads(to_json(WorkerStatus(snapshot, {})))
+    return str(document["workers"][0]["state"])
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    operations = (PAGES / "operations.md").read_text()
+    codes = {int(code) for code, _ in table_of(operations, "Exit code")}
+    assert codes == {0, main.FAILED, main.USAGE, main.UNREACHABLE}
+    worker = (PAGES / "worker.md").read_text()
+    codes = {int(code) for code, _ in table_of(worker, "Code")}
+    assert codes == {0, main.USAGE, UNABLE, main.INTERNAL}
+
+
+def test_figures_of_benchmarks_in_the_readme_are_on_their_page() -> None:
+    text = README.read_text()
+    paragraph = next(each for each in text.split("\n\n") if "`make bench`" in each)
+    page = (PAGES / "benchmarks.md").read_text()
+    rounded = {
+        *re.findall(r"\d[\d,.]*", page),
+        *(f"{float(each):.1f}" for each in re.findall(r"\d+\.\d+", page)),
+        *(f"{float(each):.0f}" for each in re.findall(r"\d+\.\d+", page)),
+    }
+    figures = re.findall(r"\d[\d,]*(?:\.\d+)?", paragraph.replace("p95", ""))
+    assert len(figures) > 8
+    assert set(figures) - rounded == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_python_that_no_test_types_can_be_run(document: Path) -> None:
+    for block in blocks_of(document.read_text()):
+        if block.language == "python" and "sample" in block.words:
+            subprocess.run([sys.executable, "-c", block.code], check=True, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_no_output_is_quoted_without_a_test(document: Path) -> None:
+    for block in blocks_of(document.read_text()):
+        assert block.language != "text" or "sample" not in block.words, f"line {block.line}"
+
+
+def table_of(text: str, title: str) -> list[list[str]]:
+    """The rows of the table whose first column has a title, each as its cells."""
+    _, _, rest = text.partition(f"\n| {title} |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    assert rows, f"there is no table with the column {title!r}"
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
