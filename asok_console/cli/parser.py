@@ -60,6 +60,9 @@ COMMANDS = (
         "queue purge", "asok_console.commands.queue.purge", "move the jobs of a queue to the trash"
     ),
     Command("job show", "asok_console.commands.job.show", "show everything about a job"),
+    Command(
+        "job find", "asok_console.commands.job.find", "find jobs by id, task, error or argument"
+    ),
     Command("job list", "asok_console.commands.job.list", "list jobs in one state"),
     Command("job cancel", "asok_console.commands.job.cancel", "cancel jobs that have not started"),
     Command(

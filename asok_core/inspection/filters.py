@@ -33,6 +33,7 @@ FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
     "task": "module.function holds this",
     "error": "the error holds this",
+    "traceback": "the traceback holds this",
     "cause": "the dead letter is of exactly this cause (as asok dlq groups shows it)",
     "arg": "an argument holds this (name=value: that keyword argument)",
     "id": "the job's id begins with this",
@@ -85,7 +86,7 @@ class Filter:
     @property
     def reads_arguments(self) -> bool:
         """Whether it can only be decided with the arguments, which a list leaves out of large jobs."""
-        return any(word.field in ("", "arg") for word in self.words)
+        return any(word.field in ("", "arg", "traceback") for word in self.words)
 
     def matches(self, row: Row, now: float) -> bool:
         """Whether the row answers to every word of a group. ``now``: epoch seconds of the Redis server."""
@@ -280,6 +281,12 @@ def _error(row: Row) -> str:
     return (record or row.payload.problem or "").casefold()
 
 
+def _traceback(row: Row) -> str:
+    # The error of a record is a traceback, which ends with the error in one line.
+    record = row.record.error if row.record else None
+    return (row.payload.traceback or record or "").casefold()
+
+
 def _anywhere(row: Row, value: str) -> bool:
     return (
         value in _task(row)
@@ -326,6 +333,7 @@ _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "": _anywhere,
     "task": lambda row, value: value in _task(row),
     "error": lambda row, value: value in _error(row),
+    "traceback": lambda row, value: value in _traceback(row),
     "cause": lambda row, value: row_cause(row).casefold() == value,
     "arg": _has_argument,
     "id": lambda row, value: _id(row).startswith(value),

@@ -101,17 +101,17 @@ class SearchProgress(NamedTuple):
 
 
 def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgress]:
-    """Look for jobs everywhere by id, by its beginning, by task or by what an argument holds.
+    """Look for jobs everywhere by id, its beginning, task, error, arguments and traceback.
 
-    The job with exactly this id comes first, and alone. Arguments, which take longest, are read only
-    where neither an id nor a task matches. Raises Unreachable or Refused.
+    The job with exactly this id comes first, and alone. Arguments and tracebacks, which take longest, are
+    read only where neither an id, nor a task, nor an error matches. Raises Unreachable or Refused.
     """
     detail = reader.job(words)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         yield SearchProgress(1, (_row_of(detail),))
         return
     looked, met = 0, set[str]()
-    for names, whole in ((("id", "task"), False), (("arg",), True)):
+    for names, whole in ((("id", "task", "error"), False), (("arg", "traceback"), True)):
         wanted = [parse(word(name, words)) for name in names]
         for rows in _everywhere(reader, snapshot, whole=whole):
             found = []

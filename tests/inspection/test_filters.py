@@ -258,6 +258,23 @@ def test_a_finished_job_has_the_attempts_of_its_record() -> None:
         assert parse(text).matches(Row(0, payload, Location.FINISHED, "q", NOW, record), NOW)
 
 
+def test_a_traceback_is_searched_apart_from_the_error() -> None:
+    payload = Payload(
+        b"{}",
+        Job("1", "m", "f"),
+        Trust.SIGNED,
+        error="KeyError: 1",
+        traceback='File "shop.py", line 3',
+    )
+    dead = Row(0, payload, Location.DEAD, "q")
+    assert parse("traceback:SHOP.py").matches(dead, NOW)
+    assert not parse("error:shop.py").matches(dead, NOW)
+    assert parse("traceback:x").reads_arguments
+    record = JobRecord("1", Status.FAILED, error='File "shop.py"')
+    finished = Row(0, Payload(b"1", None, Trust.UNVERIFIED), Location.FINISHED, "q", NOW, record)
+    assert parse("traceback:shop.py").matches(finished, NOW)
+
+
 def test_what_has_no_time_is_in_no_range() -> None:
     for text in ("since:yesterday", "between:1970-01-01..2100-01-01"):
         assert not parse(text).matches(row(failed_at=None), NOW)

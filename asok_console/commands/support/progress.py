@@ -40,6 +40,12 @@ class Meter:
             sys.stderr.flush()
         return not self.interrupted
 
+    def clear(self) -> None:
+        """Remove the bar, so that something else can be printed."""
+        if self._shown and self._drawn_at:
+            sys.stderr.write("\r\x1b[K")
+            self._drawn_at = 0.0
+
     def __enter__(self) -> Self:
         """Take over Ctrl+C."""
         self._before = signal.signal(signal.SIGINT, self._interrupt)
@@ -53,8 +59,7 @@ class Meter:
     ) -> None:
         """Give Ctrl+C back, and leave a clean line."""
         signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
-        if self._shown and self._drawn_at:
-            sys.stderr.write("\r\x1b[K")
+        self.clear()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.interrupted = True

@@ -137,7 +137,7 @@ class FindJob(ModalScreen[Row]):
             question.border_subtitle = "Enter searches and opens, Esc goes back"
             yield Static("Find a job", id="title")
             yield Input(
-                id="wanted", compact=True, placeholder="id or its beginning, task, argument"
+                id="wanted", compact=True, placeholder="id or its beginning, task, error, argument"
             )
             yield Static(id="said")
             yield FoundList(COLUMNS, lambda row: f"{row.location} {row.key}", empty="")
