@@ -72,11 +72,11 @@ def test_a_limit_says_that_there_may_be_more(everywhere: None, asok: Asok) -> No
 
 
 def test_jobs_are_printed_as_they_are_found_and_ctrl_c_stops_the_search(bench: Bench) -> None:
-    bench.die(bench.job(id="wanted-1"))
+    bench.add_dead(bench.job(id="searched-1"))
     for _ in range(6):
-        bench.pend(*(bench.job() for _ in range(5000)))
+        bench.add_pending(*(bench.job() for _ in range(5000)))
     program = subprocess.Popen(
-        [sys.executable, "-m", "asok_console", "job", "find", "wanted"],
+        [sys.executable, "-m", "asok_console", "job", "find", "searched"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment({
             "ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": bench.url, "SECRET_KEY": SECRET_KEY,
@@ -84,7 +84,7 @@ def test_jobs_are_printed_as_they_are_found_and_ctrl_c_stops_the_search(bench: B
     )  # fmt: skip
     assert program.stdout is not None
     # The dead jobs are searched first, and 30,000 pending ones after them.
-    assert program.stdout.readline().startswith("wanted-1  ")
+    assert program.stdout.readline().startswith("searched-1  ")
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=PATIENCE)
     assert (program.returncode, out) == (130, ""), err
