@@ -37,6 +37,11 @@ def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> 
             written, redacted = _write(stream, reader, scope, watch)
     except _StoppedError:
         return CommandResult("export", cancelled=True)
+    return export_result(written, redacted)
+
+
+def export_result(written: int, redacted: int) -> CommandResult:
+    """The result of an export of so many jobs, some of them with hidden values."""
     skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
     return CommandResult("export", written - redacted, skipped)
 

@@ -1,4 +1,4 @@
-"""``asok dlq export``: dead letters as JSON Lines that import reads back, or as CSV."""
+"""``asok dlq export``: dead jobs as JSON Lines that import reads, or as CSV."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import TextIO
 
 from asok_console.commands.support.documents import error_line, row_document, say
-from asok_console.presentation import prose
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.states import Location
-from asok_core.operations.export import line_of, new_file
+from asok_core.operations.catalog.dead_jobs import ExportDead
+from asok_core.operations.catalog.results import result_line
+from asok_core.operations.export import export_result, line_of, new_file
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import frozen, rows_in
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (ExportDead,)
 
 COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust")
 _BEGIN_FORMULAS = "=+-@\u2212"
@@ -29,22 +32,22 @@ _BEGIN_FORMULAS = "=+-@\u2212"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("file", nargs="?", default="-", help="where to write to [- is stdout]")
+    parser.add_argument("file", nargs="?", default="-", help="the file to write [- is stdout]")
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="[jsonl]")
-    parser.add_argument("--id", action="append", metavar="ID", help="this one; may be repeated")
-    parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
+    parser.add_argument("--id", action="append", metavar="ID", help="this job; may be repeated")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="jobs that match")
     parser.add_argument(
         "--unredacted",
         action="store_true",
-        help="with the values that ASOK_REDACT and tasks hide; only such lines can be imported",
+        help="write the values that ASOK_REDACT and tasks hide; only such lines can be imported",
     )
-    parser.add_argument("--url", help="the Redis to look at, over ASOK_REDIS_URL")
+    parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Write the dead letters, oldest first. Redis is not changed."""
+    """Write the dead jobs, oldest first. Redis is not changed."""
     if args.id and args.filter:
-        raise UsageError("say which: --id ID or --filter WORDS, not both")
+        raise UsageError("specify only one of --id, --filter")
     chosen = filters.parse(args.filter) or None
     reader = open_reader(settings, args.url, redacted=not args.unredacted)
     try:
@@ -52,18 +55,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         scope = frozen(reader, Location.DEAD, chosen=chosen, ids=ids)
         rows = rows_in(reader, scope)
         write = _write_csv if args.format == "csv" else _write_lines
+        operation = ExportDead(None if args.file == "-" else Path(args.file))
         with _opened(args.file) as stream:
             written, redacted = write(rows, stream)
     finally:
         reader.close()
-    say(f"exported {prose.plural(written, 'dead letter')}{_about(redacted)}")
+    say(result_line(operation, scope, export_result(written, redacted)))
+    if redacted:
+        say("--unredacted writes the hidden values")
     return 0
-
-
-def _about(redacted: int) -> str:
-    if not redacted:
-        return ""
-    return f" ({redacted:,} with hidden values, which cannot be imported; see --unredacted)"
 
 
 def _write_lines(rows: Iterable[Row], stream: TextIO) -> tuple[int, int]:

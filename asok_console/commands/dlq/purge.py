@@ -1,12 +1,14 @@
-"""``asok dlq purge``: dead letters to the trash, from where a day long they can be restored."""
+"""``asok dlq purge``: dead jobs to the trash, from which they can be restored for a day."""
 
 from __future__ import annotations
 
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_core.jobs.states import Location
+from asok_core.operations.catalog.dead_jobs import PurgeDead
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (PurgeDead,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,15 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Purge what the words say."""
-    command = bulk.BulkCommand(
-        "purge",
-        "purged",
-        "dead letter",
-        Location.DEAD,
-        lambda operator, scope, watch: operator.purge(scope, watch=watch),
-        word="purge",
-        aftermath=bulk.AFTERMATH,
-        trash=True,
-    )
-    return bulk.act(args, settings, command)
+    """Purge the dead jobs."""
+    return bulk.act(args, settings, PurgeDead())

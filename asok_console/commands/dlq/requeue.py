@@ -1,36 +1,42 @@
-"""``asok dlq requeue``: dead letters back to their queues with all their retries."""
+"""``asok dlq requeue``: dead jobs back to their queues with all their retries."""
 
 from __future__ import annotations
 
 import argparse
 
 from asok_console.commands.support import bulk, trust
-from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
 from asok_core.errors import UsageError
-from asok_core.jobs.states import Location
+from asok_core.operations.catalog.dead_jobs import (
+    CanaryRequeue,
+    EditDead,
+    RequeueDead,
+    TrustDead,
+)
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (RequeueDead, TrustDead, CanaryRequeue, EditDead)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     bulk.add_arguments(parser)
-    parser.add_argument("--rate", metavar="N", help="at most so many jobs a second")
+    parser.add_argument("--rate", metavar="N", help="requeue at most N jobs per second")
     trust.add_arguments(parser)
     parser.add_argument(
         "--canary",
         metavar="N",
-        help="send N first, watch how they go, and go on only if none fails as before",
+        help="requeue N jobs first, and the rest only if none of them fails as before",
     )
     parser.add_argument(
-        "--args", metavar="JSON", help="with one --id: these positional arguments instead"
+        "--args", metavar="JSON", help="with one --id: replace the positional arguments"
     )
     parser.add_argument(
-        "--kwargs", metavar="JSON", help="with one --id: these keyword arguments instead"
+        "--kwargs", metavar="JSON", help="with one --id: replace the keyword arguments"
     )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Requeue what the words say."""
+    """Requeue the dead jobs."""
     rate = positive("--rate", args.rate)
     trust.check(args)
     if args.args is not None or args.kwargs is not None:
@@ -42,25 +48,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
         return requeue_carefully(args, settings, rate)
     if args.trust:
-        return trust.act(args, settings, lambda looked: _trusting(looked, rate))
-    command = bulk.BulkCommand(
-        "requeue",
-        "requeued",
-        "dead letter",
-        Location.DEAD,
-        lambda operator, scope, watch: operator.requeue(scope, watch=watch, rate=rate),
-        returns=True,
-    )
-    return bulk.act(args, settings, command)
-
-
-def _trusting(looked: trust.ReviewedScope, rate: float | None) -> bulk.BulkCommand:
-    def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
-        return operator.requeue(scope, trust=looked.review.reviewed, watch=watch, rate=rate)
-
-    return bulk.BulkCommand(
-        trust.VERB, "requeued", "dead job", Location.DEAD, perform, word=trust.WORD, returns=True
-    )
+        return trust.act(args, settings, lambda looked: TrustDead(looked.review.reviewed, rate))
+    return bulk.act(args, settings, RequeueDead(rate))
 
 
 def positive(option: str, text: str | None) -> float | None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.support import bulk, selection
+from asok_console.commands.support import selection
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.waiting_jobs import CancelDelayed, CancelPending
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (CancelPending, CancelDelayed)
+BY_STATE = {str(operation.location): operation for operation in OPERATIONS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,22 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     selection.add_arguments(parser, "pending or delayed jobs", queue=True)
     parser.add_argument(
         "--state",
-        choices=("pending", "delayed"),
+        choices=tuple(BY_STATE),
         default="pending",
         help="with --filter or --all: where to look [pending]",
     )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Cancel the jobs. Whoever waits for one is told."""
-    command = bulk.BulkCommand(
-        "cancel",
-        "cancelled",
-        "job",
-        Location(args.state),
-        lambda operator, scope, watch: operator.cancel(scope, watch=watch),
-        aftermath=bulk.AFTERMATH,
-        trash=True,
-        lost=lambda operator, job_id: operator.cancel_lost(job_id),
-    )
-    return selection.act(args, settings, command, {Location.PENDING, Location.DELAYED})
+    """Cancel the jobs. Programs that wait for a result get JobCancelled."""
+    operation = BY_STATE[args.state]()
+    return selection.act(args, settings, operation, {Location.PENDING, Location.DELAYED})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.support import bulk, selection
-from asok_core.jobs.states import Location
+from asok_console.commands.support import selection
+from asok_core.operations.catalog.waiting_jobs import PromoteDelayed
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (PromoteDelayed,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,12 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Promote the jobs."""
-    command = bulk.BulkCommand(
-        "promote",
-        "promoted",
-        "job",
-        Location.DELAYED,
-        lambda operator, scope, watch: operator.promote(scope, watch=watch),
-        returns=True,
-    )
-    return selection.act(args, settings, command, {Location.DELAYED})
+    return selection.act(args, settings, PromoteDelayed(), {PromoteDelayed.location})

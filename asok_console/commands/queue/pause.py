@@ -1,20 +1,28 @@
-"""``asok queue pause``: no worker takes jobs from a queue until it is resumed."""
+"""``asok queue pause``: no worker claims from a queue until it is resumed."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
-from asok_console.commands.support import bulk
-from asok_console.commands.support.queue_switch import switch
+from asok_console.commands.support import direct
+from asok_console.commands.support.queue_names import known
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.switches import PauseQueue
+from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (PauseQueue,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("queue", help="its name")
-    bulk.add_common(parser)
+    direct.add_queue(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Pause it. What runs goes on."""
-    return switch(args, settings, "pause", "paused")
+    """Pause it. Running jobs finish."""
+    with closing(open_reader(settings, args.url)) as reader:
+        queue = known(reader, args.queue)
+    scope = Scope(PauseQueue.location, queue)
+    return direct.switch(args, settings, PauseQueue(), scope, queue=queue)

@@ -7,9 +7,11 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
-from asok_core.jobs.states import Location
+from asok_core.operations.catalog.switches import PurgeQueue
 from asok_core.operations.preview import frozen
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (PurgeQueue,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,19 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Purge the queue. What runs goes on."""
-    command = bulk.BulkCommand(
-        "purge",
-        "purged",
-        "pending job",
-        Location.PENDING,
-        lambda operator, scope, watch: operator.purge(scope, watch=watch),
-        word="purge",
-        aftermath=bulk.AFTERMATH,
-        trash=True,
-    )
+    """Purge the queue. Running jobs finish."""
 
     def scope_from(reader: Reader) -> Scope:
-        return frozen(reader, Location.PENDING, queue=known(reader, args.queue))
+        return frozen(reader, PurgeQueue.location, queue=known(reader, args.queue))
 
-    return bulk.act(args, settings, command, scope_from)
+    return bulk.act(args, settings, PurgeQueue(), scope_from)

@@ -1,20 +1,28 @@
-"""``asok queue resume``: workers take jobs from a queue again."""
+"""``asok queue resume``: workers claim from a queue again."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
-from asok_console.commands.support import bulk
-from asok_console.commands.support.queue_switch import switch
+from asok_console.commands.support import direct
+from asok_console.commands.support.queue_names import known
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.switches import ResumeQueue
+from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (ResumeQueue,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("queue", help="its name")
-    bulk.add_common(parser)
+    direct.add_queue(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Resume it."""
-    return switch(args, settings, "resume", "resumed")
+    with closing(open_reader(settings, args.url)) as reader:
+        queue = known(reader, args.queue)
+    scope = Scope(ResumeQueue.location, queue)
+    return direct.switch(args, settings, ResumeQueue(), scope, queue=queue)

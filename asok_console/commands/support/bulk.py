@@ -1,11 +1,12 @@
-"""What every command that acts on many jobs does: freeze, count, ask, act, tell."""
+"""What every command that acts on many jobs does: resolve the scope, count, ask, perform, report."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from asok_console.commands.support.documents import (
@@ -19,57 +20,40 @@ from asok_console.commands.support.documents import (
     write_lines,
 )
 from asok_console.commands.support.progress import Meter
-from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
+from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
-from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.jobs.states import Location
-from asok_core.operations.hazards import hazards
+from asok_core.operations.canary import CanaryResult
+from asok_core.operations.catalog.confirmation import (
+    facts,
+    preview_line,
+    question,
+    typed_word,
+    warnings,
+)
+from asok_core.operations.catalog.entry import Access, CatalogOperation
+from asok_core.operations.catalog.results import result_line, total_of, undo_line
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import Preview, frozen, preview, with_unmet
 from asok_core.settings.settings import Settings
 
-AFTERMATH = f"asok trash restore {{operation}} puts them back, for {TRASH_KEPT}"
-"""What a command says of jobs that it moved to the trash."""
+LONGEST_LINE = 1000
+"""Characters of a line of a confirmation or a result."""
+
+NOTHING_DONE = "nothing was done"
+"""What is reported where a confirmation was declined."""
 
 INTERRUPTED = 130
 
-Perform = Callable[[Operator, Scope, Watch], CommandResult]
-
-
-@dataclass(frozen=True, slots=True)
-class BulkCommand:
-    """An action as a command: ``done`` is its past participle, ``thing`` what it is done to."""
-
-    verb: str
-    done: str
-    thing: str
-    location: Location
-    perform: Perform
-    word: str = "yes"
-    """What must be typed to confirm."""
-    aftermath: str = ""
-    """A line for afterwards; ``{operation}`` stands for the operation's id."""
-    returns: bool = False
-    """Whether it puts jobs into queues."""
-    trash: bool = False
-    """Whether it moves jobs to the trash."""
-    to: str = ""
-    """The queue that they go to, where that is not their own."""
-    preview: tuple[str, ...] = ()
-    """Lines, safe to print, that are shown before it is confirmed."""
-    lost: Callable[[Operator, str], CommandResult] | None = None
-    """What it does to a job that has a record and is in no place."""
-
 
 def add_arguments(parser: argparse.ArgumentParser, *, scoped: bool = True) -> None:
-    """Declare the scope and how to go about it."""
+    """Declare the scope, the preview and the confirmation."""
     if scoped:
         add_scope(parser)
     parser.add_argument("--dry-run", action="store_true", help="only count, and show a sample")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_common(parser)
 
 
@@ -79,122 +63,132 @@ def add_scope(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filter",
         metavar="WORDS",
-        help="those that match, as in queue:high error:Timeout age:>1h !x",
+        help="jobs that match, as in queue:high error:Timeout age:>1h !x",
     )
-    parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument("--all", action="store_true", help="all jobs")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Declare ``--json`` and ``--url``."""
-    parser.add_argument("--json", action="store_true", help="one JSON document")
-    parser.add_argument("--url", help="the Redis to act on, over ASOK_REDIS_URL")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
 
 
 def scope_of(args: argparse.Namespace, reader: Reader, location: Location) -> Scope:
-    """The scope that the words say, frozen now. Raises UsageError unless exactly one is given."""
+    """The scope that the options specify, resolved now. Raises UsageError unless exactly one is given."""
     given = [bool(args.id), args.filter is not None, args.all]
     if sum(given) != 1:
-        raise UsageError("say which: --id ID, --filter WORDS or --all, and only one of them")
+        raise UsageError("specify exactly one of --id, --filter, --all")
     if args.id:
         return frozen(reader, location, ids=frozenset(args.id))
     chosen = filters.parse(args.filter) if args.filter is not None else None
     if chosen is not None and not chosen:
-        raise UsageError("--filter is empty; --all means all of them")
+        raise UsageError("--filter is empty; --all selects all jobs")
     return frozen(reader, location, chosen=chosen)
 
 
 def act(
     args: argparse.Namespace,
     settings: Settings,
-    command: BulkCommand,
+    operation: CatalogOperation,
     scope_from: Callable[[Reader], Scope] | None = None,
     *,
-    tell: Callable[[CommandResult], int] | None = None,
+    report_by: Callable[[Scope, CommandResult | CanaryResult, int | None], int] | None = None,
 ) -> int:
-    """Carry out a deed on what the words say. Returns the exit code.
+    """Perform an operation on the scope that the words specify. Returns the exit code.
 
-    ``tell`` says what was done in place of the usual summary.
+    ``report_by`` reports the result in place of ``report``.
     """
     settings = on_redis(settings, args.url)
     refuse_without_yes(args)
-    reader = open_reader(settings)
-    try:
-        scope = scope_from(reader) if scope_from else scope_of(args, reader, command.location)
+    with closing(open_reader(settings)) as reader:
+        scope = scope_from(reader) if scope_from else scope_of(args, reader, operation.location)
         counted = _counted(args, reader, scope)
-        if counted is not None and counted.matching and not args.dry_run:
-            warn(reader, command, counted.queues)
-    finally:
-        reader.close()
-    if args.dry_run:
-        assert counted is not None
-        if args.json:
-            write_json(preview_document(command, counted))
-        else:
-            write_preview(command, counted)
-        return 0
-    if counted is None or not counted.matching:
-        pass
-    elif not confirmed(settings, command, counted.matching, counted.scope.words):
-        say("nothing was done")
-        return 1
-    if counted is not None:
-        scope = replace(scope, expected=counted.matching)
-    operator = open_operator(settings)
-    try:
-        with Meter(command.done) as meter:
-            result = command.perform(operator, scope, meter)
-    finally:
-        operator.close()
-    if counted is not None:
-        result = with_unmet(result, counted.matching)
-    return tell(result) if tell else report(args, command, result)
+        if args.dry_run:
+            assert counted is not None
+            if args.json:
+                write_json(preview_document(operation.audit_name(), counted))
+            else:
+                write_preview(operation, counted)
+            return 0
+        count = counted.matching if counted is not None else None
+        if counted is not None and count:
+            warn(reader, operation, count, counted.queues)
+            if not confirmed(settings, operation, counted.scope, count):
+                say(NOTHING_DONE)
+                return 1
+        scope = replace(scope, expected=count)
+        result = perform(settings, operation, scope, reader)
+    if count is not None and isinstance(result, CommandResult):
+        result = with_unmet(result, count)
+    if report_by is not None:
+        return report_by(scope, result, count)
+    return report(args, operation, scope, result, count)
 
 
-def warn(reader: Reader, command: BulkCommand, queues: Mapping[str, int]) -> None:
-    """Say what makes the deed pointless or harmful now, in the words of the console."""
-    if not (command.returns or command.trash):
+def perform(
+    settings: Settings, operation: CatalogOperation, scope: Scope, reader: Reader | None = None
+) -> CommandResult | CanaryResult:
+    """Perform an operation, with a progress bar. Ctrl+C stops it between two batches."""
+    with closing(open_operator(settings)) as operator, Meter(operation.done) as meter:
+        return operation.perform(Access(reader, operator), scope, meter)
+
+
+def warn(
+    reader: Reader, operation: CatalogOperation, count: int, queues: Mapping[str, int]
+) -> None:
+    """Report what makes the operation pointless or harmful now."""
+    if not (operation.enqueues or operation.undo.to_trash):
         return
-    to: Mapping[str, int] = {}
-    if command.returns:
-        to = {command.to: sum(queues.values())} if command.to else queues
-    for line in hazards(reader.snapshot(jobs=False), to=to, trash=command.trash):
+    wrong_key = operation.signs and reader.check_key().wrong
+    snapshot = reader.snapshot(jobs=False)
+    for line in warnings(operation, snapshot, count, queues, wrong_key=wrong_key):
         say(f"warning: {line}")
 
 
 def refuse_without_yes(args: argparse.Namespace) -> None:
     """Raise UsageError where nobody can be asked."""
     if not args.yes and not args.dry_run and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on: add --yes, or --dry-run to look first")
+        raise UsageError("not interactive; pass --yes, or --dry-run for a preview")
 
 
-def confirmed(settings: Settings, command: BulkCommand, count: int, words: str = "") -> bool:
-    """Ask on the terminal; True when the word was typed."""
-    what = exact(count, command.thing)
-    words = f" ({safe(words, 100)})" if words else ""
-    where = safe(settings.masked_redis_url)
-    sys.stderr.write(f"{command.verb} {what}{words} of {where}? Type {command.word}: ")
+def confirmed(
+    settings: Settings,
+    operation: CatalogOperation,
+    scope: Scope,
+    count: int,
+    details: Iterable[str] = (),
+) -> bool:
+    """Ask on the terminal; True when the word was typed. ``details`` are further lines."""
+    word = typed_word(operation, scope, count) or "yes"
+    lines = [
+        question(operation, scope, count),
+        *details,
+        *(f"  {name:<8}{value}" for name, value in facts(operation, scope)),
+        f"  {'Redis':<8}{settings.masked_redis_url}",
+    ]
+    sys.stderr.writelines(f"{safe(line, LONGEST_LINE)}\n" for line in lines)
+    sys.stderr.write(f"Type {word} to confirm: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == command.word
+    return sys.stdin.readline().strip() == word
 
 
-def report(args: argparse.Namespace, command: BulkCommand, result: CommandResult) -> int:
-    """Say what was done. Returns the exit code: 1 where something was refused, 130 when stopped."""
+def report(
+    args: argparse.Namespace,
+    operation: CatalogOperation,
+    scope: Scope,
+    result: CommandResult | CanaryResult,
+    count: int | None = None,
+) -> int:
+    """Report what was done. Returns the exit code: 1 where something was refused, 130 when stopped."""
+    total = total_of(result)
     if args.json:
-        write_json(result_document(result))
+        write_json(result_document(total))
     else:
-        line = f"{command.done} {exact(result.applied, command.thing)}"
-        if result.skipped:
-            line += f"; skipped {reasons(result.skipped)}"
-        if result.refused:
-            line += f"; refused {reasons(result.refused)}"
-        if result.cancelled:
-            line += "; stopped before the end"
-        elif not (result.applied or result.skipped or result.refused):
-            line += "; nothing was found"
-        write_lines([line])
-        if command.aftermath and result.applied and result.operation:
-            say(command.aftermath.format(operation=result.operation))
-    return exit_code(result)
+        write_lines([safe(result_line(operation, scope, result, count), LONGEST_LINE)])
+        if undo := undo_line(operation, total):
+            say(f"undo: {undo}")
+    return exit_code(total)
 
 
 def exit_code(result: CommandResult) -> int:
@@ -205,7 +199,7 @@ def exit_code(result: CommandResult) -> int:
 
 
 def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview | None:
-    # With --yes nobody reads the count, and the action counts by itself.
+    # With --yes nobody reads the count, and the operation counts by itself.
     if args.yes and not args.dry_run:
         return None
     with Meter("matching") as meter:
@@ -215,10 +209,10 @@ def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview 
     return counted
 
 
-def preview_document(command: BulkCommand, counted: Preview) -> dict[str, Any]:
+def preview_document(action: str, counted: Preview) -> dict[str, Any]:
     """The preview of an operation, for programs."""
     return {
-        "action": command.verb,
+        "action": action,
         "dry_run": True,
         "matching": counted.matching,
         "total": counted.total,
@@ -228,9 +222,9 @@ def preview_document(command: BulkCommand, counted: Preview) -> dict[str, Any]:
     }
 
 
-def write_preview(command: BulkCommand, counted: Preview) -> None:
+def write_preview(operation: CatalogOperation, counted: Preview) -> None:
     """Print the preview of an operation: how many jobs, their signatures, and a few of them."""
-    lines = [f"would {command.verb} {exact(counted.matching, command.thing)}"]
+    lines = [safe(preview_line(operation, counted.scope, counted.matching), LONGEST_LINE)]
     if trusts := _signatures(counted):
         lines.append(f"signatures: {reasons(trusts)}")
     lines += missing_lines(counted)

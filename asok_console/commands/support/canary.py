@@ -1,52 +1,37 @@
-"""``asok dlq requeue --canary N``: a few first, the rest only if they go well."""
+"""``asok dlq requeue --canary N``: a few dead jobs first, the rest only if they succeed."""
 
 from __future__ import annotations
 
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.documents import result_document, say, write_json
+from asok_console.commands.support.documents import result_document, write_json
 from asok_console.commands.support.options import whole_number
-from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
-from asok_core.jobs.states import Location
-from asok_core.operations.canary import RATE, Canary, CanaryResult, Verdict
-from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.operations.canary import RATE, CanaryResult, Verdict
+from asok_core.operations.catalog.dead_jobs import CanaryRequeue
 from asok_core.settings.settings import Settings
 
 
 def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float | None) -> int:
     """Requeue with a canary. Returns 1 where it stopped by itself."""
-    first = whole_number("--canary", args.canary, 1, 1000)
-    settings = on_redis(settings, args.url)
-    bulk.refuse_without_yes(args)
-    reader = open_reader(settings)
-    results: list[CanaryResult] = []
+    operation = CanaryRequeue(whole_number("--canary", args.canary, 1, 1000), rate or RATE)
 
-    def perform(operator: Operator, scope: Scope, watch: Watch) -> CommandResult:
-        canary = Canary(reader, operator, first=first, rate=rate or RATE)
-        results.append(canary.run(scope, watch))
-        return results[0].total
+    def report(scope: Scope, result: CommandResult | CanaryResult, count: int | None) -> int:
+        assert isinstance(result, CanaryResult)
+        if args.json:
+            write_json({**result_document(result.total), "canary": _document(result)})
+            code = bulk.exit_code(result.total)
+        else:
+            code = bulk.report(args, operation, scope, result, count)
+        bad = result.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)
+        return code or int(bad)
 
-    command = bulk.BulkCommand(
-        "requeue", "requeued", "dead letter", Location.DEAD, perform, returns=True
-    )
-    try:
-        return bulk.act(
-            args, settings, command, tell=lambda result: _tell(args, command, results, result)
-        )
-    finally:
-        reader.close()
+    return bulk.act(args, settings, operation, report_by=report)
 
 
-def _tell(
-    args: argparse.Namespace,
-    command: bulk.BulkCommand,
-    results: list[CanaryResult],
-    result: CommandResult,
-) -> int:
-    canary = results[0]
-    outcome = {
+def _document(canary: CanaryResult) -> dict[str, object]:
+    return {
         "verdict": str(canary.verdict),
         "cause": canary.cause or None,
         "first": {
@@ -55,11 +40,3 @@ def _tell(
             "unfinished": canary.left,
         },
     }
-    if args.json:
-        write_json({**result_document(result), "canary": outcome})
-        code = bulk.exit_code(result)
-    else:
-        code = bulk.report(args, command, result)
-        say(f"canary: {canary.verdict}{': ' + safe(canary.cause, 300) if canary.cause else ''}")
-    bad = canary.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)
-    return code or (1 if bad else 0)

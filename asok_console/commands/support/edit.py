@@ -1,4 +1,4 @@
-"""``asok dlq requeue --id ID --args JSON``: one dead letter with other arguments."""
+"""``asok dlq requeue --id ID --args JSON``: one dead job with other arguments."""
 
 from __future__ import annotations
 
@@ -6,36 +6,32 @@ import argparse
 import json
 from typing import Any
 
-from asok_console.commands.support import bulk, trust
-from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_console.commands.support import trust
 from asok_core.errors import JobNotFound, Refused, UsageError
 from asok_core.inspection.review import call_text
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
-from asok_core.jobs.states import Location
+from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.settings.settings import Settings
 
 
 def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
-    """Requeue the letter with what was given; the letter itself goes to the trash."""
+    """Requeue the dead job with the given arguments; the original goes to the trash."""
     if args.filter is not None or args.all or len(args.id or ()) != 1:
-        raise UsageError("--args and --kwargs change one dead letter: name it by one --id ID")
+        raise UsageError("--args and --kwargs change one dead job; pass exactly one --id ID")
     if args.canary is not None or args.rate is not None:
-        raise UsageError(
-            "--canary and --rate are for many dead letters, not for one that is edited"
-        )
+        raise UsageError("--canary and --rate are for many dead jobs, not for one that is edited")
     positional = _given(args.args, "--args", list)
     named = _given(args.kwargs, "--kwargs", dict)
     if args.args is not None and args.kwargs is not None:
         _check(positional, named)
-    return trust.act(args, settings, lambda looked: _command(args, looked, positional, named))
+    return trust.act(args, settings, lambda looked: _operation(args, looked, positional, named))
 
 
-def _command(
+def _operation(
     args: argparse.Namespace, looked: trust.ReviewedScope, positional: Any, named: Any
-) -> bulk.BulkCommand:
+) -> EditDead:
     (key,) = args.id
     if looked.counted.matching > 1:
         raise Refused(
@@ -49,21 +45,7 @@ def _command(
     positional, named = _filled(key, job, positional, named)
     _check(positional, named)
     edited = Job(job.id, job.module, job.function, tuple(positional), named)
-    raw = row.payload.raw
-
-    def perform(operator: Operator, _scope: Scope, _watch: Watch) -> CommandResult:
-        # By its bytes: the arguments are filled from these, and another one may have its id by now.
-        return operator.edit(raw, positional, named)
-
-    return bulk.BulkCommand(
-        "edit",
-        "requeued",
-        "dead job",
-        Location.DEAD,
-        perform,
-        aftermath=bulk.AFTERMATH,
-        preview=(f"with the changed arguments: {safe(call_text(edited))}",),
-    )
+    return EditDead(row.payload.raw, positional, named, call_text(edited))
 
 
 def _check(positional: Any, named: Any) -> None:
@@ -79,7 +61,7 @@ def _given(text: str | None, option: str, wanted: type[Any]) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{option} is no JSON: {error}") from None
+        raise UsageError(f"{option} is not JSON: {error}") from None
     if not isinstance(value, wanted):
         shape = "a list" if wanted is list else "an object"
         raise UsageError(f"{option} must be {shape}")

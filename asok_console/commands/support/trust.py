@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.progress import Meter
-from asok_console.presentation.prose import exact
 from asok_console.presentation.reviews import refusals, review_lines, summary
+from asok_console.presentation.text import safe
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.review import NOT_REVIEWED, Review, ReviewBuilder, ReviewedCall
 from asok_core.jobs.states import Location
-from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.catalog.confirmation import preview_line
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.results import total_of
+from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.operations.preview import Preview, preview
 from asok_core.settings.settings import Settings
-
-VERB, WORD = "trust and requeue", "trust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def act(
     args: argparse.Namespace,
     settings: Settings,
-    command_of: Callable[[ReviewedScope], bulk.BulkCommand],
+    operation_of: Callable[[ReviewedScope], CatalogOperation],
 ) -> int:
-    """Look at the scope once, show what would be signed, ask, and act on exactly that.
+    """Read the scope once, show what would be signed, ask, and act on exactly that.
 
     Returns 1 where anything was refused or is not as it was reviewed. Without ``args.trust`` nothing that
     lacks a good signature is signed.
@@ -60,25 +62,21 @@ def act(
         settings.require_secret_key()
     bulk.refuse_without_yes(args)
     looked = _look(args, settings)
-    command, review = command_of(looked), looked.review
+    operation, review = operation_of(looked), looked.review
     if args.dry_run:
-        _write_preview(args, command, looked)
+        _write_preview(args, operation, looked)
         return 0
     if args.reviewed not in (None, review.hash):
         raise Refused(
             "the dead jobs to be signed are not those that were reviewed (their hash is now "
             f"{review.hash}); nothing was signed: review them again with --dry-run"
         )
-    if not args.yes and looked.counted.matching and not _agreed(args, settings, command, looked):
-        say("nothing was done")
+    if not args.yes and looked.counted.matching and not _agreed(args, settings, operation, looked):
+        say(bulk.NOTHING_DONE)
         return 1
-    operator = open_operator(settings)
-    try:
-        with Meter(command.done) as meter:
-            result = command.perform(operator, looked.counted.scope, meter)
-    finally:
-        operator.close()
-    return bulk.report(args, command, result) or int(NOT_REVIEWED in result.skipped)
+    scope = looked.counted.scope
+    result = total_of(bulk.perform(settings, operation, scope))
+    return bulk.report(args, operation, scope, result) or int(NOT_REVIEWED in result.skipped)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -111,39 +109,41 @@ def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
 
 
 def _agreed(
-    args: argparse.Namespace, settings: Settings, command: bulk.BulkCommand, looked: ReviewedScope
+    args: argparse.Namespace,
+    settings: Settings,
+    operation: CatalogOperation,
+    looked: ReviewedScope,
 ) -> bool:
     count = looked.review.requeues if args.trust else looked.counted.matching
-    lines = [*(_lines(looked.review) if args.trust else ()), *command.preview]
+    lines = list(_lines(looked.review)) if args.trust else []
     sys.stderr.writelines(f"{line}\n" for line in lines)
     if not count:
         # Nothing would change; the result gives the reasons.
         return True
-    reader = open_reader(settings)
-    try:
-        bulk.warn(reader, command, looked.counted.queues)
-    finally:
-        reader.close()
-    return bulk.confirmed(settings, command, count, looked.counted.scope.words)
+    with closing(open_reader(settings)) as reader:
+        bulk.warn(reader, operation, count, looked.counted.queues)
+    return bulk.confirmed(settings, operation, looked.counted.scope, count, operation.details())
 
 
 def _write_preview(
-    args: argparse.Namespace, command: bulk.BulkCommand, looked: ReviewedScope
+    args: argparse.Namespace, operation: CatalogOperation, looked: ReviewedScope
 ) -> None:
     review = looked.review if args.trust else None
     if args.json:
-        document = bulk.preview_document(command, looked.counted)
+        # A program can distinguish what is signed on trust, which the audit calls a requeue as well.
+        action = operation.verb if operation.reviews else operation.audit_name()
+        document = bulk.preview_document(action, looked.counted)
         if review is not None:
             document["trust"] = _document(review)
         write_json(document)
         return
     if review is None:
-        bulk.write_preview(command, looked.counted)
+        bulk.write_preview(operation, looked.counted)
     else:
-        write_lines([f"would {command.verb} {exact(review.requeues, command.thing)}"])
+        write_lines([safe(preview_line(operation, looked.counted.scope, review.requeues))])
         write_lines(bulk.missing_lines(looked.counted))
         write_lines(_lines(review))
-    write_lines(command.preview)
+    write_lines([safe(line, bulk.LONGEST_LINE) for line in operation.details()])
     if review is not None:
         write_lines([f"reviewed: {review.hash}"])
 

@@ -1,18 +1,22 @@
-"""``asok trash empty``: delete for good what actions removed, which frees its memory."""
+"""``asok trash empty``: delete what operations moved to the trash, which frees its memory."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
-from asok_console.commands.support.progress import Meter
 from asok_console.presentation.prose import exact
-from asok_core.backends.roles import CommandResult, Operator, Scope, Watch
+from asok_core.backends.roles import Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.states import Location
-from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.catalog.confirmation import preview_line
+from asok_core.operations.catalog.trash import EmptyTrash
+from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (EmptyTrash,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "operation",
         nargs="*",
-        help="the action whose trash is deleted, as asok trash list shows it",
+        help="the operation whose trash is deleted, as asok trash list shows it",
     )
     parser.add_argument("--all", action="store_true", help="delete the whole trash")
     bulk.add_arguments(parser, scoped=False)
@@ -32,11 +36,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("specify exactly one of OPERATION... and --all")
     settings = on_redis(settings, args.url)
     bulk.refuse_without_yes(args)
-    reader = open_reader(settings)
-    try:
+    with closing(open_reader(settings)) as reader:
         found = reader.trash(None if args.all else args.operation)
-    finally:
-        reader.close()
     if args.operation and found.problems:
         raise Refused(found.problems[0])
     for problem in found.problems:
@@ -48,42 +49,34 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             "has passed; asok trash list shows what is"
         )
 
-    def perform(operator: Operator, _scope: Scope, watch: Watch) -> CommandResult:
-        # What comes to the trash from now on is left there.
-        return operator.empty_trash(list(found), watch=watch)
-
-    command = bulk.BulkCommand(
-        "permanently delete", "deleted", "trashed job", Location.TRASH, perform, word="empty"
-    )
+    operation, scope = EmptyTrash(), Scope(Location.TRASH, ids=frozenset(found))
     total = sum(found.values())
     if args.dry_run:
-        _write_preview(args, command, found)
+        _write_preview(args, operation, scope, found)
         return int(bool(found.problems))
-    if (
-        total
-        and not args.yes
-        and not bulk.confirmed(settings, command, total, " ".join(args.operation))
-    ):
-        say("nothing was done")
-        return 1
-    operator = open_operator(settings)
-    try:
-        with Meter(command.done) as meter:
-            result = command.perform(operator, Scope(Location.TRASH), meter)
-    finally:
-        operator.close()
-    return bulk.report(args, command, result) or int(bool(found.problems))
+    if total and not args.yes:
+        details = [f"  {each}" for each in args.operation]
+        if not bulk.confirmed(settings, operation, scope, total, details):
+            say(bulk.NOTHING_DONE)
+            return 1
+    result = bulk.perform(settings, operation, scope)
+    return bulk.report(args, operation, scope, result) or int(bool(found.problems))
 
 
 def _write_preview(
-    args: argparse.Namespace, command: bulk.BulkCommand, found: dict[str, int]
+    args: argparse.Namespace, operation: EmptyTrash, scope: Scope, found: dict[str, int]
 ) -> None:
     total = sum(found.values())
     if args.json:
         operations = [{"operation": each, "in_trash": n} for each, n in found.items()]
         write_json(
-            {"action": "empty", "dry_run": True, "matching": total, "operations": operations}
+            {
+                "action": operation.audit_name(),
+                "dry_run": True,
+                "matching": total,
+                "operations": operations,
+            }
         )
         return
     lines = [f"  {each}  {exact(n, 'job')}" for each, n in found.items()]
-    write_lines([f"would {command.verb} {exact(total, command.thing)}", *lines])
+    write_lines([preview_line(operation, scope, total), *lines])

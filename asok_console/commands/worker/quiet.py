@@ -1,20 +1,23 @@
-"""``asok worker quiet``: a worker takes no more jobs; what it runs goes on."""
+"""``asok worker quiet``: a worker takes no new jobs; running jobs finish."""
 
 from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.support import worker_command
+from asok_console.commands.support import direct
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.switches import QuietWorker
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (QuietWorker,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    worker_command.add_arguments(parser)
+    direct.add_worker(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Let it take no more jobs."""
-    return worker_command.give(
-        args, settings, "quieted", lambda operator, worker: operator.quiet(worker)
-    )
+    """Quiet the worker."""
+    operation = QuietWorker(args.worker)
+    return direct.switch(args, settings, operation, Scope(operation.location), worker=args.worker)

@@ -1,20 +1,23 @@
-"""``asok worker resume``: a quiet worker takes jobs again."""
+"""``asok worker resume``: a quiet worker takes new jobs again."""
 
 from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.support import worker_command
+from asok_console.commands.support import direct
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.switches import ResumeWorker
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (ResumeWorker,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    worker_command.add_arguments(parser)
+    direct.add_worker(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Let it take jobs again."""
-    return worker_command.give(
-        args, settings, "resumed", lambda operator, worker: operator.resume_worker(worker)
-    )
+    """Resume the worker."""
+    operation = ResumeWorker(args.worker)
+    return direct.switch(args, settings, operation, Scope(operation.location), worker=args.worker)

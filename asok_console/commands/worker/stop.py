@@ -1,20 +1,23 @@
-"""``asok worker stop``: a worker ends as by SIGTERM."""
+"""``asok worker stop``: a worker shuts down as by SIGTERM."""
 
 from __future__ import annotations
 
 import argparse
 
-from asok_console.commands.support import worker_command
+from asok_console.commands.support import direct
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.switches import StopWorker
 from asok_core.settings.settings import Settings
+
+OPERATIONS = (StopWorker,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    worker_command.add_arguments(parser)
+    direct.add_worker(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Let it give back what has not begun, end what runs, and leave."""
-    return worker_command.give(
-        args, settings, "told to stop", lambda operator, worker: operator.stop(worker)
-    )
+    """Request the stop. The worker waits for running jobs first."""
+    operation = StopWorker(args.worker)
+    return direct.switch(args, settings, operation, Scope(operation.location), worker=args.worker)

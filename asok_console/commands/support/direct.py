@@ -1,0 +1,52 @@
+"""Operations that are performed at once: those on a queue, a worker or a trash that is named."""
+
+from __future__ import annotations
+
+import argparse
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import result_document, write_json
+from asok_core.backends.roles import Scope
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.results import total_of
+from asok_core.operations.inspector import on_redis
+from asok_core.settings.settings import Settings
+
+
+def add_worker(parser: argparse.ArgumentParser) -> None:
+    """Declare the worker, ``--json`` and ``--url``."""
+    parser.add_argument("worker", help="its id, as asok worker status shows it")
+    bulk.add_common(parser)
+
+
+def add_queue(parser: argparse.ArgumentParser) -> None:
+    """Declare the queue, ``--json`` and ``--url``."""
+    parser.add_argument("queue", help="its name")
+    bulk.add_common(parser)
+
+
+def perform(
+    args: argparse.Namespace, settings: Settings, operation: CatalogOperation, scope: Scope
+) -> int:
+    """Perform it and report the result. Returns the exit code."""
+    result = bulk.perform(on_redis(settings, args.url), operation, scope)
+    return bulk.report(args, operation, scope, result)
+
+
+def switch(
+    args: argparse.Namespace,
+    settings: Settings,
+    operation: CatalogOperation,
+    scope: Scope,
+    **named: str,
+) -> int:
+    """Switch a queue or a worker; where it is so already, that is reported, and is not an error.
+
+    ``named`` is added to the JSON document.
+    """
+    result = bulk.perform(on_redis(settings, args.url), operation, scope)
+    if args.json:
+        write_json({**result_document(total_of(result)), **named})
+    else:
+        bulk.report(args, operation, scope, result)
+    return 0

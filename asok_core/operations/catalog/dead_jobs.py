@@ -1,0 +1,154 @@
+"""Operations on dead jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.inspection.review import Reviewed
+from asok_core.jobs.states import Location
+from asok_core.operations.canary import FIRST, RATE, Canary, CanaryResult
+from asok_core.operations.catalog.entry import (
+    TO_TRASH,
+    Access,
+    CatalogOperation,
+    Danger,
+    ScopeKind,
+    UndoWindow,
+)
+from asok_core.operations.export import export_dead_jobs
+
+
+@dataclass(frozen=True)
+class RequeueDead(CatalogOperation):
+    """Put dead jobs back into their queues, with all retries. ``rate``: at most so many a second."""
+
+    rate: float | None = None
+
+    verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
+    enqueues = signs = True
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+        """Requeue them."""
+        return access.operator.requeue(scope, watch=watch, rate=self.rate)
+
+
+@dataclass(frozen=True)
+class TrustDead(CatalogOperation):
+    """Sign reviewed dead jobs that lack a good signature, and requeue them."""
+
+    trust: Reviewed = field(default_factory=lambda: Reviewed(()))
+    rate: float | None = None
+
+    verb, done, noun, location = "trust and requeue", "requeued", "dead job", Location.DEAD
+    audited, word, danger = "requeue", "trust", Danger.GRAVE
+    enqueues = signs = reviews = True
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+        """Sign and requeue exactly those that were reviewed."""
+        return access.operator.requeue(scope, trust=self.trust, watch=watch, rate=self.rate)
+
+
+@dataclass(frozen=True)
+class CanaryRequeue(CatalogOperation):
+    """Requeue a few dead jobs first, and the rest only if those do not fail as before."""
+
+    first: int = FIRST
+    rate: float = RATE
+
+    verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
+    enqueues = signs = True
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CanaryResult:
+        """Send the first, wait for them, then send the rest."""
+        canary = Canary(access.reader, access.operator, first=self.first, rate=self.rate)
+        return canary.run(scope, watch)
+
+    def suffix(self, scope: Scope) -> str:  # noqa: ARG002
+        """Name the canary."""
+        return " with a canary"
+
+    def explanation(self) -> str:
+        """How many go first, and how fast the rest follows."""
+        return f"{self.first} first, then {self.rate:g} a second; stops if the same error returns"
+
+
+@dataclass(frozen=True)
+class EditDead(CatalogOperation):
+    """Requeue one dead job with other arguments. ``raw`` is its element as the operator saw it."""
+
+    raw: bytes = b""
+    args: Sequence[Any] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    call: str = ""
+    """The changed call, for the preview."""
+
+    verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
+    scopes, audited = frozenset({ScopeKind.IDS}), "edit"
+    undo = UndoWindow(
+        f"restore the original from the trash within {TRASH_KEPT}, while the edited job is pending",
+        to_trash=True,
+    )
+    enqueues = signs = True
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Requeue it by its bytes: another job may have its id by now."""
+        return access.operator.edit(self.raw, self.args, self.kwargs)
+
+    def suffix(self, scope: Scope) -> str:  # noqa: ARG002
+        """Name the change."""
+        return " with changed arguments"
+
+    def details(self) -> tuple[str, ...]:
+        """The changed call."""
+        return (f"with changed arguments: {self.call}",) if self.call else ()
+
+
+class PurgeDead(CatalogOperation):
+    """Move dead jobs to the trash."""
+
+    verb, done, noun, location = "purge", "purged", "dead job", Location.DEAD
+    danger, undo = Danger.GRAVE, TO_TRASH
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+        """Purge them."""
+        return access.operator.purge(scope, watch=watch)
+
+
+@dataclass(frozen=True)
+class ExportDead(CatalogOperation):
+    """Write dead jobs to a new file, from which they can be imported."""
+
+    path: Path | None = None
+    """None: the command line writes to standard output."""
+
+    verb, done, noun, location = "export", "exported", "dead job", Location.DEAD
+    changes = False
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+        """Write the file. Redis is not changed."""
+        path = (self.path or Path("-")).expanduser()
+        return export_dead_jobs(access.reader, scope, path, watch)
+
+    def suffix(self, scope: Scope) -> str:  # noqa: ARG002
+        """Name the file."""
+        return f" to {self.path}" if self.path else ""
+
+
+@dataclass(frozen=True)
+class ImportDead(CatalogOperation):
+    """Put an export back among the dead jobs. ``trust``: also jobs with a bad signature."""
+
+    dead_jobs: Sequence[bytes] = ()
+    trust: bool = False
+
+    verb, done, noun, location = "import", "imported", "dead job", Location.DEAD
+    scopes, audited = frozenset({ScopeKind.FILE}), "bury"
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Import them byte for byte."""
+        return access.operator.import_dead(self.dead_jobs, trust=self.trust, watch=watch)

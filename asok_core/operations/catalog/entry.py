@@ -1,0 +1,146 @@
+"""What an operation is: its words, its danger, what can be undone, and what performs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
+from asok_core.errors import Refused
+from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.jobs.states import Location
+from asok_core.operations.canary import CanaryResult
+
+
+class Danger(Enum):
+    """How much a confirmation requires."""
+
+    MILD = "mild"
+    """A yes; in a protected session a typed word for more than one job."""
+    BROAD = "broad"
+    """A typed word where a filter, and not the operator, chooses the jobs."""
+    GRAVE = "grave"
+    """A typed word, always."""
+
+
+class ScopeKind(Enum):
+    """How it can be specified what an operation is about."""
+
+    IDS = "ids"
+    FILTER = "filter"
+    """A filter, or everything in the location."""
+    QUEUE = "queue"
+    WORKER = "worker"
+    TRASH = "trash"
+    """What earlier operations moved to the trash, by their ids."""
+    FILE = "file"
+
+
+JOBS = frozenset({ScopeKind.IDS, ScopeKind.FILTER})
+
+
+@dataclass(frozen=True, slots=True)
+class UndoWindow:
+    """What can be undone and until when, as a confirmation states it; without words it states nothing."""
+
+    words: str = ""
+    to_trash: bool = False
+    """Whether jobs go to the trash, from which ``restore`` brings them back."""
+
+
+TO_TRASH = UndoWindow(f"restore from the trash within {TRASH_KEPT}", to_trash=True)
+
+
+class Access:
+    """What an operation works with. A read-only session has no operator."""
+
+    def __init__(self, reader: Reader | None, operator: Operator | None) -> None:
+        self._reader = reader
+        self._operator = operator
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing may be changed."""
+        return self._operator is None
+
+    @property
+    def reader(self) -> Reader:
+        """The reader. Raises Refused where there is none."""
+        if self._reader is None:
+            raise Refused("there is nothing to read from")
+        return self._reader
+
+    @property
+    def operator(self) -> Operator:
+        """The operator. Raises Refused in a read-only session."""
+        if self._operator is None:
+            raise Refused("this session is read-only")
+        return self._operator
+
+
+class CatalogOperation:
+    """One operation. A subclass declares what it is, and has what it is performed with as fields."""
+
+    verb: ClassVar[str]
+    done: ClassVar[str]
+    """The past participle."""
+    location: ClassVar[Location]
+    """Where it finds its jobs."""
+    scopes: ClassVar[frozenset[ScopeKind]] = JOBS
+    noun: ClassVar[str] = "job"
+    audited: ClassVar[str] = ""
+    """Its name in the audit, where that is not the verb."""
+    word: ClassVar[str] = ""
+    """What must be typed where a typed word is required, where that is not the verb."""
+    danger: ClassVar[Danger] = Danger.MILD
+    undo: ClassVar[UndoWindow] = UndoWindow()
+    how: ClassVar[str] = ""
+    """What a confirmation explains."""
+    enqueues: ClassVar[bool] = False
+    """Whether it puts jobs into queues."""
+    signs: ClassVar[bool] = False
+    """Whether it signs the jobs again."""
+    reviews: ClassVar[bool] = False
+    """Whether all its jobs are read and listed before it is confirmed."""
+    guarded: ClassVar[bool] = False
+    """Whether a protected session requires a typed word for a single one as well."""
+    changes: ClassVar[bool] = True
+    """Whether it changes anything. What does not is allowed in a read-only session."""
+    ends_lost: ClassVar[bool] = False
+    """Whether it ends a job that has a record and is in no location."""
+
+    @classmethod
+    def audit_name(cls) -> str:
+        """What the audit calls it."""
+        return cls.audited or cls.verb
+
+    @classmethod
+    def confirmation_word(cls) -> str:
+        """What must be typed where a typed word is required."""
+        return cls.word or cls.verb
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult | CanaryResult:
+        """Perform it. Raises Refused in a read-only session, unless it changes nothing."""
+        raise NotImplementedError
+
+    def subject(self, scope: Scope) -> str:
+        """The queue or the worker that it is about as a whole."""
+        return f"queue '{scope.queue}'"
+
+    def suffix(self, scope: Scope) -> str:  # noqa: ARG002 - for those whose jobs belong or go somewhere
+        """What follows the number of jobs in a question and a result: `` to queue 'low'``."""
+        return ""
+
+    def explanation(self) -> str:
+        """How it proceeds, where a confirmation explains that."""
+        return self.how
+
+    def details(self) -> tuple[str, ...]:
+        """Further lines for a confirmation and a preview. They may hold text from Redis."""
+        return ()
+
+    def destinations(self, queues: Mapping[str, int]) -> Mapping[str, int]:
+        """How many jobs it puts into which queue, of so many jobs of each queue."""
+        return queues if self.enqueues else {}

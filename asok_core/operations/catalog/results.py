@@ -1,0 +1,118 @@
+"""What an operation did, in one line: the same in the console and on the command line.
+
+The texts may hold names from Redis: whoever prints them makes them safe for a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.operations.canary import CanaryResult, Verdict
+from asok_core.operations.catalog.confirmation import counted
+from asok_core.operations.catalog.entry import CatalogOperation, ScopeKind
+
+
+def result_line(
+    operation: CatalogOperation,
+    scope: Scope,
+    result: CommandResult | CanaryResult,
+    count: int | None = None,
+) -> str:
+    """``Requeued 40 jobs (2 skipped: already requeued)``. ``count``: how many jobs were confirmed."""
+    if isinstance(result, CanaryResult):
+        return _canary_line(result, count or 0)
+    if ScopeKind.WORKER in operation.scopes or _is_switch(operation):
+        return _switch_line(operation, scope, result)
+    line = f"{_done(operation, result)}{operation.suffix(scope)}"
+    notes = list(_notes(result))
+    if not (result.applied or notes):
+        notes.append("none found")
+    return f"{line}{_in_brackets(notes)}"
+
+
+def total_of(result: CommandResult | CanaryResult) -> CommandResult:
+    """What was done, as one result."""
+    return result.total if isinstance(result, CanaryResult) else result
+
+
+def is_whole(result: CommandResult | CanaryResult) -> bool:
+    """Whether all was done that was confirmed."""
+    if isinstance(result, CanaryResult):
+        return result.verdict is Verdict.ALL and not result.total.refused
+    left_out = result.skipped or result.refused or result.cancelled
+    return bool(result.applied) and not left_out
+
+
+def undo_line(operation: CatalogOperation, result: CommandResult) -> str:
+    """The command that undoes it; empty where there is nothing to undo."""
+    if not (operation.undo.to_trash and result.applied and result.operation):
+        return ""
+    return f"{operation.undo.words}: asok trash restore {result.operation}"
+
+
+def _is_switch(operation: CatalogOperation) -> bool:
+    return operation.scopes == {ScopeKind.QUEUE} and not operation.undo.to_trash
+
+
+def _done(operation: CatalogOperation, result: CommandResult) -> str:
+    done = operation.done[:1].upper() + operation.done[1:]
+    return f"{done} {counted(result.applied, 'job')}"
+
+
+def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResult) -> str:
+    subject = operation.subject(scope)
+    if not result.applied:
+        why = ", ".join(result.skipped or result.refused)
+        return (
+            f"{subject[:1].upper()}{subject[1:]} is unchanged{_in_brackets([why] if why else [])}"
+        )
+    done = operation.done[:1].upper() + operation.done[1:]
+    if ScopeKind.WORKER not in operation.scopes:
+        return f"{done} {subject}"
+    return f"{done} 1 worker ({operation.how}): {subject.removeprefix('worker ')}"
+
+
+def _notes(result: CommandResult) -> Iterator[str]:
+    yield from _left_out("skipped", result.skipped)
+    yield from _left_out("refused", result.refused)
+    if result.cancelled:
+        yield "stopped before the end"
+
+
+def _left_out(how: str, reasons: Mapping[str, int]) -> Iterator[str]:
+    known = {reason: number for reason, number in reasons.items() if number}
+    if len(known) == 1:
+        ((reason, number),) = known.items()
+        yield f"{number:,} {how}: {reason}"
+    elif known:
+        each = ", ".join(f"{number:,} {reason}" for reason, number in known.items())
+        yield f"{sum(known.values()):,} {how}: {each}"
+
+
+def _canary_line(canary: CanaryResult, count: int) -> str:
+    result = canary.total
+    first = canary.results[0].applied if canary.results else 0
+    words = {
+        Verdict.ALL: "Canary succeeded",
+        Verdict.FAILED_AGAIN: f"Canary stopped: {canary.cause} returned",
+        Verdict.UNDECIDED: (
+            f"Canary stopped: {canary.left:,} of the first {counted(first, 'job')} did not finish in time"
+        ),
+        Verdict.STOPPED: "Canary stopped by the operator",
+        Verdict.NOTHING: "Canary: nothing to requeue",
+    }[canary.verdict]
+    notes = [] if canary.verdict is Verdict.NOTHING else [
+        f"requeued {counted(result.applied, 'job')}",
+        f"of the first {first:,}, {canary.completed:,} completed and {canary.failed:,} failed",
+    ]  # fmt: skip
+    left = max(count - result.applied - sum(result.refused.values()), 0)
+    if canary.verdict is not Verdict.ALL and left:
+        notes.append(f"the other {left:,} remain dead jobs")
+    notes += _left_out("skipped", result.skipped)
+    notes += _left_out("refused", result.refused)
+    return f"{words}{_in_brackets(notes)}"
+
+
+def _in_brackets(notes: list[str]) -> str:
+    return f" ({'; '.join(notes)})" if notes else ""

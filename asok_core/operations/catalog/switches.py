@@ -1,0 +1,111 @@
+"""Operations on a queue or a worker as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import (
+    TO_TRASH,
+    Access,
+    CatalogOperation,
+    Danger,
+    ScopeKind,
+    UndoWindow,
+)
+
+
+class QueueOperation(CatalogOperation):
+    """An operation on the queue of the scope."""
+
+    location, scopes = Location.PENDING, frozenset({ScopeKind.QUEUE})
+
+
+class PauseQueue(QueueOperation):
+    """Let no worker claim from a queue until it is resumed."""
+
+    verb, done = "pause", "paused"
+    guarded = True
+    how = "workers claim no jobs from it; running jobs finish"
+    undo = UndoWindow("resume the queue, at any time")
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Pause it."""
+        return access.operator.pause(scope.queue or "")
+
+
+class ResumeQueue(QueueOperation):
+    """Let workers claim from a paused queue again."""
+
+    verb, done = "resume", "resumed"
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Resume it."""
+        return access.operator.resume(scope.queue or "")
+
+
+class PurgeQueue(QueueOperation):
+    """Move all pending jobs of a queue to the trash."""
+
+    verb, done, noun = "purge", "purged", "pending job"
+    danger, undo = Danger.GRAVE, TO_TRASH
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+        """Purge it."""
+        return access.operator.purge(scope, watch=watch)
+
+    def suffix(self, scope: Scope) -> str:
+        """Name the queue."""
+        return f" of queue '{scope.queue}'"
+
+
+@dataclass(frozen=True)
+class WorkerOperation(CatalogOperation):
+    """A command to one worker, by its id. A heartbeat of the worker picks it up at the latest."""
+
+    worker: str = ""
+
+    location, scopes, noun = Location.ACTIVE, frozenset({ScopeKind.WORKER}), "worker"
+
+    def subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """The worker."""
+        return f"worker {self.worker}"
+
+
+class QuietWorker(WorkerOperation):
+    """Let a worker claim no new jobs."""
+
+    verb, done = "quiet", "quieted"
+    how = "takes no new jobs"
+    guarded = True
+    undo = UndoWindow("resume the worker, at any time")
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Quiet it."""
+        return access.operator.quiet(self.worker)
+
+
+class ResumeWorker(WorkerOperation):
+    """Let a quiet worker claim jobs again."""
+
+    verb, done = "resume", "resumed"
+    how = "takes new jobs again"
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Resume it."""
+        return access.operator.resume_worker(self.worker)
+
+
+class StopWorker(WorkerOperation):
+    """Shut a worker down as by SIGTERM."""
+
+    # Whether it has stopped is known only when it is gone.
+    verb, done = "stop", "requested the stop of"
+    how = "waits up to its stop timeout for running jobs, returns the rest, exits"
+    danger = Danger.GRAVE
+    undo = UndoWindow("none: start the worker again where it ran, unless its supervisor does")
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Request it."""
+        return access.operator.stop(self.worker)
