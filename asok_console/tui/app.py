@@ -23,7 +23,6 @@ from asok_console.tui.actions.flow import Acting
 from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import Finished, Progressed
 from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.actions import Access
 from asok_console.tui.compat import CompatApp, drop_cached_lines, pump_of
 from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.backlog import SnapshotHistory
@@ -56,6 +55,7 @@ from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import JobDetail, KeyCheck, Page, Row, Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import Access
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,

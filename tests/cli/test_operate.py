@@ -37,7 +37,7 @@ class TestBulk:
         dead_jobs = bench.add_dead(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
         ran = asok("dlq", "requeue", "--filter", "queue:b", "--dry-run")
         assert (ran.code, ran.err) == (0, "")
-        assert ran.out.splitlines()[0] == "would requeue 250 dead letters"
+        assert ran.out.splitlines()[0] == "Would requeue 250 dead jobs"
         assert "250 signed" in ran.out
         assert "and 245 more" in ran.out
         reported = asok("dlq", "purge", "--all", "--dry-run", "--json").document
@@ -50,7 +50,7 @@ class TestBulk:
         for words in (("dlq", "requeue", "--all"), ("queue", "purge", "default")):
             ran = asok(*words)
             assert (ran.code, ran.out) == (2, "")
-            assert "add --yes" in ran.err
+            assert "not interactive; pass --yes" in ran.err
         assert bench.dead() == dead_jobs
 
     @pytest.mark.parametrize(("typed", "done"), [("purge\n", True), ("yes\n", False), ("", False)])
@@ -60,16 +60,17 @@ class TestBulk:
         bench.add_dead(bench.job(), bench.job(), bench.job(queue="x"))
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         ran = asok("dlq", "purge", "--filter", "queue:default")
-        assert "purge 2 dead letters (queue:default) of" in ran.err
+        assert "Purge 2 dead jobs?\n  Filter  queue:default\n" in ran.err
+        assert f"  Redis   {bench.url.partition('?')[0]}" in ran.err
         assert (len(bench.dead()) == 1) is done
         assert ran.code == (0 if done else 1)
 
     @pytest.mark.parametrize(
         ("words", "line"),
         [
-            (("--all", "--id", "x"), "only one of them"),
-            ((), "say which"),
-            (("--filter", ""), "--all means all"),
+            (("--all", "--id", "x"), "specify exactly one of --id, --filter, --all"),
+            ((), "specify exactly one of --id, --filter, --all"),
+            (("--filter", ""), "--all selects all"),
             (("--filter", "colour:red"), "no field 'colour'"),
             (("--all", "--rate", "0"), "--rate"),
             (("--all", "--rate", "fast"), "--rate"),
@@ -89,7 +90,7 @@ class TestDeadLetters:
         bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0), b"junk")
         ran = asok("dlq", "requeue", "--all", "--yes")
         assert ran.code == 1
-        assert ran.out == "requeued 2 dead letters; refused 1 unsigned, 1 malformed\n"
+        assert ran.out == "Requeued 2 jobs (2 refused: 1 unsigned, 1 malformed)\n"
         review = asok("dlq", "requeue", "--all", "--dry-run", "--trust", "--json").document["trust"]
         words = ("--yes", "--trust", "--reviewed", review["reviewed"])
         reported = asok("dlq", "requeue", "--all", *words, "--json")
@@ -104,7 +105,7 @@ class TestDeadLetters:
         ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "nobody", "--yes")
         assert (ran.code, ran.out) == (
             0,
-            "requeued 1 dead letter; skipped 1 no longer there\n",
+            "Requeued 1 job (1 skipped: no longer there)\n",
         )
         assert [job_id(raw) for raw in bench.pending()] == [jobs[1].id]
 
@@ -113,8 +114,13 @@ class TestDeadLetters:
         bench.add_dead(*(bench.job() for _ in range(50)))
         with worker(bench, as_before):
             ran = asok(*words)
-        assert (ran.code, ran.out) == (1, "requeued 5 dead letters\n")
-        assert ran.err == "canary: the same error returned: ValueError: no\n"
+        assert (ran.code, ran.out) == (
+            1,
+            (
+                "Canary stopped: the same error returned: ValueError: no "
+                "(requeued 5 jobs; of the first 5, 0 completed, 0 failed, 5 did not finish yet)\n"
+            ),
+        )
         with worker(bench, well):
             reported = asok(*words, "--json")
         assert (reported.code, reported.document["applied"]) == (0, 45)
@@ -138,7 +144,7 @@ class TestDeadLetters:
     def test_purge_says_how_to_undo_it_and_restore_does(self, bench: Bench, asok: Asok) -> None:
         dead_jobs = bench.add_dead(*(bench.job() for _ in range(5)))
         purged = asok("dlq", "purge", "--all", "--yes")
-        assert (purged.code, purged.out) == (0, "purged 5 dead letters\n")
+        assert (purged.code, purged.out) == (0, "Purged 5 jobs\n")
         hint = purged.err.split()
         assert hint[:3] == ["asok", "trash", "restore"]
         assert bench.dead() == []
@@ -146,7 +152,7 @@ class TestDeadLetters:
         assert (kept["operation"], kept["in_trash"], kept["action"]) == (hint[3], 5, "purge")
         assert hint[3] in asok("trash").out
         restored = asok("trash", "restore", hint[3])
-        assert (restored.code, restored.out) == (0, "restored 5 jobs\n")
+        assert (restored.code, restored.out) == (0, "Restored 5 jobs\n")
         assert bench.dead() == dead_jobs
         again = asok("trash", "restore", hint[3])
         assert again.code == 2
@@ -164,7 +170,7 @@ class TestDeadLetters:
         assert (preview.code, preview.out.splitlines()) == (
             0,
             [
-                "would permanently delete 4 trashed jobs",
+                "Would delete 4 jobs from the trash",
                 *sorted([f"  {first}  3 jobs", f"  {second}  1 job"]),
             ],
         )
@@ -176,7 +182,7 @@ class TestDeadLetters:
             {"operation": first, "in_trash": 3},
         ]
         emptied = asok("trash", "empty", second, "--yes")
-        assert (emptied.code, emptied.out, emptied.err) == (0, "deleted 1 trashed job\n", "")
+        assert (emptied.code, emptied.out, emptied.err) == (0, "Deleted 1 job from the trash\n", "")
         for words in (("trash", "empty", second), ("trash", "restore", second)):
             again = asok(*words, *(["--yes"] if "empty" in words else []))
             assert (again.code, again.out) == (2, "")
@@ -188,7 +194,7 @@ class TestDeadLetters:
         assert (newest["action"], newest["place"], newest["applied"]) == ("empty", "trash", 5)
         assert (
             asok("trash", "empty", "--all", "--yes").out
-            == "deleted 0 trashed jobs; nothing was found\n"
+            == "Deleted 0 jobs from the trash (none found)\n"
         )
 
     @pytest.mark.parametrize(("typed", "done"), [("empty\n", True), ("yes\n", False), ("", False)])
@@ -199,8 +205,8 @@ class TestDeadLetters:
         asok("dlq", "purge", "--all", "--yes")
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         ran = asok("trash", "empty", "--all")
-        assert "permanently delete 2 trashed jobs of unix://" in ran.err
-        assert "Type empty:" in ran.err
+        assert "Delete 2 jobs from the trash?\n" in ran.err
+        assert "Type empty to confirm: " in ran.err
         assert bool(bench.client.keys("asok:trash:*")) is not done
         assert ran.code == (0 if done else 1)
 
@@ -208,7 +214,7 @@ class TestDeadLetters:
         for words, line in (
             (("--yes",), "specify exactly one of OPERATION... and --all"),
             (("--all", "some-operation", "--yes"), "specify exactly one of"),
-            (("--all",), "add --yes"),
+            (("--all",), "not interactive; pass --yes"),
             (("no:operation", "--yes"), "nothing of no:operation is in the trash"),
         ):
             ran = asok("trash", "empty", *words)
@@ -249,23 +255,21 @@ class TestDeadLetters:
         file = tmp_path / "dead.jsonl"
         exported = asok("dlq", "export", str(file))
         assert (exported.code, exported.out) == (0, "")
-        assert exported.err == "exported 603 dead letters\n"
+        assert exported.err == f"Exported 603 jobs to {file}\n"
         assert asok("dlq", "import", str(file)).out == (
-            "imported 0 dead letters; skipped 603 among the dead letters already\n"
+            "Imported 0 jobs (603 skipped: among the dead letters already)\n"
         )
         bench.client.delete("asok:dlq")
-        assert (
-            asok("dlq", "import", str(file), "--dry-run").out == "would import 603 dead letters\n"
-        )
+        assert asok("dlq", "import", str(file), "--dry-run").out == "Would import 603 dead jobs\n"
         assert asok("dlq", "import", str(file), "--json").document["applied"] == 603
         assert bench.dead() == [*dead_jobs, *odd]
 
     @pytest.mark.parametrize(
         ("content", "line"),
         [
-            (b"no json\n", "line 1 is no line of an export"),
-            (b"[1]\n", "line 1 is no line of an export"),
-            (b'{"id": 1}\n', "holds no letter"),
+            (b"no json\n", "line 1 is not a line of an export"),
+            (b"[1]\n", "line 1 is not a line of an export"),
+            (b'{"id": 1}\n', "has no dead job"),
             (b'{"letter": "x", "sha256": "0"}\n', "was changed since it was exported"),
             (b'{"letter64": "?", "sha256": "0"}\n', "cannot be read"),
         ],
@@ -290,8 +294,11 @@ class TestDeadLetters:
 class TestQueues:
     def test_pause_and_resume(self, bench: Bench, asok: Asok) -> None:
         bench.add_pending(bench.job(queue="high"))
-        assert asok("queue", "pause", "high").out == "paused high\n"
-        assert asok("queue", "pause", "high").out == "paused high (1 it is paused already)\n"
+        assert asok("queue", "pause", "high").out == "Paused queue 'high'\n"
+        assert (
+            asok("queue", "pause", "high").out
+            == "Queue 'high' is unchanged (it is paused already)\n"
+        )
         queues = asok("queue", "list", "--json").document["queues"]
         assert {each["name"]: each["paused"] for each in queues}["high"] is True
         assert "paused" in asok("queue").out
@@ -376,7 +383,7 @@ class TestJobs:
         bench.add_dead(dead)
         ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody", "--yes")
         assert ran.code == 1
-        assert ran.out == ("cancelled 2 jobs; skipped 1 not found; refused 1 it is a dead job\n")
+        assert ran.out == ("Cancelled 2 jobs (1 skipped: not found; 1 refused: it is a dead job)\n")
         assert bench.pending("high") == []
         assert bench.client.zcard("asok:delayed_tasks") == 0
         assert len(bench.dead()) == 1

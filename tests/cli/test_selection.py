@@ -24,45 +24,50 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> None:
     jobs = [bench.job() for _ in range(4)]
+<<<<<<< HEAD
     bench.add_pending(*jobs)
     assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "moved 1 job\n"
+=======
+    bench.pend(*jobs)
+    assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "Moved 1 job to the front\n"
+>>>>>>> 4aad865 (Use the danger and the access of the catalogue in the console, and state what changes for those who read the results)
     assert job_id(bench.pending()[0]) == jobs[2].id
     words = ("job", "move", "--to", "low", "--queue", "default", "--filter", f"id:{jobs[0].id}")
-    assert asok(*words, "--dry-run").out.splitlines()[0] == "would move 1 job"
-    assert asok(*words, "--yes").out == "moved 1 job\n"
+    assert asok(*words, "--dry-run").out.splitlines()[0] == "Would move 1 job to queue 'low'"
+    assert asok(*words, "--yes").out == "Moved 1 job to queue 'low'\n"
     assert [job_id(raw) for raw in bench.pending("low")] == [jobs[0].id]
 
 
 def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
     bench.add_pending(*(bench.job(queue="high") for _ in range(3)))
     bench.delay(*(bench.job() for _ in range(5)), due=2e9)
-    assert asok("job", "cancel", "--all", "--queue", "high", "--yes").out == "cancelled 3 jobs\n"
+    assert asok("job", "cancel", "--all", "--queue", "high", "--yes").out == "Cancelled 3 jobs\n"
     reported = asok("job", "promote", "--filter", "arg:4", "--yes", "--json").document
     assert reported["applied"] == 1
-    assert asok("job", "cancel", "--state", "delayed", "--all", "--yes").out == "cancelled 4 jobs\n"
+    assert asok("job", "cancel", "--state", "delayed", "--all", "--yes").out == "Cancelled 4 jobs\n"
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("job", "cancel"), "say which"),
-        (("job", "cancel", "x", "--all"), "only one of them"),
-        (("job", "cancel", "--all", "--yes"), "say in which queue"),
-        (("job", "cancel", "--all", "--queue", "default"), "add --yes"),
-        (("job", "promote", "--filter", "", "--yes"), "--all means all"),
-        (("job", "cancel", "x"), "add --yes"),
-        (("job", "promote", "x"), "add --yes"),
-        (("job", "move", "--front", "x"), "add --yes"),
+        (("job", "cancel"), "specify exactly one of ID..., --filter, --all"),
+        (("job", "cancel", "x", "--all"), "specify exactly one of ID..., --filter, --all"),
+        (("job", "cancel", "--all", "--yes"), "require --queue QUEUE"),
+        (("job", "cancel", "--all", "--queue", "default"), "pass --yes"),
+        (("job", "promote", "--filter", "", "--yes"), "--all selects all"),
+        (("job", "cancel", "x"), "pass --yes"),
+        (("job", "promote", "x"), "pass --yes"),
+        (("job", "move", "--front", "x"), "pass --yes"),
         (("job", "promote", "x", "--dry-run"), "asok job show"),
         (("job", "move", "x"), "one of the arguments --to --front is required"),
         (("dlq", "requeue", "--all", "--args", "[]", "--yes"), "one --id"),
         (("dlq", "requeue", "--id", "x", "--args", "{}", "--yes"), "must be a list"),
-        (("dlq", "requeue", "--id", "x", "--kwargs", "{", "--yes"), "is no JSON"),
+        (("dlq", "requeue", "--id", "x", "--kwargs", "{", "--yes"), "is not JSON"),
         (
             ("dlq", "requeue", "--id", "x", "--args", "[[NaN]]", "--kwargs", "{}", "--yes"),
             "argument 1: [0] is nan, which JSON cannot encode",
         ),
-        (("dlq", "export", "--id", "x", "--filter", "y"), "not both"),
+        (("dlq", "export", "--id", "x", "--filter", "y"), "only one of --id, --filter"),
         (("worker", "stop", "nobody"), "there is no worker 'nobody'"),
     ],
 )
@@ -91,13 +96,13 @@ def test_jobs_that_are_named_are_asked_for_as_others(
     for typed, left in (("no", 1), ("yes", 0)):
         monkeypatch.setattr(sys, "stdin", Terminal(f"{typed}\n"))
         ran = asok("job", verb, job.id)
-        assert f"{verb} 1 job of " in ran.err
+        assert f"{verb.capitalize()} 1 job?\n" in ran.err
         assert ran.code == left
         assert ("nothing was done" in ran.err) == bool(left)
         assert bench.client.zcard("asok:delayed_tasks") == left
     # Nothing is asked of what is nowhere.
     monkeypatch.setattr(sys, "stdin", Terminal(""))
-    assert asok("job", verb, "nobody").out.endswith("skipped 1 not found\n")
+    assert asok("job", verb, "nobody").out.endswith("(1 skipped: not found)\n")
 
 
 def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
@@ -115,16 +120,14 @@ def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
 
 
 def test_an_outcome_of_nothing_has_its_reason(bench: Bench, asok: Asok) -> None:
-    assert asok("dlq", "purge", "--all", "--yes").out == (
-        "purged 0 dead letters; nothing was found\n"
-    )
+    assert asok("dlq", "purge", "--all", "--yes").out == ("Purged 0 jobs (none found)\n")
 
 
 def test_one_dead_job_is_requeued_with_other_arguments(bench: Bench, asok: Asok) -> None:
     job = bench.job(kwargs={"to": "ada"})
     bench.add_dead(job)
     ran = asok("dlq", "requeue", "--id", job.id, "--args", '["new"]', "--yes")
-    assert (ran.code, ran.out) == (0, "requeued 1 dead job\n")
+    assert (ran.code, ran.out) == (0, "Requeued 1 job with changed arguments\n")
     (raw,) = bench.pending()
     assert (job_of(raw)["args"], job_of(raw)["kwargs"]) == (["new"], {"to": "ada"})
     gone = asok("dlq", "requeue", "--id", job.id, "--kwargs", "{}", "--yes")
@@ -148,9 +151,11 @@ def test_dead_jobs_of_an_error_group_are_exported_once_and_to_nobody_else(
 
 def test_orders_to_a_worker(bench: Bench, asok: Asok) -> None:
     seed.worker(bench.client, "web-1", queues=("high",), concurrency=2, running=0, first=1)
-    assert asok("worker", "quiet", "web-1").out == "quieted: web-1\n"
+    assert asok("worker", "quiet", "web-1").out == "Quieted 1 worker (takes no new jobs): web-1\n"
     assert "already ordered" in asok("worker", "quiet", "web-1").out
     assert bench.client.hget("asok:worker:web-1", "wanted") == b"quiet"
-    assert asok("worker", "resume", "web-1").out == "resumed: web-1\n"
+    assert (
+        asok("worker", "resume", "web-1").out == "Resumed 1 worker (takes new jobs again): web-1\n"
+    )
     assert asok("worker", "stop", "web-1", "--json").document["worker"] == "web-1"
     assert bench.client.hget("asok:worker:web-1", "wanted") == b"stop"

@@ -90,7 +90,7 @@ class Asked:
         assert self._program.stderr is not None
         end = time.monotonic() + PATIENCE
         read = b""
-        while not read.endswith(b": ") or b"? Type " not in read:
+        while not read.endswith(b": ") or b"Type " not in read:
             ready, _, _ = select.select([self._program.stderr], [], [], end - time.monotonic())
             part = os.read(self._program.stderr.fileno(), 65536) if ready else b""
             assert part, f"it did not ask:\n{read.decode()}"
@@ -171,16 +171,16 @@ def test_the_counterpart_of_a_harmless_job_never_runs(
     reviewed = hash_in(run(env, "--id", job.id, "--trust", "--dry-run"))
     ran = run(env, "--id", job.id, "--trust", "--yes", "--reviewed", reviewed)
     assert ran.code == 1
-    assert ran.out == f"requeued 0 dead jobs; refused 2 {SHARED_ID}\n"
+    assert ran.out == f"Requeued 0 jobs (2 refused: {SHARED_ID})\n"
     desk.put(good)
     asked = ask("--all", "--trust")
     assert "to be signed: 1 dead job (1 task, 1 distinct call)" in asked.shown
     assert f"2 not signed: {SHARED_ID}" in asked.shown
     assert f'1 ✗ os.system("touch {desk.pwned}")' in asked.shown
     assert f'1 × {TASKS}.note("good")' in asked.shown
-    assert "trust and requeue 1 dead job of" in asked.shown
+    assert "Trust and requeue 1 dead job?" in asked.shown
     ran = asked.types("trust")
-    assert (ran.code, ran.out) == (1, f"requeued 1 dead job; refused 2 {SHARED_ID}\n")
+    assert (ran.code, ran.out) == (1, f"Requeued 1 job (2 refused: {SHARED_ID})\n")
     desk.run_to_the_end(run_worker)
     assert desk.journal == ["good", "last"]
     assert not desk.pwned.exists()
@@ -201,10 +201,10 @@ def test_what_changes_while_it_asks_never_runs(
     ran = asked.types("trust")
     applied = 0 if change == "replaced" else 1
     assert (ran.code, ran.out) == {
-        "replaced": (1, "requeued 0 dead jobs; skipped 1 not as reviewed\n"),
-        "older": (1, "requeued 1 dead job; skipped 1 not as reviewed\n"),
+        "replaced": (1, "Requeued 0 jobs (1 skipped: not as reviewed)\n"),
+        "older": (1, "Requeued 1 job (1 skipped: not as reviewed)\n"),
         # What is newer than the newest that there was is out of the scope.
-        "newer": (0, "requeued 1 dead job\n"),
+        "newer": (0, "Requeued 1 job\n"),
     }[change]
     desk.run_to_the_end(run_worker)
     assert desk.journal == ["shown"] * applied + ["last"]
@@ -219,16 +219,19 @@ def test_what_changes_before_an_edit_never_runs(
     desk.client.lpush("asok:dlq", dead_job(job, 5.0))
     words = ("--id", job.id, "--args", '["edited"]')
     asked = ask(*words)
-    assert f'with the changed arguments: {TASKS}.note("edited")' in asked.shown
+    assert f'with changed arguments: {TASKS}.note("edited")' in asked.shown
     # Named arguments that are not given come from the entry: another one's must not.
     desk.put(equivalent)
     late = run(env, *words, "--yes")
     assert (late.code, late.out) == (1, "")
     assert f"2 dead jobs have the id '{job.id}', and an edit is about one" in late.err
     ran = asked.types("yes")
-    assert ran.out.startswith("requeued 1 dead job")
+    assert ran.out.startswith("Requeued 1 job")
     alone = run(env, *words, "--yes")
-    assert (alone.code, alone.out) == (1, "requeued 0 dead jobs; refused 1 unsigned\n")
+    assert (alone.code, alone.out) == (
+        1,
+        "Requeued 0 jobs with changed arguments (1 refused: unsigned)\n",
+    )
     desk.run_to_the_end(run_worker)
     assert desk.journal == ["edited", "last"]
     assert not desk.pwned.exists()
@@ -255,7 +258,7 @@ def test_the_hash_that_was_reviewed_signs_it(desk: Desk, env: dict[str, str]) ->
     desk.client.lpush("asok:dlq", dead_job(desk.harmless("other key"), 5.0, STRANGER))
     looked = run(env, "--all", "--trust", "--dry-run")
     assert looked.out.splitlines()[:4] == [
-        "would trust and requeue 7 dead jobs",
+        "Would trust and requeue 7 dead jobs",
         "to be signed: 7 dead jobs (1 task, 3 distinct calls)",
         f'        3 × {TASKS}.note("0")',
         f'        3 × {TASKS}.note("1")',
@@ -265,7 +268,7 @@ def test_the_hash_that_was_reviewed_signs_it(desk: Desk, env: dict[str, str]) ->
     assert (reported["trust"]["signs"], reported["matching"]) == (7, 7)
     assert reported["signatures"] == {"unsigned": 6, "bad signature": 1}
     ran = run(env, "--all", "--trust", "--yes", "--reviewed", hash_in(looked))
-    assert (ran.code, ran.out) == (0, "requeued 7 dead jobs\n")
+    assert (ran.code, ran.out) == (0, "Requeued 7 jobs\n")
 
 
 def test_thousands_of_distinct_calls_are_all_listed(desk: Desk, ask: Ask) -> None:
@@ -297,7 +300,7 @@ AS_THEY_ARE = "--trust requeues dead jobs as they are"
             ("--all", "--reviewed", "0" * 64, "--yes", "--canary", "1"),
             "--reviewed requires --trust",
         ),
-        (("--all", "--trust"), "there is no terminal to ask on"),
+        (("--all", "--trust"), "not interactive"),
     ],
 )
 def test_options_that_do_not_fit_together(

@@ -93,10 +93,10 @@ def test_the_command_closes_it_and_says_so(
     future = enqueue(backend)
     lose(bench.client, future, "pending")
     ran = asok("job", "cancel", future.job_id, "--yes")
-    assert (ran.code, ran.out) == (0, "cancelled 1 job\n")
+    assert (ran.code, ran.out) == (0, "Cancelled 1 job\n")
     assert f"job {future.job_id} was lost: it was in no queue" in ran.err
     ran = asok("job", "cancel", "no-such-job", "--yes")
-    assert (ran.code, ran.out) == (1, "cancelled 0 jobs; skipped 1 not found\n")
+    assert (ran.code, ran.out) == (1, "Cancelled 0 jobs (1 skipped: not found)\n")
     shown = asok("job", "show", future.job_id)
     assert "JobLost: it was in no queue" in shown.out
 

@@ -6,13 +6,13 @@ import pytest
 import redis
 from textual.widgets import Button, Input, TextArea
 
-from asok_console.tui.catalog.actions import Danger
 from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
 from asok_console.tui.screens.quit import Quitting
+from asok_core.operations.catalog.entry import Danger
 from tests.fixtures.bench import Bench
 from tests.fixtures.console import Hand, Open
 from tests.operator.workers import well, worker

@@ -12,17 +12,16 @@ from typing import cast
 import redis
 from textual.message import Message
 
-from asok_console.commands.support.bulk import AFTERMATH
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions.runner import Progressed
 from asok_console.tui.app import VIEWS
-from asok_console.tui.catalog.actions import Danger
 from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_core.backends.redis.scripts import script
 from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
+from asok_core.operations.catalog.entry import TO_TRASH, Danger
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import PATIENCE, Hand, Open
@@ -204,7 +203,7 @@ def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     assert TRASH_TTL == 24 * 3600
     assert f"restores it for {TRASH_KEPT}" in readme
-    assert TRASH_KEPT in AFTERMATH
+    assert TRASH_KEPT in TO_TRASH.words
     undoable = [action.aftermath for action in OPERATIONS if "trash and can" in action.aftermath]
     assert undoable
     assert all(TRASH_KEPT in each for each in undoable)

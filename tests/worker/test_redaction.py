@@ -104,7 +104,7 @@ def test_no_value_that_is_hidden_is_written_down_or_shown(
     )  # fmt: skip
     shown += [command(*words) for words in commands]
     export = desk.folder / "dead.jsonl"
-    assert "3 with hidden values" in command("dlq", "export", str(export))
+    assert "3 skipped: written with hidden values" in command("dlq", "export", str(export))
     shown.append(export.read_text())
     for text in shown[:2] + shown[3:]:
         for secret in (PASSWORD, PASSWORD.replace("'", "\\'"), CARD, "hunter2"):
@@ -121,7 +121,7 @@ def test_no_value_that_is_hidden_is_written_down_or_shown(
     command("dlq", "export", str(whole), "--unredacted")
     assert PASSWORD in whole.read_text()
     desk.client.delete(desk.keys.dead)
-    assert "imported 3 dead letters" in command("dlq", "import", str(whole))
+    assert "Imported 3 jobs" in command("dlq", "import", str(whole))
 
 
 def matching(words: str) -> Callable[[Row], bool]:

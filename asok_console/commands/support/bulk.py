@@ -187,7 +187,7 @@ def report(
     else:
         write_lines([safe(result_line(operation, scope, result, count), LONGEST_LINE)])
         if undo := undo_line(operation, total):
-            say(f"undo: {undo}")
+            say(undo)
     return exit_code(total)
 
 

@@ -140,7 +140,7 @@ def act_on_ids(
     return code or (1 if skipped else 0)
 
 
-class Found(NamedTuple):
+class NamedJobs(NamedTuple):
     """Where the named jobs are."""
 
     homes: dict[Home, list[str]]
@@ -151,8 +151,8 @@ class Found(NamedTuple):
     """How many of those in ``homes`` belong to which queue."""
 
 
-def _found(reader: Reader, ids: list[str], allowed: Collection[Location]) -> Found:
-    found = Found(defaultdict(list), {}, Counter(), Counter())
+def _found(reader: Reader, ids: list[str], allowed: Collection[Location]) -> NamedJobs:
+    found = NamedJobs(defaultdict(list), {}, Counter(), Counter())
     for each in ids:
         detail = reader.job(each, patience=PATIENCE)
         location = detail.location if detail else None

@@ -12,7 +12,6 @@ from textual.app import App
 from asok_console.presentation.text import call_text, safe
 from asok_console.tui.actions.runner import Finished, Progressed, Runner
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import Access
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.ask import Ask
@@ -29,6 +28,7 @@ from asok_core.jobs.envelope import UNTRUSTED, Payload
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import Access
 from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 END_WITHIN = 2.0

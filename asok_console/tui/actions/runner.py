@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from textual.message import Message
 
 from asok_console.tui.actions.results import outcome_line
-from asok_console.tui.catalog.actions import Access
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.errors import AsokError
 from asok_core.operations.canary import CanaryResult
+from asok_core.operations.catalog.entry import Access
 
 
 @dataclass

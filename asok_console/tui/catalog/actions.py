@@ -13,9 +13,6 @@ from enum import Enum
 
 from textual.binding import Binding
 
-from asok_core.backends.roles import Operator, Reader
-from asok_core.errors import Refused
-
 LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
 JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
 
@@ -37,15 +34,6 @@ class Reach(Enum):
     """What an earlier action put into the trash."""
     TRASH = "trash"
     """The trash of the action under the cursor, or of all actions that are listed."""
-
-
-class Danger(Enum):
-    """How much a confirmation asks for."""
-
-    MILD = "mild"
-    """A yes, and for many jobs a second key; in a protected session a typed word for more than one job."""
-    GRAVE = "grave"
-    """A typed word, always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +74,6 @@ class Action:
     def all_keys(self) -> str:
         """All its keys, as printed."""
         return " ".join(printed(key) for key in self.keys.split(","))
-
-
-class Access:
-    """What an action works with. A session that only reads has no operator."""
-
-    def __init__(self, reader: Reader, operator: Operator | None) -> None:
-        self.reader = reader
-        self._operator = operator
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether nothing may be changed."""
-        return self._operator is None
-
-    @property
-    def operator(self) -> Operator:
-        """The operator. Raises Refused in a session that only reads."""
-        if self._operator is None:
-            raise Refused("this session only reads")
-        return self._operator
 
 
 _PRINTED = {

@@ -25,9 +25,7 @@ from asok_console.tui.catalog.actions import (
     READS,
     RELATED,
     SORTS,
-    Access,
     Action,
-    Danger,
     Reach,
 )
 from asok_console.tui.catalog.plan import OperatorAction, Plan
@@ -36,6 +34,7 @@ from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.review import Reviewed
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, CanaryResult
+from asok_core.operations.catalog.entry import Access, Danger
 from asok_core.operations.export import export_dead_jobs
 
 

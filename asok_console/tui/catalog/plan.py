@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asok_console.presentation.prose import exact
-from asok_console.tui.catalog.actions import Access, Action, Danger, Reach
+from asok_console.tui.catalog.actions import Action, Reach
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.review import Review
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult
+from asok_core.operations.catalog.entry import Access, Danger
 
 MANY = 100
 """Jobs beyond which an action that needs no typed word wants a second key."""

@@ -48,7 +48,7 @@ def undo_line(operation: CatalogOperation, result: CommandResult) -> str:
     """The command that undoes it; empty where there is nothing to undo."""
     if not (operation.undo.to_trash and result.applied and result.operation):
         return ""
-    return f"{operation.undo.words}: asok trash restore {result.operation}"
+    return f"asok trash restore {result.operation} ({operation.undo.words})"
 
 
 def _is_switch(operation: CatalogOperation) -> bool:
@@ -95,16 +95,15 @@ def _canary_line(canary: CanaryResult, count: int) -> str:
     first = canary.results[0].applied if canary.results else 0
     words = {
         Verdict.ALL: "Canary succeeded",
-        Verdict.FAILED_AGAIN: f"Canary stopped: {canary.cause} returned",
-        Verdict.UNDECIDED: (
-            f"Canary stopped: {canary.left:,} of the first {counted(first, 'job')} did not finish in time"
-        ),
+        Verdict.FAILED_AGAIN: f"Canary stopped: the same error returned: {canary.cause}",
+        Verdict.UNDECIDED: "Canary stopped: the first jobs did not finish in time",
         Verdict.STOPPED: "Canary stopped by the operator",
         Verdict.NOTHING: "Canary: nothing to requeue",
     }[canary.verdict]
     notes = [] if canary.verdict is Verdict.NOTHING else [
         f"requeued {counted(result.applied, 'job')}",
-        f"of the first {first:,}, {canary.completed:,} completed and {canary.failed:,} failed",
+        f"of the first {first:,}, {canary.completed:,} completed, {canary.failed:,} failed"
+        + (f", {canary.left:,} did not finish yet" if canary.left else ""),
     ]  # fmt: skip
     left = max(count - result.applied - sum(result.refused.values()), 0)
     if canary.verdict is not Verdict.ALL and left:
