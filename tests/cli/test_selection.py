@@ -24,13 +24,8 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_move_to_the_front_and_to_another_queue(bench: Bench, asok: Asok) -> None:
     jobs = [bench.job() for _ in range(4)]
-<<<<<<< HEAD
     bench.add_pending(*jobs)
-    assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "moved 1 job\n"
-=======
-    bench.pend(*jobs)
     assert asok("job", "move", "--front", jobs[2].id, "--yes").out == "Moved 1 job to the front\n"
->>>>>>> 4aad865 (Use the danger and the access of the catalogue in the console, and state what changes for those who read the results)
     assert job_id(bench.pending()[0]) == jobs[2].id
     words = ("job", "move", "--to", "low", "--queue", "default", "--filter", f"id:{jobs[0].id}")
     assert asok(*words, "--dry-run").out.splitlines()[0] == "Would move 1 job to queue 'low'"
