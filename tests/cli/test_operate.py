@@ -349,7 +349,7 @@ class TestJobs:
         reported = asok("job", "show", job.id, "--json").document
         assert (reported["status"], reported["place"], reported["kwargs"]) == (
             "failed",
-            "dead letters",
+            "dead",
             {"to": "a\x1b[31m"},
         )
         page = asok("job", "show", job.id).out
