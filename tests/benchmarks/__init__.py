@@ -1,6 +1,5 @@
-"""The queue measured beside others: ``make bench``.
+"""Benchmarks of this queue and of other libraries (peers): ``make bench``.
 
-``catalogue`` names the peers and how their workers are started, ``peers/`` holds one small file each
-that enqueues for one of them, ``tasks`` is what all of them run, ``cases`` what is measured, and
-``table`` what is said of it.
-"""
+``catalogue`` has the peers and the commands of their workers, ``peers/`` a small module for each
+that enqueues jobs, ``tasks`` the tasks that all of them run, ``cases`` the measurements, and
+``table`` the report."""

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure ours beside the peers and write the table."""
+"""``python -m tests.benchmarks``: measure this queue and the peers, and write the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECOVER = "recover"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what was asked for. Returns 0."""
+    """Run the benchmarks on the command line. Returns 0."""
     options = _options(arguments)
     peers = [peer for peer in chosen(options.peers) if peer.version(peer.package)]
     cases = options.cases or [*CASES, RECOVER]
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         number = 0
         for number in rounds:
             for peer in peers:
-                _say(f"round {number} of {options.rounds}: {peer.name}")
+                _log(f"round {number} of {options.rounds}: {peer.name}")
                 for case in timed:
                     await_calm(options.patience)
                     _perform(peer, case, size, tcp_url(server), results)
@@ -55,25 +55,37 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="*", default=[], metavar="PEER", choices=[*names, []])
     parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES, RECOVER, []])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=13, help="for the rounds; fewer then [13]")
     parser.add_argument(
-        "--share", type=float, default=1.0, help="of each peer's jobs of a drain [1]"
+        "--minutes",
+        type=float,
+        default=13,
+        help="time limit for the rounds; there may be fewer [13]",
     )
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each enqueue case [1]")
-    parser.add_argument("--stamps", type=int, default=110, help="jobs timed for latency [110]")
-    parser.add_argument("--naps", type=int, default=10, help="jobs of a recovery [10]")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="share of each peer's number of jobs in a drain [1]",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="duration of each enqueue case [1]"
+    )
+    parser.add_argument(
+        "--stamps", type=int, default=110, help="jobs whose latency is measured [110]"
+    )
+    parser.add_argument("--naps", type=int, default=10, help="jobs in a recovery [10]")
     parser.add_argument(
         "--patience",
         type=float,
         default=0.0,
-        help="seconds to wait, before each case, for a machine that does nothing else [0]",
+        help="seconds to wait before each case until the machine is otherwise idle [0]",
     )
-    parser.add_argument("--output", type=Path, help="a file to write the table to as well")
+    parser.add_argument("--output", type=Path, help="also write the table to this file")
     return parser.parse_args(arguments)
 
 
 def _rounds(most: int, seconds: float) -> Iterator[int]:
-    """Numbers of rounds, as long as there is time for another like those before."""
+    """Numbers of rounds, as long as there is time for another one of average duration."""
     begun = time.monotonic()
     for number in range(1, most + 1):
         yield number
@@ -86,7 +98,7 @@ def _perform(peer: Peer, case: str, size: Size, url: str, results: Results) -> N
         with Stage(peer, url) as stage:
             results.add(peer, CASES[case](stage, size))
     except Failed as failure:
-        _say(f"{peer.name}, {case}: {failure}")
+        _log(f"{peer.name}, {case}: {failure}")
         results.failures.append(failure_line(peer, case, str(failure)))
 
 
@@ -94,10 +106,10 @@ def _recover(peers: list[Peer], size: Size, results: Results) -> None:
     servers: list[EmbeddedRedis] = []
     running: list[Recovery] = []
     try:
-        # The next one begins when the one before has been killed and has had time to start again.
+        # The next one begins after the previous one was killed and had time to restart.
         for whole in (False, True):
             for peer in peers:
-                _say(f"recovery of {peer.name}, {'all' if whole else 'running'} processes killed")
+                _log(f"recovery of {peer.name}, {'all' if whole else 'running'} processes killed")
                 servers.append(EmbeddedRedis(port=0))
                 running.append(Recovery(Stage(peer, tcp_url(servers[-1])), size, whole=whole))
                 running[-1].start()
@@ -112,7 +124,7 @@ def _recover(peers: list[Peer], size: Size, results: Results) -> None:
             server.close()
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {words}\n")
 
 

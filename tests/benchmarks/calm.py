@@ -1,4 +1,4 @@
-"""Waits until the machine does nothing else, where others share it."""
+"""Waits until a shared machine is idle."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 IDLE = 0.85
-"""The part of the processors' time that must be idle,"""
+"""The share of CPU time that must be idle,"""
 LOOK = 0.5
-"""for so many seconds."""
+"""for this many seconds."""
 
 
 def await_calm(seconds: float) -> None:
-    """Wait for a calm moment, ``seconds`` at most."""
+    """Wait until the machine is idle, at most ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and _idle(LOOK) < IDLE:
         pass

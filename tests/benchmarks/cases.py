@@ -1,4 +1,4 @@
-"""What is measured of each peer. A case takes a Stage and returns figures by name."""
+"""The measurements of each peer. A case takes a Stage and returns figures by name."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _STAMP = re.compile(rb"stamp (\S+)\n")
 
 CONCURRENCY = 10
 START = 30.0
-"""Seconds a worker may take to begin."""
+"""Seconds that a worker may take to start."""
 SETTLE = 2.0
-"""Seconds a killed worker has for itself before the next peer's recovery begins."""
+"""Seconds between the kill of a worker and the recovery of the next peer."""
 LONGEST = 60.0
-"""Seconds a drain may take, and a recovery."""
+"""Seconds that a drain or a recovery may take."""
 WARM = 0.1
-"""The part of a drain that is not timed: processes start and windows open."""
+"""The share of a drain that is not measured, while processes start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything; ``share`` of the catalogue's number of jobs."""
+    """The size of the cases; ``share`` is of the catalogue's number of jobs."""
 
     share: float = 1.0
     seconds: float = 1.2
@@ -41,17 +41,17 @@ class Size:
 
 
 def enqueue(stage: Stage, size: Size) -> Figures:
-    """One by one, for some time."""
+    """Enqueue jobs one by one for some seconds."""
     return {"enqueue": stage.produce("one", size.seconds)["rate"]}
 
 
 def bulk(stage: Stage, size: Size) -> Figures:
-    """In bulk, for some time."""
+    """Enqueue jobs in bulk for some seconds."""
     return {"bulk": stage.produce("bulk", size.seconds)["rate"]} if stage.peer.bulk else {}
 
 
 def drain(stage: Stage, size: Size) -> Figures:
-    """One process drains, and is then looked at while idle."""
+    """Drain with one process, and then measure it while it is idle."""
     with _drained(stage, 1, size) as (worker, figures):
         figures["rss"] = worker.rss()
         stage.clear()
@@ -68,7 +68,7 @@ def drain(stage: Stage, size: Size) -> Figures:
 
 
 def drain_by_two(stage: Stage, size: Size) -> Figures:
-    """Two processes drain."""
+    """Drain with two processes."""
     with _drained(stage, 2, size) as (_, figures):
         return {"drain2": figures["drain"]}
 
@@ -79,12 +79,12 @@ def _drained(stage: Stage, processes: int, size: Size) -> Iterator[tuple[Worker,
     stage.produce("fill", jobs)
     worker = stage.start(stage.peer.worker(processes, CONCURRENCY))
     try:
-        stage.wait(lambda: stage.told_bytes() >= jobs * WARM, START, "the start of the drain")
+        stage.wait(lambda: stage.reported_bytes() >= jobs * WARM, START, "the start of the drain")
         before, used = stage.load(), worker.cpu()
-        first, begun = stage.told_bytes(), time.monotonic()
-        end = stage.wait(lambda: stage.told_bytes() >= jobs, LONGEST, "the drain")
+        first, begun = stage.reported_bytes(), time.monotonic()
+        end = stage.wait(lambda: stage.reported_bytes() >= jobs, LONGEST, "the drain")
         after, spent = stage.load(), worker.cpu() - used
-        # A handful of jobs may all be done when the first of them is seen.
+        # If there are few jobs, all may be done when the first is noticed.
         timed = max(1, jobs - first)
         yield (
             worker,
@@ -109,16 +109,16 @@ CASES: dict[str, Callable[[Stage, Size], Figures]] = {
 }
 
 
-# Recovery is waiting more than working, so the peers do it side by side, each on a Redis of its own.
+# A recovery mostly waits, so those of all peers run in parallel, each on its own Redis.
 
 _BEGUN = re.compile(rb"begun (\d+) (\d+)\n")
 _DONE = re.compile(rb"done (\d+) \d+\n")
 
 
 class Recovery(threading.Thread):
-    """Four of ten jobs run when SIGKILL comes; what ended is started again, and all are waited for.
+    """Send SIGKILL while four of ten jobs run, restart what has ended, and wait for all jobs.
 
-    ``whole``: every process of the worker is killed; otherwise those that run the jobs.
+    ``whole``: kill every process of the worker; otherwise only those that run jobs.
     """
 
     def __init__(self, stage: Stage, size: Size, *, whole: bool) -> None:
@@ -178,5 +178,5 @@ class Recovery(threading.Thread):
 
 
 def chosen(names: list[str]) -> list[Peer]:
-    """The peers of those names, or all; ours is always among them, first."""
+    """The peers of those names, or all; ours is always the first."""
     return [peer for at, peer in enumerate(PEERS) if at == 0 or not names or peer.name in names]

@@ -1,4 +1,4 @@
-"""The peers: what each is, how its worker is started, and with which settings."""
+"""The peers: how their workers are started, and with which settings."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ _PYTHON = sys.executable
 _BIN = Path(sys.executable).parent
 
 REDIS5 = Path(sys.prefix) / "redis5"
-"""Where the peers live that need an older redis-py: see ``requirements-redis5.txt``."""
+"""The environment of peers that require an older redis-py: see ``requirements-redis5.txt``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One way to run one queue.
+    """One configuration of one library.
 
-    ``worker(processes, concurrency)`` returns the commands of its worker. ``keeps`` tells that a record
-    or result of each finished job is kept, ``bulk`` how it enqueues many, if it can. ``jobs`` are those
-    of a drain by one process; the slow get fewer.
-    """
+    ``worker(processes, concurrency)`` returns the commands of its worker. ``keeps``: a record or
+    result of each finished job is stored. ``bulk`` is how it enqueues many jobs, if it can.
+    ``jobs`` is the number for a drain by one process; slow peers have fewer."""
 
     name: str
     module: str
@@ -37,7 +36,7 @@ class Peer:
     folder: Path | None = None
 
     def version(self, package: str) -> str:
-        """The installed version, or '' where it is not installed."""
+        """The installed version, or '' if it is not installed."""
         path = [str(self.folder)] if self.folder else sys.path
         found = next(iter(metadata.distributions(name=package, path=path)), None)
         return found.version if found else ""
@@ -146,7 +145,8 @@ PEERS = (
         "rq",
         _rq,
         "`rq worker-pool -q -n 10 -w rq.worker.SimpleWorker`: it has no threads, so ten processes "
-        "(times P) stand for one with ten threads; its recovery runs the default Worker, which forks",
+        "(times P) replace one with ten threads; the recovery case uses the default Worker, which "
+        "forks",
         1_500,
         bulk="`Queue.enqueue_many`",
     ),
@@ -204,8 +204,8 @@ PEERS = (
         "arq",
         "arq",
         _arq,
-        "`max_jobs=10`, poll_delay 0.5 s and keep_result 1 h as they are, logging off, P workers; "
-        "redis-py 5, the newest it takes",
+        "`max_jobs=10`, default poll_delay (0.5 s) and keep_result (1 h), logging off, P workers; "
+        "redis-py 5, the newest that it supports",
         1_000,
         bulk="`asyncio.gather` of 100",
         folder=REDIS5,
@@ -214,7 +214,7 @@ PEERS = (
         "saq",
         "saq",
         _saq,
-        "`concurrency` 10, `--workers P -q`; on the redis-py 5 that arq brings",
+        "`concurrency` 10, `--workers P -q`; on the redis-py 5 that arq requires",
         2_500,
         bulk="`asyncio.gather` of 100",
         folder=REDIS5,
@@ -248,4 +248,4 @@ PEERS = (
 )
 
 DEFAULT_WORKERS = {"rq": _rq_default}
-"""Workers as they are by default, where ``worker`` above is a faster one that gives up safety."""
+"""Default workers of peers for which ``worker`` is a faster and less safe one."""

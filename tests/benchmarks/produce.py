@@ -1,8 +1,8 @@
-"""The producing side, a process of its own: ``python -m tests.benchmarks.produce PEER WHAT NUMBER``.
+"""The producer, as a separate process: ``python -m tests.benchmarks.produce PEER WHAT NUMBER``.
 
-Prints one JSON object. WHAT is ``fill`` (push NUMBER marks as fast as it can), ``one`` or ``bulk``
-(push for NUMBER seconds, tell jobs a second), ``stamps`` (push NUMBER with pauses) or ``naps``.
-"""
+Prints one JSON object. WHAT is ``fill`` (enqueue NUMBER marks as fast as possible), ``one`` or
+``bulk`` (enqueue for NUMBER seconds, report jobs per second), ``stamps`` (enqueue NUMBER with
+pauses) or ``naps``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 CHUNK = 1_000
-"""Jobs of one call in bulk."""
+"""Jobs in one bulk call."""
 
 WARM_UP = 20
 FIRST_STAMPS = 5
@@ -55,9 +55,9 @@ def bulk(peer: Any, seconds: float) -> dict[str, Any]:
 
 def stamps(peer: Any, number: float) -> dict[str, Any]:
     def arguments() -> Iterator[tuple[float]]:
-        # The first few open connections and are not counted.
+        # The first ones open connections and are not counted.
         for _ in range(FIRST_STAMPS + int(number)):
-            # No two of them meet, and none falls in step with a peer's polling.
+            # Jobs do not overlap, and are not synchronised with a peer's polling.
             time.sleep(random.uniform(0.015, 0.035))
             yield (time.time(),)
 

@@ -1,4 +1,4 @@
-"""Where a peer performs: an empty Redis, its producer and its worker as processes of their own."""
+"""Runs a peer: an empty Redis, and its producer and worker as separate processes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Failed(Exception):
-    """A peer did not do what was asked in time; the message holds the end of its log."""
+    """A peer did not finish in time; the message has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What Redis has done so far."""
+    """Statistics of Redis."""
 
     commands: int
     reads: int
@@ -40,7 +40,7 @@ class Load:
 
 
 class Stage:
-    """One peer on one Redis, emptied. Close it, or use it in a ``with``."""
+    """One peer on one empty Redis. Close it, or use it in a ``with``."""
 
     def __init__(self, peer: Peer, url: str) -> None:
         self.peer = peer
@@ -59,24 +59,24 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Let go of Redis and of what the tasks told."""
+        """Close the connection and delete the reports of the tasks."""
         self._redis.close()
         self._folder.cleanup()
 
     def clear(self) -> None:
-        """Forget what the tasks have told."""
+        """Delete the reports of the tasks."""
         self._marks.write_bytes(b"")
 
     def reported(self) -> bytes:
-        """What the tasks have told."""
+        """The reports of the tasks."""
         return self._marks.read_bytes()
 
-    def told_bytes(self) -> int:
-        """How much the tasks have told."""
+    def reported_bytes(self) -> int:
+        """The size of the reports."""
         return self._marks.stat().st_size
 
     def load(self) -> Load:
-        """What Redis has done so far."""
+        """Statistics of Redis."""
         info: dict[str, Any] = self._redis.info()
         return Load(
             info["total_commands_processed"],
@@ -85,7 +85,7 @@ class Stage:
         )
 
     def produce(self, what: str, number: float, *, timeout: float = 60) -> dict[str, Any]:
-        """Run the producer; what it prints. Raises Failed."""
+        """Run the producer and return its output. Raises Failed."""
         with self.producing(what, number) as process:
             try:
                 out, errors = process.communicate(timeout=timeout)
@@ -98,7 +98,7 @@ class Stage:
 
     @contextmanager
     def producing(self, what: str, number: float) -> Iterator[subprocess.Popen[bytes]]:
-        """The producer, running; it is ended after the body."""
+        """Run the producer in the body; it is ended after that."""
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.benchmarks.produce"),
@@ -124,7 +124,7 @@ class Stage:
         )
 
     def wait(self, until: Callable[[], bool], timeout: float, what: str) -> float:
-        """Wait until something is so; returns the monotonic time. Raises Failed."""
+        """Wait for a condition; return the monotonic time. Raises Failed."""
         deadline = time.monotonic() + timeout
         while not until():
             if time.monotonic() > deadline:
@@ -153,7 +153,7 @@ class Stage:
 
 
 class Worker:
-    """The processes of a peer's worker: a family for each command, by a variable that they inherit."""
+    """The processes of a peer's worker: one family for each command, by an inherited variable."""
 
     def __init__(self, commands: list[list[str]], environment: dict[str, str], log: Path) -> None:
         self._environment = environment
@@ -175,20 +175,20 @@ class Worker:
             )
 
     def restart_the_ended(self) -> None:
-        """Start again each command that has ended, as a process manager does."""
+        """Restart each command that has ended, as a process manager does."""
         for at, process in enumerate(self._processes):
             if process.poll() is not None:
                 kill_family(self._families[at])
                 self._processes[at] = self._start(at)
 
     def kill(self) -> None:
-        """SIGKILL for all of its processes at once."""
+        """Send SIGKILL to all processes at once."""
         for name, process in zip(self._families, self._processes, strict=True):
             kill_family(name)
             process.wait()
 
     def stop(self) -> None:
-        """End it gently, or by force after some seconds."""
+        """Stop it in order, or kill it after some seconds."""
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -199,11 +199,11 @@ class Worker:
         self.kill()
 
     def rss(self) -> int:
-        """Resident bytes of all its processes together; shared pages count for each."""
+        """Resident bytes of all processes; shared pages count for each."""
         return sum(_rss(pid) for name in self._families for pid in family(name))
 
     def cpu(self) -> float:
-        """Seconds of processor time that its living processes have used so far."""
+        """Seconds of CPU time of its living processes."""
         return sum(_cpu(pid) for name in self._families for pid in family(name))
 
 

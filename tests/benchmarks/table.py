@@ -1,4 +1,4 @@
-"""The figures of all rounds as Markdown: medians, and how many times ours."""
+"""The report in Markdown: medians of all rounds, and their ratios to ours."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ class Results:
     failures: list[str] = field(default_factory=list)
 
     def add(self, peer: Peer, figures: Figures) -> None:
-        """Note what one case of one round gave."""
+        """Add the figures of one case of one round."""
         self.rounds.setdefault(peer.name, []).append(figures)
 
     def value(self, name: str, figure: str) -> float | None:
-        """The median of a figure, or None where there is none."""
+        """The median of a figure, or None if there is none."""
         values = [each[figure] for each in self.rounds.get(name, ()) if figure in each]
         numbers = [value for value in values if isinstance(value, int | float)]
         return median(numbers) if numbers else None
 
     def words(self, name: str, figure: str) -> str:
-        """A figure that is words: what most rounds said."""
+        """A figure that is text: the most frequent value."""
         said = [each[figure] for each in self.rounds.get(name, ()) if figure in each]
         return str(said[-1]) if said else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure: its heading, how it is written, and whether its ratio to ours is wanted."""
+    """One figure: its heading, its format, and whether its ratio to ours is shown."""
 
     heading: str
     figure: str
@@ -67,7 +67,7 @@ _COSTS = (
 def markdown(results: Results, peers: Sequence[Peer], server: str, rounds: int) -> str:
     """The whole report."""
     names = [peer.name for peer in peers]
-    head = f"Medians of {rounds} interleaved rounds; (n x) is how many times ours a figure is. {server}."
+    head = f"Medians of {rounds} interleaved rounds; (n x) is the ratio to our figure. {server}."
     parts = [
         f"{head} Python {platform.python_version()}, {os.cpu_count()} cores.",
         _table(results, peers, _COUNTS),
@@ -115,7 +115,7 @@ def _recoveries(results: Results, peers: Sequence[Peer]) -> str:
 
 
 def _verdicts(results: Results, peers: Sequence[Peer]) -> str:
-    """The targets, each with what this run says of it."""
+    """The targets, and whether this run meets them."""
     others = [peer for peer in peers if peer.name != OWN]
     keepers = [peer for peer in others if peer.keeps]
     lines = [
@@ -129,11 +129,11 @@ def _verdicts(results: Results, peers: Sequence[Peer]) -> str:
     one, two = results.value(OWN, "drain"), results.value(OWN, "drain2")
     if one and two:
         lines.append(
-            _verdict(f"two processes: {two / one:.2f} times one (wanted 1.25)", two / one >= 1.25)
+            _verdict(f"two processes: {two / one:.2f} times one (target 1.25)", two / one >= 1.25)
         )
     reads = results.value(OWN, "reads")
     if reads is not None:
-        lines.append(_verdict(f"round trips: {reads:.3f} a job (wanted 0.25)", reads <= 0.25))
+        lines.append(_verdict(f"round trips: {reads:.3f} per job (target 0.25)", reads <= 0.25))
     return "\n".join(f"- {line}" for line in lines if line)
 
 
@@ -146,13 +146,13 @@ def _best(
     return min(found) if least else max(found)
 
 
-def _times(what: str, results: Results, figure: str, peers: Iterable[Peer], wanted: float) -> str:
+def _times(what: str, results: Results, figure: str, peers: Iterable[Peer], target: float) -> str:
     ours, best = results.value(OWN, figure), _best(results, figure, peers)
     if not ours or not best:
         return ""
     times = ours / best[0]
     return _verdict(
-        f"{what}: {times:.2f} times the best, {best[1]} (wanted {wanted:g})", times >= wanted
+        f"{what}: {times:.2f} times the best, {best[1]} (target {target:g})", times >= target
     )
 
 
@@ -172,10 +172,10 @@ def _verdict(words: str, holds: bool) -> str:
 
 def _notes(peers: Sequence[Peer], failures: Sequence[str]) -> str:
     lines = [
-        "A drain is timed from its tenth part to its end, by what the tasks append to a file.",
-        "Reads are Redis's total_reads_processed: about its round trips. Commands count those in scripts.",
-        "Latency is from right before the enqueue call to the start of the task, on an idle worker.",
-        "After SIGKILL a command that has ended is started again at once, as a process manager does.",
+        "A drain is measured from its tenth part to its end, by what the tasks append to a file.",
+        "Reads are Redis's total_reads_processed, about its round trips; commands are also of scripts.",
+        "Latency is from before the enqueue call to the start of the task, on an idle worker.",
+        "After SIGKILL a command that has ended is restarted at once, as a process manager does.",
     ]
     for peer in peers:
         bulk = f"; in bulk by {peer.bulk}" if peer.bulk else ""

@@ -10,7 +10,7 @@ from tests.benchmarks.catalogue import OWN
 SMALL = ["--rounds", "1", "--share", "0.01", "--seconds", "0.05", "--stamps", "5"]
 
 
-def test_a_small_run_reports_both_peers_figures(
+def test_a_small_run_reports_the_figures_of_both_peers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "table.md"

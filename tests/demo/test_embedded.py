@@ -74,7 +74,7 @@ def test_it_comes_back_with_its_data_after_a_stop(
         assert client.get("kept") == b"1"
 
 
-def test_it_listens_on_a_free_port_of_this_machine_if_wanted(
+def test_it_listens_on_a_free_local_port_if_requested(
     embedded_redis: Callable[..., EmbeddedRedis],
 ) -> None:
     server = embedded_redis(port=0)

@@ -1,4 +1,6 @@
-"""An application enqueues a thousand jobs, two workers run them, the status agrees with Redis."""
+"""An application enqueues a thousand jobs, two workers run them, and the status agrees with
+Redis.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def test_thousand_jobs(redis_url: str, redis_client: redis.Redis, tmp_path: Path
     assert reported(env) == expected
     assert statuses(redis_client) == {b"pending": 1000}
 
-    # Half-way both workers are told to stop: what they hold goes back, and the sums still agree.
+    # Half-way both workers are stopped: they return their jobs, and the totals still agree.
     with running(*WORKER, env=env), running(*WORKER, env=env):
         wait_until(lambda: len(journal.read_text().split()) > 300, "300 jobs")
     halfway = in_redis(redis_client)
@@ -82,4 +84,4 @@ def test_thousand_jobs(redis_url: str, redis_client: redis.Redis, tmp_path: Path
     }
     ran = Counter(journal.read_text().split())
     assert len(ran) == 1000
-    assert set(ran.values()) == {1}, "every job ran to its end exactly once"
+    assert set(ran.values()) == {1}, "every job completed exactly once"

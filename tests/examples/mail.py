@@ -1,4 +1,4 @@
-"""Thank for an order by mail, after the response has gone out."""
+"""Send a receipt by mail, after the response."""
 
 from __future__ import annotations
 

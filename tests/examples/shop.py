@@ -1,4 +1,4 @@
-"""A shop under load: each request dispatches a task that notes what it did."""
+"""A shop under load: each request enqueues a task that writes a line."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def fail(order: str) -> None:
 
 
 @app.post("/orders/<order>")
-def place(order: str) -> tuple[dict[str, str], int]:
+def create_order(order: str) -> tuple[dict[str, str], int]:
     seconds = float(request.args.get("seconds", "0.02"))
     future = request.environ["asok.app"].background(note, order, seconds=seconds)
     return {"job": future.job_id}, 202
 
 
 @app.post("/failures/<order>")
-def place_in_vain(order: str) -> tuple[dict[str, str], int]:
+def create_failing_order(order: str) -> tuple[dict[str, str], int]:
     future = request.environ["asok.app"].background(fail, order, _retries=1, _backoff=0.1)
     return {"job": future.job_id}, 202

@@ -1,4 +1,4 @@
-"""gunicorn with two forked workers, under load, told to stop in the middle of it."""
+"""gunicorn with two forked workers, stopped under load."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOST = re.compile(r"Background task note did not finish before the shutdown: .* 
 
 
 class Shop:
-    """The shop's server, and whoever orders there."""
+    """The server of the shop, and its customers."""
 
     def __init__(self, tmp_path: Path, env: Mapping[str, str], *options: str) -> None:
         self.journal = tmp_path / "journal"
@@ -45,7 +45,7 @@ class Shop:
         wait_until(lambda: self.order("first"), "the shop")
 
     def order(self, number: str, query: str = "", kind: str = "orders") -> str | None:
-        """Place an order; the id of its job, or None when the shop does not take it."""
+        """Send an order; return the id of its job, or None if the shop refuses it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("POST", f"/{kind}/{number}{query}", headers={"X-Request-ID": number})

@@ -53,7 +53,7 @@ def backend(
 
 @contextmanager
 def receiver(failures: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that is out of order for so many requests, and keeps what it got."""
+    """A server that fails for some requests, and records the bodies of the others."""
     received: list[dict[str, Any]] = []
     left = [failures]
 
@@ -68,7 +68,7 @@ def receiver(failures: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
-            """Nothing: the test says what matters."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Receive) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -108,7 +108,7 @@ def test_a_cache_is_warm_before_the_first_visitor(backend: str, tmp_path: Path) 
 
 
 class Mailbox:
-    """A mail server's side: it lets nobody in before the gate is open."""
+    """A mail server that accepts no mail before its gate is open."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -122,7 +122,7 @@ class Mailbox:
         return "250 OK"
 
 
-def test_a_mail_does_not_hold_up_the_response(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_does_not_delay_the_response(monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox = Mailbox()
     port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
@@ -133,7 +133,7 @@ def test_a_mail_does_not_hold_up_the_response(monkeypatch: pytest.MonkeyPatch) -
         reply = mail.app.test_client().post(
             "/orders", data={"email": "ada@example.org"}, headers={"Accept-Language": "fr"}
         )
-        # The response is here, and the mail server has let nobody in yet.
+        # The response has arrived, and the mail server has accepted nothing yet.
         assert reply.status_code == 202
         assert mailbox.mails == []
         mailbox.gate.set()

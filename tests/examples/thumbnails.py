@@ -1,4 +1,4 @@
-"""Make a small picture of an uploaded one."""
+"""Create a thumbnail of an uploaded image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fill a cache before the first visitor comes."""
+"""Fill a cache before the first request."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def warm(folder: str, page: str) -> None:
 
 
 def warm_all(folder: str, pages: list[str]) -> list[JobFuture[None]]:
-    # However often this is called, no page waits in the queue twice.
+    # However often this is called, no page is queued twice.
     return background_many(warm.options(unique=f"warm {page}").call(folder, page) for page in pages)

@@ -1,4 +1,4 @@
-"""Deliver an event to somebody else's server, again and again while it is down."""
+"""Deliver an event to an external server, with retries while it is down."""
 
 from __future__ import annotations
 

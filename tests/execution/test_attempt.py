@@ -36,12 +36,12 @@ def test_it_returns_what_the_task_returns() -> None:
     assert attempt.run(spin, (0.0,), {}, timeout=60) == "done"
 
 
-def test_a_coroutine_runs_to_its_end() -> None:
+def test_a_coroutine_runs_to_completion() -> None:
     assert attempt.run(nap, (), {"seconds": 0}) == "slept"
     assert attempt.run(lambda: nap(0), (), {}) == "slept"
 
 
-def test_a_task_that_takes_too_long_gets_a_timeout() -> None:
+def test_a_task_that_takes_too_long_receives_a_timeout() -> None:
     with pytest.raises(JobTimeout, match=r"its timeout of 0\.05 s"):
         attempt.run(spin, (60.0,), {}, timeout=0.05)
     with pytest.raises(JobTimeout, match=r"its timeout of 0\.05 s"):
@@ -71,7 +71,9 @@ for _ in range(3):
 
 
 def test_a_timeout_ends_a_task_that_is_traced_as_by_a_debugger() -> None:
-    """And what comes after it. Python 3.11 looked for the exception for ever that was taken back."""
+    """And later code runs. Python 3.11 never stopped checking for an exception that was
+    withdrawn.
+    """
     reported = python("-c", TRACED, env=environment({}))
     assert reported == "it ran longer than its timeout of 0.05 s\n" * 3
 
@@ -98,7 +100,7 @@ def test_a_timeout_of_the_task_itself_is_its_own_error() -> None:
         attempt.run(slow_service, (), {}, timeout=60)
 
 
-def test_a_timeout_never_strikes_after_its_task() -> None:
+def test_a_timeout_is_never_raised_after_its_task() -> None:
     stray = []
 
     def work() -> None:
@@ -121,7 +123,7 @@ def test_a_timeout_never_strikes_after_its_task() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_time_limits_hold_after_their_thread_has_died() -> None:
+def test_time_limits_work_after_their_thread_has_ended() -> None:
     def limited() -> None:
         with pytest.raises(JobTimeout):
             attempt.run(spin, (60.0,), {}, timeout=0.05)
@@ -130,17 +132,17 @@ def test_time_limits_hold_after_their_thread_has_died() -> None:
     (thread,) = (each for each in threading.enumerate() if each.name == "asok-deadlines")
     assert thread.ident is not None
     raise_in(thread.ident, SystemExit)
-    # The exception comes with the next Python instruction of that thread, which this wakes.
+    # The exception is raised at the next Python instruction of that thread, which this wakes.
     while thread.is_alive():
         attempt.run(spin, (0.0,), {}, timeout=0.01)
         thread.join(0.01)
     limited()
 
 
-def test_where_a_limit_cannot_be_watched_the_task_does_not_run_and_later_limits_hold(
+def test_a_task_whose_limit_cannot_be_enforced_does_not_run_and_later_limits_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # As in a process that has not needed it before.
+    # As in a process that has not used time limits before.
     monkeypatch.setattr(deadline, "_timer", deadline._Timer())
     ran: list[str] = []
 
@@ -153,7 +155,7 @@ def test_where_a_limit_cannot_be_watched_the_task_does_not_run_and_later_limits_
         finally:
             threading.stack_size(before)
 
-    # Not in this thread: Python 3.11 raises nothing more in one that has failed to start another.
+    # Not in this thread: Python 3.11 raises no exceptions in one that has failed to start another.
     thread = threading.Thread(target=refused)
     thread.start()
     thread.join()
@@ -172,16 +174,16 @@ def fail_to_start_a_thread() -> None:
 
 
 def in_a_thread(function: Callable[[], object]) -> None:
-    """Call a function in a thread of its own, as the others must not be harmed by it."""
+    """Call a function in a new thread, so that the others are not affected."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(function).result()
 
 
-def test_limits_hold_in_a_thread_that_has_failed_to_start_another() -> None:
+def test_limits_work_in_a_thread_that_has_failed_to_start_another() -> None:
     word = ContextVar("word", default="")
     seen = []
 
-    def tell_and_spin() -> None:
+    def report_and_spin() -> None:
         seen.append(word.get())
         spin(5)
 
@@ -191,20 +193,20 @@ def test_limits_hold_in_a_thread_that_has_failed_to_start_another() -> None:
             fail_to_start_a_thread()
             word.set("of the context")
             with pytest.raises(JobTimeout, match=r"its timeout of 0\.05 s") as raised:
-                attempt.run(tell_and_spin, (), {}, timeout=0.05)
-            assert "tell_and_spin" in [each.name for each in raised.traceback]
+                attempt.run(report_and_spin, (), {}, timeout=0.05)
+            assert "report_and_spin" in [each.name for each in raised.traceback]
             with pytest.raises(JobTimeout):
                 attempt.run(nap, (60.0,), {}, timeout=0.05)
             assert attempt.run(spin, (0.0,), {}, timeout=60) == "done"
 
     in_a_thread(limited)
     assert seen == ["of the context"] * 2
-    # Threads get the numbers of those that have ended.
+    # New threads reuse the ids of ended ones.
     in_a_thread(limited)
 
 
 @pytest.mark.parametrize("backend", ["local", "eager"])
-def test_limits_hold_in_a_backend_whose_thread_has_failed_to_start_another(backend: str) -> None:
+def test_limits_work_in_a_backend_whose_thread_has_failed_to_start_another(backend: str) -> None:
     def use() -> None:
         settings = Settings.load({"ASOK_QUEUE_BACKEND": backend, "ASOK_STRICT": "0"})
         jobs = (

@@ -1,4 +1,4 @@
-"""ASOK_TASK_MODULES: what may run, by its name alone and by where its function comes from."""
+"""ASOK_TASK_MODULES: which tasks may run, by their names and by the modules of their functions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def allowed(text: str) -> TaskModules:
 
 
 @pytest.mark.parametrize(("module", "function"), DANGEROUS)
-def test_what_runs_its_arguments_is_refused_unless_it_is_named(module: str, function: str) -> None:
+def test_functions_that_run_their_arguments_are_refused_unless_named(
+    module: str, function: str
+) -> None:
     for text in ("*", "shop.*", "*,shop.tasks"):
         assert allowed(text).refusal(module, function)
         with pytest.raises(InvalidTaskName, match="is refused"):
@@ -62,18 +64,18 @@ def test_what_runs_its_arguments_is_refused_unless_it_is_named(module: str, func
         ("os:getpid", "os:system", False),
     ],
 )
-def test_a_pattern_means_what_it_says(patterns: str, task: str, runs: bool) -> None:
+def test_a_pattern_allows_the_tasks_that_it_matches(patterns: str, task: str, runs: bool) -> None:
     module, _, function = task.partition(":")
     assert (allowed(patterns).refusal(module, function) == "") is runs
 
 
 @pytest.mark.parametrize("text", ["shop*", "*.tasks", "shop..a", "shop.*:f", "shop,!x", "a b", ","])
-def test_a_pattern_that_means_nothing_is_named(text: str) -> None:
+def test_an_invalid_pattern_is_named(text: str) -> None:
     with pytest.raises(SettingsError, match="ASOK_TASK_MODULES is"):
         allowed(text)
 
 
-def test_nothing_is_imported_of_what_is_not_listed(
+def test_a_module_that_is_not_allowed_is_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -85,7 +87,7 @@ def test_nothing_is_imported_of_what_is_not_listed(
     assert "unlisted_module" not in sys.modules
 
 
-def test_a_function_that_a_module_has_from_elsewhere_is_judged_by_where_it_comes_from(
+def test_an_imported_function_is_checked_by_its_own_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -117,7 +119,7 @@ def test_a_function_that_a_module_has_from_elsewhere_is_judged_by_where_it_comes
     ("patterns", "function"),
     [("*", os.system), ("*", eval), ("shop.*", sample_tasks.add), ("tests.samples:add", sample_tasks.add)],
 )  # fmt: skip
-def test_what_no_worker_would_run_is_refused_when_it_is_enqueued(
+def test_a_task_that_no_worker_allows_is_refused_when_it_is_enqueued(
     make_settings: Any, redis_client: redis.Redis, patterns: str, function: Any
 ) -> None:
     backend = RedisBackend(make_settings(ASOK_TASK_MODULES=patterns))
@@ -130,7 +132,7 @@ def test_what_no_worker_would_run_is_refused_when_it_is_enqueued(
     backend.shutdown(wait=True, timeout=1)
 
 
-def test_every_standard_module_is_refused_but_those_that_only_compute() -> None:
+def test_all_standard_modules_are_refused_except_those_that_only_compute() -> None:
     free = {name for name in sys.stdlib_module_names if not TaskModules().refusal(name, "f")}
     assert free == {
         *("cmath", "datetime", "genericpath", "json", "math", "posixpath", "random"),

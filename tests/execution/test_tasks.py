@@ -16,7 +16,7 @@ HERE = sample_tasks.__name__
 
 def nested() -> Any:
     def inner() -> None:
-        """A function without a place of its own."""
+        """A function that cannot be imported."""
 
     return inner
 
@@ -34,7 +34,7 @@ def in_main() -> None:
         (sample_tasks.wrapped, "wrapped"),
     ],
 )
-def test_a_module_level_function_is_found_again(function: Any, name: str) -> None:
+def test_a_module_level_function_can_be_resolved(function: Any, name: str) -> None:
     assert reference(function) == (HERE, name)
     found = resolve(HERE, name)
     assert found is getattr(function, "__asok_function__", function)
@@ -81,12 +81,14 @@ def test_a_function_of_main_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         (f"{HERE}.deeper", "f", "is not a package"),
     ],
 )
-def test_a_name_that_leads_nowhere_says_why(module: str, function: str, reason: str) -> None:
+def test_a_name_that_cannot_be_resolved_is_reported_with_the_reason(
+    module: str, function: str, reason: str
+) -> None:
     with pytest.raises(TaskNotFound, match=reason):
         resolve(module, function)
 
 
-def test_a_module_that_exits_when_imported_does_not_take_the_worker_along(
+def test_a_module_that_exits_on_import_does_not_end_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "module_that_exits.py").write_text("raise SystemExit(1)\n")
@@ -95,7 +97,7 @@ def test_a_module_that_exits_when_imported_does_not_take_the_worker_along(
         resolve("module_that_exits", "f")
 
 
-def test_trouble_inside_a_module_is_not_taken_for_a_missing_task(
+def test_an_error_inside_a_module_is_not_reported_as_a_missing_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,11 +1,12 @@
-"""Faults that a peer has and ours must not, where no other test tells of them.
+"""Faults of a peer that ours must not have, unless another test covers them.
 
 Elsewhere: a backlog in memory at SIGTERM (tests/worker/test_stopping.py), signatures and malformed
-envelopes, SystemExit, overflow of backoff, async def (tests/worker/test_outcomes.py), a missing key and
-unbounded dead letters (tests/worker/test_options.py), WRONGTYPE (tests/worker/test_claiming.py), record
-and push (tests/model/test_crash_points.py), two operators (tests/operator/test_together.py), unsigned
-letters (tests/operator/test_requeue.py), `executor` and calls without arguments (tests/api, tests/jobs).
-"""
+    envelopes, SystemExit, overflow of backoff, async def (tests/worker/test_outcomes.py), a missing
+    key and an unbounded dead-letter queue (tests/worker/test_options.py), WRONGTYPE
+    (tests/worker/test_claiming.py), record and push (tests/model/test_crash_points.py), two
+    operators (tests/operator/test_together.py), unsigned dead jobs
+    (tests/operator/test_requeue.py), `executor` and calls without arguments (tests/api,
+    tests/jobs)."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ from tests.programs import PATIENCE, wait_until
 from tests.reviewing import review_at
 
 
-def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
+def test_no_outcome_is_lost_if_redis_stops_while_a_failure_is_recorded(
     embedded_redis: Callable[..., EmbeddedRedis], run_worker: RunWorker, tmp_path: Path
 ) -> None:
     server = embedded_redis("--appendonly", "yes", "--appendfsync", "always")
@@ -66,7 +67,7 @@ def test_a_redis_that_goes_while_a_failure_is_recorded_costs_nothing(
     client.close()
 
 
-def test_two_workers_promote_the_same_jobs_and_none_goes_twice(
+def test_two_workers_that_promote_the_same_jobs_enqueue_none_twice(
     redis_url: str, redis_client: Any
 ) -> None:
     jobs = [Job(f"{n:04}", "m", "f") for n in range(3000)]
@@ -110,8 +111,10 @@ def test_a_requeued_job_keeps_its_function_in_the_record(desk: Desk) -> None:
         assert desk.record(job).status == "pending"
 
 
-def test_a_job_with_a_bad_signature_can_still_be_saved(desk: Desk, run_worker: RunWorker) -> None:
-    """The peer drops it. Here it is a dead letter, and the operator's explicit word runs it."""
+def test_a_job_with_a_bad_signature_can_be_requeued_if_it_is_trusted(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """The peer drops it. Here it becomes a dead job, which an operator can trust explicitly."""
     job = desk.job("note", "saved")
     desk.client.lpush("asok:queue", seal(job, Keyring(b"the key before the move")))
     run_worker()

@@ -1,4 +1,4 @@
-"""Random and hostile input for everything that reads what somebody else wrote.
+"""Random and hostile input for all parsers of external data.
 
-``make fuzz`` runs for ten minutes (``SECONDS=600``), and the test suite runs a short form of the same.
+``make fuzz`` runs for ten minutes (``SECONDS=600``); the test suite runs a short version.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz [SECONDS]``: every property again and again, with other input each time."""
+"""``python -m tests.fuzz [SECONDS]``: every property repeatedly, with new input each time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tests.fuzz.in_redis import snapshots
 from tests.fuzz.targets import TARGETS
 
 ROUND = 200
-"""Examples of a property before the next one has its turn."""
+"""Examples of a property before the next property."""
 
 
 def run(seconds: float) -> int:
-    """Fuzz for so long. Returns the exit code; a failure is raised with its smallest example."""
+    """Fuzz for some seconds. Returns the exit code; a failure is raised with its smallest
+    example.
+    """
     long = settings(max_examples=ROUND, deadline=None, suppress_health_check=list(HealthCheck))
     until, examples = time.monotonic() + seconds, 0
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
@@ -26,7 +28,7 @@ def run(seconds: float) -> int:
             **TARGETS,
             "snapshots": snapshots(client, server.url),
         }
-        # Once: a property takes its settings only once.
+        # Only once, as settings cannot be applied twice.
         targets = {name: long(target) for name, target in found.items()}
         while time.monotonic() < until:
             for name, target in targets.items():

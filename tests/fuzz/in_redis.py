@@ -1,4 +1,4 @@
-"""Snapshots: a Redis into which somebody wrote anything, under any key of ours, of any type."""
+"""Snapshots of a Redis with arbitrary values of any type under our keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ write = st.tuples(
 
 
 def put(client: Any, name: str, kind: str, parts: list[bytes], score: float) -> None:
-    """Write what a stranger may write."""
+    """Write an arbitrary value."""
     key = f"asok:{name}"
     try:
         if kind == "list":
@@ -44,7 +44,7 @@ def put(client: Any, name: str, kind: str, parts: list[bytes], score: float) -> 
         else:
             client.xadd(key, dict(zip(FIELDS, parts * len(FIELDS), strict=False)))
     except Exception as error:
-        # Another type is there already.
+        # The key already has another type.
         if "WRONGTYPE" not in str(error):
             raise
 

@@ -1,4 +1,4 @@
-"""What is thrown at the readers: bytes, JSON, envelopes that somebody changed, and odd numbers."""
+"""Input for the parsers: bytes, JSON, modified envelopes, and unusual numbers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _dumped(value: Any) -> bytes:
 
 @st.composite
 def changed(draw: st.DrawFn, raws: st.SearchStrategy[bytes]) -> bytes:
-    """Bytes of which somebody changed a few."""
+    """Byte strings with a few changes."""
     raw = bytearray(draw(raws))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, max(0, len(raw) - 1)))
@@ -106,4 +106,4 @@ elements = st.one_of(
     signed,
     dead,
 )
-"""What may be found where an envelope belongs."""
+"""Possible elements of a list of envelopes."""

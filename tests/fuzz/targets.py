@@ -1,4 +1,4 @@
-"""The properties: what each reader promises of any input. Each raises where it does not keep it."""
+"""The properties: what each parser guarantees for any input. Each raises if that fails."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ REDACTION = Redaction(("*password*", "token"))
 def _refusal(
     kinds: type[Exception] | tuple[type[Exception], ...], read: Callable[..., object], *args: object
 ) -> str:
-    """What a reader says where it refuses; '' where it does not. Any other error is a find."""
+    """The message with which a parser refuses; '' if it does not. Any other error is a failure."""
     try:
         read(*args)
     except kinds as error:
@@ -60,7 +60,7 @@ def _refusal(
 
 @given(some.elements)
 def envelope(raw: bytes) -> None:
-    """Only what was signed runs, and whoever looks at an envelope sees what would run."""
+    """Only signed jobs run, and what is shown of an envelope is what would run."""
     payload = peek(raw, some.KEYRING)
     peek(raw)
     try:
@@ -83,7 +83,7 @@ def envelope(raw: bytes) -> None:
 
 @given(some.elements, some.words)
 def rows(raw: bytes, words: str) -> None:
-    """Whatever stands in a list can be shown, filtered, grouped, exported, and hides what it must."""
+    """Any element can be shown, filtered, grouped and exported, and hides its secrets."""
     row = Row(0, REDACTION.payload(peek(raw, some.KEYRING)), Location.DEAD, "q", 1.0)
     assert not hidden_in(call_of(row.payload))
     assert not hidden_in(safe(shown_raw(row.payload)))
@@ -106,7 +106,7 @@ def rows(raw: bytes, words: str) -> None:
 
 @given(some.jobs, st.text("abcdefgh0123456789", min_size=8, max_size=20), some.words)
 def secrets(job: object, secret: str, around: str) -> None:
-    """A hidden value is in nothing that is shown of a job."""
+    """A hidden value is not part of anything that is shown of a job."""
     from dataclasses import replace
 
     from asok_core.jobs.job import Job
@@ -130,7 +130,7 @@ def secrets(job: object, secret: str, around: str) -> None:
     some.elements,
 )
 def records(fields: dict[str, bytes], raw: bytes) -> None:
-    """A record is read or it is not there; its times are finite."""
+    """A record is parsed, or counts as missing; its times are finite."""
     flat = [part for name, value in fields.items() for part in (name.encode(), value)]
     replies: list[tuple[list[bytes], bytes | None]] = [(flat, None), ([], raw)]
     for reply in replies:
@@ -154,7 +154,7 @@ def records(fields: dict[str, bytes], raw: bytes) -> None:
     st.lists(some.scalars, max_size=9),
 )
 def workers(fields: dict[str, bytes], lease: float | None, parts: list[bytes]) -> None:
-    """What a worker says of itself, and counters, are read whatever they are."""
+    """Any hash of a worker and any counters can be parsed."""
     worker = parsing.worker("w", lease, fields)
     assert worker.slots >= 0
     assert isinstance(worker.trouble, str)
@@ -165,7 +165,7 @@ def workers(fields: dict[str, bytes], lease: float | None, parts: list[bytes]) -
 @given(some.words)
 @example("age:>" + "9" * 400 + "w")
 def filter_words(text: str) -> None:
-    """A filter is understood or refused in one line."""
+    """A filter is parsed, or refused in one line."""
     assert "\n" not in _refusal(UsageError, filters.parse, text)
 
 
@@ -178,7 +178,7 @@ def filter_words(text: str) -> None:
     st.sampled_from(["", "/0", "/x", "?db=1", "?db=x", "/0?password=", "?passwd=", ":1/0", ":x"]),
 )
 def urls(password: str, scheme: str, host: str, rest: str) -> None:
-    """A URL is understood or refused, and no password of it is in what is shown."""
+    """A URL is parsed or refused, and its password is never shown."""
     secret = "5e7b220d" + quote(password, safe="")
     for url in (f"{scheme}://me:{secret}@{host}{rest}", f"{scheme}://:{secret}@{host}{rest}"):
         assert secret not in masked_url(url)
@@ -233,7 +233,9 @@ def shown(text: str, value: object) -> None:
 @given(some.clean_words, some.clean_words, st.lists(some.clean_words, max_size=3))
 @example("os", "system", ["*"])
 def task_names(module: str, function: str, patterns: list[str]) -> None:
-    """A name leads to a task of the application or nowhere, and nothing dangerous is imported."""
+    """A name resolves to a task of the application or is refused, and nothing dangerous is
+    imported.
+    """
     allowed = TaskModules(tuple(patterns))
     allowed.refusal(module, function)
     if module.partition(".")[0] not in ("tests", "asok", "antigravity", "this"):

@@ -1,4 +1,4 @@
-"""The short form of ``make fuzz``."""
+"""A short version of ``make fuzz``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SHORT = settings(
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_reader_keeps_what_it_promises_of_any_input(name: str) -> None:
+def test_a_parser_holds_its_guarantees_for_any_input(name: str) -> None:
     SHORT(TARGETS[name])()
 
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
-def test_any_redis_can_be_looked_at(redis_client: redis.Redis, redis_url: str) -> None:
+def test_any_content_of_redis_can_be_read(redis_client: redis.Redis, redis_url: str) -> None:
     SHORT(snapshots(redis_client, redis_url))()

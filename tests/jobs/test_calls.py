@@ -61,13 +61,13 @@ def test_when_a_job_is_due(options: dict[str, Any], due_at: float | None) -> Non
     assert Options(**options).due_at(NOW) == due_at
 
 
-def test_every_other_keyword_belongs_to_the_task() -> None:
+def test_all_other_keywords_are_passed_to_the_task() -> None:
     call = make_call(sample_tasks.takes_executor, executor="x", fn="y", args="z", _queue="low")
     assert call.kwargs == {"executor": "x", "fn": "y", "args": "z"}
     assert call.options.queue == "low"
 
 
-def test_a_task_brings_the_options_it_was_declared_with() -> None:
+def test_a_call_of_a_task_has_the_options_of_its_declaration() -> None:
     @task(queue="mail", retries=3)
     def send(user: int) -> None: ...
 
@@ -79,8 +79,8 @@ def test_a_task_brings_the_options_it_was_declared_with() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["BackgroundFunction", "AppBackground"])
-def test_type_checkers_know_every_option(protocol: str) -> None:
-    # At run time an overload has no name, so the source is asked.
+def test_every_option_has_an_overload(protocol: str) -> None:
+    # Overloads have no names at run time, so the source is read.
     (found,) = (
         node
         for node in ast.walk(ast.parse(inspect.getsource(signatures)))

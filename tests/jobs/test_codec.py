@@ -1,4 +1,4 @@
-"""The codec by itself: what it encodes comes back equal and of the same type, whatever it is."""
+"""The codec: decoded values are equal and of the same type."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Row(NamedTuple):
     day: dt.date
 
 
-def over_the_wire(task: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+def encoded_and_decoded(task: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     sent = encode_arguments(task, args, kwargs)
     text = to_text(Job("j", "m", "f", sent.args, sent.kwargs, typed=sent.typed))
     job = from_text(text)
@@ -82,7 +82,7 @@ def task_of(hint: Any) -> Callable[..., Any]:
 
 
 def exact(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    """A value with the types at every depth, and what == does not tell apart."""
+    """A value with its types at every depth, and with what == does not distinguish."""
     if isinstance(value, dict):
         return [(exact(k), exact(v)) for k, v in value.items()]
     if isinstance(value, set | frozenset):
@@ -141,24 +141,24 @@ hints: dict[Any, st.SearchStrategy[Any]] = {
 
 @settings(deadline=None)
 @given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
-def test_an_argument_arrives_exactly_or_is_refused(case: tuple[Any, Any]) -> None:
+def test_an_argument_is_decoded_exactly_or_refused(case: tuple[Any, Any]) -> None:
     hint, value = case
     task = task_of(hint)
     try:
-        args, kwargs = over_the_wire(task, value)
+        args, kwargs = encoded_and_decoded(task, value)
     except TypeError as error:
         refused = str(error)
-        # Not "cannot be converted": what was sent is what can be read.
+        # Not "cannot be converted": whatever can be encoded can be decoded.
         assert re.match("argument 'value'(?! cannot be converted)", refused)
         return
     assert exact(args) == exact((value,))
     assert kwargs == {}
-    assert exact(over_the_wire(task, value=value)[1]) == exact({"value": value})
+    assert exact(encoded_and_decoded(task, value=value)[1]) == exact({"value": value})
 
 
 @settings(deadline=None)
 @given(st.sampled_from(list(hints)).flatmap(lambda hint: st.tuples(st.just(hint), hints[hint])))
-def test_a_result_arrives_exactly_or_is_not_stored(case: tuple[Any, Any]) -> None:
+def test_a_result_is_decoded_exactly_or_not_stored(case: tuple[Any, Any]) -> None:
     hint, value = case
     task = task_of(hint)
     kept = encode_result(task, value, LIMIT)
@@ -192,7 +192,7 @@ plain_values = st.recursive(
 
 @settings(deadline=None)
 @given(plain_values, st.sampled_from([int, dt.date, set[int], dict[int, str], "NoSuchName"]))
-def test_a_plain_value_is_sent_as_it_is_whatever_the_annotation(value: Any, hint: Any) -> None:
+def test_a_plain_value_is_encoded_unchanged_whatever_the_annotation(value: Any, hint: Any) -> None:
     task = task_of(hint)
     assert encode_arguments(task, (value,), {}) == ((value,), {}, ())
     kept = encode_result(task, value, LIMIT)
@@ -202,19 +202,19 @@ def test_a_plain_value_is_sent_as_it_is_whatever_the_annotation(value: Any, hint
 
 @settings(deadline=None)
 @given(plain_values)
-def test_what_is_plain_is_what_json_carries_exactly(value: Any) -> None:
+def test_plain_values_are_those_that_json_encodes_exactly(value: Any) -> None:
     assert flaw_in(value) is None
     assert exact(json.loads(json.dumps(value))) == exact(value)
 
 
-def test_an_integer_may_stand_where_a_float_is_annotated() -> None:
-    ((arrived,), _) = over_the_wire(task_of(tuple[float, float]), (1, 2.5))
+def test_an_integer_is_accepted_for_a_float_annotation() -> None:
+    ((arrived,), _) = encoded_and_decoded(task_of(tuple[float, float]), (1, 2.5))
     assert arrived == (1, 2.5)
     assert type(arrived[0]) is float
 
 
-def test_an_object_without_fields_arrives() -> None:
-    assert type(over_the_wire(task_of(Nothing), Nothing())[0][0]) is Nothing
+def test_an_object_without_fields_is_decoded() -> None:
+    assert type(encoded_and_decoded(task_of(Nothing), Nothing())[0][0]) is Nothing
 
 
 @pytest.mark.parametrize(
@@ -257,23 +257,23 @@ def test_the_argument_and_the_position_inside_it_are_named(
     assert words in str(caught.value)
 
 
-def test_an_argument_is_named_without_its_task_too() -> None:
+def test_an_argument_is_also_named_without_its_task() -> None:
     with pytest.raises(TypeError, match=r"^argument 2: \[0\]\['b c'\] is a tuple"):
         check_arguments([1, [{"b c": ()}]], {})
     with pytest.raises(TypeError, match=r"^argument 'x' is an object"):
         check_arguments([], {"x": object()})
 
 
-def test_nesting_has_one_bound_and_it_can_be_read() -> None:
+def test_nesting_is_limited_and_values_within_the_limit_can_be_decoded() -> None:
     value: Any = "bottom"
     for _ in range(DEEPEST):
         value = [value]
-    assert over_the_wire(task_of(Any), value)[0] == (value,)
+    assert encoded_and_decoded(task_of(Any), value)[0] == (value,)
     with pytest.raises(TypeError, match="nested more than 100 levels deep"):
-        over_the_wire(task_of(Any), [[1, value]])
+        encoded_and_decoded(task_of(Any), [[1, value]])
 
 
-def test_what_was_sent_for_a_parameter_that_is_gone_is_reported() -> None:
+def test_an_argument_for_a_removed_parameter_is_reported() -> None:
     def now(moment: dt.date) -> None: ...
 
     with pytest.raises(
@@ -282,7 +282,7 @@ def test_what_was_sent_for_a_parameter_that_is_gone_is_reported() -> None:
         decode_arguments(now, ("2026-01-01",), {}, ("value",))
 
 
-def test_a_result_that_cannot_be_converted_back_here_is_reported() -> None:
+def test_a_result_that_cannot_be_converted_here_is_reported() -> None:
     kept = encode_result(task_of(dt.date), dt.date.min, LIMIT)
     assert kept == ('"0001-01-01"', "date", "")
     for task in (None, task_of(int), task_of("NoSuchName"), task_of(set[int])):
@@ -303,7 +303,7 @@ def test_a_task_is_not_kept_alive_by_its_annotations() -> None:
 
 @pytest.fixture(params=["local", "eager"])
 def loose(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Jobs in this process, which get the objects themselves."""
+    """Jobs in this process that get the objects themselves."""
     configure(Settings.load({"ASOK_QUEUE_BACKEND": request.param, "ASOK_STRICT": "0"}))
     yield
     shutdown(timeout=30)

@@ -1,4 +1,4 @@
-"""The text of a job: what is put together by hand must be what the JSON encoder makes."""
+"""The text of a job: the fast formatting must equal that of the JSON encoder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asok_core.errors import MalformedEnvelope
-from asok_core.jobs import envelope as wire
-from asok_core.jobs import job_decoder
+from asok_core.jobs import envelope, job_decoder
 from asok_core.jobs.envelope import Keyring, envelope_size, seal_text
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import from_text, to_text
@@ -48,7 +47,7 @@ jobs = st.builds(
 
 
 @given(jobs)
-def test_a_text_is_json_of_what_a_job_has_with_its_id_first_and_its_other_keys_sorted(
+def test_a_text_is_json_with_the_id_first_and_the_other_keys_sorted(
     job: Job,
 ) -> None:
     optional = (
@@ -68,7 +67,7 @@ def test_a_text_is_json_of_what_a_job_has_with_its_id_first_and_its_other_keys_s
 
 
 @given(jobs)
-def test_a_job_comes_back_from_its_text(job: Job) -> None:
+def test_a_job_is_decoded_from_its_text(job: Job) -> None:
     back = from_text(to_text(job))
     assert back == job
     assert repr((back.args, back.kwargs)) == repr((job.args, job.kwargs)), (
@@ -77,7 +76,7 @@ def test_a_job_comes_back_from_its_text(job: Job) -> None:
 
 
 @given(jobs)
-def test_the_size_of_an_envelope_is_known_before_it_is_made(job: Job) -> None:
+def test_the_size_of_an_envelope_is_computed_without_creating_it(job: Job) -> None:
     text = to_text(job)
     assert envelope_size(text) == len(seal_text(text, KEYRING))
 
@@ -98,14 +97,14 @@ def test_the_size_of_an_envelope_is_known_before_it_is_made(job: Job) -> None:
         ({"typed": [1]}, "'typed' is not a list of names"),
     ],
 )
-def test_a_field_at_fault_is_named(changes: dict[str, Any], words: str) -> None:
+def test_an_invalid_field_is_named(changes: dict[str, Any], words: str) -> None:
     text = json.dumps(json.loads(to_text(Job("job-1", "m", "f"))) | changes)
     with pytest.raises(MalformedEnvelope, match=words):
         from_text(text)
 
 
 @pytest.mark.parametrize("name", ["queue", "retries", "retry_count", "backoff"])
-def test_what_has_a_default_may_be_missing(name: str) -> None:
+def test_a_key_with_a_default_may_be_missing(name: str) -> None:
     known = json.loads(to_text(Job("job-1", "m", "f")))
     del known[name]
     assert from_text(json.dumps(known)) == Job("job-1", "m", "f")
@@ -118,7 +117,7 @@ unhurried = settings(
         HealthCheck.filter_too_much,
     ]
 )
-"""On a busy machine it may take long to make an example."""
+"""Creating an example may be slow on a busy machine."""
 CHANGES = (
     *("", " ", ",", ":", '"', "\\", "{", "}", "[", "]", "\n", "\x00", "\ufeff", "\ud800", "é"),
     *("0", "-0", "1.0", "1e400", "-1", "01", "1E2", "NaN", "Infinity", "true", "null", "9" * 40),
@@ -138,7 +137,7 @@ CHANGES = (
 
 @st.composite
 def changed(draw: st.DrawFn, texts_of: st.SearchStrategy[str]) -> str:
-    """A text with parts of it replaced, most often where a value begins."""
+    """A text with some parts replaced, mostly at the start of values."""
     text = draw(texts_of)
     for _ in range(draw(st.integers(0, 3))):
         starts = [at for at, each in enumerate(text) if each in ' "{[,:0123456789'] or [0]
@@ -149,19 +148,19 @@ def changed(draw: st.DrawFn, texts_of: st.SearchStrategy[str]) -> str:
 
 
 def usual(job: Job) -> Job:
-    """The job with nothing but what most jobs have."""
-    standing = (job.id, job.module, job.function, job.args, job.kwargs, job.queue)
-    return Job(*standing, job.retries, job.retry_count, job.backoff, 1.5)
+    """The job in the common form."""
+    required = (job.id, job.module, job.function, job.args, job.kwargs, job.queue)
+    return Job(*required, job.retries, job.retry_count, job.backoff, 1.5)
 
 
-def test_what_most_jobs_have_is_read_by_the_fast_decoder() -> None:
+def test_the_common_form_is_read_by_the_fast_decoder() -> None:
     text = to_text(Job("1", "m", "f", ([1], {"a": 1e3}), {"x": "é"}, enqueued_at=1764131234.123456))
     assert job_decoder.decode(text) == from_text(text)
 
 
 @unhurried
 @given(changed((jobs.map(usual) | jobs).map(to_text)))
-def test_the_fast_decoder_reads_what_the_other_one_does_or_nothing(text: str) -> None:
+def test_the_fast_decoder_returns_the_same_job_or_none(text: str) -> None:
     fast = job_decoder.decode(text)
     if fast is not None:
         slow = from_text(text)
@@ -171,10 +170,10 @@ def test_the_fast_decoder_reads_what_the_other_one_does_or_nothing(text: str) ->
 
 @unhurried
 @given(changed(jobs.map(lambda job: seal_text(to_text(job), KEYRING).decode())))
-def test_an_envelope_in_the_usual_layout_is_taken_apart_as_any_other(text: str) -> None:
+def test_an_envelope_in_the_usual_format_is_parsed_as_any_other(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass")
-    fast = wire._written(raw)
+    fast = envelope._written(raw)
     if fast is not None:
-        slow = wire._parse_any(raw)
+        slow = envelope._parse_any(raw)
         assert (slow.version, slow.text, slow.signature) == fast
-        assert wire._parse(raw) == slow
+        assert envelope._parse(raw) == slow

@@ -1,4 +1,4 @@
-"""Depth and number of keys have one bound at enqueue, on every backend; deeper values are shown cut."""
+"""Limits of depth and number of keys are the same on all backends; deeper values are shown cut."""
 
 from __future__ import annotations
 
@@ -41,14 +41,16 @@ def backend(request: pytest.FixtureRequest) -> Iterator[ApplicationBackend]:
 
 
 @pytest.mark.parametrize("kind", [list, dict])
-def test_depth_has_one_bound_on_every_backend(backend: ApplicationBackend, kind: type) -> None:
+def test_the_limit_of_depth_is_the_same_on_every_backend(
+    backend: ApplicationBackend, kind: type
+) -> None:
     backend.enqueue(make_call(sample_tasks.add, nested(DEEPEST, kind)))
     for levels in (DEEPEST + 1, 199):
         with pytest.raises(TypeError, match=f"nested more than {DEEPEST} levels deep"):
             backend.enqueue(make_call(sample_tasks.add, nested(levels, kind)))
 
 
-def test_keys_have_one_bound_on_every_backend(backend: ApplicationBackend) -> None:
+def test_the_limit_of_keys_is_the_same_on_every_backend(backend: ApplicationBackend) -> None:
     backend.enqueue(make_call(sample_tasks.add, dict.fromkeys(map(str, range(MOST_KEYS)), 1)))
     many = dict.fromkeys(map(str, range(MOST_KEYS + 1)), 1)
     with pytest.raises(TypeError, match=r"\[0\] has 10,001 keys, more than 10,000; pass a list"):
@@ -57,7 +59,7 @@ def test_keys_have_one_bound_on_every_backend(backend: ApplicationBackend) -> No
 
 @pytest.mark.parametrize("kind", [list, dict])
 @pytest.mark.parametrize("indent", [None, 2])
-def test_what_is_nested_deeper_is_shown_cut(kind: type, indent: int | None) -> None:
+def test_deeper_values_are_shown_cut(kind: type, indent: int | None) -> None:
     value = nested(960, kind)
     assert plain_json(value, indent=indent)
     assert arguments_text([value], {"a": value})

@@ -1,4 +1,4 @@
-"""Everything that looks at an envelope reads it alike: what is shown is what runs, or nothing runs."""
+"""All code parses an envelope in the same way: what is shown is what runs, or nothing runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import EnvelopeError, Replayed
-from asok_core.jobs import envelope as wire
+from asok_core.jobs import envelope
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
@@ -34,7 +34,7 @@ def parts(job: Job, version: int) -> list[tuple[str, str]]:
 
 
 def escaped(text: str) -> str:
-    """The same JSON string, with every character as an escape."""
+    """The same JSON string, with all characters as escapes."""
     return '"' + "".join(f"\\u{ord(each):04x}" for each in json.loads(text)) + '"'
 
 
@@ -58,7 +58,7 @@ more = st.lists(st.tuples(keys.map(json.dumps), values), max_size=3)
 
 @st.composite
 def spellings(draw: st.DrawFn) -> bytes:
-    """A signed envelope that somebody wrote otherwise: keys in any order, twice, escaped, or more."""
+    """A signed envelope in another format: keys in any order, duplicated, escaped, or added."""
     pairs = draw(signed)
     if draw(st.booleans()):
         pairs += draw(signed)
@@ -81,7 +81,7 @@ def spellings(draw: st.DrawFn) -> bytes:
 
 
 def runs_by_the_rules(raw: bytes, keyring: Keyring) -> dict[str, Any] | None:
-    """The fields of the job of an envelope, by the rules of SECURITY.md and nothing of ours."""
+    """The fields of the job of an envelope, by the rules of SECURITY.md and without our code."""
 
     class TwiceError(ValueError):
         pass
@@ -119,7 +119,7 @@ def opened_or_none(raw: bytes, keyring: Keyring) -> Job | None:
 
 
 def agree(raw: bytes, keyring: Keyring) -> bool:
-    """Hold what is shown, what is opened and the rules against each other; returns whether it runs."""
+    """Check that what is shown, what is opened and the rules agree; return whether it runs."""
     job, shown = opened_or_none(raw, keyring), peek(raw, keyring)
     rules = runs_by_the_rules(raw, keyring)
     assert (job is None) == (rules is None), (raw, rules)
@@ -129,7 +129,7 @@ def agree(raw: bytes, keyring: Keyring) -> bool:
             rules["id"], rules["function"], rules["args"],
         )  # fmt: skip
     elif shown.trust is Trust.SIGNED:
-        # Only of what a dead job keeps whole: and that is what a requeue would sign.
+        # Only for bytes that a dead job keeps unchanged, which a requeue would sign.
         assert shown.envelope is not None
         assert opened_or_none(shown.envelope, keyring) == shown.job
     return job is not None
@@ -183,7 +183,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_each_spelling_is_one_job_or_none_to_everybody(spelling: str) -> None:
+def test_each_spelling_is_the_same_job_or_none_for_all_parsers(spelling: str) -> None:
     raw, runs = SPELLINGS[spelling]
     assert agree(raw, KEYRING) == runs
     shown = peek(raw, KEYRING)
@@ -194,17 +194,17 @@ def test_each_spelling_is_one_job_or_none_to_everybody(spelling: str) -> None:
 @example(seal(RUN, KEYRING, 1))
 @example(seal(RUN, KEYRING, 2))
 @settings(max_examples=600, suppress_health_check=list(HealthCheck))
-def test_the_short_way_of_the_parser_finds_what_the_long_way_does(raw: bytes) -> None:
-    short = wire._written(raw)
+def test_the_fast_and_the_general_parser_return_the_same(raw: bytes) -> None:
+    short = envelope._written(raw)
     if short is not None:
-        assert short == wire._parse_any(raw)[1:4]
+        assert short == envelope._parse_any(raw)[1:4]
     else:
         assert raw not in {seal(job, KEYRING, v) for job in (SHOWN, RUN) for v in (1, 2)}
 
 
 @given(spellings())
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
-def test_a_dead_job_is_shown_as_what_it_was_before(raw: bytes) -> None:
+def test_a_dead_job_is_shown_as_it_was_before(raw: bytes) -> None:
     before, dead = peek(raw, KEYRING), peek(dead_entry(raw, failed_at=7.0, error="E"), KEYRING)
     if before.failed_at is None and before.error is None:
         assert (dead.job, dead.version) == (before.job, before.version)
@@ -213,7 +213,7 @@ def test_a_dead_job_is_shown_as_what_it_was_before(raw: bytes) -> None:
 
 @pytest.fixture
 def claimed(redis_url: str, redis_client: redis.Redis) -> Any:
-    """Push bytes to the queue and claim them as a worker does, while the job has ended."""
+    """Enqueue bytes and claim them as a worker does, after the job has ended."""
     consumer = Consumer(
         Endpoint(redis_url), Keys(), worker="w", process="w.1", queues=["default"], dlq_max=9
     )
@@ -236,7 +236,9 @@ def claimed(redis_url: str, redis_client: redis.Redis) -> Any:
 def test_no_spelling_of_the_envelope_of_a_job_that_has_ended_runs(
     claimed: Callable[[bytes], Any],
 ) -> None:
-    """Redis reads the id of a job by another parser than the worker; where they differ, nothing runs."""
+    """Scripts read the id of a job by another parser than the worker; if they differ, nothing
+    runs.
+    """
 
     @settings(max_examples=400, suppress_health_check=list(HealthCheck))
     @given(spellings())

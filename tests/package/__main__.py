@@ -1,4 +1,4 @@
-"""``python -m tests.package FOLDER``: build what a release consists of."""
+"""``python -m tests.package FOLDER``: build the files of a release."""
 
 from __future__ import annotations
 

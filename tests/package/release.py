@@ -1,6 +1,6 @@
-"""What a release consists of: the wheel, the sdist, a list of components, their provenance and checksums.
+"""The files of a release: wheel, sdist, list of components, provenance and checksums.
 
-Two builds of one commit are equal byte for byte. docs/pages/release.md describes how a release is signed.
+Two builds of one commit are equal byte for byte. docs/pages/release.md describes the signature.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SBOM = "asok_console-{version}.cdx.json"
 PROVENANCE = "asok_console-{version}.provenance.json"
 CHECKSUMS = "SHA256SUMS"
 LOCKS = (".ci/requirements/dev.txt", ".ci/requirements/runtime.txt")
-"""The packages that build, and those that are listed as components, with their hashes."""
+"""Requirements of the build, and those that are listed as components, with hashes."""
 
 
 class NotReleasable(Exception):
-    """The tree is not what a commit holds."""
+    """The tree differs from the commit."""
 
 
 def build(source: Path, folder: Path) -> None:
-    """Build all files of a release from the commit that is checked out in ``source``.
+    """Build all files of a release from the commit in ``source``.
 
     Raises:
         NotReleasable: Files of the tree differ from the commit.
@@ -57,9 +57,9 @@ def _run(*words: str | Path, cwd: Path | None = None) -> str:
 
 def _commit(source: Path) -> str:
     if changed := _run("git", "status", "--porcelain", cwd=source).splitlines():
-        locations = "1 place" if len(changed) == 1 else f"{len(changed)} places"
+        files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
         raise NotReleasable(
-            f"the tree differs from the commit in {locations}, such as {changed[0][3:]}; "
+            f"the tree differs from the commit in {files}, such as {changed[0][3:]}; "
             "a release is built from a commit: commit the change or remove it"
         )
     return _run("git", "rev-parse", "HEAD", cwd=source).strip()
@@ -74,7 +74,7 @@ def _document(value: Any) -> str:
 
 
 def _components(source: Path, temporary: Path, wheel: Path, version: str) -> dict[str, Any]:
-    """The CycloneDX list of what is installed beside the wheel, for this platform and Python."""
+    """The CycloneDX list of the wheel's dependencies, for this platform and Python."""
     environment, found = temporary / "environment", temporary / "components.json"
     _run(sys.executable, "-m", "venv", "--without-pip", environment)
     python = environment / "bin" / "python"
@@ -96,7 +96,7 @@ def _components(source: Path, temporary: Path, wheel: Path, version: str) -> dic
 
 
 def _without_references(value: Any) -> Any:
-    """Leave out home pages and places of download: what identifies a component is its purl."""
+    """Remove home pages and download URLs: a component is identified by its purl."""
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if name != "externalReferences"}
         return {name: _without_references(each) for name, each in kept.items()}
@@ -106,7 +106,9 @@ def _without_references(value: Any) -> Any:
 
 
 def _provenance(source: Path, commit: str, subjects: list[Path]) -> dict[str, Any]:
-    """An in-toto statement (SLSA provenance 1): which commit and which tools made these files."""
+    """An in-toto statement (SLSA provenance 1): the commit and the tools that created these
+    files.
+    """
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": path.name, "digest": {"sha256": _sha256(path)}} for path in subjects],

@@ -1,4 +1,6 @@
-"""Our wheel and the framework's in one environment, in both orders, and either of them removed."""
+"""Our wheel and the framework's in one environment, installed in both orders, with either
+removed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ FRAMEWORK = f"asok=={version('asok')}"
 
 
 class Environment:
-    """A virtual environment with our dependencies, which finds nothing of the checkout."""
+    """A virtual environment with our dependencies and without the checkout."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "venv"
@@ -31,7 +33,7 @@ class Environment:
         self._borrow_dependencies(folder / "borrowed")
 
     def _borrow_dependencies(self, borrowed: Path) -> None:
-        """Put the packages of the tests on its path, but for ours and the framework."""
+        """Add the packages of the tests to its path, except ours and the framework."""
         borrowed.mkdir()
         for path in {Path(each) for each in sys.path if each.endswith("site-packages")}:
             for package in path.iterdir():
@@ -49,7 +51,7 @@ class Environment:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         return kept | {"PATH": os.pathsep.join([str(self.folder / "bin"), os.defpath])}
 
-    def says(self, program: str, *words: str) -> str:
+    def output_of(self, program: str, *words: str) -> str:
         path = self.folder / "bin" / program
         return do(path, *words, cwd=self.home, env=self.env, seconds=PATIENCE)
 
@@ -75,43 +77,47 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-def test_both_work_in_either_order_and_after_either_is_removed(wheel: Path, tmp_path: Path) -> None:
-    place = Environment(tmp_path)
+def test_both_work_in_either_order_and_after_the_removal_of_either(
+    wheel: Path, tmp_path: Path
+) -> None:
+    environment = Environment(tmp_path)
     again = ("install", "--no-deps", "--force-reinstall")
 
-    place.pip("install", "--no-deps", wheel)
-    place.pip("install", "--no-deps", FRAMEWORK)
-    # The framework came last and has the name; ours has another, which nothing takes.
-    assert place.says("asok", "--version") == f"Asok Framework v{version('asok')}\n"
-    assert_ours_works(place)
+    environment.pip("install", "--no-deps", wheel)
+    environment.pip("install", "--no-deps", FRAMEWORK)
+    # The framework was installed last and owns `asok`; `asok-console` is always ours.
+    assert environment.output_of("asok", "--version") == f"Asok Framework v{version('asok')}\n"
+    assert_ours_works(environment)
 
-    place.pip(*again, wheel)
-    # Now ours has it, and hands over what it does not know.
-    assert place.says("asok", "--version") == OURS
-    assert "No routes found" in place.says("asok", "routes")
-    assert "usage: asok worker" in place.says("asok", "worker", "--help")
-    assert_ours_works(place)
+    environment.pip(*again, wheel)
+    # Now `asok` is ours, and passes unknown commands to the framework.
+    assert environment.output_of("asok", "--version") == OURS
+    assert "No routes found" in environment.output_of("asok", "routes")
+    assert "usage: asok worker" in environment.output_of("asok", "worker", "--help")
+    assert_ours_works(environment)
 
-    place.pip("uninstall", "--yes", "asok")
-    # pip has removed a file of the framework's name, which was ours.
-    assert not place.has("asok")
-    assert_ours_works(place)
-    place.pip(*again, wheel)
-    assert place.says("asok", "--version") == OURS
-    assert "framework" not in place.says("asok", "--help")
+    environment.pip("uninstall", "--yes", "asok")
+    # pip removed `asok`, which was our file.
+    assert not environment.has("asok")
+    assert_ours_works(environment)
+    environment.pip(*again, wheel)
+    assert environment.output_of("asok", "--version") == OURS
+    assert "framework" not in environment.output_of("asok", "--help")
 
-    place.pip("install", "--no-deps", FRAMEWORK)
-    place.pip("uninstall", "--yes", "asok-console")
-    assert not place.has("asok")
-    assert not place.has("asok-console")
-    assert version("asok") in place.says("python", "-m", "asok", "--version")
-    place.pip(*again, FRAMEWORK)
-    assert place.says("asok", "--version") == f"Asok Framework v{version('asok')}\n"
+    environment.pip("install", "--no-deps", FRAMEWORK)
+    environment.pip("uninstall", "--yes", "asok-console")
+    assert not environment.has("asok")
+    assert not environment.has("asok-console")
+    assert version("asok") in environment.output_of("python", "-m", "asok", "--version")
+    environment.pip(*again, FRAMEWORK)
+    assert environment.output_of("asok", "--version") == f"Asok Framework v{version('asok')}\n"
 
 
-def assert_ours_works(place: Environment) -> None:
-    assert place.says("asok-console", "--version") == OURS
-    assert place.says("python", "-m", "asok_console", "--version") == OURS
-    assert "usage: asok worker" in place.says("asok-console", "worker", "--help")
-    where = place.says("python", "-c", "import asok_console; print(asok_console.__file__)")
-    assert Path(where).is_relative_to(place.folder)
+def assert_ours_works(environment: Environment) -> None:
+    assert environment.output_of("asok-console", "--version") == OURS
+    assert environment.output_of("python", "-m", "asok_console", "--version") == OURS
+    assert "usage: asok worker" in environment.output_of("asok-console", "worker", "--help")
+    where = environment.output_of(
+        "python", "-c", "import asok_console; print(asok_console.__file__)"
+    )
+    assert Path(where).is_relative_to(environment.folder)

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md describes the packages that exist, and every module has a layer."""
+"""ARCHITECTURE.md describes all packages, and every module has a layer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LOOSE = {
     CONSOLE / "commands": {"__init__", "audit", "console", "deploy", "enqueue", "explain", "init"},
     CONSOLE / "tui": {"__init__", "app", "compat", "options", "theme"},
 }
-"""Modules of these folders that are in no package."""
+"""Modules of these folders that are not in a package."""
 FILE = re.compile(r"`((?:[\w.]+/)*\w+\.(?:py|lua))`")
 
 
 def contracts() -> dict[str, list[str]]:
-    """The layers in pyproject.toml of each container whose contract is exhaustive."""
+    """The layers in pyproject.toml of each container with an exhaustive contract."""
     tool: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     return {
         container: contract["layers"]
@@ -43,7 +43,7 @@ def packages(root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", LOOSE, ids=lambda folder: folder.name)
-def test_only_a_few_modules_are_in_no_package(folder: Path) -> None:
+def test_only_a_few_modules_are_not_in_a_package(folder: Path) -> None:
     assert {path.stem for path in folder.glob("*.py")} == LOOSE[folder]
 
 
@@ -66,7 +66,7 @@ def test_the_map_has_a_row_for_every_package(folder: Path) -> None:
     assert {path.parent.name for path in folder.glob("*/__init__.py")} <= rows
 
 
-def test_every_word_of_the_command_line_has_its_module() -> None:
+def test_every_command_has_a_module() -> None:
     for command in COMMANDS:
         module = "asok_console.commands." + command.words.replace(" ", ".")
         # A module cannot be named by a keyword.
@@ -74,7 +74,7 @@ def test_every_word_of_the_command_line_has_its_module() -> None:
 
 
 @pytest.mark.parametrize("named", sorted(set(FILE.findall(TEXT))))
-def test_every_file_that_is_named_exists(named: str) -> None:
+def test_every_named_file_exists(named: str) -> None:
     last = named.rsplit("/", 1)[-1]
     found = [
         path

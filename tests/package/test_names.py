@@ -1,4 +1,4 @@
-"""Two classes never share a name, so that a name in a traceback or a search says which one it is."""
+"""No two classes have the same name, so that a name in a traceback or a search is unambiguous."""
 
 from __future__ import annotations
 

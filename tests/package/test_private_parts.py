@@ -1,4 +1,4 @@
-"""Private parts of libraries stand in the two modules that say what is done without them, only there."""
+"""Private parts of libraries are only used in the two modules with fallbacks for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.programs import ROOT
 
 COMPAT = {Path("asok_core/compat.py"), Path("asok_console/tui/compat.py")}
 PRIVATE = re.compile(r"_[a-z]\w*")
-# Documented in spite of their names.
+# Documented, although the names are private.
 DOCUMENTED = frozenset(
     ("_typeshed", "_replace", "_asdict", "_make", "_fields", "_value_", "_missing_", "_exit")
 )
@@ -55,7 +55,7 @@ def private_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def private_names_given(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Names of private attributes that are looked up by their text."""
+    """Names of private attributes in strings, as for getattr."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
@@ -68,7 +68,7 @@ def private_names_given(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def private_attributes(path: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """What a class overrides or uses of a library's class that it is derived from."""
+    """Private attributes of a library's class that a derived class overrides or uses."""
     module = importlib.import_module(".".join(path.with_suffix("").parts))
     for node in ast.walk(tree):
         kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
@@ -96,5 +96,5 @@ def private_of(kind: type[Any]) -> frozenset[str]:
     return frozenset(name for name in names if PRIVATE.fullmatch(name)) - DOCUMENTED
 
 
-def test_the_two_modules_are_where_they_are_looked_for() -> None:
+def test_the_two_modules_exist() -> None:
     assert all((ROOT / path).exists() for path in COMPAT)

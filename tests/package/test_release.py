@@ -1,4 +1,4 @@
-"""``make build``: the same bytes each time, a valid list of components, and provenance that matches."""
+"""``make build`` is reproducible, with a valid list of components and matching provenance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GIT = {
 
 
 def checkout(folder: Path) -> Path:
-    """A commit of its own with what the tree holds now."""
+    """Commit the current tree in a new repository."""
     left_out = shutil.ignore_patterns(
         ".git", ".venv*", "__pycache__", ".*_cache", "dist", "*.egg-info"
     )
@@ -65,7 +65,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_release_is_built_twice_alike_and_describes_itself(tmp_path: Path) -> None:
+def test_two_builds_of_a_release_are_equal_and_describe_themselves(tmp_path: Path) -> None:
     first, second = checkout(tmp_path / "first"), checkout(tmp_path / "elsewhere" / "second")
     for source, umask in ((first, 0o022), (second, 0o077)):
         built = make(source, source / "dist", umask=umask)
@@ -135,13 +135,13 @@ def names_its_origin(
             assert each["digest"] == {"sha256": hashlib.sha256(text).hexdigest()}
 
 
-def test_nothing_is_built_from_a_tree_that_no_commit_holds(tmp_path: Path) -> None:
+def test_a_tree_that_differs_from_its_commit_is_not_built(tmp_path: Path) -> None:
     source = checkout(tmp_path / "source")
     (source / "asok_core" / "stray.py").write_text("import os\n")
     built = make(source, tmp_path / "dist")
     assert built.returncode == 1
     assert built.stderr == (
-        "make build: the tree differs from the commit in 1 place, such as asok_core/stray.py; "
+        "make build: the tree differs from the commit in 1 file, such as asok_core/stray.py; "
         "a release is built from a commit: commit the change or remove it\n"
     )
     assert not (tmp_path / "dist").exists()

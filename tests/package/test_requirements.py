@@ -1,4 +1,4 @@
-"""The development tools are installed by their hashes, and by nothing else."""
+"""All development tools are installed with hashes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRY = re.compile(
 
 
 def pinned(path: Path) -> list[tuple[Requirement, list[str]]]:
-    """The packages of a file and the hashes of each; every line of it belongs to one or is a comment."""
+    """The packages of a file with their hashes; other lines must be comments."""
     text = path.read_text()
     left = ENTRY.sub("", text)
     assert all(line.lstrip().startswith("#") for line in left.splitlines() if line.strip()), left
@@ -38,7 +38,7 @@ def pinned(path: Path) -> list[tuple[Requirement, list[str]]]:
     ]
 
 
-def wanted(*extras: str) -> Iterator[Requirement]:
+def required(*extras: str) -> Iterator[Requirement]:
     """The requirements of the package with some extras, and of the extras that these name."""
     for text in PROJECT["project"]["dependencies"]:
         yield Requirement(text)
@@ -46,7 +46,7 @@ def wanted(*extras: str) -> Iterator[Requirement]:
         for text in EXTRAS[extra]:
             requirement = Requirement(text)
             if requirement.name == PROJECT["project"]["name"]:
-                yield from wanted(*requirement.extras)
+                yield from required(*requirement.extras)
             else:
                 yield requirement
 
@@ -58,7 +58,7 @@ def build_tools() -> Iterator[Requirement]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_package_has_one_version_and_hashes_and_no_address(path: Path) -> None:
+def test_every_package_has_one_version_with_hashes_and_no_url(path: Path) -> None:
     packages = pinned(path)
     assert packages
     for requirement, hashes in packages:
@@ -78,14 +78,14 @@ def test_every_package_has_one_version_and_hashes_and_no_address(path: Path) -> 
         ("runtime", (), False),
     ],
 )
-def test_what_the_project_requires_is_pinned_in_its_range(
+def test_requirements_of_the_project_are_pinned_within_their_ranges(
     name: str, extras: tuple[str, ...], tools: bool
 ) -> None:
     found = {
         canonicalize_name(requirement.name): requirement
         for requirement, _ in pinned(ROOT / ".ci" / "requirements" / f"{name}.txt")
     }
-    for requirement in (*wanted(*extras), *(build_tools() if tools else ())):
+    for requirement in (*required(*extras), *(build_tools() if tools else ())):
         pin = found.get(canonicalize_name(requirement.name))
         assert pin is not None, (
             f"{requirement} is not in .ci/requirements/{name}.txt: run make lock"
@@ -101,14 +101,14 @@ def test_the_build_tools_are_those_that_a_build_requires() -> None:
 
 
 def test_hashes_are_for_every_platform_and_version_of_python() -> None:
-    # A package with compiled parts has a wheel for each of them.
+    # A package with compiled code has a wheel for each of them.
     hashes = {
         requirement.name: hashes
         for requirement, hashes in pinned(ROOT / ".ci" / "requirements" / "dev.txt")
     }
     assert len(hashes["msgspec"]) > 20
     assert len(hashes["hiredis"]) > 20
-    # What only another platform or an older Python needs is there, too.
+    # Dependencies of other platforms and older Pythons are included.
     markers = {
         requirement.name: requirement.marker
         for requirement, _ in pinned(ROOT / ".ci" / "requirements" / "dev.txt")
@@ -122,11 +122,11 @@ def test_hashes_are_for_every_platform_and_version_of_python() -> None:
 
 
 def recipe(*targets: str) -> list[str]:
-    """Every command that make would run for these targets on a fresh machine."""
+    """The commands that make would run for these targets on a new machine."""
     printed = subprocess.run(
         ["make", "--dry-run", "--always-make", *targets],
         cwd=ROOT,
-        # The tests may be running under make, and this is a make of its own.
+        # The tests may run under make, whose variables must not affect this one.
         env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         capture_output=True,
         text=True,
@@ -136,7 +136,7 @@ def recipe(*targets: str) -> list[str]:
 
 
 def installs() -> list[str]:
-    """Every call of pip that the Makefile would make for a fresh machine."""
+    """The pip commands that make would run on a new machine."""
     lines = recipe("check", "test", "demo", "docs", "lock", "build", "bench")
     return [line for line in lines if " pip install" in line]
 
@@ -158,7 +158,7 @@ INSECURE = {
 
 
 @pytest.mark.parametrize("name", INSECURE)
-def test_make_check_looks_for_insecure_code_in_both_packages(tmp_path: Path, name: str) -> None:
+def test_make_check_reports_insecure_code_in_both_packages(tmp_path: Path, name: str) -> None:
     [line] = [each for each in recipe("check") if "/bandit " in each]
     program, *options = line.split()
     assert options[-2:] == ["asok_core", "asok_console"]
@@ -189,7 +189,7 @@ def install(requirements: Path, folder: Path) -> subprocess.CompletedProcess[str
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_pip_refuses_a_package_that_was_changed(tmp_path: Path) -> None:
+def test_pip_refuses_a_modified_package(tmp_path: Path) -> None:
     [(requirement, hashes)] = [
         each
         for each in pinned(ROOT / ".ci" / "requirements" / "dev.txt")

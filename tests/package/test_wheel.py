@@ -1,4 +1,4 @@
-"""What is published: built from the tree, installed where nothing else is, and used."""
+"""The wheel: built from the tree, installed in an empty environment, and used."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pathlib import Path
 from asok_core import task
 
 @task
-def leave(word: str) -> str:
-    Path("left").write_text(word)
+def write(word: str) -> str:
+    Path("written").write_text(word)
     return word
 """
 
 
 def do(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: int) -> str:
-    """Run a program to its end and return what it printed."""
+    """Run a program and return its output."""
     done = subprocess.run(
         words, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False
     )
@@ -46,7 +46,7 @@ def do(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seco
 
 
 def packaged(*suffixes: str) -> set[str]:
-    """Files of the packages in the tree, by their path in it."""
+    """The paths of the packages' files in the tree."""
     return {
         str(path.relative_to(ROOT))
         for package in ("asok_core", "asok_console")
@@ -58,12 +58,12 @@ def packaged(*suffixes: str) -> set[str]:
 def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, redis_url: str) -> None:
     expected = packaged(".py", ".lua", ".tcss", ".typed")
     readme = (ROOT / "README.md").read_text()
-    # The wheel is built from the sdist, so the sdist holds all that the wheel needs.
+    # The wheel is built from the sdist, which proves that the sdist is complete.
     build = (sys.executable, "-m", "build", "--outdir", tmp_path, ROOT)
     do(*build, cwd=tmp_path, seconds=INSTALL)
     (wheel,) = tmp_path.glob("*.whl")
     (sdist,) = tmp_path.glob("*.tar.gz")
-    holds_what_it_should(wheel, sdist, expected, readme)
+    has_the_expected_files(wheel, sdist, expected, readme)
 
     venv = tmp_path / "venv"
     do(sys.executable, "-m", "venv", venv, cwd=tmp_path, seconds=INSTALL)
@@ -73,15 +73,15 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, redis_url: str)
     home.mkdir()
     (home / "chores.py").write_text(CHORES)
     env = clean_environment(venv, home, redis_url)
-    tells_its_version_and_place(venv, home, env)
+    reports_its_version_and_location(venv, home, env)
     runs_a_job(venv, home, env)
     opens_the_demo(venv, home, env)
 
 
 def clean_environment(venv: Path, home: Path, redis_url: str) -> dict[str, str]:
-    """Nothing of the checkout, nor of this process."""
+    """An environment without the checkout and without variables of this process."""
     return {
-        # The demo takes a redis-server from the PATH where there is no wheel of one.
+        # The demo uses a redis-server on the PATH if there is no wheel of one.
         "PATH": os.pathsep.join([str(venv / "bin"), os.defpath, str(find_redis_server().parent)]),
         "HOME": str(home),
         "TERM": "xterm-256color",
@@ -92,7 +92,7 @@ def clean_environment(venv: Path, home: Path, redis_url: str) -> dict[str, str]:
     }
 
 
-def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str], readme: str) -> None:
+def has_the_expected_files(wheel: Path, sdist: Path, expected: set[str], readme: str) -> None:
     with zipfile.ZipFile(wheel) as file:
         names = {name for name in file.namelist() if ".dist-info/" not in name}
         info = f"asok_console-{__version__}.dist-info"
@@ -126,26 +126,26 @@ def holds_what_it_should(wheel: Path, sdist: Path, expected: set[str], readme: s
     assert "tests/conftest.py" in packed
 
 
-def tells_its_version_and_place(venv: Path, home: Path, env: Mapping[str, str]) -> None:
+def reports_its_version_and_location(venv: Path, home: Path, env: Mapping[str, str]) -> None:
     for name in ("asok", "asok-console"):
         reported = do(venv / "bin" / name, "--version", cwd=home, env=env, seconds=PATIENCE)
         assert reported == f"asok-console {__version__}\n"
     where = "import asok_core, asok_console; print(asok_core.__file__, asok_console.__file__)"
     python = venv / "bin" / "python"
-    for place in do(python, "-c", where, cwd=home, env=env, seconds=PATIENCE).split():
-        assert Path(place).is_relative_to(venv)
+    for path in do(python, "-c", where, cwd=home, env=env, seconds=PATIENCE).split():
+        assert Path(path).is_relative_to(venv)
 
 
 def runs_a_job(venv: Path, home: Path, env: Mapping[str, str]) -> None:
-    enqueue = "import chores; chores.leave.delay('a word')"
+    enqueue = "import chores; chores.write.delay('a word')"
     do(venv / "bin" / "python", "-c", enqueue, cwd=home, env=env, seconds=PATIENCE)
     worker = subprocess.Popen([venv / "bin" / "asok", "worker"], cwd=home, env=dict(env))
     try:
-        wait_until((home / "left").exists, "the job's file")
+        wait_until((home / "written").exists, "the job's file")
     finally:
         worker.terminate()
         worker.wait(PATIENCE)
-    assert (home / "left").read_text() == "a word"
+    assert (home / "written").read_text() == "a word"
     status = do(venv / "bin" / "asok", "worker", "status", cwd=home, env=env, seconds=PATIENCE)
     assert "default" in status
 
@@ -159,7 +159,7 @@ def opens_the_demo(venv: Path, home: Path, env: Mapping[str, str]) -> None:
 
 
 def running_in(venv: Path) -> list[str]:
-    """The programs of an environment that run, where the system tells."""
+    """The running programs of an environment, if /proc exists."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):

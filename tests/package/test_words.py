@@ -1,4 +1,4 @@
-"""One concept has one name, and words that the field does not use stay out."""
+"""Each concept has one name, and words that the field does not use are not used."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_a_word_is_found_in_names_and_in_prose(line: str, found: str) -> None:
         "# It causes a restart, which is no longer needed.",
     ],
 )
-def test_ordinary_uses_are_no_findings(line: str) -> None:
+def test_ordinary_uses_are_not_findings(line: str) -> None:
     assert not list(words.find_in(line, "asok_core/example.py"))
 
 
-def test_a_finding_names_the_file_the_line_and_what_to_write() -> None:
+def test_a_finding_names_the_file_the_line_and_the_replacement() -> None:
     [found] = words.find_in("x = 1\n# It begins anew.\n", "asok_core/example.py")
     assert str(found) == ("asok_core/example.py:2: 'anew' (use: again): # It begins anew.")

@@ -1,4 +1,4 @@
-"""The ``asok`` framework as a peer: it enqueues into the same Redis, and its worker runs beside ours."""
+"""The ``asok`` framework as a peer: it uses the same Redis, and its worker runs beside ours."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def enqueue(env: dict[str, str], *, good: int = 0, flaky: int = 0, bad: int = 0)
 
 
 def settled(client: redis.Redis, jobs: int) -> bool:
-    """Whether every record says that its job came to an end."""
+    """Whether all jobs have ended, by their records."""
     records = [read(client, key) for key in client.keys("asok:job:*")]
     ended = [each for each in records if each["status"] in ("completed", "failed")]
     return len(ended) == jobs
@@ -83,7 +83,7 @@ def test_our_worker_runs_its_jobs(
     }
     assert all(ran[f"flaky-{number}"] == 1 for number in range(3))
     assert all(ran[f"bad-{number}"] == 2 for number in range(3)), "one attempt and one retry"
-    # The framework reads its records with GET: they must stay what they were.
+    # The framework reads its records with GET: they must remain strings.
     kinds = {redis_client.type(key) for key in redis_client.keys("asok:job:*")}
     assert kinds == {b"string"}
     record = read(redis_client, next(iter(redis_client.keys("asok:job:*"))))
@@ -119,12 +119,12 @@ def test_its_worker_runs_our_jobs(
     assert redis_client.llen("asok:queue:high") == 0
 
 
-def test_its_dead_jobs_are_unsigned_and_wait_for_an_explicit_word(
+def test_its_dead_jobs_are_unsigned_and_must_be_trusted_explicitly(
     env: dict[str, str], redis_client: redis.Redis, journal: Path, make_settings: Any
 ) -> None:
     enqueue(env, bad=2)
     with running(*ITS_WORKER, env=env, cwd=APP):
-        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead letters")
+        wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead jobs")
     settings: Settings = make_settings()
     reader, operator = open_reader(settings), open_operator(settings)
     dead_jobs = reader.dead(0, 10).rows
@@ -153,7 +153,7 @@ def test_its_dead_jobs_are_unsigned_and_wait_for_an_explicit_word(
 def test_it_requeues_our_dead_jobs_and_either_worker_runs_them(
     env: dict[str, str], redis_client: redis.Redis, journal: Path, envelope: str
 ) -> None:
-    """It signs version 1, whatever version the job had, and pushes the job before it writes the record."""
+    """It always signs version 1, and enqueues the job before it writes the record."""
     env["ASOK_ENVELOPE"] = envelope
     ours = "import orders; from asok_core import background\n" + "\n".join(
         f"background(orders.fail_once, 'it-{number}', _queue='low')" for number in range(2)
@@ -177,7 +177,7 @@ def test_it_requeues_our_dead_jobs_and_either_worker_runs_them(
 def test_our_worker_runs_a_dead_job_whose_record_it_has_not_written_yet(
     env: dict[str, str], redis_client: redis.Redis, journal: Path
 ) -> None:
-    """The moment between the two writes of its requeue: our record still says that the job failed."""
+    """Between the two writes of its requeue, the status in our record is still failed."""
     python(
         "-c", "import orders; from asok_core import background; background(orders.fail_once, 'it')",
         env=env,
@@ -204,7 +204,7 @@ its._requeue_redis_job(client, job)
 def test_the_state_of_one_of_its_components_is_not_a_job_of_version_2(
     env: dict[str, str], redis_client: redis.Redis, journal: Path
 ) -> None:
-    """It signs the state with SECRET_KEY as it signs jobs, and users choose what is in it."""
+    """It signs the state with SECRET_KEY as it signs jobs, and users control its content."""
     state = """
 import json, os
 from asok.component import Component
@@ -224,7 +224,7 @@ for version in 1, 2:
     ours = "import orders; from asok_core import background; background(orders.note, 'ours')"
     python("-c", ours, env=env)
     with running(*OUR_WORKER, env=env):
-        # A worker that has run no job yet might have the wrong key, and postpones.
+        # A worker that has not run any job may have a wrong key, and postpones jobs.
         wait_until(lambda: journal.read_text().split() == ["ours"], "our job to run")
         redis_client.lpush("asok:queue", *envelopes)
         wait_until(lambda: redis_client.llen("asok:dlq") == 2, "two dead jobs")

@@ -98,7 +98,7 @@ def test_its_worker_reports_how_our_jobs_ended(
     assert redis_client.llen("asok:dlq") == 1
 
 
-def test_a_result_that_its_worker_changed_is_not_returned_as_if_it_were_the_task_s(
+def test_a_result_that_its_worker_changed_is_not_returned(
     backend: RedisBackend, env: dict[str, str]
 ) -> None:
     due, pair, later, count = (
@@ -118,7 +118,7 @@ def test_a_result_that_its_worker_changed_is_not_returned_as_if_it_were_the_task
     assert record.result == '"2026-01-01 00:00:00+00:00"'
 
 
-def test_its_worker_says_that_our_job_is_retried(
+def test_its_worker_reports_that_our_job_is_retried(
     backend: RedisBackend, env: dict[str, str]
 ) -> None:
     late = enqueue(backend, "fail", "late", _retries=1, _backoff=1000)
@@ -127,7 +127,7 @@ def test_its_worker_says_that_our_job_is_retried(
     assert not late.done()
 
 
-def test_our_own_worker_and_reader_do_with_such_records_as_with_others(
+def test_our_worker_and_reader_support_such_records(
     backend: RedisBackend, settings: Settings, env: dict[str, str], redis_client: redis.Redis
 ) -> None:
     good = enqueue(backend, "note", "good", _retries=3)
@@ -165,7 +165,7 @@ def test_our_own_worker_and_reader_do_with_such_records_as_with_others(
     assert verbs[bad] == ["retry", "fail"]
 
 
-def test_what_an_operator_puts_back_its_worker_can_report(
+def test_its_worker_can_report_jobs_that_an_operator_requeued(
     backend: RedisBackend, settings: Settings, env: dict[str, str], redis_client: redis.Redis
 ) -> None:
     flaky = enqueue(backend, "fail_once", "flaky")
@@ -178,7 +178,7 @@ def test_what_an_operator_puts_back_its_worker_can_report(
         for future in (flaky, hashed):
             with pytest.raises(JobFailed):
                 future.result(timeout=PATIENCE)
-    # The record of one is gone before its dead job is requeued.
+    # One record has expired before its dead job is requeued.
     redis_client.delete(f"asok:job:{flaky.job_id}")
     assert redis_client.type(f"asok:job:{hashed.job_id}") == b"hash"
     operator = open_operator(settings)
@@ -200,7 +200,7 @@ def test_what_an_operator_puts_back_its_worker_can_report(
     old.shutdown(wait=True, timeout=None)
 
 
-def test_a_unique_key_is_free_once_its_worker_has_ended_the_job(
+def test_a_unique_key_is_released_when_its_worker_ends_the_job(
     backend: RedisBackend, env: dict[str, str], redis_client: redis.Redis
 ) -> None:
     first = enqueue(backend, "note", "first", _unique="u")
@@ -213,7 +213,7 @@ def test_a_unique_key_is_free_once_its_worker_has_ended_the_job(
     assert redis_client.get("asok:unique:u") == second.job_id.encode()
 
 
-def test_records_of_jobs_that_wait_outlive_the_24_h_of_the_framework(
+def test_records_of_unfinished_jobs_are_kept_longer_than_the_24_h_of_the_framework(
     backend: RedisBackend, redis_client: redis.Redis
 ) -> None:
     future = enqueue(backend, "note", "it")
@@ -235,7 +235,7 @@ def test_asok_enqueue_writes_such_a_record(env: dict[str, str], redis_client: re
     )
 
 
-def test_without_the_setting_whoever_waits_is_warned(
+def test_without_the_setting_a_wait_for_the_result_logs_a_warning(
     env: dict[str, str],
     redis_client: redis.Redis,
     make_settings: Callable[..., Settings],
@@ -244,7 +244,7 @@ def test_without_the_setting_whoever_waits_is_warned(
 ) -> None:
     monkeypatch.setattr(missing, "LOOK_EVERY", 0.5)
     plain = RedisBackend(make_settings())
-    # One that nobody takes yet: of that nothing is said.
+    # A job that is not claimed yet, for which there is no warning.
     waiting = enqueue(plain, "note", "waiting", _queue="rare")
     taken = enqueue(plain, "note", "taken")
     for future in (taken, waiting):
@@ -255,7 +255,7 @@ def test_without_the_setting_whoever_waits_is_warned(
     assert taken.job_id in line
     assert "ASOK_RECORDS=framework" in line
     assert redis_client.hget(f"asok:job:{taken.job_id}", "status") == b"pending"
-    # Several looks later still nothing of the other.
+    # After several checks there is still no warning about the other job.
     record = plain.record(waiting.job_id)
     assert record is not None
     connection = Endpoint(env["ASOK_REDIS_URL"]).connect()
@@ -264,7 +264,7 @@ def test_without_the_setting_whoever_waits_is_warned(
     plain.shutdown(wait=False, timeout=None)
 
 
-def test_what_a_worker_holds_and_what_nobody_can_know_is_not_missing(
+def test_a_claimed_job_and_a_job_in_a_long_queue_are_not_reported_missing(
     redis_client: redis.Redis,
     make_settings: Callable[..., Settings],
     monkeypatch: pytest.MonkeyPatch,
@@ -274,7 +274,7 @@ def test_what_a_worker_holds_and_what_nobody_can_know_is_not_missing(
     record = plain.record(future.job_id)
     assert record is not None
     connection = Endpoint(make_settings().redis_url).connect()
-    # Claimed, and not begun: its record is still to say that it runs.
+    # Claimed and not begun: its record is not yet updated.
     redis_client.zadd(keys.workers, {"w": 1})
     redis_client.hset(keys.worker("w"), "processes", "2")
     redis_client.expire(keys.worker("w"), 60)
@@ -286,7 +286,7 @@ def test_what_a_worker_holds_and_what_nobody_can_know_is_not_missing(
         enqueue(plain, "note", f"{n}")
     monkeypatch.setattr(missing, "MOST_JOBS", 3)
     assert not missing.is_missing(connection, keys, record), (
-        "the queue is longer than is looked through"
+        "the queue is longer than what is searched"
     )
     connection.close()
     plain.shutdown(wait=False, timeout=None)

@@ -1,4 +1,4 @@
-"""The framework's worker under kill -9: what it has in hand is lost by its design, and ours say so."""
+"""The framework's worker under kill -9: it loses its running jobs, and ours report that."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def backend(make_settings: Callable[..., Settings]) -> Iterator[RedisBackend]:
     made.shutdown(wait=False, timeout=None)
 
 
-def test_what_its_worker_had_in_hand_is_in_no_location_and_is_not_called_active(
+def test_a_job_of_its_killed_worker_is_in_no_location_and_not_shown_as_active(
     backend: RedisBackend,
     env: dict[str, str],
     redis_client: redis.Redis,
@@ -64,7 +64,7 @@ def test_what_its_worker_had_in_hand_is_in_no_location_and_is_not_called_active(
     assert detail is not None
     assert detail.missing
     assert (detail.location, detail.record and detail.record.status) == (None, "running")
-    # Nothing counts it as running: no worker is known to hold it.
+    # It does not count as running: no worker holds it.
     assert (snapshot.running, snapshot.active, snapshot.orphaned) == (0, 0, 0)
     shown = python("-m", "asok_console", "job", "show", held.job_id, env=env, cwd=APP)
     assert f"place       {MISSING}" in shown

@@ -1,9 +1,9 @@
 """The code blocks of a document, in order.
 
-After the language a block says how the tests use it. A word that holds a dot is the file that the
-block is. ``checkout`` runs in a checkout, ``terminal`` opens a full screen, ``server`` runs while the
-rest is read, ``sample`` is not run, and ``ages`` is output whose ages and widths of columns differ from
-run to run.
+The words after the language say how the tests use a block. A word with a dot is the name of the
+file that the block becomes. ``checkout`` runs in a checkout, ``terminal`` opens a full screen,
+``server`` runs in the background, ``sample`` is not run, and ``ages`` is output whose ages and
+column widths vary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block: its language, the words behind it, and its text."""
+    """One fenced block: its language, the words after it, and its text."""
 
     language: str
     words: tuple[str, ...]
@@ -26,7 +26,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block is, if it is one."""
+        """The name of the file that the block becomes, if any."""
         return next((word for word in self.words if "." in word), None)
 
 

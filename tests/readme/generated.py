@@ -20,7 +20,7 @@ GROUPS = ("Move", "Mark", "Act", "Show", "Get around")
 
 
 def rewritten(page: Path) -> str:
-    """A page with its generated parts as they should be."""
+    """A page with its generated parts updated."""
     text = page.read_text()
     for name, part in GENERATED[page].items():
         text = _between(text, name, part())
@@ -28,7 +28,7 @@ def rewritten(page: Path) -> str:
 
 
 def settings_table() -> str:
-    """The table of settings, from their declaration."""
+    """The table of settings, from their declarations."""
     rows = ["| Variable | Default | Allowed | Meaning |", "|---|---|---|---|"]
     for each in Settings.declared().values():
         names = " or ".join(f"`{variable}`" for variable in each.variables)
@@ -50,7 +50,7 @@ def keys_table() -> str:
 
 
 def example(name: str) -> str:
-    """One of the use cases that the tests run, as it stands in its file."""
+    """The source of one of the use cases that the tests run."""
     path = ROOT / "tests" / "examples" / f"{name}.py"
     _, _, code = path.read_text().partition("from __future__ import annotations\n")
     code = re.sub(r" +# type: ignore.*", "", code).strip()

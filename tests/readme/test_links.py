@@ -1,4 +1,4 @@
-"""Every link of the documents leads somewhere, and their first one stays short."""
+"""Every link of the documents has a target, and the README remains short."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the console costs, in front of it and for Redis: ``python -m tests.benchmarks.console``."""
+"""Benchmarks of the console, for its user and for Redis: ``python -m tests.benchmarks.console``."""

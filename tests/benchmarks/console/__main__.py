@@ -1,9 +1,8 @@
 """``make bench-console``: measure the console on a Redis with a million jobs, and with a thousand.
 
-Key presses and pictures are measured on the real program in a pseudo-terminal, from the key to the
-bytes that show its effect. ``--churn 10m`` is the long run alone, and ``--large`` gives the
-figures of large jobs alone. Linux only: it reads /proc.
-"""
+Key presses and start-up are measured with the real program in a pseudo-terminal, from the key to
+the bytes that show its effect. ``--churn 10m`` is only the long run, ``--large`` only the figures
+of large jobs. Linux only: it reads /proc."""
 
 from __future__ import annotations
 
@@ -29,11 +28,11 @@ LARGE = Amounts()
 SMALL = Amounts(pending=1_000, delayed=100, dead=100)
 CHURN = 60.0
 OTHERS = 2_000
-"""Dead letters that the framework requeues, for comparison."""
+"""Dead jobs that the framework requeues, for comparison."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what was asked for. Returns 0."""
+    """Run the benchmarks on the command line. Returns 0."""
     options = _options(arguments)
     notes = [_surroundings()]
     scenes: list[tuple[str, Figures]] = []
@@ -42,10 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if options.churn is None:
         for amounts in (SMALL, _part(LARGE, options.share)):
-            _say(f"{amounts.pending:,} pending jobs")
+            _log(f"{amounts.pending:,} pending jobs")
             scenes.append((f"{amounts.pending:,} jobs", _scene(amounts, options.rest)))
         scenes[-1][1].update(large.measure())
-        _say("large jobs read")
+        _log("large jobs read")
         notes += _beside_the_framework(scenes[-1][1], _part(LARGE, options.share).dead)
     amounts = _part(LARGE, options.share)
     course = _churn(amounts, options.churn or CHURN)
@@ -70,13 +69,18 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.console", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--share", type=float, default=1.0, help="of the million jobs [1]")
-    parser.add_argument("--rest", type=float, default=showing.REST, help="seconds of rest [20]")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the million jobs [1]")
     parser.add_argument(
-        "--churn", type=parse_duration, metavar="TIME", help="only the long run, as 10m"
+        "--rest", type=float, default=showing.REST, help="seconds of the idle measurements [20]"
+    )
+    parser.add_argument(
+        "--churn",
+        type=parse_duration,
+        metavar="TIME",
+        help="only the long run, of this duration, as in 10m",
     )
     parser.add_argument("--large", action="store_true", help="only the figures of large jobs")
-    parser.add_argument("--output", type=Path, help="a file to write the table to as well")
+    parser.add_argument("--output", type=Path, help="also write the table to this file")
     return parser.parse_args(arguments)
 
 
@@ -92,13 +96,13 @@ def _scene(amounts: Amounts, rest: float) -> Figures:
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         began = time.monotonic()
         fill(client, amounts)
-        _say(f"seeded in {time.monotonic() - began:.0f} s")
+        _log(f"seeded in {time.monotonic() - began:.0f} s")
         settings = _settings(server.url)
         with redis.Redis.from_url(server.url) as another, Traffic(another, amounts):
             figures = reading.measure(settings, client, amounts)
-            _say("read")
+            _log("read")
             figures |= showing.measure(server.url, client, amounts, rest=rest)
-            _say("shown")
+            _log("shown")
         figures |= operating.measure(settings, client, amounts)
     return figures
 
@@ -106,14 +110,14 @@ def _scene(amounts: Amounts, rest: float) -> Figures:
 def _churn(amounts: Amounts, seconds: float) -> churn.Course:
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         fill(client, amounts)
-        _say(f"churn for {seconds:.0f} s")
-        return churn.run(server.url, client, amounts, seconds, tell=_tell)
+        _log(f"churn for {seconds:.0f} s")
+        return churn.run(server.url, client, amounts, seconds, report=_report)
 
 
-def _tell(course: churn.Course) -> None:
-    _say(
+def _report(course: churn.Course) -> None:
+    _log(
         f"{course.seconds:.0f} s, {course.refreshes:,} refreshes, "
-        f"{course.memory[-1] / 2**20:.1f} MB, longest without one {course.longest_gap:.2f} s"
+        f"{course.memory[-1] / 2**20:.1f} MB, longest time between two {course.longest_gap:.2f} s"
     )
 
 
@@ -123,8 +127,9 @@ def _beside_the_framework(figures: Figures, dead: int) -> list[str]:
     expected = whole * (dead / OTHERS) ** 2
     return [
         (
-            f"`asok.background.retry_dlq_job` of asok 0.8.0 took {half:.1f} s for {OTHERS // 2:,} dead "
-            f"letters and {whole:.1f} s for {OTHERS:,}. It reads the whole list for each, so its time "
+            f"`asok.background.retry_dlq_job` of asok 0.8.0 took {half:.1f} s for {OTHERS // 2:,} "
+            f"dead jobs and {whole:.1f} s for {OTHERS:,}. It reads the whole list for each, so its "
+            "time "
             f"grows with the square: extrapolated, not measured, {expected / 3600:.1f} h for {dead:,}, "
             f"{expected / figures['requeue']:,.0f} times ours."
         )
@@ -135,13 +140,13 @@ def _about(amounts: Amounts) -> list[str]:
     return [
         (
             f"{amounts.queues} queues and {amounts.workers} workers, "
-            f"{amounts.workers * SLOTS} jobs running, in both; besides pending jobs "
-            f"{amounts.delayed:,} delayed and {amounts.dead:,} dead letters. Every queue counts, every "
-            "worker beats and a third of the running jobs is replaced each second."
+            f"{amounts.workers * SLOTS} running jobs, in both; besides pending jobs "
+            f"{amounts.delayed:,} delayed and {amounts.dead:,} dead jobs. Each second every queue "
+            "counts, every worker sends a heartbeat and a third of the running jobs is replaced."
         ),
         (
-            "Keys, pictures, rest and churn: the real program in a pseudo-terminal of 120 by 40, from the "
-            "key to the bytes of the row that it leads to, with its data."
+            "Keys, start-up, idle and churn: the real program in a pseudo-terminal of 120 by 40, "
+            "from the key to the bytes of the row that it leads to, with its data."
         ),
     ]
 
@@ -166,7 +171,7 @@ def _settings(url: str) -> Settings:
     )
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {words}\n")
 
 

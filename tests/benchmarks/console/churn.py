@@ -1,4 +1,4 @@
-"""A long run: everything changes all the time, somebody presses keys, and the console must hold."""
+"""A long run with constant changes and key presses: the console must keep refreshing."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.benchmarks.console.traffic import Traffic
 from tests.tui.seed import KEYS
 
 INTERVAL = 0.2
-"""Seconds between two refreshes: five times as often as usual, so that minutes stand for an hour."""
+"""Seconds between two refreshes: five times as often as usual, so that a run may be shorter."""
 BETWEEN_KEYS = 0.25
 JOBS = 20
-"""Jobs that come and go in each place ten times a second."""
+"""Jobs that are added and removed in each location ten times a second."""
 LOST = "not connected"
 
 KEY_ROUND = (
     *("2", "j", "G", "g", "\r", "\x1b", "3", "j", "4", "j", "5", "j", "6", "G", "g", "v", "v"),
     *("?", "\x1b", "7", "1", "j", "t", "t", "p", "p"),
 )
-"""Once round the views, into a job, the causes and the help, and back."""
+"""Keys for a tour of the views, a job, the errors and the help, and back."""
 
 
 @dataclass
 class Course:
-    """What was seen of a run: seconds, refreshes, and resident memory (bytes) after each key."""
+    """The figures of a run: seconds, refreshes, and resident memory (bytes) after each key."""
 
     seconds: float = 0.0
     refreshes: int = 0
@@ -40,7 +40,9 @@ class Course:
 
     @property
     def growth(self) -> float:
-        """Bytes between the second fifth of the run and the last: before, the caches fill."""
+        """Growth in bytes from the second fifth of the run to the last; caches fill in the
+        first.
+        """
         fifth = max(len(self.memory) // 5, 1)
         return mean(self.memory[-fifth:]) - mean(self.memory[fifth : 2 * fifth])
 
@@ -50,11 +52,11 @@ def run(
     client: redis.Redis,
     amounts: Amounts,
     seconds: float,
-    tell: Callable[[Course], None] = lambda _course: None,
+    report: Callable[[Course], None] = lambda _course: None,
 ) -> Course:
-    """Keep the console open during the churn; afterwards it must show what Redis holds.
+    """Keep the console open during the churn; afterwards it must show the state of Redis.
 
-    Raises Gone when it ends, stops refreshing or never shows the truth.
+    Raises Gone if it ends, stops refreshing or does not show the state of Redis.
     """
     course = Course()
     with Terminal(url, "--interval", f"{INTERVAL * 1000:.0f}ms") as terminal:
@@ -68,13 +70,13 @@ def run(
                     if LOST in terminal.text:
                         raise Gone(f"it lost Redis: {terminal.text[-2000:]!r}")
                     watch.look(terminal.rss())
-                tell(course)
-        _must_tell_the_truth(terminal, client)
+                report(course)
+        _check_totals(terminal, client)
     return course
 
 
 class _Watch:
-    """Notes what has happened since it was made."""
+    """Records the course of a run."""
 
     def __init__(self, client: redis.Redis, course: Course) -> None:
         self._client = client
@@ -83,7 +85,7 @@ class _Watch:
         self._first = self._seen = _refreshes(client)
 
     def look(self, memory: int) -> None:
-        """Note how it is now."""
+        """Record the current state."""
         now, seen, course = time.monotonic(), _refreshes(self._client), self._course
         if seen > self._seen:
             self._seen, self._last = seen, now
@@ -92,13 +94,13 @@ class _Watch:
         course.memory.append(memory)
 
 
-def _must_tell_the_truth(terminal: Terminal, client: redis.Redis) -> None:
+def _check_totals(terminal: Terminal, client: redis.Redis) -> None:
     names = {"default", *map(text, client.smembers(KEYS.queues))}
     pending = sum(client.llen(KEYS.queue(name)) for name in names)
     dead = client.llen(KEYS.dead)
     terminal.press("1")
     terminal.rest(5 * INTERVAL)
-    # Another theme draws everything anew, also what has not changed.
+    # A change of the theme redraws everything.
     terminal.press("t")
     terminal.until(
         lambda screen: f"{pending:,} pending" in screen and f"{dead:,} dead" in screen,
@@ -107,5 +109,5 @@ def _must_tell_the_truth(terminal: Terminal, client: redis.Redis) -> None:
 
 
 def _refreshes(client: redis.Redis) -> int:
-    """Snapshots that Redis has been asked for: each counts the due jobs once."""
+    """The number of snapshots: each counts the due jobs once."""
     return int(client.info("commandstats").get("cmdstat_zcount", {"calls": 0})["calls"])

@@ -1,4 +1,4 @@
-"""A Redis as full as wanted: queues, jobs, records, counters and workers with jobs in hand."""
+"""Fills a Redis with queues, jobs, records, counters and workers with running jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 PENDING, DELAYED, DEAD, RUNNING = 0x1000_0000, 0x2000_0000, 0x3000_0000, 0x4000_0000
-"""Where the numbers of each kind of job begin, so that an id tells where it came from."""
+"""The first number of each kind of job, so that an id shows the kind."""
 
 SLOTS = 8
 SERVED = 4
@@ -26,7 +26,7 @@ _MINUTES = 5
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much there is of everything."""
+    """The amounts of all data."""
 
     pending: int = 1_000_000
     delayed: int = 100_000
@@ -62,7 +62,7 @@ class Amounts:
 
 
 def fill(client: redis.Redis, amounts: Amounts) -> None:
-    """Put everything in, signed like any producer's."""
+    """Add all data, with signed envelopes."""
     now = seed.server_time(client)
     numbers = count(PENDING)
     for queue in amounts.names:
@@ -103,7 +103,7 @@ def _fill_delayed(client: redis.Redis, amount: int, now: float) -> None:
         pipeline = client.pipeline(transaction=False)
         due = {}
         for i in range(first, min(first + _BATCH, amount)):
-            # Every other one is a retry, whose record says why.
+            # Every second one is a retry, whose record has the error.
             retries = i % 2
             job = seed.job(DELAYED + i, retry_count=retries, enqueued_at=now - 60)
             due[seal(job, seed.KEYRING)] = now + 3600 + i
@@ -140,7 +140,7 @@ def counters(client: redis.Redis, queues: list[str]) -> None:
 
 
 def count_up(pipeline: redis.client.Pipeline, queue: str, seconds: int, jobs: int) -> None:
-    """Count so many jobs as come in and finished, in both buckets of a moment."""
+    """Count jobs as enqueued and finished, in both buckets of a time."""
     for field, by in _tally(jobs):
         for kind, width in (("s", 10), ("m", 60)):
             key = f"{KEYS.namespace}:stats:{queue}:{kind}{seconds - seconds % width}"

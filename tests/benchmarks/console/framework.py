@@ -1,4 +1,4 @@
-"""Requeue every dead letter as the framework's administrator does, and print the seconds it took."""
+"""Requeue every dead job by the function of the framework, and print the seconds it took."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asok.background import retry_dlq_job
 
 
 def main() -> None:
-    """Take the ids first: only the retrying is timed."""
+    """Read the ids first: only the requeue is measured."""
     with redis.Redis.from_url(os.environ["ASOK_REDIS_URL"]) as client:
         ids = [json.loads(dead_job)["id"] for dead_job in client.lrange("asok:dlq", 0, -1)]
     began = time.perf_counter()

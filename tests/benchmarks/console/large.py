@@ -1,4 +1,4 @@
-"""What dead jobs of 100 kB cost the console, beside small ones."""
+"""The cost of dead jobs of 100 kB for the console, compared with small ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGE = 33
 
 
 def measure() -> Figures:
-    """Refresh with small and with large dead jobs, each on a Redis of its own."""
+    """Refresh with small and with large dead jobs, each on its own Redis."""
     return {
         **_measured("small", 100, PAGE + 2 * MARGIN),
         **_measured("large", SIZE, PAGE + 2 * FEW_ROWS),
@@ -39,7 +39,7 @@ def measure() -> Figures:
 
 
 def _measured(name: str, argument: int, window: int) -> Figures:
-    """``window`` is how many the console reads: the page, and the rows on either side of it."""
+    """``window`` is the number of rows that the console reads: the page and some around it."""
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         for batch in _dead_jobs(client, argument):
             client.rpush(seed.KEYS.dead, *batch)

@@ -1,4 +1,4 @@
-"""What bulk actions cost, beside the functions that the framework has for an administrator."""
+"""The cost of bulk actions, compared with the administration functions of the framework."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROOT = Path(__file__).parents[3]
 
 
 def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figures:
-    """All dead letters to the trash, back, and into their queues."""
+    """Purge all dead jobs, undo that, and requeue them."""
     reader, operator = open_reader(settings), open_operator(settings)
     figures: Figures = {}
     with slow_log(client, "asok-operator") as slowest:
@@ -50,12 +50,12 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
     return figures
 
 
-def _check(result: CommandResult, wanted: int) -> None:
-    assert result.applied == wanted, result
+def _check(result: CommandResult, expected: int) -> None:
+    assert result.applied == expected, result
 
 
 def framework(jobs: int) -> float:
-    """Seconds in which ``asok.background.retry_dlq_job`` requeues so many, from the newest on."""
+    """Seconds in which ``asok.background.retry_dlq_job`` requeues ``jobs`` jobs, newest first."""
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         now = seed.server_time(client)
         for n in range(jobs):

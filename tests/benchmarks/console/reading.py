@@ -1,4 +1,4 @@
-"""What a refresh costs: for Redis, and until it is there."""
+"""The cost of a refresh for Redis, and its duration."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.benchmarks.console.report import Figures, p95
 
 REFRESHES = 60
 PAUSE = 0.25
-"""Between two refreshes, seconds: together they last longer than a bucket of counters."""
+"""Seconds between two refreshes: all together take longer than a bucket of counters."""
 NAMED_EVERY = 5
-"""One of so many refreshes names the running jobs: the console's way at an interval of a second."""
+"""One of this many refreshes reads the running jobs, as the console does at an interval of 1 s."""
 PAGES = 20
 WINDOW = 200
 
 
 def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figures:
-    """Refresh and turn pages beside Redis, as the console's reading thread does."""
+    """Refresh and read pages, as the reading thread of the console does."""
     reader = open_reader(settings)
     pages: tuple[Callable[[], object], ...] = (
         lambda: reader.pending("default", amounts.in_default // 2, WINDOW),
@@ -48,7 +48,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
     durations = slowest()
     reader.close()
     return {
-        "trips": max(cost.round_trips for cost in costs),
+        "round_trips": max(cost.round_trips for cost in costs),
         "commands": max(cost.commands for cost in costs),
         "bytes": mean(cost.reply_bytes or 0 for cost in costs),
         "slowest": max(durations),
@@ -59,7 +59,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
 
 @contextmanager
 def slow_log(client: redis.Redis, name: str = "asok-reader") -> Iterator[Callable[[], list[float]]]:
-    """Seconds that Redis spent on each command of one kind of client during the body."""
+    """Seconds that Redis spent on each command of clients named ``name`` during the body."""
     client.config_set("slowlog-max-len", 100_000)
     client.slowlog_reset()
     client.config_set("slowlog-log-slower-than", 0)

@@ -1,4 +1,4 @@
-"""The figures as a Markdown table, each beside its target."""
+"""The figures as a Markdown table, with their targets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from asok_console.presentation.numbers import duration, size
 
 Figures = dict[str, float]
-"""Measured values by name: seconds, bytes, counts or shares."""
+"""Measured values by name: seconds, bytes, counts or fractions."""
 
 
 def p95(values: Sequence[float]) -> float:
-    """The value that 19 of 20 stay under."""
+    """The 95th percentile."""
     return statistics.quantiles(values, n=20)[-1]
 
 
@@ -35,7 +35,7 @@ def _size(number: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: how it is written, and the ``limit`` that it may not exceed."""
+    """One figure: its format, and the ``limit`` that it must not exceed."""
 
     figure: str
     title: str
@@ -44,9 +44,9 @@ class Row:
 
 
 ROWS = (
-    Row("trips", "Round trips a refresh, most", _count, 3),
-    Row("commands", "Commands a refresh, most", _count),
-    Row("bytes", "Reply bytes a refresh, mean", _size),
+    Row("round_trips", "Round trips per refresh, maximum", _count, 3),
+    Row("commands", "Commands per refresh, maximum", _count),
+    Row("bytes", "Reply bytes per refresh, mean", _size),
     Row("slowest", "Slowest command of refreshes and pages, Redis's time", _milliseconds, 0.005),
     Row("refresh", "Refresh, p95", _milliseconds, 0.1),
     Row("page", "Page of 200 rows from the middle, p95", _milliseconds),
@@ -62,13 +62,13 @@ ROWS = (
     Row("page_down", "Key to paint, page down, p95", _milliseconds, 0.05),
     Row("jump", "Key to paint, to the other end, p95", _milliseconds, 0.05),
     Row("turn", "Key to paint, another view, p95", _milliseconds, 0.05),
-    Row("rest_overview", "CPU at rest, Overview", _share, 0.03),
-    Row("rest_pending", "CPU at rest, Pending", _share, 0.03),
-    Row("rest_workers", "CPU at rest, Workers", _share, 0.03),
-    Row("rest_redis", "CPU of Redis for a console at rest, Overview", _share),
-    Row("purge", "Purge of all dead letters", duration),
+    Row("rest_overview", "CPU while idle, Overview", _share, 0.03),
+    Row("rest_pending", "CPU while idle, Pending", _share, 0.03),
+    Row("rest_workers", "CPU while idle, Workers", _share, 0.03),
+    Row("rest_redis", "CPU of Redis for an idle console, Overview", _share),
+    Row("purge", "Purge of all dead jobs", duration),
     Row("undo", "Undo of that purge", duration),
-    Row("requeue", "Requeue of all dead letters", duration),
+    Row("requeue", "Requeue of all dead jobs", duration),
     Row("bulk_slowest", "Slowest command of these three, Redis's time", _milliseconds, 0.005),
     Row("growth", "Memory gained over the churn", _size, 8 * 2**20),
     Row("gap", "Longest time without a refresh in the churn", _milliseconds, 2.0),
@@ -76,7 +76,7 @@ ROWS = (
 
 
 def markdown(scenes: Sequence[tuple[str, Figures]], notes: Sequence[str]) -> str:
-    """The table, a column for each scene; the verdict is that of the last one that has the figure."""
+    """The table, a column for each scene; the verdict is for the last scene with the figure."""
     heads = ["", *(name for name, _ in scenes), "Target", ""]
     lines = [heads, ["---", *["---:"] * (len(scenes) + 1), "---"]]
     for row in ROWS:

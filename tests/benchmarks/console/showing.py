@@ -1,4 +1,4 @@
-"""What sits in front of the console waits for: the first picture, and the answer to a key."""
+"""What a user waits for: the first picture, and the response to a key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.tui import seed
 STARTS = 9
 PRESSES = 60
 PAGES = 20
-"""Pages on end, as many as a thousand rows have."""
+"""Consecutive pages, as many as a thousand rows have."""
 REST = 20.0
 SETTLE = 3.0
 SHORT_ID = 8
@@ -27,7 +27,7 @@ PAGE_DOWN = "\x1b[6~"
 
 
 def measure(url: str, client: redis.Redis, amounts: Amounts, *, rest: float = REST) -> Figures:
-    """Start it some times, then press keys and leave it alone, in a real terminal."""
+    """Start the console several times, then press keys, then leave it idle, in a real terminal."""
     return first_paint(url) | keys(url, amounts) | at_rest(url, client, rest)
 
 
@@ -37,14 +37,14 @@ def first_paint(url: str) -> Figures:
     for _ in range(STARTS + 1):
         with Terminal(url) as terminal:
             took.append(terminal.until(lambda text: "queue-1" in text, "a row") - terminal.began)
-    # The first start also fills the caches of Python and of the disk.
+    # The first start also fills caches of Python and of the disk.
     return {"first_paint": median(took[1:]), "first_paint_slowest": max(took[1:])}
 
 
 def keys(url: str, amounts: Amounts) -> Figures:
-    """From a key to the row that it leads to, with its data, on the terminal's side.
+    """Seconds from a key to the row that it leads to, with its data, in the terminal.
 
-    Each row is known beforehand by its position and its job's id.
+    The position and the job id of each row are known in advance.
     """
     pending = _Rows(amounts.in_default, lambda position: seed.job_id(PENDING + position))
     dead = _Rows(amounts.dead, lambda position: seed.job_id(DEAD + position))
@@ -73,7 +73,7 @@ def keys(url: str, amounts: Amounts) -> Figures:
 
 
 def at_rest(url: str, client: redis.Redis, seconds: float) -> Figures:
-    """Processor time while nobody touches it, the interval being one second."""
+    """CPU time while no key is pressed, at an interval of one second."""
     figures = {}
     before = _redis_cpu(client, seconds)
     with Terminal(url) as terminal:
@@ -89,27 +89,27 @@ def at_rest(url: str, client: redis.Redis, seconds: float) -> Figures:
 
 
 class _Rows:
-    """The rows of a list as they must look: position and id."""
+    """The expected rows of a list: position and id."""
 
     def __init__(self, total: int, job_id: Callable[[int], str]) -> None:
         self._position = re.compile(rf"([\d,]+) of {total:,}\b")
         self._id = job_id
 
     def is_drawn(self, text: str) -> bool:
-        """Whether the heading says where the cursor is, and the row there shows its job."""
+        """Whether the heading has the position of the cursor, and the row there shows its job."""
         positions = (int(found.replace(",", "")) for found in self._position.findall(text))
         return any(self._id(position - 1)[:SHORT_ID] in text for position in positions)
 
 
 def _press(terminal: Terminal, key: str, drawn: Callable[[str], bool]) -> float:
-    # At any moment of the refresh, as people do.
+    # At a random time between two refreshes.
     terminal.rest(random.uniform(0.05, 0.2))
     began = terminal.press(key)
     return terminal.until(drawn, f"the row after {key!r}") - began
 
 
 def _redis_cpu(client: redis.Redis, seconds: float, terminal: Terminal | None = None) -> float:
-    """Share of a core that Redis uses during so many seconds."""
+    """The share of a core that Redis uses during ``seconds``."""
 
     def used() -> float:
         reported = client.info("cpu")

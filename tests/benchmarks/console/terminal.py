@@ -1,4 +1,4 @@
-"""The console as users run it: a process of its own in a pseudo-terminal."""
+"""The console as users run it: a separate process in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?<=>$ ]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 
 
 class Gone(Exception):
-    """The console ended, or did not draw what it should have drawn."""
+    """The console ended, or did not draw what was expected."""
 
 
 class Terminal:
@@ -68,34 +68,34 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was drawn since the last key, without colours and places."""
+        """The text drawn since the last key, without colours and positions."""
         return _ESCAPES.sub(b"", self.drawn).decode(errors="replace")
 
     def press(self, keys: str) -> float:
-        """Press keys; returns the time (``time.perf_counter``)."""
+        """Press keys; return the time (``time.perf_counter``)."""
         self.drawn = b""
         pressed = time.perf_counter()
         os.write(self._end, keys.encode())
         return pressed
 
     def until(self, drawn: Callable[[str], object], what: str = "") -> float:
-        """Read until what was drawn is as wanted; returns the time. Raises Gone."""
+        """Read until ``drawn`` is true of the text; return the time. Raises Gone."""
         deadline = time.perf_counter() + PATIENCE
         while not drawn(self.text):
             left = deadline - time.perf_counter()
             if left < 0:
-                raise Gone(f"never drew {what}: {self.text[:4000]!r}")
+                raise Gone(f"did not draw {what}: {self.text[:4000]!r}")
             self._read(left)
         return time.perf_counter()
 
     def rest(self, seconds: float) -> None:
-        """Read on for a while. Raises Gone when the console ends."""
+        """Read for some seconds. Raises Gone if the console ends."""
         deadline = time.perf_counter() + seconds
         while (left := deadline - time.perf_counter()) > 0:
             self._read(left)
 
     def cpu(self) -> float:
-        """Seconds of processor time that it took so far."""
+        """Seconds of CPU time so far."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -111,7 +111,7 @@ class Terminal:
         try:
             part = os.read(self._end, 65536)
         except OSError:
-            # How Linux says that nobody holds the other side any more.
+            # Linux reports a closed other side in this way.
             part = b""
         if not part:
             raise Gone(f"it ended: {self.text[-2000:]}")

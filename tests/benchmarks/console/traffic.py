@@ -1,4 +1,4 @@
-"""Traffic while the console is open: workers beat, counters count, jobs begin and end."""
+"""Traffic while the console is open: heartbeats, counters, jobs that begin and end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = 100
 _STEPS_A_SECOND = 10
 _STEP = 1 / _STEPS_A_SECOND
 
-# A script, so that what measures in this process is hardly disturbed.
+# A script, so that it hardly affects measurements in this process.
 _COUNT_UP = """
 local counted = { 'enqueued', 'completed', 'run_ms', 'wait_ms', 'run_b32', 'wait_b44' }
 for i = 3, #ARGV do
@@ -34,10 +34,9 @@ end
 class Traffic:
     """Runs on a thread in a ``with``.
 
-    Each second every queue counts a job, every worker beats, and a third of the running jobs is
-    finished and replaced by new ones. With ``churn``, ten times a second so many jobs are also put
-    into pending, delayed and dead letters, and as many taken out; a queue and a worker come and go.
-    """
+    Each second every queue counts a job, every worker sends a heartbeat, and a third of the running
+    jobs is replaced by new ones. With ``churn``, ten times a second this many jobs are also added
+    to the pending, delayed and dead jobs, and as many removed; so are a queue and a worker."""
 
     def __init__(self, client: redis.Redis, amounts: Amounts, *, churn: int = 0) -> None:
         self._client = client
@@ -69,11 +68,11 @@ class Traffic:
                 if self._churn:
                     self._turn_over(now)
                 self.steps += 1
-        except Exception as error:  # noqa: BLE001 - told where the block ends
+        except Exception as error:  # noqa: BLE001 - raised at the end of the block
             self.error = error
 
     def _work(self, now: float, part: int) -> None:
-        """A tenth of what the workers do in a second."""
+        """A tenth of the workers' activity in a second."""
         queues = self._amounts.names[part::_STEPS_A_SECOND]
         self._count_up(args=[KEYS.namespace, int(now), *queues])
         pipeline = self._client.pipeline(transaction=False)
@@ -84,7 +83,7 @@ class Traffic:
             self._take_over((self.steps // _STEPS_A_SECOND + 3 * n) % self._amounts.workers, now)
 
     def _take_over(self, worker: int, now: float) -> None:
-        """A worker finishes all that it runs and begins as much."""
+        """A worker finishes all its jobs and claims as many."""
         pipeline = self._client.pipeline(transaction=False)
         queues = self._amounts.queues_of(worker)
         for slot in range(SLOTS):
@@ -103,7 +102,7 @@ class Traffic:
         pipeline.execute()
 
     def _turn_over(self, now: float) -> None:
-        """So many jobs come and go in every place; a queue and a worker too."""
+        """Add and remove jobs in every location, and a queue and a worker."""
         pipeline = self._client.pipeline(transaction=False)
         for _ in range(self._churn):
             envelope = seal(seed.job(next(self._numbers), enqueued_at=now), seed.KEYRING)
@@ -124,7 +123,7 @@ class Traffic:
             pipeline.hset(
                 KEYS.worker(passing), mapping={"host": passing, "queues": passing, "beat_at": now}
             )
-            # As a worker's own beat does: the run may end while this one is here.
+            # With a TTL, as a worker has: the run may end while this worker exists.
             pipeline.expire(KEYS.worker(passing), 60)
         elif self.steps % 10 == 5:
             pipeline.srem(KEYS.queues, passing)

@@ -1,4 +1,4 @@
-"""The web framework's own queue, whose contract in Redis is ours."""
+"""The queue of the web framework, whose contract in Redis is ours."""
 
 from __future__ import annotations
 

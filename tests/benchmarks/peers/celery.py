@@ -1,4 +1,4 @@
-"""Celery with Redis as its broker, and as its result backend where results are kept."""
+"""Celery with Redis as its broker, and as its result backend if results are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dramatiq, with its result backend where results are kept."""
+"""Dramatiq, with its result backend if results are stored."""
 
 from __future__ import annotations
 

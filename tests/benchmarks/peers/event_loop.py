@@ -1,4 +1,4 @@
-"""How the peers that live on an event loop enqueue."""
+"""Enqueueing for peers that are asynchronous."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 
 AT_ONCE = 100
-"""Enqueues in flight at once where a peer's bulk is ``asyncio.gather``."""
+"""Concurrent enqueues if a peer's bulk is ``asyncio.gather``."""
 
 Enqueue = Callable[..., Awaitable[Any]]
 
@@ -25,7 +25,7 @@ async def gathered(enqueue: Enqueue, arguments: Sequence[tuple[Any, ...]]) -> No
 
 
 class Loop:
-    """A loop that outlives the calls, so that connections are made once."""
+    """An event loop for several calls, so that connections are opened once."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)

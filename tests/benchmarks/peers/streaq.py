@@ -13,7 +13,7 @@ from tests.benchmarks import tasks
 from tests.benchmarks.peers import URL
 from tests.benchmarks.peers.event_loop import Loop
 
-# Its worker has no option for it, and would write two lines a job.
+# Its worker has no option for this, and would log two lines per job.
 logging.disable(logging.INFO)
 worker: Any = Worker(redis_url=URL, concurrency=int(os.environ.get("BENCH_CONCURRENCY", "10")))
 _loop = Loop()

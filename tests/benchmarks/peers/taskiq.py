@@ -16,7 +16,8 @@ from tests.benchmarks.peers.event_loop import Loop, gathered, one_by_one
 def _broker() -> AsyncBroker:
     if not RESULTS:
         return ListQueueBroker(URL)
-    # From the beginning of the stream: what was pushed before the first worker came counts too.
+    # From the beginning of the stream, to include jobs that were enqueued before the worker
+    # started.
     results = RedisAsyncResultBackend(URL)  # type: ignore[var-annotated,unused-ignore]
     return RedisStreamBroker(URL, consumer_id="0").with_result_backend(results)
 
