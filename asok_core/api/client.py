@@ -115,6 +115,12 @@ def _background(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> JobFutu
         Unreachable: Redis does not answer.
         Refused: Redis refuses the job: it is full or a replica, or the user lacks a permission.
         SettingsError: A setting is invalid, or SECRET_KEY is missing.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5, _queue="high", _retries=3)
+        >>> future.result(timeout=30)
+        120
     """
     return enqueue(make_call(fn, *args, **kwargs))
 
@@ -131,8 +137,14 @@ def call(fn: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Call:
 def background_many(calls: Iterable[Call]) -> list[JobFuture[Any]]:
     """Enqueue many calls, several hundred per round trip to Redis; the futures are in the same order.
 
-    ``background_many(call(send, user) for user in users)``. Raises what ``background`` raises; an
-    invalid argument or function raises before any job is enqueued.
+    Raises what ``background`` raises. An invalid argument or function raises before any job is
+    enqueued.
+
+    Examples:
+        >>> from math import factorial
+        >>> futures = background_many(call(factorial, number) for number in range(4))
+        >>> [future.result(timeout=30) for future in futures]
+        [1, 1, 2, 6]
     """
     return (_process.current or _process.backend()).enqueue_many(checked_calls(calls))
 
@@ -148,6 +160,12 @@ def get_job(job_id: str) -> JobRecord:
     Raises:
         JobNotFound: There is none: the id is wrong, or the record has expired. On the local
             backend a job has a record only in the process that enqueued it.
+
+    Examples:
+        >>> from math import factorial
+        >>> job_id = background(factorial, 5, _delay=60).job_id
+        >>> str(get_job(job_id).status)
+        'scheduled'
     """
     return record_of(_process.backend(), job_id)
 
@@ -172,6 +190,12 @@ def cancel(job_id: str) -> bool:
     queues are searched for it, for at most 5 seconds; Redis takes about a second for 100,000 jobs.
     A job with a record and without an envelope (its list was deleted) is marked as cancelled and
     its unique key is released; the result is True.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5, _delay=60)
+        >>> cancel(future.job_id)
+        True
     """
     return _process.backend().cancel(checked_id(job_id))
 

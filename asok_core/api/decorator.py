@@ -128,11 +128,37 @@ def task(
     keep_result: Kept = True,
     redact: Sequence[str] = (),
 ) -> Any:
-    """Make a function a task: ``@task`` or ``@task(queue="high", retries=3)``.
+    """Make a function a task with options for its jobs: ``@task`` or ``@task(queue="high")``.
 
-    ``redact=("card", "*token*")`` names arguments whose values are hidden in all views of a job.
-    ``send.delay(1)`` enqueues, ``send(1)`` calls; see ``Task``. Raises ValueError or TypeError for
-    an invalid option, and ValueError for a generator function, as a call does not run it.
+    Args:
+        function: The function, where the decorator has no options.
+        queue: The queue of its jobs.
+        retries: How often a job is retried after a failure.
+        backoff: The n-th retry comes ``backoff ** n`` seconds after the failure.
+        timeout: Seconds after which JobTimeout is raised in the task; None for no limit.
+        keep_result: False does not store the result; a duration in seconds or a timedelta replaces
+            ``ASOK_RECORD_TTL`` for the record of a completed job.
+        redact: Names of arguments whose values are hidden in all views of a job, with ``*`` and
+            ``?`` as in ``("card", "*token*")``.
+
+    Returns:
+        A ``Task``: ``delay`` enqueues a job, and a call runs the function directly.
+
+    Raises:
+        ValueError: An option is invalid, or the function is a generator function, which a call
+            does not run.
+        TypeError: An option has the wrong type.
+
+    Examples:
+        >>> @task(queue="mail", retries=3)
+        ... def greet(name: str) -> str:
+        ...     return f"Hello, {name}!"
+        >>> greet.delay("Ada").result(timeout=30)
+        'Hello, Ada!'
+        >>> greet.options(queue="low").delay("Grace").result(timeout=30)
+        'Hello, Grace!'
+        >>> greet("Linus")
+        'Hello, Linus!'
     """
     if function is not None and not callable(function):
         raise TypeError(
