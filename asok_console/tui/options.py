@@ -30,3 +30,18 @@ class Session:
     """Whether nobody has opened a console here before, so that it says where its help is."""
     first: Snapshot | None = None
     """What was read already, to be shown at once."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether this session may change nothing."""
+        return self.operator is None
+
+    @property
+    def modes(self) -> list[tuple[str, str]]:
+        """Words in the header for the kind of session, with their colours."""
+        modes = [
+            ("DEMO", "$secondary", self.demo),
+            ("READ-ONLY", "$primary", self.only_reads),
+            ("PROTECTED", "$error", self.protected),
+        ]
+        return [(word, color) for word, color, applies in modes if applies]

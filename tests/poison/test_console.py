@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from asok_console.tui.app import VIEWS
 from asok_console.tui.data.poller import ReadFailed
+from asok_console.tui.navigation import VIEWS
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings

@@ -7,7 +7,7 @@ import json
 import pytest
 import redis
 
-from asok_console.tui.app import VIEWS
+from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot

@@ -104,7 +104,7 @@ async def test_a_protected_console_and_one_without_redis_have_enough_contrast(
     seed.shop(redis_client)
     for theme in (each.name for each in THEMES):
         async with open_console(size=(160, 40), theme=theme, interval=60.0, protected=True) as hand:
-            hand.app.failing = "Redis at cache.internal:6379 does not answer"
+            hand.app.state.failing = "Redis at cache.internal:6379 does not answer"
             await hand.press("1")
             await settled(hand)
             await hand.sees("does not answer")

@@ -172,12 +172,12 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
         said = "Can't purge all: there is nothing for it here."
         assert said in [each.message for each in hand.app._notifications]
         await hand.press(*"purge", "enter", "enter")
-        assert not hand.app.frozen
+        assert not hand.app.state.display_paused
         assert len(hand.app.screen_stack) == 1
         assert hand.app.view_name == "dead"
         now = LOOKED_FOR + 0.01
         await hand.press("p")
-        assert hand.app.frozen, "after a pause keys act again"
+        assert hand.app.state.display_paused, "after a pause keys act again"
 
 
 async def test_a_word_typed_a_moment_later_does_nothing_either(
@@ -193,7 +193,7 @@ async def test_a_word_typed_a_moment_later_does_nothing_either(
         await hand.press(*"pur")
         now = LOOKED_FOR + 0.1
         await hand.press(*"ge", "enter")
-        assert not hand.app.frozen
+        assert not hand.app.state.display_paused
         assert len(hand.app.screen_stack) == 1
 
 
@@ -204,7 +204,7 @@ async def test_the_rest_of_a_word_behind_an_answered_dialog_does_nothing(
         await asked(hand, "r")
         hand.app.hush = Hush(lambda: 0.0)
         await hand.press(*"n", *"op", "enter")
-        assert not hand.app.frozen
+        assert not hand.app.state.display_paused
         assert len(hand.app.screen_stack) == 1
 
 

@@ -9,8 +9,9 @@ import pytest
 import redis
 from textual.message import Message
 
-from asok_console.tui.app import VIEWS, ConsoleApp
+from asok_console.tui.app import ConsoleApp
 from asok_console.tui.data.poller import ReadFailed
+from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from tests.fixtures.console import Hand, Open, OpenTerminal, settled

@@ -90,7 +90,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("this session only reads")
+        await hand.sees("this session is read-only")
 
 
 async def test_a_history_that_was_tampered_with_is_passed_over(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
 from textual.widgets import TextArea
 
 from asok_console.tui.screens.edit import EditArguments
+from asok_console.tui.screens.job import JobScreen
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Hand, Open
@@ -297,3 +299,48 @@ async def test_back_from_the_question_leads_to_what_was_typed(
         await hand.sees("✓ valid, changed")
         assert "4712" in hand.app.screen.query_one(TextArea).text
     assert redis_client.llen(KEYS.dead) == 1
+
+
+async def test_a_refresh_brings_the_snapshot_and_the_job_at_once(
+    redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(redis_client, dead_job(1), dead_job(2))
+    async with open_console() as hand:
+        await opened(hand, 2)
+        page, poller, ask = hand.app.screen, hand.app.poller, hand.app.poller.ask
+        assert isinstance(page, JobScreen)
+        asked: list[str] = []
+        at_once: list[bool] = []
+        before = page.job.detail
+
+        def recording(slot: str, *request: Any) -> None:
+            asked.append(slot)
+            ask(slot, *request)
+
+        def compare() -> None:
+            # What is called last when a snapshot has arrived.
+            nonlocal before
+            at_once.append(page.job.detail is not before and not {"job", "dead"} & {*asked})
+            before = page.job.detail
+            asked.clear()
+
+        monkeypatch.setattr(poller, "ask", recording)
+        monkeypatch.setattr(hand.app, "rewrite_bars", compare)
+        await hand.until(lambda: len(at_once) > 3 and all(at_once[-3:]), "three such refreshes")
+
+
+async def test_a_refresh_that_was_read_of_the_job_before_is_not_shown_for_the_next(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    die(redis_client, dead_job(1), dead_job(2))
+    async with open_console(interval=60.0) as hand:
+        await opened(hand, 2)
+        page, snapshot = hand.app.screen, hand.app.snapshot
+        assert isinstance(page, JobScreen)
+        assert snapshot is not None
+        former = page.job
+        await hand.press("right_square_bracket")
+        await hand.until(lambda: page.job.id == seed.job_id(2) and page.job.detail, "the next job")
+        page.show(snapshot, former)
+        assert page.job.id == seed.job_id(2)
+        assert page.job.detail is not former.detail

@@ -119,7 +119,7 @@ def test_a_read_only_console_has_no_way_to_act(
     assert "requeue" not in screen.splitlines()[-1]
     terminal.press("r", "R", "d", "D", "T", "C")
     terminal.press("?")
-    screen = terminal.sees("This session only reads.")
+    screen = terminal.sees("This session is read-only.")
     assert "requeue" not in screen
     names = {client["name"] for client in redis_client.client_list()}
     assert any(name.startswith("asok-reader") for name in names), names

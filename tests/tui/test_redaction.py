@@ -11,7 +11,8 @@ import pytest
 import redis
 from textual.widgets import TextArea
 
-from asok_console.tui.app import VIEWS, ConsoleApp
+from asok_console.tui.app import ConsoleApp
+from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.edit import EditArguments
 from asok_core.inspection.redaction import MASK
 from asok_core.jobs.envelope import dead_entry, seal

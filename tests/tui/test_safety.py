@@ -14,8 +14,8 @@ from textual.message import Message
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions.runner import Progressed
-from asok_console.tui.app import VIEWS
 from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.key_bar import KeyBar
@@ -262,5 +262,5 @@ async def test_a_user_who_may_not_write_is_informed_whatever_is_tried(
                 await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
                 await hand.press(*keys[1:])
                 await hand.sees("this user may not do that")
-                assert not hand.app.failing
+                assert not hand.app.state.failing
         assert everything(client) == before

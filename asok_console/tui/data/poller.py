@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from textual.message import Message
 
@@ -36,10 +36,10 @@ PATIENCE = 5.0
 
 @dataclass
 class SnapshotTaken(Message):
-    """A fresh snapshot, and the page that was read with it; None where there was none to read."""
+    """A new snapshot, and what was read with it, by what shows it."""
 
     snapshot: Snapshot
-    page: object = None
+    pages: Mapping[object, object] = field(default_factory=dict)
 
     def can_replace(self, message: Message) -> bool:
         """A newer snapshot stands for all that wait: a slow screen skips, and never queues."""
@@ -77,7 +77,7 @@ class Poller(threading.Thread):
         reader: Where to read from.
         post: Takes a message from any thread, such as ``App.post_message``.
         interval: Time between two snapshots, seconds.
-        page: Reads the page that is on the screen, on this thread. Returns None where there is none.
+        pages: Reads, on this thread, what is shown beside the snapshot, by what shows it.
         at_once: Whether the first is taken at once, and not after the interval.
     """
 
@@ -87,13 +87,15 @@ class Poller(threading.Thread):
         post: Callable[[Message], object],
         *,
         interval: float,
-        page: Callable[[Reader, Snapshot], object] = lambda _reader, _snapshot: None,
+        pages: Callable[
+            [Reader, Snapshot], Mapping[object, object]
+        ] = lambda _reader, _snapshot: {},
         at_once: bool = True,
     ) -> None:
         super().__init__(name="asok-poller", daemon=True)
         self._reader = reader
         self._post = post
-        self._page = page
+        self._pages = pages
         self._interval = interval
         self._requests: dict[str, _Request] = {}
         self._wake = threading.Condition()
@@ -217,7 +219,7 @@ class Poller(threading.Thread):
     def _refresh(self) -> SnapshotTaken:
         snapshot = self._reader.snapshot(jobs=self._jobs_wanted())
         try:
-            return SnapshotTaken(snapshot, self._page(self._reader, snapshot))
+            return SnapshotTaken(snapshot, self._pages(self._reader, snapshot))
         except Exception:  # noqa: BLE001 - the view asks for its page then, and that failure is reported
             return SnapshotTaken(snapshot)
 

@@ -27,7 +27,7 @@ class ConsoleStatus:
     taken: float = 0.0
     failing: str = ""
     """Why Redis cannot be read; empty: it can."""
-    frozen: bool = False
+    display_paused: bool = False
     alerts: Sequence[Alert] = ()
     alerts_listed: bool = False
     """Whether the screen lists the alerts itself."""

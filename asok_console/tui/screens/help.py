@@ -78,7 +78,7 @@ def help_text(topic: Topic, *, read_only: bool) -> Content:
             groups.setdefault(action.group, []).append(action)
     lines = [Content.styled(f"Keys in {topic.title}", "bold $primary")]
     if read_only:
-        lines += [Content(""), Content.styled("This session only reads.", "$warning")]
+        lines += [Content(""), Content.styled("This session is read-only.", "$warning")]
     for group in ("Act", "Mark", "Move", "Show", "Get around"):
         if group in groups:
             lines += [Content(""), Content.styled(group, "bold $tone-title")]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,19 +11,19 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.presentation.state import why
-from asok_console.presentation.text import safe, safe_block
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.plan import OperatorAction, Plan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import WholeTexts
-from asok_console.tui.screens.job_actions import offers
+from asok_console.tui.screens.job_actions import OPERATIONS, offers
 from asok_console.tui.screens.job_facts import facts, packed
+from asok_console.tui.screens.job_headline import headline
 from asok_console.tui.screens.job_history import timeline
-from asok_console.tui.screens.job_sections import SECTIONS, Sections, texts_of
+from asok_console.tui.screens.job_sections import Sections, whole_texts
 from asok_console.tui.screens.job_texts import rendered
-from asok_console.tui.views.shared.job_columns import CLAIMED, SHORT_ID, STATUS, job_id
+from asok_console.tui.screens.known_job import KnownJob
 from asok_console.tui.views.shared.job_list import examples, needs_trust
 from asok_console.tui.views.shared.operator_keys import Operates
 from asok_console.tui.views.shared.queue_actions import queue_names
@@ -33,11 +32,9 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.backends.roles import Scope
+from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.redaction import shown_raw
-from asok_core.inspection.snapshot import JobDetail, Row, Snapshot
-from asok_core.jobs.envelope import Payload
-from asok_core.jobs.job import JobRecord
+from asok_core.inspection.snapshot import Row, Snapshot
 from asok_core.jobs.states import Location
 
 SOON = 0.05
@@ -58,13 +55,12 @@ class JobScreen(Operates, Screen[None]):
         *actions.bindings(actions.EDITING),
         *(
             Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
-            for a in operations.OPERATIONS
-            if a.reach is Reach.CHOSEN
+            for a in OPERATIONS
         ),
     ]
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
-        *(each for each in operations.OPERATIONS if each.reach is Reach.CHOSEN),
+        *OPERATIONS,
         *actions.EDITING,
         *actions.PAGE,
         *actions.COPIES,
@@ -75,10 +71,8 @@ class JobScreen(Operates, Screen[None]):
 
     def __init__(self, row: Row, among: RowList[Row] | None = None) -> None:
         super().__init__()
-        self.row = row
+        self.job = KnownJob(row)
         self.among = among
-        self.detail: JobDetail | None = None
-        self._unknown = False
         self._shown: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
@@ -101,62 +95,46 @@ class JobScreen(Operates, Screen[None]):
         if self.is_mounted:
             self._rewrite()
 
-    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002 - the job is read by itself
-        """Read the job again."""
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - as of lists
+        """Read the job again. Runs on the poller's thread."""
+        job = self.job
+        return job.read(reader) if job.can_be_read else None
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002 - as of lists
+        """Show what was read of the job with the snapshot, or request it where nothing was."""
         # A snapshot may arrive before the sections are there.
-        if self.is_mounted:
+        if not self.is_mounted:
+            return
+        if isinstance(page, KnownJob) and page.row is self.job.row:
+            self._take(page)
+        else:
+            # Nothing was read, or it was read of the job that the page showed before.
             self._rewrite()
             self._ask()
 
     def _ask(self) -> None:
-        wanted, row = job_id(self.row), self.row
+        if self.job.can_be_read:
+            self.console.poller.ask("job", self.job.read, self._take)
 
-        def loaded(answer: object) -> None:
-            # By now the page may be about another job.
-            if row is self.row:
-                self._loaded(cast("JobDetail | None", answer))
-
-        if row.payload.id or row.location is Location.FINISHED:
-            self.console.poller.ask("job", lambda reader: reader.job(wanted, near=row), loaded)
-
-    def _loaded(self, detail: JobDetail | None) -> None:
-        self.detail = detail
-        self._unknown = detail is None
-        if self.is_attached and self.is_mounted:
-            self._rewrite()
+    def _take(self, answer: object) -> None:
+        # By now the page may be about another job.
+        if isinstance(answer, KnownJob) and answer.row is self.job.row:
+            self.job = answer
+            if self.is_attached and self.is_mounted:
+                self._rewrite()
 
     @property
     def _sections(self) -> Sections:
         return self.query_one(Sections)
 
-    @property
-    def payload(self) -> Payload | None:
-        """The envelope, as fresh as it is known; None where only the record is left."""
-        if self.detail and self.detail.payload:
-            return self.detail.payload
-        return None if self.row.location is Location.FINISHED else self.row.payload
-
-    @property
-    def _fresh(self) -> Row:
-        payload = self.payload
-        return self.row if payload is None else replace(self.row, payload=payload)
-
-    @property
-    def record(self) -> JobRecord | None:
-        """The record, as fresh as it is known."""
-        return self.detail.record if self.detail else self.row.record
-
-    @property
-    def location(self) -> Location | None:
-        """Where the job is now."""
-        return self.detail.location if self.detail else self.row.location
-
     def _rewrite(self) -> None:
-        self.query_one("#headline", Static).update(self._headline())
-        self.query_one("#why", Static).update(Content(safe(self._why(), 400)))
-        self._live()
-        width = max(self.size.width - 8, 20)
-        for name, source in texts_of(self.payload, self.record).items():
+        job, width = self.job, max(self.size.width - 8, 20)
+        line = headline(job, self._position(), self.size.width - 2)
+        self.query_one("#headline", Static).update(line)
+        why = job.why(self._now, self.console.snapshot)
+        self.query_one("#why", Static).update(Content(safe(why, 400)))
+        self._rewrite_ages()
+        for name, source in job.texts.items():
             # A text of kilobytes is coloured once, not with every snapshot.
             if self._shown.get(name) == (source, width):
                 continue
@@ -166,105 +144,67 @@ class JobScreen(Operates, Screen[None]):
             section.update(rendered(name, source, width))
         self.refresh_bindings()
 
-    def _headline(self) -> Content:
-        payload, record = self.payload, self.record
-        task = payload.job.task if payload and payload.job else record.function if record else ""
-        status = self._status()
-        glyph, tone = STATUS.get(status, ("?", "warn"))
-        left = Content.assemble(
-            (f" {glyph} {safe(status or 'unknown')} ", f"bold $tone-{tone} reverse"),
-            "  ",
-            (safe(task or "(unreadable job)", 200), "bold"),
-        )
+    def _position(self) -> str:
         rows = self.among
-        where = ""
-        if rows is not None and rows.total:
-            position = f"{rows.cursor.position + 1:,} of {rows.total:,}"
-            where = position if self._in_list else "not in the list now"
-        name = safe(job_id(self.row), 80)
-        room = self.size.width - 2 - left.cell_length - 2 - (len(where) + 2 if where else 0)
-        # Where there is no room for all of the id, its beginning distinguishes jobs.
-        name = name if len(name) <= room else name[:SHORT_ID]
-        left = Content.assemble(left, "  ", (name, "$tone-dim"))
-        blank = self.size.width - 2 - left.cell_length - len(where)
-        return Content.assemble(left, " " * max(blank, 2), (where, "$tone-dim")) if where else left
-
-    @property
-    def _has_error(self) -> bool:
-        return bool(texts_of(self.payload, self.record)["error"])
-
-    def _status(self) -> str:
-        location = self.location
-        if location is Location.ACTIVE:
-            # A worker may hold it without a free thread.
-            begun = self.row.at is not None or (self.record and self.record.status == "running")
-            return "running" if begun else CLAIMED
-        if location is Location.DEAD:
-            return "failed"
-        record = self.record
-        return str(record.status) if record else str(location or "")
-
-    def _why(self) -> str:
-        if self._unknown:
-            gone = "unknown id; records expire, by default 24 h after the job has ended"
-            return gone if self.row.location is Location.FINISHED else "it is no longer there"
-        known = self.detail or JobDetail(job_id(self.row), self.record, self.location, self.payload)
-        return why(known, self._now, self.console.snapshot) if self.detail or self.location else ""
+        if rows is None or not rows.total:
+            return ""
+        if not self._in_list:
+            return "not in the list now"
+        return f"{rows.cursor.position + 1:,} of {rows.total:,}"
 
     @property
     def _now(self) -> float:
         return self.console.snapshot.taken_at if self.console.snapshot else 0.0
 
-    def _live(self) -> None:
+    def _rewrite_ages(self) -> None:
         """Write what changes by the second, too."""
-        known = facts(self.payload, self.record, self.detail, self._now)
+        job = self.job
+        known = facts(job.payload, job.record, job.detail, self._now)
         self.query_one("#facts", Caption).write(packed(known, max(self.size.width - 6, 20)))
-        way = self.query_one("#way", Caption)
-        way.display = self.detail is not None
-        if self.detail is not None:
-            way.write(timeline(self.detail, self._now, self.size.width))
+        history = self.query_one("#history", Caption)
+        history.display = job.detail is not None
+        if job.detail is not None:
+            history.write(timeline(job.detail, self._now, self.size.width))
         can = self.query_one("#offers", Caption)
-        can.display = not self._unknown
-        readable = bool(self.payload and self.payload.job)
-        only_reads = self.console.only_reads
-        can.write(offers(self._possible, self.location, only_reads=only_reads, readable=readable))
+        can.display = not job.is_missing
+        can.write(offers(job, self._possible, only_reads=self.console.only_reads))
 
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
-            return self.location is Location.DEAD and bool(self.payload and self.payload.job)
+            return self.job.location is Location.DEAD and self.job.is_readable
         return self.plan(action) is not None
 
     def operations(self) -> Sequence[OperatorAction]:
         """What may concern a single job."""
-        return [each for each in operations.OPERATIONS if each.reach is Reach.CHOSEN]
+        return OPERATIONS
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Act on this job where it is now."""
-        if action.reach is not Reach.CHOSEN or action.location is not self.location:
+        row, payload = self.job.fresh_row, self.job.payload
+        if action.reach is not Reach.CHOSEN or action.location is not self.job.location:
             return None
-        payload = self.payload
-        if action.name == "requeue_trusted" and not needs_trust([self._fresh]):
+        if action.name == "requeue_trusted" and not needs_trust([row]):
             return None
-        key = payload.id if payload and payload.id else self.row.key
-        queue = payload.job.queue if payload and payload.job else self.row.queue
+        key = payload.id if payload and payload.id else row.key
+        queue = payload.job.queue if payload and payload.job else row.queue
         scope = Scope(
             action.location,
             queue=queue if action.location is Location.PENDING else None,
             ids=frozenset((key,)),
         )
         choices = queue_names(self.console.snapshot) if action.name == "move" else ()
-        return Plan(action, scope, 1, examples([self._fresh]), choices=choices, queues={queue: 1})
+        return Plan(action, scope, 1, examples([row]), choices=choices, queues={queue: 1})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible for this job: only a dead job can be edited."""
         possible: dict[str, Callable[[], bool]] = {
             "edit": lambda: not self.console.only_reads and self._possible(operations.EDIT),
             "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
-            "page_traceback": lambda: self._has_error,
-            "copy_traceback": lambda: self._has_error,
-            "open_arguments": lambda: bool(self.payload and self.payload.job),
-            "copy_json": lambda: self.payload is not None,
-            "show_all": lambda: any(texts_of(self.payload, self.record).values()),
+            "page_traceback": lambda: bool(self.job.texts["error"]),
+            "copy_traceback": lambda: bool(self.job.texts["error"]),
+            "open_arguments": lambda: self.job.is_readable,
+            "copy_json": lambda: self.job.payload is not None,
+            "show_all": lambda: any(self.job.texts.values()),
         }
         if action in possible:
             return possible[action]()
@@ -272,14 +212,15 @@ class JobScreen(Operates, Screen[None]):
 
     def action_edit(self) -> None:
         """Change the arguments, then requeue."""
-        if self.location is Location.DEAD and self.payload is not None:
-            self.console.with_whole(self._fresh, self.console.acting.edit)
+        if self.job.location is Location.DEAD and self.job.payload is not None:
+            self.console.with_whole(self.job.fresh_row, self.console.acting.edit)
 
     def action_open_arguments(self) -> None:
         """Open the arguments in ``$EDITOR``; those of a dead job may be changed there."""
-        changes = self.location is Location.DEAD and not self.console.only_reads
+        changes = self.job.location is Location.DEAD and not self.console.only_reads
         self.console.with_whole(
-            self._fresh, lambda whole: self.console.acting.open_editor(whole, changes=changes)
+            self.job.fresh_row,
+            lambda whole: self.console.acting.open_editor(whole, changes=changes),
         )
 
     def action_page_traceback(self) -> None:
@@ -287,14 +228,11 @@ class JobScreen(Operates, Screen[None]):
         if not programs.has_pager():
             self.action_show_all()
             return
-        self.console.acting.in_pager(self._traceback())
+        self.console.acting.in_pager(self.job.traceback)
 
     def action_copy_traceback(self) -> None:
         """Copy the traceback, or the error where there is none."""
-        self.console.copy(self._traceback(), "traceback")
-
-    def _traceback(self) -> str:
-        return safe_block(str(texts_of(self.payload, self.record)["error"] or ""))
+        self.console.copy(self.job.traceback, "traceback")
 
     def action_turn_page(self, by: int) -> None:
         """Show the next job of the list from which this one was opened."""
@@ -314,7 +252,7 @@ class JobScreen(Operates, Screen[None]):
     def _in_list(self) -> bool:
         """Whether the cursor of the list is on this job, as far as the list has been read."""
         rows = self.among
-        return rows is not None and rows.cursor.key in (None, rows.window.key_of(self.row))
+        return rows is not None and rows.cursor.key in (None, rows.window.key_of(self.job.row))
 
     def _follow(self) -> None:
         row = self.among.row if self.among is not None else None
@@ -322,8 +260,8 @@ class JobScreen(Operates, Screen[None]):
             if self.among is not None and self.among.total:
                 # The list reads it.
                 self.set_timer(SOON, self._follow)
-        elif self.is_attached and row is not self.row:
-            self.row, self.detail, self._unknown = row, None, False
+        elif self.is_attached and row is not self.job.row:
+            self.job = KnownJob(row)
             self._sections.leave()
             self._sections.scroll_home(animate=False)
             self._rewrite()
@@ -345,22 +283,16 @@ class JobScreen(Operates, Screen[None]):
 
     def action_show_all(self) -> None:
         """Show all of the texts."""
-        texts = texts_of(self.payload, self.record)
-        # The error is in the traceback.
-        shown = [each for each in SECTIONS if each[0] != "error" and texts.get(each[0])]
-        if not texts["traceback"] and texts["error"]:
-            shown.insert(0, ("error", "Error"))
-        self.app.push_screen(WholeTexts({title: texts[name] for name, title in shown}))
+        self.app.push_screen(WholeTexts(whole_texts(self.job.texts)))
 
     def action_copy_id(self) -> None:
         """Copy the id."""
-        self.console.copy(job_id(self.row), "id")
+        self.console.copy(self.job.id, "id")
 
     def action_copy_json(self) -> None:
         """Copy the job as it stands in Redis."""
-        payload = self.payload
-        if payload is not None:
+        if self.job.payload is not None:
             self.console.with_whole(
-                self._fresh,
+                self.job.fresh_row,
                 lambda whole: self.console.copy(shown_raw(whole), "raw JSON"),
             )

@@ -9,6 +9,7 @@ from textual.content import Content
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Action, Reach
 from asok_console.tui.catalog.plan import OperatorAction
+from asok_console.tui.screens.known_job import KnownJob
 from asok_core.jobs.states import Location
 
 LOCATIONS = {
@@ -30,11 +31,7 @@ OPERATIONS = tuple(
 
 
 def offers(
-    possible: Callable[[OperatorAction], bool],
-    location: Location | None,
-    *,
-    only_reads: bool,
-    readable: bool,
+    job: KnownJob, possible: Callable[[OperatorAction], bool], *, only_reads: bool
 ) -> Content:
     """A line for what can be done, then one for each reason why the rest can't."""
     now, later = [], dict[str, list[str]]()
@@ -46,7 +43,7 @@ def offers(
                 )
             )
         else:
-            reason = "this session only reads" if only_reads else _reason(among, location, readable)
+            reason = "this session is read-only" if only_reads else _reason(among, job)
             later.setdefault(reason, []).append(label)
     lines = [
         Content.styled(f"–  {', '.join(labels)}: {why}", "$tone-dim")
@@ -63,8 +60,8 @@ def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
         yield label, among[0].shown_key, among[0].help, among
 
 
-def _reason(among: Sequence[OperatorAction], location: Location | None, readable: bool) -> str:
-    if location in {action.location for action in among}:
-        return "its signature is good as it is" if readable else "it is unreadable"
+def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
+    if job.location in {action.location for action in among}:
+        return "its signature is good as it is" if job.is_readable else "it is unreadable"
     homes = " or ".join(LOCATIONS[action.location] for action in among)
     return f"only of what {homes}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -18,11 +18,11 @@ SECTIONS = (
     ("arguments", "Arguments"),
     ("result", "Result"),
     ("result_error", "Result"),
-    ("raw", "As it stands in Redis"),
-    ("way", "History"),
+    ("raw", "Stored in Redis as"),
+    ("history", "History"),
     ("offers", "Actions"),
 )
-"""In the order in which a job is read: state, what failed, on what, what was done, what can be done."""
+"""In the order in which a job is read: state, error, arguments, history, actions."""
 
 
 class Sections(VerticalScroll):
@@ -89,6 +89,15 @@ def texts_of(payload: Payload | None, record: JobRecord | None) -> dict[str, obj
         "result_error": record.result_error if record else None,
         "raw": payload.raw.decode(errors="replace") if payload and not job else None,
     }
+
+
+def whole_texts(texts: Mapping[str, object]) -> dict[str, object]:
+    """The texts that have content by their titles, each once."""
+    # The error is in the traceback.
+    shown = [each for each in SECTIONS if each[0] != "error" and texts.get(each[0])]
+    if not texts["traceback"] and texts["error"]:
+        shown.insert(0, ("error", "Error"))
+    return {title: texts[name] for name, title in shown}
 
 
 def _arguments(payload: Payload | None) -> object:

@@ -60,7 +60,7 @@ class Header(Caption):
 
     def _right(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
-        if status.frozen:
+        if status.display_paused:
             parts.append(("❙❙ frozen", "bold $warning"))
         if status.failing:
             parts.append(("● not connected", "bold $error"))

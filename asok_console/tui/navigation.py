@@ -1,0 +1,183 @@
+"""The tabs of the console, the pages and dialogs above them, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from asok_console.tui.data.poller import Poller
+from asok_console.tui.data.state import ConsoleState
+from asok_console.tui.options import Session
+from asok_console.tui.runtime.orderly import OrderlyApp
+from asok_console.tui.screens.find import FindJob
+from asok_console.tui.screens.help import Help, Topic, topic_of
+from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.views.activity import ActivityView
+from asok_console.tui.views.dead import DeadView
+from asok_console.tui.views.delayed import DelayedView
+from asok_console.tui.views.jobs import JobsView
+from asok_console.tui.views.overview import OverviewView
+from asok_console.tui.views.pending import PendingView
+from asok_console.tui.views.shared.base import View
+from asok_console.tui.views.workers import WorkersView
+from asok_console.tui.widgets.backdrop import Backdrop
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader
+from asok_core.inspection.snapshot import Row, Snapshot
+
+VIEWS: tuple[type[View], ...] = (
+    OverviewView,
+    PendingView,
+    DelayedView,
+    JobsView,
+    WorkersView,
+    DeadView,
+    ActivityView,
+)
+
+
+class BaseScreen(Backdrop, Screen[None]):
+    """The screen that holds the views."""
+
+
+class Views(Backdrop, ContentSwitcher):
+    """The views, of which one is shown."""
+
+
+class NavigatingApp(OrderlyApp):
+    """An app of views, of which one is shown, with pages of jobs and dialogs above it.
+
+    What is shown is a view or the page of a job: a refresh reads for each of them (``page``), and each
+    shows the snapshot together with what was read for it (``show``).
+    """
+
+    session: Session
+    state: ConsoleState
+    poller: Poller
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.views = {view.NAME: view() for view in VIEWS}
+        self.view_name = session.view
+        self.points_out_help = session.new_here
+        """Whether the footer points out the help: until it was opened once."""
+
+    def rewrite_bars(self) -> None:
+        """Write the lines around the views."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """End the console, unless operations run and that is not confirmed."""
+        raise NotImplementedError
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+        return self.views[self.view_name]
+
+    def shown(self) -> Iterator[View | JobScreen]:
+        """What is on the screen, and the list behind the page of a job that is part of that list."""
+        pages = [each for each in self.screen_stack if isinstance(each, JobScreen)]
+        yield from pages
+        if all(each.among is not None for each in pages):
+            yield self.view
+
+    def read_pages(self, reader: Reader, snapshot: Snapshot) -> Mapping[object, object]:
+        """Read what is shown beside the snapshot. Runs on the poller's thread."""
+        if self.state.display_paused:
+            return {}
+        return {each: each.page(reader, snapshot) for each in self.shown()}
+
+    def show(self, pages: Mapping[object, object]) -> None:
+        """Show the snapshot, and what was read with it."""
+        snapshot = self.state.snapshot
+        if snapshot is None or not self.is_running:
+            return
+        for each in self.shown():
+            each.show(snapshot, pages.get(each))
+
+    def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
+        """Open the page of a job; ``among``: the list of which the page can show the other jobs."""
+        self.push_screen(JobScreen(row, among))
+
+    def action_find(self) -> None:
+        """Find a job and open it."""
+
+        def found(row: Row | None) -> None:
+            if row is not None:
+                self.open_job(row)
+
+        self.push_screen(FindJob(self.session.reader, lambda: self.state.snapshot), found)
+
+    def show_pending(self, queue: str | None) -> None:
+        """Show the pending jobs of a queue; None: of the one shown last."""
+        self.action_show_view("pending")
+        if queue is not None:
+            self.query_one(PendingView).show_queue(queue)
+
+    def visit(self, view: str, words: str) -> None:
+        """Show a view narrowed by a filter, from which Esc leads back."""
+        former = self.view_name
+        self.action_show_view(view)
+        self.view.came_from = former
+        self.view.visit(words)
+
+    def action_show_view(self, name: str) -> None:
+        """Show a view, and close what is above."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.view_name = name
+        self.view.came_from = ""
+        self.query_one(Views).current = name
+        self.poller.wants_jobs = self.view.SHOWS_RUNNING
+        self.view.focus_list()
+        self.show({})
+        self.rewrite_bars()
+        self.screen.refresh_bindings()
+
+    def action_help(self) -> None:
+        """Show the keys of the screen that is shown."""
+        self.points_out_help = False
+        self.rewrite_bars()
+        if isinstance(self.screen, JobScreen):
+            topic = Topic("the page of a job", JobScreen.ACTIONS)
+        else:
+            lists = [rows for rows in self.view.query(RowList) if rows.display]
+            titles = [title for rows in lists for title in rows.titles]
+            topic = topic_of(self.view_name, titles)
+        self.push_screen(Help(topic, read_only=self.session.only_reads))
+
+    def action_freeze(self) -> None:
+        """Pause the display, or resume it with a new snapshot."""
+        self.state.display_paused = not self.state.display_paused
+        self.rewrite_bars()
+        if not self.state.display_paused:
+            self.poller.hurry()
+
+    def action_step_back(self) -> None:
+        """Close one level: a screen, marks, the pause of the display, then up to the Overview."""
+        if not self._close_one():
+            if self.state.display_paused:
+                self.action_freeze()
+            elif self.view_name != "overview":
+                self.action_show_view("overview")
+
+    def action_leave(self) -> None:
+        """Close one level, or end the console when there is none."""
+        if not self._close_one():
+            self.end()
+
+    def _close_one(self) -> bool:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            self.show({})
+            return True
+        view, former = self.view, self.view.came_from
+        if former:
+            view.end_visit()
+            self.action_show_view(former)
+            return True
+        return view.go_back()

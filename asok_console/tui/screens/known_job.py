@@ -1,0 +1,106 @@
+"""What is known of the job of a page: first what its list knew, then what was read of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from asok_console.presentation.state import why
+from asok_console.presentation.text import safe_block
+from asok_console.tui.screens.job_sections import texts_of
+from asok_console.tui.views.shared.job_columns import CLAIMED, job_id
+from asok_core.backends.roles import Reader
+from asok_core.inspection.snapshot import JobDetail, Row, Snapshot
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Location
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A row of a list, and what was read of its job since: None as long as that has not happened."""
+
+    row: Row
+    detail: JobDetail | None = None
+    is_missing: bool = False
+    """Whether the job was looked for and not found."""
+
+    @property
+    def id(self) -> str:
+        """The id of the job; of what cannot be read, a digest."""
+        return job_id(self.row)
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether there is anything by which it can be looked for."""
+        return bool(self.row.payload.id) or self.row.location is Location.FINISHED
+
+    def read(self, reader: Reader) -> KnownJob:
+        """Read it again."""
+        detail = reader.job(self.id, near=self.row)
+        return KnownJob(self.row, detail, is_missing=detail is None)
+
+    @property
+    def payload(self) -> Payload | None:
+        """The envelope; None where only the record is left."""
+        if self.detail and self.detail.payload:
+            return self.detail.payload
+        return None if self.row.location is Location.FINISHED else self.row.payload
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the envelope is there and is that of a job."""
+        return bool(self.payload and self.payload.job)
+
+    @property
+    def fresh_row(self) -> Row:
+        """The row with the newest envelope."""
+        payload = self.payload
+        return self.row if payload is None else replace(self.row, payload=payload)
+
+    @property
+    def record(self) -> JobRecord | None:
+        """The record of its status."""
+        return self.detail.record if self.detail else self.row.record
+
+    @property
+    def location(self) -> Location | None:
+        """Where the job is now."""
+        return self.detail.location if self.detail else self.row.location
+
+    @property
+    def status(self) -> str:
+        """The status in a word, as lists show it."""
+        location = self.location
+        if location is Location.ACTIVE:
+            # A worker may hold it without a free thread.
+            begun = self.row.at is not None or (self.record and self.record.status == "running")
+            return "running" if begun else CLAIMED
+        if location is Location.DEAD:
+            return "failed"
+        record = self.record
+        return str(record.status) if record else str(location or "")
+
+    @property
+    def task(self) -> str:
+        """The name of the task; '' where it is not known."""
+        if self.payload and self.payload.job:
+            return self.payload.job.task
+        return self.record.function if self.record else ""
+
+    @property
+    def texts(self) -> dict[str, object]:
+        """Its texts by the names of their sections."""
+        return texts_of(self.payload, self.record)
+
+    @property
+    def traceback(self) -> str:
+        """The traceback, or the error where there is none; safe for a terminal."""
+        return safe_block(str(self.texts["error"] or ""))
+
+    def why(self, now: float, snapshot: Snapshot | None) -> str:
+        """Why it is in its state."""
+        if self.is_missing:
+            gone = "unknown id; records expire, by default 24 h after the job has ended"
+            return gone if self.row.location is Location.FINISHED else "it is no longer there"
+        known = self.detail or JobDetail(self.id, self.record, self.location, self.payload)
+        return why(known, now, snapshot) if self.detail or self.location else ""
