@@ -22,7 +22,8 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.plot import Plot, Series, Times, Unit
+from asok_console.tui.widgets.plot import Plot
+from asok_console.tui.widgets.plot_scale import Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.snapshot import Page, Row, Snapshot
 from asok_core.inspection.tracebacks import last_line

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,68 +14,24 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from asok_console.presentation.compact import pool, rate
+from asok_console.presentation.compact import pool
 from asok_console.presentation.fitting import fit
-from asok_console.presentation.numbers import UNKNOWN, milliseconds
 from asok_console.tui.theme import Tones, tones_of
+from asok_console.tui.widgets.plot_scale import (
+    Series,
+    Times,
+    Unit,
+    clock,
+    exact_figure,
+    figure,
+    nice_top,
+    time_axis,
+)
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
-ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
-HATCHED = "▒"
-"""What fills a band that has to be told from its neighbour without colour."""
 MARGIN = 2
 AXIS = 7
 """Cells at the left for the figures of the axis."""
-TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
-"""Seconds between two times on the axis: those that read as round."""
-APART = 14
-"""Least cells between two of them."""
-
-
-class Unit(Enum):
-    """What the values are."""
-
-    RATE = "/s"
-    COUNT = ""
-    MILLISECONDS = "ms"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One band of the stack: values from the oldest to the newest, all series of equal length.
-
-    A value that is not known is NaN: there nothing is drawn.
-    """
-
-    name: str
-    tone: str
-    values: tuple[float, ...]
-    fill: str = "█"
-    """What fills a cell of it: a pattern tells it from the others without colour."""
-
-
-class Times(NamedTuple):
-    """The axis of time: when the first value begins (epoch seconds), and seconds of a value."""
-
-    start: float
-    width: float
-    until: str = "now"
-    """What its right end is called."""
-
-
-def nice_top(highest: float, *, whole: bool = False) -> float:
-    """The end of an axis: the least round number (``whole``: integer) that is high enough."""
-    if highest <= 0 or not math.isfinite(highest):
-        return 1.0
-    if whole:
-        highest = max(highest, 1.0)
-    power = 10.0 ** math.floor(math.log10(highest))
-    tops = (power * step for step in ROUND)
-    return next(
-        top
-        for top in tops
-        if top >= highest * 0.999 and not (whole and abs(top - round(top)) > 1e-9)
-    )
 
 
 class Plot(Widget):
@@ -204,11 +156,11 @@ class Plot(Widget):
         at = self.cursor
         if at is not None:
             start = self._times.start + at * self._step
-            segments.append(Segment(f"   {_clock(start, exact=True)} UTC", tones("info")))
+            segments.append(Segment(f"   {clock(start, exact=True)} UTC", tones("info")))
         for series, band in zip(self._series, self._bands, strict=False):
             swatch = "■" if series.fill == "█" else series.fill
             segments.append(Segment(f"   {swatch} ", Style(color=tones.color(series.tone))))
-            read = "" if at is None else f" {self._read(band[at])}"
+            read = "" if at is None else f" {exact_figure(band[at], self._unit)}"
             segments.append(Segment(series.name, tones("dim")))
             segments.append(Segment(read, tones("")))
         room = self.size.width - 2 - Segment.get_line_length(segments)
@@ -216,42 +168,13 @@ class Plot(Widget):
         return [Segment(f"  {title}", tones("title")), *segments]
 
     def _time_axis(self, tones: Tones) -> list[Segment]:
-        """The clock times that are round and lie far enough apart."""
-        width, times = len(self._stacks), self._times
+        width = len(self._stacks)
         if not width:
             return []
-        seconds = times.width * len(self._series[0].values)
-        step = next((each for each in TICKS if each * width >= APART * seconds), TICKS[-1])
-        line = fit(f"{_clock(times.start, exact=step < 60)} UTC", width)
-        last = width - cell_len(times.until) - 2
-        moment = math.ceil(times.start / step) * step
-        while moment < times.start + seconds:
-            label = _clock(moment, exact=step < 60)
-            x = round((moment - times.start) / seconds * width)
-            if x >= APART and x + len(label) <= last:
-                line = f"{line[:x]}{label}{line[x + len(label) :]}"
-            moment += step
-        until = times.until
-        if self.cursor is not None:
-            x = int((self.cursor + 0.5) * width / len(self._bands[0]))
-            until = "" if x > last else until
-            line = f"{line[:x]}▲{line[x + 1 :]}"
-        line = f"{line[: width - cell_len(until)]}{until}"
+        cursor = None if self.cursor is None else (self.cursor + 0.5) / len(self._bands[0])
+        seconds = self._times.width * len(self._series[0].values)
+        line = time_axis(self._times, seconds, width, cursor=cursor)
         return [Segment(" " * (AXIS + 1)), Segment(line, tones("dim"))]
-
-    def _figure(self, value: float) -> str:
-        if self._unit is Unit.MILLISECONDS:
-            return milliseconds(value) if value else "0"
-        if self._unit is Unit.RATE:
-            return rate(value)
-        return f"{value:,.0f}" if value == round(value) else ""
-
-    def _read(self, value: float) -> str:
-        if value != value:  # noqa: PLR0124 - NaN
-            return UNKNOWN
-        if self._unit is Unit.COUNT:
-            return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
-        return f"{self._figure(value)}{'/s' if self._unit is Unit.RATE else ''}"
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         if self._empty:
@@ -263,11 +186,11 @@ class Plot(Widget):
             ]
         label = ""
         if line == 0:
-            label = self._figure(self._top)
+            label = figure(self._top, self._unit)
         elif line == lines - 1:
             label = "0"
         elif lines >= 5 and line == lines // 2 and lines % 2:
-            label = self._figure(self._top / 2)
+            label = figure(self._top / 2, self._unit)
         segments = [
             Segment(f"{label:>{AXIS - 1}} ", tones("dim")),
             Segment("┤" if label else "│", tones("grid")),
@@ -321,7 +244,3 @@ class Plot(Widget):
 @lru_cache(maxsize=256)
 def _style(color: str, over: str) -> Style:
     return Style(color=color or None, bgcolor=over or None)
-
-
-def _clock(moment: float, *, exact: bool) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"

@@ -1,0 +1,115 @@
+"""What a plot shows: series of values, units, round ends of an axis and round times on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from asok_console.presentation.compact import rate
+from asok_console.presentation.fitting import fit
+from asok_console.presentation.numbers import UNKNOWN, milliseconds
+
+HATCHED = "▒"
+"""What fills a band that has to differ from its neighbour without colour."""
+ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
+TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
+"""Seconds between two times on the axis: those that read as round."""
+APART = 14
+"""Least cells between two of them."""
+
+
+class Unit(Enum):
+    """What the values are."""
+
+    RATE = "/s"
+    COUNT = ""
+    MILLISECONDS = "ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One band of the stack: values from the oldest to the newest, all series of equal length.
+
+    A value that is not known is NaN: there nothing is drawn.
+    """
+
+    name: str
+    tone: str
+    values: tuple[float, ...]
+    fill: str = "█"
+    """What fills a cell of it: a pattern distinguishes it without colour."""
+
+
+class Times(NamedTuple):
+    """The axis of time: when the first value begins (epoch seconds), and seconds of a value."""
+
+    start: float
+    width: float
+    until: str = "now"
+    """What its right end is called."""
+
+
+def nice_top(highest: float, *, whole: bool = False) -> float:
+    """The end of an axis: the least round number (``whole``: integer) that is high enough."""
+    if highest <= 0 or not math.isfinite(highest):
+        return 1.0
+    if whole:
+        highest = max(highest, 1.0)
+    power = 10.0 ** math.floor(math.log10(highest))
+    tops = (power * step for step in ROUND)
+    return next(
+        top
+        for top in tops
+        if top >= highest * 0.999 and not (whole and abs(top - round(top)) > 1e-9)
+    )
+
+
+def figure(value: float, unit: Unit) -> str:
+    """A value at the axis; '' where it would not read as round."""
+    if unit is Unit.MILLISECONDS:
+        return milliseconds(value) if value else "0"
+    if unit is Unit.RATE:
+        return rate(value)
+    return f"{value:,.0f}" if value == round(value) else ""
+
+
+def exact_figure(value: float, unit: Unit) -> str:
+    """A value under the cursor."""
+    if value != value:  # noqa: PLR0124 - NaN
+        return UNKNOWN
+    if unit is Unit.COUNT:
+        return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+    return f"{figure(value, unit)}{'/s' if unit is Unit.RATE else ''}"
+
+
+def time_axis(times: Times, seconds: float, width: int, *, cursor: float | None = None) -> str:
+    """The clock times that are round and far enough apart, in ``width`` cells for ``seconds``.
+
+    ``cursor``: where the cursor is, from 0 to 1.
+    """
+    step = next((each for each in TICKS if each * width >= APART * seconds), TICKS[-1])
+    line = fit(f"{clock(times.start, exact=step < 60)} UTC", width)
+    last = width - cell_len(times.until) - 2
+    moment = math.ceil(times.start / step) * step
+    while moment < times.start + seconds:
+        label = clock(moment, exact=step < 60)
+        x = round((moment - times.start) / seconds * width)
+        if x >= APART and x + len(label) <= last:
+            line = f"{line[:x]}{label}{line[x + len(label) :]}"
+        moment += step
+    until = times.until
+    if cursor is not None:
+        x = int(cursor * width)
+        until = "" if x > last else until
+        line = f"{line[:x]}▲{line[x + 1 :]}"
+    return f"{line[: width - cell_len(until)]}{until}"
+
+
+def clock(moment: float, *, exact: bool) -> str:
+    """A time of day in UTC, with seconds if ``exact``."""
+    return f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"
