@@ -82,7 +82,7 @@ async def test_what_cannot_be_read_is_not_offered_to_be_edited(
         assert "edit" not in offered(hand)
         assert "sort" not in offered(hand)
         await hand.press("enter")
-        await hand.sees("As it stands in Redis")
+        await hand.sees("Stored in Redis as")
         await hand.sees("edit, trust and requeue: it is unreadable")
         assert not {"edit", "open_arguments", "page_traceback"} & offered(hand)
         assert {"copy_json", "show_all"} <= offered(hand)
