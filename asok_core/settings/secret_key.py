@@ -9,7 +9,7 @@ import re
 
 LEAST = 32
 """Random characters that a key should have at least, so that it cannot be guessed."""
-HOW_TO_MAKE_A_KEY = 'python -c "import secrets; print(secrets.token_hex(32))"'
+HOW_TO_CREATE_A_KEY = 'python -c "import secrets; print(secrets.token_hex(32))"'
 
 _SIGNS = re.compile(r"[\W_]+")
 # From the source of the framework asok 0.8.0, which signs with them when it builds without a key
@@ -39,5 +39,5 @@ def weakness(name: str, keys: tuple[str, ...]) -> str | None:
     return (
         f"{name} has {'a key of ' if len(keys) > 1 else ''}{length} characters; anyone who guesses "
         "it "
-        f"can run code on every worker. Use at least {LEAST} random characters: {HOW_TO_MAKE_A_KEY}"
+        f"can run code on every worker. Use at least {LEAST} random characters: {HOW_TO_CREATE_A_KEY}"
     )

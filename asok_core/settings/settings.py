@@ -28,7 +28,7 @@ from asok_core.settings.kinds import (
     whole_number,
 )
 from asok_core.settings.redis_url import masked_url, parse_redis_url
-from asok_core.settings.secret_key import HOW_TO_MAKE_A_KEY, is_placeholder, weakness
+from asok_core.settings.secret_key import HOW_TO_CREATE_A_KEY, is_placeholder, weakness
 
 __all__ = [
     "Setting",
@@ -332,14 +332,14 @@ class Settings:
             raise SettingsError(
                 "SECRET_KEY is not set; it must be a key that signs every job on Redis. Create "
                 "one with "
-                f"{HOW_TO_MAKE_A_KEY} and set the same for all programs that share the queues, or "
+                f"{HOW_TO_CREATE_A_KEY} and set the same for all programs that share the queues, or "
                 "run `asok init`, which writes a .env file with one"
             )
         for name, keys in self._keys:
             if any(map(is_placeholder, keys)):
                 raise SettingsError(
                     f"{name} is a well-known placeholder; anyone who knows the key can run code on "
-                    f"every worker. Create a key with {HOW_TO_MAKE_A_KEY}"
+                    f"every worker. Create a key with {HOW_TO_CREATE_A_KEY}"
                 )
         return self.secret_key
 

@@ -105,13 +105,13 @@ def test_backends_are_kept_for_their_settings() -> None:
     assert get_job(future.job_id).result == "1"
 
 
-def test_redis_without_a_secret_key_says_how_to_make_one() -> None:
+def test_redis_without_a_secret_key_reports_how_to_create_one() -> None:
     configure(Settings(queue_backend="redis"))
     with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
         background(sample_tasks.add, 1)
 
 
-def test_after_a_shutdown_the_next_job_starts_afresh() -> None:
+def test_after_a_shutdown_the_next_job_opens_a_new_backend() -> None:
     assert background(sample_tasks.add, 1).result(WAIT) == 1
     assert shutdown() is True
     assert background(sample_tasks.add, 2).result(WAIT) == 2

@@ -1,4 +1,4 @@
-"""What a first user of the library passes by mistake is refused where it is passed, in words that help."""
+"""Common mistakes are refused by the call that makes them, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def generator() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("returned", [3, None, ["a"], "tests.shop", call(len, [1])], ids=str)
-def test_what_a_call_returned_is_refused_instead_of_its_function(returned: Any) -> None:
+def test_the_result_of_a_call_is_refused_in_place_of_a_function(returned: Any) -> None:
     refused(returned)
 
 
-def test_a_coroutine_is_refused_instead_of_its_function() -> None:
+def test_a_coroutine_object_is_refused_in_place_of_a_function() -> None:
     made = coroutine()
     refused(made)
     asyncio.run(made)
@@ -61,7 +61,7 @@ def refused(returned: Any) -> None:
     with Background(sigterm=False) as application:
         for enqueue in (background, application.background, lambda it: background_many([call(it)])):
             if enqueue == application.background and returned is None:
-                continue  # there it makes a decorator
+                continue  # without a function it is a decorator
             with pytest.raises(
                 ValueError, match=f"^an? {type(returned).__name__} cannot .*{advice}"
             ):
@@ -76,12 +76,12 @@ def refused(returned: Any) -> None:
         (call(len, [1]), r"is given a Call, not calls: .* as in call\(send, 1\)"),
     ],
 )
-def test_what_is_no_call_is_refused_by_background_many(calls: Any, words: str) -> None:
+def test_background_many_refuses_arguments_that_are_not_calls(calls: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         background_many(calls)
 
 
-def test_of_many_calls_none_runs_where_one_cannot_be_a_task(
+def test_no_call_runs_if_one_of_them_cannot_be_a_task(
     redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="generator function"):
@@ -92,7 +92,7 @@ def test_of_many_calls_none_runs_where_one_cannot_be_a_task(
 
 
 @pytest.mark.parametrize("given", ["high", 3, ["high"]], ids=str)
-def test_an_option_instead_of_the_function_is_refused_by_task(given: Any) -> None:
+def test_task_refuses_an_option_in_place_of_the_function(given: Any) -> None:
     with pytest.raises(TypeError, match=r"task is given .* options are given by name, as in @task"):
         task(given)
 
@@ -116,7 +116,7 @@ def any_of(function: Any) -> Any:
     return function
 
 
-def test_an_option_that_does_not_exist_is_refused_where_it_is_passed() -> None:
+def test_an_unknown_option_is_refused_by_the_call() -> None:
     words = (
         r"^_retires is neither an option \(_at, .*\) nor a parameter .*; did you mean _retries\?$"
     )
@@ -137,14 +137,14 @@ def test_an_option_that_does_not_exist_is_refused_where_it_is_passed() -> None:
         any_of(background)(send, "Ada", _x=3)
 
 
-def test_an_option_of_background_is_refused_by_a_task_with_what_to_use() -> None:
+def test_a_task_refuses_options_of_background_and_names_the_alternative() -> None:
     words = r"_queue is an option of background\(\); .* as in send.options\(queue=...\).delay\("
     for enqueue in (send.delay, send.call, any_of(task(collect)).delay):
         with pytest.raises(TypeError, match=words):
             any_of(enqueue)("Ada", _queue="high")
 
 
-def test_words_that_a_task_takes_are_its_own(backend: str) -> None:
+def test_keywords_that_a_task_accepts_are_passed_to_it(backend: str) -> None:
     calls = [
         call(send, "Ada", _copy=True),
         send.call("Ada", _copy=True),
@@ -158,7 +158,7 @@ def test_words_that_a_task_takes_are_its_own(backend: str) -> None:
     ]
 
 
-def test_what_is_not_an_id_is_refused_instead_of_one() -> None:
+def test_values_that_are_not_job_ids_are_refused() -> None:
     future = background(send, "Ada", _delay=3600)
     application = Background(sigterm=False)
     for ask in (get_job, cancel, application.get_job, application.cancel):
@@ -171,7 +171,7 @@ def test_what_is_not_an_id_is_refused_instead_of_one() -> None:
     cancel(future.job_id)
 
 
-def test_what_is_no_time_limit_is_refused_and_a_long_one_is_not(backend: str) -> None:
+def test_an_invalid_timeout_is_refused_and_a_long_one_is_accepted(backend: str) -> None:
     future = background(send, "Ada", _delay=3600)
     for ask in (future.result, future.exception):
         with pytest.raises(TypeError, match=r"^timeout is a str, not a number of seconds or None$"):

@@ -22,7 +22,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_exported_name_is_there() -> None:
+def test_every_exported_name_exists() -> None:
     for name in asok_core.__all__:
         assert getattr(asok_core, name) is not None
     assert set(asok_core.__all__) <= set(dir(asok_core))
@@ -32,7 +32,7 @@ def test_every_exported_name_is_there() -> None:
 
 
 def test_no_module_hides_an_exported_name() -> None:
-    # Importing asok_core.x sets the attribute x of the package, whoever imports it.
+    # Any import of asok_core.x sets the attribute x of the package.
     modules = {each.name for each in pkgutil.iter_modules(asok_core.__path__)}
     assert not modules & set(asok_core.__all__)
     for name in modules - {"worker"}:
@@ -40,8 +40,8 @@ def test_no_module_hides_an_exported_name() -> None:
     assert callable(asok_core.background)
 
 
-def test_every_logger_of_the_core_is_a_safe_one() -> None:
-    """One that lets an exception of a handler through would end the loop that logs (see logs.py)."""
+def test_every_logger_of_the_core_is_safe() -> None:
+    """A plain logger would let an exception of a handler end the loop that logs (see logs.py)."""
     root = Path(asok_core.__file__).parent
     own = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
     assert "worker/running/dispatcher.py" in own
@@ -123,7 +123,7 @@ task(queue=3)
 
 
 @pytest.mark.slow
-def test_type_checkers_hold_calls_to_the_tasks_own_signature(tmp_path: Path) -> None:
+def test_type_checkers_verify_calls_against_the_signature_of_the_task(tmp_path: Path) -> None:
     sample = tmp_path / "sample.py"
     sample.write_text(TYPED)
     root = Path(__file__).parents[2]

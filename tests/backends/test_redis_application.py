@@ -199,7 +199,7 @@ def test_without_redis_the_error_names_the_server_without_its_password() -> None
         RedisBackend(Settings(queue_backend="redis"))
 
 
-def test_a_unique_key_leads_to_the_unfinished_job(
+def test_a_unique_key_returns_the_unfinished_job(
     backend: RedisBackend, redis_client: redis.Redis
 ) -> None:
     first = backend.enqueue(make_call(sample_tasks.add, 1, _unique="report"))

@@ -1,4 +1,4 @@
-"""The backends that the suite runs on. That on Redis has a real server and a real worker."""
+"""The backends of the suite. The Redis backend has a real server and a real worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_unti
 
 BACKENDS = ("local", "eager", "redis")
 SLOTS = 4
-"""Jobs that run at once: threads of the pool, or of the worker."""
+"""Concurrent jobs: threads of the pool or of the worker."""
 QUEUES = "high,default,low"
 
 
@@ -59,7 +59,7 @@ def served_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Application:
-    """What a test needs to know of the backend that ``background`` enqueues on."""
+    """The backend on which ``background`` enqueues, with helpers for tests."""
 
     backend: str
     folder: Path
@@ -72,7 +72,7 @@ class Application:
         return self.backend == "eager"
 
     def path(self, name: str = "file") -> str:
-        """A path of the test's own, as an argument of a task."""
+        """A path in the folder of the test, as an argument of a task."""
         return str(self.folder / name)
 
     def lines(self, name: str = "file") -> list[str]:
@@ -81,15 +81,15 @@ class Application:
         return path.read_text().splitlines() if path.exists() else []
 
     def unique(self, name: str) -> str:
-        """A unique key of the test's own."""
+        """A unique key of the test."""
         return f"{name} {self.folder}"
 
     def wait_for_start(self) -> None:
         """Wait until ``tasks.hold`` runs."""
         wait_until((self.folder / "started").exists, "the start of the task")
 
-    def let_end(self) -> None:
-        """Let ``tasks.hold`` end."""
+    def release(self) -> None:
+        """Let ``tasks.hold`` return."""
         (self.folder / "end").touch()
 
     def reaches(self, job_id: str, *statuses: str) -> None:
@@ -107,7 +107,7 @@ class Application:
 
 @pytest.fixture
 def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Application]:
-    """The backend of this test; unless the test names some, it runs once on each."""
+    """The backend of this test, which runs once on each."""
     backend: str = request.param
     url = request.getfixturevalue("served_redis") if backend == "redis" else ""
     settings = {name: value for name, value in _settings(backend, url).items() if value}
@@ -119,7 +119,7 @@ def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Appl
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test on every backend but those that its ``except_on`` marker names."""
+    """Run each test on every backend except those of its ``except_on`` marker."""
     if "application" not in metafunc.fixturenames:
         return
     left_out = {

@@ -1,4 +1,4 @@
-"""What differs between the backends by their nature. Everything else in this suite holds on each of them.
+"""Inherent differences between the backends. All other tests of this suite run on each of them.
 
 The README shows this table; ``test_differences.py`` has the test that each row names.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One row: what it is about, what each backend does, and the test that asserts it."""
+    """One row: the subject, the behaviour of each backend, and the test that asserts it."""
 
     subject: str
     local: str
@@ -81,7 +81,7 @@ DIFFERENCES = (
         "In the process that enqueued it",
         "In the process that enqueued it",
         "In every process with the same Redis",
-        "test_which_processes_know_a_job",
+        "test_which_processes_can_read_a_job",
     ),
     Difference(
         "`ASOK_STRICT=0`",

@@ -1,4 +1,4 @@
-"""Tasks of the suite: each backend runs these same functions, in this process or in a worker's."""
+"""The tasks of the suite, which each backend runs in this process or in a worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ tenant: ContextVar[str | None] = ContextVar("tenant", default=None)
 
 
 def returned(*args: Any, **kwargs: Any) -> list[Any]:
-    """What it was called with."""
+    """Return the arguments."""
     return [list(args), kwargs, list(kwargs)]
 
 
@@ -33,12 +33,12 @@ async def awaited(number: int) -> int:
 
 @task(queue="low", retries=2, backoff=0)
 def declared(number: int) -> int:
-    """A task with options of its own."""
+    """A task with declared options."""
     return number * 2
 
 
 def where() -> list[int]:
-    """The process and the thread that run it."""
+    """Return the ids of the process and the thread that run it."""
     return [os.getpid(), threading.get_ident()]
 
 
@@ -54,7 +54,7 @@ def fail(message: str) -> None:
 
 
 def fail_first(path: str, times: int) -> int:
-    """Fail so many times, then return how often it was called."""
+    """Fail ``times`` times, then return how often it was called."""
     note(path)
     called = len(Path(path).read_text().splitlines())
     if called <= times:
@@ -75,13 +75,13 @@ def sleep(seconds: float) -> None:
 
 
 def hold(folder: str) -> str:
-    """Say that it runs, and wait until it may end."""
+    """Create a file that shows that it runs, and wait until it may return."""
     Path(folder, "started").touch()
     return _wait_for(Path(folder, "end"))
 
 
 def hold_until_cancelled(folder: str) -> None:
-    """Say that it runs, and end when it is asked to."""
+    """Create a file that shows that it runs, and stop when it is cancelled."""
     Path(folder, "started").touch()
     end = time.monotonic() + LONGEST
     while time.monotonic() < end:
@@ -94,24 +94,24 @@ def _wait_for(path: Path) -> str:
     end = time.monotonic() + LONGEST
     while not path.exists():
         if time.monotonic() > end:
-            raise TimeoutError(f"{path} was not made")
+            raise TimeoutError(f"{path} was not created")
         time.sleep(0.01)
     return "held"
 
 
 def request_path() -> str | None:
-    """The path of the request in whose course it was enqueued."""
+    """The path of the request during which it was enqueued."""
     return current_request.path if current_request else None
 
 
 def enqueue_request_path() -> str | None:
-    """The same, of a job that this one enqueues."""
+    """The path of the request in a job that this one enqueues."""
     path: str | None = background(request_path, _queue="high").result(LONGEST)
     return path
 
 
 def request_attributes() -> dict[str, Any]:
-    """Of which type the current request is, and which attributes it has."""
+    """The type and the attributes of the current request."""
     request = current_request.get()
     return {"type": type(request).__name__, "names": sorted(vars(request))}
 
@@ -127,17 +127,17 @@ def same(value: Any) -> Any:
 
 
 def unstorable() -> object:
-    """Return a value that no record can carry."""
+    """Return a value that cannot be stored in a record."""
     return object()
 
 
 def large(size: int) -> str:
-    """Return so many characters."""
+    """Return a text of ``size`` characters."""
     return "x" * size
 
 
 def change(values: list[int], path: str) -> list[int]:
-    """Change its argument, fail once, and return what the second attempt got."""
+    """Change the argument, fail once, and return the argument of the second attempt."""
     values.append(0)
     fail_first(path, 1)
     return values

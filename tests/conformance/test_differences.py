@@ -1,4 +1,4 @@
-"""What differs between the backends by their nature: one test for each row of ``differences``."""
+"""Inherent differences between the backends: one test for each row of ``differences``."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def test_where_a_job_runs(application: Application) -> None:
 
 def test_whether_a_job_has_ended_when_background_returns(application: Application) -> None:
     if application.eager:
-        application.let_end()
+        application.release()
     future = background(tasks.hold, application.path("."))
     assert future.done() is application.eager
-    application.let_end()
+    application.release()
     assert future.result(PATIENCE) == "held"
 
 
@@ -102,7 +102,7 @@ def test_context_variables_in_a_task(application: Application) -> None:
     assert seen == (None if application.backend == "redis" else "north")
 
 
-def test_which_processes_know_a_job(application: Application) -> None:
+def test_which_processes_can_read_a_job(application: Application) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
     script = (

@@ -1,4 +1,4 @@
-"""Calls, options and what is refused: the same on every backend."""
+"""Calls, options and refusals: the same on every backend."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_a_job_has_an_id_a_result_and_a_record(application: Application) -> None
     assert record.finished
 
 
-def test_a_coroutine_function_runs_to_its_end(application: Application) -> None:
+def test_a_coroutine_function_runs_to_completion(application: Application) -> None:
     assert background(tasks.awaited, 1).result(PATIENCE) == 2
 
 
-def test_a_declared_task_brings_its_options(application: Application) -> None:
+def test_a_declared_task_has_its_options(application: Application) -> None:
     for future in (
         tasks.declared.delay(4),
         background(tasks.declared, 4),
@@ -119,18 +119,18 @@ BAD_ARGUMENTS: tuple[tuple[Any, type[Exception], str], ...] = (
 
 
 @pytest.mark.parametrize(("value", "error", "words"), BAD_ARGUMENTS, ids=range(6))
-def test_an_argument_that_would_not_arrive_is_refused_where_it_is_passed(
+def test_an_argument_that_cannot_be_encoded_is_refused_by_the_call(
     application: Application, value: Any, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         background(tasks.returned, value)
-    # Of many calls none is enqueued.
+    # With background_many no call is enqueued.
     with pytest.raises(error, match=words):
         background_many([call(tasks.note, application.path()), call(tasks.returned, value)])
     assert application.lines() == []
 
 
-def test_each_attempt_gets_the_arguments_as_they_were_passed(application: Application) -> None:
+def test_each_attempt_gets_the_original_arguments(application: Application) -> None:
     values = [1]
     path = application.path()
     future = background(tasks.change, values, path, _retries=1, _backoff=0)
@@ -138,13 +138,15 @@ def test_each_attempt_gets_the_arguments_as_they_were_passed(application: Applic
     assert future.result(PATIENCE) == [1, 0]
 
 
-def test_a_job_that_nobody_enqueued_has_no_record(application: Application) -> None:
+def test_an_unknown_job_has_no_record(application: Application) -> None:
     with pytest.raises(JobNotFound, match="job 'unknown' has no record"):
         get_job("unknown")
     assert not cancel("unknown")
 
 
-def test_settings_that_were_configured_again_find_earlier_jobs(application: Application) -> None:
+def test_earlier_jobs_are_found_after_the_same_settings_are_configured_again(
+    application: Application,
+) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
     configure(None)

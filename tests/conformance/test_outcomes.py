@@ -38,15 +38,15 @@ def test_a_callback_is_called_when_the_job_has_ended(application: Application) -
 
 
 @pytest.mark.except_on("eager", because="a job has ended when background() returns")
-def test_waiting_has_a_limit_that_leaves_the_job_alone(application: Application) -> None:
+def test_a_timeout_of_a_wait_does_not_affect_the_job(application: Application) -> None:
     future = background(tasks.hold, application.path("."))
     with pytest.raises(TimeoutError, match=future.job_id):
         future.result(0.01)
-    application.let_end()
+    application.release()
     assert future.result(PATIENCE) == "held"
 
 
-def test_a_failure_is_raised_by_the_future_alone(application: Application) -> None:
+def test_a_failure_is_only_raised_by_the_future(application: Application) -> None:
     future = background(tasks.fail, "no luck")
     with pytest.raises(JobFailed, match=r"^ValueError: no luck$") as caught:
         future.result(PATIENCE)
@@ -92,7 +92,7 @@ def test_a_time_limit_is_raised_in_the_task(application: Application) -> None:
         future.result(PATIENCE)
 
 
-def test_a_result_that_cannot_be_stored_is_reported_as_such(application: Application) -> None:
+def test_a_result_that_cannot_be_stored_is_reported(application: Application) -> None:
     for future in (background(tasks.unstorable), background(tasks.large, 2_000_000)):
         with pytest.raises(ResultNotStored, match="completed; result not stored: "):
             future.result(PATIENCE)
@@ -101,7 +101,7 @@ def test_a_result_that_cannot_be_stored_is_reported_as_such(application: Applica
         assert (record.result_error or "").startswith("result not stored: ")
 
 
-def test_a_result_that_was_not_to_be_kept_is_reported_as_such(application: Application) -> None:
+def test_a_result_that_is_not_stored_by_request_is_reported(application: Application) -> None:
     future = background(tasks.awaited, 1, _keep_result=False)
     with pytest.raises(ResultNotStored, match="result not stored: keep_result is False"):
         future.result(PATIENCE)

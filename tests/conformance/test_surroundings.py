@@ -15,7 +15,7 @@ from tests.programs import PATIENCE, wait_until
 REQUEST = SimpleNamespace(path="/orders/7", method="POST")
 
 
-def test_hooks_see_each_attempt(application: Application) -> None:
+def test_hooks_are_called_for_each_attempt(application: Application) -> None:
     future = background(tasks.watch, application.path("."), 1, _retries=1, _backoff=0)
     assert future.result(PATIENCE) == 2
     wait_until(lambda: len(application.lines("journal")) >= 4, "the calls of all hooks")
@@ -27,7 +27,7 @@ def test_hooks_see_each_attempt(application: Application) -> None:
     ]
 
 
-def test_a_task_has_the_request_in_whose_course_it_was_enqueued(application: Application) -> None:
+def test_a_task_has_the_request_during_which_it_was_enqueued(application: Application) -> None:
     with request_context(REQUEST):
         inside = background(tasks.request_path, _retries=1)
         nested = background(tasks.enqueue_request_path)
@@ -38,7 +38,7 @@ def test_a_task_has_the_request_in_whose_course_it_was_enqueued(application: App
 
 
 @pytest.mark.except_on("redis", because="the worker logs it, in its own process")
-def test_a_failure_is_logged_with_what_groups_it(
+def test_a_failure_is_logged_with_fields_for_grouping(
     application: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     future = background(tasks.fail, "no luck", _queue="low")

@@ -1,4 +1,4 @@
-"""Delays, unique keys and cancelling: the same on every backend where a job can wait."""
+"""Delays, unique keys and cancellation: the same on every backend except eager."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ def test_a_delayed_job_is_scheduled_until_it_starts(application: Application) ->
     assert application.lines() == ["soon"]
 
 
-def test_a_moment_that_has_passed_is_now(application: Application) -> None:
+def test_a_start_time_in_the_past_means_now(application: Application) -> None:
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     for moment in (past, past.timestamp()):
         assert background(tasks.awaited, 1, _at=moment).result(PATIENCE) == 2
 
 
 @waits
-def test_a_unique_key_leads_to_the_unfinished_job(application: Application) -> None:
+def test_a_unique_key_returns_the_unfinished_job(application: Application) -> None:
     key = application.unique("key")
     first = background(tasks.hold, application.path("."), _unique=key)
     application.wait_for_start()
     again = background(tasks.note, application.path(), _unique=key)
     other = background(tasks.note, application.path("other"), _unique=application.unique("other"))
     assert again.job_id == first.job_id != other.job_id
-    application.let_end()
+    application.release()
     assert again.result(PATIENCE) == first.result(PATIENCE) == "held"
     assert application.lines() == []
 
 
 @pytest.mark.parametrize("how", ["completed", "failed"])
-def test_a_unique_key_is_free_when_its_job_has_ended(application: Application, how: str) -> None:
+def test_a_unique_key_is_released_when_its_job_has_ended(
+    application: Application, how: str
+) -> None:
     key = application.unique(how)
     first = background(
         tasks.fail_first, application.path(), 0 if how == "completed" else 9, _unique=key
@@ -71,7 +73,7 @@ def test_a_unique_key_is_held_through_delays_and_retries(application: Applicatio
 
 
 @waits
-def test_a_job_that_waits_is_cancelled_once(application: Application) -> None:
+def test_a_pending_job_is_cancelled_once(application: Application) -> None:
     future = background(tasks.note, application.path(), _delay=600)
     assert cancel(future.job_id)
     assert not cancel(future.job_id)
@@ -83,7 +85,7 @@ def test_a_job_that_waits_is_cancelled_once(application: Application) -> None:
 
 
 @waits
-def test_a_job_that_runs_is_asked_to_stop(application: Application) -> None:
+def test_a_running_job_is_asked_to_stop(application: Application) -> None:
     future = background(tasks.hold_until_cancelled, application.path("."))
     application.wait_for_start()
     application.reaches(future.job_id, "running")

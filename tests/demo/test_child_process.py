@@ -35,7 +35,7 @@ def wait_until_gone(pid: int, folder: Path) -> None:
     wait_until(lambda: not folder.exists(), "the removal of its folder")
 
 
-def test_the_command_and_its_folder_go_when_it_is_closed(tmp_path: Path) -> None:
+def test_the_command_and_its_folder_are_removed_when_it_is_closed(tmp_path: Path) -> None:
     folder = tmp_path / "private"
     folder.mkdir()
     (folder / "file").write_text("x")
@@ -46,7 +46,7 @@ def test_the_command_and_its_folder_go_when_it_is_closed(tmp_path: Path) -> None
     assert not folder.exists()
 
 
-def test_the_folder_stays_when_it_is_to_be_kept(tmp_path: Path) -> None:
+def test_the_folder_is_kept_on_request(tmp_path: Path) -> None:
     managed = ManagedCommand(["sleep", "600"], folder=tmp_path)
     managed.close(keep_folder=True)
     managed.close()
@@ -54,7 +54,7 @@ def test_the_folder_stays_when_it_is_to_be_kept(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
-def test_both_go_when_the_owner_is_killed(tmp_path: Path) -> None:
+def test_both_are_removed_when_the_owner_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "private"
     folder.mkdir()
     with subprocess.Popen(
@@ -80,7 +80,7 @@ def test_a_fork_of_the_owner_does_not_keep_the_command_alive(tmp_path: Path) -> 
     wait_until_gone(pid, folder)
 
 
-def test_a_command_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
+def test_the_end_of_a_command_is_detected(tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     with ManagedCommand(["sh", "-c", "echo lost; echo kept >&2"], errors=errors) as managed:
         assert managed.wait(PATIENCE)
@@ -88,7 +88,7 @@ def test_a_command_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     assert errors.read_text() == "kept\n"
 
 
-def test_a_command_is_asked_before_it_is_killed(tmp_path: Path) -> None:
+def test_a_command_gets_sigterm_before_sigkill(tmp_path: Path) -> None:
     script = f"trap 'echo asked > {tmp_path}/said; exit' TERM; {ready_and_wait(tmp_path)}"
     with ManagedCommand(["sh", "-c", script]) as managed:
         wait_until((tmp_path / "ready").exists, "the trap of the command")

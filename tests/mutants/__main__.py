@@ -1,10 +1,9 @@
-"""Change modules of the core line by line, and report the changes that their tests do not notice.
+"""Mutation testing: change lines of core modules, and report changes that no test detects.
 
     python -m tests.mutants [--list] [MODULE ...]
 
-Each module is changed by mutmut in a copy of the tree. The exit code is 1 if a mutant survives that
-``subjects.EXPLAINED`` does not explain.
-"""
+Each module is changed by mutmut in a copy of the tree. The exit code is 1 if a mutant survives
+without an entry in ``subjects.EXPLAINED``."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ MUTMUT = Path(sys.executable).with_name("mutmut")
 
 
 def copy_of_the_tree(folder: Path) -> None:
-    """What git knows of, as it is in the work tree."""
+    """Copy the files of the work tree that git tracks."""
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in filter(None, names.stdout.decode().split("\0")):
         source, copy = ROOT / name, folder / name
@@ -34,7 +33,7 @@ def copy_of_the_tree(folder: Path) -> None:
 
 
 def configure(folder: Path, module: str, tests: tuple[str, ...]) -> None:
-    """Say in the copy's pyproject.toml what is changed and what is run."""
+    """Configure mutmut in the copy's pyproject.toml."""
     values: dict[str, object] = {
         "source_paths": ["asok_core"],
         "only_mutate": [module],
@@ -51,7 +50,7 @@ def configure(folder: Path, module: str, tests: tuple[str, ...]) -> None:
 
 
 def mutmut(folder: Path, *words: str) -> str:
-    """Run mutmut in the copy and return what it printed."""
+    """Run mutmut in the copy and return its output."""
     done = subprocess.run(
         [MUTMUT, *words],
         cwd=folder,
@@ -75,7 +74,7 @@ def change_of(folder: Path, mutant: str) -> Change:
 
 
 def survivors(module: str, tests: tuple[str, ...]) -> list[Change]:
-    """Change a module, run its tests, print the figures, and return what was not noticed."""
+    """Mutate a module, run its tests, print the figures, and return the surviving changes."""
     with tempfile.TemporaryDirectory(prefix="asok-mutants-") as name:
         folder = Path(name)
         copy_of_the_tree(folder)

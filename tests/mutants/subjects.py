@@ -1,4 +1,4 @@
-"""What `make mutants` changes, which tests have to notice it, and which changes change nothing."""
+"""The modules of `make mutants`, their tests, and mutants without an effect."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/backends/redis/operating/scopes.py": ("tests/operator",),
     "asok_core/backends/redis/operating/verdicts.py": ("tests/operator",),
 }
-"""Each module, and the tests that are about it. Others would kill more, and take hours."""
+"""Each module with its tests. Running more tests would kill more mutants, and take hours."""
 
 
 class Change(NamedTuple):
-    """One line of a mutant: as it is, and as it was changed."""
+    """One line of a mutant, before and after the change."""
 
     removed: str
     added: str
@@ -31,12 +31,12 @@ class Change(NamedTuple):
 
 EXPLAINED: dict[Change, str] = {
     Change('length = value.lstrip("<>=")', 'length = value.lstrip("XX<>=XX")'): (
-        "values are casefolded before, so that none begins with an X"
+        "values are casefolded before, so none begins with an X"
     ),
     Change("seconds = -1", "seconds = -2"): "any negative length is refused",
     Change(
         'return row.record.function.casefold() if row.record else ""',
         'return row.record.function.casefold() if row.record else "XXXX"',
-    ): "what is looked for is casefolded, and no such text is in XXXX",
+    ): "search texts are casefolded, and none is in XXXX",
 }
 """Mutants that no test can kill, with the reason."""

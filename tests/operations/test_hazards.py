@@ -1,4 +1,4 @@
-"""What an operation is warned of, by what is known of the queues it puts jobs into."""
+"""Warnings about an operation, by the state of the queues that get its jobs."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ def snapshot(*queues: QueueStats, used: int = 10, most: int = 100, quiet: bool =
     return Snapshot(NOW, server, queues, (worker,))
 
 
-def test_nothing_is_reported_where_all_is_well() -> None:
+def test_nothing_is_reported_without_problems() -> None:
     busy = QueueStats("busy", 5, completed_per_s=10.0)
     assert hazards(snapshot(busy), to={"busy": int(10 * HOUR)}) == ()
     assert hazards(snapshot(busy), trash=True) == ()
     assert hazards_of_unknown_queues(snapshot(busy), int(10 * HOUR)) == ()
 
 
-def test_more_than_an_hour_of_work_is_named_with_its_length() -> None:
+def test_more_than_an_hour_of_work_is_reported_with_its_duration() -> None:
     busy = QueueStats("busy", 5, completed_per_s=0.75, failed_per_s=0.25)
     (line,) = hazards(snapshot(busy), to={"busy": 9000})
     assert line == ("queue 'busy' finishes about 3,600 jobs an hour: 9,000 more take about 2 h")
-    # Nothing was finished in the last minute: how fast it goes is not known.
+    # No job was finished in the last minute, so the rate is unknown.
     assert hazards(snapshot(QueueStats("busy", 5)), to={"busy": 9000}) == ()
 
 
-def test_a_paused_queue_and_one_that_nobody_serves() -> None:
+def test_a_paused_queue_and_a_queue_without_workers() -> None:
     held, lone = QueueStats("held", 0, paused=True), QueueStats("lone", 3)
     found = hazards(snapshot(held, lone), to={"held": 1, "lone": 1, "unknown": 2})
     assert found == (
@@ -38,7 +38,7 @@ def test_a_paused_queue_and_one_that_nobody_serves() -> None:
     )
 
 
-def test_queues_that_are_not_known_are_warned_of_together() -> None:
+def test_unknown_queues_share_one_warning() -> None:
     held, lone = QueueStats("held", 0, paused=True), QueueStats("lone", 3)
     busy = QueueStats("busy", 5, completed_per_s=1.0)
     assert hazards_of_unknown_queues(snapshot(held, lone, busy), 9000) == (

@@ -49,7 +49,6 @@ UNFINISHED = (
     # Generated from the code.
     "docs/pages/console.md",
     "README.md",
-    "pyproject.toml",
 )
 
 # These files list the words.
@@ -149,8 +148,8 @@ ALLOWED = (
     r"(you|who|user|users|operator|operators|people|they|we|person|reader) wants?",
     r"__cause__",
     r"beat_at|[{}]:?suspects|asok:suspects|asok:place|asok:notices",
-    r"exchanging|Wants=|celery beat|place_?order",
-    r'\["place"\]|"place": |place="\{place\}"|"suspects"|== "fence"',
+    r"exchanging|Wants=|celery beat|place_?order|in_place_of",
+    r'\["place"\]|"place": |place="\{place\}"|"place",|"suspects"|== "fence"',
 )
 
 _ALLOWED = re.compile(

@@ -28,9 +28,9 @@ def test_the_trend_counts_the_dead_jobs_of_the_last_hour() -> None:
     )
     [timeouts] = causes.groups()
     assert (timeouts.count, timeouts.first_seen, timeouts.last_seen) == (6, 6399.0, 10_000_000.0)
-    # What says that it failed in the future stands in the newest slot.
+    # A job with a failure time in the future is counted in the newest slot.
     assert trend(timeouts, now=10_000.0, span=3600.0, slots=6) == (1, 0, 0, 0, 0, 3)
-    # Ten minutes later, nothing having happened, it has moved by one slot.
+    # Ten minutes later, without changes, the counts have moved by one slot.
     assert trend(timeouts, now=10_600.0, span=3600.0, slots=6) == (0, 0, 0, 0, 2, 1)
     assert filter_of(timeouts).matches(dead_job(7, "timeouterror: 1 s", 0.0), 0.0)
 
@@ -46,7 +46,7 @@ def test_the_times_of_any_number_of_dead_jobs_take_bounded_memory() -> None:
     assert trend(group, now=2000.0, span=3600.0, slots=12)[-1] > 0
 
 
-def test_no_times_are_kept_for_who_shows_no_trend() -> None:
+def test_no_times_are_kept_without_a_trend() -> None:
     causes = ErrorGroups()
     causes.add(dead_job(n, "KeyError: 1", 1e9 + n) for n in range(100))
     assert causes.recent_from == math.inf

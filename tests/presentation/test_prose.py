@@ -31,7 +31,7 @@ from asok_console.presentation import prose
         (4e9, "over 100 years"),
     ],
 )
-def test_a_length_of_time_has_two_units_at_most(seconds: float | None, words: str) -> None:
+def test_a_duration_has_two_units_at_most(seconds: float | None, words: str) -> None:
     assert prose.duration(seconds) == words
 
 
@@ -53,7 +53,7 @@ def test_an_age_is_rounded_while_it_is_short(since: float | None, words: str) ->
     assert prose.ago(since, 1000) == words
 
 
-def test_sizes_are_powers_of_two_and_say_so() -> None:
+def test_sizes_have_binary_units() -> None:
     sizes = (None, 512, 1434, 80 << 20)
     assert [*map(prose.size, sizes)] == ["–", "512 Bytes", "1.4 KiB", "80.0 MiB"]
 
@@ -73,6 +73,6 @@ def test_lists_end_with_and() -> None:
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_any_length_is_a_short_text(number: float) -> None:
+def test_any_duration_is_a_short_text(number: float) -> None:
     assert len(prose.duration(number)) <= 40
     assert len(prose.ago(number, 1.0)) <= 40

@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_numbers_stand_right_and_titles_first() -> None:
+def test_numbers_are_right_aligned_below_their_titles() -> None:
     assert table(COLUMNS, [("high", "5"), ("default", "1,200")], 40) == [
         "NAME         N",
         "high         5",
@@ -24,7 +24,7 @@ def test_numbers_stand_right_and_titles_first() -> None:
     ]
 
 
-def test_only_what_shrinks_is_cut() -> None:
+def test_only_shrinkable_columns_are_cut() -> None:
     lines = table(COLUMNS, [("a-very-long-name-of-a-queue", "1,200")], 16)
     assert lines[1] == "a-very-l…  1,200"
 
@@ -56,7 +56,7 @@ def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: 
             assert cells(line) <= width
 
 
-def test_ink_only_where_it_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_only_if_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     assert Ink(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
     assert Ink(io.StringIO()).bold("x") == "x"
@@ -64,7 +64,7 @@ def test_ink_only_where_it_is_requested(monkeypatch: pytest.MonkeyPatch) -> None
     assert Ink(Terminal()).dim("x") == "x"
 
 
-def test_a_pipe_has_a_width_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_has_a_default_width(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal_width(io.StringIO()) == 100
     monkeypatch.setenv("COLUMNS", "63")
     assert terminal_width(io.StringIO()) == 63

@@ -35,7 +35,7 @@ def test_nothing_hidden_reaches_the_terminal(text: str) -> None:
 
 
 @given(st.text(st.characters(codec=None)))
-def test_no_text_brings_a_control_or_format_character_through(text: str) -> None:
+def test_no_control_or_format_character_remains(text: str) -> None:
     for shown in (safe(text), safe_block(text).replace("\n", "")):
         bad = [c for c in shown if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
         assert not bad
@@ -43,11 +43,11 @@ def test_no_text_brings_a_control_or_format_character_through(text: str) -> None
 
 
 @given(st.text())
-def test_what_is_safe_stays_as_it_is(text: str) -> None:
+def test_safe_text_is_unchanged(text: str) -> None:
     assert safe(safe(text)) == safe(text)
 
 
-def test_ordinary_text_of_any_language_is_untouched() -> None:
+def test_ordinary_text_of_any_language_is_unchanged() -> None:
     for text in ("billing.charge(17)", "größe", "日本語", "مرحبا", "naïve café 🙂"):
         assert safe(text) == text
 
@@ -64,18 +64,18 @@ def test_a_long_text_is_cut_before_it_is_made_safe() -> None:
     assert safe("x" * 5_000_000, 10) == "x" * 9 + "…"
 
 
-def test_a_call_reads_like_one() -> None:
+def test_a_call_is_shown_as_python() -> None:
     assert (
         call_text("shop.mail.send", ["ada@example.org", 3], {"cc": None})
         == 'shop.mail.send("ada@example.org", 3, cc=null)'
     )
 
 
-def test_arguments_of_megabytes_are_brief() -> None:
+def test_large_arguments_are_shortened() -> None:
     assert len(arguments_text(["x" * 5_000_000, list(range(100_000))], {}, limit=80)) <= 80
 
 
-def test_what_json_cannot_carry_is_still_shown() -> None:
+def test_values_that_json_cannot_encode_are_still_shown() -> None:
     deep: list[object] = []
     deep.append(deep)
     assert plain_json(deep) == "[[...]]"

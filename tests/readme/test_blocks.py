@@ -112,7 +112,7 @@ def reader(tmp_path: Path, redis_url: str) -> Iterator[Reader]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-def test_every_block_works_as_it_is_typed(reader: Reader) -> None:
+def test_every_block_works_as_shown(reader: Reader) -> None:
     for document in DOCUMENTS:
         printed: str | None = None
         for block in typed_blocks(document):

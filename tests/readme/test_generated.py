@@ -9,7 +9,7 @@ from tests.readme.generated import GENERATED, GROUPS, rewritten
 
 
 @pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.stem)
-def test_what_is_generated_is_as_it_should_be(page: Path) -> None:
+def test_generated_parts_are_up_to_date(page: Path) -> None:
     assert page.read_text() == rewritten(page), "write its generated part again: make readme"
 
 

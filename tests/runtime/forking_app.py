@@ -1,4 +1,4 @@
-"""An application whose task forks, for the backend that its first argument names."""
+"""An application whose task forks; the first argument is the backend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_where() -> int:
 
 
 def fork_again_and_enqueue(_way: str) -> int:
-    """A forked process has threads of its own, and jobs in them end like any other."""
+    """A forked process has its own threads, and jobs in them end as usual."""
     child = os.fork()
     if child == 0:
         os._exit(0 if background(run_where).result(timeout=30) == os.getpid() else 9)
@@ -38,7 +38,7 @@ def main(task: str, way: str) -> None:
     ended: SimpleQueue[int] = SimpleQueue()
     hooks.after(lambda _job, result: ended.put(result))
     result = background(globals()[task], way).result(timeout=PATIENCE)
-    # The hook is called once the result is known: it may come later.
+    # The hook is called after the result is set, so it may be later.
     after = [ended.get(timeout=PATIENCE)]
     sys.stdout.write(f"{os.getpid() == PID} {result} {after}\n")
 

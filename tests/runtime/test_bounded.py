@@ -1,4 +1,4 @@
-"""Calls with a time limit: what takes longer is ended where Python code runs."""
+"""Calls with a time limit: one that takes longer is ended if it runs Python code."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from tests.samples.hostile_errors import LET_GO, HangsInC, HangsInPython
 pytestmark = pytest.mark.usefixtures("hanging_threads_end")
 
 
-def test_an_error_whose_text_hangs_in_python_leaves_no_thread_that_runs_on() -> None:
-    """Its text is asked for more than once, and what that raises is passed over: once does not do."""
+def test_an_error_whose_text_hangs_in_python_leaves_no_running_thread() -> None:
+    """traceback calls str() repeatedly and ignores exceptions, so that one SystemExit is not
+    enough.
+    """
     before = set(threading.enumerate())
     assert "HangsInPython" in failure_of(HangsInPython(), 1000).line
     wait_until(lambda: set(threading.enumerate()) <= before, "the end of its thread", 20)
 
 
-def test_what_hangs_in_c_is_given_up_after_a_number_of_threads() -> None:
+def test_calls_that_hang_in_c_are_limited_to_a_number_of_threads() -> None:
     def hang() -> str:
         return str(HangsInC())
 
     for _ in range(MOST_ABANDONED):
         assert call_within(0.01, hang, "too late") == "too late"
     assert call_within(20, lambda: "text", "not tried") == "not tried"
-    # What the standard library alone makes the text of needs no thread, and waits for nobody.
+    # Text that only the standard library creates needs no thread.
     group = ExceptionGroup("several", [ValueError("one"), ExceptionGroup("in", [OSError(2, "x")])])
     assert failure_of(group, 10_000).line == "ExceptionGroup: several (2 sub-exceptions)"
     assert "ValueError: one" in failure_of(group, 10_000).traceback
@@ -42,7 +44,7 @@ def test_what_hangs_in_c_is_given_up_after_a_number_of_threads() -> None:
     wait_until(lambda: call_within(20, lambda: "text", "not tried") == "text", "the next call")
 
 
-STANDS_STILL = """
+SUSPENDED = """
 import os, sys
 from asok_core.runtime.bounded import call_within
 def text():
@@ -53,10 +55,12 @@ print(call_within(2, text, "too late"), flush=True)
 """
 
 
-def test_a_time_limit_does_not_pass_while_the_process_stands_still() -> None:
-    """As on a machine that gives it no processor: what the call lacked, its limit must not count."""
+def test_a_time_limit_does_not_pass_while_the_process_is_suspended() -> None:
+    """As on a machine without free CPU time: the limit must not count time in which the call did
+    not run.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", STANDS_STILL],
+        [sys.executable, "-c", SUSPENDED],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

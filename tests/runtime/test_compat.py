@@ -1,4 +1,4 @@
-"""The private parts of libraries are there, and where one is missing the public way does the same."""
+"""The private parts of libraries exist, and their fallbacks are equivalent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def endpoint(redis_url: str) -> Endpoint:
 
 @pytest.fixture
 def no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with a release of redis-py that hides the socket."""
+    """As with a release of redis-py without the private socket."""
     monkeypatch.setattr(compat, "socket_of", lambda _connection: None)
 
 
@@ -46,7 +46,7 @@ def no_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "replace_waiters", lambda _future, _waiters: False)
 
 
-class TestThePartsAreThere:
+class TestThePartsExist:
     def test_redis_py_has_the_socket_of_a_connection(self, endpoint: Endpoint) -> None:
         connection = endpoint.connection(5.0, "asok-test")
         assert compat.socket_of(connection) is not None, (
@@ -68,12 +68,12 @@ class TestThePartsAreThere:
         )
         waiting = threading.Thread(target=concurrent.futures.wait, args=([future],))
         waiting.start()
-        wait_until(lambda: len(noted) == 1, "wait() to add itself to the list of ours")
+        wait_until(lambda: len(noted) == 1, "wait() to append to our list")
         future.set_result(1)
         waiting.join(PATIENCE)
         assert not waiting.is_alive()
 
-    def test_threading_calls_before_it_refuses_threads(self) -> None:
+    def test_threading_calls_functions_before_it_refuses_threads(self) -> None:
         code = (
             "import threading; from asok_core.compat import call_before_exit\n"
             "start = lambda: threading.Thread(target=print, args=('started',)).start()\n"
@@ -126,7 +126,7 @@ class TestWithoutTheSocket:
             connection.read_up_to(100)
         assert not connection.open
 
-    def test_a_result_arrives(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
+    def test_a_result_is_received(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
         future = backend.enqueue(make_call(sample_tasks.add, 1))
         assert not future.done()
         finish(redis_client, future.job_id)
@@ -141,7 +141,7 @@ class TestWithoutTheSocket:
         assert "polling for jobs ten times a second" in caplog.text
         waiters.close()
 
-    def test_a_supervisor_reads_what_has_come(
+    def test_a_supervisor_reads_published_messages(
         self, endpoint: Endpoint, redis_client: redis.Redis
     ) -> None:
         wakes = Wakes(endpoint, Keys())
@@ -170,7 +170,7 @@ class TestWithoutTheSocket:
             os._exit(0)
         os.close(read)
         connection.close()
-        # The child lives, and would hold the connection open.
+        # The child process lives, and would keep the connection open.
         wait_until(
             lambda: all(each["name"] != "asok-copy" for each in redis_client.client_list()),
             "the end of the connection",
@@ -182,7 +182,7 @@ class TestWithoutTheSocket:
 @pytest.mark.usefixtures("no_waiters")
 class TestWithoutTheListOfWaiters:
     @pytest.mark.parametrize("how", [concurrent.futures.wait, concurrent.futures.as_completed])
-    def test_those_who_wait_for_futures_are_answered(
+    def test_waits_for_futures_end(
         self, how: Any, backend: RedisBackend, redis_client: redis.Redis
     ) -> None:
         future = backend.enqueue(make_call(sample_tasks.add, 1))
@@ -197,7 +197,7 @@ def finish(client: redis.Redis, job_id: str) -> None:
     client.publish(f"asok:done:{job_id}", "completed")
 
 
-def test_without_a_moment_before_threads_are_refused_jobs_end_all_the_same() -> None:
+def test_jobs_finish_at_exit_without_the_private_function() -> None:
     code = (
         "import concurrent.futures.thread, threading\n"
         "del threading._register_atexit\n"
@@ -208,7 +208,9 @@ def test_without_a_moment_before_threads_are_refused_jobs_end_all_the_same() -> 
     assert run(code) == "None\n"
 
 
-def test_a_message_that_cannot_be_cut_before_is_cut_after(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_cut_before_formatting_is_cut_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     error = ValueError("x" * 100_000)
     expected = failure_of(error, 1000)
     monkeypatch.setattr(compat, "cut_message", lambda _error, _limit: False)

@@ -1,4 +1,4 @@
-"""The text of an exception, whatever its class does when it is asked for that."""
+"""The text of an exception, whatever its methods do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_ordinary_error_is_its_type_and_text() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_that_cannot_be_shown_is_named_and_bounded(kind: str) -> None:
+def test_an_error_without_usable_text_is_named_and_bounded(kind: str) -> None:
     found = failure(throw, kind)
     assert found.line.startswith(kind)
     assert len(found.line) <= LONGEST_LINE + len(kind) + 2
@@ -49,13 +49,13 @@ def test_an_error_that_cannot_be_shown_is_named_and_bounded(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_so_is_one_whose_cause_cannot_be_shown(kind: str) -> None:
+def test_an_error_whose_cause_has_no_usable_text_is_named_and_bounded(kind: str) -> None:
     found = failure(throw_from, kind)
     assert found.line.startswith("ValueError: ")
     assert len(found.traceback) <= LIMIT
 
 
-def test_what_takes_forever_still_has_its_frames() -> None:
+def test_an_error_whose_text_takes_forever_has_its_frames() -> None:
     assert "in throw\n" in failure(throw, "HangsInC").traceback
 
 
@@ -71,7 +71,7 @@ async def falls() -> None:
 
 
 def needs(one: int) -> None:
-    """Called without its argument, none of its lines ever runs."""
+    """A call without the argument runs none of its lines."""
 
 
 @pytest.mark.parametrize("task", [falls, sample_tasks.fail, needs])
@@ -89,7 +89,7 @@ async def nap() -> None:
     await asyncio.sleep(60)
 
 
-def test_a_cause_is_reported_without_our_frames_too() -> None:
+def test_a_cause_is_also_reported_without_our_frames() -> None:
     with pytest.raises(JobTimeout) as timeout:
         attempt.run(nap, (), {}, timeout=0.01)
     text = failure_of(timeout.value, LIMIT).traceback
@@ -108,7 +108,7 @@ def test_a_chain_of_any_length_is_bounded() -> None:
     assert len(found.traceback) <= LIMIT
 
 
-def test_a_text_that_no_encoding_has_can_be_stored_all_the_same() -> None:
+def test_a_text_with_lone_surrogates_can_be_stored() -> None:
     line, trace = failure_of(ValueError("a \udcff.csv"), LIMIT)
     assert line == r"ValueError: a \udcff.csv"
     assert line.encode().decode() in trace
@@ -117,7 +117,7 @@ def test_a_text_that_no_encoding_has_can_be_stored_all_the_same() -> None:
 
 
 class Exits:
-    """Whatever it is asked, it ends the thread."""
+    """An object whose methods all end the thread."""
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -149,7 +149,7 @@ class Noted(Exception):
     [ValueError(Exits()), Noted(ExitingNotes(["x"])), OfExitingMeta("x")],
     ids=["argument", "notes", "metaclass"],
 )
-def test_whether_an_exception_is_harmless_is_found_out_without_its_code(
+def test_whether_an_exception_is_harmless_is_determined_without_its_code(
     error: BaseException,
 ) -> None:
     line, trace = failure_of(error, LIMIT)

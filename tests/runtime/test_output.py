@@ -62,7 +62,7 @@ def ends(request: pytest.FixtureRequest) -> Iterator[Ends]:
     os.close(made.reading)
 
 
-def test_what_is_read_arrives_in_order(ends: Ends) -> None:
+def test_output_is_read_in_order(ends: Ends) -> None:
     for number in range(50):
         ends.output.write(b"line %d\n" % number)
     wait_until(lambda: ends.read().count(b"\n") == 50, "every line")
@@ -71,7 +71,7 @@ def test_what_is_read_arrives_in_order(ends: Ends) -> None:
     assert ends.missing == []
 
 
-def test_what_nobody_reads_is_kept_and_then_dropped_and_counted(ends: Ends) -> None:
+def test_output_that_is_not_read_is_kept_then_dropped_and_counted(ends: Ends) -> None:
     lines = 3 * MOST_KEPT // len(LINE)
     for _ in range(lines):
         ends.output.write(LINE)
@@ -86,7 +86,7 @@ def test_what_nobody_reads_is_kept_and_then_dropped_and_counted(ends: Ends) -> N
     wait_until(lambda: ends.read().endswith(b"again\n"), "a line")
 
 
-def test_a_forked_process_writes_though_a_thread_of_its_parent_did_so() -> None:
+def test_a_forked_process_can_write_while_its_parent_writes() -> None:
     ends = Ends("pipe")
     with ends.output._lock:
         child = os.fork()
@@ -99,7 +99,7 @@ def test_a_forked_process_writes_though_a_thread_of_its_parent_did_so() -> None:
     os.close(ends.reading)
 
 
-def test_a_descriptor_that_was_closed_and_given_to_another_file_is_not_written_to(
+def test_a_descriptor_that_was_closed_and_reused_is_not_written_to(
     tmp_path: Path,
 ) -> None:
     ends = Ends("pipe")
@@ -114,7 +114,7 @@ def test_a_descriptor_that_was_closed_and_given_to_another_file_is_not_written_t
     os.close(ends.reading)
 
 
-def test_nobody_at_the_other_end_is_no_error() -> None:
+def test_a_closed_other_end_is_not_an_error() -> None:
     ends = Ends("pipe")
     os.close(ends.reading)
     for _ in range(1000):

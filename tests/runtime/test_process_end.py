@@ -1,4 +1,4 @@
-"""What becomes of local tasks when their process ends, seen from outside."""
+"""Local tasks at the exit of their process, in separate processes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_process_that_ends_finishes_its_tasks_first() -> None:
     ids=["falls off", "exits", "raises", "exits deep down", "leaves a thread"],
 )
 def test_tasks_may_start_threads_while_the_process_ends(end: str, code: int) -> None:
-    """On every Python: it takes a private function, or on 3.12.0 to 3.12.2 a watch on the main module."""
+    """On every Python: this requires a private function, or on 3.12.0 to 3.12.2 sys.monitoring."""
     ended, out, err = run(
         f"{STARTERS}\nbackground(start_threads, 1)\n"
         f"background(start_threads_from_a_loop, 1)\n{end}\n"
@@ -101,7 +101,7 @@ def test_tasks_may_start_threads_while_the_process_ends(end: str, code: int) -> 
 
 
 @pytest.mark.parametrize("how", ["file", "module", "standard input"])
-def test_it_does_not_matter_how_the_program_was_started(tmp_path: Path, how: str) -> None:
+def test_it_works_however_the_program_was_started(tmp_path: Path, how: str) -> None:
     program = tmp_path / "program.py"
     text = f"{PREAMBLE}{STARTERS}\nbackground(start_threads_from_a_loop, 1)\n"
     program.write_text(text)
@@ -132,12 +132,12 @@ def test_a_line_of_an_interactive_session_is_not_the_end() -> None:
     assert done.stdout.splitlines() == ["first", "second", "third"], done.stderr
 
 
-def test_this_python_has_the_private_function_that_the_end_is_known_by() -> None:
-    """If it is gone, tasks can start no thread at the end: process_exit.py needs another way."""
+def test_this_python_has_the_private_function_for_exit() -> None:
+    """Without it, tasks cannot start threads at exit: process_exit.py would need another way."""
     assert callable(getattr(threading, "_register_atexit", None))
 
 
-def test_what_cannot_finish_before_the_end_is_logged_by_name() -> None:
+def test_tasks_that_do_not_finish_before_the_exit_are_logged_by_name() -> None:
     code, out, err = run(
         """
         import asok_core.backends.local as local
@@ -174,7 +174,7 @@ def test_sigterm_ends_an_application_in_order() -> None:
     assert "Waiting up to 20 s for note (2)" in err
 
 
-def test_somebody_elses_sigterm_is_left_alone() -> None:
+def test_an_existing_sigterm_handler_is_not_replaced() -> None:
     code, _, err = run(
         """
         import signal
@@ -186,7 +186,7 @@ def test_somebody_elses_sigterm_is_left_alone() -> None:
     assert code == 0, err
 
 
-def test_a_server_may_fork_after_the_application_was_made() -> None:
+def test_a_server_may_fork_after_the_application_was_created() -> None:
     code, out, err = run(
         """
         app = Background(bg_workers=2)

@@ -1,4 +1,4 @@
-"""Exceptions that do what they should not when they are asked for their text; each by its name."""
+"""Exceptions whose text cannot be created, by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from typing import Any, NoReturn
 
 LET_GO = threading.Event()
-"""Set by a test's end: what hangs comes back. Nothing else ends it, as it waits in C."""
+"""Set at the end of a test, so that hanging calls return. Nothing else ends them, as they wait in
+C."""
 
 
 def _leave(*_: object) -> NoReturn:
@@ -105,7 +106,7 @@ def throw(kind: str) -> None:
 
 
 def throw_from(kind: str) -> None:
-    """The hostile one is only the cause."""
+    """Only the cause is hostile."""
     try:
         throw(kind)
     except Exception as error:

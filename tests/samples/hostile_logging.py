@@ -1,4 +1,4 @@
-"""Log handlers, filters and record factories that do what they should not; each by its name."""
+"""Log handlers, filters and record factories that fail, by name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HANDLERS = {"raises": _Raises, "exits": _Exits, "recurses": _Recurses, "hangs": 
 
 
 def spoil(kind: str) -> None:
-    """From now on each log line of this process fails in that way."""
+    """Let each log line of this process fail in that way from now on."""
     if kind == "filter":
         for name in NAMES:
             logging.getLogger(name).addFilter(_Stubborn())
@@ -60,7 +60,7 @@ def spoil(kind: str) -> None:
 
 @contextmanager
 def spoiled(kind: str) -> Iterator[None]:
-    """The same for the body alone."""
+    """Let log lines fail in the body."""
     handlers, factory = list(logging.getLogger().handlers), logging.getLogRecordFactory()
     filters = {name: list(logging.getLogger(name).filters) for name in NAMES}
     stderr = sys.stderr

@@ -68,7 +68,7 @@ def test_each_variable_sets_its_attribute(
     assert getattr(Settings.load({variable: text}), attribute) == value
 
 
-def test_every_setting_is_tried_above() -> None:
+def test_every_setting_is_tested_above() -> None:
     (marker,) = (
         mark
         for mark in test_each_variable_sets_its_attribute.pytestmark  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def test_every_setting_is_tried_above() -> None:
 
 
 @pytest.mark.parametrize("envelope", ["both", "v2"])
-def test_records_for_the_framework_need_jobs_that_it_can_verify(envelope: str) -> None:
+def test_records_for_the_framework_require_jobs_that_it_can_verify(envelope: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASOK_RECORDS": "framework", "ASOK_ENVELOPE": envelope})
     assert str(caught.value) == (
@@ -198,7 +198,7 @@ def test_a_refused_secret_is_never_shown() -> None:
     )
 
 
-def test_the_first_name_of_a_setting_wins_unless_it_is_blank() -> None:
+def test_the_first_name_of_a_setting_takes_precedence_unless_it_is_blank() -> None:
     both = {"ASOK_REDIS_URL": "redis://ours", "REDIS_URL": "redis://theirs"}
     assert Settings.load(both).redis_url == "redis://ours"
     assert Settings.load(both | {"ASOK_REDIS_URL": " "}).redis_url == "redis://theirs"
@@ -216,13 +216,13 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert settings.masked_redis_url == "redis://:***@h"
 
 
-def test_a_missing_secret_key_reports_how_to_make_one() -> None:
+def test_a_missing_secret_key_is_reported_with_how_to_create_one() -> None:
     assert Settings.load({"SECRET_KEY": "k"}).require_secret_key() == "k"
     with pytest.raises(SettingsError, match=r"^SECRET_KEY is not set; .* Create one with (.*) and"):
         Settings().require_secret_key()
 
 
-def test_the_documented_way_to_make_a_secret_key_works() -> None:
+def test_the_documented_way_to_create_a_secret_key_works() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings().require_secret_key()
     command = re.search(r'python -c "([^"]+)"', str(caught.value))
@@ -234,13 +234,13 @@ def test_the_documented_way_to_make_a_secret_key_works() -> None:
 
 
 class TestDotenv:
-    def test_the_environment_stands_over_the_file(self, tmp_path: Path) -> None:
+    def test_the_environment_takes_precedence_over_the_file(self, tmp_path: Path) -> None:
         dotenv = tmp_path / ".env"
         dotenv.write_text("BG_WORKERS=3\nASOK_DLQ_MAX='7'\n# note\nEMPTY\n")
         settings = Settings.load({"BG_WORKERS": "5"}, dotenv=dotenv)
         assert (settings.bg_workers, settings.dlq_max) == (5, 7)
 
-    def test_the_nearest_file_upwards_is_found(
+    def test_the_nearest_file_upwards_is_used(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         inner = tmp_path / "app" / "deep"
@@ -251,7 +251,7 @@ class TestDotenv:
         assert Settings.load().bg_workers == 4
         assert "BG_WORKERS" not in os.environ
 
-    def test_a_given_environment_looks_for_no_file(
+    def test_with_a_given_environment_no_file_is_searched_for(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / ".env").write_text("BG_WORKERS=3\n")
@@ -272,7 +272,7 @@ class TestDotenv:
             ("SECRET_KEY='abc'def\n", 1, "SECRET_KEY"),
         ],
     )
-    def test_a_quote_that_does_not_end_is_named_with_its_file_and_line(
+    def test_an_unclosed_quote_is_reported_with_file_and_line(
         self, tmp_path: Path, text: str, line: int, name: str
     ) -> None:
         dotenv = tmp_path / ".env"
@@ -284,7 +284,7 @@ class TestDotenv:
         )
         assert "abc" not in str(caught.value)
 
-    def test_a_line_that_sets_nothing_is_passed_over(
+    def test_a_line_that_is_not_an_assignment_is_ignored(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         dotenv = tmp_path / ".env"
@@ -292,7 +292,7 @@ class TestDotenv:
         assert Settings.load({}, dotenv=dotenv).bg_workers == 3
         assert caplog.records == []
 
-    def test_a_wrong_value_in_the_file_is_named_as_ever(self, tmp_path: Path) -> None:
+    def test_an_invalid_value_in_the_file_is_reported_as_usual(self, tmp_path: Path) -> None:
         dotenv = tmp_path / ".env"
         dotenv.write_text("BG_WORKERS=lots\n")
         with pytest.raises(SettingsError, match=r"^BG_WORKERS is 'lots'; it must be "):

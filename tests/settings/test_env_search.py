@@ -1,4 +1,4 @@
-"""Which ``.env`` is read: never one that another user of the machine could have written."""
+"""The search for ``.env``: a file that another user could have written is never read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def give_away(monkeypatch: pytest.MonkeyPatch) -> Give:
-    """Make a path another user's. Who is not root becomes another user instead."""
+    """Change the owner of a path. Without root rights the process acts as another user instead."""
 
     def give(path: Path) -> None:
         if os.geteuid() == 0:
@@ -53,7 +53,7 @@ def assert_refused(path: Path, why: str) -> None:
     assert "\n" not in line
 
 
-def test_ones_own_is_read_and_its_path_kept(project: Path) -> None:
+def test_the_users_own_file_is_read_and_its_path_kept(project: Path) -> None:
     settings = Settings.load()
     assert settings.bg_workers == 3
     assert settings.env_file == project / ".env"
@@ -88,12 +88,12 @@ def test_what_a_group_can_write(
     group = grp.struct_group(("staff", "x", me.pw_gid, [me.pw_name, "mallory"]))
     monkeypatch.setattr(grp, "getgrgid", lambda _: group)
     assert_refused(project / ".env", "can be written by group staff")
-    # Many systems give each user a group of the same name, and a umask that lets it write.
+    # Many systems give each user a group of the same name, and a umask that allows it to write.
     group = grp.struct_group((me.pw_name, "x", me.pw_gid, []))
     assert Settings.load().bg_workers == 3
 
 
-def test_one_further_up_is_looked_at_alike_and_the_search_ends_there(
+def test_a_file_further_up_is_checked_too_and_ends_the_search(
     project: Path, monkeypatch: pytest.MonkeyPatch, give_away: Give
 ) -> None:
     inner = project / "app"
@@ -107,7 +107,7 @@ def test_one_further_up_is_looked_at_alike_and_the_search_ends_there(
     assert Settings.load().bg_workers == 5
 
 
-def test_what_a_symlink_leads_to_counts(project: Path, tmp_path: Path) -> None:
+def test_the_target_of_a_symlink_is_checked(project: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -44,11 +44,11 @@ from asok_core.settings.redis_url import RedisAddress, masked_url, parse_redis_u
         ),
     ],
 )
-def test_each_form_is_taken_apart(url: str, address: RedisAddress) -> None:
+def test_each_form_is_parsed(url: str, address: RedisAddress) -> None:
     assert parse_redis_url(url) == address
 
 
-def test_an_address_knows_what_it_leads_to() -> None:
+def test_the_kind_of_an_address() -> None:
     sentinel = parse_redis_url("rediss+sentinel://a/m")
     cluster = parse_redis_url("redis+cluster://a")
     assert (sentinel.is_sentinel, sentinel.is_cluster, sentinel.is_tls) == (True, False, True)
@@ -96,7 +96,7 @@ def test_a_url_that_is_invalid_is_refused_with_the_reason(url: str, why: str) ->
 
 
 CA = __file__
-"""Any file that can be read: what is in it is looked at when a connection is prepared."""
+"""Any readable file: its content is only checked when a connection is opened."""
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_options_are_read_by_kind_and_those_of_pools_have_no_effect(
         ("redis://h?hunter%202=x", "percent-encode / # . and @ in a password"),
     ],
 )
-def test_an_option_that_is_refused_is_named_with_its_value_and_what_is_allowed(
+def test_an_invalid_option_is_reported_with_its_value_and_what_is_allowed(
     url: str, line: str
 ) -> None:
     with pytest.raises(ValueError, match=line) as caught:
@@ -248,7 +248,7 @@ def test_an_option_that_is_refused_is_named_with_its_value_and_what_is_allowed(
         ("me:hunter2@h", "***@h"),
     ],
 )
-def test_a_shown_url_holds_no_password(url: str, shown: str) -> None:
+def test_a_shown_url_contains_no_password(url: str, shown: str) -> None:
     assert masked_url(url) == shown
 
 

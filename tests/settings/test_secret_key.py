@@ -1,4 +1,4 @@
-"""Keys that protect nothing: placeholders are refused, short ones are warned of."""
+"""Weak keys: placeholders are refused, short keys cause a warning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asok_core.errors import SettingsError
 from asok_core.settings.secret_key import is_placeholder
 from asok_core.settings.settings import Settings
 
-# Those of the framework asok 0.8.0 are the first four.
+# The first four are those of the framework asok 0.8.0.
 PLACEHOLDERS = [
     "static-build-key-temporary-32-chars-long-key",
     "static-build-key-temporary",

@@ -67,7 +67,7 @@ class TestBackground:
         ):
             other.get_job(future.job_id)
 
-    def test_leaving_it_waits_for_its_tasks(self) -> None:
+    def test_the_end_of_the_with_block_waits_for_its_tasks(self) -> None:
         ran = threading.Event()
         with Background(settings=Settings(), sigterm=False) as app:
             app.background(ran.wait, 0.2)
@@ -78,13 +78,13 @@ class TestBackground:
             app.background(ran.set)
         assert app.shutdown() is True
 
-    def test_one_that_was_never_used_can_be_shut_down(self) -> None:
+    def test_an_unused_application_can_be_shut_down(self) -> None:
         app = Background(sigterm=False)
         assert app.shutdown() is True
         with pytest.raises(RuntimeError, match="was shut down"):
             app.background(print)
 
-    def test_it_needs_a_thread(self) -> None:
+    def test_it_requires_a_thread(self) -> None:
         with pytest.raises(ValueError, match="bg_workers is 0"):
             Background(bg_workers=0)
 
@@ -100,7 +100,7 @@ class TestBackground:
 
 
 class TestCurrentRequest:
-    def test_outside_a_request_it_says_so(self) -> None:
+    def test_outside_a_request_an_attribute_raises_an_error(self) -> None:
         assert not current_request
         assert repr(current_request) == "<no current request>"
         with pytest.raises(RuntimeError, match="no current request"):
@@ -108,7 +108,7 @@ class TestCurrentRequest:
         with pytest.raises(RuntimeError, match="no current request"):
             current_request.path = "/"
 
-    def test_a_task_sees_the_request_that_dispatched_it(self, app: Background) -> None:
+    def test_a_task_has_the_request_that_enqueued_it(self, app: Background) -> None:
         request = WSGIRequest({"PATH_INFO": "/a"})
         with request_context(request):
             assert current_request == request
@@ -125,7 +125,7 @@ class TestCurrentRequest:
 
 
 class TestWSGI:
-    def test_a_request_dispatches_through_the_environ(self, app: Background) -> None:
+    def test_a_request_enqueues_through_the_environ(self, app: Background) -> None:
         futures = []
 
         def view(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -137,7 +137,7 @@ class TestWSGI:
         assert futures[0].result(WAIT) == "/café"
         assert not current_request
 
-    def test_the_request_holds_while_the_body_is_read(self, app: Background) -> None:
+    def test_the_request_is_set_while_the_body_is_read(self, app: Background) -> None:
         closed = []
 
         def view(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -152,7 +152,7 @@ class TestWSGI:
         assert closed == ["/stream"]
         assert not current_request
 
-    def test_an_error_of_the_view_leaves_no_request_behind(self, app: Background) -> None:
+    def test_after_an_error_of_the_view_there_is_no_request(self, app: Background) -> None:
         def view(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             raise ValueError("view")
 
@@ -160,7 +160,7 @@ class TestWSGI:
             get(app.wsgi(view))
         assert not current_request
 
-    def test_what_is_read_from_the_environ(self) -> None:
+    def test_attributes_of_a_wsgi_request(self) -> None:
         request = WSGIRequest(
             {
                 "REQUEST_METHOD": "POST",
@@ -184,7 +184,7 @@ class TestWSGI:
 
 
 class TestASGI:
-    async def test_a_request_dispatches_through_the_scope(self, app: Background) -> None:
+    async def test_a_request_enqueues_through_the_scope(self, app: Background) -> None:
         results = []
 
         async def view(scope: Scope, receive: Receive, send: Send) -> None:
@@ -196,7 +196,7 @@ class TestASGI:
         assert results == ["/a"]
         assert not current_request
 
-    def test_what_is_read_from_the_scope(self) -> None:
+    def test_attributes_of_an_asgi_request(self) -> None:
         request = ASGIRequest(
             {
                 "type": "http",
@@ -211,7 +211,7 @@ class TestASGI:
         assert request.remote_user is None
         assert ASGIRequest({"type": "websocket"}).method == "WEBSOCKET"
 
-    async def test_the_end_of_the_lifespan_finishes_the_tasks(self) -> None:
+    async def test_the_end_of_the_lifespan_waits_for_the_tasks(self) -> None:
         async def view(scope: Scope, receive: Receive, send: Send) -> None:
             for phase in ("startup", "shutdown"):
                 assert (await receive())["type"] == f"lifespan.{phase}"
@@ -219,7 +219,7 @@ class TestASGI:
 
         await self.check_lifespan(view)
 
-    async def test_an_application_that_knows_no_lifespan(self) -> None:
+    async def test_an_application_without_support_for_the_lifespan(self) -> None:
         async def view(scope: Scope, receive: Receive, send: Send) -> None:
             assert scope["type"] == "http", "no lifespan, please"
 

@@ -68,7 +68,7 @@ def test_results_are_kept_as_json(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_coroutine_function_runs_to_its_end(desk: Desk) -> None:
+def test_a_coroutine_function_runs_to_completion(desk: Desk) -> None:
     assert desk.reaches(desk.enqueue("wait_a_little", 41), "completed").result == "42"
 
 
