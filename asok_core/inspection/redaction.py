@@ -15,6 +15,7 @@ from typing import Any
 
 from asok_core.errors import UsageError
 from asok_core.inspection.edits import changed_words, same
+from asok_core.inspection.snapshot import JobDetail
 from asok_core.jobs.annotations import annotations_of
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
@@ -119,6 +120,18 @@ class Redaction:
         )
         result = record.result if record.result is None else _result(record.result, pattern)
         return replace(record, error=error, error_line=line, result_error=why, result=result)
+
+    def detail(self, detail: JobDetail) -> JobDetail:
+        """Everything that is known of a job as it may be shown."""
+        payload, record = detail.payload, detail.record
+        job = payload.job if payload else None
+        return detail._replace(
+            record=self.record(record, job) if record else None,
+            payload=self.payload(payload) if payload else None,
+            attempts=tuple(
+                each._replace(error=self.text(each.error, job)) for each in detail.attempts
+            ),
+        )
 
     def filled(
         self, changes: Mapping[str, Any], job: Job, *, believed: bool = True

@@ -17,7 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reading import snapshots
+from asok_core.backends.redis.reading import overview
+from asok_core.backends.redis.reading.query import known
 from asok_core.inspection.audit import Activity
 from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
@@ -51,11 +52,6 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
 def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeds, readings and the age of the picture know one moment only."""
 
-    class First(snapshots._First):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args)  # type: ignore[arg-type]
-            self.now = NOW
-
     def activity(keys: Keys, fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
         # What is left of a trash to the minute: the seeds are some milliseconds old.
         whole = -(-ttl_ms // 60_000) * 60_000
@@ -64,7 +60,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     of_fields = audit._activity
     monkeypatch.setattr(audit, "_activity", activity)
     monkeypatch.setattr(seed, "server_time", lambda _: NOW)
-    monkeypatch.setattr(snapshots, "_First", First)
+    monkeypatch.setattr(overview, "server_time", lambda: known(NOW))
     monkeypatch.setattr(ConsoleStatus, "age", 0.0)
 
 

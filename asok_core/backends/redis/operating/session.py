@@ -18,11 +18,11 @@ from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.reading.key_check import check_key
-from asok_core.backends.redis.reading.queries import ScriptQueries
-from asok_core.backends.redis.reading.round_trips import RoundTripMaker
+from asok_core.backends.redis.reading.round_trips import ReaderSession, RoundTrips
 from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
 from asok_core.inspection.redaction import Redaction
+from asok_core.inspection.snapshot import KeyCheck
 from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.kinds import RecordForm
@@ -127,10 +127,13 @@ class OperatorSession:
 
     def _expect_fitting_key(self, keyring: Keyring) -> None:
         """Raise SettingsError where none of the jobs in Redis verifies."""
-        with RoundTripMaker(self.pool).begin(ScriptQueries(self.keys)) as round_trips:
+
+        def check(round_trips: RoundTrips) -> KeyCheck:
             names = members(round_trips.connection, self.keys.queues)
             queues = sorted({"default", *map(text, names)})
-            found = check_key(round_trips, self.keys, keyring, queues)
+            return check_key(round_trips, self.keys, keyring, queues)
+
+        found = ReaderSession(self.pool, self.keys).run(check)
         if found.wrong:
             raise SettingsError(
                 f"{found.line}. Nothing was signed; set SECRET_KEY to the one of the workers, or add a "

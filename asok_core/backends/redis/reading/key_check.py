@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import Window
+from asok_core.backends.redis.reading.query import in_order, named
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import KeyCheck
 from asok_core.jobs.envelope import Keyring, Trust, peek
@@ -18,25 +20,45 @@ QUEUES, PER_QUEUE = 10, 3
 """Queues, and pending jobs of each (the newest), that are looked at."""
 
 
+class _Sample(NamedTuple):
+    newest_dead: Window
+    oldest_dead: Window
+    delayed: Window
+    pending: list[Window]
+
+
 def check_key(
     round_trips: RoundTrips, keys: Keys, keyring: Keyring, queues: Sequence[str]
 ) -> KeyCheck:
     """Verify a sample from every location, in one round trip. Large jobs are left out."""
     window = round_trips.queries.window
-    windows: list[Window] = round_trips.ask(
-        [
-            window(keys.dead, "left", 0, EACH_END),
-            window(keys.dead, "right", 0, EACH_END),
-            window(keys.delayed, "score", 0, EACH_END),
-            *(window(keys.queue(name), "left", 0, PER_QUEUE) for name in queues[:QUEUES]),
-        ]
+    found = round_trips.ask(
+        named(
+            _Sample,
+            newest_dead=window(keys.dead, "left", 0, EACH_END),
+            oldest_dead=window(keys.dead, "right", 0, EACH_END),
+            delayed=window(keys.delayed, "score", 0, EACH_END),
+            pending=in_order(
+                window(keys.queue(name), "left", 0, PER_QUEUE) for name in queues[:QUEUES]
+            ),
+        )
     )
-    raws = {item.text for each in windows for item in each.items if item.whole}
-    found = [peek(raw, keyring).trust for raw in raws]
-    waiting = [peek(item.text).version for each in windows[3:] for item in each.items if item.whole]
+    pending = [raw for each in found.pending for raw in _whole(each)]
+    raws = {
+        *_whole(found.newest_dead),
+        *_whole(found.oldest_dead),
+        *_whole(found.delayed),
+        *pending,
+    }
+    trusts = [peek(raw, keyring).trust for raw in raws]
+    versions = [peek(raw).version for raw in pending]
     return KeyCheck(
-        sampled=sum(trust in (*VERIFYING, Trust.BAD) for trust in found),
-        verified=sum(trust in VERIFYING for trust in found),
-        pending=len(waiting),
-        pending_v1=waiting.count(V1),
+        sampled=sum(trust in (*VERIFYING, Trust.BAD) for trust in trusts),
+        verified=sum(trust in VERIFYING for trust in trusts),
+        pending=len(versions),
+        pending_v1=versions.count(V1),
     )
+
+
+def _whole(window: Window) -> list[bytes]:
+    return [item.text for item in window.items if item.whole]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,22 +20,23 @@ class QueueLoads(NamedTuple):
 
 
 def measure(
-    workers: Sequence[WorkerInfo], held: Sequence[Sequence[ActiveList]], now: float
+    workers: Sequence[WorkerInfo], held: Mapping[str, Sequence[ActiveList]], now: float
 ) -> tuple[list[WorkerInfo], QueueLoads]:
     """The workers with ``running`` and ``claimed`` set, and the load of the queues.
 
-    ``held`` has the active lists of each worker.
+    ``held`` has the active lists of each worker by its id.
     """
     counted = []
     running: list[tuple[str, int]] = []
-    for worker, parts in zip(workers, held, strict=True):
+    for worker in workers:
+        parts = held[worker.id]
         busy = _running(worker, parts)
         running += busy
         total, runs = sum(each.length for each in parts), sum(number for _, number in busy)
         counted.append(replace(worker, running=runs, claimed=total - runs))
     serving = [worker for worker in counted if worker.claims(now)]
     return counted, QueueLoads(
-        active=_sums((each.queue, each.length) for parts in held for each in parts),
+        active=_sums((each.queue, each.length) for parts in held.values() for each in parts),
         running=_sums(running),
         consumers=_sums((queue, 1) for worker in serving for queue in worker.queues),
         slots=_sums((queue, worker.slots) for worker in serving for queue in worker.queues),

@@ -1,13 +1,13 @@
-"""The questions of ``queries.py`` by plain commands, for a user who may not run scripts.
+"""The queries of ``queries.py`` by plain commands, for a user who may not run scripts.
 
-The same answers, at a price: an item of megabytes is read whole, and what workers hold takes a
-round trip more.
+The same answers at a higher cost: an item of megabytes is read whole, and what workers hold takes another
+round trip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
@@ -17,15 +17,13 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
     SAMPLED,
     ActiveList,
-    Command,
     Found,
     Order,
-    Query,
     QueueReading,
     Window,
     WorkerReading,
-    required,
 )
+from asok_core.backends.redis.reading.query import Command, Query, by_key, named, required
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.snapshot import Bucket
 from asok_core.jobs.job import JobRecord
@@ -35,7 +33,7 @@ MOST_LISTS = 4096
 
 
 class PlainQueries:
-    """The questions, asked by plain reading commands."""
+    """The queries by plain commands that only read."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -67,20 +65,22 @@ class PlainQueries:
     def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:
         """As ScriptQueries.queue."""
         key = parsing.raw(self._keys.queue(name))
-        history = self.history(name, 10, first, last)
+        commands, read_parts = named(
+            _QueueParts,
+            length=Query((("LLEN", key),), lambda replies: replies[0]),
+            sample=Query(tuple(("LINDEX", key, index) for index in SAMPLED), list),
+            buckets=self.history(name, 10, first, last),
+        )
 
         def read(replies: Sequence[Any]) -> QueueReading:
-            if wrong_type(replies[0]):
-                return QueueReading(None)
-            jobs = [required(reply) for reply in replies[1 : len(SAMPLED) + 1]]
-            return QueueReading(
-                required(replies[0]),
-                tuple(Item(len(job), job) for job in jobs if job is not None),
-                tuple(history.read(replies[len(SAMPLED) + 1 :])),
-            )
+            length, sample, buckets = read_parts(replies)
+            if wrong_type(length):
+                return QueueReading(None, (), tuple(buckets))
+            jobs = [job for job in map(required, sample) if job is not None]
+            items = tuple(Item(len(job), job) for job in jobs)
+            return QueueReading(required(length), items, tuple(buckets))
 
-        sample = (("LINDEX", key, index) for index in SAMPLED)
-        return Query((("LLEN", key), *sample, *history.commands), read)
+        return Query(commands, read)
 
     def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
         """As ScriptQueries.history."""
@@ -110,48 +110,47 @@ class PlainQueries:
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
     def held(
-        self, worker_id: str, fields: dict[str, Any], most: int
+        self, worker_id: str, reading: WorkerReading, most: int
     ) -> Query[tuple[ActiveList, ...]]:
-        """What the processes of a worker hold, of the fields that ``worker`` read."""
-        worker = parsing.worker(worker_id, None, fields)
+        """What the processes of a worker hold, by the fields that ``worker`` has read."""
+        worker = parsing.worker(worker_id, None, reading.fields)
         lists = [
             (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
         ][:MOST_LISTS]
-        keys = [parsing.raw(self._keys.active(*each)) for each in lists]
+        commands, read = by_key({each: self._active_list(*each, most) for each in lists})
+        return Query(commands, lambda replies: tuple(filter(None, read(replies).values())))
 
-        def read(replies: Sequence[Any]) -> tuple[ActiveList, ...]:
-            found = []
-            for at, (process, queue) in enumerate(lists):
-                length, parts = replies[2 * at], replies[2 * at + 1]
-                if isinstance(length, int) and length and isinstance(parts, list):
-                    held = tuple(Item(len(each), each) for each in parts[:most])
-                    found.append(ActiveList(process, queue, length, held))
-            return tuple(found)
+    def _active_list(self, process: str, queue: str, most: int) -> Query[ActiveList | None]:
+        key = parsing.raw(self._keys.active(process, queue))
 
-        commands: list[Command] = []
-        for key in keys:
-            # An index of -1 would be the last: where none are wanted, one is asked and dropped.
-            commands += (("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0)))
-        return Query(tuple(commands), read)
+        def read(replies: Sequence[Any]) -> ActiveList | None:
+            length, parts = replies
+            if not isinstance(length, int) or not length or not isinstance(parts, list):
+                return None
+            held = tuple(Item(len(each), each) for each in parts[:most])
+            return ActiveList(process, queue, length, held)
+
+        # An index of -1 would be the last: where none are named, one is asked for and dropped.
+        return Query((("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0))), read)
 
     def records(
         self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
     ) -> Query[dict[str, JobRecord]]:
         """As ScriptQueries.records."""
-        keys = [parsing.raw(self._keys.job(job_id)) for job_id in ids]
-        commands: list[Command] = []
-        for key in keys:
-            commands += (("HMGET", key, *fields), ("GET", key), ("TTL", key))
+        commands, read = by_key({each: self._record(each, fields) for each in ids})
+        return Query(
+            commands,
+            lambda replies: {each: found for each, found in read(replies).items() if found},
+        )
 
-        def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
-            found = {}
-            for job_id, *reply in zip(ids, replies[::3], replies[1::3], replies[2::3], strict=True):
-                record = parsing.record(job_id, _as_the_script_replies(*reply), fields)
-                if record is not None:
-                    found[job_id] = record
-            return found
+    def _record(self, job_id: str, fields: Sequence[str]) -> Query[JobRecord | None]:
+        key = parsing.raw(self._keys.job(job_id))
 
-        return Query(tuple(commands), read)
+        def read(replies: Sequence[Any]) -> JobRecord | None:
+            values, text, ttl = replies
+            return parsing.record(job_id, _as_the_script_replies(values, text, ttl), fields)
+
+        return Query((("HMGET", key, *fields), ("GET", key), ("TTL", key)), read)
 
     def clipped(self, most: int, *command: Arg) -> Command:
         """As ScriptQueries.clipped; here nothing is cut."""
@@ -172,6 +171,12 @@ class PlainQueries:
             return Found(len(found))
 
         return Query((_range(name, order, start, count, ""),), read)
+
+
+class _QueueParts(NamedTuple):
+    length: Any
+    sample: list[Any]
+    buckets: list[Bucket]
 
 
 def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:

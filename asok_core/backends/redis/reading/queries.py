@@ -1,31 +1,25 @@
-"""Questions to Redis: each says which commands it sends and how it reads their replies.
+"""The queries of a reader, by small scripts: no plain command gives an item without all of its megabytes.
 
-A round trip carries any number of them. They run as small reading scripts, because no plain command
-gives a list's item without all of its megabytes; ``plain.py`` has the same questions for a user who
-may not run scripts. The small values are NamedTuples: a frozen dataclass takes ten times as long to
-make, and a status command is over in the time of a few dozen.
+``plain_commands.py`` has the same queries for a user who may not run scripts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
-
-import redis
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE, parsed_records
 from asok_core.backends.redis.connection import Arg
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.query import Command, Query, known, required
 from asok_core.backends.redis.scripts import Script, script
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.snapshot import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
 
-T = TypeVar("T")
-Command = tuple[Arg, ...]
 Order = Literal["left", "right", "score"]
 """Which end a window counts from; ``score`` is a sorted set from its lowest."""
 
@@ -35,13 +29,8 @@ BRIEF = 4_096
 """The same for a snapshot, which wants little more than ids and times."""
 HELD = 64
 """Jobs of one active list that a snapshot names."""
-
-
-class Query(NamedTuple, Generic[T]):
-    """One question. ``read`` gets as many replies as there are commands; errors are among them."""
-
-    commands: tuple[Command, ...]
-    read: Callable[[Sequence[Any]], T]
+RECORDS = 100
+"""Records that one call of a script reads."""
 
 
 class Window(NamedTuple):
@@ -92,27 +81,6 @@ SAMPLED = (-1, -4, -16, -64, -256, -1024)
 """Where the oldest job of a queue is looked for: operators move younger ones to the front."""
 
 READING_SCRIPTS = ("window", "queue", "history", "worker", "records", "find", "clipped")
-
-
-def one(*command: Arg) -> Query[Any]:
-    """A plain command whose reply is wanted as it is; one that is refused is an error."""
-    return Query((command,), lambda replies: required(replies[0]))
-
-
-def maybe(*command: Arg) -> Query[Any]:
-    """A plain command that a user may be forbidden: None then, and for a key of another type."""
-    return Query((command,), lambda replies: _unless_error(replies[0]))
-
-
-def required(reply: Any) -> Any:
-    """The reply, unless it is an error: that is raised."""
-    if isinstance(reply, redis.RedisError):
-        raise reply
-    return reply
-
-
-def _unless_error(reply: Any) -> Any:
-    return None if isinstance(reply, redis.RedisError) else reply
 
 
 class ScriptQueries:
@@ -191,18 +159,31 @@ class ScriptQueries:
         args: list[Arg] = [self._keys.namespace, parsing.raw(worker_id), BRIEF, most]
         return Query((_call("worker", [], [*args, *parsing.WORKER_FIELDS]),), read)
 
+    def held(
+        self, worker_id: str, reading: WorkerReading, most: int
+    ) -> Query[tuple[ActiveList, ...]]:
+        """What the processes of a worker hold, which ``worker`` has read already."""
+        del worker_id, most
+        return known(reading.held)
+
     def records(
         self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
     ) -> Query[dict[str, JobRecord]]:
-        """The records of some hundred jobs by id; those without one are left out."""
+        """The records of any number of jobs by id; those without one are left out."""
+        unique = list(dict.fromkeys(ids))
+        batches = [unique[at : at + RECORDS] for at in range(0, len(unique), RECORDS)]
+
+        def call(batch: Sequence[str]) -> Command:
+            keys = [parsing.raw(self._keys.job(each)) for each in batch]
+            return _call("records", keys, [WHOLE, *fields])
 
         def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
-            return parsed_records(ids, required(replies[0]), fields)
+            found: dict[str, JobRecord] = {}
+            for batch, reply in zip(batches, replies, strict=True):
+                found |= parsed_records(batch, required(reply), fields)
+            return found
 
-        if not ids:
-            return Query((), lambda _replies: {})
-        keys = [parsing.raw(self._keys.job(each)) for each in ids]
-        return Query((_call("records", keys, [WHOLE, *fields]),), read)
+        return Query(tuple(map(call, batches)), read)
 
     def clipped(self, most: int, *command: Arg) -> Command:
         """A plain reading command of whose reply each text has at most ``most`` bytes."""

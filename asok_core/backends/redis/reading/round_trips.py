@@ -1,25 +1,27 @@
-"""Round trips of a reader: many questions at once, and what they cost."""
+"""Round trips of a reader: many queries at once, and what they cost."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import redis
 
 from asok_core.backends.redis.connection import Connection, ConnectionPool
 from asok_core.backends.redis.explanations import explaining
-from asok_core.backends.redis.reading.queries import Command, Query, ScriptQueries, load_commands
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.queries import ScriptQueries, load_commands
+from asok_core.backends.redis.reading.query import Command, Query
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspection.snapshot import Cost
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.plain_commands import PlainQueries
 
+T = TypeVar("T")
 Queries: TypeAlias = "ScriptQueries | PlainQueries"
-
 
 _PASSING = (
     redis.exceptions.BusyLoadingError,
@@ -34,7 +36,7 @@ class ScriptsForbidden(Exception):
 
 
 class RoundTrips:
-    """The round trips of one reading, on one connection. ``queries`` makes the questions."""
+    """The round trips of one call of a reader, on one connection. ``queries`` makes the queries."""
 
     def __init__(
         self, connection: Connection, shown: str, known: list[bool], queries: Queries
@@ -47,29 +49,20 @@ class RoundTrips:
         self.last_seconds = 0.0
         self._round_trips = self._commands = self._bytes = 0
 
-    def ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        """Send all commands of ``queries`` at once; their answers in order.
+    def ask(self, query: Query[T]) -> T:
+        """Send the commands of ``query`` at once; its answer.
 
         Raises Unreachable, Refused or ScriptsForbidden.
         """
-        commands = [command for query in queries for command in query.commands]
-        if not commands:
-            return [query.read([]) for query in queries]
-        replies = self._send(commands)
-        answers: list[Any] = []
-        at = 0
+        replies = self._send(list(query.commands)) if query.commands else []
         try:
             with explaining(self._shown):
-                for query in queries:
-                    upto = at + len(query.commands)
-                    answers.append(query.read(replies[at:upto]))
-                    at = upto
+                return query.read(replies)
         except redis.ResponseError as error:
             raise Refused(f"Redis at {self._shown} answers: {error}"[:300]) from error
-        return answers
 
     def cost(self) -> Cost:
-        """What all trips so far cost."""
+        """What all round trips so far cost."""
         return Cost(
             self._round_trips, self._commands, self._bytes, time.perf_counter() - self._began
         )
@@ -104,20 +97,38 @@ class RoundTrips:
         return replies
 
 
-class RoundTripMaker:
-    """Lends a connection for a reading; drops what is stale when Redis went away."""
+class ReaderSession:
+    """Asks one Redis by scripts, and by plain commands where this user may not run scripts."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, keys: Keys) -> None:
+        self._keys = keys
         self._pool = pool
         self._known = [False]
+        self._queries: Queries = ScriptQueries(keys)
+
+    def run(self, read: Callable[[RoundTrips], T]) -> T:
+        """What ``read`` makes of some round trips. It may be called twice, and must not write."""
+        try:
+            with self._begin() as round_trips:
+                return read(round_trips)
+        except ScriptsForbidden:
+            from asok_core.backends.redis.reading.plain_commands import PlainQueries
+
+            self._queries = PlainQueries(self._keys)
+        with self._begin() as round_trips:
+            return read(round_trips)
+
+    def ask(self, make: Callable[[Queries], Query[T]]) -> T:
+        """The answer to one query."""
+        return self.run(lambda round_trips: round_trips.ask(make(round_trips.queries)))
 
     @contextmanager
-    def begin(self, queries: Queries) -> Iterator[RoundTrips]:
-        """Round trips for the body of a ``with``."""
+    def _begin(self) -> Iterator[RoundTrips]:
         try:
             with self._pool.borrow() as connection:
-                yield RoundTrips(connection, self._pool.endpoint.shown, self._known, queries)
+                yield RoundTrips(connection, self._pool.endpoint.shown, self._known, self._queries)
         except Unreachable:
+            # Another server may answer next.
             self._known[0] = False
             self._pool.close()
             raise
@@ -128,7 +139,7 @@ class RoundTripMaker:
 
 
 def _size(reply: Any) -> int:
-    # Thousands of values a reading: the plain ones are counted without a call for each.
+    # Thousands of values a snapshot: the plain ones are counted without a call for each.
     if isinstance(reply, list):
         return 5 + sum(
             [

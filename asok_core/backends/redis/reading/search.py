@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from asok_core import clock
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
-from asok_core.backends.redis.reading.queries import Found, Order, maybe
+from asok_core.backends.redis.reading.queries import Found, Order
+from asok_core.backends.redis.reading.query import maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import JobDetail, Move, Row
 from asok_core.jobs.envelope import Keyring, peek
@@ -43,6 +43,16 @@ _LOCATIONS = {
 }
 
 
+class _Known(NamedTuple):
+    """What is kept about a job beside its element in a list."""
+
+    records: dict[str, JobRecord]
+    crashes: Any
+    history: Any
+    text: Any
+    now: float
+
+
 def find_job(
     round_trips: RoundTrips,
     keys: Keys,
@@ -59,24 +69,26 @@ def find_job(
     ``patience`` (seconds) allows: ``complete`` is False where that was too short.
     """
     kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves")
-    records, crashes, history, text, moment = round_trips.ask(
-        [
-            round_trips.queries.records([job_id]),
-            maybe("GET", parsing.raw(keys.crashes(job_id))),
-            maybe(*round_trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
-            maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
-            maybe("TIME"),
-        ]
+    found = round_trips.ask(
+        named(
+            _Known,
+            records=round_trips.queries.records([job_id]),
+            crashes=maybe("GET", parsing.raw(keys.crashes(job_id))),
+            history=maybe(*round_trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
+            text=maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
+            now=server_time(),
+        )
     )
-    kept = history or [parsing.field_of_json(text, name) for name in ("attempts", "moves")]
+    attempts, moves = found.history or [
+        parsing.field_of_json(found.text, name) for name in ("attempts", "moves")
+    ]
     known = JobDetail(
         id=job_id,
-        record=records.get(job_id),
-        crashes=count(crashes),
-        attempts=parsing.attempts(kept[0]),
-        moves=parsing.moves(kept[1]),
-        # Who may not ask for the time (ACL) gets that of this machine.
-        read_at=int(moment[0]) + int(moment[1]) / 1e6 if moment else clock.now(),
+        record=found.records.get(job_id),
+        crashes=count(found.crashes),
+        attempts=parsing.attempts(attempts),
+        moves=parsing.moves(moves),
+        read_at=found.now,
     )
     until = time.monotonic() + patience
 
@@ -126,7 +138,7 @@ def _trashed(round_trips: RoundTrips, keys: Keys, moves: Sequence[Move]) -> Iter
     noted = [each for each in reversed(moves) if each.verb in _TRASHING]
     yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
     names = {each.detail for each in noted}
-    entries = round_trips.ask([maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS)])[0]
+    entries = round_trips.ask(maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS))
     for _, flat in entries or ():
         fields = fields_of(flat)
         operation, action = fields.get("operation", ""), fields.get("action", "")
@@ -183,7 +195,7 @@ def _search(
     end = None if most is None else start + most
     while end is None or start < end:
         count = STEP if end is None else end - start
-        found: Found = round_trips.ask([round_trips.queries.find(*where, start, count, job_id)])[0]
+        found = round_trips.ask(round_trips.queries.find(*where, start, count, job_id))
         if found.location is not None:
             yield found
             # The id stood in another job's arguments, if the search comes back.

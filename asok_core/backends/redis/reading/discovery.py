@@ -1,0 +1,87 @@
+"""Lists that no name leads to: queues of foreign producers, and active lists of workers long dead.
+
+A SCAN finds them. It continues a little with each snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.reading.query import Query, by_key, maybe
+from asok_core.inspection.snapshot import WorkerInfo
+
+MOST_QUEUES = 1000
+MOST_ORPHANS = 500
+FIRST_SCAN = 4000
+NEXT_SCANS = 400
+"""Keys a SCAN looks at: the first time (a small database is seen whole) and each time after."""
+
+Scan: TypeAlias = tuple[int, Sequence[bytes]] | None
+"""The cursor and the keys of one step; None for a user who may not scan."""
+
+
+class Discovery:
+    """The lists that were found so far."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._cursor: int | None = None
+        self._queues: dict[str, None] = {}
+        self._orphans: dict[bytes, int] = {}
+
+    @property
+    def queues(self) -> Iterable[str]:
+        """Names of the queues whose lists were found."""
+        return self._queues.keys()
+
+    @property
+    def orphaned(self) -> int:
+        """How many jobs are in active lists that no lease covers."""
+        return sum(self._orphans.values())
+
+    def scan(self) -> Query[Scan]:
+        """The next step."""
+        count = FIRST_SCAN if self._cursor is None else NEXT_SCANS
+        # `q` for pending lists and `a` for active ones: the pattern spares job records.
+        pattern = f"{self._keys.namespace}:[qa]*"
+        commands, read = maybe(
+            "SCAN", self._cursor or 0, "MATCH", pattern, "COUNT", count, "TYPE", "list"
+        )
+
+        def parse(replies: Sequence[Any]) -> Scan:
+            reply = read(replies)
+            if not isinstance(reply, list) or len(reply) != 2:
+                return None
+            cursor, found = reply
+            return int(cursor), found
+
+        return Query(commands, parse)
+
+    def note_scan(self, scan: Scan) -> None:
+        """Keep what a step has found."""
+        if scan is None:
+            return
+        self._cursor, found = scan
+        for key in found:
+            name = self._keys.queue_name(parsing.text(key))
+            if name is not None:
+                if len(self._queues) < MOST_QUEUES:
+                    self._queues[name] = None
+            elif self._keys.active_parts(parsing.text(key)) and len(self._orphans) < MOST_ORPHANS:
+                self._orphans.setdefault(key, 0)
+
+    def orphan_lengths(self) -> Query[dict[bytes, Any]]:
+        """How many jobs each active list holds that was found."""
+        return by_key({key: maybe("LLEN", key) for key in self._orphans})
+
+    def note_orphans(self, lengths: Mapping[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
+        """Keep the active lists that hold jobs and that none of ``workers`` serves."""
+        served = {worker.id: worker.queues for worker in workers}
+        self._orphans = {}
+        for key, length in lengths.items():
+            process, queue = self._keys.active_parts(parsing.text(key)) or ("", "")
+            if length and queue not in served.get(worker_of(process), ()):
+                self._orphans[key] = length

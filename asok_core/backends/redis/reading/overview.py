@@ -1,0 +1,173 @@
+"""What a snapshot reads first: the server, the shared lists, and the names of queues and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.explanations import wrong_type
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.members import STEP
+from asok_core.backends.redis.reading.discovery import Scan
+from asok_core.backends.redis.reading.queries import BRIEF, Window
+from asok_core.backends.redis.reading.query import (
+    Command,
+    Query,
+    maybe,
+    named,
+    one,
+    required,
+    server_time,
+)
+from asok_core.backends.redis.reading.round_trips import Queries
+from asok_core.inspection.snapshot import digest
+from asok_core.jobs.numbers import score
+
+MOST_WORKERS = 500
+LONGEST_NAME = 1024
+"""Bytes of a name (of a queue, a worker, a job): ours are shorter, and a longer one is not read."""
+CLIP = LONGEST_NAME + 1
+"""Bytes of a name that are asked for, so that one that is too long shows that it is."""
+
+
+class Names(NamedTuple):
+    """Names in a set: those that one step of a scan has read. ``total`` is None for a key of another type.
+
+    ``long`` are how many of them were left out, since they are longer than a name can be.
+    """
+
+    total: int | None
+    names: tuple[str, ...] = ()
+    long: int = 0
+
+
+class Leases(NamedTuple):
+    """The workers and until when each lease holds (None: not a number).
+
+    ``readable`` is False for a key of another type; ``long`` as in ``Names``.
+    """
+
+    readable: bool
+    leases: Mapping[str, float | None]
+    long: int = 0
+
+
+class Overview(NamedTuple):
+    """The answers of the first round trip of a snapshot."""
+
+    now: float
+    info: object
+    save: object
+    keys: object
+    queues: Names
+    paused: Names
+    leases: Leases
+    scanned: Scan
+    delayed: Window
+    newest_dead: Window
+    oldest_dead: Window
+
+    @property
+    def dead_head(self) -> str:
+        """What names the newest dead job: its digest."""
+        if not self.newest_dead.items:
+            return ""
+        item = self.newest_dead.items[0]
+        return item.sha1.decode() or digest(item.text)
+
+    def problems(self) -> Iterator[str]:
+        """Lines about the lists that all queues share, where their keys are of another type."""
+        if self.newest_dead.total is None:
+            yield "dead letters cannot be read or written: their key is not a list"
+        if self.delayed.total is None:
+            yield "delayed jobs cannot be read or written: their key is not a sorted set"
+        if not self.leases.readable:
+            yield "workers cannot be read: the key of their leases is not a sorted set"
+        for what, found in self._sets():
+            if found.total is None:
+                yield f"{what} cannot be read or written: their key is not a set"
+
+    def unread(self) -> Iterator[str]:
+        """Lines about names that were not read."""
+        for what, long in (
+            *((what, found.long) for what, found in self._sets()),
+            ("workers", self.leases.long),
+        ):
+            if long:
+                one_or_more = (
+                    f"1 name of {what} was not read: it is"
+                    if long == 1
+                    else f"{long:,} names of {what} were not read: each is"
+                )
+                yield f"{one_or_more} longer than {LONGEST_NAME:,} bytes"
+        for what, (total, names, long) in self._sets():
+            if total is not None and total > len(names) + long:
+                yield f"{total:,} names of {what} are in Redis, and {len(names):,} of them were read"
+
+    def _sets(self) -> tuple[tuple[str, Names], ...]:
+        return ("queues", self.queues), ("paused queues", self.paused)
+
+
+def overview(queries: Queries, keys: Keys, scan: Query[Scan]) -> Query[Overview]:
+    """Everything that there is one of."""
+    return named(
+        Overview,
+        now=server_time(),
+        info=maybe("INFO"),
+        save=maybe("CONFIG", "GET", "save"),
+        keys=maybe("DBSIZE"),
+        queues=_names(queries, keys.queues),
+        paused=_names(queries, keys.paused),
+        leases=_leases(queries, keys.workers),
+        scanned=scan,
+        delayed=queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
+        newest_dead=queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
+        oldest_dead=queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+    )
+
+
+def paused_among(keys: Keys, paused: Names, queues: Sequence[str]) -> Query[frozenset[str]] | None:
+    """Which of some queues are paused; None where all names of the set were read."""
+    if paused.total is None or paused.total <= len(paused.names) or not queues:
+        return None
+    commands, read = one("SMISMEMBER", keys.paused, *map(parsing.raw, queues))
+    return Query(
+        commands,
+        lambda replies: frozenset(
+            name for name, flag in zip(queues, read(replies), strict=True) if flag
+        ),
+    )
+
+
+def _names(queries: Queries, key: str) -> Query[Names]:
+    """A set that another program may have filled with a million names: how many, and some thousands."""
+    scan: Command = queries.clipped(CLIP, "SSCAN", key, 0, "COUNT", STEP)
+
+    def read(replies: Sequence[Any]) -> Names:
+        total, scanned = replies
+        if wrong_type(total):
+            return Names(None)
+        _, found = required(scanned)
+        names = dict.fromkeys(parsing.text(name) for name in found if len(name) <= LONGEST_NAME)
+        long = sum(len(name) > LONGEST_NAME for name in found)
+        return Names(required(total), tuple(names), long)
+
+    return Query((("SCARD", key), scan), read)
+
+
+def _leases(queries: Queries, key: str) -> Query[Leases]:
+    command = queries.clipped(CLIP, "ZREVRANGE", key, 0, MOST_WORKERS - 1, "WITHSCORES")
+
+    def read(replies: Sequence[Any]) -> Leases:
+        (reply,) = replies
+        if wrong_type(reply):
+            return Leases(False, {})
+        found = required(reply)
+        pairs = list(zip(found[::2], found[1::2], strict=True))
+        leases = {
+            parsing.text(name): score(until) for name, until in pairs if len(name) <= LONGEST_NAME
+        }
+        return Leases(True, leases, len(pairs) - len(leases))
+
+    return Query((command,), read)

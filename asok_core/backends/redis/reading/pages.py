@@ -1,0 +1,271 @@
+"""Windows of lists as pages of rows, and walks over whole lists for searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+import redis
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.bounded_records import WHOLE
+from asok_core.backends.redis.explanations import wrong_type
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.overview import CLIP, LONGEST_NAME
+from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
+from asok_core.backends.redis.reading.query import Query, by_key, in_order, known, maybe, named
+from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
+from asok_core.inspection.partial_payload import Item, PartialPayloads
+from asok_core.inspection.redaction import Redaction
+from asok_core.inspection.snapshot import Page, Row
+from asok_core.jobs.envelope import Keyring, Payload, Trust
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Location
+
+_WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
+
+
+class _Finished(NamedTuple):
+    """The answers about jobs that finished: the length of their list or why it is unknown, and ids."""
+
+    total: int | str
+    ids: list[bytes] | None
+
+
+class Pages:
+    """Reads windows of the lists of jobs. Jobs come as they may be shown, by ``redaction``."""
+
+    def __init__(
+        self, session: ReaderSession, keys: Keys, keyring: Keyring | None, redaction: Redaction
+    ) -> None:
+        self._session = session
+        self._keys = keys
+        self._redaction = redaction
+        self._payloads = PartialPayloads(keyring, redaction)
+
+    def pending(
+        self, queues: Sequence[str], start: int, count: int, *, whole: bool
+    ) -> dict[str, Page]:
+        """The same window of the pending jobs of each of ``queues``, in execution order."""
+
+        def read(round_trips: RoundTrips) -> dict[str, Page]:
+            windows = {
+                queue: _window_of(
+                    round_trips.queries, self._keys.queue(queue), "right", whole=whole
+                )
+                for queue in queues
+            }
+            found = round_trips.ask(by_key({q: of(start, count) for q, of in windows.items()}))
+            return {
+                queue: self._page(
+                    _filled(round_trips, found[queue], of, start, count),
+                    Location.PENDING,
+                    start,
+                    queue,
+                )
+                for queue, of in windows.items()
+            }
+
+        return self._session.run(read)
+
+    def delayed(self, start: int, count: int, *, whole: bool) -> Page:
+        """Delayed jobs, soonest first, with their records."""
+
+        def read(round_trips: RoundTrips) -> Page:
+            of = _window_of(round_trips.queries, self._keys.delayed, "score", whole=whole)
+            window = _filled(round_trips, round_trips.ask(of(start, count)), of, start, count)
+            return self._with_records(round_trips, self._page(window, Location.DELAYED, start))
+
+        return self._session.run(read)
+
+    def dead(self, start: int, count: int, *, whole: bool) -> Page:
+        """Dead jobs, newest first."""
+
+        def read(round_trips: RoundTrips) -> Page:
+            of = _window_of(round_trips.queries, self._keys.dead, "left", whole=whole)
+            window = _filled(round_trips, round_trips.ask(of(start, count)), of, start, count)
+            return self._page(window, Location.DEAD, start)
+
+        return self._session.run(read)
+
+    def finished(self, start: int, count: int) -> Page:
+        """Jobs that finished lately, newest first, with their records."""
+
+        def read(round_trips: RoundTrips) -> Page:
+            total, found = round_trips.ask(
+                _finished(round_trips.queries, self._keys.recent, start, count)
+            )
+            ids = [parsing.text(each) for each in found or ()]
+            records = self._records(round_trips, ids)
+            if isinstance(total, str):
+                return Page(start, 0, (), total)
+            rows = tuple(_finished_row(start + at, each, records) for at, each in enumerate(ids))
+            return Page(start, total, rows)
+
+        return self._session.run(read)
+
+    def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
+        """How many delayed jobs are due in each interval of ``width`` seconds from ``now``."""
+        edges = [now + width * at for at in range(count + 1)]
+        counts = in_order(
+            maybe("ZCOUNT", self._keys.delayed, f"({start:.6f}", f"{end:.6f}")
+            for start, end in pairwise(edges)
+        )
+        return tuple(each or 0 for each in self._session.ask(lambda _: counts))
+
+    def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+        """The records of some jobs by id; those without one are left out."""
+        return self._session.run(lambda round_trips: self._records(round_trips, job_ids))
+
+    def scan_list(
+        self, location: Location, queue: str | None, batch: int, *, whole: bool
+    ) -> Iterator[Page]:
+        """All pending jobs of a queue, or all dead jobs, from the oldest end."""
+        key = self._keys.dead if queue is None else self._keys.queue(queue)
+        start = 0
+        while True:
+
+            def query(queries: Queries, start: int = start) -> Query[Window]:
+                return queries.window(key, "right", start, batch, whole=_bound(whole))
+
+            window = self._session.ask(query)
+            page = self._page(window, location, start, queue)
+            if window.taken or page.problem:
+                yield page
+            start += window.taken
+            if not window.taken or start >= page.total:
+                return
+
+    def scan_delayed(self, batch: int, *, whole: bool) -> Iterator[Page]:
+        """All delayed jobs with their records, the soonest first."""
+        start, same, least = 0, 0, "-inf"
+        while True:
+
+            def read(
+                round_trips: RoundTrips, start: int = start, same: int = same, least: str = least
+            ) -> tuple[Window, Page]:
+                window = round_trips.ask(
+                    round_trips.queries.window(
+                        self._keys.delayed, "score", same, batch, whole=_bound(whole), least=least
+                    )
+                )
+                page = self._page(window, Location.DELAYED, start)
+                return window, self._with_records(round_trips, page)
+
+            window, page = self._session.run(read)
+            if window.taken or page.problem:
+                yield page
+            if not window.taken:
+                return
+            start += window.taken
+            # By score and not by position: what becomes due in between would shift the positions.
+            last = window.items[-1].score if window.items else None
+            if last is None:
+                return
+            tied = sum(item.score == last for item in window.items)
+            same = same + tied if least == repr(last) else tied
+            least = repr(last)
+
+    def _with_records(self, round_trips: RoundTrips, page: Page) -> Page:
+        records = self._records(round_trips, [row.payload.id for row in page.rows])
+        return page._replace(
+            rows=tuple(replace(row, record=records.get(row.payload.id)) for row in page.rows)
+        )
+
+    def _records(self, round_trips: RoundTrips, ids: Sequence[str]) -> dict[str, JobRecord]:
+        found = round_trips.ask(round_trips.queries.records([each for each in ids if each]))
+        return {each: self._redaction.record(record) for each, record in found.items()}
+
+    def _page(
+        self, window: Window, location: Location, start: int, queue: str | None = None
+    ) -> Page:
+        rows = tuple(
+            self._row(start + at, item, location, queue) for at, item in enumerate(window.items)
+        )
+        problem = ""
+        if window.total is None:
+            shared = {Location.DEAD: self._keys.dead, Location.DELAYED: self._keys.delayed}
+            key = shared.get(location) or self._keys.queue(queue or "default")
+            problem = _not_a("sorted set" if location is Location.DELAYED else "list", key)
+        return Page(start, window.total or 0, rows, problem)
+
+    def _row(self, position: int, item: Item, location: Location, queue: str | None) -> Row:
+        payload = self._payloads.of(item)
+        return Row(
+            position=position,
+            payload=payload,
+            location=location,
+            # Dead and delayed jobs hold the name of their queue.
+            queue=queue or (payload.job.queue if payload.job else ""),
+            at=payload.failed_at if location is Location.DEAD else item.score,
+        )
+
+
+def _window_of(queries: Queries, key: str, order: Order, *, whole: bool) -> _WindowOf:
+    def of(start: int, count: int) -> Query[Window]:
+        return queries.window(key, order, start, count, whole=_bound(whole))
+
+    return of
+
+
+def _filled(
+    round_trips: RoundTrips, window: Window, of: _WindowOf, start: int, count: int
+) -> Window:
+    # Items of megabytes come a few at a time, so that Redis is never blocked for long.
+    while window.taken < min(count, (window.total or 0) - start):
+        at = window.taken
+        more = round_trips.ask(of(start + at, count - at))
+        if not more.taken:
+            break
+        window = Window(more.total, at + more.taken, window.items + more.items)
+    return window
+
+
+def _finished(queries: Queries, key: str, start: int, count: int) -> Query[_Finished]:
+    # Up to the index before 0 would be everything.
+    window = ("LRANGE", key, start, start + count - 1)
+    return named(
+        _Finished,
+        total=Query((("LLEN", key),), _length_or_problem(key)),
+        ids=maybe(*queries.clipped(CLIP, *window)) if count > 0 else known(None),
+    )
+
+
+def _length_or_problem(key: str) -> Callable[[Sequence[Any]], int | str]:
+    """How long the list is, or why that is not known."""
+
+    def read(replies: Sequence[Any]) -> int | str:
+        (length,) = replies
+        if wrong_type(length):
+            return _not_a("list", key)
+        if isinstance(length, redis.RedisError):
+            return f"The key {key} cannot be read: {length}."
+        return int(length)
+
+    return read
+
+
+def _not_a(kind: str, key: str) -> str:
+    return f"The key {key} is not a {kind}: its jobs cannot be read."
+
+
+def _bound(whole: bool) -> int:
+    """Bytes up to which jobs are read whole."""
+    return UNBOUNDED if whole else WHOLE
+
+
+def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> Row:
+    record = records.get(job_id)
+    raw = job_id.encode("utf-8", "surrogateescape")
+    long = len(raw) > LONGEST_NAME
+    problem = f"its id is longer than {LONGEST_NAME:,} bytes" if long else None
+    return Row(
+        position=position,
+        payload=Payload(raw[:LONGEST_NAME], None, Trust.UNVERIFIED, problem),
+        location=Location.FINISHED,
+        queue=(record.queue if record else None) or "",
+        at=(record.finished_at or record.ts) if record else None,
+        record=record,
+    )

@@ -1,0 +1,146 @@
+"""The queues of a snapshot: what is read of each, and its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from asok_core.backends.redis.keys import COARSE, FINE
+from asok_core.backends.redis.reading import rates as figures
+from asok_core.backends.redis.reading.load import QueueLoads
+from asok_core.backends.redis.reading.queries import QueueReading
+from asok_core.backends.redis.reading.query import Query, by_key
+from asok_core.backends.redis.reading.round_trips import Queries
+from asok_core.inspection.partial_payload import PartialPayloads
+from asok_core.inspection.snapshot import Bucket, QueueStats
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import Status
+
+HOUR, DAY = 3600, 86_400
+
+
+class _Facts(NamedTuple):
+    """What is known of a queue beside its rates."""
+
+    length: int | None
+    active: int
+    running: int
+    oldest_at: float | None
+    paused: bool
+    consumers: int
+    slots: int
+    recent: tuple[Bucket, ...]
+
+
+class StatsOfQueues:
+    """Reads queues, and remembers from one snapshot to the next the buckets that no longer change.
+
+    ``fine`` and ``coarse`` are the buckets of 10 and of 60 seconds.
+    """
+
+    def __init__(self, payloads: PartialPayloads) -> None:
+        self._payloads = payloads
+        self.fine = figures.BucketMemory(FINE, HOUR)
+        self.coarse = figures.BucketMemory(COARSE, DAY)
+        self._recent: dict[str, tuple[tuple[Bucket, ...], dict[str, float | None]]] = {}
+        self._known: dict[str, tuple[_Facts, QueueStats]] = {}
+
+    def queries(
+        self, queries: Queries, names: Iterable[str], now: float, *, rates: bool
+    ) -> Query[dict[str, QueueReading]]:
+        """What a snapshot reads of each queue; with ``rates`` the buckets that closed meanwhile too."""
+        first, last = self.fine.span(now, figures.RECENT)
+
+        def query(name: str) -> Query[QueueReading]:
+            if rates and self._is_outdated(name, now):
+                return queries.queue(name, self.fine.missing_from(name, first), last)
+            return queries.queue(name, last, last - FINE)
+
+        return by_key({name: query(name) for name in names})
+
+    def without_age(self, readings: Mapping[str, QueueReading]) -> list[str]:
+        """Ids of jobs that do not hold when they were enqueued (the framework's): their records do."""
+        jobs = (job for reading in readings.values() for job in self._sampled(reading))
+        return [job.id for job in jobs if job.enqueued_at is None]
+
+    def note(
+        self,
+        readings: Mapping[str, QueueReading],
+        load: QueueLoads,
+        records: Mapping[str, JobRecord],
+        paused: frozenset[str],
+        now: float,
+        *,
+        rates: bool,
+    ) -> tuple[QueueStats, ...]:
+        """The statistics of the queues, which are kept for the next snapshot."""
+        known, self._known = self._known, {}
+        for name, reading in readings.items():
+            recent, found = self._figures(name, reading, now) if rates else ((), {})
+            facts = _Facts(
+                length=reading.length,
+                active=load.active.get(name, 0),
+                running=load.running.get(name, 0),
+                oldest_at=_oldest_at(self._sampled(reading), records, now),
+                paused=name in paused,
+                consumers=load.consumers.get(name, 0),
+                slots=load.slots.get(name, 0),
+                recent=recent,
+            )
+            # Most queues are as they were a second ago.
+            before = known.get(name)
+            if before is None or before[0] != facts:
+                before = facts, _queue_stats(name, facts, found)
+            self._known[name] = before
+        self.fine.forget(readings)
+        self._recent = {name: self._recent[name] for name in readings if name in self._recent}
+        return tuple(stats for _, stats in self._known.values())
+
+    def _is_outdated(self, name: str, now: float) -> bool:
+        # Rates are those of closed buckets: there is nothing to read until the next one closes.
+        return name not in self._recent or self.fine.closed_since(name, now)
+
+    def _sampled(self, reading: QueueReading) -> list[Job]:
+        jobs = (self._payloads.of(item).job for item in reading.sample)
+        return [job for job in jobs if job is not None]
+
+    def _figures(
+        self, name: str, reading: QueueReading, now: float
+    ) -> tuple[tuple[Bucket, ...], dict[str, float | None]]:
+        if self._is_outdated(name, now):
+            start, last = self.fine.span(now, figures.RECENT)
+            since = self.fine.missing_from(name, start)
+            self.fine.absorb(name, reading.buckets, since, now)
+            recent = self.fine.window(name, start, last)
+            self._recent[name] = recent, figures.rates(recent[:-1])
+        return self._recent[name]
+
+
+def _queue_stats(name: str, facts: _Facts, rates: Mapping[str, float | None]) -> QueueStats:
+    return QueueStats(
+        name=name,
+        pending=facts.length or 0,
+        active=facts.active,
+        running=facts.running,
+        oldest_at=facts.oldest_at,
+        paused=facts.paused,
+        consumers=facts.consumers,
+        slots=facts.slots,
+        problem="" if facts.length is not None else "its key is not a list",
+        recent=facts.recent,
+        **rates,  # type: ignore[arg-type]
+    )
+
+
+def _oldest_at(sample: Sequence[Job], records: Mapping[str, JobRecord], now: float) -> float | None:
+    waits = (_waits_since(job, records, now) for job in sample)
+    return min((since for since in waits if since is not None), default=None)
+
+
+def _waits_since(job: Job, records: Mapping[str, JobRecord], now: float) -> float | None:
+    if job.enqueued_at is not None:
+        return job.waits_since(now)
+    record = records.get(job.id)
+    if record is None:
+        return None
+    return record.enqueued_at or (record.ts if record.status == Status.PENDING else None)
