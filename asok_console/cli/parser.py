@@ -88,7 +88,11 @@ COMMANDS = (
         "put purged jobs back where they were",
     ),
     Command("trash empty", "asok_console.commands.trash.empty", "delete purged jobs for good"),
-    Command("explain", "asok_console.commands.explain", "explain why a job, queue or worker waits"),
+    Command(
+        "explain",
+        "asok_console.commands.explain",
+        "explain the state of a job, queue or worker",
+    ),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
     Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
     Command("init", "asok_console.commands.init", "write a .env with a new SECRET_KEY"),

@@ -2,8 +2,8 @@
 
 The words after the language say how the tests use a block. A word with a dot is the name of the
 file that the block becomes. ``checkout`` runs in a checkout, ``terminal`` opens a full screen,
-``server`` runs in the background, ``sample`` is not run, and ``ages`` is output whose ages and
-column widths vary.
+``server`` runs in the background, ``sample`` is not run, and ``varying`` is output whose times, ids,
+users and column widths vary.
 """
 
 from __future__ import annotations
