@@ -73,14 +73,14 @@ def _order(module: str, seconds: float, why: str) -> str:
 
 
 class Avoided:
-    """Modules that a process does not import for some time, as its supervisor has ordered."""
+    """Modules that a process does not import for some time, by command of its supervisor."""
 
     def __init__(self) -> None:
         self._modules: dict[str, tuple[float, str]] = {}
 
-    def obey(self, order: str) -> None:
-        """Take what follows ``avoid`` in an order."""
-        module, seconds, why = json.loads(order)
+    def add(self, text: str) -> None:
+        """Take what follows ``avoid`` in a command."""
+        module, seconds, why = json.loads(text)
         self._modules[module] = time.monotonic() + seconds, why
 
     def why(self, module: str) -> str:

@@ -1,4 +1,4 @@
-"""What the claim loop sleeps on: sockets, a pipe its threads ring, and the supervisor's orders."""
+"""What the claim loop sleeps on: sockets, a pipe that its threads ring, and the supervisor's commands."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import select
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-Order = str
+Command = str
 """``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor is gone, which renews the lease),
-``quiet``, ``loud`` (quiet no more), ``slots N`` (how many jobs it may run at once), ``wake``,
-``cancel ID`` or ``avoid`` with JSON (``import_deaths``)."""
+``retire``, ``quiet``, ``resume``, ``slots N`` (how many jobs it may run at once), ``wake``, ``cancel ID``
+or ``avoid`` with JSON (``import_crashes``)."""
 
 
 class Alarm:
-    """One sleeper, many ringers. ``control`` is a file descriptor with one order a line."""
+    """One sleeper, many ringers. ``control`` is a file descriptor with one command a line."""
 
     def __init__(self, control: int | None = None) -> None:
         self.asleep = False
@@ -23,7 +23,7 @@ class Alarm:
         os.set_blocking(self._ring, False)
         self._control = control
         self._rest = b""
-        self._orders: list[Order] = []
+        self._commands: list[Command] = []
         if control is not None:
             os.set_blocking(control, False)
 
@@ -31,6 +31,11 @@ class Alarm:
         """End the sleep, from any thread or signal handler."""
         self.asleep = False
         ring(self._ring)
+
+    def wake(self) -> None:
+        """End the sleep, if there is one."""
+        if self.asleep:
+            self.ring()
 
     @property
     def bell(self) -> int:
@@ -40,7 +45,7 @@ class Alarm:
     def sleep(
         self, seconds: float, files: Iterable[int], unless: Callable[[], bool] | None = None
     ) -> list[int]:
-        """Sleep until a ring, an order, ``seconds`` are over or a file is readable: those files.
+        """Sleep until a ring, a command, ``seconds`` are over or a file is readable: those files.
 
         ``unless`` is asked after ringers can see the sleeper: what happened just before is not missed.
         """
@@ -55,25 +60,25 @@ class Alarm:
         if self._listen in events:
             self._drain_rings()
         if self._control in events:
-            self._read_orders()
+            self._read_commands()
         return [file for file in watched if file in events]
 
-    def order(self, order: Order) -> None:
-        """Give an order from inside the process."""
-        self._orders.append(order)
+    def order(self, command: Command) -> None:
+        """Give a command from inside the process."""
+        self._commands.append(command)
         self.ring()
 
-    def orders(self) -> Iterator[Order]:
-        """Orders that have come, each once."""
-        while self._orders:
-            yield self._orders.pop(0)
+    def commands(self) -> Iterator[Command]:
+        """Commands that have come, each once."""
+        while self._commands:
+            yield self._commands.pop(0)
 
     def _drain_rings(self) -> None:
         with suppress(BlockingIOError):
             while os.read(self._listen, 4096):
                 pass
 
-    def _read_orders(self) -> None:
+    def _read_commands(self) -> None:
         assert self._control is not None, "polled only when there is one"
         try:
             text = os.read(self._control, 4096)
@@ -81,10 +86,10 @@ class Alarm:
             return
         if not text:
             self._control = None
-            self._orders.append("orphaned")
+            self._commands.append("orphaned")
             return
         *lines, self._rest = (self._rest + text).split(b"\n")
-        self._orders += [line.decode() for line in lines]
+        self._commands += [line.decode() for line in lines]
 
 
 def ring(bell: int) -> None:

@@ -73,7 +73,12 @@ def _process(config: WorkerConfig, shared: IO[bytes], orders: int) -> Process:
     slots = config.concurrency
     alarm = Alarm(orders)
     return Process(
-        config, "w.1", SharedState(shared, slots), alarm, slots=slots, report=lambda: None
+        config,
+        "w.1",
+        SharedState(shared, slots),
+        alarm,
+        slots=slots,
+        notify_supervisor=lambda: None,
     )
 
 
@@ -296,10 +301,10 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
             process = _process(config, file, read)
             dispatcher = process._dispatcher
             if most:
-                dispatcher.breaker.passes(*Check)
+                dispatcher._breaker.passes(*Check)
                 dispatcher._prefetch.size = 10
             process._persist(dispatcher.reconcile)
-            while not dispatcher.breaker.reason:
+            while not dispatcher._breaker.reason:
                 process._persist(dispatcher.turn)
             process._drain()
             dispatcher._threads.end()

@@ -17,7 +17,8 @@ from asok_core.jobs.envelope import Keyring, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.settings.settings import Settings
 from asok_core.worker.log import TextFormatter
-from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.held_job import HeldJob
 
 KEYRING = Keyring(b"not to be shown")
 HERE = __name__
@@ -42,11 +43,11 @@ def __getattr__(name: str) -> Any:
 
 def run(function: str, *args: Any, **fields: Any) -> Outcome:
     job = Job(id="job-1", module=HERE, function=function, args=args, **fields)
-    execution = Execution(Settings(), KEYRING)
-    held = Held(Claim("default", seal(job, KEYRING)))
-    assert execution.open(held) is None
+    runner = AttemptRunner(Settings(), KEYRING)
+    held = HeldJob(Claim("default", seal(job, KEYRING)))
+    assert runner.open(held) is None
     outcomes: list[Outcome] = []
-    execution.run(held, lambda _held, outcome: outcomes.append(outcome))
+    runner.run(held, lambda _held, outcome: outcomes.append(outcome))
     (outcome,) = outcomes
     return outcome
 
@@ -96,7 +97,7 @@ def test_the_traceback_begins_in_the_task() -> None:
 
 
 def test_no_key_is_in_what_an_object_says_of_itself() -> None:
-    shown = repr(Execution(Settings(secret_key="not to be shown"), KEYRING))
+    shown = repr(AttemptRunner(Settings(secret_key="not to be shown"), KEYRING))
     assert "not to be shown" not in shown + repr(Keyring(b"a", (b"not to be shown",)))
 
 
@@ -132,12 +133,12 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
 ) -> None:
     story: list[str] = []
 
-    def settle(held: Held) -> None:
+    def settle(held: HeldJob) -> None:
         story.append("settled")
         assert held.settled is not None
         held.settled.set()
 
-    def hand_over(held: Held, _outcome: Outcome) -> None:
+    def hand_over(held: HeldJob, _outcome: Outcome) -> None:
         story.append("handed over")
         if held.settled is not None:
             threading.Thread(target=settle, args=(held,)).start()
@@ -147,13 +148,13 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
 
     args = (1,) if function == "dig" else ()
     job = Job(id="job-1", module=HERE, function=function, args=args)
-    held = Held(Claim("default", seal(job, KEYRING)), dubious=dubious)
-    execution = Execution(Settings(), KEYRING)
-    assert execution.open(held) is None
+    held = HeldJob(Claim("default", seal(job, KEYRING)), dubious=dubious)
+    runner = AttemptRunner(Settings(), KEYRING)
+    assert runner.open(held) is None
     hooks.failure(hook)
     hooks.after(hook)
     try:
-        execution.run(held, hand_over)
+        runner.run(held, hand_over)
     finally:
         hooks.remove(hook)
     assert story == expected

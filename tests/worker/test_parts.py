@@ -24,7 +24,8 @@ from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
-from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_DOUBT, Prefetch
 from asok_core.worker.running.threads import ThreadDied, Threads
 from asok_core.worker.shared_state import MOST_AHEAD, SharedState
@@ -101,8 +102,8 @@ class TestThreads:
     @pytest.fixture
     def threads(self) -> Iterator[Threads]:
         with tempfile.TemporaryFile() as file:
-            execution = Execution(Settings(), KEYRING)
-            threads = Threads(3, execution, SharedState(file, 3), lambda: None)
+            runner = AttemptRunner(Settings(), KEYRING)
+            threads = Threads(3, runner, SharedState(file, 3), lambda: None)
             threads.runs_until = math.inf
             yield threads
             threads.end()
@@ -167,15 +168,15 @@ class TestThreads:
         wait_until(lambda: len(threads.finished) == 3, "every job")
 
 
-def _number(held: Held) -> object:
+def _number(held: HeldJob) -> object:
     job = peek(held.claim.envelope).job
     assert job is not None
     return job.args[0]
 
 
-def _held(function: str, *args: object) -> Held:
+def _held(function: str, *args: object) -> HeldJob:
     job = Job(new_id(), "tests.worker.jobs", function, args)
-    return Held(Claim("default", seal(job, KEYRING)))
+    return HeldJob(Claim("default", seal(job, KEYRING)))
 
 
 class TestBoard:
@@ -245,16 +246,16 @@ class TestAlarm:
         alarm = Alarm(read)
         os.write(write, b"qui")
         alarm.sleep(5, ())
-        assert list(alarm.orders()) == []
-        os.write(write, b"et\nwake\nlo")
+        assert list(alarm.commands()) == []
+        os.write(write, b"et\nwake\nres")
         alarm.sleep(5, ())
-        assert list(alarm.orders()) == ["quiet", "wake"]
-        os.write(write, b"ud\n")
+        assert list(alarm.commands()) == ["quiet", "wake"]
+        os.write(write, b"ume\n")
         alarm.sleep(5, ())
-        assert list(alarm.orders()) == ["loud"]
+        assert list(alarm.commands()) == ["resume"]
         os.close(write)
         alarm.sleep(5, ())
-        assert list(alarm.orders()) == ["orphaned"], "whoever gave the orders is gone"
+        assert list(alarm.commands()) == ["orphaned"], "whoever gave the orders is gone"
         began = time.monotonic()
         alarm.sleep(0.05, ())
         assert time.monotonic() - began >= 0.04, "the closed pipe must not keep it awake"

@@ -1,4 +1,4 @@
-"""Jobs whose process died often: they begin one at a time, so that only the guilty has its last crash.
+"""Jobs whose process died often: they start one at a time, so that only the one at fault crashes again.
 
 One that waits for that holds no slot: other jobs run meanwhile.
 """
@@ -9,13 +9,13 @@ import time
 from collections.abc import Collection
 
 from asok_core.backends.redis.consuming.consumer import Claim
-from asok_core.worker.running.attempts import Held
+from asok_core.worker.running.held_job import HeldJob
 
 ALONE = 30.0
-"""Seconds that one of them runs before the next may begin beside it."""
+"""Seconds that one of them runs before the next may start beside it."""
 
 MOST = 100
-"""Suspects that wait without a slot. Further ones hold one: a process that claims all there are would keep
+"""Jobs that wait without a slot. Further ones hold one: a process that claims all there are would keep
 them from workers with nothing else to do."""
 
 
@@ -23,7 +23,7 @@ class DubiousJobs:
     """Those that wait for their turn, in order. True while there are any."""
 
     def __init__(self) -> None:
-        self._waiting: list[Held] = []
+        self._waiting: list[HeldJob] = []
         self._next_at = 0.0
 
     def __len__(self) -> int:
@@ -39,29 +39,29 @@ class DubiousJobs:
 
     @property
     def due(self) -> bool:
-        """Whether the last one has run long enough for the next to begin."""
+        """Whether the last one has run long enough for the next to start."""
         return bool(self._waiting) and time.monotonic() >= self._next_at
 
-    def put(self, held: Held) -> None:
+    def put(self, held: HeldJob) -> None:
         """Let one wait, as another runs."""
         self._waiting.append(held)
 
-    def begin(self) -> None:
-        """Note that one begins."""
+    def start(self) -> None:
+        """Note that one starts."""
         self._next_at = time.monotonic() + ALONE
 
-    def take(self) -> Held:
-        """The next to begin."""
-        self.begin()
+    def take(self) -> HeldJob:
+        """The next to start."""
+        self.start()
         return self._waiting.pop(0)
 
-    def take_back(self) -> list[Held]:
+    def take_back(self) -> list[HeldJob]:
         """All of them, in order."""
         back, self._waiting = self._waiting, []
         return back
 
-    def take_lost(self, active: Collection[Claim]) -> list[Held]:
-        """Those that are active no more: Redis gave them to another."""
+    def take_lost(self, active: Collection[Claim]) -> list[HeldJob]:
+        """Those that are no longer active: Redis gave them to another."""
         lost = [held for held in self._waiting if held.claim not in active]
         self._waiting = [held for held in self._waiting if held.claim in active]
         return lost

@@ -1,149 +1,174 @@
-"""What Redis has yet to hear from a process: outcomes, until a trip has told it of each."""
+"""How an attempt ended, as Redis records it: each outcome is built here and settled elsewhere."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
-from asok_core.clock import steady
-from asok_core.runtime.logs import safe_logger
-from asok_core.worker.log import log_set_aside, warn_of_dropped
-from asok_core.worker.running.attempts import Execution, Held
-from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
-from asok_core.worker.shared_state import SharedState
+from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Outcome, Start, Verb
+from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.errors import AsokError, EnvelopeError, Replayed, WrongQueue
+from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal_again, unseal
+from asok_core.jobs.job import EARLIER_ERROR, Job
+from asok_core.jobs.retry import RetryPolicy
+from asok_core.runtime.failures import Failure, failure_of
+from asok_core.settings.settings import Settings
+from asok_core.worker.running.circuit_breaker import postponement
+from asok_core.worker.running.held_job import HeldJob
 
-logger = safe_logger("asok.worker")
-
-ADMITTED = {1: 0, 3: 1, 4: 2, 5: 3}
-"""Flags of ``cycle.lua`` for a job that may begin, each with what ``Claim.spent`` is then."""
-NEARLY_FULL = 0.9
-"""Part of ASOK_DLQ_MAX from which the log warns."""
+LONGEST_WAIT = 1e9
+"""Seconds: a job cannot have waited longer, whatever its envelope says of when it was enqueued."""
 
 
-class Ledger:
-    """Outcomes in hand, and the trips that settle them. ``len`` is how many Redis has not heard.
+@dataclass(slots=True)
+class OutcomeBuilder:
+    """Builds outcomes, by the server's clock. Used by all threads of a process, and by the supervisor.
 
-    ``leased_until`` is the monotonic time at which the lease may be over, by what the last trip said.
+    Its only state is ``clock``, which each round trip to Redis sets.
     """
 
-    def __init__(self, consumer: Consumer, execution: Execution, shared: SharedState) -> None:
-        self.leased_until = 0.0
-        self._shared = shared
-        self._consumer = consumer
-        self._execution = execution
-        self._open: list[tuple[Held, Outcome]] = []
-        self._broken: frozenset[str] = frozenset()
-        self._warned_of_full = False
-        self._dropped = DroppedOutcomes(consumer)
+    settings: Settings
+    keyring: Keyring
+    clock: ServerClock = field(default_factory=ServerClock)
+    policy: RetryPolicy = field(init=False)
 
-    def __len__(self) -> int:
-        return len(self._open)
+    def __post_init__(self) -> None:
+        self.policy = RetryPolicy(self.settings.retry_jitter, self.settings.retry_max_delay)
 
-    @property
-    def dubious(self) -> bool:
-        """Whether one of the outcomes is of a job whose process died often."""
-        return any(held.dubious for held, _ in self._open)
+    def now(self) -> float:
+        """Epoch seconds by the server's clock, in whole microseconds: as records hold them."""
+        return int(self.clock.now() * 1e6) / 1e6
 
-    def add(self, held: Held, outcome: Outcome) -> None:
-        """Take an outcome that Redis is to hear with the next trip."""
-        self._open.append((held, outcome))
+    def start(self, held: HeldJob) -> Start:
+        """What Redis records of a job that has started."""
+        job = held.job
+        started = held.started_at or self.now()
+        if job is None:
+            return Start(held.claim, started_at=started)
+        return Start(held.claim, job.id, job.task, job.retries, job.retry_count, started)
 
-    def close(self, held: Held) -> None:
-        """Note that nothing is left to settle of a job."""
-        self._shared.settle(held.shared_slot)
-        if held.settled is not None:
-            held.settled.set()
+    def outcome(
+        self, verb: Verb, held: HeldJob, job: Job, ran: float, *, error: str = ""
+    ) -> Outcome:
+        """An outcome now, of an attempt that ran for ``ran`` seconds."""
+        now = self.now()
+        started = held.started_at or now
+        ready, due = job.enqueued_at or started, (held.job or job).due_at
+        if due is not None and due > ready:
+            ready = due
+        # By position, which is faster.
+        return Outcome(
+            verb,
+            held.claim,
+            job.id,
+            f"{job.module}.{job.function}",
+            job.retries,
+            job.retry_count,
+            job.unique or "",
+            started,
+            now,
+            int(ran * 1e6) if ran > 0 else 0,
+            int(min(started - ready, LONGEST_WAIT) * 1e6) if started > ready else 0,
+            error,
+        )
 
-    def claims(self) -> Iterator[Claim]:
-        """What the outcomes in hand are of."""
-        return (held.claim for held, _ in self._open)
+    def given_back(self, held: HeldJob) -> Outcome:
+        """Of a job that did not run, or did not finish: it is returned and costs no retry."""
+        job = held.job
+        if job is None or not held.noted:
+            return Outcome("return", held.claim, id=job.id if job else "")
+        ran = self.now() - held.started_at if held.started_at is not None else 0.0
+        outcome = self.outcome("return", held, job, ran)
+        outcome.finished_at = 0.0
+        return outcome
 
-    def forget_all_but(self, active: Sequence[Claim]) -> None:
-        """Drop outcomes whose jobs are active no more: they had arrived, or another has the job."""
-        former, self._open = self._open, []
-        for held, outcome in former:
-            if held.claim in active:
-                self._open.append((held, outcome))
-            else:
-                self.close(held)
-                self._dropped.add(outcome)
-        self._dropped.account()
+    def failed(
+        self, failure: Failure, held: HeldJob, job: Job, ran: float, *, dead: Verb = "fail"
+    ) -> Outcome:
+        """Of an attempt that failed: a retry, or ``dead`` once none is left."""
+        line, trace = failure
+        if job.retry_count >= job.retries:
+            return self._dead(dead, held, job, failure, ran)
+        delay = self.policy.delay(job.backoff, job.retry_count + 1)
+        try:
+            again = replace(self.as_sent(held).retried(), due_at=round(self.now() + delay, 6))
+            moved = seal_again(again, self.keyring, held.claim.envelope)
+        except (AsokError, TypeError, ValueError, RecursionError) as problem:
+            failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
+            return self._dead(dead, held, job, failure, ran)
+        outcome = self.outcome("retry", held, again, ran, error=trace)
+        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
+        outcome.error_line = line
+        return outcome
 
-    def trip(
-        self,
-        slots: int,
-        noting: Sequence[Held] = (),
-        asking: Sequence[Held] = (),
-        meanwhile: Callable[[], object] | None = None,
-        *,
-        probe: int = 0,
-    ) -> Turn:
-        """Tell Redis every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
+    def timed_out(
+        self, held: HeldJob, error: TimeoutError, seconds: float
+    ) -> tuple[Outcome, Failure]:
+        """Of a job whose process had to be ended ``seconds`` after it had started."""
+        failure = failure_of(error, self.settings.max_traceback)
+        outcome = self.failed(failure, held, held.opened, seconds)
+        outcome.notice = dead_entry(
+            held.claim.envelope, failed_at=self.now(), error=failure.line, traceback=failure.line
+        )
+        return outcome, failure
 
-        ``asking`` are jobs that came by the idle wait: those that may not begin are ``gone`` after it.
-        ``meanwhile`` is called while Redis works. Raises Unreachable or Refused; every outcome is in
-        hand still.
-        """
-        settling = list(self._open)
-        starts = [self._execution.start(held) for held in noting]
-        starts += [Start(held.claim, returnable=True) for held in asking]
-        sent, asked_at = time.monotonic(), steady()
-        outcomes = [outcome for _, outcome in settling]
-        sent_before = [outcome.in_doubt for outcome in outcomes]
-        for outcome in outcomes:
-            outcome.in_doubt = True
-        turn = self._consumer.cycle(outcomes, starts, slots, meanwhile, probe=probe)
-        self._execution.clock.learn(turn.server_time, asked_at)
-        # Counted from before the request was sent: never later than the server's own end of it.
-        # And never later than it can be: the server's clock may have been set back.
-        lease = self._execution.settings.worker_lease
-        self.leased_until = sent + min(turn.lease_left, lease)
-        # What came meanwhile stands behind what was sent.
-        unmoved = []
-        for pair, flag, before in zip(settling, turn.settled, sent_before, strict=True):
-            held, outcome = pair
-            if flag == 1:
-                self.close(held)
-                continue
-            outcome.in_doubt = before
-            if flag == 0:
-                self.close(held)
-                self._dropped.add(outcome)
-            else:
-                unmoved.append(pair)
-                logger.error(
-                    "Job %s stays active: the place it goes to is no list in Redis", outcome.id
-                )
-        self._open[: len(settling)] = unmoved
-        for held in noting:
-            held.noted = True
-        for held, flag in zip(asking, turn.admitted[len(noting) :], strict=True):
-            held.gone = flag not in ADMITTED
-            held.claim.spent = ADMITTED.get(flag, 0)
-        self._warn_of_full_dlq(turn.dead)
-        warn_of_dropped(turn.dropped)
-        log_set_aside(turn.aside)
-        self._tell_of_broken(turn)
-        self._dropped.account()
-        return turn
+    def postponed(self, held: HeldJob, failure: Failure, ran: float) -> Outcome:
+        """Of an attempt that failed through no fault of the job: it is tried again, at no charge."""
+        job = held.opened
+        delay = postponement((job.postponements or 0) + 1)
+        try:
+            again = replace(self.as_sent(held).postponed(), due_at=round(self.now() + delay, 6))
+            moved = seal_again(again, self.keyring, held.claim.envelope)
+        except (AsokError, TypeError, ValueError, RecursionError):
+            moved = held.claim.envelope
+        outcome = self.outcome("postpone", held, job, ran, error=failure.traceback)
+        outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
+        outcome.error_line = failure.line
+        return outcome
 
-    def _warn_of_full_dlq(self, dead: int) -> None:
-        most = self._execution.settings.dlq_max
-        if dead < NEARLY_FULL * most:
-            # None was added, or there is room again.
-            self._warned_of_full = self._warned_of_full and not dead
-        elif not self._warned_of_full:
-            self._warned_of_full = True
-            logger.warning(
-                "Dead-letter queue holds %d of %d jobs (ASOK_DLQ_MAX); when it is full, each job that "
-                "fails drops the oldest one for good: requeue, export or purge some",
-                dead,
-                most,
-            )
+    def postponed_unsigned(self, held: HeldJob, job: Job, line: str, delay: float) -> Outcome:
+        """Of a job with another key's signature: it waits, and not a byte of it may change."""
+        outcome = self.outcome("postpone", held, job, 0.0, error=line)
+        outcome.error_line = line
+        # Who signed it is not known, so it gets no unique key either.
+        outcome.moved, outcome.delay = held.claim.envelope, delay
+        outcome.started_at = outcome.finished_at = 0.0
+        outcome.unique = ""
+        return outcome
 
-    def _tell_of_broken(self, turn: Turn) -> None:
-        for queue in set(turn.broken) - self._broken:
-            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
-        # Told once, until jobs come from it again: not every trip gets as far as to each queue.
-        self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
+    def rejected(self, held: HeldJob, error: EnvelopeError) -> Outcome:
+        """Of a job that must not run: a dead job with the reason."""
+        line = f"{type(error).__name__}: {error}"
+        job = peek(held.claim.envelope).job
+        earlier = job.extra.get(EARLIER_ERROR) if job is not None else None
+        if isinstance(earlier, str):
+            # It was requeued after it had failed: that error is what an operator has to know.
+            line = f"{line} (it had failed before: {earlier[:300]})"
+        failure = Failure.of_line(line)
+        # The record is that of the job of which this is a copy.
+        if job is not None and not isinstance(error, WrongQueue | Replayed):
+            outcome = self._dead("reject", held, job, failure, 0.0)
+        else:
+            outcome = Outcome("reject", held.claim, error=line, error_line=line)
+            outcome.moved = self._dead_job(held, failure, rejected=True)
+        outcome.notice = DEAD_JOB
+        return outcome
+
+    def as_sent(self, held: HeldJob) -> Job:
+        """The job as it was sent. What was run holds lists and dicts that the task may have changed."""
+        job = held.opened
+        return unseal(held.claim.envelope, self.keyring) if job.args or job.kwargs else job
+
+    def _dead(self, verb: Verb, held: HeldJob, job: Job, failure: Failure, ran: float) -> Outcome:
+        outcome = self.outcome(verb, held, job, ran, error=failure.traceback)
+        outcome.moved = self._dead_job(held, failure, rejected=verb == "reject")
+        outcome.error_line = failure.line
+        return outcome
+
+    def _dead_job(self, held: HeldJob, failure: Failure, *, rejected: bool) -> bytes:
+        return dead_entry(
+            held.claim.envelope,
+            failed_at=self.now(),
+            error=failure.line,
+            traceback=failure.traceback,
+            rejected=rejected,
+        )

@@ -33,7 +33,7 @@ from asok_core.worker.config import WorkerConfig, receive
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.outage import Reasons
 from asok_core.worker.presence import keep_from_tasks
-from asok_core.worker.running.attempts import Execution
+from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.dispatcher import Dispatcher
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.threads import end_broken
@@ -63,7 +63,7 @@ class Process:
         alarm: Alarm,
         *,
         slots: int,
-        report: Callable[[], None],
+        notify_supervisor: Callable[[], None],
     ) -> None:
         settings = config.settings
         keys = Keys(settings.namespace)
@@ -92,12 +92,12 @@ class Process:
         waiting.worker = waiting.WorkerProcess(
             process, settings.redis_url, settings.namespace, waits
         )
-        execution = Execution(settings, keyring, config.log_arguments, slots=waits)
+        runner = AttemptRunner(settings, keyring, config.log_arguments, waits)
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
             self._waiters,
-            execution=execution,
+            runner=runner,
             shared=shared,
             alarm=self._alarm,
             notices=Notices(
@@ -107,10 +107,10 @@ class Process:
                 process=process,
                 queues=config.queues,
                 shared=shared,
-                allowed=execution.allowed,
+                allowed=runner.allowed,
             ),
             slots=slots,
-            report=report,
+            notify_supervisor=notify_supervisor,
         )
 
     def run(self) -> int:
@@ -122,7 +122,7 @@ class Process:
         dispatcher = self._dispatcher
         # Orders that came before the first claim, as modules that are not to be imported.
         self._alarm.sleep(0, ())
-        dispatcher.obey()
+        dispatcher.follow_commands()
         self._persist(dispatcher.reconcile)
         while dispatcher.open and not dispatcher.worn:
             self._persist(dispatcher.turn)
@@ -156,7 +156,7 @@ class Process:
             self._waiters.close()
             self._alarm.sleep(self._backoff, ())
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
-            self._dispatcher.obey()
+            self._dispatcher.follow_commands()
         else:
             if self._outage is not None:
                 what = "Redis no longer refuses" if self._refused else "Redis is back"
@@ -167,15 +167,15 @@ class Process:
     def _drain(self) -> None:
         """Return what has not begun and wait for what runs; when stopped, until a deadline only."""
         dispatcher, deadline = self._dispatcher, math.inf
-        dispatcher.retiring = True
+        dispatcher.mode.retiring = True
         dispatcher.give_back_waiting()
         guarded = False
-        while not dispatcher.idle and time.monotonic() < deadline:
-            if (dispatcher.draining or dispatcher.closing) and deadline == math.inf:
+        while not dispatcher.empty and time.monotonic() < deadline:
+            if (dispatcher.mode.draining or dispatcher.only_hooks) and deadline == math.inf:
                 deadline = time.monotonic() + self._grace
-            if dispatcher.orphaned and not guarded:
+            if dispatcher.mode.orphaned and not guarded:
                 guarded, deadline = True, min(deadline, self._end_with_lease())
-            if dispatcher.quitting:
+            if dispatcher.mode.quitting:
                 break
             self._shared.note_turn()
             try:
@@ -198,9 +198,9 @@ class Process:
             logger.warning("%s; what is active will be recovered when the lease ends", error)
 
     def _why_now(self) -> str:
-        if self._dispatcher.quitting:
+        if self._dispatcher.mode.quitting:
             return ""
-        if self._dispatcher.orphaned:
+        if self._dispatcher.mode.orphaned:
             return ", as the supervisor is gone and the lease ends"
         return f" after {self._grace:g} s"
 
@@ -253,8 +253,8 @@ def main() -> int:
     for descriptor in (control, stacks, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:
-        report = partial(ring, bell)
-        code = Process(config, process, shared, alarm, slots=slots, report=report).run()
+        notify = partial(ring, bell)
+        code = Process(config, process, shared, alarm, slots=slots, notify_supervisor=notify).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error, shared)
     shared.note_planned_end()

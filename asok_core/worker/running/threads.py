@@ -18,7 +18,8 @@ from asok_core.runtime import forks
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import end_logging, safe_logger
-from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.shared_state import Phase, SharedState
 
 logger = safe_logger("asok.worker")
@@ -60,28 +61,36 @@ class Threads:
     """Takes claimed jobs in order, runs them, and hands the outcomes back to the dispatcher.
 
     ``finished`` grows at the right while the dispatcher takes from the left. ``runs_until`` is the
-    monotonic time at which the lease may be over: no job begins after it. A thread that has begun
-    goes on while jobs wait, so one is enough for many short ones. ``tell`` is called when something
-    has happened; with ``tell_all`` also when a thread has quickly come to the end of hooks.
+    monotonic time at which the lease may be over: no job starts after it. A thread that is awake takes
+    jobs while some wait, so one is enough for many short ones. ``notify`` is called when there is news
+    for the dispatcher.
     """
 
     def __init__(
-        self, count: int, execution: Execution, shared: SharedState, tell: Callable[[], None]
+        self,
+        count: int,
+        runner: AttemptRunner,
+        shared: SharedState,
+        notify: Callable[[], object],
     ) -> None:
-        self.execution = execution
-        self.finished: deque[tuple[Held, Outcome | None]] = deque()
+        self.count = count
+        self.finished: deque[tuple[HeldJob, Outcome | None]] = deque()
         self.runs_until = 0.0
-        self._generation = forks.generation
-        self.tell_all = False
+        self.notify_at = 0
+        """Outcomes are news once so few jobs wait for a thread."""
+        self.notify_of_all = False
+        """Whether it is news that a thread has come to the end of hooks, however quickly."""
         self.in_a_hurry = False
         """Whether a thread waits until an outcome is settled that it has handed over."""
+        self._runner = runner
+        self._generation = forks.generation
         self._shared = shared
-        self._tell = tell
-        self._ready: deque[Held] = deque()
+        self._notify_dispatcher = notify
+        self._ready: deque[HeldJob] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
         self._awake: set[int] = set()
         self._few = False
-        self._running: dict[int, Held] = {}
+        self._running: dict[int, HeldJob] = {}
         self._closing: dict[int, float] = {}
         self._check_at = 0.0
         self._ended = False
@@ -92,7 +101,7 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    def put(self, batch: Sequence[Held], *, few: bool = False) -> None:
+    def put(self, batch: Sequence[HeldJob], *, few: bool = False) -> None:
         """Queue jobs behind those that wait for a free thread, and wake a thread for each.
 
         With ``few`` one is to be awake: for jobs so short that threads would hinder each other.
@@ -125,7 +134,11 @@ class Threads:
         """Jobs that wait for a free thread."""
         return len(self._ready)
 
-    def running(self) -> list[Held]:
+    def has_news(self) -> bool:
+        """Whether outcomes are worth a cycle: few jobs wait, or somebody waits for one of them."""
+        return bool(self.finished) and (self.in_a_hurry or len(self._ready) <= self.notify_at)
+
+    def running(self) -> list[HeldJob]:
         """Jobs that run at this moment."""
         return list(self._running.values())
 
@@ -152,15 +165,19 @@ class Threads:
         if dead:
             raise ThreadDied(f"{', '.join(dead)} ended")
 
-    def take_back(self) -> list[Held]:
+    def take_back(self) -> list[HeldJob]:
         """Every job that has not begun, in order."""
-        back: list[Held] = []
+        back: list[HeldJob] = []
         # From the end: what a thread takes at the same time is older than all that is taken here.
         with suppress(IndexError):
             while True:
                 back.append(self._ready.pop())
         back.reverse()
         return back
+
+    def _notify(self) -> None:
+        if self.in_a_hurry or len(self._ready) <= self.notify_at:
+            self._notify_dispatcher()
 
     def _work(self, slot: int) -> None:
         try:
@@ -192,18 +209,18 @@ class Threads:
                         break
                     awake.add(slot)
 
-    def _run_job(self, slot: int, held: Held) -> None:
+    def _run_job(self, slot: int, held: HeldJob) -> None:
         now = time.monotonic()
         if now >= self.runs_until:
             held.gone = True
             self.finished.append((held, None))
-            self._tell()
+            self._notify()
             return
         held.slot = slot
-        rejected = self.execution.open(held) if held.job is None else None
+        rejected = self._runner.open(held) if held.job is None else None
         if rejected is not None:
             self._hand_over(held, rejected)
-            self.execution.log_rejected(held, rejected)
+            self._runner.log_rejected(held, rejected)
         else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
@@ -215,16 +232,16 @@ class Threads:
                 slot, job.id, now, deadline, phase=phase, module=job.module
             )
             self._running[slot] = held
-            self.execution.run(held, self._hand_over, self._note_phase)
+            self._runner.run(held, self._hand_over, self._note_phase)
             # One that a hook has forked.
             if forks.generation != self._generation:
                 forks.end_process(job.task)
         self._shared.end(slot)
         since = self._closing.pop(slot)
-        if self.tell_all or time.monotonic() - since > LATE:
-            self._tell()
+        if self.notify_of_all or time.monotonic() - since > LATE:
+            self._notify()
 
-    def _note_phase(self, held: Held, phase: Phase) -> None:
+    def _note_phase(self, held: HeldJob, phase: Phase) -> None:
         if forks.generation != self._generation:
             # One that a module which the job imported has forked: the board is its parent's.
             forks.end_process(held.job.task if held.job else "")
@@ -234,7 +251,7 @@ class Threads:
             times = (now, now + held.limit)
         self._shared.note_phase(held.shared_slot, phase, times)
 
-    def _hand_over(self, held: Held, outcome: Outcome) -> None:
+    def _hand_over(self, held: HeldJob, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the board is its parent's.
         if forks.generation != self._generation:
             forks.end_process(held.job.task if held.job else "")
@@ -244,4 +261,4 @@ class Threads:
         self._shared.call_hooks(slot, held.shared_slot, now)
         self.finished.append((held, outcome))
         self.in_a_hurry = self.in_a_hurry or held.settled is not None
-        self._tell()
+        self._notify()

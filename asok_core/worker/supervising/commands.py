@@ -44,7 +44,7 @@ class Orders:
         elif (heartbeat.wanted == "quiet") != self._processes.quiet:
             self._processes.quiet = quiet = heartbeat.wanted == "quiet"
             logger.info("Ordered to %s through Redis", "be quiet" if quiet else "resume")
-            self._processes.order("quiet" if quiet else "loud")
+            self._processes.order("quiet" if quiet else "resume")
             # The heartbeat that brought the order reported the state before it.
             self._hasten("beat", 0.0)
         if heartbeat.cancelled:

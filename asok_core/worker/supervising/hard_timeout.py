@@ -15,7 +15,8 @@ from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_failure
-from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.shared_state import Phase
 from asok_core.worker.supervising.settling import settle_for_dead
@@ -57,14 +58,14 @@ def settle_overrun(
     """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process."""
     failed: dict[str, tuple[TimeoutError, Failure]] = {}
 
-    def judge(execution: Execution, held: Held) -> Outcome | None:
+    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
         job = held.job
         if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
             return None
         ran = over[job.id].seconds
-        held.started_at = execution.now() - ran
+        held.started_at = builder.now() - ran
         error = over[job.id].error(job)
-        outcome, failure = execution.timed_out(held, error, ran)
+        outcome, failure = builder.timed_out(held, error, ran)
         failed[job.id] = error, failure
         return outcome
 

@@ -113,7 +113,7 @@ class ProcessHandle:
         os.set_blocking(self._popen.stdin.fileno(), False)
 
     def order(self, order: str) -> None:
-        """Send ``drain``, ``retire``, ``quiet``, ``loud``, ``wake`` or ``cancel ID``, at once or soon.
+        """Send ``drain``, ``retire``, ``quiet``, ``resume``, ``wake`` or ``cancel ID``, at once or soon.
 
         A dead child hears nothing. Of one that does not read (its task holds the interpreter) the
         pipe may be full: nothing waits for that, and ``tell`` tries again.

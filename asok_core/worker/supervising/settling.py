@@ -12,19 +12,20 @@ from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
 from asok_core.worker.log import log_postponed, log_set_aside
-from asok_core.worker.running.attempts import Execution, Held
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.outcomes import OutcomeBuilder
 
-Judge = Callable[[Execution, Held], Outcome | None]
+Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
 """The outcome of an opened job that the process held; None where there is none, and it goes back."""
 
 
 def settle_for_dead(
     config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
-) -> list[tuple[Held, Outcome]]:
+) -> list[tuple[HeldJob, Outcome]]:
     """Settle what ``judge`` says of the jobs of a dead process, in one step; returns what was settled."""
     keyring = keyring_of(config.settings)
     registry.now()
-    execution = Execution(config.settings, keyring, config.log_arguments, registry.clock)
+    builder = OutcomeBuilder(config.settings, keyring, registry.clock)
     consumer = Consumer(
         registry.endpoint,
         registry.keys,
@@ -34,16 +35,16 @@ def settle_for_dead(
         dlq_max=config.settings.dlq_max,
         largest=config.settings.largest_envelope,
     )
-    judged: list[tuple[Held, Outcome]] = []
+    judged: list[tuple[HeldJob, Outcome]] = []
     try:
         holding = consumer.held()
         log_set_aside(holding.aside)
         for claim in holding.claims:
             try:
-                held = Held(claim, unseal(claim.envelope, keyring))
+                held = HeldJob(claim, unseal(claim.envelope, keyring))
             except EnvelopeError:
                 continue
-            outcome = judge(execution, held)
+            outcome = judge(builder, held)
             if outcome is not None:
                 judged.append((held, outcome))
         outcomes = [outcome for _, outcome in judged]
@@ -62,14 +63,14 @@ def postpone_imports(
 ) -> None:
     """Postpone the jobs in ``failed``, by their ids, on behalf of a process that died."""
 
-    def judge(execution: Execution, held: Held) -> Outcome | None:
+    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
         job = held.job
         if job is None or job.id not in failed:
             return None
-        held.started_at = execution.now()
+        held.started_at = builder.now()
         why = postponed_for(job.module, failed[job.id].why)
         failure = Failure.of_line(f"{TaskImportFailed.__name__}: {why}")
-        return execution.postponed(held, failure, 0.0)
+        return builder.postponed(held, failure, 0.0)
 
     for held, outcome in settle_for_dead(config, registry, process, queue, judge):
         if held.job is not None:

@@ -1,0 +1,127 @@
+"""The round trip of a process, which settles and claims, and the start of what was claimed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
+from asok_core.jobs.envelope import peek
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.capacity import Capacity
+from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.idle_wait import IdleWait
+from asok_core.worker.running.jobs_in_hand import JobsInHand
+from asok_core.worker.running.state_report import StateReport
+
+
+class ClaimCycle:
+    """Claims jobs by a cycle and by the idle wait, and starts both. Raises Unreachable or Refused.
+
+    ``claimed_at`` is the monotonic time of the last start. A job whose process died ``last_chance`` times
+    is dubious.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        runner: AttemptRunner,
+        *,
+        in_hand: JobsInHand,
+        capacity: Capacity,
+        idle_wait: IdleWait,
+        notices: Notices,
+        report: StateReport,
+    ) -> None:
+        self.claimed_at = 0.0
+        self._consumer = consumer
+        self._runner = runner
+        self._breaker = runner.breaker
+        self._in_hand = in_hand
+        self._capacity = capacity
+        self._idle_wait = idle_wait
+        self._notices = notices
+        self._report = report
+        self._last_chance = max(1, runner.settings.crash_limit - 1)
+
+    def run(
+        self,
+        slots: int,
+        noting: Sequence[HeldJob],
+        arrived: Sequence[HeldJob] = (),
+        during: Callable[[], object] | None = None,
+    ) -> Turn:
+        """Settle every outcome, and claim up to ``slots`` jobs; see ``UnsettledOutcomes.cycle``."""
+        breaker, unsettled = self._breaker, self._in_hand.unsettled
+        probe = 0 if breaker.closed else breaker.probe
+        reply = unsettled.cycle(slots, noting, arrived, during, probe=probe)
+        self._in_hand.threads.runs_until = unsettled.leased_until
+        confirmed = (held.claim for held in arrived if not held.gone)
+        self._consumer.look_up((*reply.claims, *confirmed))
+        if slots > 0 and reply.lease_left > 0:
+            self._report.claims()
+        if reply.notices:
+            self._notices.exist()
+        return reply
+
+    def start(self, reply: Turn, opened: Sequence[HeldJob] = ()) -> bool:
+        """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
+        batch = [*opened, *map(HeldJob, reply.claims)]
+        if not batch:
+            return False
+        self._breaker.claimed()
+        self.claimed_at = time.monotonic()
+        if reply.suspects:
+            ids = [peek(held.claim.envelope).id for held in batch]
+            for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
+                held.dubious = crashes >= self._last_chance
+        return self._in_hand.start(batch, few=self._capacity.prefetch.few)
+
+    def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
+        """Start jobs that an idle wait has brought, once a cycle has confirmed that they may start.
+
+        The lease may be over by now, or a queue paused. The same cycle settles, and claims more jobs.
+        """
+        if not claims:
+            return
+        claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
+        arrived = self._with_room([HeldJob(claim) for claim in claims])
+        rejected: dict[HeldJob, Outcome] = {}
+
+        def open_all() -> None:
+            for held in arrived:
+                outcome = self._runner.open(held)
+                if outcome is not None:
+                    rejected[held] = outcome
+
+        slots = min(self._capacity.free, self._capacity.to_claim) - len(arrived)
+        reply = self.run(slots, self._in_hand.to_note(), arrived, open_all)
+        sound: list[HeldJob] = []
+        for held in arrived:
+            if held.gone:
+                continue
+            refused = rejected.get(held) or self._runner.refuse_spent(held)
+            if refused is None:
+                sound.append(held)
+            else:
+                self._in_hand.unsettled.add(held, refused)
+                self._runner.log_rejected(held, refused)
+        self.start(reply, sound)
+        if wait_again:
+            self.wait_for_more(reply, slots)
+
+    def _with_room(self, arrived: list[HeldJob]) -> list[HeldJob]:
+        """Those that may run here now; the others are given back."""
+        room = self._capacity.of_arrivals(len(arrived))
+        for held in reversed(arrived[room:]):
+            self._in_hand.give_back(held)
+        return arrived[:room]
+
+    def wait_for_more(self, reply: Turn, slots: int) -> None:
+        """Begin the idle wait where there was room for more jobs than came, and there still is."""
+        if slots > 0 and not reply.claims and self._capacity.free > 0 and reply.lease_left > 0:
+            if self._breaker.may_wait:
+                self._idle_wait.begin(reply)
+            else:
+                self._breaker.found_nothing()

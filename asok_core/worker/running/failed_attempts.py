@@ -1,0 +1,158 @@
+"""An attempt that failed: whether the job is at fault or this worker, its outcome, log line and hooks."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Outcome
+from asok_core.errors import BadSignature, InvalidTaskName, TaskImportFailed, TaskNotFound
+from asok_core.execution import hooks
+from asok_core.inspection.redaction import Redaction
+from asok_core.jobs.envelope import peek
+from asok_core.jobs.job import Job
+from asok_core.runtime.deadline import LimitNotWatched
+from asok_core.runtime.failures import Failure, failure_of
+from asok_core.worker.import_crashes import postponed_for
+from asok_core.worker.log import log_failure, log_job, log_postponed
+from asok_core.worker.running.circuit_breaker import (
+    LIMIT,
+    Breaker,
+    Check,
+    exhausted,
+    is_exhausted_still,
+    postponement,
+)
+from asok_core.worker.running.held_job import HandOver, HeldJob, hand_over_and_wait
+from asok_core.worker.running.outcomes import OutcomeBuilder
+
+
+@dataclass(slots=True)
+class FailedAttempts:
+    """Ends attempts that failed. A job is charged only for a fault of its own; see ``Breaker``.
+
+    Each method hands over the outcome first: log lines and hooks run code of the application.
+    """
+
+    outcomes: OutcomeBuilder
+    breaker: Breaker
+    redaction: Redaction
+    log_arguments: bool
+
+    def bad_signature(self, held: HeldJob, error: BadSignature) -> Outcome:
+        """The outcome where the signature does not fit any key of this worker."""
+        job = peek(held.claim.envelope).job
+        # Where no job can be read, the key does not matter.
+        count = self.breaker.faults(Check.SIGNATURE) + 1
+        reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
+        if job is None or self.breaker.fails(Check.SIGNATURE, reason):
+            return self.outcomes.rejected(held, error)
+        line = f"{type(error).__name__}: {error}"
+        return self.outcomes.postponed_unsigned(held, job, line, postponement(min(count, LIMIT)))
+
+    def not_found(self, held: HeldJob, error: TaskNotFound, hand_over: HandOver) -> None:
+        """End an attempt whose function does not exist."""
+        failure = Failure.of_line(f"{type(error).__name__}: {error}")
+        self.breaker.passes(Check.SIGNATURE)
+        invalid = isinstance(error, InvalidTaskName)
+        if not (invalid or self.breaker.fails(Check.IMPORT, str(error))):
+            self._postpone(held, error, failure, 0.0, hand_over)
+            return
+        outcome = self.outcomes.failed(failure, held, held.opened, 0.0, dead="reject")
+        if outcome.verb == "reject" and not hooks.has_failure():
+            # Nothing of the application may be imported here yet, so another process calls its hooks.
+            outcome.notice = DEAD_JOB
+        self._fail(held, error, failure, outcome, hand_over)
+
+    def import_failed(self, held: HeldJob, error: TaskImportFailed, hand_over: HandOver) -> None:
+        """End an attempt whose module raised when it was imported."""
+        cause = error.__cause__ or error
+        line, trace = failure_of(cause, self.outcomes.settings.max_traceback)
+        self.breaker.passes(Check.SIGNATURE)
+        found = exhausted(cause)
+        if found is not None and is_exhausted_still(found):
+            self.breaker.fails(Check.RESOURCES, line, certain=True)
+        else:
+            self.breaker.fails(Check.IMPORT, f"{error}: {line}")
+        self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, hand_over)
+
+    def import_avoided(self, held: HeldJob, why: str, hand_over: HandOver) -> None:
+        """End an attempt whose module is not imported now: a process died of that."""
+        error = TaskImportFailed(postponed_for(held.opened.module, why))
+        self.breaker.passes(Check.SIGNATURE)
+        self.breaker.fails(Check.IMPORT, str(error))
+        failure = Failure.of_line(f"{type(error).__name__}: {error}")
+        self._postpone(held, error, failure, 0.0, hand_over)
+
+    def raised(self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver) -> None:
+        """End an attempt that raised."""
+        job = held.opened
+        failure = self._failure_of(error, job)
+        found = exhausted(error)
+        if found is not None:
+            certain = is_exhausted_still(found)
+            reason = failure_of(found, self.outcomes.settings.max_traceback).line
+            charged = self.breaker.fails(Check.RESOURCES, reason, certain=certain)
+            if not charged or type(error) is LimitNotWatched:
+                self._postpone(held, error, failure, ran, hand_over)
+                return
+        outcome = self.outcomes.failed(failure, held, job, ran)
+        self._fail(held, error, failure, outcome, hand_over)
+
+    def cancelled(
+        self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver
+    ) -> None:
+        """End an attempt that stopped as it was asked to."""
+        job = held.opened
+        hand_over(held, self.outcomes.outcome("cancel", held, job, ran))
+        why = self._failure_of(error, job).line
+        shown = self.shown_arguments
+        log_job(logging.INFO, "Job cancelled", job, arguments=shown, duration=ran, error=why)
+
+    @property
+    def shown_arguments(self) -> Redaction | None:
+        """How log lines show arguments; None: not at all."""
+        return self.redaction if self.log_arguments else None
+
+    def _failure_of(self, error: BaseException, job: Job) -> Failure:
+        return self.redaction.failure(failure_of(error, self.outcomes.settings.max_traceback), job)
+
+    def _fail(
+        self,
+        held: HeldJob,
+        error: BaseException,
+        failure: Failure,
+        outcome: Outcome,
+        hand_over: HandOver,
+    ) -> None:
+        ran, has_hooks = outcome.run_us / 1e6, hooks.has_failure()
+        if has_hooks:
+            hand_over_and_wait(held, outcome, hand_over)
+        else:
+            hand_over(held, outcome)
+        job = self.outcomes.as_sent(held) if self.log_arguments or has_hooks else held.opened
+        retry_in = outcome.delay if outcome.verb == "retry" else None
+        shown = self.shown_arguments
+        log_failure(job, error, failure, retry_in=retry_in, arguments=shown, duration=ran)
+        hooks.call_failure(job, error, retry_in is not None)
+
+    def _postpone(
+        self,
+        held: HeldJob,
+        error: BaseException,
+        failure: Failure,
+        ran: float,
+        hand_over: HandOver,
+    ) -> None:
+        """End an attempt that failed through no fault of the job: later again, at no charge."""
+        outcome = self.outcomes.postponed(held, failure, ran)
+        hand_over(held, outcome)
+        log_postponed(
+            held.opened,
+            failure.line,
+            outcome.delay,
+            duration=ran,
+            raised=error,
+            trace=failure.traceback,
+            arguments=self.shown_arguments,
+        )

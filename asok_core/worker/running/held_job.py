@@ -1,0 +1,58 @@
+"""A job that this process has claimed, until its outcome is settled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from asok_core.backends.redis.consuming.consumer import Claim, Outcome
+from asok_core.errors import EnvelopeError
+from asok_core.execution.cancellation import Stop
+from asok_core.jobs.job import Job
+from asok_core.worker.shared_state import Phase
+
+
+@dataclass(slots=True, eq=False)
+class HeldJob:
+    """A claimed job. Compared by identity: equal envelopes may be claimed twice, and are two jobs.
+
+    ``gone`` is set when its lease was lost before it started: another worker may have it. ``noted``
+    is whether Redis knows that it runs. ``rejected`` is why it must not run. ``slot`` is the number of
+    the thread that runs it, ``shared_slot`` that of its entry in the shared state, and ``limit`` the
+    job's hard limit while it runs. ``settled`` is for a thread that waits until it is settled.
+    """
+
+    claim: Claim
+    job: Job | None = None
+    started_at: float | None = None
+    noted: bool = False
+    gone: bool = False
+    dubious: bool = False
+    rejected: EnvelopeError | None = None
+    slot: int = -1
+    shared_slot: int = -1
+    limit: float | None = None
+    stop: Stop = field(default_factory=Stop)
+    settled: threading.Event | None = None
+
+    @property
+    def opened(self) -> Job:
+        """The job, once its envelope is opened."""
+        assert self.job is not None, "its envelope is opened first"
+        return self.job
+
+
+HandOver = Callable[[HeldJob, Outcome], None]
+"""Takes the outcome of a job, to be settled. Returns at once."""
+EnterPhase = Callable[[HeldJob, Phase], None]
+"""Called when a job enters a phase."""
+SETTLED_WITHIN = 5.0
+"""Seconds that hooks wait at most until the outcome of their job is settled; Redis may be away."""
+
+
+def hand_over_and_wait(held: HeldJob, outcome: Outcome, hand_over: HandOver) -> None:
+    """Hand over an outcome before hooks are called that may end the process: settled, it is not lost."""
+    held.settled = threading.Event()
+    hand_over(held, outcome)
+    held.settled.wait(SETTLED_WITHIN)

@@ -1,0 +1,171 @@
+"""What this process holds: claimed jobs with and without a thread, and outcomes that are not settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.jobs.envelope import peek
+from asok_core.worker.running.crash_isolation import DubiousJobs
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.outcomes import OutcomeBuilder
+from asok_core.worker.running.threads import Threads
+from asok_core.worker.running.unsettled import UnsettledOutcomes
+
+NOTE_AFTER = 0.02
+"""Seconds after which Redis records that a job runs, where it has not ended by then."""
+
+
+class JobsInHand:
+    """Every job from its claim until its outcome is settled. ``len``: those without an outcome.
+
+    ``uncertain`` is whether Redis may have given some to another worker, as a lease ran out: they are to
+    be compared with the active lists.
+    """
+
+    def __init__(
+        self, threads: Threads, unsettled: UnsettledOutcomes, outcomes: OutcomeBuilder
+    ) -> None:
+        self.threads = threads
+        self.unsettled = unsettled
+        self.dubious = DubiousJobs()
+        self.uncertain = False
+        self._outcomes = outcomes
+        # A set that keeps the order of the claims.
+        self._claimed: dict[HeldJob, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._claimed)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the outcome of every job is settled; hooks of some may still be called."""
+        return not (self._claimed or self.unsettled or self.threads.finished)
+
+    # Start and end
+
+    def start(self, batch: Sequence[HeldJob], *, few: bool) -> bool:
+        """Start claimed jobs, in order. Returns whether dubious ones have to wait for each other."""
+        ready: list[HeldJob] = []
+        for held in batch:
+            if held.dubious and (self.dubious or self._dubious_started()):
+                self.dubious.put(held)
+            else:
+                ready.append(held)
+                if held.dubious:
+                    self.dubious.start()
+            self._claimed[held] = None
+        self.threads.put(ready, few=few)
+        return len(ready) < len(batch)
+
+    def collect(self) -> int:
+        """Take what threads have finished, for the next cycle to settle. Returns how many jobs ended."""
+        finished, ended = self.threads.finished, 0
+        self.threads.in_a_hurry = False
+        while finished:
+            held, outcome = finished.popleft()
+            known = self._drop(held)
+            if outcome is not None and known:
+                self.unsettled.add(held, outcome)
+                # A process that ends over jobs it cannot run would never find out what is wrong.
+                ended += outcome.verb != "postpone"
+            elif outcome is not None:
+                # It was given back, or another worker has it by now.
+                self.unsettled.close(held)
+            self.uncertain = self.uncertain or held.gone
+        return ended
+
+    def start_next_dubious(self) -> None:
+        """Start the next of the dubious jobs that wait, if it is time and a thread is free."""
+        if not self.dubious or len(self) - len(self.dubious) >= self.threads.count:
+            return
+        if self.dubious.due or not self._dubious_started():
+            self.threads.put((self.dubious.take(),))
+
+    def _dubious_started(self) -> bool:
+        """Whether a dubious job has started whose outcome is not settled.
+
+        Or hooks are called: of a process that dies in those, no job is charged that runs.
+        """
+        if self.unsettled.dubious or self.threads.closing:
+            return True
+        return sum(each.dubious for each in self._claimed) > len(self.dubious)
+
+    # What runs
+
+    def to_note(self) -> list[HeldJob]:
+        """Jobs of which Redis is to record that they run."""
+        due = self._outcomes.now() - NOTE_AFTER
+        return [
+            held
+            for held in self.threads.running()
+            if not held.noted and held.started_at is not None and held.started_at <= due
+        ]
+
+    @property
+    def unnoted(self) -> bool:
+        """Whether there are jobs that may have to be noted soon."""
+        return any(not held.noted for held in self._claimed if held not in self.dubious)
+
+    def ask_to_stop(self, job_id: str) -> None:
+        """Ask a job to stop, if it runs here."""
+        for held in self.threads.running():
+            if held.job is not None and held.job.id == job_id:
+                held.stop.asked = True
+
+    # Giving back
+
+    def give_back_late(self) -> None:
+        """Give back jobs that wait for a thread: the next cycle returns them, in order."""
+        self._give_back_all(self.threads.take_back())
+
+    def give_back_waiting(self) -> None:
+        """Give back every job that has not started."""
+        self._give_back_all(self.threads.take_back() + self.dubious.take_back())
+
+    def give_back_running(self) -> list[str]:
+        """Give back what still runs, as the process is about to end; returns the tasks."""
+        started = set(self.threads.running())
+        running = [held for held in self._claimed if held in started]
+        self._give_back_all(running)
+        return [held.job.task if held.job else "" for held in running]
+
+    def give_back(self, held: HeldJob) -> None:
+        """Give back a claim that was not counted among these jobs."""
+        self.unsettled.add(held, self._outcomes.given_back(held))
+
+    def _give_back_all(self, back: Sequence[HeldJob]) -> None:
+        # The oldest is given back last: it ends nearest to the consuming end.
+        for held in reversed(back):
+            if self._drop(held):
+                self.give_back(held)
+
+    def reconcile(self, active: Sequence[Claim]) -> None:
+        """Compare with the claims in the active lists of this process.
+
+        What Redis holds and is not known here (a lost reply, a predecessor's) is given back. What has not
+        started and Redis gave to another is dropped.
+        """
+        self.unsettled.keep_only(active)
+        known = [held.claim for held in self._claimed]
+        known += self.unsettled.claims()
+        for held in self.threads.take_back():
+            if held.claim in active:
+                self.threads.put((held,))
+            else:
+                self._drop(held)
+        for held in self.dubious.take_lost(active):
+            self._drop(held)
+        for claim in active:
+            if claim in known:
+                known.remove(claim)
+            else:
+                self.give_back(HeldJob(claim, job=peek(claim.envelope).job, noted=True))
+        self.uncertain = False
+
+    def _drop(self, held: HeldJob) -> bool:
+        """Drop a job: whether it was in hand."""
+        known = held in self._claimed
+        if known:
+            del self._claimed[held]
+        return known
