@@ -14,6 +14,7 @@ from asok_console.cli.main import main
 from asok_console.commands.support.systemd_unit import WorkerUnit, command, whole_path
 from asok_core.errors import UsageError
 from asok_core.worker.supervising import supervisor
+from asok_core.worker.supervising.duties.heartbeat import HEARTBEATS
 from tests.programs import systemd_analyze
 
 
@@ -84,7 +85,7 @@ def test_systemd_kills_no_worker_that_is_still_leaving(
     assert main(["deploy"]) == 0
     service = read_unit(project / "deployment" / "shop-worker.service")["Service"]
     assert float(service["TimeoutStopSec"]) > 300 + supervisor.MARGIN
-    assert float(service["WatchdogSec"]) >= 3600 / supervisor.HEARTBEATS + 60
+    assert float(service["WatchdogSec"]) >= 3600 / HEARTBEATS + 60
     assert service["Restart"] == "always"
     assert service["Type"] == "notify"
     assert service["KillSignal"] == "SIGTERM"

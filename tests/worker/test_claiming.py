@@ -192,7 +192,7 @@ def test_a_quiet_worker_claims_nothing_and_a_stopped_one_leaves(
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "quiet")
     desk.client.publish("asok:wake", b"order " + name)
-    worker.wait_for_log("be quiet")
+    worker.wait_for_log("Worker quieted")
     job = desk.enqueue("note", "job")
     wait_until(lambda: desk.client.hget(key, "quiet") == b"1", "a heartbeat that says so")
     # The idle wait may have claimed it before it was ended; then it is returned.
@@ -216,7 +216,7 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
     key = b"asok:worker:" + name
     desk.client.hset(key, "wanted", "stop")
     desk.client.publish("asok:wake", b"order " + name)
-    worker.wait_for_log("(an order through Redis)")
+    worker.wait_for_log("(a command through Redis)")
     heartbeats: set[bytes] = set()
 
     def heartbeats_on() -> bool:

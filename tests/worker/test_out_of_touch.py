@@ -77,7 +77,7 @@ def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_o
     # Nobody renews the lease. The process itself, which has a thread to spare, goes on.
     losing.signal(signal.SIGSTOP)
     other = run_worker("--concurrency", "3", **given)
-    other.wait_for_log("whose lease ran out")
+    other.wait_for_log("whose lease expired")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
     short = [desk.enqueue("pid") for _ in range(20)]
     for job in short:
@@ -138,7 +138,7 @@ def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
     assert operator.quiet(name).applied == 1
     line.mend()
     worker.wait_for_log("Redis is back", times=2)
-    worker.wait_for_log("Ordered to be quiet")
+    worker.wait_for_log("Worker quieted")
 
     def deaf() -> bool:
         return not any("b" in each["flags"] for each in desk.client.client_list())

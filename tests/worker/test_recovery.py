@@ -29,7 +29,7 @@ def test_a_subscription_that_the_network_has_dropped_is_noticed(
         operator = open_operator(desk.settings)
         operator.quiet(name_of(desk, worker))
         operator.close()
-        worker.wait_for_log("Ordered to be quiet")
+        worker.wait_for_log("Worker quieted")
 
 
 def test_a_job_is_cancelled_though_its_worker_was_cut_off_when_that_was_asked(
@@ -113,5 +113,5 @@ def test_a_dead_worker_is_recovered_over_a_link_that_is_cut_more_often_than_its_
         dead, job = busy(desk, run_worker, "job", ASOK_WORKER_LEASE="9s")
         kill_elsewhere(desk, dead)
         with cut_again_and_again(desk, proxy, 2.0, name_of(desk, other)):
-            other.wait_for_log("whose lease ran out")
+            other.wait_for_log("whose lease expired")
     assert [payload.id for payload in desk.pending("of-job")] == [job.id]

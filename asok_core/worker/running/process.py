@@ -20,7 +20,7 @@ from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import load_scripts
-from asok_core.errors import NoResources, Refused, Unreachable
+from asok_core.errors import Refused, Unreachable
 from asok_core.execution.import_path import add_application_folder
 from asok_core.jobs import waiting
 from asok_core.jobs.envelope import keyring_of
@@ -31,7 +31,7 @@ from asok_core.runtime.bounded import call_within
 from asok_core.runtime.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig, receive
 from asok_core.worker.log import set_up_logging
-from asok_core.worker.outage import Reasons
+from asok_core.worker.outage import Outage
 from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.dispatcher import Dispatcher
@@ -70,10 +70,7 @@ class Process:
         endpoint = Endpoint(settings.redis_url, namespace=settings.namespace)
         self._grace = settings.worker_shutdown_timeout
         self._lease = settings.worker_lease
-        self._reasons = Reasons()
-        self._outage: float | None = None
-        self._refused = False
-        self._away = True
+        self._outage = Outage()
         self._backoff = SHORTEST_BACKOFF
         self._alarm = alarm
         self._shared = shared
@@ -137,32 +134,20 @@ class Process:
         """
         self._shared.note_turn()
         try:
-            if self._outage is not None:
+            if self._outage.active:
                 self._dispatcher.reconcile()
             back_at = time.monotonic()
             step()
         except (Unreachable, Refused) as error:
-            refused = isinstance(error, Refused)
-            if self._outage is None or refused != self._refused:
-                self._outage, self._backoff = time.monotonic(), SHORTEST_BACKOFF
-                self._refused = refused
-                # What was missing is not known to be Redis.
-                self._away = not isinstance(error, NoResources)
-                waiting = "waiting for it" if self._away else "trying again"
-                logger.warning("%s; %s", error, waiting)
-                self._reasons.begin(error)
-            self._reasons.add(error)
+            if self._outage.note(error):
+                self._backoff = SHORTEST_BACKOFF
             self._consumer.close()
             self._waiters.close()
             self._alarm.sleep(self._backoff, ())
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
             self._dispatcher.follow_commands()
         else:
-            if self._outage is not None:
-                what = "Redis no longer refuses" if self._refused else "Redis is back"
-                what = what if self._away else "Connected to Redis"
-                logger.info("%s after %.1f s", what, back_at - self._outage)
-                self._outage = None
+            self._outage.end(back_at)
 
     def _drain(self) -> None:
         """Return what has not begun and wait for what runs; when stopped, until a deadline only."""

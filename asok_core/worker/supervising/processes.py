@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 from asok_core.errors import AsokError
@@ -101,17 +101,29 @@ class Processes:
             if number in self._start_at:
                 self._start_at[number] = 0.0
 
-    def replace_the_dead(self, recover: Callable[[ProcessHandle], bool]) -> None:
-        """Start another in place of each that has died, after ``recover`` has said that it succeeded."""
+    def note_ended(self) -> bool:
+        """Note which have ended, and who succeeds those. Returns whether what they held is to go back."""
+        ended = False
         for process in self._all:
             code = process.exit_code()
             if code is not None and process.number not in self._start_at:
                 self._note_death(process, code)
+                ended = True
         for position in range(len(self._newest)):
             self._succeed(position)
+        return ended
+
+    def unrecovered(self) -> list[ProcessHandle]:
+        """Those that have ended and whose jobs have not gone back."""
+        return [process for process in self._all if process.number in self._unrecovered]
+
+    def note_recovered(self, process: ProcessHandle) -> None:
+        """Note that what a process held has gone back, so that another may replace it."""
+        self._unrecovered.discard(process.number)
+
+    def start_due(self) -> None:
+        """Start another in place of each that has ended, if it is time and its jobs have gone back."""
         for process in list(self._all):
-            if process.number in self._unrecovered and recover(process):
-                self._unrecovered.discard(process.number)
             due = self._start_at.get(process.number)
             if due is None or due > time.monotonic():
                 continue
@@ -122,6 +134,11 @@ class Processes:
                 self._start(process)
             else:
                 self._remove(process)
+
+    def active_lists(self) -> list[tuple[str, str]]:
+        """``(process, queue)`` of every active list of this worker."""
+        queues = self._config.queues
+        return [(process.process_id, queue) for process in self._all for queue in queues]
 
     def _is_newest(self, process: ProcessHandle) -> bool:
         return self._newest[process.position] is process

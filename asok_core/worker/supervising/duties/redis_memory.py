@@ -1,13 +1,14 @@
-"""A supervisor's watch over the memory of Redis: its rate of growth, and a warning before it is full."""
+"""The watch over the memory of Redis: its rate of growth, and a warning before it is full."""
 
 from __future__ import annotations
 
 import time
 
-from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import Refused
-from asok_core.inspection.memory_growth import Filling, Growth, filling
+from asok_core.inspection.memory_growth import INTERVAL, Filling, Growth, filling
 from asok_core.runtime.logs import safe_logger
+from asok_core.worker.supervising.duties.duty import Duty
 
 logger = safe_logger("asok.worker")
 
@@ -15,18 +16,22 @@ SOONER = 0.5
 """A warning is repeated when the time left has shrunk to this part of that of the last one."""
 
 
-class MemoryWatch:
-    """Takes samples by ``look``. ``rate`` is bytes per second, None where it is not known."""
+class RedisMemoryDuty(Duty):
+    """Take a sample each time. ``rate`` is bytes per second, None where it is not known."""
 
-    def __init__(self) -> None:
+    name = "watch over the memory of Redis"
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(INTERVAL)
+        self.rate: float | None = None
+        self._registry = registry
         self._growth = Growth()
         self._warned: float | None = None
-        self.rate: float | None = None
 
-    def look(self, connection: Connection) -> None:
-        """Take a sample and warn if need be. Raises Unreachable."""
+    def run(self) -> None:
+        """Take one, and warn if need be. Raises Unreachable."""
         try:
-            info = connection.call("INFO", "memory")
+            info = self._registry.connection.call("INFO", "memory")
         except Refused:
             # A user who may not ask it (ACL) knows nothing of it.
             return

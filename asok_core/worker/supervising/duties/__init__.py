@@ -1,0 +1,1 @@
+"""What a supervisor does again and again, one duty a file."""

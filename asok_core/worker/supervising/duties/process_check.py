@@ -1,0 +1,53 @@
+"""The check of this worker's processes: hard limits of jobs, loops that stand still, and their health."""
+
+from __future__ import annotations
+
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.outage import Outage
+from asok_core.worker.signals import Requests
+from asok_core.worker.supervising.duties.duty import Duty
+from asok_core.worker.supervising.process_health import HealthReport
+from asok_core.worker.supervising.processes import Processes
+from asok_core.worker.supervising.systemd import READY, notify
+
+INTERVAL = 0.25
+UNABLE_REASON = "no process can run jobs"
+
+
+class ProcessCheckDuty(Duty):
+    """Without Redis. ``heartbeat`` is hastened when the health of the worker has changed."""
+
+    name = "check of processes"
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        processes: Processes,
+        *,
+        requests: Requests,
+        outage: Outage,
+        heartbeat: Duty,
+    ) -> None:
+        super().__init__(INTERVAL)
+        self._settings = config.settings
+        self._processes = processes
+        self._requests = requests
+        self._outage = outage
+        self._heartbeat = heartbeat
+        self._ready = False
+        self._report: HealthReport | None = None
+
+    def run(self) -> None:
+        """Check each of them."""
+        self._processes.end_overruns()
+        limit = self._settings.worker_hang_limit
+        self._processes.watch_loops(limit, in_outage=self._outage.active)
+        report = self._processes.report()
+        if report.able and not self._ready:
+            self._ready = True
+            notify(READY)
+        if report.unable and self._settings.worker_exit_when_unable:
+            self._requests.stop = self._requests.stop or UNABLE_REASON
+        before, self._report = self._report, report
+        if before is None or before.state != report.state:
+            self._heartbeat.hasten()
