@@ -1,4 +1,4 @@
-"""An outage of Redis, as one process of a worker meets it: its start, its reasons and its end are logged."""
+"""An outage of Redis, as one process of a worker meets it: start, reasons and end of it are logged."""
 
 from __future__ import annotations
 
