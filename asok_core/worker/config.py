@@ -1,4 +1,4 @@
-"""What a worker was asked to do, sent from the supervisor to its children."""
+"""What a worker was started with, which its supervisor sends to each process."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def send(pipe: IO[bytes], config: WorkerConfig) -> None:
-    """Write the configuration, before any order."""
+    """Write the configuration, before any command."""
     text = config.to_json()
     pipe.write(struct.pack("!I", len(text)) + text)
     pipe.flush()
@@ -69,6 +69,6 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
     while len(text) < size:
         part = pipe.read(size - len(text))
         if not part:
-            raise EOFError("the supervisor went away before it said what to do")
+            raise EOFError("the supervisor ended before it sent the configuration")
         text += part
     return text

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 LONGEST = 3600.0
 """Seconds at most for which a module is not imported."""
-FORGOTTEN = 600.0
+SETTLED_AFTER = 600.0
 """Seconds after the end of that without a further death, from which the next one counts as the first."""
 MOST = 1000
 """Modules that are remembered."""
@@ -46,10 +46,10 @@ class ImportDeaths:
     def note(self, module: str, why: str) -> str:
         """Note that a process died, or was ended, while it imported ``module``; ``why`` says how.
 
-        Returns the order that keeps the others from importing it now.
+        Returns the command that keeps the others from importing it now.
         """
         now, known = self._clock(), self._modules.pop(module, _Module())
-        if now > known.until + FORGOTTEN:
+        if now > known.until + SETTLED_AFTER:
             known.deaths = 0
         known.deaths += 1
         known.until = now + min(2.0 ** min(known.deaths - 1, 20), LONGEST)
@@ -58,17 +58,17 @@ class ImportDeaths:
         self._modules[module] = known
         if len(self._modules) > MOST:
             del self._modules[next(iter(self._modules))]
-        return _order(module, known.until - now, why)
+        return _command(module, known.until - now, why)
 
-    def orders(self) -> Iterator[str]:
-        """For each module that is not to be imported now, the order that says so to a process."""
+    def commands(self) -> Iterator[str]:
+        """The command to a process for each module that is not to be imported now."""
         now = self._clock()
         for name, known in self._modules.items():
             if known.until > now:
-                yield _order(name, known.until - now, known.why)
+                yield _command(name, known.until - now, known.why)
 
 
-def _order(module: str, seconds: float, why: str) -> str:
+def _command(module: str, seconds: float, why: str) -> str:
     return f"avoid {json.dumps([module, round(seconds, 3), why])}"
 
 

@@ -240,9 +240,9 @@ def log_set_aside(found: Iterable[OversizedEntry]) -> None:
 
 
 def warn_of_dropped(dead_jobs: int) -> None:
-    """Say that so many of the oldest dead letters had to make room."""
+    """Log that so many of the oldest dead jobs were dropped for new ones."""
     if dead_jobs:
-        logger.warning("%d of the oldest dead letters were dropped (ASOK_DLQ_MAX)", dead_jobs)
+        logger.warning("Dropped the %d oldest dead jobs (ASOK_DLQ_MAX)", dead_jobs)
 
 
 def set_up_logging(level: str = "info", form: str = "text") -> None:

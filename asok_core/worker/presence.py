@@ -1,12 +1,12 @@
 """Proof by the kernel that no process of a worker lives, long before its lease ends.
 
-A supervisor takes a lock on a file in a directory of its user's own, and each child inherits the file
-descriptor: the lock is free again when the last process of the worker is gone, however it went. Whoever
+A supervisor takes a lock on a file in a directory of its user's own, and each process inherits the file
+descriptor: the lock is free again when the last process of the worker has ended, however it ended. Whoever
 can take the lock has proved that death. Where there is no such directory (RUNTIME_DIRECTORY of a systemd
 unit, XDG_RUNTIME_DIR of a session), an abstract unix socket name does the same. Any user of the machine
 could take that as well: then nothing is proved, and the lease decides.
 
-The proof is good at the same *place* only: one boot of one kernel, and one directory (or network
+The proof is good on the same *machine* only: one boot of one kernel, and one directory (or network
 namespace) of it. Elsewhere, and where there is neither (macOS), or when a task left a forked process
 behind that has the descriptor, the lease decides.
 """
@@ -25,9 +25,9 @@ _LOCK = ":lock:"
 
 
 class Presence:
-    """Says that a worker is there, until the last process that has ``files`` ends.
+    """Shows that a worker lives, until the last process that has ``files`` ends.
 
-    ``machine`` is where that can be seen, '' if nowhere; ``files`` are descriptors for the children.
+    ``machine`` is where that can be seen, '' if nowhere; ``files`` are descriptors for its processes.
     """
 
     def __init__(self, worker: str) -> None:
@@ -47,7 +47,7 @@ class Presence:
         self.files: tuple[int, ...] = () if held is None else (held,)
 
     def close(self) -> None:
-        """Let go; children that live still hold it."""
+        """Give it up; processes that live still hold it."""
         if self._name is not None:
             self._name.close()
         if self._file is not None:
@@ -58,13 +58,13 @@ class Presence:
 
 
 def keep_from_tasks(files: list[int]) -> None:
-    """In a child: let the programs that tasks start not inherit ``files`` in their turn."""
+    """In a process of a worker: let the programs that tasks start not inherit ``files``."""
     for file in files:
         os.set_inheritable(file, False)
 
 
 def is_gone(worker: str, machine: str = "") -> bool:
-    """Whether no process lives of a worker that was at this place, which is also ``machine``."""
+    """Whether no process lives of a worker that was on this machine, which is also ``machine``."""
     if _LOCK in machine:
         folder = _folder()
         if folder is None:
@@ -82,8 +82,8 @@ def is_gone(worker: str, machine: str = "") -> bool:
     return True
 
 
-def forget(worker: str, machine: str) -> None:
-    """Remove what a dead worker left at this place."""
+def remove_traces(worker: str, machine: str) -> None:
+    """Remove what a dead worker left on this machine."""
     if _LOCK in machine and is_gone(worker, machine):
         _remove(worker)
 
@@ -174,7 +174,7 @@ def _boot() -> str:
 
 
 def _network() -> int:
-    """The network namespace: unique among all that live; of one that is gone, no process lives."""
+    """The network namespace: unique among all that live; in one that has ended, no process lives."""
     try:
         return Path("/proc/self/ns/net").stat().st_ino
     except OSError:

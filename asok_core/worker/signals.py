@@ -1,6 +1,6 @@
-"""Signals: what they ask of a supervisor and of its processes, and what tasks inherit of that.
+"""Signals: what they request of a supervisor and of its processes, and what tasks inherit of that.
 
-Every signal has a handler and none is ignored or blocked: a program that a task executes begins with
+Every signal has a handler and none is ignored or blocked: a program that a task executes starts with
 the default of each, and so does a process that a task forks, by ``keep_from_forks``.
 """
 
@@ -21,9 +21,9 @@ HANDLED = (*STOP, Signals.SIGQUIT, Signals.SIGUSR1, Signals.SIGUSR2)
 
 
 class Requests:
-    """What signals have asked of a supervisor. Each of them calls ``ring``.
+    """What signals have requested of a supervisor. Each of them calls ``ring``.
 
-    ``stop`` names the signal or order that it stops on, '' while it works. ``at_once`` is set by
+    ``stop`` names the signal or command that it stops on, '' while it works. ``at_once`` is set by
     SIGQUIT, and by a second SIGTERM or SIGINT: SIGHUP may come twice from one closed terminal.
     """
 
@@ -73,9 +73,9 @@ def handle(handlers: Mapping[Signals, Callable[[], None]]) -> None:
 
 
 class _Forks:
-    """Gives forked children what Python begins with, once: what a child sets, its own forks inherit.
+    """Gives forks what Python starts with, once: what a fork sets, its own forks inherit.
 
-    A signal that came to a child before that would be lost, so signals wait while a thread forks.
+    A signal that came to a fork before that would be lost, so signals wait while a thread forks.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class _Forks:
         if self._masks is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(threading.get_ident()))
 
-    def in_child(self) -> None:
+    def in_fork(self) -> None:
         if self._masks is None:
             return
         mask, self._masks = self._masks[threading.get_ident()], None
@@ -102,10 +102,10 @@ class _Forks:
 
 
 def keep_from_forks() -> None:
-    """In a process of a worker: let what its tasks fork begin with the default of each signal."""
+    """In a process of a worker: let what its tasks fork start with the default of each signal."""
     forks = _Forks()
     os.register_at_fork(
-        before=forks.before, after_in_parent=forks.in_parent, after_in_child=forks.in_child
+        before=forks.before, after_in_parent=forks.in_parent, after_in_child=forks.in_fork
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether the loop of a process turns, as its supervisor sees it on the board.
+"""Whether the loop of a process turns, as its supervisor sees it in shared memory.
 
 The loop settles and claims for all threads of the process, and turns every few seconds at least,
 whatever they do. A *pulse*, a thread that does nothing else, shows whether the process runs Python code
@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from asok_core.worker.shared_state import Phase, Running, SharedState
+from asok_core.worker.job_slots import Phase, RunningJob
+from asok_core.worker.shared_state import SharedState
 
 SHOWN_AFTER = 10.0
 """Seconds without a turn after which a process hangs. An idle loop turns every 5 s."""
 PULSE = 1.0
-"""Seconds between two beats of the pulse."""
-SILENT = 5.0
-"""Seconds without a beat of the pulse after which no thread is held to run."""
+"""Seconds between two runs of the pulse thread."""
+NO_PULSE = 5.0
+"""Seconds without one after which no thread is taken to run."""
 LONGEST_LOOK = 1.0
 """Seconds that count at most between two looks. A supervisor that was itself suspended (SIGSTOP, a virtual
-machine, a busy host) has not seen what its processes did meanwhile, and they had no time to do it."""
+machine, a busy host) has not seen what its processes did, and they had no time to do it."""
 KEPT = "hooks or log handlers of jobs that have ended do not return, and keep all its threads"
 """Why a process claims no jobs whose loop turns."""
 _NAMED = 3
@@ -48,7 +49,7 @@ class Hang:
 
     seconds: float
     cause: StallReason
-    running: Sequence[Running] = ()
+    running: Sequence[RunningJob] = ()
     hooks: int = 0
 
     @property
@@ -90,7 +91,7 @@ class Hang:
         return f"{known}; one of these may hold the interpreter: {jobs}{more}{ended}"
 
 
-def _described(job: Running) -> str:
+def _described(job: RunningJob) -> str:
     doing = {Phase.IMPORTING: "importing its module", Phase.PREPARING: "in its before hooks"}
     seconds = max(time.monotonic() - job.started, 0.0)
     return f"job {job.job_id} ({doing.get(job.phase, 'running')} for {seconds:.0f} s)"
@@ -104,7 +105,7 @@ class Watch:
         self._clock = clock
         self._looked_at = clock()
         self._turns = self._pulses = 0
-        self._still = self._silent = 0.0
+        self._still = self._pulseless = 0.0
 
     def look(self, pid: int | None) -> Hang | None:
         """The hang that there is now, if any.
@@ -115,7 +116,7 @@ class Watch:
         passed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
         turns, pulses = self._shared.turns, self._shared.pulses
         self._still = self._still + passed if turns == self._turns else 0.0
-        self._silent = self._silent + passed if pulses == self._pulses else 0.0
+        self._pulseless = self._pulseless + passed if pulses == self._pulses else 0.0
         self._turns, self._pulses = turns, pulses
         if self._still < SHOWN_AFTER:
             return None
@@ -130,7 +131,7 @@ class Watch:
             return StallReason.STOPPED
         if state == "t":
             return StallReason.TRACED
-        return StallReason.HELD if self._silent >= SILENT else StallReason.LOOP
+        return StallReason.HELD if self._pulseless >= NO_PULSE else StallReason.LOOP
 
 
 def _state(pid: int | None) -> str:
@@ -143,8 +144,8 @@ def _state(pid: int | None) -> str:
     return "".join(stat.rpartition(")")[2].split()[:1])
 
 
-def heartbeat(shared: SharedState) -> None:
-    """The pulse of this process: never returns."""
+def pulse(shared: SharedState) -> None:
+    """Run the pulse thread of this process: never returns."""
     while True:
         shared.note_pulse()
         time.sleep(PULSE)

@@ -1,8 +1,8 @@
-"""The file that a process of a worker starts from: ``python -P start.py BOARD_FD ...``.
+"""The file that a process of a worker starts from: ``python -P start.py STATE_FD ...``.
 
 A start with ``python -m`` puts the working directory, which is the application's folder, before the
 standard library: a ``queue.py`` in it would be imported instead of Python's own, and no process
-would live. The folder gets its place on the path after our own imports instead.
+would live. The folder is added to the path after our own imports instead.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from importlib.util import module_from_spec
 from pathlib import Path
 
 FAULT_BYTES = 512
-"""Bytes at the end of the board that say what fault ended the process; NUL where none did."""
+"""Bytes at the end of the shared state that name the fault which ended the process; NUL where none did."""
 WORN = 75
 """Exit code of a process that cannot run jobs, where a new one may."""
 
 
 def note_fault(shared: int, line: str) -> None:
-    """Write to the board (a file descriptor) why this process ends. Never raises."""
+    """Write to the shared state (a file descriptor) why this process ends. Never raises."""
     try:
         text = line.encode("utf-8", "backslashreplace")[: FAULT_BYTES - 1]
         os.pwrite(shared, text.ljust(FAULT_BYTES, b"\0"), os.fstat(shared).st_size - FAULT_BYTES)

@@ -140,7 +140,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         stack.callback(second.kill)
         wait_until(lambda: client.zcard("asok:workers") == 2, "two workers")
         with hosts[0].cut_off():
-            second.wait_for_log("whose lease ran out")
+            second.wait_for_log("whose lease expired")
             desk.wait_for_lines("begin job", "begin job")
             desk.release("job")
             desk.reaches(job, "completed")
@@ -158,10 +158,10 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         dead, alive = (first, second)
         if f"Worker {holder.rpartition('.')[0]}:" in second.log:
             dead, alive = second, first
-        before = alive.log.count("whose lease ran out")
+        before = alive.log.count("whose lease expired")
         dead.kill()
         desk.release("again")
-        alive.wait_for_log("whose lease ran out", times=before + 1)
+        alive.wait_for_log("whose lease expired", times=before + 1)
         desk.reaches(again, "completed")
         assert desk.journal().count("begin again") == 2
         assert PROVED not in alive.log

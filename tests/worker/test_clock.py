@@ -71,7 +71,7 @@ def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
     wait_until(lambda: len(leases(desk)) == 2, "two workers")
     kill_elsewhere(desk, dead)
     clock.set(desk.client, -1)
-    other.wait_for_log("whose lease ran out")
+    other.wait_for_log("whose lease expired")
     desk.release("job")
     desk.reaches(job, "completed")
     assert desk.journal() == ["begin job", "begin job", "end job"]

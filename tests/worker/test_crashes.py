@@ -148,7 +148,7 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     desk.wait_for_lines("begin one", "begin two")
     frozen.signal(signal.SIGSTOP, to_all=True)
     other = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
-    other.wait_for_log("whose lease ran out")
+    other.wait_for_log("whose lease expired")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
     desk.release("one")
     desk.release("two")

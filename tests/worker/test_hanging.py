@@ -20,7 +20,8 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
-from asok_core.worker.shared_state import Phase, SharedState
+from asok_core.worker.job_slots import Phase
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.stall_detection import SHOWN_AFTER, StallReason, Watch
 from asok_core.worker.supervising.systemd import ALIVE
 from tests.fixtures.worker import Desk, RunWorker, Worker
@@ -235,7 +236,7 @@ def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker)
     job = desk.enqueue("tell_pid_and_hold", "word", module=HANGING)
     desk.wait_for_lines("begin word")
     child = int(desk.journal()[0])
-    worker.wait_for_log("another takes its place")
+    worker.wait_for_log("another replaces it")
     os.kill(child, signal.SIGSTOP)
     worker.wait_for_log("is ended: it hung for 10 s (a signal has stopped the process)")
     desk.release("word")

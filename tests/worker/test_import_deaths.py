@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.worker.import_crashes import FORGOTTEN, LONGEST, ImportDeaths
+from asok_core.worker.import_crashes import LONGEST, SETTLED_AFTER, ImportDeaths
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 from tests.worker.test_breaker_rule import Clock
@@ -110,11 +110,11 @@ def test_a_module_is_avoided_for_twice_as_long_after_each_death() -> None:
     waits = []
     for _ in range(14):
         waits.append(seconds(deaths.note("shop", "exit code 9")))
-        assert [name for name, _, _ in map(content, deaths.orders())] == ["shop"]
+        assert [name for name, _, _ in map(content, deaths.commands())] == ["shop"]
         clock.now += waits[-1]
-        assert list(deaths.orders()) == []
+        assert list(deaths.commands()) == []
     assert waits == [*(2.0**n for n in range(12)), LONGEST, LONGEST]
-    clock.now += FORGOTTEN + 1
+    clock.now += SETTLED_AFTER + 1
     assert seconds(deaths.note("shop", "exit code 9")) == 1.0
 
 

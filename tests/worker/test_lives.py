@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from asok_core.worker.shared_state import Phase, SharedState
+from asok_core.worker.job_slots import Phase
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.start import WORN
 from asok_core.worker.supervising.process_health import LONG_ENOUGH, HealthReport, Life, Lives
 from tests.worker.test_breaker_rule import Clock

@@ -142,7 +142,7 @@ def test_dead_jobs_are_bounded_and_what_is_dropped_is_counted_and_reported(
         desk.reaches(job, "failed")
     assert [dead_job.id for dead_job in desk.dead()] == [job.id for job in reversed(jobs[4:])]
     assert (desk.counted("dead"), desk.counted("dropped")) == (9, 4)
-    worker.wait_for_log("of the oldest dead letters were dropped (ASOK_DLQ_MAX)")
+    worker.wait_for_log("oldest dead jobs (ASOK_DLQ_MAX)")
 
 
 def test_results_and_tracebacks_are_bounded(desk: Desk, run_worker: RunWorker) -> None:

@@ -24,11 +24,12 @@ from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
+from asok_core.worker.job_slots import MOST_AHEAD
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_DOUBT, Prefetch
 from asok_core.worker.running.threads import ThreadDied, Threads
-from asok_core.worker.shared_state import MOST_AHEAD, SharedState
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.wakeup import Alarm
 from tests.fixtures.worker import KEYRING
 from tests.programs import wait_until

@@ -24,7 +24,7 @@ from tests.programs import wait_until
 LONG = "600s"
 """A lease that ends in no test."""
 PROVED = "of which no process is left"
-LEASED = "whose lease ran out"
+LEASED = "whose lease expired"
 
 Start = Callable[..., Worker]
 

@@ -11,7 +11,7 @@ from tests.programs import environment
 
 
 def test_a_process_whose_supervisor_died_as_it_started_it_says_so_in_one_line() -> None:
-    with shared_file("board") as shared, shared_file("stacks") as stacks:
+    with shared_file("state") as shared, shared_file("stacks") as stacks:
         SharedState(shared, 1).clear()
         done = subprocess.run(
             [
@@ -32,4 +32,4 @@ def test_a_process_whose_supervisor_died_as_it_started_it_says_so_in_one_line() 
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "asok worker: the supervisor went away before it said what to do\n"
+    assert done.stderr == "asok worker: the supervisor ended before it sent the configuration\n"

@@ -165,7 +165,7 @@ def test_a_worker_writes_to_no_file(desk: Desk) -> None:
 
 class TestBoardFile:
     def test_it_is_shared_memory(self) -> None:
-        with shared_file("board") as file:
+        with shared_file("state") as file:
             one, other = SharedState(file, 2), SharedState(file, 2)
             one.begin(1, "job", 1.0)
             assert [each.job_id for each in other.running()] == ["job"]
@@ -185,4 +185,4 @@ class TestBoardFile:
         monkeypatch.delattr(os, "memfd_create", raising=False)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
         with pytest.raises(AsokError, match=r"No such file or directory; set TMPDIR to a folder"):
-            shared_file("board")
+            shared_file("state")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from asok_core.jobs.job import Job
+from asok_core.worker.job_slots import Phase
 from asok_core.worker.running.threads import PREPARATION
-from asok_core.worker.shared_state import Phase, SharedState
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
 from tests.fixtures.worker import Desk, RunWorker, Worker
 

@@ -31,13 +31,13 @@ from asok_core.jobs.waiting import Slot, Slots
 from asok_core.runtime import forks
 from asok_core.settings.settings import Settings
 from asok_core.worker.import_crashes import Avoided
+from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import is_logged, log_job, log_rejected
 from asok_core.worker.running.circuit_breaker import Breaker, Check
 from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HandOver, HeldJob, hand_over_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
-from asok_core.worker.shared_state import Phase
 
 _RUNNING = Phase.RUNNING
 # Members of an enumeration are slow to look up, and this is done for every job.

@@ -1,8 +1,8 @@
 """Outcomes that came too late: another worker had taken the job over, as a lease had run out.
 
-An outcome whose job is active no more has either been settled, and only the reply was lost, or it is
+An outcome whose job is no longer active has either been settled, and only the reply was lost, or it is
 dropped: the job runs again elsewhere, and what this run of it did is recorded nowhere. Where an outcome
-was sent before, its job's record tells which.
+was sent before, its job's record shows which.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from asok_core.runtime.logs import safe_logger
 logger = safe_logger("asok.worker")
 
 _ENDS = frozenset({"complete", "cancel", "retry", "fail"})
-"""Verbs that tell how a run ended. Of the others nothing is lost: the job was to run again anyway."""
+"""Verbs of outcomes that end an attempt. Of the others nothing is lost: the job runs again anyway."""
 
 
 class DroppedOutcomes:
@@ -27,7 +27,7 @@ class DroppedOutcomes:
         self._missing: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
-        """Note an outcome whose job is not active. ``in_doubt`` tells that it may have arrived before."""
+        """Note an outcome whose job is not active. One that is ``in_doubt`` may have arrived before."""
         if outcome.verb in _ENDS:
             self._missing.append(outcome)
 

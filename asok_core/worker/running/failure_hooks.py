@@ -1,4 +1,4 @@
-"""Failures that were settled where the application's hooks are not: its hooks hear of them here.
+"""Failures that were settled where the application's hooks are not: they are called for them here.
 
 The supervisor settles jobs whose processes died or ran past a hard limit, and it never imports the
 application. Nor may a process have imported it that rejects a job. Whoever settles such a failure leaves
@@ -164,7 +164,7 @@ def _call(payload: Payload, *, will_retry: bool, signed: bool) -> None:
 
 
 def _error_of(payload: Payload, *, signed: bool) -> Exception:
-    """The exception that a dead letter tells of. Of what is not signed, only that is believed."""
+    """The exception that a dead job names. Of what is not signed, only that is believed."""
     name, _, text = (payload.error or "").partition(": ")
     kinds: dict[str, type[Exception]] = {
         each.__name__: each

@@ -10,7 +10,7 @@ from asok_core.backends.redis.consuming.consumer import Claim, Outcome
 from asok_core.errors import EnvelopeError
 from asok_core.execution.cancellation import Stop
 from asok_core.jobs.job import Job
-from asok_core.worker.shared_state import Phase
+from asok_core.worker.job_slots import Phase
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from asok_core.worker.shared_state import MOST_AHEAD
+from asok_core.worker.job_slots import MOST_AHEAD
 
 PATIENCE = 0.02
 """Seconds a claimed job may wait for a thread before it is given back."""

@@ -1,7 +1,7 @@
-"""A child of the supervisor: the only process that imports and runs the application's code.
+"""A process of a worker: only such processes import and run the application's code.
 
-``start.py`` calls ``main`` with its board as a file descriptor and its configuration, then orders, on
-standard input. When that closes, the supervisor is gone and it drains.
+``start.py`` calls ``main`` with the shared state as a file descriptor. The configuration comes by standard
+input, and commands after it. When that closes, the supervisor has ended, and the process drains.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from asok_core.worker.running.threads import end_broken
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.signals import STOP, handle, keep_from_forks
 from asok_core.worker.stacks import write_stacks_to
-from asok_core.worker.stall_detection import heartbeat
+from asok_core.worker.stall_detection import pulse
 from asok_core.worker.start import WORN
 from asok_core.worker.wakeup import Alarm, ring
 
@@ -111,13 +111,13 @@ class Process:
         )
 
     def run(self) -> int:
-        """Work until ordered to end, or until ``max_jobs`` are done. Returns the exit code."""
+        """Work until a command ends it, or until ``max_jobs`` are done. Returns the exit code."""
         with written_elsewhere():
             return self._run()
 
     def _run(self) -> int:
         dispatcher = self._dispatcher
-        # Orders that came before the first claim, as modules that are not to be imported.
+        # Commands that came before the first claim, as to import some modules not yet.
         self._alarm.sleep(0, ())
         dispatcher.follow_commands()
         self._persist(dispatcher.reconcile)
@@ -130,7 +130,7 @@ class Process:
     def _persist(self, step: Callable[[], None]) -> None:
         """Do a step; when Redis is away or refuses, log each of these once and wait with backoff.
 
-        What it holds of ours may have changed meanwhile: ``reconcile`` is the first step after that.
+        What it holds of ours may have changed by then: ``reconcile`` is the first step after that.
         """
         self._shared.note_turn()
         try:
@@ -186,11 +186,11 @@ class Process:
         if self._dispatcher.mode.quitting:
             return ""
         if self._dispatcher.mode.orphaned:
-            return ", as the supervisor is gone and the lease ends"
+            return ", as the supervisor has ended and the lease ends"
         return f" after {self._grace:g} s"
 
     def _end_with_lease(self) -> float:
-        """See to it that this process is gone when the lease ends, which nobody renews any more.
+        """See to it that this process has ended when the lease ends, which nobody renews now.
 
         Others run its jobs from then on. Returns the monotonic time until which they may run here.
         """
@@ -209,7 +209,7 @@ class Process:
 
 
 def main() -> int:
-    """Entry of a child: ``start.py BOARD_FD STACKS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    """Entry point: ``start.py STATE_FD STACKS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     # A task's print() must not fail because nobody reads the worker's output.
     streams.prepare(drop_output=True)
     supervisor = os.getppid()
@@ -218,7 +218,7 @@ def main() -> int:
     keep_from_tasks([stacks, bell, *presence])
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # a task that reads standard input must not eat orders
+    os.dup2(nothing, 0)  # a task that reads standard input must not take commands
     try:
         config = receive(os.fdopen(os.dup(control), "rb", buffering=0))
     except EOFError as error:
@@ -234,7 +234,7 @@ def main() -> int:
     alarm = Alarm(control)
     # Before there is a thread: signals are blocked until then, and threads would inherit that.
     _handle_signals(alarm, stacks)
-    threading.Thread(target=heartbeat, args=(shared,), name="asok-pulse", daemon=True).start()
+    threading.Thread(target=pulse, args=(shared,), name="asok-pulse", daemon=True).start()
     for descriptor in (control, stacks, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:

@@ -18,22 +18,23 @@ from asok_core.runtime import forks
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import end_logging, safe_logger
+from asok_core.worker.job_slots import Phase
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.held_job import HeldJob
-from asok_core.worker.shared_state import Phase, SharedState
+from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
 
 BROKEN = 70
 """Exit code of a process that met a fault of ours."""
-LAST_WORDS = 5.0
+LOG_WITHIN = 5.0
 """Seconds that such a process has to log why it ends."""
 LATE = 0.01
 """Seconds that hooks and log handlers may take after a job before their thread counts as busy."""
 _IMPORTING, _PREPARING, _RUNNING = Phase.IMPORTING, Phase.PREPARING, Phase.RUNNING
 PREPARATION = 300.0
 """Seconds for the import of its module and for ``before`` hooks that a job with a time limit has at least,
-before its process is ended as at that limit: an import that hangs would keep its thread for ever."""
+before its process is ended as at that limit: an import that hangs would keep its thread forever."""
 CHECK = 1.0
 """Seconds between two looks whether every thread lives."""
 
@@ -41,7 +42,7 @@ CHECK = 1.0
 def end_broken(error: BaseException, shared: SharedState) -> NoReturn:
     """Log a fault of ours and end this process at once, whatever its threads and log handlers do."""
     try:
-        call_within(LAST_WORDS, partial(_log_fault, error, shared), None)
+        call_within(LOG_WITHIN, partial(_log_fault, error, shared), None)
     finally:
         os._exit(BROKEN)
 
@@ -54,7 +55,7 @@ def _log_fault(error: BaseException, shared: SharedState) -> None:
 
 
 class ThreadDied(Exception):
-    """A thread ended that runs jobs, and took a slot of the process along."""
+    """A thread that runs jobs has ended, and the process has a slot less."""
 
 
 class Threads:
@@ -183,8 +184,8 @@ class Threads:
         try:
             self._run_jobs(slot)
         except BaseException as error:  # noqa: BLE001 - it is logged, and ends the process
-            # A thread that dies in silence takes a share of the worker and a job along. When the
-            # process dies, the supervisor knows what to do with what it ran.
+            # A thread that ends unnoticed costs a slot and a job. When the process ends, the supervisor
+            # returns what it ran.
             end_broken(error, self._shared)
 
     def _run_jobs(self, slot: int) -> None:
@@ -243,7 +244,7 @@ class Threads:
 
     def _note_phase(self, held: HeldJob, phase: Phase) -> None:
         if forks.generation != self._generation:
-            # One that a module which the job imported has forked: the board is its parent's.
+            # One that a module which the job imported has forked: the shared state is its parent's.
             forks.end_process(held.job.task if held.job else "")
         times = None
         if phase is _RUNNING and held.limit:
@@ -252,7 +253,7 @@ class Threads:
         self._shared.note_phase(held.shared_slot, phase, times)
 
     def _hand_over(self, held: HeldJob, outcome: Outcome) -> None:
-        # One that a module which the job imported has forked: the board is its parent's.
+        # One that a module which the job imported has forked: the shared state is its parent's.
         if forks.generation != self._generation:
             forks.end_process(held.job.task if held.job else "")
         slot = held.slot

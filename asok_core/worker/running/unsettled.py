@@ -132,7 +132,7 @@ class UnsettledOutcomes:
             else:
                 unmoved.append(pair)
                 logger.error(
-                    "Job %s stays active: the place it goes to is no list in Redis", outcome.id
+                    "Job %s stays active: its destination in Redis is not a list", outcome.id
                 )
         # Outcomes that were added during the cycle are behind those that were sent.
         self._open[: len(sent)] = unmoved

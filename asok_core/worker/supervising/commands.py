@@ -38,7 +38,7 @@ class Commands:
             changed, self._processes.quiet = True, heartbeat.wanted == "quiet"
             quiet = self._processes.quiet
             logger.info("Worker quieted: takes no new jobs" if quiet else "Worker resumed")
-            self._processes.order("quiet" if quiet else "resume")
+            self._processes.send("quiet" if quiet else "resume")
         if heartbeat.cancelled:
             self._cancel_again(heartbeat.cancelled)
         return changed
@@ -47,7 +47,7 @@ class Commands:
         """Have a job stopped, in whichever process it runs."""
         # Commands are lines: an id must not be another command.
         if job_id.isprintable() and len(job_id) <= LONGEST_ID:
-            self._processes.order(f"cancel {job_id}")
+            self._processes.send(f"cancel {job_id}")
 
     def _cancel_again(self, asked: Sequence[str]) -> None:
         """Ask jobs to stop of which the message may have been lost; what has ended is removed."""

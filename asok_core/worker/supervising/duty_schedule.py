@@ -17,7 +17,7 @@ logger = safe_logger("asok.worker")
 class DutySchedule:
     """Runs duties in order, each when it is due. An error costs one duty its turn, and no other.
 
-    ``heartbeat`` is the duty that tells whether an outage is over. ``reset`` is called after a fault of
+    ``heartbeat`` is the duty that shows whether an outage is over. ``reset`` is called after a fault of
     ours: the rest of a reply may be unread. ``on_recovery`` is called when an outage is over.
     """
 

@@ -14,11 +14,11 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
+from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import log_failure
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import PREPARATION
-from asok_core.worker.shared_state import Phase
 from asok_core.worker.supervising.settling import settle_for_dead
 
 

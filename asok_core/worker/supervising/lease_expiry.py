@@ -1,8 +1,8 @@
-"""Which expired leases belong to dead workers: time alone does not tell.
+"""Which expired leases belong to dead workers: time alone does not show that.
 
-All leases seem to run out at once when the clock of Redis is set forward, when Redis was away for longer
+All leases seem to expire at once when the clock of Redis is set forward, when Redis was away for longer
 than a lease, or when it refused all writes; every live worker renews its lease as soon as it can. So a
-lease counts as that of a dead worker when it was seen to run out while Redis answered and its clock
+lease counts as that of a dead worker when it was seen to expire while Redis answered and its clock
 went at an ordinary pace, or when it has not been renewed for a while since it was first found expired.
 """
 
@@ -32,15 +32,15 @@ class Expiry:
         self._looked_at: float | None = None
         self._since: dict[str, tuple[float, float]] = {}
 
-    def forget(self) -> None:
-        """Judge nothing by former looks: the lease of the worker that looks had run out as well."""
+    def reset(self) -> None:
+        """Judge nothing by former looks: the lease of the worker that looks had expired as well."""
         self._looked_at = None
         self._since.clear()
 
     def dead(self, look: Look, at: float) -> list[Expired]:
         """The leases of workers that are dead. None while the worker that looks has no lease itself."""
         if not look.leased:
-            self.forget()
+            self.reset()
             return []
         before, self._looked_at = self._looked_at, look.server_time
         gap = math.inf if before is None else look.server_time - before

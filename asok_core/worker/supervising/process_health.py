@@ -1,4 +1,4 @@
-"""How the processes of a worker fare: who runs jobs, who does not claim any, who keeps dying.
+"""How the processes of a worker are: which run jobs, which do not claim any, which keep dying.
 
 The supervisor asks how long to wait before it replaces one, and reports the whole in its heartbeat.
 """
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.shared_state import Phase, SharedState
+from asok_core.worker.job_slots import Phase
+from asok_core.worker.shared_state import SharedState
 from asok_core.worker.stall_detection import KEPT, Hang
 from asok_core.worker.start import WORN
 
@@ -101,7 +102,7 @@ class HealthReport:
         return self.able, self.deaths, self.refusal, self.hanging
 
     def fields(self) -> dict[str, str | int]:
-        """What the heartbeat says of it."""
+        """The fields of the heartbeat that show it."""
         return {
             "able": self.able,
             "deaths": self.deaths,
@@ -141,7 +142,7 @@ class Lives:
         return wait
 
     def succeed(self, index: int, shared: SharedState) -> None:
-        """Look at the board of a successor from here on: the process retires, or has died."""
+        """Read the state of a successor from here on: the process retires, or has died."""
         self.lives[index].shared = shared
 
     def end(self, index: int, code: int, name: str, shared: SharedState | None = None) -> float:
@@ -181,7 +182,7 @@ class Lives:
         hangs: Sequence[Hang | None] = (),
         kept: Sequence[bool] = (),
     ) -> HealthReport:
-        """Read the boards of those that live, and report on all.
+        """Read the states of those that live, and report on all.
 
         ``hangs``: of each, if it hangs. ``kept``: of each, whether hooks keep all its threads.
         """

@@ -1,4 +1,4 @@
-"""All processes of a worker: who dies is replaced, once what it held has gone back."""
+"""All processes of a worker: one that ends is replaced, once what it held has gone back."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ RETRY = 1.0
 
 
 class Processes:
-    """Iterates over every process, dead or alive. ``quiet`` is what those are told that start.
+    """Iterates over every process, dead or alive. While ``quiet``, those that start are quieted as well.
 
     A process that retires (``--max-jobs``, ``--max-memory``) has a successor while it drains: another
-    process of the same place, with a number of its own, as each has its own active lists in Redis. The
+    process of the same position, with a number of its own, as each has its own active lists in Redis. The
     successor gets the slots that its predecessors no longer take, so that no more jobs run at once than
     were configured. It starts when a heartbeat has published its number: whoever recovers this worker
     finds its lists by that.
 
     A process that expects to retire soon has a *standby*: a successor that is started before it is
-    needed, and has no slot. It takes the place when its predecessor retires or dies. Where it dies
+    needed, and has no slot. It replaces its predecessor when that retires or dies. Where it dies
     first, the predecessor has its next successor when it retires.
     """
 
@@ -69,10 +69,10 @@ class Processes:
         for process in self._all:
             self._start(process)
 
-    def order(self, order: str) -> None:
-        """Give an order to each of them; see ``ProcessHandle.order``."""
+    def send(self, command: str) -> None:
+        """Send a command to each of them; see ``wakeup.Command``."""
         for process in self._all:
-            process.order(order)
+            process.commands.send(command)
 
     @property
     def next_start(self) -> float:
@@ -147,7 +147,7 @@ class Processes:
         return self._standbys.get(process.position) is process
 
     def _succeed(self, position: int) -> None:
-        """See to it that a process which retires (soon) has a successor, and that this has its slots."""
+        """See to it that a process which retires (soon) has a successor, and that this gets its slots."""
         newest = self._newest[position]
         if newest.retires_soon and not newest.prepared and position not in self._standbys:
             newest.prepared = True
@@ -182,12 +182,12 @@ class Processes:
         self._all.append(standby)
         self._standbys[newest.position] = standby
         self._start_at[number] = time.monotonic() + RETRY
-        # Also a number that was another's: it may be published no more.
+        # Also a number that was another's: it may no longer be published.
         self._published.discard(number)
         self._news = True
 
     def _granted(self, process: ProcessHandle) -> int:
-        """The slots of its place that no other process takes."""
+        """The slots of its position that no other process takes."""
         others = (
             each for each in self._all if each.position == process.position and each is not process
         )
@@ -216,11 +216,9 @@ class Processes:
                 logger.warning("Stacks of %s", _description(process), exc_text=stacks)
 
     def end_overruns(self) -> None:
-        """End those whose jobs ran past their hard limits; tell the others what they have not heard."""
+        """End those whose jobs ran past their hard limits."""
         now = time.monotonic()
         before, self._looked_at = self._looked_at, now
-        for process in self._all:
-            process.tell()
         if now - before > SUSPENDED and not self._spared:
             # This process was suspended, and the others may have been: they had no time to end jobs by
             # their soft limits. Once only: this may be the pace of a Redis that does not answer.
@@ -229,27 +227,28 @@ class Processes:
             return
         self._spared = False
         for process in self._all:
-            over = process.end_overruns()
-            if over:
-                logger.error("Process %s is ended: %s", process.process_id, over)
+            process.watch.end_overruns()
 
-    def watch_loops(self, limit: float | None, *, in_outage: bool) -> None:
-        """See whether the loop and the threads of each serve; see ``ProcessHandle.watch_loop``."""
+    def look(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether the loop and the threads of each serve; see ``ProcessWatch.look``."""
         for process in self._all:
-            process.watch_loop(limit, in_outage=in_outage)
-            process.watch_hooks()
+            # What it did not read before.
+            process.commands.flush()
+            process.watch.look(limit, in_outage=in_outage)
 
     @property
     def stuck(self) -> bool:
         """Whether one hangs, and no job of it may be the reason."""
-        return any(process.hang is not None and process.hang.replaceable for process in self._all)
+        hangs = (process.watch.hang for process in self._all)
+        return any(hang is not None and hang.replaceable for hang in hangs)
 
     def report(self) -> HealthReport:
-        """How the processes fare."""
+        """How the processes are."""
         hangs: list[Hang | None] = [None] * len(self._newest)
         for process in self._all:
-            hangs[process.position] = hangs[process.position] or process.hang
-        alive, kept = zip(*((process.alive, process.kept) for process in self._newest), strict=True)
+            hangs[process.position] = hangs[process.position] or process.watch.hang
+        newest = self._newest
+        alive, kept = zip(*((each.alive, each.watch.kept) for each in newest), strict=True)
         return self._lives.look(alive, hangs, kept)
 
     def _start(self, process: ProcessHandle) -> None:
@@ -269,20 +268,20 @@ class Processes:
         if self._is_newest(process):
             self._lives.start(process.position)
         if self.quiet:
-            process.order("quiet")
-        for order in self._import_deaths.orders():
-            process.order(order)
+            process.commands.send("quiet")
+        for command in self._import_deaths.commands():
+            process.commands.send(command)
 
     def _note_death(self, process: ProcessHandle, code: int) -> None:
         if self._is_standby(process):
-            # Of the place another process has the jobs. The next start is when that retires.
+            # Another process runs the jobs of the position. The next start is when that retires.
             del self._standbys[process.position]
             why = exit_reason(code)
             logger.warning("Process %s ended before it was needed (%s)", process.process_id, why)
             wait = 0.0
         else:
             # One that was ended because of a job, or hung, did not die.
-            ended = process.overruns or process.hung
+            ended = process.watch.overruns or process.watch.hung
             shared = process.shared
             wait = (
                 0.0
@@ -290,7 +289,7 @@ class Processes:
                 else self._lives.end(process.position, code, process.process_id, shared)
             )
         for module, why in {*process.failed_imports().values()}:
-            self.order(self._import_deaths.note(module, why))
+            self.send(self._import_deaths.note(module, why))
         self._unrecovered.add(process.number)
         self._start_at[process.number] = time.monotonic() + wait
 

@@ -1,4 +1,4 @@
-"""Orphans that fall to a supervisor: it is the init process of a container, or a sub-reaper."""
+"""Orphans that a supervisor inherits as the init process of a container, or as a sub-reaper."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Container
 
 
 def reap_orphans(own: Container[int | None]) -> None:
-    """Reap children that have ended, but for ``own``, whose exit codes are read elsewhere.
+    """Reap child processes that have ended, but for ``own``, whose exit codes are read elsewhere.
 
-    An ended child of ``own`` hides the others until it has been reaped: call this again after that.
+    An ended process of ``own`` hides the others until it has been reaped: call this again after that.
     """
     if not hasattr(os, "waitid"):  # macOS before Python 3.13, where no container runs
         return

@@ -1,6 +1,6 @@
-"""What dead processes held goes back: a child's at once, another worker's when it is known to be dead.
+"""Recovery of what dead processes held: of this worker's at once, of another's once it is known dead.
 
-That is when its lease has run out, or as soon as the kernel and Redis agree that nothing of it is left.
+That is when its lease has expired, or as soon as the kernel and Redis agree that nothing of it is left.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
-from asok_core.worker.presence import forget, is_gone
+from asok_core.worker.presence import is_gone, remove_traces
 from asok_core.worker.supervising.hard_timeout import settle_overrun
 from asok_core.worker.supervising.lease_expiry import Expiry, pause
 from asok_core.worker.supervising.process_handle import ProcessHandle
@@ -25,7 +25,7 @@ from asok_core.worker.supervising.settling import postpone_imports
 
 logger = safe_logger("asok.worker")
 
-LEASED = "whose lease ran out"
+LEASED = "whose lease expired"
 PROVED = "of which no process is left"
 
 
@@ -43,8 +43,8 @@ class Recovery:
         self._orphans: dict[tuple[str, str], float] = {}
 
     def spare_others(self) -> None:
-        """Give other workers time to renew their leases: that of this one had run out as well."""
-        self._expiry.forget()
+        """Give other workers time to renew their leases: that of this one had expired as well."""
+        self._expiry.reset()
         self._gone.clear()
         self._orphans.clear()
 
@@ -88,7 +88,7 @@ class Recovery:
         """Take over workers beside this one of which no process is left, before their leases end.
 
         Just ``reconnected`` means that Redis may have lost all its connections, and live workers need
-        time to connect again: copies of a running virtual machine are one place.
+        time to connect again: copies of a running virtual machine look like one machine.
         """
         former, self._gone = self._gone, {}
         for worker in names:
@@ -109,22 +109,22 @@ class Recovery:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True):
-            forget(worker, self._machine)
+            remove_traces(worker, self._machine)
             self._log(f"worker {worker}, {why}", total)
 
     def process(self, handle: ProcessHandle) -> None:
-        """Return what a dead child held; what had begun and was not settled is charged with a crash."""
+        """Return what a dead process held; jobs that had started and were not settled are charged."""
         # A job past its hard limit is why the process was ended: the others are not charged. Of a process
         # that was ended as it hung, no job was the reason; and where a module was imported, that may have
         # been it. What ran while hooks were called is in doubt: the process may have died of those.
-        over = handle.overruns
-        begun, in_doubt = handle.ended(), handle.running()
-        if not handle.in_hooks:
-            begun, in_doubt = begun + in_doubt, []
+        over = handle.watch.overruns
+        started, in_doubt = handle.shared.ended(), handle.shared.running()
+        if not handle.shared.in_hooks:
+            started, in_doubt = started + in_doubt, []
         imports = handle.failed_imports()
-        if over or handle.hung or imports:
-            begun = in_doubt = []
-        charged = [each.job_id for each in begun]
+        if over or handle.watch.hung or imports:
+            started = in_doubt = []
+        charged = [each.job_id for each in started]
         doubted = [each.job_id for each in in_doubt]
         self._registry.kill_waiters(handle.process_id)
         total = Recovered()
@@ -139,7 +139,7 @@ class Recovery:
         self._log(f"process {handle.process_id}, which died", total)
 
     def rest_of(self, handles: Iterable[ProcessHandle]) -> None:
-        """Return what dead children left when the worker was stopped; nothing is charged for that."""
+        """Return what processes left when the worker was stopped; nothing is charged for that."""
         processes = [handle.process_id for handle in handles]
         self._registry.kill_waiters(*processes)
         refusals = []
@@ -161,7 +161,7 @@ class Recovery:
                 "Recovered %d jobs of %s%s",
                 total.returned + total.dead,
                 of,
-                f"; {total.dead} had crashed too often and are dead letters" if total.dead else "",
+                f"; {total.dead} had crashed too often and are dead jobs" if total.dead else "",
             )
         for job, times in total.dead_jobs:
             error = crashed(times)

@@ -105,7 +105,7 @@ class Supervisor:
             outage=self._outage,
             reset=registry.close,
             # The processes may be in a long pause between two attempts.
-            on_recovery=lambda: self._processes.order("wake"),
+            on_recovery=lambda: self._processes.send("wake"),
         )
         registry.between = lambda: self._schedule.run_if_due(self._heartbeat)
         self._messages = WakeMessages(
@@ -208,7 +208,7 @@ class Supervisor:
         how = "at once" if requests.at_once else f"within {grace:g} s"
         logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
         notify(STOPPING)
-        self._processes.order("drain")
+        self._processes.send("drain")
         deadline = time.monotonic() + grace + MARGIN
         # From here on a death of this worker is no fault of a job, and others must know that.
         self._heartbeat.hasten()
@@ -217,9 +217,7 @@ class Supervisor:
                 for process in self._processes:
                     process.kill()
             self._schedule.run_if_due(self._heartbeat)
-            for process in self._processes:
-                process.tell()
-            self._processes.watch_loops(None, in_outage=self._outage.active)
+            self._processes.look(None, in_outage=self._outage.active)
             self._processes.attend(self._requests)
             self._alarm.sleep(0.5, ())
         released = self._release_lease()

@@ -44,4 +44,4 @@ class WakeMessages:
         elif verb == "cancel":
             self._commands.cancel(rest)
         elif verb in ("pause", "resume", "notice"):
-            self._processes.order("wake")
+            self._processes.send("wake")

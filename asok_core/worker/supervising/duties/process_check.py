@@ -41,7 +41,7 @@ class ProcessCheckDuty(Duty):
         """Check each of them."""
         self._processes.end_overruns()
         limit = self._settings.worker_hang_limit
-        self._processes.watch_loops(limit, in_outage=self._outage.active)
+        self._processes.look(limit, in_outage=self._outage.active)
         report = self._processes.report()
         if report.able and not self._ready:
             self._ready = True

@@ -1,0 +1,126 @@
+"""What a supervisor watches of one process: hard limits of its jobs, its loop, and its hooks."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from asok_core.runtime.logs import safe_logger
+from asok_core.worker.shared_state import SharedState
+from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
+from asok_core.worker.supervising.hard_timeout import Overrun, reason
+
+logger = safe_logger("asok.worker")
+
+
+class Watched(Protocol):
+    """A process, as far as its watch uses it."""
+
+    @property
+    def process_id(self) -> str:
+        """Its name."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id in the system."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def write_stacks(self) -> None:
+        """Have it write the stacks of its threads."""
+
+
+class ProcessWatch:
+    """From the start of a process to its end."""
+
+    def __init__(self, process: Watched, shared: SharedState) -> None:
+        self._process = process
+        self._shared = shared
+        self._watch = Watch(shared)
+        self._left_hanging = False
+        self.hang: Hang | None = None
+        """Of its loop, as it was at the last look."""
+        self.hung = False
+        """Whether it was ended because its loop stood still, and through no fault of its jobs."""
+        self.kept = False
+        """Whether hooks and log handlers of jobs that have ended keep all its threads."""
+        self.overruns: dict[str, Overrun] = {}
+        """The jobs past their hard limit for which it was ended, by id."""
+
+    def end_overruns(self) -> None:
+        """End the process if jobs ran past their hard limits."""
+        if not self._process.alive:
+            return
+        now = time.monotonic()
+        over = {
+            each.job_id: Overrun(each.phase, now - each.started)
+            for each in self._shared.running()
+            if 0 < each.deadline <= now
+        }
+        if over:
+            self.overruns = over
+            self._process.kill()
+            name = self._process.process_id
+            logger.error("Process %s is ended: %s", name, reason(over.values()))
+
+    def look(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether its loop turns and its threads are free; see ``_look_at_loop``."""
+        self._look_at_loop(limit, in_outage=in_outage)
+        self._look_at_hooks()
+
+    def _look_at_loop(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether its loop turns, and log when that changes.
+
+        End it when it has hung for ``limit`` seconds and no job may be the reason. In an outage of Redis
+        a loop that alone stands still waits for that, as far as is known, and does not hang.
+        """
+        before, alive = self.hang, self._process.alive
+        hang = self._watch.look(self._process.pid) if alive else None
+        if in_outage and hang is not None and hang.cause is StallReason.LOOP:
+            hang = None
+        self.hang = hang
+        if hang is None:
+            self._left_hanging = False
+            if before is not None and alive and not in_outage:
+                self._warn("Process %s works again, after it hung for %.0f s", before.seconds)
+            return
+        if before is None:
+            self._error("Process %s hangs: %s", hang.why)
+            self._process.write_stacks()
+        if limit is None or hang.seconds < limit or self.hung:
+            return
+        if hang.replaceable:
+            self.hung = True
+            self._error("Process %s is ended: it hung for %.0f s (%s)", hang.seconds, hang.why)
+            self._process.kill()
+        elif not self._left_hanging:
+            self._left_hanging = True
+            why = "; ".join(filter(None, (hang.why, hang.advice)))
+            self._error(
+                "Process %s hangs for %.0f s and is not ended for it: %s", hang.seconds, why
+            )
+
+    def _look_at_hooks(self) -> None:
+        """See whether hooks and log handlers keep all its threads, and log when that changes.
+
+        It claims no job then, and runs none. Nothing limits hooks, and what they do may be of use.
+        """
+        before, alive = self.kept, self._process.alive
+        self.kept = alive and self._shared.kept_since <= time.monotonic() - SHOWN_AFTER
+        if self.kept and not before:
+            self._error("Process %s claims no jobs: %s", KEPT)
+            self._process.write_stacks()
+        elif before and alive and not self.kept:
+            name = self._process.process_id
+            logger.info("Process %s claims jobs again: hooks have returned", name)
+
+    def _warn(self, event: str, *values: object) -> None:
+        logger.warning(event, self._process.process_id, *values)
+
+    def _error(self, event: str, *values: object) -> None:
+        logger.error(event, self._process.process_id, *values)
