@@ -143,7 +143,7 @@ def test_orders_reach_every_generation(desk: Desk, run_worker: RunWorker) -> Non
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     operator = open_operator(desk.settings)
     operator.quiet(name.decode())
-    worker.wait_for_log("be quiet")
+    worker.wait_for_log("Worker quieted")
     late = desk.enqueue("note", "late")
     # A process that begins later is quiet as well.
     first, second = worker.processes()

@@ -84,7 +84,7 @@ def test_a_standby_takes_over_when_its_predecessor_dies(desk: Desk, pair: Pair) 
 def test_a_standby_obeys_before_and_after_it_takes_over(desk: Desk, pair: Pair) -> None:
     operator = open_operator(desk.settings)
     operator.quiet(pair.name)
-    pair.worker.wait_for_log("be quiet")
+    pair.worker.wait_for_log("Worker quieted")
     os.kill(pair.process, signal.SIGKILL)
     wait_until(lambda: slots(desk).get(2) == 1, "the slot of the predecessor")
     late = desk.enqueue("pid")

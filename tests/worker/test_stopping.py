@@ -197,7 +197,7 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
         assert end_of(process) < lease_ends
         if reachable:
             assert [payload.id for payload in desk.pending()] == [job.id]
-            worker.wait_for_log("as the supervisor is gone and the lease ends")
+            worker.wait_for_log("as the supervisor has ended and the lease ends")
         else:
             assert len(desk.active()) == 1
     assert desk.journal() == ["begin job"]
