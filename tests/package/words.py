@@ -142,7 +142,7 @@ ALLOWED = (
     r"tak(e|es|en|ing) place|took place|(take|takes|taken|took) (its|the|their|his) place",
     r"round[ _]trips?",
     r"symbolic links?|hard links?|symlinks?|os\.(link|readlink)|[rs]?unlink|\.link_to|hardlink",
-    r"child process(es)?|forked child(ren)?|Pdeathsig",
+    r"child process(es)?|forked child(ren)?|Pdeathsig|ChildProcessError|after_in_child",
     r"\.children|/children|\.query_children|child_widgets?",
     r"frozen ?= ?True|frozen dataclass(es)?|frozen_?set|frozen_?list",
     r"(you|who|user|users|operator|operators|people|they|we|person|reader) wants?",
