@@ -117,7 +117,7 @@ class Faults:
 
     def inject(self, name: str, worker: Worker) -> None:
         """Inject one fault, unless what it harms is out of reach at the moment."""
-        if (worker.frozen and name not in WHOLE_SERVER) or name in self._in_force:
+        if (worker.suspended and name not in WHOLE_SERVER) or name in self._in_force:
             return
         now = time.monotonic()
         with suppress(redis.RedisError):  # an operator's command meets the other faults as well
@@ -234,7 +234,7 @@ class Faults:
 
     def _suspend_all(self, seconds: float) -> Pids:
         """Stop everything at once and resume it, as a virtual machine does that is suspended."""
-        awake = [worker for worker in self._workers if not worker.frozen]
+        awake = [worker for worker in self._workers if not worker.suspended]
         with self._stopped_redis():
             for worker in awake:
                 worker.freeze(whole=True)

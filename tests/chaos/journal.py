@@ -1,4 +1,4 @@
-"""What tasks did, told outside Redis: one short line in a file that all processes append to."""
+"""What tasks did, recorded outside Redis: one short line in a file that all processes append to."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A producer that gets every one of its jobs into Redis, however often either of them is killed.
 
-The ids are fixed, and what Redis has acknowledged is written down: when it is started again it goes on
+The ids are fixed, and what Redis has acknowledged is written down: when it is started again it continues
 where it was, and sends again what it does not know to have arrived.
 """
 

@@ -50,7 +50,7 @@ class Report:
             "enqueued": f"{self.enqueued:,}",
             "executed (attempts begun)": f"{self.executed:,}",
             "completed": f"{self.completed:,}",
-            "dead letters": _spelled(self.dead),
+            "dead jobs": _spelled(self.dead),
             "**lost**": f"**{len(self.lost)}**",
             "run to the end more than once": f"{self.duplicated:,}",
             "recovered (interrupted and begun again)": f"{self.recovered:,}",
@@ -79,7 +79,7 @@ class Run:
     complaints: Sequence[str]
     seconds: float
     deleted: frozenset[str] = frozenset()
-    """Keys that were deleted by hand. Without its record a job may run again, and none tells how it is."""
+    """Keys that were deleted by hand. A job without a record may run again, and its state is unknown."""
 
 
 def report(client: redis.Redis, run: Run) -> Report:
@@ -100,15 +100,15 @@ def report(client: redis.Redis, run: Run) -> Report:
         if not done[word] and not buried:
             lost.append(f"{word} ({status}, begun {journal.count(word, 'start')} times)")
         elif f"asok:job:{job_id}" in run.deleted:
-            # Its record is gone, or tells of a second run; the journal says what it came to.
+            # Its record is gone, or is of a second run; the journal says what it came to.
             completed += status != "completed" and not buried
         elif buried != (status == "failed") or status not in ("completed", "failed"):
-            wrong.append(f"{word} is {status}, with {buried} dead letters, done {done[word]} times")
+            wrong.append(f"{word} is {status}, with {buried} dead jobs, done {done[word]} times")
     settled = _counted(client, "completed")
     if settled > completed and not run.deleted:
         # The counter is written by the script that removes the job from an active list.
         wrong.append(f"{settled} jobs were settled as completed, of which there are {completed}")
-    wrong += [f"{job_id} is a dead letter that nobody enqueued" for job_id in dead_jobs]
+    wrong += [f"{job_id} is a dead job that nobody enqueued" for job_id in dead_jobs]
     interrupted = list(_interrupted(journal, run.blows))
     first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
     return Report(

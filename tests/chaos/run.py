@@ -1,4 +1,4 @@
-"""One run: producers, workers and Redis are started, beaten for a while, and left to finish."""
+"""One run: producers, workers and Redis are started, disturbed for a while, and left to finish."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class Chaos:
 
     def _step(self, fault: str, seconds: float) -> None:
         for worker in self._workers:
-            if not worker.frozen:
+            if not worker.suspended:
                 worker.ensure()
         self._faults.due()
         self._journal.read()
@@ -272,7 +272,7 @@ class Chaos:
         ]
         for log in self._folder.glob("*.log"):
             text = log.read_text(errors="replace")
-            # The tracebacks of jobs that fail are wanted: they have frames of the tasks alone.
+            # The tracebacks of jobs that fail are expected: they have frames of the tasks alone.
             if _OURS.search(text) or "internal error" in text:
                 complaints.append(f"{log} holds a traceback of ours")
         return complaints

@@ -1,4 +1,4 @@
-"""Workers that are killed, frozen and started again, and a record of what was done to them."""
+"""Workers that are killed, suspended and started again, and a record of what was done to them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Worker:
         self._log = log
         self._managed: ManagedCommand | None = None
         self._stopped: list[int] = []
-        self.frozen = False
+        self.suspended = False
 
     @property
     def pid(self) -> int:
@@ -73,14 +73,14 @@ class Worker:
 
     def freeze(self, *, whole: bool) -> None:
         """Stop all its processes, or the supervisor alone, where they stand."""
-        self.frozen = True
+        self.suspended = True
         self._stopped = self._pids() if whole else [self.pid]
         self._signal(signal.SIGSTOP, self._stopped)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self._signal(signal.SIGCONT, self._stopped)
-        self.frozen = False
+        self.suspended = False
 
     def stop(self, timeout: float) -> bool:
         """Stop it for good; whether it ended by itself in time."""
@@ -100,8 +100,8 @@ class Worker:
     def _pids(self) -> list[int]:
         """The supervisor, and its processes, each of which leads a session of its own."""
         with suppress(FileNotFoundError):
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-            return [self.pid, *map(int, children.split())]
+            found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+            return [self.pid, *map(int, found.split())]
         return [self.pid]
 
     @staticmethod

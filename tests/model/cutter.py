@@ -17,14 +17,14 @@ class Cut(StrEnum):
     """What happens at the chosen command."""
 
     REQUEST_LOST = "request lost"
-    """Redis never hears of it."""
+    """Redis never receives it."""
     REPLY_LOST = "reply lost"
-    """Redis carries it out, and the client never hears of that."""
+    """Redis carries it out, and the client never gets the reply."""
     REQUEST_LATE = "request late"
     """The client gives up, and the network hands Redis the command when the client has gone on."""
 
 
-SILENT = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT"}
+OF_THE_CONNECTION = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT"}
 """Commands of a handshake, which are not counted."""
 
 
@@ -137,7 +137,7 @@ class Cutter:
         _end(client)
 
     def _chosen(self, name: bytes) -> bool:
-        if name in SILENT:
+        if name in OF_THE_CONNECTION:
             return False
         with self._lock:
             self.commands.append(name.decode())

@@ -1,4 +1,4 @@
-"""Conservation: whatever happens in whatever order, every job is in exactly one place.
+"""Conservation: whatever happens in whatever order, every job is in exactly one location.
 
 Hypothesis calls every verb on a real Redis, as workers, producers and operators do, while leases and
 records expire under them. After each step the whole of Redis is read: each job has made no move but
@@ -85,7 +85,7 @@ LISTS = {
     "trash": "trash",
     "oversized": "aside",
 }
-"""Second part of a list's name -> the place it is; ``:at`` of a trash holds no jobs."""
+"""Second part of a list's name -> the location it is; ``:at`` of a trash holds no jobs."""
 STATUSES = {
     "pending": {"pending"},
     "active": {"pending", "running"},
@@ -485,7 +485,7 @@ class Conservation(RuleBasedStateMachine):
     @precondition(lambda self: self.edits)
     @rule(chosen=st.data())
     def undo_an_edit(self, chosen: st.DataObject) -> None:
-        """The original and the edited job change places, or nothing moves."""
+        """The original and the edited job are exchanged, or nothing moves."""
         operation = chosen.draw(st.sampled_from(sorted(self.edits)))
         edited = self.client.lindex(f"asok:trash:{operation}:at", 0)
         queues = [self.client.lrange(Keys().queue(queue), 0, -1) for queue in QUEUES]
@@ -966,7 +966,7 @@ def test_every_job_is_in_exactly_one_location_after_every_step(redis_url: str) -
 
 
 def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) -> None:
-    """The machine above would see a job that is lost, doubled or misplaced: it is told the truth."""
+    """The machine above would see a job that is lost, doubled or misplaced: it gets the truth."""
     machine = Conservation(redis_url)
     machine.enqueue("default", 2, False, "")
     envelope = redis_client.lindex("asok:queue", 0)

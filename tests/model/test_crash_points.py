@@ -1,6 +1,6 @@
 """The connection is cut before and after each command of each transition.
 
-Each story is told once through the proxy to learn its commands, then again for every one of them and
+Each story runs once through the proxy to learn its commands, then again for every one of them and
 for every way to lose it. When the client has sent again or reconciled, nothing is lost, and nothing
 is counted twice.
 """
@@ -113,7 +113,7 @@ class Bench:
         ]
 
     def locations(self) -> dict[str, list[str]]:
-        """Every job by place."""
+        """Every job by location."""
         found: dict[str, list[str]] = {}
         for key in self.client.keys("asok:*"):
             name = key.decode()
@@ -155,7 +155,7 @@ Story = Callable[[Cutter], None]
 
 
 def reported_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
-    """Tell a story with each of its commands cut in each way; it asserts its own end."""
+    """Run a story with each of its commands cut in each way; it asserts its own end."""
     bench.client.flushall()
     prepare()
     with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
@@ -191,7 +191,7 @@ def test_enqueue(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         producer = RedisProducer(bench.settings(cutter.url))
-        # One lost connection is nothing that a caller hears of.
+        # A caller does not notice one lost connection.
         assert producer.enqueue(jobs) == [True] * 4
         cutter.deliver()
         assert bench.locations() == {"queue": [job.id for job in jobs[:3]], "delayed": ["later"]}

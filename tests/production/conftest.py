@@ -41,7 +41,7 @@ def root(server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]) -
 
 @dataclass
 class Application:
-    """An application with a worker, at one URL. ``journal`` tells which of its jobs ran."""
+    """An application with a worker, at one URL. ``journal`` shows which of its jobs ran."""
 
     url: str
     folder: Path

@@ -100,7 +100,7 @@ def every_command(send: Callable[..., Any]) -> Iterator[tuple[list[str], bool]]:
 
 
 def _padded(entry: list[Any]) -> list[Any]:
-    """An entry of COMMAND with the list of its subcommands last, which Redis 6.2 does not tell."""
+    """An entry of COMMAND with the list of its subcommands last, which Redis 6.2 does not report."""
     return [*entry[:4], entry[9] if len(entry) > 9 else []]
 
 

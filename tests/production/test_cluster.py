@@ -1,4 +1,4 @@
-"""Redis Cluster: everything is in one slot, and goes on when the slot moves to another node."""
+"""Redis Cluster: everything is in one slot, and continues when the slot moves to another node."""
 
 from __future__ import annotations
 

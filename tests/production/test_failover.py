@@ -1,4 +1,4 @@
-"""Sentinel: the master dies while a worker runs, and the jobs go on with the replica."""
+"""Sentinel: the master dies while a worker runs, and the jobs continue with the replica."""
 
 from __future__ import annotations
 

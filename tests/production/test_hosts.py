@@ -1,4 +1,4 @@
-"""Workers on hosts of their own: network namespaces, each with one link to Redis, which is cut.
+"""Workers on hosts of their own: network namespaces, each with one connection to Redis, which is cut.
 
 It takes a user who may make network namespaces (root, CAP_NET_ADMIN).
 """
@@ -53,7 +53,7 @@ class Host:
             raise
 
     def close(self) -> None:
-        # The links go with it.
+        # The network devices go with it.
         ip("netns", "del", self.name)
 
     @contextmanager
@@ -145,7 +145,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
             desk.release("job")
             desk.reaches(job, "completed")
             first.wait_for_log("waiting for it")
-        # It is back with an outcome of a job that another had meanwhile: that is dropped.
+        # It is back with an outcome of a job that another had run: that is dropped.
         first.wait_for_log("Redis is back", times=2)
         wait_until(lambda: desk.counted("outcomes_dropped") == 1, "the outcome to be dropped")
         assert desk.counted("completed") == 1

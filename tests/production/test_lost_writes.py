@@ -63,7 +63,7 @@ def test_a_failover_loses_what_no_replica_had_and_nothing_else(
             app.wait_for_all()
             producer = RedisProducer(app.settings)
             try:
-                # No half of them is left: neither a record nor a place, so they can be sent again.
+                # Neither a record nor an entry in a queue is left of them, so they can be sent again.
                 assert [producer.record(job.id) for job in lost] == [None] * len(lost)
                 assert all(producer.enqueue(lost))
             finally:

@@ -52,7 +52,7 @@ class Papers:
         issued.cert_chain_pems[0].write_to_path(self.cert)
 
     def options(self, port: int) -> list[str]:
-        """What a server that speaks TLS is told."""
+        """What a server that speaks TLS receives."""
         files = ("--tls-cert-file", self.cert, "--tls-key-file", self.key)
         words = ("--tls-port", port, *files, "--tls-ca-cert-file", self.ca)
         return [*map(str, words), "--tls-auth-clients", "no", "--tls-replication", "yes"]
@@ -206,7 +206,7 @@ def test_a_server_without_tls_is_one_line(
 
 
 if CAPABLE:
-    # A sentinel tells the port that it watches itself, so no terminator can stand in for TLS here.
+    # A sentinel reports the port that it watches itself, so no terminator can stand in for TLS here.
 
     def test_sentinel_and_master_by_tls(
         application: Callable[..., Application],
@@ -220,9 +220,9 @@ if CAPABLE:
         settings.write_text(f"port 0\ndir {tmp_path}\nsentinel monitor shop 127.0.0.1 {port} 1\n")
         options = papers.options(sentinel_port)
         with ManagedCommand([binary, settings, "--sentinel", *options]):
-            place = f"127.0.0.1:{sentinel_port}/shop"
-            app = application(f"rediss+sentinel://{place}?ssl_ca_certs={papers.ca}")
+            address = f"127.0.0.1:{sentinel_port}/shop"
+            app = application(f"rediss+sentinel://{address}?ssl_ca_certs={papers.ca}")
             wait_until(lambda: app.asok("worker", "status").returncode == 0, "the sentinel")
             app.run_all()
-            app.url = f"redis+sentinel://{place}"
+            app.url = f"redis+sentinel://{address}"
             assert app.asok("worker", "status").returncode == 3

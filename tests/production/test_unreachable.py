@@ -97,7 +97,7 @@ def test_a_worker_waits_for_a_redis_that_comes_later(
     assert PASSWORD not in app.reported()
 
 
-@pytest.mark.parametrize("away", ["killed", "silent"])
+@pytest.mark.parametrize("away", ["killed", "suspended"])
 def test_a_worker_continues_after_an_outage(
     application: Callable[..., Application],
     embedded_redis: Callable[..., EmbeddedRedis],
@@ -150,12 +150,12 @@ def test_a_socket_that_times_itself_keeps_its_limit() -> None:
 def test_a_server_that_does_not_answer_is_distinguished_from_one_that_is_not_there(
     tmp_path: Path,
 ) -> None:
-    with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(tmp_path / "silent.sock"))
-        silent.listen()
-        answers = threading.Thread(target=_answer_the_greeting_only, args=(silent,))
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(tmp_path / "mute.sock"))
+        mute.listen()
+        answers = threading.Thread(target=_answer_the_greeting_only, args=(mute,))
         answers.start()
-        connection = Endpoint(f"unix://{tmp_path}/silent.sock").connect(reply_timeout=0.3)
+        connection = Endpoint(f"unix://{tmp_path}/mute.sock").connect(reply_timeout=0.3)
         with pytest.raises(Unreachable, match="does not answer in time"):
             connection.call("PING")
         assert not connection.open

@@ -53,7 +53,7 @@ def terminated(papers: Papers, server: EmbeddedRedis | None = None) -> Iterator[
 
 
 @pytest.fixture
-def place(
+def form(
     request: pytest.FixtureRequest,
     embedded_redis: Callable[..., EmbeddedRedis],
     papers: Papers,
@@ -99,9 +99,9 @@ def place(
         yield server.url if form == "unix" else tcp_url(server).removesuffix("/0")
 
 
-@pytest.mark.parametrize("place", FORMS, indirect=True)
-def test_any_option_is_refused_or_the_connection_works(place: str, papers: Papers) -> None:
-    scheme = place.partition(":")[0]
+@pytest.mark.parametrize("form", FORMS, indirect=True)
+def test_any_option_is_refused_or_the_connection_works(form: str, papers: Papers) -> None:
+    scheme = form.partition(":")[0]
     good = {"ssl_ca_certs": papers.ca, "ssl_certfile": papers.cert, "ssl_keyfile": papers.key}
     values = st.sampled_from([*ODD, *map(str, good.values())]) | st.text(max_size=6)
     names = st.sampled_from([*OPTIONS, *names_for(scheme), *UNKNOWN])
@@ -115,7 +115,7 @@ def test_any_option_is_refused_or_the_connection_works(place: str, papers: Paper
             options = {"ssl_ca_certs": str(papers.ca), **options}
         options = {k: f"hunter2{v}" if "password" in k else v for k, v in options.items()}
         query = "&".join(f"{quote(name)}={quote(value, '')}" for name, value in options.items())
-        worked.add(_connects(f"{place}?{query}", options))
+        worked.add(_connects(f"{form}?{query}", options))
 
     check()
     assert worked == {True, False}, "both are met"

@@ -27,7 +27,7 @@ from asok_core.jobs.keyring import V1, V2
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, foreign_envelope
 from tests.programs import ROOT, wait_until
-from tests.worker.jobs import tell
+from tests.worker.jobs import write_line
 
 PACKAGES = ("asok_core", "asok_console")
 
@@ -39,7 +39,7 @@ class Armed:
         self.word = word
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        return tell, (self.word,)
+        return write_line, (self.word,)
 
 
 def unsigned(text: str, **changes: Any) -> bytes:

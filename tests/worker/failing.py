@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 
-from tests.worker.jobs import tell
+from tests.worker.jobs import write_line
 
 _done: set[str] = set()
 
@@ -74,7 +74,7 @@ class _Records(logging.Handler):
         assert record.__dict__["queue"] == "low"
         assert record.__dict__["job_id"]
         assert record.args == ()
-        tell(f"{record.msg} {record.__dict__['attempt']}")
+        write_line(f"{record.msg} {record.__dict__['attempt']}")
 
 
 def keep_records() -> None:

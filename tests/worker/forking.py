@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from asok_core import hooks
 from asok_core.jobs.job import Job
-from tests.worker.jobs import hold, sleep_in_c, tell
+from tests.worker.jobs import hold, sleep_in_c, write_line
 
 
 def square(number: int) -> int:
@@ -25,61 +25,61 @@ def sleep_long() -> None:
 
 
 def end_in_its_own_way(way: str) -> int:
-    """What a forked child does that does not call ``os._exit``."""
-    tell(f"child {os.getpid()}")
+    """What a forked fork does that does not call ``os._exit``."""
+    write_line(f"fork {os.getpid()}")
     if way == "exit":
         sys.exit(3)
     if way == "exit with words":
-        sys.exit("the words of the child")
+        sys.exit("the words of the fork")
     if way == "raise":
-        raise ValueError("raised in the child")
+        raise ValueError("raised in the fork")
     return 0
 
 
 def fork_and_wait(way: str) -> int:
-    """Fork, and return the exit code of the child."""
-    child = os.fork()
-    if child == 0:
+    """Fork, and return the exit code of the fork."""
+    fork = os.fork()
+    if fork == 0:
         return end_in_its_own_way(way)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])
 
 
 async def fork_and_wait_in_a_coroutine(way: str) -> int:
     await asyncio.sleep(0)
-    child = os.fork()
-    if child == 0:
+    fork = os.fork()
+    if fork == 0:
         return end_in_its_own_way(way)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222
-    # Whether the loop still hears of what its threads have done, through a file that both shared.
+    code = os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])  # noqa: ASYNC222
+    # Whether the loop is still notified of what its threads have done, through a file that both shared.
     return await asyncio.to_thread(square, code)
 
 
-def fork_and_go_on() -> None:
-    """Fork; neither parent nor child waits for the other."""
+def fork_and_continue() -> None:
+    """Fork; neither process waits for the other."""
     if os.fork() == 0:
-        tell(f"child {os.getpid()}")
+        write_line(f"fork {os.getpid()}")
 
 
 def fork_in_a_hook() -> None:
-    tell(f"task in {os.getpid()}")
+    write_line(f"task in {os.getpid()}")
 
 
 @hooks.before
 def _fork(job: Job) -> None:
     if job.function == "fork_in_a_hook":
-        child = os.fork()
-        if child:
-            tell(f"exit code {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}")
+        fork = os.fork()
+        if fork:
+            write_line(f"exit code {os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])}")
 
 
-def leave_a_child_and_hold(word: str) -> None:
-    """Leave a forked child that lives in a session of its own."""
-    child = os.fork()
-    if child == 0:
+def leave_a_fork_and_hold(word: str) -> None:
+    """Leave a forked fork that lives in a session of its own."""
+    fork = os.fork()
+    if fork == 0:
         os.setsid()
         time.sleep(600)
         os._exit(0)
-    tell(f"child {child}")
+    write_line(f"fork {fork}")
     hold(word)
 
 
@@ -124,23 +124,23 @@ def _status_of_a_program() -> str:
 
 def _status_of_a_fork() -> str:
     read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
+    fork = os.fork()
+    if fork == 0:
         with open("/proc/self/status", "rb") as file:  # noqa: PTH123
             os.write(write, file.read())
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
         text = pipe.read()
-    os.waitpid(child, 0)
+    os.waitpid(fork, 0)
     return text
 
 
 def start_programs(count: int = 3, *, own_session: bool = False) -> None:
-    """Start programs that outlive the job, and tell their process ids."""
+    """Start programs that outlive the job, and write down their process ids."""
     for _ in range(count):
         program = subprocess.Popen(["sleep", "600"], start_new_session=own_session)
-        tell(f"program {program.pid}")
+        write_line(f"program {program.pid}")
 
 
 def start_programs_and_hold(word: str) -> None:
@@ -162,4 +162,4 @@ def leave_an_orphan(code: int) -> None:
     """Let a program outlive its parent, and end after that."""
     script = f"(sleep 0.1; exit {code}) & echo $!"
     reported = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    tell(f"orphan {reported.stdout.strip()}")
+    write_line(f"orphan {reported.stdout.strip()}")

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from tests.worker.jobs import hold, tell
+from tests.worker.jobs import hold, write_line
 
 CATASTROPHIC = re.compile(r"(a+)+$")
 TEXT = "a" * 60 + "b"
@@ -15,7 +15,7 @@ TEXT = "a" * 60 + "b"
 
 def search() -> None:
     """Hold the interpreter for years."""
-    tell("search")
+    write_line("search")
     CATASTROPHIC.match(TEXT)
 
 
@@ -29,6 +29,6 @@ def search_later() -> None:
     threading.Thread(target=run, daemon=True).start()
 
 
-def tell_pid_and_hold(word: str) -> None:
-    tell(f"{os.getpid()}")
+def write_pid_and_hold(word: str) -> None:
+    write_line(f"{os.getpid()}")
     hold(word)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asok_core import current_request, hooks
 from asok_core.jobs.job import Job
-from tests.worker.jobs import FOLDER, hold, tell
+from tests.worker.jobs import FOLDER, hold, write_line
 
 DIE_ONCE = "die in the hook"
 DIE_AFTER = "die in the after hook"
@@ -24,7 +24,7 @@ def report(job: Job, error: BaseException, will_retry: bool) -> None:
     again = ", again later" if will_retry else ""
     if job.function == "change":
         again += f", called with {job.args} {dict(job.kwargs)}"
-    tell(f"{job.queue}: {job.function or '?'} {type(error).__name__}: {error}{where}{again}")
+    write_line(f"{job.queue}: {job.function or '?'} {type(error).__name__}: {error}{where}{again}")
 
 
 @hooks.after
@@ -32,7 +32,7 @@ def done(job: Job, result: object) -> None:
     if DIE_AFTER in job.args:
         os._exit(7)
     if job.function == "change":
-        tell(f"after: {job.args} {dict(job.kwargs)} {result}")
+        write_line(f"after: {job.args} {dict(job.kwargs)} {result}")
 
 
 def change(first: list[int], again: dict[str, int], fail: bool) -> list[int]:
@@ -50,14 +50,14 @@ def hold_and_fail(word: str) -> None:
 
 
 def say(word: str) -> None:
-    tell(word)
+    write_line(word)
 
 
 def die(*_: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def sleep_for_ever() -> None:
+def sleep_forever() -> None:
     while True:
         try:
             time.sleep(3600)

@@ -12,7 +12,7 @@ from pathlib import Path
 from asok_core import hooks
 from asok_core.jobs.job import Job
 from tests.worker.hanging import CATASTROPHIC, TEXT
-from tests.worker.jobs import FOLDER, tell
+from tests.worker.jobs import FOLDER, write_line
 
 at_work = threading.Event()
 """Set while a hook waits whose job is settled."""
@@ -38,18 +38,18 @@ def report_failure(job: Job, _error: BaseException, _will_retry: bool) -> None:
 
 def search_after() -> None:
     """Its hook holds the interpreter."""
-    tell("run")
+    write_line("run")
 
 
 def search_after_failure() -> None:
     """The same."""
-    tell("run")
+    write_line("run")
     raise ValueError("no luck")
 
 
 def wait_after() -> None:
     """Its hook waits, and lets others run."""
-    tell("run")
+    write_line("run")
 
 
 def be_settled_and_wait() -> None:
@@ -58,7 +58,7 @@ def be_settled_and_wait() -> None:
 
 def die_beside_a_hook() -> None:
     """Kill the process while that hook waits."""
-    tell("poison")
+    write_line("poison")
     at_work.wait()
     os._exit(9)
 
@@ -73,7 +73,7 @@ class HandlerThatWaits(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        tell("configuring")
+        write_line("configuring")
         wait_for(FOLDER / "let the handler begin")
 
 

@@ -12,7 +12,7 @@ from asok_core import hooks
 from asok_core.jobs.job import Job
 from tests.samples.hostile_errors import throw, throw_from
 from tests.samples.hostile_logging import spoil
-from tests.worker.jobs import tell
+from tests.worker.jobs import write_line
 
 __all__ = ["spoil", "throw", "throw_from"]
 
@@ -21,7 +21,7 @@ def spoil_hooks(kind: str) -> None:
     """Register hooks that raise, exit or hang after each job but this one."""
 
     def act(*_: object) -> None:
-        tell(f"hook {kind}")
+        write_line(f"hook {kind}")
         if kind == "hangs":
             time.sleep(600)
         if kind == "exits":

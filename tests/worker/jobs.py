@@ -18,7 +18,7 @@ from asok_core import JobCancelled, cancelled
 FOLDER = Path(os.environ.get("ASOK_TEST_FOLDER", "."))
 
 
-def tell(words: str) -> None:
+def write_line(words: str) -> None:
     """Append one line to the journal, whole however many write at once."""
     file = os.open(FOLDER / "journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, f"{words}\n".encode())
@@ -26,11 +26,11 @@ def tell(words: str) -> None:
 
 
 def note(word: str) -> None:
-    tell(word)
+    write_line(word)
 
 
 def note_first(word: str, *_rest: object) -> None:
-    tell(word)
+    write_line(word)
 
 
 def give(value: Any = None, **named: Any) -> Any:
@@ -39,15 +39,15 @@ def give(value: Any = None, **named: Any) -> Any:
 
 def hold(word: str) -> None:
     """Run until the test makes the file ``word``."""
-    tell(f"begin {word}")
+    write_line(f"begin {word}")
     while not (FOLDER / word).exists():
         time.sleep(0.01)
-    tell(f"end {word}")
+    write_line(f"end {word}")
 
 
 def hold_until_cancelled(word: str) -> None:
     """Run until it is asked to stop."""
-    tell(f"begin {word}")
+    write_line(f"begin {word}")
     while not cancelled():
         time.sleep(0.01)
     raise JobCancelled("as asked")
@@ -88,15 +88,15 @@ def end_process(code: int) -> None:
 
 def close_files(word: str) -> None:
     """Close every file of the process, connections to Redis too, and return as if nothing was wrong."""
-    tell(word)
+    write_line(word)
     os.closerange(3, 1024)
 
 
 def leave_a_program_and_hold(word: str) -> None:
     """Start a program that inherits what it may, and leave it alone."""
-    # Longer than the test; which ends it, by the process id that it is told.
+    # Longer than the test; which ends it, by the process id that it reads.
     program = subprocess.Popen(["sleep", "300"], close_fds=False, start_new_session=True)
-    tell(f"{program.pid}")
+    write_line(f"{program.pid}")
     hold(word)
 
 
@@ -107,7 +107,7 @@ def hold_and_fail(word: str) -> None:
 
 def fail_until(count: int, word: str) -> str:
     """Fail until the journal has ``count`` lines ``word``."""
-    tell(word)
+    write_line(word)
     tries = (FOLDER / "journal").read_text().splitlines().count(word)
     if tries < count:
         raise RuntimeError(f"try {tries}")
@@ -119,23 +119,23 @@ def leave(code: int) -> None:
 
 
 def die(word: str) -> None:
-    tell(word)
+    write_line(word)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def die_alone(word: str) -> None:
-    tell(word)
+    write_line(word)
     os._exit(9)
 
 
 def hold_the_interpreter(seconds: float) -> None:
     """Keep the GIL, so that no other thread of the process runs."""
-    tell("begin")
+    write_line("begin")
     libc = ctypes.PyDLL(None)
     libc.usleep.argtypes = [ctypes.c_uint]
     end = time.monotonic() + seconds
     libc.usleep(int(seconds * 1e6))
-    tell("end" if time.monotonic() >= end - 0.1 else "woken early")
+    write_line("end" if time.monotonic() >= end - 0.1 else "woken early")
 
 
 async def wait_a_little(value: int) -> int:
@@ -143,29 +143,29 @@ async def wait_a_little(value: int) -> int:
     return value + 1
 
 
-def loop_for_ever() -> None:
-    tell("begin")
+def loop_forever() -> None:
+    write_line("begin")
     while True:
         time.sleep(0.01)
 
 
 def sleep_in_c(word: str) -> None:
-    """Hear of no soft limit."""
-    tell(word)
+    """Catch every soft limit."""
+    write_line(word)
     while True:
         time.sleep(3600)
 
 
 def grow(megabytes: int) -> None:
     KEPT.append(bytearray(megabytes << 20))
-    tell(f"{os.getpid()}")
+    write_line(f"{os.getpid()}")
 
 
 KEPT: list[bytearray] = []
 
 
 def pid() -> int:
-    tell(f"{os.getpid()}")
+    write_line(f"{os.getpid()}")
     return os.getpid()
 
 

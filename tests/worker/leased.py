@@ -30,12 +30,12 @@ def name_of(desk: Desk, worker: Worker) -> str:
 
 
 def kill_elsewhere(desk: Desk, worker: Worker) -> None:
-    """Kill a worker as if it was on another host: its lease alone tells the others."""
+    """Kill a worker as if it was on another host: the others see its lease alone."""
     name = name_of(desk, worker)
-    # It must send no heartbeat more, which would tell where it is.
+    # It must send no further heartbeat, which would show where it is.
     worker.signal(signal.SIGSTOP, to_all=True)
-    for place in desk.client.keys("asok:place:*"):
-        desk.client.srem(place, name)
+    for key in desk.client.keys("asok:place:*"):
+        desk.client.srem(key, name)
     worker.kill()
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from asok_core.runtime.deadline import raise_in
-from tests.worker.jobs import tell
+from tests.worker.jobs import write_line
 
 HUGE = 1 << 50
 """Bytes of stack that no thread can get."""
@@ -43,7 +43,7 @@ def refuse_threads() -> None:
     for thread in threading.enumerate():
         if thread.name == "asok-deadlines" and thread.ident is not None:
             raise_in(thread.ident, SystemExit)
-    tell("refused")
+    write_line("refused")
 
 
 def fail_to_start_a_thread() -> None:
@@ -52,7 +52,7 @@ def fail_to_start_a_thread() -> None:
     try:
         threading.Thread(target=print).start()
     except RuntimeError as error:
-        tell(str(error))
+        write_line(str(error))
     finally:
         threading.stack_size(before)
 

@@ -234,7 +234,7 @@ def test_a_process_out_of_file_descriptors_costs_no_job(
     """One task leaks them all; every other one needs some, or a few of them none."""
     (app / "leaky.py").write_text(
         "import resource\n"
-        "from tests.worker.jobs import note, tell\n"
+        "from tests.worker.jobs import note, write_line\n"
         "kept = []\n"
         "def leak():\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"

@@ -192,13 +192,13 @@ def test_what_is_certain_needs_no_second_fault(proven: Breaker) -> None:
 
 
 def test_changes_are_reported_once_each(proven: Breaker, clock: Clock) -> None:
-    heard: list[bool] = []
-    proven.on_change = lambda: heard.append(proven.closed)
+    changes: list[bool] = []
+    proven.on_change = lambda: changes.append(proven.closed)
     for _ in range(LIMIT + 3):
         proven.fails(Check.IMPORT, "no")
     proven.passes(Check.IMPORT)
     proven.passes(Check.IMPORT)
-    assert heard == [False, True]
+    assert changes == [False, True]
 
 
 def test_clean_is_only_said_of_what_has_passed_everything(breaker: Breaker) -> None:

@@ -111,7 +111,7 @@ def test_an_idle_worker_says_next_to_nothing_to_redis(desk: Desk, run_worker: Ru
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 3, "three seconds")
     after = desk.client.info("stats")["total_commands_processed"]
-    # Beats, looks at what is due and at lost lists; a loop that polls would send thousands.
+    # Heartbeats, looks at what is due and at lost lists; a loop that polls would send thousands.
     assert after - before < 150
 
 
@@ -223,7 +223,7 @@ def test_a_worker_ordered_to_stop_still_waits_for_what_runs(
         heartbeats.add(desk.client.hget(key, "beat_at"))
         return len(heartbeats) > 3  # and the order stood at each
 
-    wait_until(heartbeats_on, "three more beats")
+    wait_until(heartbeats_on, "three more heartbeats")
     desk.release("job")
     assert worker.ends() == 0
     assert desk.journal() == ["begin job", "end job"]
@@ -274,7 +274,7 @@ def test_all_keys_are_under_the_namespace(
     desk.client.flushall()
 
 
-def test_a_claim_that_no_connection_told_of_is_found(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_claim_whose_reply_was_lost_is_found(desk: Desk, run_worker: RunWorker) -> None:
     """As when the network delivers a forgotten connection's request minutes later."""
     run_worker(ASOK_WORKER_LEASE="1s")
     desk.enqueue("note", "first")

@@ -115,7 +115,7 @@ def test_a_delayed_job_starts_when_its_delay_is_over(
     assert record.enqueued_at is not None
     assert record.started_at is not None
     assert 3 - 0.1 <= record.started_at - record.enqueued_at < CLOSE
-    # Since it was due, and not since a time that another machine had told.
+    # Since it was due, and not since a time by the clock of another machine.
     assert desk.counted("wait_ms") < CLOSE * 1000
 
 

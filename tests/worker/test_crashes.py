@@ -14,7 +14,7 @@ from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import environment, python, status, wait_until
 
 SHORT = "3s"
-"""A lease that a test can wait for. A loaded machine must still manage a beat in this time."""
+"""A lease that a test can wait for. A loaded machine must still manage a heartbeat in this time."""
 
 
 def test_jobs_of_a_killed_process_are_back_at_once_and_in_order(
@@ -49,7 +49,7 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     waiting = [desk.enqueue("note", f"{n}") for n in range(10)]
     desk.wait_for_lines("begin one", "begin two")
     os.kill(worker.only_process(), signal.SIGKILL)
-    wait_until(lambda: desk.client.exists("asok:suspects"), "a charge")
+    wait_until(lambda: desk.client.exists("asok:dubious"), "a charge")
     charged = {key.rpartition(b":")[2].decode() for key in desk.client.keys("asok:crashes:*")}
     assert charged == {job.id for job in running}
     assert all(desk.client.ttl(f"asok:crashes:{job_id}") > 0 for job_id in charged)
@@ -57,7 +57,7 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     desk.release("two")
     for job in running + waiting:
         assert desk.reaches(job, "completed").retry_count == 0
-    # A job that came to its end is not suspect any more.
+    # A job that came to its end is no longer dubious.
     assert not desk.client.keys("asok:crashes:*")
 
 
@@ -87,23 +87,25 @@ def test_a_job_that_kills_its_process_is_a_dead_job_after_three_times(
     assert not desk.client.keys("asok:crashes:*")
 
 
-def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: RunWorker) -> None:
-    desk.client.set("asok:suspects", "1", ex=60)
-    suspects = [desk.job("hold", f"suspect {n}") for n in range(8)]
-    for job in suspects:
+def test_dubious_jobs_that_wait_for_each_other_hold_no_slot(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    desk.client.set("asok:dubious", "1", ex=60)
+    dubious = [desk.job("hold", f"dubious {n}") for n in range(8)]
+    for job in dubious:
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
-    desk.producer.enqueue(suspects)
+    desk.producer.enqueue(dubious)
     short = [desk.enqueue("note", f"{n}") for n in range(20)]
     run_worker("--concurrency", "3")
     desk.wait_for_lines(*(f"{n}" for n in range(20)))
     for job in short:
         desk.reaches(job, "completed")
-    assert len([line for line in desk.journal() if "suspect" in line]) <= 1
+    assert len([line for line in desk.journal() if "dubious" in line]) <= 1
     for n in range(8):
-        desk.release(f"suspect {n}")
-    for job in suspects:
+        desk.release(f"dubious {n}")
+    for job in dubious:
         desk.reaches(job, "completed")
-    reported = [line for line in desk.journal() if "suspect" in line]
+    reported = [line for line in desk.journal() if "dubious" in line]
     assert [line.replace("begin", "end") for line in reported[::2]] == reported[1::2], (
         "one after the other"
     )
@@ -111,14 +113,14 @@ def test_suspects_that_wait_for_each_other_hold_no_slot(desk: Desk, run_worker: 
     assert not desk.client.keys("asok:crashes:*")
 
 
-def test_more_suspects_than_may_wait_all_come_to_their_turn(
+def test_more_dubious_jobs_than_may_wait_all_come_to_their_turn(
     desk: Desk, run_worker: RunWorker
 ) -> None:
-    desk.client.set("asok:suspects", "1", ex=60)
-    suspects = [desk.job("note", f"{n}") for n in range(MOST + 20)]
-    for job in suspects:
+    desk.client.set("asok:dubious", "1", ex=60)
+    dubious = [desk.job("note", f"{n}") for n in range(MOST + 20)]
+    for job in dubious:
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
-    desk.producer.enqueue(suspects)
+    desk.producer.enqueue(dubious)
     run_worker("--concurrency", "3")
     desk.wait_for_lines(*(f"{n}" for n in range(MOST + 20)))
     wait_until(lambda: desk.counted("completed") == MOST + 20, "every outcome")
@@ -142,11 +144,11 @@ def test_a_job_that_holds_the_interpreter_for_long_does_not_lose_the_lease(
 def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_counts_nothing(
     desk: Desk, run_worker: RunWorker
 ) -> None:
-    frozen = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
+    suspended = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
-    frozen.signal(signal.SIGSTOP, to_all=True)
+    suspended.signal(signal.SIGSTOP, to_all=True)
     other = run_worker("--concurrency", "2", ASOK_WORKER_LEASE=SHORT)
     other.wait_for_log("whose lease expired")
     desk.wait_for_lines(*["begin one", "begin two"] * 2)
@@ -154,7 +156,7 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     desk.release("two")
     for job in jobs:
         desk.reaches(job, "completed")
-    frozen.signal(signal.SIGCONT, to_all=True)
+    suspended.signal(signal.SIGCONT, to_all=True)
     desk.wait_for_lines(*["end one", "end two"] * 2)
     # It works on as if nothing had been, with a new lease.
     wait_until(lambda: desk.client.zcard("asok:workers") == 2, "two workers")
@@ -166,8 +168,8 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
     wait_until(lambda: not desk.active(), "nothing in hand")
     assert desk.pending() == []
-    # What its runs of the jobs did is recorded nowhere, but that there were such is told.
-    frozen.wait_for_log("Outcome dropped", times=2)
+    # What its runs of the jobs did is recorded nowhere, but the log reports that there were such.
+    suspended.wait_for_log("Outcome dropped", times=2)
     assert desk.counted("outcomes_dropped") == 2
     env = environment(
         {
@@ -201,7 +203,7 @@ def test_a_worker_that_died_whole_is_recovered_by_another(
         desk.reaches(job, "completed")
     assert desk.counted("completed", "low") == 4
     wait_until(lambda: desk.client.zcard("asok:workers") == 1, "the dead worker's lease given up")
-    # What had been told as running is charged: it may be what killed the machine.
+    # What had been recorded as running is charged: it may be what killed the machine.
     assert "had crashed too often" not in other.log
 
 

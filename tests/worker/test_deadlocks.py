@@ -38,7 +38,7 @@ def test_the_only_slot_waits_for_a_job_of_its_queue(desk: Desk, run_worker: RunW
     assert record.error_line.startswith("Deadlock: job ")
     assert "every slot of the workers that serve queue default" in record.error_line
     assert "more concurrency" in record.error_line
-    wait_until(lambda: desk.counted("completed") == 1, "the end of the child")
+    wait_until(lambda: desk.counted("completed") == 1, "the end of the other job")
     assert "which may be a deadlock" not in worker.log
     wait_until(lambda: not desk.client.hlen("asok:waits"), "nobody to say that it waits")
 
@@ -64,7 +64,7 @@ def test_all_processes_and_all_workers_wait(
         desk.enqueue("parent_once_open", str(gate), str(number), module=WAITERS)
         for number in range(3)
     ]
-    # Before there is a child: a process that has just started may try the newest job first.
+    # Before there is another job: a process that has just started may try the newest job first.
     desk.wait_for_lines(*(f"begin {number}" for number in range(3)))
     gate.touch()
 
@@ -75,12 +75,12 @@ def test_all_processes_and_all_workers_wait(
     ends = [desk.record(job) for job in jobs]
     assert any("Deadlock" in (each.error_line or "") for each in ends)
     assert all(each.status == "completed" or "Deadlock" in (each.error_line or "") for each in ends)
-    wait_until(lambda: desk.counted("completed") >= 3, "the end of the children")
+    wait_until(lambda: desk.counted("completed") >= 3, "the end of the other jobs")
 
 
 def test_a_slot_to_spare_runs_what_is_waited_for(desk: Desk, run_worker: RunWorker) -> None:
     run_worker("--concurrency", "2")
-    assert desk.reaches(parent(desk), "completed").result == '"a child"'
+    assert desk.reaches(parent(desk), "completed").result == '"a result"'
     assert desk.reaches(desk.enqueue("nested", 1, module=WAITERS), "completed").result == "1"
 
 
@@ -99,7 +99,7 @@ def test_as_long_as_another_may_come_free_nothing_is_raised(
     still_waits(desk, job)
     assert "which may be a deadlock" not in worker.log
     desk.release("busy")
-    assert desk.reaches(job, "completed").result == '"a child"'
+    assert desk.reaches(job, "completed").result == '"a result"'
 
 
 def test_a_job_that_runs_elsewhere_is_waited_for(desk: Desk, run_worker: RunWorker) -> None:
@@ -129,7 +129,7 @@ def test_a_queue_without_a_worker_is_warned_of_once(desk: Desk, run_worker: RunW
     still_waits(desk, job)
     assert worker.log.count("which may be a deadlock") == 1
     run_worker("--queues", "of-nobody")
-    assert desk.reaches(job, "completed").result == '"a child"'
+    assert desk.reaches(job, "completed").result == '"a result"'
 
 
 @pytest.mark.parametrize("task", ["awaits", "waits"])
@@ -143,7 +143,7 @@ def test_a_wait_that_may_have_an_end_is_warned_of(
     )
     assert desk.record(job).status == "running"
     run_worker()
-    assert desk.reaches(job, "completed").result == '"a child"'
+    assert desk.reaches(job, "completed").result == '"a result"'
 
 
 ONE = {"a": (frozenset({"q"}), [1])}

@@ -97,7 +97,7 @@ def test_after_an_outage_of_redis_everybody_has_time() -> None:
     assert looks.pass_time(2, {"one": NOW + 26}) == ["one"]
 
 
-def test_a_link_that_is_cut_every_few_seconds_delays_nothing() -> None:
+def test_a_connection_that_is_cut_every_few_seconds_delays_nothing() -> None:
     looks = Looks()
     found: list[str] = []
     while not found and looks.server < NOW + 60:

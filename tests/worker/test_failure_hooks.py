@@ -1,4 +1,4 @@
-"""`hooks.failure` hears of every failure, also of those that are found where no hook can be."""
+"""`hooks.failure` is called for every failure, also for those that are found where no hook can be."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_a_hook_is_called_for_a_job_that_crashed_too_often(
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_hook_is_called_for_a_hard_limit(desk: Desk, run_worker: RunWorker, retries: int) -> None:
     worker = run_worker()
-    job = desk.enqueue("sleep_for_ever", module=HOOKED, hard_timeout=1, retries=retries)
+    job = desk.enqueue("sleep_forever", module=HOOKED, hard_timeout=1, retries=retries)
     again = ", again later" if retries else ""
     reported = "TimeoutError: it ran longer than its hard limit of 1 s"
-    desk.wait_for_lines(f"default: sleep_for_ever {reported}{again}")
+    desk.wait_for_lines(f"default: sleep_forever {reported}{again}")
     worker.wait_for_log("Job will be retried" if retries else "Job failed")
     assert desk.record(job).error_line == reported
 
@@ -65,7 +65,7 @@ def test_a_hook_is_called_for_what_is_rejected_once_there_are_hooks(
     desk.client.lpush("asok:queue", b"nonsense")
     bare = json.loads(json.loads(seal(desk.job("note", "never"), KEYRING))["job"])
     desk.client.lpush("asok:queue", json.dumps(bare))
-    wait_until(lambda: len(desk.dead()) == 3, "the dead letters")
+    wait_until(lambda: len(desk.dead()) == 3, "the dead jobs")
     assert desk.journal() == [], "nothing is imported because a job says so that nobody signed"
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
     desk.wait_for_lines(
@@ -128,7 +128,7 @@ def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWor
     worker = run_worker("--queues", "low", "--max-jobs", "2")
     desk.reaches(desk.enqueue("give", queue="low"), "completed")
     desk.client.lpush("asok:queue:low", seal(desk.job("die", queue="low"), Keyring(b"another")))
-    wait_until(desk.dead, "the dead letter")
+    wait_until(desk.dead, "the dead job")
     desk.reaches(desk.enqueue("good", module=HOOKED, queue="other"), "completed")
     worker.stop()
     assert other.stop() == 0

@@ -1,4 +1,4 @@
-"""A failure is told the same way on every backend: in JobFailed, in the record and in the log."""
+"""A failure is reported the same way on every backend: in JobFailed, in the record and in the log."""
 
 from __future__ import annotations
 

@@ -25,17 +25,17 @@ def result(desk: Desk, job: Job) -> Any:
     return json.loads(desk.reaches(job, "completed").result or "null")
 
 
-def children(desk: Desk) -> list[int]:
-    return [int(line.split()[1]) for line in desk.journal() if line.startswith("child ")]
+def forks(desk: Desk) -> list[int]:
+    return [int(line.split()[1]) for line in desk.journal() if line.startswith("fork ")]
 
 
 @pytest.mark.parametrize(
     ("way", "code", "words"),
     [
         ("return", 70, "in a job of tests.worker.forking.fork_and_wait and did not exit"),
-        ("raise", 1, "ValueError: raised in the child"),
+        ("raise", 1, "ValueError: raised in the fork"),
         ("exit", 3, ""),
-        ("exit with words", 1, "the words of the child"),
+        ("exit with words", 1, "the words of the fork"),
     ],
 )
 def test_a_forked_process_ends_where_its_task_ends(
@@ -61,7 +61,7 @@ def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker)
     worker = run_worker()
     desk.reaches(desk.enqueue("fork_and_wait", "return", module=FORKING), "completed")
     desk.reaches(desk.enqueue("fork_in_a_hook", module=FORKING), "completed")
-    assert Counter(line.split()[0] for line in desk.journal()) == {"child": 1, "exit": 1, "task": 1}
+    assert Counter(line.split()[0] for line in desk.journal()) == {"fork": 1, "exit": 1, "task": 1}
     assert "exit code 70" in desk.journal()
     worker.wait_for_log("outlived it", times=2)
 
@@ -70,12 +70,12 @@ def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> N
     worker = run_worker()
     # Fast jobs first, so that many are in hand when one forks.
     jobs = [desk.job("note", f"{n}") for n in range(300)]
-    jobs[150:150] = [desk.job("fork_and_go_on", module=FORKING) for _ in range(3)]
+    jobs[150:150] = [desk.job("fork_and_continue", module=FORKING) for _ in range(3)]
     desk.producer.enqueue(jobs)
     for job in jobs:
         desk.reaches(job, "completed")
-    wait_until(lambda: len(children(desk)) == 3, "three children")
-    wait_until(lambda: not any(map(lives, children(desk))), "the end of the children")
+    wait_until(lambda: len(forks(desk)) == 3, "three forks")
+    wait_until(lambda: not any(map(lives, forks(desk))), "the end of the forks")
     counts = Counter(line for line in desk.journal() if line.isdigit())
     assert counts == {f"{n}": 1 for n in range(300)}
     worker.wait_for_log("outlived it", times=3)
@@ -140,22 +140,22 @@ def test_a_forked_process_that_lives_on_does_not_hide_that_its_worker_died(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     killed = run_worker(ASOK_WORKER_LEASE="600s")
-    job = desk.enqueue("leave_a_child_and_hold", "job", module=FORKING)
+    job = desk.enqueue("leave_a_fork_and_hold", "job", module=FORKING)
     desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
-    process, (child,) = killed.only_process(), children(desk)
+    process, (fork,) = killed.only_process(), forks(desk)
     try:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in (killed.process.pid, process):
                 os.kill(pid, number)
         killed.process.wait()
-        assert lives(child)
+        assert lives(fork)
         other = run_worker(ASOK_WORKER_LEASE="600s")
         other.wait_for_log("of which no process is left")
-        assert lives(child)
+        assert lives(fork)
         desk.release("job")
         desk.reaches(job, "completed")
     finally:
-        for pid in children(desk):
+        for pid in forks(desk):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -151,7 +151,7 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     )
     desk.enqueue("hold", "neighbour")
     desk.wait_for_lines("begin neighbour")
-    child = worker.only_process()
+    pid = worker.only_process()
     job = desk.enqueue("search", module=HANGING)
     worker.wait_for_log(
         "hangs: its other threads do not run; one of these may hold the interpreter: job "
@@ -177,7 +177,7 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     assert snapshot.workers[0].hang_seconds >= SHOWN_AFTER
     assert "is hanging (1 of 1 processes for" in alerts(snapshot, 1000)[0].line
     worker.wait_for_log("is not ended for it: ")
-    assert worker.only_process() == child
+    assert worker.only_process() == pid
     assert desk.journal() == ["begin neighbour", "search"]
     # It can be stopped all the same, and what it ran goes back at no charge.
     assert worker.stop() == 0
@@ -206,12 +206,12 @@ def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
-    child = worker.only_process()
-    os.kill(child, signal.SIGSTOP)
+    pid = worker.only_process()
+    os.kill(pid, signal.SIGSTOP)
     worker.wait_for_log("is ended: it hung for 10 s (a signal has stopped the process)")
     # The same jobs again, in another process.
     desk.wait_for_lines("begin one", "begin one", "begin two", "begin two")
-    assert worker.only_process() != child
+    assert worker.only_process() != pid
     desk.release("one")
     desk.release("two")
     for job in jobs:
@@ -223,21 +223,21 @@ def test_a_process_that_a_signal_stopped_is_replaced_and_nothing_is_charged(
 def test_so_is_one_that_hangs_though_no_job_runs(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker(ASOK_WORKER_HANG_LIMIT=LIMIT)
     desk.reaches(desk.enqueue("search_later", module=HANGING), "completed")
-    child = worker.only_process()
+    pid = worker.only_process()
     worker.wait_for_log(
         "is ended: it hung for 10 s (its other threads do not run, and no job runs)"
     )
     desk.reaches(desk.enqueue("note", "by another"), "completed")
-    assert worker.only_process() != child
+    assert worker.only_process() != pid
 
 
 def test_so_is_one_that_hangs_while_it_drains(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker("--max-memory", "1", ASOK_WORKER_LEASE=3, ASOK_WORKER_HANG_LIMIT=LIMIT)
-    job = desk.enqueue("tell_pid_and_hold", "word", module=HANGING)
+    job = desk.enqueue("write_pid_and_hold", "word", module=HANGING)
     desk.wait_for_lines("begin word")
-    child = int(desk.journal()[0])
+    pid = int(desk.journal()[0])
     worker.wait_for_log("another replaces it")
-    os.kill(child, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     worker.wait_for_log("is ended: it hung for 10 s (a signal has stopped the process)")
     desk.release("word")
     desk.reaches(job, "completed")
@@ -283,20 +283,20 @@ def test_nobody_is_ended_because_everything_was_suspended(
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("hold", "word")
-    limited = desk.enqueue("loop_for_ever", timeout=5, hard_timeout=6)
+    limited = desk.enqueue("loop_forever", timeout=5, hard_timeout=6)
     desk.wait_for_lines("begin word", "begin")
-    child = worker.only_process()
+    pid = worker.only_process()
     worker.signal(signal.SIGSTOP)
-    os.kill(child, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     resumes = time.monotonic() + LIMIT + 5
     wait_until(lambda: time.monotonic() > resumes, "the end of the suspension")
     worker.signal(signal.SIGCONT)
-    os.kill(child, signal.SIGCONT)
+    os.kill(pid, signal.SIGCONT)
     # Its soft limit is over by now, and ends it before the hard limit ends its process.
     assert "JobTimeout" in (desk.reaches(limited, "failed").error or "")
     desk.release("word")
     desk.reaches(job, "completed")
-    assert worker.only_process() == child
+    assert worker.only_process() == pid
     assert "hangs" not in worker.log
 
 
@@ -329,7 +329,7 @@ def test_a_loop_that_waits_for_redis_does_not_hang(
     worker = run_worker(ASOK_REDIS_URL=server.url, ASOK_WORKER_HANG_LIMIT=LIMIT)
     job = desk.enqueue("hold", "word")
     desk.wait_for_lines("begin word")
-    child = worker.only_process()
+    pid = worker.only_process()
     redis_pid = desk.client.info()["process_id"]
     os.kill(redis_pid, signal.SIGSTOP)
     try:
@@ -340,5 +340,5 @@ def test_a_loop_that_waits_for_redis_does_not_hang(
         os.kill(redis_pid, signal.SIGCONT)
     desk.release("word")
     desk.reaches(job, "completed")
-    assert worker.only_process() == child
+    assert worker.only_process() == pid
     assert "hangs" not in worker.log

@@ -153,9 +153,9 @@ def test_processes_that_end_after_few_jobs_find_out_all_the_same_that_they_canno
     for n in range(20):
         desk.enqueue("note", f"{n}")
     worker = run_worker("--max-jobs", "1", SECRET_KEY=WRONG)
-    child = worker.first_process()
+    pid = worker.first_process()
     wait_until(lambda: has_state(status, "not claiming"), "the state")
-    assert worker.first_process() == child
+    assert worker.first_process() == pid
     assert status("--require-workers", "1")[0] == 1
 
 

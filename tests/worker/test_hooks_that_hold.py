@@ -19,7 +19,7 @@ HOOKS = "hooks or log handlers of a job that has ended"
 def test_a_job_is_not_run_again_because_its_hook_holds_the_interpreter(
     desk: Desk, run_worker: RunWorker, task: str
 ) -> None:
-    """Its outcome is not settled, as no other thread runs: a new process would run it again, for ever."""
+    """Its outcome is not settled, as no other thread runs: a new process would run it again, forever."""
     worker = run_worker(ASOK_WORKER_LEASE=3, ASOK_WORKER_HANG_LIMIT=LIMIT)
     desk.enqueue(task, module=HOOKED)
     worker.wait_for_log(f"hangs: its other threads do not run; {HOOKS} may hold the interpreter\n")

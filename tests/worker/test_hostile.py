@@ -38,7 +38,7 @@ def test_every_failure_is_settled_whatever_its_exception_does(
         assert len(record.error) <= desk.settings.max_traceback
         (dead_job,) = (each for each in desk.dead() if each.id == job.id)
         assert dead_job.error is not None
-        # Of a chain whose text takes for ever, only the name of the last one is known.
+        # Of a chain whose text never ends, only the name of the last one is known.
         assert dead_job.error.startswith(kind if function == "throw" else "ValueError")
     assert worker.only_process() == before, "no process died of it"
     assert "died" not in worker.log
@@ -71,15 +71,15 @@ def test_no_log_handler_comes_between_a_job_and_its_outcome(
 ) -> None:
     worker = run_worker("--log-level", "debug")
     desk.reaches(desk.enqueue("spoil", kind, module=HOSTILE), "completed")
-    child = worker.only_process()
+    pid = worker.only_process()
     failed = [desk.enqueue("fail"), desk.enqueue("fail", retries=1, backoff=0.1)]
     rejected = desk.job("note", "never")
     desk.client.lpush("asok:queue", desk.producer._batches([rejected], ["{}"]).__next__()[3])
     for job in failed:
         desk.reaches(job, "failed")
-    wait_until(lambda: len(desk.dead()) == 3, "three dead letters")
+    wait_until(lambda: len(desk.dead()) == 3, "three dead jobs")
     desk.reaches(desk.enqueue("note", "on"), "completed")
-    assert worker.only_process() == child, "its thread lives on"
+    assert worker.only_process() == pid, "its thread lives on"
     assert worker.stop() == 0
     assert desk.active() == []
 
@@ -130,14 +130,14 @@ def test_a_thread_that_dies_takes_its_process_along_at_once(
     worker = run_worker("--concurrency", "2")
     if kind is not None:
         desk.reaches(desk.enqueue("spoil", kind, module=HOSTILE), "completed")
-    child = worker.only_process()
+    pid = worker.only_process()
     desk.reaches(desk.enqueue("strike_own_thread", module=HOSTILE), "completed")
     # An idle thread meets the exception when it is woken.
     jobs = []
 
     def replaced() -> bool:
         jobs.append(desk.enqueue("note", "on"))
-        return bool(worker.processes()) and worker.processes() != [child]
+        return bool(worker.processes()) and worker.processes() != [pid]
 
     wait_until(replaced, "another process")
     for job in jobs:

@@ -38,7 +38,7 @@ from asok_core import background, task
 def origin(name):
     return __import__(name).__file__
 
-def place_of_folder():
+def position_of_folder():
     path = [Path(each) for each in sys.path]
     here = path.index(Path.cwd())
     library = path.index(Path(os.__file__).parent)
@@ -73,7 +73,7 @@ def in_another_process():
 
 RESULTS = {
     "wait": "waited",
-    "place_of_folder": [True, True, 1],
+    "position_of_folder": [True, True, 1],
     "flags_of_a_program": ["False", "None"],
     "in_another_process": [True, False],
 }
@@ -132,7 +132,7 @@ def origin_of(desk: Desk, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["queue", "logging", "select", "types", "json", "redis", "dotenv"])
-def test_no_file_of_the_application_takes_the_place_of_a_module_that_the_worker_needs(
+def test_no_file_of_the_application_replaces_a_module_that_the_worker_needs(
     desk: Desk, folder: Path, name: str
 ) -> None:
     for other in STANDARD | DEPENDENCIES:
@@ -254,7 +254,7 @@ def test_a_worker_whose_folder_is_removed_says_so_and_runs_what_is_installed(
     assert "Traceback" not in log.read_text()
 
 
-class TestPlace:
+class TestPosition:
     @pytest.fixture(autouse=True)
     def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

@@ -39,7 +39,7 @@ def test_the_blocked_claim_of_a_killed_worker_is_over_when_the_kill_returns(
 def test_a_process_whose_first_thread_has_ended_is_killed_with_its_family(
     redis_client: redis.Redis, redis_server: EmbeddedRedis, tmp_path: Path
 ) -> None:
-    """It has no environment of its own any more, and its blocked claim is that of another thread."""
+    """It no longer has an environment of its own, and its blocked claim is that of another thread."""
     script = tmp_path / "claim.py"
     script.write_text(
         "import ctypes, sys, threading, redis\n"

@@ -125,7 +125,7 @@ def test_what_cannot_be_waited_for_fails(backend: str, tmp_path: Path) -> None:
 
 
 def test_a_timeout_holds_for_what_is_waited_for(backend: str, tmp_path: Path) -> None:
-    future = background(values.waits_for_ever, _timeout=0.1)
+    future = background(values.waits_forever, _timeout=0.1)
     with pytest.raises(JobFailed, match="longer than its timeout"):
         future.result(WAIT)
 

@@ -193,7 +193,9 @@ def test_a_worker_is_unable_when_each_process_is(
     assert look(lives).unable
 
 
-def test_texts_on_a_board_are_cut_and_have_one_line(shared_states: list[SharedState]) -> None:
+def test_texts_in_the_shared_state_are_cut_and_have_one_line(
+    shared_states: list[SharedState],
+) -> None:
     shared = shared_states[0]
     shared.note_fault("é" * 1000 + "\udcff")
     shared.note_refusal("a\tb\n\x00c " * 300, proven=True)

@@ -16,33 +16,33 @@ from asok_core.operations.inspector import open_operator, open_reader
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 
-TWIN = "asok:staging"
+STAGING = "asok:staging"
 
-pytestmark = pytest.mark.keeps_keys(f"{TWIN}:(queue.*|recent|workers)")
+pytestmark = pytest.mark.keeps_keys(f"{STAGING}:(queue.*|recent|workers)")
 
 
 @pytest.fixture
-def twin(desk: Desk, redis_client: redis.Redis, tmp_path: Path) -> Desk:
-    settings = replace(desk.settings, namespace=TWIN)
-    return Desk(settings, redis_client, RedisProducer(settings), tmp_path, Keys(TWIN))
+def staging(desk: Desk, redis_client: redis.Redis, tmp_path: Path) -> Desk:
+    settings = replace(desk.settings, namespace=STAGING)
+    return Desk(settings, redis_client, RedisProducer(settings), tmp_path, Keys(STAGING))
 
 
 def test_a_worker_serves_and_recovers_its_own_namespace_only(
-    desk: Desk, twin: Desk, run_worker: RunWorker
+    desk: Desk, staging: Desk, run_worker: RunWorker
 ) -> None:
     job = desk.job("hold", "ours")
     same = replace(job, args=("theirs",))
     waiting = replace(desk.job("note", "w"), queue="staging")
     assert desk.producer.enqueue([job, waiting]) == [True, True]
-    assert twin.producer.enqueue([same, waiting]) == [True, True]
+    assert staging.producer.enqueue([same, waiting]) == [True, True]
     first = run_worker(ASOK_WORKER_LEASE="3s")
     desk.wait_for_lines("begin ours")
-    second = run_worker(ASOK_WORKER_LEASE="3s", ASOK_NAMESPACE=TWIN)
+    second = run_worker(ASOK_WORKER_LEASE="3s", ASOK_NAMESPACE=STAGING)
     desk.wait_for_lines("begin ours", "begin theirs")
     # One dies whole: the other must neither recover nor clean up anything of it.
     first.kill()
     desk.release("theirs")
-    twin.reaches(same, "completed")
+    staging.reaches(same, "completed")
     assert desk.record(job).status == "running"
     assert len(desk.active()) == 1
     third = run_worker(ASOK_WORKER_LEASE="3s")
@@ -54,12 +54,12 @@ def test_a_worker_serves_and_recovers_its_own_namespace_only(
         ["begin ours", "begin theirs", "end theirs", "begin ours", "end ours"]
     )
     assert [each.id for each in desk.pending("staging")] == [waiting.id]
-    assert [each.id for each in twin.pending("staging")] == [waiting.id]
+    assert [each.id for each in staging.pending("staging")] == [waiting.id]
 
 
-def test_an_operator_sees_and_purges_its_own_namespace_only(desk: Desk, twin: Desk) -> None:
+def test_an_operator_sees_and_purges_its_own_namespace_only(desk: Desk, staging: Desk) -> None:
     job = desk.job("note", "job")
-    for each in (desk, twin):
+    for each in (desk, staging):
         assert (
             each.producer.enqueue([job, replace(desk.job("note", "x"), queue="queue")])
             == [True] * 2
@@ -77,6 +77,6 @@ def test_an_operator_sees_and_purges_its_own_namespace_only(desk: Desk, twin: De
         reader.close()
         operator.close()
     wait_until(lambda: not desk.pending(), "the purge")
-    assert [each.id for each in twin.pending()] == [job.id]
-    assert twin.record(job).status == "pending"
-    assert not desk.client.smembers(twin.keys.paused)
+    assert [each.id for each in staging.pending()] == [job.id]
+    assert staging.record(job).status == "pending"
+    assert not desk.client.smembers(staging.keys.paused)

@@ -1,4 +1,4 @@
-"""A worker tells systemd how it stands, over a socket as systemd gives one."""
+"""A worker notifies systemd of its state, over a socket as systemd provides it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE, environment, running
 
 
-def hear(notifications: socket.socket, word: str) -> list[str]:
+def until_notified(notifications: socket.socket, word: str) -> list[str]:
     """Every word up to this one, without it."""
     before = []
-    while (heard := notifications.recv(4096).decode()) != word:
-        before.append(heard)
+    while (received := notifications.recv(4096).decode()) != word:
+        before.append(received)
     return before
 
 
@@ -27,16 +27,16 @@ def settings(redis_url: str) -> dict[str, str]:
     )
 
 
-def test_it_is_ready_alive_at_every_beat_and_says_that_it_stops(
+def test_it_is_ready_alive_at_every_heartbeat_and_stopping(
     redis_url: str, notifications: socket.socket
 ) -> None:
     worker = ("-m", "asok_console", "worker", "--url", redis_url)
     with running(*worker, env=settings(redis_url)) as program:
-        assert set(hear(notifications, READY)) <= {ALIVE}
-        assert hear(notifications, ALIVE) == []
-        assert hear(notifications, ALIVE) == []
+        assert set(until_notified(notifications, READY)) <= {ALIVE}
+        assert until_notified(notifications, ALIVE) == []
+        assert until_notified(notifications, ALIVE) == []
         program.send_signal(signal.SIGTERM)
-        assert set(hear(notifications, STOPPING)) <= {ALIVE}
+        assert set(until_notified(notifications, STOPPING)) <= {ALIVE}
         program.communicate(timeout=PATIENCE)
         assert program.returncode == 0
 
@@ -47,10 +47,10 @@ def test_a_worker_that_waits_for_redis_is_alive_and_not_ready(
     nowhere = f"unix://{tmp_path}/no-redis.sock"
     worker = ("-m", "asok_console", "worker", "--url", nowhere)
     with running(*worker, env=settings(nowhere)) as program:
-        assert hear(notifications, ALIVE) == []
-        assert hear(notifications, ALIVE) == []
+        assert until_notified(notifications, ALIVE) == []
+        assert until_notified(notifications, ALIVE) == []
         program.send_signal(signal.SIGTERM)
-        assert READY not in hear(notifications, STOPPING)
+        assert READY not in until_notified(notifications, STOPPING)
 
 
 def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_abstract_socket_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_p
         listener.settimeout(PATIENCE)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
         notify(READY)
-        assert hear(listener, READY) == []
+        assert until_notified(listener, READY) == []
 
 
 @pytest.mark.parametrize("address", [None, "", "vsock:2:1", "/nobody/listens"])
@@ -80,4 +80,4 @@ def test_a_listener_that_does_not_read_holds_nothing_up(
     notifications.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     while not caplog.messages:
         notify(ALIVE)
-    assert "systemd was not told WATCHDOG=1: " in caplog.text
+    assert "systemd not notified: state=WATCHDOG=1 error=" in caplog.text

@@ -21,7 +21,7 @@ from tests.programs import wait_until
         (("--stop-timeout", "-1s"), "--stop-timeout"),
         (("--max-jobs", "0"), "--max-jobs is '0'; it must be a whole number"),
         (("--max-memory", "much"), "--max-memory is 'much'; it must be a size"),
-        (("--log-level", "loud"), "loud"),
+        (("--log-level", "noisy"), "noisy"),
         (("--log-format", "xml"), "xml"),
         (("--url", "http://h"), "--url 'http://h' cannot be used"),
         (("--no-such-option",), "--no-such-option"),
@@ -68,7 +68,7 @@ def test_without_a_secret_key_no_job_is_touched(desk: Desk, run_worker: RunWorke
     assert not desk.client.exists("asok:workers")
 
 
-def test_a_placeholder_in_place_of_a_key_touches_no_job(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_placeholder_instead_of_a_key_touches_no_job(desk: Desk, run_worker: RunWorker) -> None:
     job = desk.enqueue("note", "job")
     for variables in ({"SECRET_KEY": "change-me"}, {"SECRET_KEY_FALLBACKS": "change-me"}):
         worker = run_worker(**variables)
@@ -155,5 +155,5 @@ def test_results_and_tracebacks_are_bounded(desk: Desk, run_worker: RunWorker) -
     error = desk.reaches(bad, "failed").error
     assert error is not None
     assert len(error) <= 1024
-    wait_until(desk.dead, "a dead letter")
+    wait_until(desk.dead, "a dead job")
     assert len(desk.dead()[0].raw) < 300_000

@@ -1,4 +1,4 @@
-"""What an operator orders a worker through Redis: quiet, go on, stop."""
+"""Commands of an operator to a worker through Redis: quiet, resume, stop."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def test_a_worker_reports_that_it_is_quiet_before_its_next_regular_heartbeat(
         )
 
 
-def test_orders_that_a_process_does_not_read_hold_up_no_beat(
+def test_commands_that_a_process_does_not_read_hold_up_no_heartbeat(
     run_worker: RunWorker, desk: Desk
 ) -> None:
     worker = run_worker(ASOK_WORKER_LEASE="2s")
     desk.idle()
-    child = worker.only_process()
+    pid = worker.only_process()
     (name,) = desk.client.zrange(desk.keys.workers, 0, -1)
     hash_key = desk.keys.worker(name.decode())
 
     def has_heartbeat(former: bytes) -> bool:
         return bool(desk.client.hget(hash_key, "beat_at") != former)
 
-    os.kill(child, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     try:
         pipeline = desk.client.pipeline(transaction=False)
         for number in range(3000):
@@ -89,9 +89,9 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
         pipeline.execute()
         for _ in range(8):
             former = desk.client.hget(hash_key, "beat_at")
-            wait_until(partial(has_heartbeat, former), "a beat")
+            wait_until(partial(has_heartbeat, former), "a heartbeat")
     finally:
-        os.kill(child, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
     job = desk.enqueue("give")
     desk.reaches(job, "completed")
     assert worker.stop() == 0
@@ -100,10 +100,10 @@ def test_orders_that_a_process_does_not_read_hold_up_no_beat(
 def test_an_order_cannot_be_smuggled_in_with_an_id(run_worker: RunWorker, desk: Desk) -> None:
     worker = run_worker()
     desk.idle()
-    child = worker.only_process()
+    pid = worker.only_process()
     desk.client.publish(desk.keys.wake, "cancel x\ndrain")
     desk.client.publish(desk.keys.wake, "pause default")
     job = desk.enqueue("give")
     desk.reaches(job, "completed")
     desk.idle()
-    assert worker.only_process() == child
+    assert worker.only_process() == pid

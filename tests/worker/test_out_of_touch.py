@@ -46,14 +46,14 @@ def pass_time(seconds: float) -> None:
 
 
 def heartbeats_on(desk: Desk, name: str, times: int) -> None:
-    """Wait for so many more beats of a worker."""
+    """Wait for so many more heartbeats of a worker."""
     seen: set[bytes] = set()
 
     def with_heartbeat() -> bool:
         seen.add(desk.client.hget(desk.keys.worker(name), "beat_at"))
         return len(seen) > times
 
-    wait_until(with_heartbeat, f"{times} beats")
+    wait_until(with_heartbeat, f"{times} heartbeats")
 
 
 def names(desk: Desk) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_o
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
-    # Nobody renews the lease. The process itself, which has a thread to spare, goes on.
+    # Nobody renews the lease. The process itself, which has a thread to spare, continues.
     losing.signal(signal.SIGSTOP)
     other = run_worker("--concurrency", "3", **given)
     other.wait_for_log("whose lease expired")
@@ -107,10 +107,10 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
     job = desk.enqueue("hold", "job")
     desk.wait_for_lines("begin job")
     desk.reaches(job, "running")
-    child = worker.only_process()
+    pid = worker.only_process()
     server.stop()
     worker.wait_for_log("waiting for it")
-    os.kill(child, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     worker.wait_for_log("died (killed by SIGKILL)")
     before = processor_time(worker)
     pass_time(4)

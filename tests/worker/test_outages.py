@@ -38,7 +38,7 @@ def test_a_restart_of_redis_loses_nothing_and_is_reported_once(
     desk.enqueue("note", "later")
     desk.wait_for_lines("later")
     worker.wait_for_log("Redis is back after", times=2)
-    assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the child"
+    assert worker.log.count("waiting for it") == 2, "one line of the supervisor, one of the process"
     assert ".;" not in worker.log
     assert desk.counted("completed") >= 2
     assert sorted(desk.journal()[:2]) == ["begin one", "begin two"]

@@ -1,4 +1,4 @@
-"""What becomes of a job: its record, its retry, its dead letter."""
+"""What becomes of a job: its record, its retry, its dead job."""
 
 from __future__ import annotations
 
@@ -157,14 +157,14 @@ def test_a_task_that_exits_fails_and_the_worker_continues(
     desk.enqueue("leave", code)
     desk.enqueue("note", "on")
     desk.wait_for_lines("on")
-    wait_until(desk.dead, "a dead letter")
+    wait_until(desk.dead, "a dead job")
     assert desk.dead()[0].error == f"SystemExit: {code}"
     assert "died" not in worker.log
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_task_past_its_soft_limit_gets_an_exception(desk: Desk) -> None:
-    job = desk.enqueue("loop_for_ever", timeout=0.2)
+    job = desk.enqueue("loop_forever", timeout=0.2)
     record = desk.reaches(job, "failed")
     assert "JobTimeout: it ran longer than its timeout of 0.2 s" in (record.error or "")
 
@@ -238,7 +238,7 @@ def test_what_must_not_run_is_a_dead_job_with_the_reason_and_the_bytes(
         desk.client.lpush("asok:queue", raw)
     good = desk.enqueue("give", 1)
     desk.reaches(good, "completed")
-    wait_until(lambda: len(desk.dead()) == len(MALFORMED), "a dead letter of each")
+    wait_until(lambda: len(desk.dead()) == len(MALFORMED), "a dead job of each")
     for (kind, (raw, reason)), dead_job in zip(
         MALFORMED.items(), reversed(desk.dead()), strict=True
     ):
@@ -265,7 +265,7 @@ def test_a_malformed_job_that_is_due_does_not_hold_up_the_others(desk: Desk) -> 
     job = desk.job("note", "due")
     desk.client.zadd("asok:delayed_tasks", {foreign_envelope(job): 2.0})
     desk.wait_for_lines("due")
-    wait_until(desk.dead, "a dead letter")
+    wait_until(desk.dead, "a dead job")
     assert "not UTF-8" in (desk.dead()[0].error or "")
     assert desk.delayed() == []
 
@@ -319,7 +319,7 @@ def test_a_dead_job_list_of_another_type_keeps_the_job(desk: Desk) -> None:
     desk.wait_for_lines("on")
     wait_until(lambda: desk.active() == [seal(job, KEYRING)], "the job kept in the active list")
     desk.client.delete("asok:dlq")
-    wait_until(desk.dead, "the dead letter at last")
+    wait_until(desk.dead, "the dead job at last")
     assert [dead_job.id for dead_job in desk.dead()] == [job.id]
     assert desk.counted("dead") == 1
 

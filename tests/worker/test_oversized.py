@@ -90,14 +90,14 @@ def test_what_comes_while_a_worker_waits_is_set_aside(
     job = desk.enqueue("good", module=HOOKED)
     desk.reaches(job, "completed")
     desk.idle()
-    (child,) = worker.processes()
+    (pid,) = worker.processes()
     entry = make()
     desk.client.lpush("asok:queue", entry)
     set_aside(desk, entry)
     worker.wait_for_log("Entry set aside")
     desk.wait_for_lines(f"default: ? Oversized: {reported(entry)}")
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
-    assert worker.processes() == [child]
+    assert worker.processes() == [pid]
     assert worker.stop() == 0
 
 
@@ -203,7 +203,7 @@ def test_the_walk_over_all_that_waits_sets_aside(desk: Desk) -> None:
     assert [each.id for each in desk.pending()] == [job.id]
 
 
-def test_a_notice_that_is_too_large_is_dropped_and_the_next_is_heard(
+def test_a_notice_that_is_too_large_is_dropped_and_hooks_are_called_for_the_next(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     notices = desk.keys.notices("default")

@@ -180,7 +180,7 @@ def _held(function: str, *args: object) -> HeldJob:
     return HeldJob(Claim("default", seal(job, KEYRING)))
 
 
-class TestBoard:
+class TestSharedState:
     def test_it_shows_what_runs_to_whoever_has_the_file(self) -> None:
         with tempfile.TemporaryFile() as file:
             mine, theirs = SharedState(file, 3), SharedState(file, 3)

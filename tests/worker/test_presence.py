@@ -121,25 +121,25 @@ def test_one_that_started_last_is_known_to_those_beside_it(desk: Desk, start: St
 
 
 def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> None:
-    frozen, job = busy(desk, start, "frozen")
+    suspended, job = busy(desk, start, "suspended")
     dead, lost = busy(desk, start, "dead")
-    frozen.signal(signal.SIGSTOP, to_all=True)
+    suspended.signal(signal.SIGSTOP, to_all=True)
     dead.kill()
-    other = start(*everything("frozen", "dead"))
+    other = start(*everything("suspended", "dead"))
     desk.wait_for_lines(*["begin dead"] * 2)
     other.wait_for_log(PROVED)
     assert other.log.count(PROVED) == 1
-    frozen.signal(signal.SIGCONT, to_all=True)
-    for word in ("frozen", "dead"):
+    suspended.signal(signal.SIGCONT, to_all=True)
+    for word in ("suspended", "dead"):
         desk.release(word)
     for each in (job, lost):
         desk.reaches(each, "completed")
-    assert desk.journal().count("begin frozen") == 1
+    assert desk.journal().count("begin suspended") == 1
     assert charges(desk, job) == 0
-    assert frozen.stop() == 0
+    assert suspended.stop() == 0
 
 
-def test_what_a_child_without_supervisor_still_runs_is_left_to_it_until_it_is_gone(
+def test_what_a_process_without_supervisor_still_runs_is_left_to_it_until_it_is_gone(
     desk: Desk, start: Start
 ) -> None:
     take_over_beside_an_orphan(desk, start)
@@ -150,7 +150,7 @@ def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
     """A worker takes over what a dead one ran at once, and what an orphan runs once that is gone."""
     orphaned, job = busy(desk, start, "orphaned")
     dead, lost = busy(desk, start, "dead")
-    child = orphaned.only_process()
+    pid = orphaned.only_process()
     orphaned.process.kill()
     orphaned.process.wait()
     dead.kill()
@@ -161,7 +161,7 @@ def take_over_beside_an_orphan(desk: Desk, start: Start) -> None:
     assert desk.journal().count("begin orphaned") == 1
     desk.release("dead")
     desk.reaches(lost, "completed")
-    os.kill(child, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     other.wait_for_log(PROVED, times=2)
     desk.release("orphaned")
     desk.reaches(job, "completed")
@@ -263,7 +263,7 @@ def test_a_program_that_a_task_started_and_left_is_no_process_of_the_worker(
                 os.kill(int(line), signal.SIGKILL)
 
 
-def test_a_key_of_another_type_costs_no_beat(desk: Desk, start: Start) -> None:
+def test_a_key_of_another_type_costs_no_heartbeat(desk: Desk, start: Start) -> None:
     first = start()
     desk.idle()
     (here,) = desk.client.keys("asok:place:*")
@@ -310,7 +310,7 @@ def test_a_name_that_somebody_else_has_taken_delays_no_recovery(
     assert locks(own_folder) == []
 
 
-def test_what_a_child_without_supervisor_runs_is_left_to_it_by_a_lock_too(
+def test_what_a_process_without_supervisor_runs_is_left_to_it_by_a_lock_too(
     desk: Desk, start: Start, own_folder: Path
 ) -> None:
     take_over_beside_an_orphan(desk, start)

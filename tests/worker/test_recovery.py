@@ -1,4 +1,4 @@
-"""What a worker misses on a bad link, and what others do meanwhile: who is recovered, and when."""
+"""What a worker misses on a bad connection, and what others do: which are recovered, and when."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def subscribers(desk: Desk) -> int:
 def cut_again_and_again(desk: Desk, proxy: Proxy, seconds: float, name: str) -> Iterator[None]:
     """Cut a worker's connections each time it has sent a heartbeat, after so many seconds at least.
 
-    On a busy machine a worker may need longer than that to connect again, and would never be heard.
+    On a busy machine a worker may need longer than that to connect again, and no heartbeat would arrive.
     """
     done = threading.Event()
 
@@ -103,7 +103,7 @@ def cut_again_and_again(desk: Desk, proxy: Proxy, seconds: float, name: str) -> 
         thread.join()
 
 
-def test_a_dead_worker_is_recovered_over_a_link_that_is_cut_more_often_than_its_lease_ends(
+def test_a_dead_worker_is_recovered_over_a_connection_that_is_cut_more_often_than_its_lease_ends(
     desk: Desk, redis_server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     path = Path(redis_server.folder) / "cut.sock"

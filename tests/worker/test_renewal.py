@@ -101,7 +101,7 @@ def test_jobs_of_months_keep_their_records(desk: Desk, connection: Connection) -
     assert desk.client.get(KEYS.unique("u")) == job.id.encode()
 
 
-def test_a_long_queue_is_gone_through_a_stretch_at_a_time_while_others_take_from_it(
+def test_a_long_queue_is_walked_in_steps_while_others_take_from_it(
     desk: Desk, connection: Connection
 ) -> None:
     jobs = [desk.job("note", str(n)) for n in range(1500)]
@@ -168,7 +168,7 @@ def test_what_two_rounds_have_not_met_expires_and_nothing_else(
     assert all(desk.client.ttl(KEYS.unique(f"lost {n}")) <= DAY for n in range(3))
     assert ttl(desk.client, kept) > LONG
     assert desk.client.ttl(KEYS.unique("kept")) > LONG
-    assert sum(each.lost for each in go_round(desk.client, connection)) == 0, "it is told once"
+    assert sum(each.lost for each in go_round(desk.client, connection)) == 0, "it is reported once"
     let_pass(desk.client, DAY + 60)
     assert desk.client.keys("asok:job:*") == [KEYS.job(kept.id).encode()]
     assert desk.client.keys("asok:unique:*") == [KEYS.unique("kept").encode()]

@@ -148,7 +148,7 @@ def test_where_redis_accepts_no_more_connections_jobs_are_polled_for(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "socket"])
-def test_an_error_for_want_of_file_descriptors_does_not_blame_redis(
+def test_an_error_for_lack_of_file_descriptors_does_not_blame_redis(
     redis_url: str, tmp_path: Path, host: str
 ) -> None:
     url = redis_url.replace("127.0.0.1", host).replace("localhost", host)

@@ -23,8 +23,8 @@ def slots(desk: Desk) -> dict[int, int]:
 
 def has_slots(desk: Desk, **expected: int) -> None:
     """Wait until processes ``pN`` have so many slots, as the heartbeat says."""
-    wanted = {int(name[1:]): number for name, number in expected.items()}
-    wait_until(lambda: slots(desk) == wanted, f"slots {wanted}")
+    numbers = {int(name[1:]): number for name, number in expected.items()}
+    wait_until(lambda: slots(desk) == numbers, f"slots {numbers}")
 
 
 def peak(desk: Desk) -> int:

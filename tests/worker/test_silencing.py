@@ -20,9 +20,9 @@ def test_later_failures_and_timeouts_are_logged(
     worker.wait_for_log(
         "ERROR   Job failed  task=tests.worker.jobs.fail error='ValueError: no luck'"
     )
-    desk.reaches(desk.enqueue("loop_for_ever", timeout=0.2), "failed")
+    desk.reaches(desk.enqueue("loop_forever", timeout=0.2), "failed")
     worker.wait_for_log(
-        "Job failed  task=tests.worker.jobs.loop_for_ever error='JobTimeout: it ran longer"
+        "Job failed  task=tests.worker.jobs.loop_forever error='JobTimeout: it ran longer"
     )
     assert worker.log.count("Job failed") == 2
     assert worker.stop() == 0
@@ -34,7 +34,7 @@ def test_where_no_thread_can_watch_its_time_limit_a_job_is_postponed_and_not_bla
     worker = run_worker()
     desk.reaches(desk.enqueue("note", "this process runs jobs"), "completed")
     desk.reaches(desk.enqueue("refuse_threads", module=SILENCING), "completed")
-    job = desk.enqueue("loop_for_ever", timeout=0.2)
+    job = desk.enqueue("loop_forever", timeout=0.2)
     # By a process that can: it ends by its limit there, with the only attempt that it has.
     assert "JobTimeout: it ran longer than its timeout" in (desk.reaches(job, "failed").error or "")
     worker.wait_for_log("Job postponed")
@@ -47,7 +47,7 @@ def test_time_limits_hold_on_a_thread_that_has_failed_to_start_another(
     worker = run_worker("--concurrency", "1")
     for _ in range(2):
         desk.reaches(desk.enqueue("fail_to_start_a_thread", module=SILENCING), "completed")
-        job = desk.enqueue("loop_for_ever", timeout=0.2)
+        job = desk.enqueue("loop_forever", timeout=0.2)
         assert "JobTimeout: it ran longer than its timeout" in (
             desk.reaches(job, "failed").error or ""
         )

@@ -145,13 +145,13 @@ def test_when_the_supervisor_is_killed_its_processes_return_what_they_hold(
     running = desk.enqueue("hold", "job")
     worker = run_worker(ASOK_WORKER_LEASE="30s")
     desk.wait_for_lines("begin job")
-    child = worker.only_process()
+    pid = worker.only_process()
     worker.process.kill()
     worker.process.wait()
     desk.enqueue("note", "next")
     desk.release("job")
     desk.reaches(running, "completed")
-    wait_until(lambda: not lives(child), "the end of the child")
+    wait_until(lambda: not lives(pid), "the end of the process")
     assert [each.job.args for each in desk.pending() if each.job] == [("next",)]
     assert desk.active() == []
     run_worker()
@@ -182,8 +182,8 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
         job = desk.enqueue("hold", "job")
         desk.wait_for_lines("begin job")
         desk.reaches(job, "running")
-        child = worker.only_process()
-        process = os.pidfd_open(child)
+        pid = worker.only_process()
+        process = os.pidfd_open(pid)
         if not reachable:
             proxy.hold()
         worker.process.kill()

@@ -163,7 +163,7 @@ def test_a_worker_writes_to_no_file(desk: Desk) -> None:
     assert opened.read_text() == ""
 
 
-class TestBoardFile:
+class TestSharedFile:
     def test_it_is_shared_memory(self) -> None:
         with shared_file("state") as file:
             one, other = SharedState(file, 2), SharedState(file, 2)

@@ -17,13 +17,13 @@ from tests.fixtures.worker import Desk, RunWorker, Worker
 SLOW = """\
 import time
 from asok_core import hooks
-from tests.worker.jobs import note, sleep_in_c, tell
+from tests.worker.jobs import note, sleep_in_c, write_line
 
 def before(job):
-    tell(f"before {job.function}")
+    write_line(f"before {job.function}")
     time.sleep(HOOK)
 
-tell("importing")
+write_line("importing")
 time.sleep(IMPORT)
 hooks.before(before)
 """
@@ -63,15 +63,15 @@ def test_the_hard_limit_holds_after_a_slow_import(
 
 ENDLESS = """\
 import pathlib, time
-from tests.worker.jobs import note, tell
-tell("importing")
+from tests.worker.jobs import note, write_line
+write_line("importing")
 while not pathlib.Path("mended").exists():
     time.sleep(0.01)
 """
 
 
 def let_time_pass(worker: Worker, seconds: float) -> None:
-    """Let what the only process of a worker has begun be so much longer ago, by its board."""
+    """Let what the only process of a worker has begun be so much longer ago, by its shared state."""
     pid = worker.only_process()
     number = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
     with Path(f"/proc/{worker.process.pid}/fd/{number}").open("r+b") as file:

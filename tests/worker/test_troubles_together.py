@@ -28,9 +28,9 @@ def test_a_hard_limit_passes_while_the_process_does_not_claim(
 ) -> None:
     (app / "stuck.py").write_text(
         "import ctypes\n"
-        "from tests.worker.jobs import tell\n"
+        "from tests.worker.jobs import write_line\n"
         "def sleep():\n"
-        "    tell('begin')\n"
+        "    write_line('begin')\n"
         "    ctypes.CDLL(None).sleep(600)\n"
     )
     stuck = desk.enqueue("sleep", module="stuck", timeout=1.0)

@@ -113,7 +113,7 @@ def _any(task: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def exact(value: object) -> str:
-    """What tells values apart that are equal, and types, at every depth, and the order of keys."""
+    """What distinguishes values that are equal, and types, at every depth, and the order of keys."""
     return f"{type(value).__qualname__} {value!r}"
 
 

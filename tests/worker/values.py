@@ -278,7 +278,7 @@ async def awaits_to_generator(path: str) -> Iterator[int]:
     return generator(path)
 
 
-# Tasks whose work goes on when they return.
+# Tasks whose work continues when they return.
 
 
 async def touch(path: str) -> str:
@@ -342,5 +342,5 @@ RUN_TO_THE_END: tuple[Callable[..., Any], ...] = (
 )
 
 
-def waits_for_ever() -> Any:
+def waits_forever() -> Any:
     return concurrent.futures.Future()

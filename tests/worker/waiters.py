@@ -10,15 +10,15 @@ from tests.worker import jobs
 
 
 def parent(queue: str = "default", word: str = "") -> Any:
-    """Wait for a child in a queue."""
-    child = background(jobs.give, "a child", _queue=queue)
-    jobs.tell(f"wait {word}")
-    return child.result()
+    """Wait for another job in a queue."""
+    other = background(jobs.give, "a result", _queue=queue)
+    jobs.write_line(f"wait {word}")
+    return other.result()
 
 
 def parent_once_open(gate: str, word: str) -> Any:
-    """Wait for a child that is enqueued once there is a file ``gate``."""
-    jobs.tell(f"begin {word}")
+    """Wait for another job that is enqueued once there is a file ``gate``."""
+    jobs.write_line(f"begin {word}")
     jobs.wait_for(gate)
     return parent("default", word)
 
@@ -40,10 +40,10 @@ def parent_of_held(word: str) -> Any:
 
 
 async def awaits() -> Any:
-    return await background(jobs.give, "a child")
+    return await background(jobs.give, "a result")
 
 
 def waits() -> Any:
-    child: JobFuture[Any] = background(jobs.give, "a child")
-    concurrent.futures.wait([child])
-    return child.result(0)
+    other: JobFuture[Any] = background(jobs.give, "a result")
+    concurrent.futures.wait([other])
+    return other.result(0)
