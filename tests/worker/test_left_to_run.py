@@ -89,12 +89,13 @@ def test_a_generator_function_behind_an_object_is_refused(
         *(values.returns_map, values.returns_filter, values.returns_chain),
     ],
 )
-def test_a_task_that_returns_work_which_nothing_runs_fails(
+def test_a_task_that_returns_work_that_is_not_done_fails(
     backend: str, function: Callable[..., Any], tmp_path: Path
 ) -> None:
     future = background(function, str(tmp_path / "ran"))
     with pytest.raises(
-        JobFailed, match=r"the task returned an? .*(generator|map|filter|chain), which nothing"
+        JobFailed,
+        match=r"the task returned an? .*(generator|map|filter|chain), which is not iterated",
     ):
         future.result(WAIT)
     assert get_job(future.job_id).status == "failed"
