@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -171,6 +172,13 @@ class ProcessHandle:
     def running(self) -> list[RunningJob]:
         """What its threads run, or ran when it died."""
         return self.shared.running()
+
+    def description(self) -> str:
+        """Its name and what it runs, for the log."""
+        now = time.monotonic()
+        jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in self.running()]
+        running = ", ".join(jobs) or "no job"
+        return f"process {self.process_id} (pid {self.pid}), which runs {running}"
 
     def failed_imports(self) -> dict[str, FailedImport]:
         """The imports that it died of, or was ended for, by the ids of their jobs."""

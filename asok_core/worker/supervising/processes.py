@@ -213,7 +213,7 @@ class Processes:
         for process in self._all:
             # A process may have been sent SIGUSR1 by anybody.
             if stacks := process.stacks():
-                logger.warning("Stacks of %s", _description(process), exc_text=stacks)
+                logger.warning("Stacks of %s", process.description(), exc_text=stacks)
 
     def end_overruns(self) -> None:
         """End those whose jobs ran past their hard limits."""
@@ -292,10 +292,3 @@ class Processes:
             self.send(self._import_deaths.note(module, why))
         self._unrecovered.add(process.number)
         self._start_at[process.number] = time.monotonic() + wait
-
-
-def _description(process: ProcessHandle) -> str:
-    now = time.monotonic()
-    jobs = [f"job {each.job_id} for {now - each.started:.1f} s" for each in process.running()]
-    running = ", ".join(jobs) or "no job"
-    return f"process {process.process_id} (pid {process.pid}), which runs {running}"
