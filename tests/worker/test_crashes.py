@@ -49,7 +49,7 @@ def test_only_what_ran_is_charged_for_a_crash(desk: Desk, run_worker: RunWorker)
     waiting = [desk.enqueue("note", f"{n}") for n in range(10)]
     desk.wait_for_lines("begin one", "begin two")
     os.kill(worker.only_process(), signal.SIGKILL)
-    wait_until(lambda: desk.client.exists("asok:dubious"), "a charge")
+    wait_until(lambda: desk.client.exists("asok:suspects"), "a charge")
     charged = {key.rpartition(b":")[2].decode() for key in desk.client.keys("asok:crashes:*")}
     assert charged == {job.id for job in running}
     assert all(desk.client.ttl(f"asok:crashes:{job_id}") > 0 for job_id in charged)
@@ -90,7 +90,7 @@ def test_a_job_that_kills_its_process_is_a_dead_job_after_three_times(
 def test_dubious_jobs_that_wait_for_each_other_hold_no_slot(
     desk: Desk, run_worker: RunWorker
 ) -> None:
-    desk.client.set("asok:dubious", "1", ex=60)
+    desk.client.set("asok:suspects", "1", ex=60)
     dubious = [desk.job("hold", f"dubious {n}") for n in range(8)]
     for job in dubious:
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
@@ -116,7 +116,7 @@ def test_dubious_jobs_that_wait_for_each_other_hold_no_slot(
 def test_more_dubious_jobs_than_may_wait_all_come_to_their_turn(
     desk: Desk, run_worker: RunWorker
 ) -> None:
-    desk.client.set("asok:dubious", "1", ex=60)
+    desk.client.set("asok:suspects", "1", ex=60)
     dubious = [desk.job("note", f"{n}") for n in range(MOST + 20)]
     for job in dubious:
         desk.client.set(desk.keys.crashes(job.id), "2", ex=60)
