@@ -105,7 +105,9 @@ def _strings(module: Path) -> tuple[frozenset[str], frozenset[str]]:
         strings |= {text for text in [_text(node)] if text}
         elements: list[ast.expr] = []
         if isinstance(node, ast.Call):
-            elements = node.args
+            # `clipped(most, "ZREVRANGE", ...)` has the command after the limit of its replies.
+            after = isinstance(node.func, ast.Attribute) and node.func.attr == "clipped"
+            elements = node.args[after:]
         elif isinstance(node, ast.Tuple | ast.List):
             elements = node.elts
         second = _text(elements[1]) if len(elements) > 1 else ""
