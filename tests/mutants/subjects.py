@@ -14,7 +14,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "tests/operator/test_signing.py",
     ),
     "asok_core/settings/settings.py": ("tests/settings",),
-    "asok_core/settings/setting.py": ("tests/settings",),
+    "asok_core/settings/kinds.py": ("tests/settings",),
     "asok_core/settings/durations.py": ("tests/settings/test_durations.py",),
     "asok_core/backends/redis/operating/scopes.py": ("tests/operator",),
     "asok_core/backends/redis/operating/verdicts.py": ("tests/operator",),
