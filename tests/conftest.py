@@ -43,6 +43,10 @@ PERMANENT = re.compile(
 # Examples may be slow on a busy machine: pytest's timeout is the limit.
 hypothesis.settings.register_profile("asok", deadline=None)
 hypothesis.settings.load_profile("asok")
+# For `make mutants`, which runs the tests of a module some hundred times: few examples, always the same.
+hypothesis.settings.register_profile(
+    "mutants", deadline=None, max_examples=10, derandomize=True, database=None
+)
 
 # The configuration of this machine must not affect the tests; Textual reads these on import.
 for _setting in Settings.declared().values():

@@ -38,7 +38,10 @@ def configure(folder: Path, module: str, tests: tuple[str, ...]) -> None:
         "source_paths": ["asok_core"],
         "only_mutate": [module],
         "also_copy": ["asok_console", "docs", "README.md", "CHANGELOG.md"],
-        "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        "pytest_add_cli_args": [
+            *("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            "--hypothesis-profile=mutants",
+        ],
         "pytest_add_cli_args_test_selection": list(tests),
         "use_setproctitle": False,
         "use_git_change_detection": False,

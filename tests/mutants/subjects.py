@@ -8,16 +8,12 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/jobs/retry.py": ("tests/jobs/test_retry.py",),
     "asok_core/inspection/filters.py": ("tests/inspection/test_filters.py",),
     "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py",),
-    "asok_core/jobs/envelope.py": (
-        "tests/jobs/test_one_parser.py",
-        "tests/jobs/test_job_text.py",
-        "tests/operator/test_signing.py",
-    ),
+    "asok_core/jobs/envelope.py": ("tests/jobs/test_envelope.py",),
     "asok_core/settings/settings.py": ("tests/settings",),
     "asok_core/settings/kinds.py": ("tests/settings",),
     "asok_core/settings/durations.py": ("tests/settings/test_durations.py",),
-    "asok_core/backends/redis/operating/scopes.py": ("tests/operator",),
-    "asok_core/backends/redis/operating/verdicts.py": ("tests/operator",),
+    "asok_core/backends/redis/operating/scopes.py": ("tests/operator/test_scopes.py",),
+    "asok_core/backends/redis/operating/verdicts.py": ("tests/operator/test_verdicts.py",),
 }
 """Each module with its tests. Running more tests would kill more mutants, and take hours."""
 
