@@ -279,7 +279,7 @@ def test_a_text_that_is_nested_too_deeply_is_not_changed() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    with pytest.raises(MalformedEnvelope, match="^it is nested too deeply$"):
+    with pytest.raises(MalformedEnvelope, match=r"^it is nested too deeply$"):
         changed_text(peek(seal(JOB, KEYRING), KEYRING), args=deep)
     while deep:  # Its own deletion would be as deep.
         deep = deep[0]
