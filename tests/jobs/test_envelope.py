@@ -32,6 +32,7 @@ from asok_core.jobs.envelope import (
 )
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
+from asok_core.jobs.keyring import V1, V2
 
 KEYRING = Keyring(b"secret")
 V2_ONLY = Keyring(b"secret", namespace="shop", writes=2, accepts_v1=False)
@@ -77,8 +78,8 @@ def test_the_keyring_decides_the_version_of_new_envelopes() -> None:
     assert json.loads(seal(JOB, V2_ONLY))["v"] == 2
     assert json.loads(seal_text(TEXT, V2_ONLY))["v"] == 2
     both = Keyring(b"secret", writes=2)
-    for version in (1, 2):
-        again = seal_again(JOB, both, seal(JOB, both, version))  # type: ignore[arg-type]
+    for version in (V1, V2):
+        again = seal_again(JOB, both, seal(JOB, both, version))
         assert json.loads(again)["v"] == version
 
 
@@ -268,9 +269,9 @@ def test_changes_of_a_text_leave_the_rest_as_it_was(kind: str) -> None:
         "kept": json.dumps({"raw": own, "failed_at": 1.0}).encode(),
     }[kind]
     text = changed_text(peek(raw, KEYRING), queue="high", due_at=None, retries=3)
-    wanted = json.loads(own) | {"queue": "high", "retries": 3}
-    del wanted["due_at"]
-    assert json.loads(text) == wanted
+    expected = json.loads(own) | {"queue": "high", "retries": 3}
+    del expected["due_at"]
+    assert json.loads(text) == expected
     keys = list(json.loads(text))
     assert keys == ["id", *sorted(keys[1:])]
 

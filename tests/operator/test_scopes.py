@@ -52,7 +52,7 @@ def fill(client: redis.Redis, elements: list[bytes]) -> None:
 
 
 def time_of(client: redis.Redis) -> float:
-    seconds, micros = client.time()  # type: ignore[misc]
+    seconds, micros = client.time()
     return float(seconds) + float(micros) / 1e6
 
 
@@ -67,7 +67,6 @@ def test_without_a_confirmation_a_scope_ends_at_the_newest_element(
     fill(redis_client, elements)
     earliest = time_of(redis_client)
     found = freeze(connection, PENDING, KEY)
-    # The clock of Redis counts microseconds, which a float of this size still tells apart.
     assert earliest <= found.before <= time_of(redis_client)
     assert found == ResolvedScope(3, found.before, elements[2], 0)
 
@@ -81,7 +80,7 @@ def test_ids_are_exact_whatever_the_clock_of_their_producer(
     assert freeze(connection, scope(ids=frozenset(["1"]), before=5.0), KEY).before == 5.0
 
 
-def test_an_empty_list_has_no_fence(connection: Connection) -> None:
+def test_an_empty_list_has_no_newest_element(connection: Connection) -> None:
     found = freeze(connection, PENDING, KEY)
     assert found == ResolvedScope(0, found.before)
     assert freeze(connection, scope(limit=4, before=1.0), KEY) == ResolvedScope(0, 1.0)
@@ -106,8 +105,9 @@ def test_at_most_as_many_as_were_confirmed_are_in(
     fill(redis_client, elements)
     found = freeze(connection, scope(limit=12, before=7.0), KEY)
     assert found == ResolvedScope(12, 7.0, elements[11], 28)
-    assert freeze(connection, scope(limit=40), KEY).fence == elements[39]
-    assert freeze(connection, scope(limit=41), KEY).fence == elements[39]
+    for limit in (40, 41):
+        found = freeze(connection, scope(limit=limit), KEY)
+        assert found == ResolvedScope(40, found.before, elements[39], 0)
 
 
 def test_the_newest_confirmed_element_is_found_by_its_digest(
@@ -151,7 +151,7 @@ def test_the_chunks_of_the_search_have_a_largest_size(
         return heads(of, key, start, count)
 
     monkeypatch.setattr(scopes, "_heads", counted)
-    assert freeze(connection, scope(boundary="gone", before=7.0), KEY).fence is None
+    assert freeze(connection, scope(boundary="gone", before=7.0), KEY) == ResolvedScope(1300, 7.0)
     assert read == [(0, 8), (8, 32), (40, 128), (168, 500), (668, 500), (1168, 500), (1300, 500)]
     assert scopes.NEWER_AT_MOST == 5_000
 

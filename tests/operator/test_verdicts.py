@@ -46,7 +46,7 @@ def row(raw: bytes, location: Location = Location.DEAD, queue: str = "low") -> R
 
 
 def dead(job: Job = JOB, keyring: Keyring = KEYRING, version: Any = 1, **why: Any) -> Row:
-    said = {"failed_at": 7.0, "error": "E: x"} | why
+    said: dict[str, Any] = {"failed_at": 7.0, "error": "E: x"} | why
     return row(dead_entry(seal(job, keyring, version), **said))
 
 
