@@ -34,17 +34,28 @@ def environment(settings: Mapping[str, str], *paths: Path) -> dict[str, str]:
     return found
 
 
-def python(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
-    """Run Python and return its output."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
+def run_program(
+    *words: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    seconds: float = PATIENCE,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program without input to its end; return its exit code and output."""
+    return subprocess.run(
+        words,
         env=env,
         cwd=cwd,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=seconds,
         check=False,
     )
+
+
+def python(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
+    """Run Python and return its output."""
+    done = run_program(sys.executable, *arguments, env=env, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
 from typing import Any
 
-from asok_core.backends.in_process import JobStore, LocalJob
-from asok_core.jobs.calls import Call
+from asok_core.backends.in_process import InProcessBackend, JobStore, LocalJob
 from asok_core.jobs.futures import JobFuture
-from asok_core.jobs.job import JobRecord
 from asok_core.settings.settings import Settings
 
 
-class EagerBackend:
-    """Runs each call when it is enqueued."""
+class EagerBackend(InProcessBackend):
+    """Runs each call, with its retries, when it is enqueued; the future is finished."""
 
     def __init__(self, settings: Settings) -> None:
         self.store = JobStore(settings)
-
-    def enqueue(self, call: Call) -> JobFuture[Any]:
-        """Run the call and its retries; return a finished future."""
-        return self._enqueue(self.store.make(call))
 
     def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
         job, new = self.store.add(made)
@@ -44,18 +37,6 @@ class EagerBackend:
     def _run(self, job: LocalJob) -> None:
         while self.store.run(job) is not None:
             pass
-
-    def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Run the calls in order, or none of them if one is invalid."""
-        return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
-
-    def record(self, job_id: str) -> JobRecord | None:
-        """The record of a job, or None."""
-        return self.store.record(job_id)
-
-    def cancel(self, job_id: str) -> bool:
-        """False, as every job has already run."""
-        return self.store.cancel(job_id)
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's
         """True, as no job is unfinished."""

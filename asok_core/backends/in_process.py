@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from concurrent.futures import InvalidStateError
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
@@ -342,3 +344,28 @@ class JobStore:
         if job.status is Status.COMPLETED:
             kept = job.job.keep_result or self._settings.record_ttl
         return job.finished_at is not None and job.finished_at + kept <= now()
+
+
+class InProcessBackend(ABC):
+    """The shared part of the local and the eager backend; ``store`` has their jobs."""
+
+    store: JobStore
+
+    def enqueue(self, call: Call) -> JobFuture[Any]:
+        """Enqueue a call. Raises what ``JobStore.make`` raises."""
+        return self._enqueue(self.store.make(call))
+
+    def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
+        """Enqueue the calls, or none of them if one is invalid."""
+        return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
+
+    @abstractmethod
+    def _enqueue(self, made: LocalJob) -> JobFuture[Any]: ...
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+        return self.store.record(job_id)
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job that has not started, or is retrying. True if it will not run."""
+        return self.store.cancel(job_id)

@@ -15,10 +15,9 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from asok_core.backends.in_process import JobStore, LocalJob
+from asok_core.backends.in_process import InProcessBackend, JobStore, LocalJob
 from asok_core.clock import now
 from asok_core.errors import Deadlock
-from asok_core.jobs.calls import Call
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import FINAL, Status
@@ -40,7 +39,7 @@ WARN_AFTER = 10.0
 _ADVICE = "raise BG_WORKERS, or do not wait inside tasks"
 
 
-class LocalBackend:
+class LocalBackend(InProcessBackend):
     """A pool of at most ``bg_workers`` threads, started when they are needed.
 
     Queues are served in the order of ``ASOK_WORKER_QUEUES``, then all others. After ``shutdown`` it
@@ -82,10 +81,6 @@ class LocalBackend:
         self.store.disown()
         self._begin()
 
-    def enqueue(self, call: Call) -> JobFuture[Any]:
-        """Enqueue the call. Raises RuntimeError after ``shutdown``."""
-        return self._enqueue(self.store.make(call))
-
     def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
         with self._changed:
             if self._closed:
@@ -94,18 +89,6 @@ class LocalBackend:
             if new:
                 self._put(job, _wait_of(job.job))
         return job.future
-
-    def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
-        """Enqueue the calls, or none of them if one is invalid."""
-        return [self._enqueue(job) for job in [self.store.make(call) for call in calls]]
-
-    def record(self, job_id: str) -> JobRecord | None:
-        """The record of a job, or None."""
-        return self.store.record(job_id)
-
-    def cancel(self, job_id: str) -> bool:
-        """Cancel a job that has not started, or is retrying. True if it will not run."""
-        return self.store.cancel(job_id)
 
     def dead_jobs(self) -> list[JobRecord]:
         """The records of the last thousand jobs that failed for good, newest first."""

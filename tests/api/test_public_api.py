@@ -10,16 +10,11 @@ from pathlib import Path
 import pytest
 
 import asok_core
+from tests.programs import run_program
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_program(sys.executable, "-c", textwrap.dedent(code))
 
 
 def test_every_exported_name_exists() -> None:
@@ -127,16 +122,11 @@ def test_type_checkers_verify_calls_against_the_signature_of_the_task(tmp_path: 
     sample = tmp_path / "sample.py"
     sample.write_text(TYPED)
     root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mypy", "--strict", "--disable-error-code=empty-body"),
-            *("--config-file=", f"--cache-dir={tmp_path / 'cache'}", str(sample)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    done = run_program(
+        *(sys.executable, "-m", "mypy", "--strict", "--disable-error-code=empty-body"),
+        *("--config-file=", f"--cache-dir={tmp_path / 'cache'}", str(sample)),
         cwd=root,
+        seconds=300,
     )
     lines = TYPED.splitlines()
     revealed = []

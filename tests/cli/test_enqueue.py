@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
-from tests.programs import PATIENCE, environment, running, wait_until
+from tests.programs import environment, run_program, running, wait_until
 
 SHOP = """\
 import queue
@@ -62,14 +61,8 @@ def enqueue(redis_url: str, shop: Path) -> Asok:
     )
 
     def run(*words: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "asok_console", "enqueue", *words],
-            env=env,
-            cwd=shop,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        done = run_program(
+            sys.executable, "-P", "-m", "asok_console", "enqueue", *words, env=env, cwd=shop
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 

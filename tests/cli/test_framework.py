@@ -12,7 +12,7 @@ import pytest
 
 from asok_core import __version__
 from tests.conftest import SECRET_KEY
-from tests.programs import PATIENCE, environment
+from tests.programs import environment, run_program
 
 START = (
     f"#!{sys.executable}\nimport sys\nfrom asok_console.cli.main import main\nsys.exit(main())\n"
@@ -35,16 +35,7 @@ def run(tmp_path: Path, redis_url: str) -> Run:
         program = programs / name
         program.write_text(START)
         program.chmod(0o755)
-        return subprocess.run(
-            [program, *words],
-            env=env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return run_program(program, *words, env=env, cwd=folder)
 
     return start
 

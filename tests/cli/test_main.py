@@ -7,6 +7,7 @@ from asok_console.cli import parser
 from asok_console.cli.main import main
 from asok_console.cli.parser import COMMANDS, GROUPS, Command, Group, with_default_words
 from asok_core import __version__
+from tests.programs import run_program
 
 HEAVY = {"redis", "textual", "rich", "humanize", "dotenv", "concurrent.futures", "multiprocessing"}
 
@@ -185,13 +186,7 @@ def test_every_default_word_is_a_declared_command() -> None:
 class TestProgram:
     def run(self, *words: str, script: str = "") -> subprocess.CompletedProcess[str]:
         start = ["-c", script] if script else ["-m", "asok_console"]
-        return subprocess.run(
-            [sys.executable, *start, *words],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_program(sys.executable, *start, *words)
 
     def test_it_reports_its_version(self) -> None:
         reported = self.run("--version")

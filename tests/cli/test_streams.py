@@ -18,7 +18,7 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.programs import PATIENCE, environment, wait_until
+from tests.programs import PATIENCE, environment, run_program, wait_until
 
 ASOK = (sys.executable, "-P", "-m", "asok_console")
 CODES = {
@@ -290,13 +290,4 @@ os.execv(sys.executable, sys.argv[1:])
     def start(
         self, script: str, words: str, env: dict[str, str], cwd: Path
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", script, *ASOK, *words.split()],
-            env=env,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return run_program(sys.executable, "-c", script, *ASOK, *words.split(), env=env, cwd=cwd)

@@ -24,7 +24,7 @@ from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, STRANGER, Bench, dead_job, foreign_dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import TASKS, RunWorker
-from tests.programs import PATIENCE, environment, wait_until
+from tests.programs import PATIENCE, environment, run_program, wait_until
 
 ALLOWED = f"{TASKS},os:system"
 """What the worker of an attack may run: the harmless task, and what the attacker wants to run."""
@@ -144,15 +144,7 @@ def _asking(env: dict[str, str]) -> Iterator[Ask]:
 
 def run(env: dict[str, str], *words: str) -> Ran:
     """Run ``asok dlq requeue ...`` without a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "asok_console", "dlq", "requeue", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = run_program(sys.executable, "-m", "asok_console", "dlq", "requeue", *words, env=env)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

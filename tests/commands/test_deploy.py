@@ -15,7 +15,7 @@ from asok_console.commands.support.systemd_unit import WorkerUnit, command, whol
 from asok_core.errors import UsageError
 from asok_core.worker.supervising import supervisor
 from asok_core.worker.supervising.duties.heartbeat import HEARTBEATS
-from tests.programs import systemd_analyze
+from tests.programs import run_program, systemd_analyze
 
 
 @pytest.fixture
@@ -237,19 +237,8 @@ def test_the_unit_is_as_little_exposed_as_is_stated(
 ) -> None:
     options = ["--sandbox", *words] if words else []
     unit = unit_of(tmp_path, user, *options, monkeypatch=monkeypatch)
-    scored = subprocess.run(
-        [
-            systemd_analyze(),
-            "security",
-            "--offline=true",
-            "--no-pager",
-            f"--threshold={most}",
-            unit,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
+    scored = run_program(
+        systemd_analyze(), "security", "--offline=true", "--no-pager", f"--threshold={most}", unit
     )
     last = scored.stdout.splitlines()[-1:]
     assert scored.returncode == 0, (last, scored.stderr)
@@ -294,7 +283,5 @@ def test_systemd_reads_the_unit_without_a_word(
     )
     path = tmp_path / unit.name
     path.write_text(unit.text)
-    done = subprocess.run(
-        [analyze, "verify", path], capture_output=True, text=True, timeout=50, check=False
-    )
+    done = run_program(analyze, "verify", path)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

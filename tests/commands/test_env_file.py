@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from asok_console.cli.main import main
 from asok_console.commands.support.env_file import read_otherwise, systemd_values
 from asok_core.settings.settings import Settings
-from tests.programs import python, systemd_analyze
+from tests.programs import python, run_program, systemd_analyze
 
 ODD = ("pa${zz}ss", "a$b", "{x}", "#a", "a # b", 'x "a" ', "a`b`", "a=b;c", "é→ж", "%h", "a ")
 """Values that hold what is special to one reader or another."""
@@ -79,13 +78,11 @@ def test_systemd_values_are_those_of_systemd_itself(text: str, tmp_path: Path) -
     found = systemd_values(file.read_text())
     assert {"BEFORE", "KEY"} <= set(found)
     # It reads this file by the same function as an EnvironmentFile.
-    done = subprocess.run(
-        [analyze, "condition", *(_condition(*each) for each in found.items())],
+    done = run_program(
+        analyze,
+        "condition",
+        *(_condition(*each) for each in found.items()),
         env=os.environ | {"SYSTEMD_OS_RELEASE": str(file)},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
     )
     assert done.returncode == 0, (found, done.stderr)
 

@@ -19,7 +19,7 @@ LOOSE = {
     CORE: {"__init__", "clock", "compat", "errors", "version"},
     CONSOLE: {"__init__", "__main__"},
     CONSOLE / "commands": {"__init__", "audit", "console", "deploy", "enqueue", "explain", "init"},
-    CONSOLE / "tui": {"__init__", "app", "compat", "options", "theme"},
+    CONSOLE / "tui": {"__init__", "app", "compat", "navigation", "options", "theme"},
 }
 """Modules of these folders that are not in a package."""
 FILE = re.compile(r"`((?:[\w.]+/)*\w+\.(?:py|lua))`")

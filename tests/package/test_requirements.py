@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.package.test_wheel import INSTALL
-from tests.programs import ROOT
+from tests.programs import ROOT, run_program
 
 FILES = sorted((ROOT / ".ci" / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -163,27 +163,18 @@ def test_make_check_reports_insecure_code_in_both_packages(tmp_path: Path, name:
     program, *options = line.split()
     assert options[-2:] == ["asok_core", "asok_console"]
     (tmp_path / "insecure.py").write_text(INSECURE[name])
-    found = subprocess.run(
-        [sys.executable, "-m", "bandit", *options[:-2], tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    found = run_program(
+        sys.executable, "-m", "bandit", *options[:-2], tmp_path, cwd=ROOT, seconds=INSTALL
     )
     assert (program.rpartition("/")[2], found.returncode) == ("bandit", 1), found.stderr
 
 
 def install(requirements: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
-            *("--require-hashes", "--no-deps", "--no-cache-dir", "--target", folder),
-            *("-r", requirements),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=INSTALL,
-        check=False,
+    return run_program(
+        *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
+        *("--require-hashes", "--no-deps", "--no-cache-dir", "--target", folder),
+        *("-r", requirements),
+        seconds=INSTALL,
     )
 
 

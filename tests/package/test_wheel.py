@@ -18,7 +18,7 @@ from asok_console.demo.embedded import find_redis_server
 from asok_core import __version__
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.programs import ROOT, wait_until
+from tests.programs import ROOT, run_program, wait_until
 from tests.pseudo_terminal import open_and_quit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -38,9 +38,7 @@ def write(word: str) -> str:
 
 def do(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: int) -> str:
     """Run a program and return its output."""
-    done = subprocess.run(
-        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False
-    )
+    done = run_program(*words, cwd=cwd, env=env, seconds=seconds)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

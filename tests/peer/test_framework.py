@@ -15,34 +15,12 @@ from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
-from tests.conftest import SECRET_KEY
-from tests.programs import environment, python, running, status, wait_until
+from tests.peer.conftest import APP
+from tests.programs import python, running, status, wait_until
 from tests.reviewing import review_of
 
-APP = Path(__file__).parent / "app"
 OUR_WORKER = ("-m", "asok_console", "worker", "--concurrency", "4")
 ITS_WORKER = ("-m", "asok", "worker")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    path = tmp_path / "journal"
-    path.touch()
-    return path
-
-
-@pytest.fixture
-def env(redis_url: str, journal: Path) -> dict[str, str]:
-    return environment(
-        {
-            "ASOK_QUEUE_BACKEND": "redis",
-            "ASOK_REDIS_URL": redis_url,
-            "SECRET_KEY": SECRET_KEY,
-            "ASOK_WORKER_CONCURRENCY": "4",
-            "JOURNAL": str(journal),
-        },
-        APP,
-    )
 
 
 def enqueue(env: dict[str, str], *, good: int = 0, flaky: int = 0, bad: int = 0) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,26 +23,17 @@ from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.elapsed import DAY, let_pass
 from tests.peer.app import orders
-from tests.programs import PATIENCE, environment, python, running, wait_until
+from tests.peer.conftest import APP
+from tests.programs import PATIENCE, python, running, wait_until
 
-APP = Path(__file__).parent / "app"
 OUR_WORKER = ("-m", "asok_console", "worker", "--concurrency", "2")
 ITS_WORKER = ("-m", "asok", "worker")
 
 
 @pytest.fixture
-def env(redis_url: str, tmp_path: Path) -> dict[str, str]:
-    return environment(
-        {
-            "ASOK_QUEUE_BACKEND": "redis",
-            "ASOK_REDIS_URL": redis_url,
-            "ASOK_RECORDS": "framework",
-            "SECRET_KEY": SECRET_KEY,
-            "ASOK_WORKER_CONCURRENCY": "2",
-            "JOURNAL": str(tmp_path / "journal"),
-        },
-        APP,
-    )
+def env(env: dict[str, str]) -> dict[str, str]:
+    """With records that the framework can read and write."""
+    return {**env, "ASOK_RECORDS": "framework"}
 
 
 @pytest.fixture

@@ -14,25 +14,15 @@ from asok_core.inspection.snapshot import MISSING
 from asok_core.jobs.calls import make_call
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.conftest import SECRET_KEY
 from tests.peer.app import orders
-from tests.programs import PATIENCE, environment, python, running, wait_until
-
-APP = Path(__file__).parent / "app"
+from tests.peer.conftest import APP
+from tests.programs import PATIENCE, python, running, wait_until
 
 
 @pytest.fixture
-def env(redis_url: str, tmp_path: Path) -> dict[str, str]:
-    return environment(
-        {
-            "ASOK_QUEUE_BACKEND": "redis",
-            "ASOK_REDIS_URL": redis_url,
-            "ASOK_RECORDS": "framework",
-            "SECRET_KEY": SECRET_KEY,
-            "JOURNAL": str(tmp_path / "journal"),
-        },
-        APP,
-    )
+def env(env: dict[str, str]) -> dict[str, str]:
+    """With records that the framework can read and write."""
+    return {**env, "ASOK_RECORDS": "framework"}
 
 
 @pytest.fixture

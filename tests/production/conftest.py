@@ -22,7 +22,7 @@ from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.production.sentinels import Trio
-from tests.programs import FAMILY, PATIENCE, environment, kill_family, wait_until
+from tests.programs import FAMILY, PATIENCE, environment, kill_family, run_program, wait_until
 
 APP = Path(__file__).parents[1] / "e2e" / "app"
 
@@ -136,14 +136,7 @@ class Application:
 
     def asok(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of ours."""
-        return subprocess.run(
-            [sys.executable, "-m", "asok_console", *words],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return run_program(sys.executable, "-m", "asok_console", *words, env=self.env)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ from tests.conftest import SECRET_KEY
 from tests.production.conftest import Application
 from tests.production.test_cluster import SLOTS, bus_port
 from tests.production.test_tls import Papers, Terminator
-from tests.programs import PATIENCE, ROOT, environment, wait_until
+from tests.programs import ROOT, environment, run_program, wait_until
 from tests.servers import tcp_url
 
 FORMS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+cluster")
@@ -198,16 +197,7 @@ def test_a_refused_option_is_one_line_from_every_side(tmp_path: Path, url: str, 
         "background": (["-c", PROGRAM], 0, {"REDIS_URL": url}),
     }
     for side, (words, code, more) in sides.items():
-        done = subprocess.run(
-            [sys.executable, *words],
-            env=environment(base | more),
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = run_program(sys.executable, *words, env=environment(base | more), cwd=tmp_path)
         text = done.stdout + done.stderr
         assert (done.returncode, len(text.splitlines())) == (code, 1), (side, text)
         assert line in text, (side, text)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from asok_console.demo.embedded import find_redis_server
-from tests.programs import PATIENCE, ROOT
+from tests.programs import PATIENCE, ROOT, run_program
 from tests.pseudo_terminal import open_and_quit
 from tests.readme.blocks import Block, blocks_of
 from tests.readme.generated import EXAMPLES, PAGES, README
@@ -77,16 +77,7 @@ class Reader:
                 server = subprocess.Popen(shell, cwd=folder, env=self.env, stdout=log, stderr=log)
             self._servers.append(server)
             return None
-        done = subprocess.run(
-            shell,
-            cwd=folder,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN,
-            check=False,
-        )
+        done = run_program(*shell, cwd=folder, env=self.env, seconds=RUN)
         said = f"{block.code}\n{done.stdout}\n{done.stderr}"
         assert done.returncode == 0, f"{said}\n{self.log.read_text() if self._servers else ''}"
         return done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from asok_core.errors import SettingsError
 from asok_core.settings.settings import Settings
-from tests.programs import environment
+from tests.programs import environment, run_program
 
 NOBODY = 65534
 Give = Callable[[Path], None]
@@ -141,14 +140,8 @@ def test_a_program_takes_no_key_from_a_shared_directory(tmp_path: Path) -> None:
     (shared / ".env").write_text("SECRET_KEY=of-the-attacker\nASOK_REDIS_URL=unix:///attack.sock\n")
     (shared / "mine").mkdir()
     shared.chmod(0o1777)
-    ran = subprocess.run(
-        [sys.executable, "-m", "asok_console", "worker"],
-        cwd=shared / "mine",
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    ran = run_program(
+        sys.executable, "-m", "asok_console", "worker", cwd=shared / "mine", env=environment({})
     )
     assert ran.returncode == 2
     assert ran.stdout == ""
