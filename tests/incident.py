@@ -2,7 +2,7 @@
 picture.
 
 ``python -m tests.incident FOLDER [80x24 120x40 200x60]``: 20,000 pending jobs, 3,000 dead ones of
-six errors, arguments that are deep or large, a paused queue and one that nobody serves, two
+six errors, arguments that are deep or large, a paused queue and one without workers, two
 operators, and a Redis that stops and is empty after its restart. It asserts nothing: review the
 screens after a change."""
 

@@ -35,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         streams.prepare()
         argv = sys.argv[1:]
         if argv and not argv[0].startswith("-") and argv[0] not in (ours := first_words()):
-            from asok_console.commands.support.framework import hand_over
+            from asok_console.commands.support.framework import pass_to_framework
 
-            hand_over(argv, ours)
+            pass_to_framework(argv, ours)
     words = list(argv)
     code = None
     try:

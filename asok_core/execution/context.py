@@ -18,7 +18,7 @@ from asok_core.settings.secret_names import query_without_secrets, without_secre
 
 FIELDS = ("method", "path", "query", "host", "language", "remote_user", "request_id")
 """Attributes of a request snapshot, each a string or None."""
-_TRAVEL = tuple(name for name in FIELDS if name != "query")
+_SENT = tuple(name for name in FIELDS if name != "query")
 """Attributes that become part of a job. A query string may have secrets: only a hook adds it."""
 
 _LONGEST_FIELD = 2048
@@ -132,7 +132,7 @@ def snapshot() -> dict[str, Any] | None:
         # A job that a task enqueues belongs to the request of the task.
         values = dict(request.__dict__)
     else:
-        values = {name: _text(getattr(request, name, None)) for name in _TRAVEL}
+        values = {name: _text(getattr(request, name, None)) for name in _SENT}
     for hook in _dumps:
         values.update(hook(request))
     if isinstance(query := values.get("query"), str):

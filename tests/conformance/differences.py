@@ -73,7 +73,7 @@ DIFFERENCES = (
         "Other context variables",
         "As they were when the job was enqueued",
         "As they were when the job was enqueued",
-        "Do not travel",
+        "Are not sent",
         "test_context_variables_in_a_task",
     ),
     Difference(

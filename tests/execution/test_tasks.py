@@ -116,8 +116,8 @@ def test_an_error_inside_a_module_is_not_reported_as_a_missing_task(
         resolve("trouble", "f")
     assert isinstance(caught.value.__cause__, OSError)
     del sys.modules["trouble"]
-    (tmp_path / "trouble.py").write_text("def f():\n    return 'mended after all'\n")
-    assert resolve("trouble", "f")() == "mended after all"
+    (tmp_path / "trouble.py").write_text("def f():\n    return 'repaired'\n")
+    assert resolve("trouble", "f")() == "repaired"
 
 
 def test_a_module_that_appears_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

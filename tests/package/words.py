@@ -130,6 +130,19 @@ WORDS = (
     Word(r"for ever", "forever"),
     Word(r"by purpose", "on purpose"),
     Word(r"(should|must|can) bear", "be idempotent; tolerate"),
+    Word(r"whoever|somebody|nobody(?! else)", "(name it)", under=r"\.(py|lua)$"),
+    Word(r"stands?(?! for\b)(?!by)", "is; is in"),
+    Word(r"all the same", "still"),
+    Word(r"so many(?! that\b)", "(name the number)", under=r"\.(py|lua)$"),
+    Word(r"what becomes? of", "the state of; the result of"),
+    Word(r"once more", "again"),
+    Word(r"without a word", "without a message"),
+    Word(r"another's", "of another"),
+    Word(r"mend(s|ed|ing)?", "repair; correct"),
+    Word(r"travels?|travelled", "is sent; is part of", under=r"\.(py|lua)$"),
+    Word(r"hands? over|handed over", "pass; transfer"),
+    Word(r"puts? back", "return; restore; requeue"),
+    Word(r"in (his|her|its|their) hands?|in hand", "claimed; running; held"),
 )
 
 # Ordinary uses of these words, and documented names of keys and fields, which are allowed.

@@ -66,7 +66,7 @@ class Reader:
         if block.file is not None:
             (folder / block.file).write_text(block.code)
             return None
-        assert block.language == "sh", f"nobody can run a block of {block.language!r}"
+        assert block.language == "sh", f"a block of {block.language!r} cannot be run"
         if "terminal" in block.words:
             words = shlex.split(block.code)
             assert open_and_quit(words, cwd=folder, env=self.env, until=("Overview",)) == 0
@@ -138,14 +138,14 @@ def test_every_file_is_used_by_a_later_block(document: Path) -> None:
     for position, block in enumerate(blocks):
         if block.file:
             later = "".join(each.code for each in blocks[position + 1 :])
-            assert Path(block.file).stem in later, f"line {block.line}: nobody runs {block.file}"
+            assert Path(block.file).stem in later, f"line {block.line}: {block.file} is not run"
 
 
 def typed_blocks(document: Path) -> Iterator[Block]:
     """The blocks that a reader types, and what they print."""
     examples = {f"tests/examples/{name}.py" for name in EXAMPLES}
     for block in blocks_of(document.read_text()):
-        # The examples are programs of the tests, and what stands here is compared with them.
+        # The examples are programs of the tests, and the blocks are compared with them.
         typed = "sample" not in block.words and block.file not in examples
         if typed and block.language in TYPED | {"text"}:
             yield block

@@ -13,7 +13,7 @@ from asok_core.errors import SettingsError
 from asok_core.settings.settings import Settings
 from tests.programs import environment, run_program
 
-NOBODY = 65534
+OTHER_USER = 65534
 Give = Callable[[Path], None]
 
 
@@ -35,7 +35,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Give:
 
     def give(path: Path) -> None:
         if os.geteuid() == 0:
-            os.chown(path, NOBODY, NOBODY)
+            os.chown(path, OTHER_USER, OTHER_USER)
         else:
             monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
 

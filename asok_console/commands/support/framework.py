@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
 from pathlib import Path
 
 
-def hand_over(words: Sequence[str], ours: Collection[str]) -> None:
+def pass_to_framework(words: Sequence[str], ours: Collection[str]) -> None:
     """Become the framework's program with these words; return if it is not installed.
 
     The framework's error does not name ``ours``, so a word that is like one of them is named first.
