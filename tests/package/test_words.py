@@ -51,3 +51,12 @@ def test_ordinary_uses_are_not_findings(line: str) -> None:
 def test_a_finding_names_the_file_the_line_and_the_replacement() -> None:
     [found] = words.find_in("x = 1\n# It begins anew.\n", "asok_core/example.py")
     assert str(found) == ("asok_core/example.py:2: 'anew' (use: again): # It begins anew.")
+
+
+def test_further_words_are_kept_out_of_the_folders_that_were_rewritten_for_them() -> None:
+    line = "# Whoever reads it has the job in hand.\n"
+    assert [each.found for each in words.find_in(line, "asok_core/jobs/job.py")] == [
+        "Whoever",
+        "in hand",
+    ]
+    assert not list(words.find_in(line, "asok_core/worker/log.py"))
