@@ -32,11 +32,6 @@ class Alarm:
         self.asleep = False
         ring(self._ring)
 
-    def wake(self) -> None:
-        """End the sleep, if there is one."""
-        if self.asleep:
-            self.ring()
-
     @property
     def bell(self) -> int:
         """The file descriptor by which a process that inherits it ends the sleep; see ``ring``."""

@@ -19,6 +19,7 @@ from asok_core.worker.running.jobs_in_hand import JobsInHand
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
+from asok_core.worker.wakeup import Alarm
 from tests.fixtures.worker import KEYRING
 from tests.programs import wait_until
 
@@ -31,7 +32,7 @@ def in_hand(redis_url: str) -> Iterator[JobsInHand]:
     runner = AttemptRunner(Settings(), KEYRING)
     with tempfile.TemporaryFile() as file:
         shared = SharedState(file, 1)
-        threads = Threads(1, runner, shared, lambda: None)
+        threads = Threads(1, runner, shared, Alarm())
         yield JobsInHand(
             threads, UnsettledOutcomes(consumer, runner.outcomes, shared), runner.outcomes
         )

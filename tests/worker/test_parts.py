@@ -104,7 +104,7 @@ class TestThreads:
     def threads(self) -> Iterator[Threads]:
         with tempfile.TemporaryFile() as file:
             runner = AttemptRunner(Settings(), KEYRING)
-            threads = Threads(3, runner, SharedState(file, 3), lambda: None)
+            threads = Threads(3, runner, SharedState(file, 3), Alarm())
             threads.runs_until = math.inf
             yield threads
             threads.end()

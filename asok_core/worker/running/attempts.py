@@ -100,9 +100,11 @@ class AttemptRunner:
         ``hand_over`` is called once, as soon as the outcome is known. Log lines and hooks come after
         that: they run code of the application, which may raise, exit or never return.
         """
+        job = held.job
+        assert job is not None, "its envelope is opened first"
         held.started_at = self.outcomes.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
-        Context().run(self._run, held, held.opened, hand_over, enter)
+        Context().run(self._run, held, job, hand_over, enter)
 
     def _run(self, held: HeldJob, job: Job, hand_over: HandOver, enter: EnterPhase) -> None:
         cancellation.running.set(held.stop)
@@ -158,18 +160,18 @@ class AttemptRunner:
                 self.failed.raised(held, error, ran, hand_over)
             return
         ran = time.perf_counter() - before
-        self._complete(held, function, result, hand_over, ran=ran)
+        self._complete(held, function, result, ran, hand_over)
 
     def _complete(
         self,
         held: HeldJob,
         function: Callable[..., Any],
         result: Any,
-        hand_over: HandOver,
-        *,
         ran: float,
+        hand_over: HandOver,
     ) -> None:
-        job = held.opened
+        job = held.job
+        assert job is not None, "it ran"
         if not self.breaker.clean:
             self.breaker.passes(Check.RESOURCES)
         settings, kept = self.settings, NO_RESULT

@@ -63,7 +63,7 @@ class Dispatcher:
         self._notices = notices
         self._breaker = runner.breaker
         self._breaker.on_change = alarm.ring
-        self._threads = Threads(config.concurrency, runner, shared, alarm.wake)
+        self._threads = Threads(config.concurrency, runner, shared, alarm)
         self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
         self._in_hand = JobsInHand(self._threads, self._unsettled, runner.outcomes)
         self._capacity = Capacity(

@@ -60,19 +60,22 @@ class JobsInHand:
 
     def collect(self) -> int:
         """Take what threads have finished, for the next cycle to settle. Returns how many jobs ended."""
-        finished, ended = self.threads.finished, 0
+        finished, claimed, ended = self.threads.finished, self._claimed, 0
         self.threads.in_a_hurry = False
         while finished:
             held, outcome = finished.popleft()
-            known = self._drop(held)
-            if outcome is not None and known:
+            if outcome is not None and held in claimed:
+                del claimed[held]
                 self.unsettled.add(held, outcome)
                 # A process that ends over jobs it cannot run would never find out what is wrong.
                 ended += outcome.verb != "postpone"
             elif outcome is not None:
                 # It was given back, or another worker has it by now.
                 self.unsettled.close(held)
-            self.uncertain = self.uncertain or held.gone
+            else:
+                self._drop(held)
+            if held.gone:
+                self.uncertain = True
         return ended
 
     def start_next_dubious(self) -> None:

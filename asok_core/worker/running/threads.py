@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -22,6 +22,7 @@ from asok_core.worker.job_slots import Phase
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.shared_state import SharedState
+from asok_core.worker.wakeup import Alarm
 
 logger = safe_logger("asok.worker")
 
@@ -63,16 +64,11 @@ class Threads:
 
     ``finished`` grows at the right while the dispatcher takes from the left. ``runs_until`` is the
     monotonic time at which the lease may be over: no job starts after it. A thread that is awake takes
-    jobs while some wait, so one is enough for many short ones. ``notify`` is called when there is news
-    for the dispatcher.
+    jobs while some wait, so one is enough for many short ones. ``alarm`` is that of the dispatcher.
     """
 
     def __init__(
-        self,
-        count: int,
-        runner: AttemptRunner,
-        shared: SharedState,
-        notify: Callable[[], object],
+        self, count: int, runner: AttemptRunner, shared: SharedState, alarm: Alarm
     ) -> None:
         self.count = count
         self.finished: deque[tuple[HeldJob, Outcome | None]] = deque()
@@ -86,7 +82,7 @@ class Threads:
         self._runner = runner
         self._generation = forks.generation
         self._shared = shared
-        self._notify_dispatcher = notify
+        self._alarm = alarm
         self._ready: deque[HeldJob] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
         self._awake: set[int] = set()
@@ -177,8 +173,9 @@ class Threads:
         return back
 
     def _notify(self) -> None:
-        if self.in_a_hurry or len(self._ready) <= self.notify_at:
-            self._notify_dispatcher()
+        alarm = self._alarm
+        if alarm.asleep and (self.in_a_hurry or len(self._ready) <= self.notify_at):
+            alarm.ring()
 
     def _work(self, slot: int) -> None:
         try:
