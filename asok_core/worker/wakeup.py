@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 Command = str
-"""``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor is gone, which renews the lease),
+"""``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor has ended, which renews the lease),
 ``retire``, ``quiet``, ``resume``, ``slots N`` (how many jobs it may run at once), ``wake``, ``cancel ID``
 or ``avoid`` with JSON (``import_crashes``)."""
 

@@ -1,6 +1,6 @@
 """Jobs whose process died often: they start one at a time, so that only the one at fault crashes again.
 
-One that waits for that holds no slot: other jobs run meanwhile.
+One that waits for that holds no slot: other jobs run in the meantime.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Outcomes that came too late: another worker had taken the job over, as a lease had run out.
+"""Outcomes that came too late: another worker had taken the job over, as a lease had expired.
 
 An outcome whose job is no longer active has either been settled, and only the reply was lost, or it is
 dropped: the job runs again elsewhere, and what this run of it did is recorded nowhere. Where an outcome

@@ -11,7 +11,7 @@ class ProcessMode:
 
     ``quiet``: claim no jobs until it resumes. ``retiring``: finish and end, as another replaces it.
     ``draining``: finish and end, as the worker stops; ``quitting`` at once; ``orphaned`` as its supervisor
-    is gone.
+    has ended.
     """
 
     quiet: bool = False

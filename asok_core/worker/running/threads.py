@@ -163,7 +163,7 @@ class Threads:
             raise ThreadDied(f"{', '.join(dead)} ended")
 
     def take_back(self) -> list[HeldJob]:
-        """Every job that has not begun, in order."""
+        """Take back every job that has not started, in order."""
         back: list[HeldJob] = []
         # From the end: what a thread takes at the same time is older than all that is taken here.
         with suppress(IndexError):

@@ -1,4 +1,4 @@
-"""All processes of a worker: one that ends is replaced, once what it held has gone back."""
+"""All processes of a worker: one that ends is replaced, once what it held is returned."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Processes:
                 self._start_at[number] = 0.0
 
     def note_ended(self) -> bool:
-        """Note which have ended, and who succeeds those. Returns whether what they held is to go back."""
+        """Note which have ended, and which processes succeed those. Returns whether what they held is to be returned."""
         ended = False
         for process in self._all:
             code = process.exit_code()
@@ -114,15 +114,15 @@ class Processes:
         return ended
 
     def unrecovered(self) -> list[ProcessHandle]:
-        """Those that have ended and whose jobs have not gone back."""
+        """Those that have ended and whose jobs are not returned yet."""
         return [process for process in self._all if process.number in self._unrecovered]
 
     def note_recovered(self, process: ProcessHandle) -> None:
-        """Note that what a process held has gone back, so that another may replace it."""
+        """Note that what a process held is returned, so that another may replace it."""
         self._unrecovered.discard(process.number)
 
     def start_due(self) -> None:
-        """Start another in place of each that has ended, if it is time and its jobs have gone back."""
+        """Start another in place of each that has ended, if it is time and its jobs are returned."""
         for process in list(self._all):
             due = self._start_at.get(process.number)
             if due is None or due > time.monotonic():

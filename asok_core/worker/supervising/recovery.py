@@ -62,7 +62,7 @@ class Recovery:
             try:
                 self._worker(each.worker, PROVED if each.proved else LEASED)
             except Refused as error:
-                # One worker's broken keys must not keep the jobs of the next from coming back.
+                # One worker's broken keys must not keep the jobs of the next from being returned.
                 refusals.append(error)
         self._neighbours(look.neighbours, at, reconnected=reconnected)
         if refusals:

@@ -16,13 +16,13 @@ from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
 Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
-"""The outcome of an opened job that the process held; None where there is none, and it goes back."""
+"""The outcome of an opened job that the process held; None where there is none, and it is returned."""
 
 
 def settle_for_dead(
     config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
 ) -> list[tuple[HeldJob, Outcome]]:
-    """Settle what ``judge`` says of the jobs of a dead process, in one step; returns what was settled."""
+    """Settle what ``judge`` decides for the jobs of a dead process, in one step; returns what was settled."""
     keyring = keyring_of(config.settings)
     registry.now()
     builder = OutcomeBuilder(config.settings, keyring, registry.clock)

@@ -1,4 +1,4 @@
-"""Recovery of this worker's own processes: what a dead one held goes back before another replaces it."""
+"""Recovery of this worker's own processes: jobs of a dead one are returned before another replaces it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CrashRecoveryDuty(Duty):
         self._recovery = recovery
 
     def run(self) -> None:
-        """Recover each. Trouble with one must not keep the jobs of the next from coming back."""
+        """Recover each. Trouble with one must not keep the jobs of the next from being returned."""
         errors: list[Exception] = []
         for process in self._processes.unrecovered():
             try:

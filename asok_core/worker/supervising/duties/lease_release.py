@@ -1,4 +1,4 @@
-"""The end of a worker: what its processes left goes back, and the lease after that."""
+"""The end of a worker: what its processes left is returned, and then the lease is given up."""
 
 from __future__ import annotations
 
