@@ -102,7 +102,7 @@ class Processes:
                 self._start_at[number] = 0.0
 
     def note_ended(self) -> bool:
-        """Note which have ended, and which processes succeed those. Returns whether what they held is to be returned."""
+        """Note which have ended and have successors. Returns whether jobs of one are to be returned."""
         ended = False
         for process in self._all:
             code = process.exit_code()

@@ -22,7 +22,7 @@ Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
 def settle_for_dead(
     config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
 ) -> list[tuple[HeldJob, Outcome]]:
-    """Settle what ``judge`` decides for the jobs of a dead process, in one step; returns what was settled."""
+    """Settle what ``judge`` decides for jobs of a dead process, in one step. Returns what was settled."""
     keyring = keyring_of(config.settings)
     registry.now()
     builder = OutcomeBuilder(config.settings, keyring, registry.clock)
