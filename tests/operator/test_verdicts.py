@@ -29,6 +29,7 @@ from asok_core.jobs.envelope import Keyring, Payload, Trust, dead_entry, envelop
 from asok_core.jobs.job import EARLIER_ERROR, Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.states import Location
+from asok_core.settings.secret_names import MASK
 
 KEYRING = Keyring(b"secret")
 WRONG = Keyring(b"other")
@@ -155,6 +156,32 @@ def test_hidden_values_stay_and_are_in_no_detail() -> None:
     misplaced = requeued(of, {"args": [hidden, hidden], "kwargs": {}}, redaction=Redaction())
     assert isinstance(misplaced, str)
     assert misplaced.count(hidden) >= 1
+
+
+def marked(number: str) -> Job:
+    """A job whose task declares that its card is hidden."""
+    return replace(JOB, kwargs={"card": number}, extra={"redact": {"hide": ["card"]}})
+
+
+def test_a_signed_job_hides_what_its_task_declares() -> None:
+    of = dead(marked("4111-1111"))
+    detail = requeued(of, {"args": [2], "kwargs": {"card": "5222-2222"}})[11]
+    assert b"5222" not in detail
+    assert b"4111" not in detail
+    done = requeued(of, {"args": [2], "kwargs": {"card": MASK}})
+    again = peek(done[1], KEYRING).job
+    assert again is not None
+    assert again.kwargs == {"card": "4111-1111"}
+
+
+def test_a_job_that_is_not_signed_hides_nothing_from_who_trusts_it() -> None:
+    of = dead(marked("4111-1111"), WRONG)
+    trust = Reviewed([sha256(of.payload.raw).digest()])
+    refused = requeued(of, {"args": [2], "kwargs": {"card": MASK}}, trust=trust)
+    assert isinstance(refused, str)
+    assert MASK in refused
+    done = requeued(of, {"args": [2], "kwargs": {"card": "5222-2222"}}, trust=trust)
+    assert b"5222-2222" in done[11]
 
 
 def test_one_element_alone_is_judged() -> None:
