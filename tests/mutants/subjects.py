@@ -30,6 +30,53 @@ class Change(NamedTuple):
 
 EXPLAINED: dict[Change, str] = {
     Change(
+        "self._digests = frozenset(filter(_DIGEST.fullmatch, ids or ()))",
+        "self._digests = frozenset(filter(None, ids or ()))",
+    ): "an id that is not a digest is never equal to the digest of an element",
+    Change(
+        'seconds, micros = connection.call("TIME")', 'seconds, micros = connection.call("time")'
+    ): "names of commands are compared without case",
+    Change('length = connection.call("ZCARD", key)', 'length = connection.call("zcard", key)'): (
+        "names of commands are compared without case"
+    ),
+    Change(
+        "now = int(seconds) + int(micros) / 1e6", "now = int(seconds) + int(micros) / 1000001.0"
+    ): "less than a microsecond, which the clock of Redis does not show",
+    **{
+        Change(
+            'keys += (Row(0, peek(raw), Location.DEAD, "").key for raw in elements)',
+            f"keys += (Row({changed}).key for raw in elements)",
+        ): "the key of a row depends on its payload alone"
+        for changed in (
+            'None, peek(raw), Location.DEAD, ""',
+            '1, peek(raw), Location.DEAD, ""',
+            '0, peek(raw), None, ""',
+            "0, peek(raw), Location.DEAD, None",
+            '0, peek(raw), Location.DEAD, "XXXX"',
+        )
+    },
+    **{
+        Change('queue = payload.job.queue if payload.job else ""', changed): (
+            "when an element was added does not depend on its queue"
+        )
+        for changed in (
+            "queue = None",
+            'queue = payload.job.queue if (payload.job) and False else ""',
+            'queue = payload.job.queue if payload.job else "XXXX"',
+        )
+    },
+    **{
+        Change(
+            "born = born_at(Row(0, payload, location, queue))",
+            f"born = born_at(Row({changed}))",
+        ): "when an element was added depends on neither its position nor its queue"
+        for changed in (
+            "None, payload, location, queue",
+            "1, payload, location, queue",
+            "0, payload, location, None",
+        )
+    },
+    Change(
         'assert job is not None, "only what can be read is requeued"',
         'assert job is not None, "XXonly what can be read is requeuedXX"',
     ): "the assertion always holds, so nothing shows its text",

@@ -98,6 +98,15 @@ def test_what_is_newer_than_the_confirmation_is_out(
     assert nothing == ResolvedScope(40, -1.0)
 
 
+def test_dead_jobs_are_as_old_as_their_failure(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
+    elements = [dead_entry(pending(at, 1.0), failed_at=float(at), error="") for at in range(40)]
+    fill(redis_client, elements)
+    found = freeze(connection, Scope(Location.DEAD, before=10.0), KEY)
+    assert found == ResolvedScope(11, 10.0, elements[10], 29)
+
+
 def test_at_most_as_many_as_were_confirmed_are_in(
     connection: Connection, redis_client: redis.Redis
 ) -> None:
