@@ -7,9 +7,12 @@ from typing import NamedTuple
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/jobs/retry.py": ("tests/jobs/test_retry.py",),
     "asok_core/inspection/filters.py": ("tests/inspection/test_filters.py",),
-    "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py",),
+    "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py", "tests/jobs/test_codec_messages.py"),
     "asok_core/jobs/envelope.py": ("tests/jobs/test_envelope.py",),
-    "asok_core/settings/settings.py": ("tests/settings/test_config.py",),
+    "asok_core/settings/settings.py": (
+        "tests/settings/test_config.py",
+        "tests/settings/test_secret_key.py",
+    ),
     "asok_core/settings/kinds.py": (
         "tests/settings/test_config.py",
         "tests/settings/test_kinds.py",
