@@ -19,6 +19,9 @@ from asok_core.jobs.envelope import (
     Keyring,
     Payload,
     Trust,
+    _parse,
+    _parse_any,
+    _written,
     changed_text,
     dead_entry,
     envelope_size,
@@ -71,6 +74,47 @@ def test_an_envelope_is_its_version_the_text_and_the_signature(version: Any) -> 
     )
     assert peek(raw).trust is Trust.UNVERIFIED
     assert peek(raw, OTHER).trust is Trust.BAD
+
+
+OURS = '{"v": 1, "job": "text", "sig": "ab12"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (OURS, (1, "text", "ab12")),
+        (OURS.replace("1,", "2,"), (2, "text", "ab12")),
+        (OURS.replace("text", 'a\\"b'), (1, 'a"b', "ab12")),
+        *(
+            (OURS.replace(part, other), None)
+            for part, other in (
+                ("1,", "3,"), ('"v"', '"V"'), ('"sig"', '"SIG"'), ("}", " }"), ("}", ', "x": 1}'),
+                ("ab12", ""), ("ab12", 'a\\"b'), ("ab12", "a b"), ('"ab12"', "12"), ("ab12", "\udcff"),
+            )
+        ),
+        (OURS[1:], None),
+        (OURS[:-8], None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_the_fast_parser_accepts_our_own_layout_alone(text: str, parts: object) -> None:
+    raw = text.encode("utf-8", "surrogateescape")
+    assert _written(raw) == parts
+    if parts is not None:
+        assert _parse(raw) == _parse_any(raw)
+
+
+def test_a_key_that_is_there_twice_is_malformed() -> None:
+    raw = OURS.replace('"job"', '"job": "other", "job"').encode()
+    with pytest.raises(MalformedEnvelope):
+        unseal(raw, KEYRING)
+    assert peek(raw).trust is Trust.MALFORMED
+
+
+def test_the_size_of_an_envelope_counts_what_json_escapes() -> None:
+    text = to_text(Job("1", "app", "send", ('a"b', "\\", "\\\\", "\n")))
+    for version in (V1, V2):
+        assert envelope_size(text) == len(seal_text(text, KEYRING, version))
 
 
 def test_the_keyring_decides_the_version_of_new_envelopes() -> None:
@@ -158,6 +202,16 @@ def test_a_dead_job_keeps_the_envelope_and_says_why_it_failed() -> None:
     plain = json.loads(dead_entry(raw, failed_at=1.0, error="x"))
     assert plain["traceback"] == ""
     assert "rejected" not in plain
+
+
+def test_an_unsigned_dead_job_says_why_it_failed() -> None:
+    fields = {"failed_at": 7.5, "error": "E: x", "traceback": "trace"}
+    raw = json.dumps(json.loads(BARE) | fields).encode()
+    assert peek(raw, KEYRING) == Payload(raw, JOB, Trust.UNSIGNED, None, None, 7.5, "E: x", "trace")
+
+
+def test_text_that_is_not_utf_8_is_kept_as_it_was() -> None:
+    assert peek(b'{"raw": "\\ud800"}').envelope == b"\xed\xa0\x80"
 
 
 def test_a_rejected_dead_job_says_so_last() -> None:
@@ -260,11 +314,12 @@ def test_the_largest_payload_is_the_limit_itself() -> None:
     assert refused.value.__suppress_context__
 
 
-@pytest.mark.parametrize("kind", ["signed", "bare", "kept"])
+@pytest.mark.parametrize("kind", ["signed", "unsigned", "bare", "kept"])
 def test_changes_of_a_text_leave_the_rest_as_it_was(kind: str) -> None:
     own = json.dumps(json.loads(BARE) | {"due_at": 9.0, "note": "kept"})
     raw = {
         "signed": seal_text(own, KEYRING),
+        "unsigned": json.dumps({"v": 1, "job": own}).encode(),
         "bare": json.dumps(json.loads(own) | {"failed_at": 1.0, "error": "x"}).encode(),
         "kept": json.dumps({"raw": own, "failed_at": 1.0}).encode(),
     }[kind]

@@ -32,6 +32,29 @@ class Change(NamedTuple):
 
 
 EXPLAINED: dict[Change, str] = {
+    Change("written = _written(raw)", "written = None"): (
+        "the general parser returns the same, in more time"
+    ),
+    Change("if version is None or text is None:", "if version is None and text is None:"): (
+        "an element has both or neither; the types do not say so"
+    ),
+    Change(
+        "if version is None or text is None or signature is None:",
+        "if version is None and text is None or signature is None:",
+    ): "an element has both or neither; the types do not say so",
+    Change(
+        "return Payload(raw, None, Trust.MALFORMED, str(error), None, **dead_job)",
+        "return Payload(raw, None, Trust.MALFORMED, str(error), **dead_job)",
+    ): "None is the default",
+    Change(
+        "return Payload(raw, job, Trust.UNSIGNED, None, None, **dead_job, version=version)",
+        "return Payload(raw, job, Trust.UNSIGNED, None, **dead_job, version=version)",
+    ): "None is the default",
+    Change(
+        "fields = _bare_fields(payload.raw) if payload.text is None else json.loads(payload.text)",
+        "fields = _bare_fields(payload.raw) if (payload.text is None) or True else "
+        "json.loads(payload.text)",
+    ): "the text of a payload is the one in its bytes",
     Change(
         "self._digests = frozenset(filter(_DIGEST.fullmatch, ids or ()))",
         "self._digests = frozenset(filter(None, ids or ()))",
