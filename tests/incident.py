@@ -205,7 +205,7 @@ def operations(stage: Stage) -> None:
     stage.act("undo", "7")
     stage.operator("trash", "restore", _first_trash(stage))
     stage.act("restored", "6", sees="dead")
-    stage.act("canary", "v", "g", "C", sees="Send first")
+    stage.act("canary", "v", "g", "C", sees="Requeue first")
     stage.act("canary-confirm", "Enter", sees="with a canary")
     stage.act("canary-waits", "y", "Y")
     stage.act("beside", "1", "g", "j", "j", "P", sees="Pause")

@@ -23,7 +23,7 @@ two pictures, and at Textual's sixty the second may wait for a thirtieth of a se
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--url", metavar="URL", help="the Redis to open, instead of REDIS_URL")
+    where.add_argument("--url", metavar="URL", help="Redis URL (overrides ASOK_REDIS_URL)")
     where.add_argument(
         "--demo",
         action="store_true",
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protected",
         action="store_true",
-        help="want a typed word before every bulk action (also ASOK_CONSOLE_PROTECTED)",
+        help="require typed confirmation for bulk actions (also ASOK_CONSOLE_PROTECTED)",
     )
     parser.add_argument(
         "--view",
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         metavar="TIME",
         type=_interval,
-        help="time between two readings, as 500ms or 2s [the last one, at first 1s]",
+        help="time between two snapshots, as 500ms or 2s [the last one, at first 1s]",
     )
 
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         settings = on_redis(settings, args.url)
         reader = open_reader(settings)
         stack.callback(reader.close)
-        # Before the screen is taken: a wrong URL is told in one line, with exit code 3.
+        # Before the screen is taken: a wrong URL is reported in one line, with exit code 3.
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
         os.environ.setdefault("TEXTUAL_FPS", PICTURES)
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _need_terminal() -> None:
-    # Textual draws on stderr and reads from stdin; without a terminal it would wait for ever.
+    # Textual draws on stderr and reads from stdin; without a terminal it would wait forever.
     if not (sys.stdin.isatty() and sys.stderr.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the console needs a terminal; for scripts and pipes use: asok worker status [--json]"

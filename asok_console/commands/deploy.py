@@ -119,7 +119,7 @@ def _user() -> str:
 def _python(directory: Path, named: str | None) -> Path:
     """The interpreter of the virtual environment that has this package.
 
-    A link must stay a link: by its place Python knows which environment it is.
+    A symbolic link must stay one: by its path Python knows which environment it is.
     """
     if named is not None:
         python = _plain(directory / named) / "bin" / "python"

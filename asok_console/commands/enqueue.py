@@ -142,7 +142,7 @@ def _call(args: argparse.Namespace, names: tuple[str, str], allowed: TaskModules
     """The call that the command line describes. Raises UsageError."""
     positional, named = _arguments(args.arguments)
     given = _given(args)
-    _options(NO_OPTIONS, given)  # What is wrong is said before the application is imported.
+    _options(NO_OPTIONS, given)  # A mistake is reported before the application is imported.
     function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names, allowed)
     _check_names(function, named)
     return Call(function, tuple(positional), named, _options(own, given))

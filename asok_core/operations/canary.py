@@ -1,6 +1,6 @@
-"""Canary requeue: a few dead letters first, and the rest only if those do not fail as before.
+"""Canary requeue: a few dead jobs first, and the rest only if those do not fail as before.
 
-It goes on at a steady rate and stops by itself when the same error returns.
+The rest follows at a steady rate. It stops by itself when the same error returns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from asok_core.operations.preview import rows_in
 
 FIRST = 10
 PATIENCE = 60.0
-"""Seconds that the first jobs have to show how they go."""
+"""Seconds that the first jobs have to finish."""
 RATE = 50.0
 WATCHED = 200
 OF_EACH = 25
@@ -62,7 +62,7 @@ class CanaryProgress(Progress):
 
 @dataclass(frozen=True, slots=True)
 class CanaryResult:
-    """What came of it. ``results`` are those of the requeues, the first jobs' and the rest's.
+    """The result. ``results`` are those of the two requeues: of the first jobs and of the rest.
 
     ``cause`` is the error that returned; ``left`` how many of the first jobs had not finished.
     """
@@ -146,10 +146,10 @@ class Canary:
     def _remember(self, row: Row) -> None:
         self._causes[row.payload.id] = row_cause(row)
 
-    def _await(self, birds: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
+    def _await(self, first: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
         until = self.clock() + self.patience
         while True:
-            records = self.reader.records(birds)
+            records = self.reader.records(first)
             completed = sum(each.status == Status.COMPLETED for each in records.values())
             again = self._failed_again(records)
             failed = sum(each.status == Status.FAILED for each in records.values())
@@ -189,7 +189,7 @@ class Canary:
 
         def watch_errors(progress: Progress) -> bool:
             nonlocal again
-            # A batch has hardly begun when it is told of, so some of each are kept until they end.
+            # A batch has hardly begun when it is reported, so some of each are kept until they end.
             records = self.reader.records(watched)
             again = self._failed_again(records)
             watched[:] = [

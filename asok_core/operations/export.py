@@ -1,4 +1,4 @@
-"""Dead letters as JSON Lines: byte for byte in a file of their own, from which they are imported."""
+"""Dead jobs as JSON Lines: byte for byte in a file of their own, from which they are imported."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[
 
 
 def line_of(row: Row) -> str:
-    """One line: the letter byte for byte, a digest of it, and what a person wants to see.
+    """One line: the dead job byte for byte, a digest of it, and what a person reads.
 
-    Of a job with something hidden it has what may be shown in place of the letter, and is not for import.
+    Of a job with something hidden it has what may be shown in place of these bytes, and is not for import.
     """
     job, raw = row.payload.job, row.payload.raw
     document: dict[str, Any] = {

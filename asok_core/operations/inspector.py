@@ -26,7 +26,7 @@ def open_reader(
 
     Raises:
         SettingsError: The jobs are not on Redis (``ASOK_QUEUE_BACKEND``) and no ``url`` is given.
-        UsageError: ``url`` makes no sense.
+        UsageError: ``url`` is invalid.
     """
     settings = on_redis(settings, url)
     from asok_core.backends.redis.connection import Endpoint

@@ -1,4 +1,4 @@
-"""What an action would be about: an exact count and a sample, before anybody confirms it."""
+"""What an operation would be about: an exact count and a sample, before anybody confirms it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SAMPLE = 5
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is in a scope. ``scope`` is frozen at the moment of the count.
+    """What is in a scope. ``scope`` is resolved at the moment of the count.
 
-    ``sample`` are its oldest rows, ``trusts`` tells how many have which signature, ``missing`` are
+    ``sample`` are its oldest rows, ``trusts`` counts their signatures, ``missing`` are
     ids that were not found.
     """
 
@@ -33,11 +33,11 @@ class Preview:
     """How many belong to which queue."""
 
 
-def frozen(
+def resolved(
     reader: Reader, location: Location, *, queue: str | None = None, chosen: Filter | None = None,
     ids: frozenset[str] | None = None,
 ) -> Scope:  # fmt: skip
-    """A scope that ends here and now, by place and time. Raises Refused where that cannot be read."""
+    """A scope that ends with what is there now. Raises Refused where that cannot be read."""
     now = reader.snapshot().taken_at
     limit, boundary = None, ""
     if location is Location.DEAD:
@@ -51,10 +51,10 @@ def frozen(
         reader.delayed(0, 1).readable()
     match: Callable[[Row], bool] | None = None
     if chosen:
-        wanted = chosen
+        chosen_filter = chosen
 
         def match(row: Row) -> bool:
-            return wanted.matches(row, now)
+            return chosen_filter.matches(row, now)
 
     words = chosen.text if chosen else ""
     return Scope(location, queue, ids, match, words, now, limit, boundary)
@@ -67,7 +67,7 @@ def preview(
     watch: Callable[[Progress], bool] | None = None,
     each: Callable[[Row], object] | None = None,
 ) -> Preview:
-    """Count what is in ``scope`` by going through its place once. ``each`` is called with every row."""
+    """Count what is in ``scope`` by going through its location once. ``each`` is called with every row."""
     found = Preview(scope, scope.limit or 0, 0)
     matching, trusts, seen = 0, Counter[Trust](), set[str]()
     queues = Counter[str]()

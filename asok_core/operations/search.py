@@ -24,19 +24,19 @@ PATIENCE = 30.0
 STATES = ("pending", "delayed", "running", "recent", "dead")
 
 
-def matching(rows: Iterable[Row], wanted: Filter, now: float) -> Iterator[Row]:
-    """The rows that match, as a list keeps them. They must be whole if ``wanted`` reads arguments."""
-    return (shortened(row, KEPT) for row in rows if wanted.matches(row, now))
+def matching(rows: Iterable[Row], chosen: Filter, now: float) -> Iterator[Row]:
+    """The rows that match, as a list keeps them. They must be whole if ``chosen`` reads arguments."""
+    return (shortened(row, KEPT) for row in rows if chosen.matches(row, now))
 
 
 def listed(
-    reader: Reader, state: str, wanted: Filter, now: float, *, queues: Sequence[str] = ()
+    reader: Reader, state: str, chosen: Filter, now: float, *, queues: Sequence[str] = ()
 ) -> Iterator[Row]:
     """The jobs in one of the ``STATES`` that match, in the order of its list, read as they are asked for.
 
     ``queues`` are those whose pending jobs are listed, one after another.
     """
-    whole = wanted.reads_arguments
+    whole = chosen.reads_arguments
     if state == "running":
         running = reader.running()
         rows: Iterable[Row] = (completed(reader, row) for row in running) if whole else running
@@ -48,7 +48,7 @@ def listed(
         rows = _paged(reader.recent)
     else:
         rows = _paged(partial(reader.delayed if state == "delayed" else reader.dead, whole=whole))
-    return matching(rows, wanted, now)
+    return matching(rows, chosen, now)
 
 
 def completed(reader: Reader, row: Row) -> Row:
@@ -78,12 +78,12 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
     detail = reader.job(name, patience=PATIENCE)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         return detail
-    snapshot, wanted = reader.snapshot(), parse(word("id", name))
+    snapshot, chosen = reader.snapshot(), parse(word("id", name))
     ids = {
         _name(row)
         for rows in _everywhere(reader, snapshot, whole=False)
         for row in rows
-        if wanted.matches(row, snapshot.taken_at)
+        if chosen.matches(row, snapshot.taken_at)
     }
     if len(ids) > 1:
         some = ", ".join(sorted(ids)[:3])
@@ -112,12 +112,12 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
         return
     looked, met = 0, set[str]()
     for names, whole in ((("id", "task", "error"), False), (("arg", "traceback"), True)):
-        wanted = [parse(word(name, words)) for name in names]
+        chosen = [parse(word(name, words)) for name in names]
         for rows in _everywhere(reader, snapshot, whole=whole):
             found = []
             for row in rows:
                 name = _name(row)
-                if name not in met and any(each.matches(row, snapshot.taken_at) for each in wanted):
+                if name not in met and any(each.matches(row, snapshot.taken_at) for each in chosen):
                     met.add(name)
                     found.append(shortened(row, KEPT))
             looked += 0 if whole else sum(row.location is not Location.FINISHED for row in rows)

@@ -60,7 +60,8 @@ class TestBulk:
         bench.add_dead(bench.job(), bench.job(), bench.job(queue="x"))
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         ran = asok("dlq", "purge", "--filter", "queue:default")
-        assert "Purge 2 dead jobs?\n  Filter  queue:default\n" in ran.err
+        assert "Purge 2 dead jobs?\n  Redis " in ran.err
+        assert "  Filter  queue:default\n" in ran.err
         assert f"  Redis   {bench.url.partition('?')[0]}" in ran.err
         assert (len(bench.dead()) == 1) is done
         assert ran.code == (0 if done else 1)

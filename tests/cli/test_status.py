@@ -53,7 +53,7 @@ def test_the_page_reports_everything_in_order(status: Status, redis_url: str) ->
     code, page, words = status()
     assert (code, words) == (0, "")
     assert redis_url in page
-    assert "13 pending, 1 running, 1 delayed, 1 dead letter, 1 worker" in page
+    assert "13 pending, 1 running, 1 delayed, 1 dead job, 1 worker" in page
     lines = page.splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("default"))
     assert lines[at].split()[:4] == ["default", "12", "0", "1"]
@@ -174,7 +174,7 @@ def test_a_redis_that_is_full_is_reported(status: Status, redis_client: redis.Re
         (["--max-pending", "12"], "all queues: 13 pending, at most 12 allowed"),
         (["--max-age", "default=5m"], "queue default: its oldest job has waited 60"),
         (["--max-age", "1m"], "queue default: its oldest job has waited 60"),
-        (["--max-dead", "0"], "dead letters: 1, at most 0 allowed"),
+        (["--max-dead", "0"], "dead jobs: 1, at most 0 allowed"),
         (["--require-workers", "2"], "workers that run jobs: 1, at least 2 required"),
     ],
 )

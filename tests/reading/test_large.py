@@ -19,7 +19,7 @@ from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
-from asok_core.operations.preview import frozen, preview
+from asok_core.operations.preview import preview, resolved
 from tests.reading.seed import KEYRING, KEYS, job, push, server_time, work
 
 BIG = "x" * 42_000
@@ -196,7 +196,7 @@ def test_a_filter_finds_large_jobs_by_their_arguments(
     many = [job(n, args=(BIG, ["needle"] if n == 2 else n, BIG)) for n in range(4)]
     redis_client.lpush(KEYS.dead, *map(buried, many))
     wanted = filters.parse(words)
-    counted = preview(reader, frozen(reader, Location.DEAD, chosen=wanted))
+    counted = preview(reader, resolved(reader, Location.DEAD, chosen=wanted))
     assert (counted.matching, counted.trusts) == (1, {Trust.SIGNED: 1})
     assert counted.sample[0].key == "job-2"
 

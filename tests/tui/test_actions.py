@@ -49,19 +49,19 @@ async def test_a_worker_is_quieted_and_resumed(
         await hand.press("5")
         await hand.sees("●  web-1")
         await hand.press("P")
-        await hand.sees("Let worker web-1 take no more jobs?")
+        await hand.sees("Quiet worker web-1?")
         await hand.sees("it runs 2 jobs in 4 threads")
         await hand.sees("no other worker serves high")
         await hand.sees("asok worker quiet web-1")
         await yes(hand)
-        await hand.sees("Quieted worker web-1")
+        await hand.sees("Quieted 1 worker (takes no new jobs): web-1")
         assert redis_client.hget(WEB, "wanted") == b"quiet"
         await hand.sees("quieting")
         redis_client.hset(WEB, "state", "quiet")
         await hand.press("P")
-        await hand.sees("Let worker web-1 take jobs again?")
+        await hand.sees("Resume worker web-1?")
         await yes(hand)
-        await hand.sees("Resumed worker web-1")
+        await hand.sees("Resumed 1 worker (takes new jobs again): web-1")
         assert redis_client.hget(WEB, "wanted") == b""
 
 
@@ -78,7 +78,7 @@ async def test_a_worker_is_stopped_by_typed_confirmation_only(
         await hand.press(*"sto", "enter", "enter")
         assert redis_client.hget(WEB, "wanted") is None
         await hand.press("p", "enter", "enter")
-        await hand.sees("Told worker web-1 to stop")
+        await hand.sees("Requested the stop of 1 worker")
         assert redis_client.hget(WEB, "wanted") == b"stop"
         await hand.sees("■ web-1")
         await hand.press("S")
@@ -93,7 +93,7 @@ async def test_a_worker_that_left_meanwhile_is_reported(
         await hand.press("5")
         await hand.sees("●  web-1")
         await hand.press("P")
-        await hand.sees("take no more jobs?")
+        await hand.sees("Quiet worker ")
         redis_client.zrem(KEYS.workers, "web-1")
         await yes(hand)
         await hand.sees("there is no worker 'web-1'")
@@ -184,12 +184,12 @@ async def test_a_canary_sends_the_rest_when_the_first_go_well(
         await fill(hand, first="5", rate="2000")
         await hand.sees("asok dlq requeue --all --canary 5 --rate 2000")
         await hand.press("enter")
-        await hand.sees("Requeue 60 dead letters with a canary?")
+        await hand.sees("Requeue 60 dead jobs with a canary?")
         await hand.sees("5 first, then 2000 a second; stops if the same error returns")
         with worker(bench, well):
             await yes(hand)
-            await hand.sees("Canary went well: requeued 60 dead letters")
-        await hand.sees("of the first 5, 5 went well and 0 failed")
+            await hand.sees("Canary succeeded (requeued 60 jobs")
+        await hand.sees("of the first 5, 5 completed, 0 failed")
         assert bench.dead() == []
 
 
@@ -211,12 +211,12 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
         await hand.press("C")
         await fill(hand, first="4", rate="100")
         await hand.press("enter")
-        await hand.sees("Requeue 10 dead letters with a canary?")
+        await hand.sees("Requeue 10 dead jobs with a canary?")
         with worker(bench, fail):
             await yes(hand)
-            await hand.sees("Canary stopped by itself")
+            await hand.sees("Canary stopped: the same error returned")
         await hand.sees(cause_of("TimeoutError: gateway took longer than 9 s"))
-        await hand.sees("the other 6 stay dead letters")
+        await hand.sees("the other 6 remain dead jobs")
         assert client.llen(KEYS.dead) == 36
 
 
@@ -228,11 +228,13 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
         await hand.press("space", "space", "C")
         await fill(hand, first="1")
         await hand.press("enter")
-        await hand.sees("Requeue 2 dead letters with a canary?")
+        await hand.sees("Requeue 2 dead jobs with a canary?")
         await yes(hand)
         await hand.sees("0 of the first 1 went well, 0 failed; waits")
         await hand.press("x")
-        await hand.sees("Canary stopped · of the first 1, 0 went well")
+        await hand.sees(
+            "Canary stopped by the operator (requeued 1 job; of the first 1, 0 completed"
+        )
         assert len(bench.dead()) == len(dead_jobs) - 1
 
 
@@ -298,7 +300,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
     redis_client: redis.Redis, open_console: Open, tmp_path: Path, keys: tuple[str, ...], count: int
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 12))
-    file = tmp_path / "dead letters.jsonl"
+    file = tmp_path / "dead jobs.jsonl"
     async with open_console(read_only=True) as hand:
         await hand.press("6")
         await hand.sees("1 of 12")
@@ -312,7 +314,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
         await fill(hand, file=str(file))
         await hand.sees("asok dlq export")
         await hand.press("enter")
-        await hand.sees(f"Exported {count} dead letters to")
+        await hand.sees(f"Exported {count} jobs to")
         assert file.exists()
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert len(lines) == count

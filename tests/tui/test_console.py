@@ -209,7 +209,7 @@ async def test_requeue_asks_first_and_puts_one_dead_job_back(
 ) -> None:
     async with open_dead(6) as hand:
         await hand.press("j", "r")
-        await hand.sees("Requeue 1 dead letter?")
+        await hand.sees("Requeue 1 dead job?")
         await hand.sees("redis://cache.internal:6379/0")
         await hand.sees(f"asok dlq requeue --id {seed.job_id(5001)}")
         assert hand.app.focused is not None
@@ -217,7 +217,7 @@ async def test_requeue_asks_first_and_puts_one_dead_job_back(
         await hand.press("enter")
         assert redis_client.llen(KEYS.dead) == 6
         await hand.press("r", "tab", "enter")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         assert redis_client.llen(KEYS.dead) == 5
         (raw,) = redis_client.lrange(KEYS.queue("high"), 0, -1)
         envelope = json.loads(raw)
@@ -229,9 +229,9 @@ async def test_marked_dead_jobs_are_requeued_together(
 ) -> None:
     async with open_dead(6) as hand:
         await hand.press("space", "space", "space", "r")
-        await hand.sees("Requeue 3 dead letters?")
+        await hand.sees("Requeue 3 dead jobs?")
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 3 dead letters")
+        await hand.sees("Requeued 3 jobs")
         await hand.loses("marked")
         assert redis_client.llen(KEYS.dead) == 3
 
@@ -241,14 +241,14 @@ async def test_purge_requires_typed_confirmation(
 ) -> None:
     async with open_dead(6) as hand:
         await hand.press("D")
-        await hand.sees("Purge 6 dead letters?")
-        await hand.sees("none: all of them")
+        await hand.sees("Purge 6 dead jobs?")
+        await hand.sees("none")
         assert hand.app.screen.query_one("#yes").disabled
         await hand.press("shift+tab", *"purg", "enter", "enter")
         assert isinstance(hand.app.screen, Confirm)
         assert redis_client.llen(KEYS.dead) == 6
         await hand.press("e", "enter", "enter")
-        await hand.sees("Purged 6 dead letters")
+        await hand.sees("Purged 6 jobs")
         assert redis_client.llen(KEYS.dead) == 0
 
 
@@ -258,10 +258,10 @@ async def test_what_dies_after_the_question_is_left_out(
     now = seed.server_time(redis_client)
     async with open_dead(6) as hand:
         await hand.press("R")
-        await hand.sees("Requeue 6 dead letters?")
+        await hand.sees("Requeue 6 dead jobs?")
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 100, 2, first=800))
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 6 dead letters")
+        await hand.sees("Requeued 6 jobs")
         assert redis_client.llen(KEYS.dead) == 2
 
 
@@ -270,10 +270,10 @@ async def test_what_went_meanwhile_is_skipped_and_counted(
 ) -> None:
     async with open_dead(2) as hand:
         await hand.press("space", "space", "r")
-        await hand.sees("Requeue 2 dead letters?")
+        await hand.sees("Requeue 2 dead jobs?")
         redis_client.lpop(KEYS.dead)
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 1 dead letter · 1 skipped")
+        await hand.sees("Requeued 1 job · 1 skipped")
 
 
 async def test_a_protected_session_requires_the_word_for_bulk(
@@ -285,7 +285,7 @@ async def test_a_protected_session_requires_the_word_for_bulk(
         await hand.press("6")
         await hand.sees("1 of 6")
         await hand.press("r")
-        await hand.sees("Requeue 1 dead letter?")
+        await hand.sees("Requeue 1 dead job?")
         assert not hand.app.screen.query("#word")
         await hand.press("escape", "R")
         await hand.sees("Type requeue to go on")
@@ -330,7 +330,7 @@ async def test_a_delayed_job_runs_now(redis_client: redis.Redis, open_console: O
         await hand.press("3")
         await hand.sees("1 of 3")
         await hand.press("G", "r")
-        await hand.sees("Run 1 job now?")
+        await hand.sees("Promote 1 job?")
         await hand.press("tab", "enter")
         await hand.sees("Promoted 1 job")
         assert redis_client.zcard(KEYS.delayed) == 2
@@ -356,7 +356,7 @@ async def test_help_names_every_key_of_the_view(
         await hand.press("6", "question_mark")
         await hand.sees("Keys in Dead letters")
         for text in (
-            "put the dead letter back",
+            "put the dead job back",
             "mark or unmark",
             "Ctrl+P",
             "read from Redis more",

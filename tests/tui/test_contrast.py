@@ -28,7 +28,7 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
     "errors": (("escape", "v"), "4 causes"),
     "activity": (("v", "7"), "1 can be undone"),
     "job": (("6", "enter"), "signed with our key"),
-    "requeue": (("escape", "R"), "Requeue 46 dead letters?"),
+    "requeue": (("escape", "R"), "Requeue 46 dead jobs?"),
     "purge": (("escape", "space", "space", "space", "d"), "Type purge"),
     "help": (("escape", "question_mark"), "Keys in"),
 }

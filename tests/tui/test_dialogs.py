@@ -52,7 +52,7 @@ async def test_every_key_for_yes_means_yes(
     async with open_dead(3) as hand:
         await asked(hand, "r")
         await hand.press(*keys)
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         assert redis_client.llen(KEYS.dead) == 2
 
 
@@ -135,7 +135,7 @@ async def test_a_large_mild_action_requires_a_second_key(
         await hand.press("y")
         await hand.sees("Press Y to confirm.")
         await hand.press("Y")
-        await hand.sees("Requeued 101 dead letters")
+        await hand.sees("Requeued 101 jobs")
 
 
 async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
@@ -153,7 +153,11 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
             await hand.press("y", "escape")
             await closed(hand)
     assert not redis_client.exists(KEYS.paused)
-    guarded = {each.name for each in OPERATIONS if each.guarded and each.danger is Danger.MILD}
+    guarded = {
+        each.name
+        for each in OPERATIONS
+        if each.operation.guarded and each.operation.danger is Danger.MILD
+    }
     assert guarded == {"pause", "quiet", "move", "move_front"}
 
 
@@ -226,8 +230,8 @@ async def test_what_another_operator_was_quicker_with_is_no_success(
             count = screen.plan.count
             redis_client.delete(KEYS.dead)
             await hand.press("shift+tab", *"purge", "enter", "enter")
-            await hand.sees("⚠ Purged 0 dead letters")
-            await hand.sees(f"{count} skipped (no longer there")
+            await hand.sees("⚠ Purged 0 jobs")
+            await hand.sees(f"{count} skipped: no longer there")
 
 
 # Beside each other
@@ -245,7 +249,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
         await hand.until(lambda: isinstance(hand.app.screen, Ask))
         hand.app.screen.query_one("#first", Input).value = "1"
         await hand.press("enter")
-        await hand.sees("Requeue 2 dead letters with a canary?")
+        await hand.sees("Requeue 2 dead jobs with a canary?")
         await hand.press("y")
         await hand.sees("0 of the first 1 went well")
         await hand.until(lambda: not hand.app.hush.lasts)
@@ -253,7 +257,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
         await hand.loses("2 marked")
         await asked(hand, "r")
         await hand.press("y")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         await hand.sees("0 of the first 1 went well")
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("2")
@@ -263,7 +267,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
         assert len(hand.app.acting.runner.running) == 1
         # The rest of them still waits behind it.
         with worker(bench, well):
-            await hand.sees("Canary went well: requeued 2 dead letters")
+            await hand.sees("Canary succeeded (requeued 2 jobs")
 
 
 async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -> None:
@@ -285,10 +289,10 @@ async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -
         await hand.until(lambda: hand.screen().count("x stops it") == 1)
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("x")
-        await hand.sees("Canary stopped · of the first 2")
+        await hand.sees("Canary stopped by the operator (requeued 2 jobs; of the first 2")
         assert (first.halted.is_set(), second.halted.is_set()) == (False, True)
         await hand.press("x")
-        await hand.sees("Canary stopped · of the first 1")
+        await hand.sees("Canary stopped by the operator (requeued 1 job; of the first 1")
 
 
 async def test_quitting_while_an_operation_runs_asks_first(

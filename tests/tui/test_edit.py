@@ -33,9 +33,9 @@ async def test_a_dead_job_is_edited_and_requeued(
         editor.text = '{"args": ["grace@example.org", 4712], "kwargs": {"copy": true}}'
         await hand.sees("✓ valid, changed")
         await hand.press("ctrl+s")
-        await hand.sees("Edit 1 dead letter?")
+        await hand.sees("Requeue 1 dead job with changed arguments?")
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
     (raw,) = redis_client.lrange(KEYS.queue("default"), 0, -1)
     job = json.loads(json.loads(raw)["job"])
     assert (job["args"], job["kwargs"]) == (["grace@example.org", 4712], {"copy": True})
@@ -72,9 +72,9 @@ async def test_an_unsigned_dead_job_runs_only_on_an_explicit_word(
         await hand.press("6")
         await hand.sees("⚠ unsigned: Boom")
         await hand.press("r")
-        await hand.sees("Requeue 1 dead letter?")
+        await hand.sees("Requeue 1 dead job?")
         await hand.press("tab", "enter")
-        await hand.sees("1 refused (unsigned)")
+        await hand.sees("1 refused: unsigned")
         assert redis_client.llen(KEYS.dead) == 2
         await hand.press("e")
         said = "Cannot edit: unsigned. Trust and requeue (T) requeues a dead job as it is."
@@ -84,5 +84,5 @@ async def test_an_unsigned_dead_job_runs_only_on_an_explicit_word(
         await hand.sees("Type trust to go on")
         await hand.press("shift+tab", *"trust", "enter")
         await hand.press("enter")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         assert redis_client.llen(KEYS.queue("default")) == 1

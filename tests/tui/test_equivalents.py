@@ -11,16 +11,25 @@ from typing import Any
 import pytest
 
 from asok_console.cli.parser import build_parser, with_default_words
-from asok_console.tui.catalog import equivalents, operations
+from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.fields import answered, fields_of
+from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
+from asok_core.operations.catalog.dead_jobs import EditDead
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.switches import StopWorker, WorkerOperation
+from asok_core.operations.catalog.trash import RestoreTrash
+from asok_core.operations.catalog.waiting_jobs import CancelPending, MovePending
 
 ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`", "ünïcode", "a=b")
-ANSWERS = {"first": "10", "rate": "50", "queue": "low", "file": "dead letters.jsonl"}
+ANSWERS = {"first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl"}
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
+
+
+NAMED = (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH, Reach.LISTED_TRASH)
 
 
 def parsed(line: str) -> argparse.Namespace:
@@ -32,23 +41,25 @@ def parsed(line: str) -> argparse.Namespace:
 def plan(action: OperatorAction, **scope: Any) -> Plan:
     if action.reach is Reach.QUEUE:
         scope.setdefault("queue", "high")
-    return Plan(
-        action,
-        Scope(action.location, **scope),
-        2,
-        changes=ARGUMENTS if action is EDIT else None,
-        operation="4f2a" if action.reach is Reach.OPERATION else "",
-        worker="web-1" if action.reach is Reach.WORKER else "",
-        answers={field.name: ANSWERS[field.name] for field in action.asks},
-    )
+    made = Plan(filled(action), Scope(action.location, **scope), 2)
+    return answered(made, ANSWERS) if fields_of(made.operation) else made
+
+
+def filled(action: OperatorAction) -> CatalogOperation:
+    if action is EDIT:
+        return EditDead(b"", *ARGUMENTS)
+    operation = action.operation
+    if issubclass(operation, WorkerOperation):
+        return operation("web-1")
+    return RestoreTrash("4f2a") if operation is RestoreTrash else operation()
 
 
 def scopes(action: OperatorAction) -> list[dict[str, Any]]:
-    queue = {"queue": "high"} if action.name == "cancel_matching_pending" else {}
+    queue = {"queue": "high"} if action.operation is CancelPending else {}
     ids = {"ids": frozenset({"a", "b"})}
     if action is EDIT:
         return [{"ids": frozenset({"a"})}]
-    if action.reach in (Reach.CHOSEN, Reach.TRASH):
+    if action.reach in (Reach.CHOSEN, Reach.TRASH, Reach.LISTED_TRASH):
         return [ids]
     everything = [queue, {**queue, "words": "error:Timeout queue:high"}]
     return [*everything, ids] if action.reach is Reach.SHOWN else everything
@@ -61,7 +72,7 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
     for scope in scopes(action):
         args = parsed(plan(action, **scope).equivalent)
         assert callable(args.run)
-        if action.reach in (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH):
+        if action.reach in NAMED:
             continue
         assert set(getattr(args, "id", None) or ()) == scope.get("ids", set())
         assert (getattr(args, "filter", None) or "") == scope.get("words", "")
@@ -77,7 +88,7 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
         ("requeue", "dlq.requeue", {"trust": False, "canary": None}),
         ("requeue_trusted", "dlq.requeue", {"trust": True}),
         ("canary", "dlq.requeue", {"canary": "10", "rate": "50"}),
-        ("export", "dlq.export", {"file": "dead letters.jsonl", "format": "jsonl"}),
+        ("export", "dlq.export", {"file": "dead jobs.jsonl", "format": "jsonl"}),
         ("purge_all", "dlq.purge", {}),
         ("cancel_pending", "job.cancel", {"state": "pending"}),
         ("cancel_matching_delayed", "job.cancel", {"state": "delayed"}),
@@ -112,8 +123,10 @@ def test_odd_names_ids_and_words_come_through(odd: str) -> None:
     assert parsed(plan(BY_NAME["export"], **ids).equivalent).id == [odd]
     assert parsed(plan(BY_NAME["requeue_all"], words=odd).equivalent).filter == odd
     assert parsed(plan(BY_NAME["pause"], queue=odd).equivalent).queue == odd
-    assert parsed(replace(plan(BY_NAME["stop"]), worker=odd).equivalent).worker == odd
-    moved = replace(plan(BY_NAME["move"], **ids), answers={"queue": odd})
+    assert (
+        parsed(replace(plan(BY_NAME["stop"]), operation=StopWorker(odd)).equivalent).worker == odd
+    )
+    moved = replace(plan(BY_NAME["move"], **ids), operation=MovePending(odd))
     assert parsed(moved.equivalent).to == odd
     assert parsed(replace(moved, scope=replace(moved.scope, queue=odd)).equivalent).id == [odd]
 
@@ -127,9 +140,7 @@ def test_many_ids_are_all_in_the_equivalent_command_and_abridged_for_the_eye() -
     ids = frozenset(f"id-{n:03}" for n in range(100))
     purge = plan(BY_NAME["purge"], ids=ids)
     assert set(parsed(purge.equivalent).id) == ids
-    assert equivalents.abridged(purge) == (
-        "asok dlq purge --id id-000 --id id-001 --id id-002  … and 97 more"
-    )
+    assert purge.abridged() == ("asok dlq purge --id id-000 --id id-001 --id id-002  … and 97 more")
 
 
 @pytest.mark.parametrize("cause", ["KeyError: '…'", 'a "b" \\ c', "plain", "N of N: <path>"])

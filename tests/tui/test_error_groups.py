@@ -42,10 +42,10 @@ async def test_all_of_a_cause_are_requeued_and_later_ones_left_out(
         await hand.press("v")
         await hand.sees("4 causes")
         await hand.press("R")
-        await hand.sees("Requeue 10 dead letters?")
+        await hand.sees("Requeue 10 dead jobs?")
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 90, 8, first=20_000))
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 10 dead letters")
+        await hand.sees("Requeued 10 jobs")
         assert redis_client.llen(KEYS.dead) == 38
 
 

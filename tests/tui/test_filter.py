@@ -45,11 +45,11 @@ async def test_what_the_filter_found_is_requeued_and_nothing_else(
         await hand.press("slash", *"error:Timeout", "enter")
         await hand.sees("10 found")
         await hand.press("R")
-        await hand.sees("Requeue 10 dead letters?")
+        await hand.sees("Requeue 10 dead jobs?")
         await hand.sees("asok dlq requeue --filter error:Timeout")
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 50, 4, first=20_000))
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 10 dead letters")
+        await hand.sees("Requeued 10 jobs")
         assert redis_client.llen(KEYS.dead) == 34
         await hand.sees("1 found")
 

@@ -72,7 +72,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("put the dead letter back into its queue")
+        await hand.sees("put the dead job back into its queue")
         await hand.sees("cancel: only of what waits in its queue or waits for its time")
         await hand.sees("trust and requeue: its signature is good as it is")
         await hand.press("escape", "2")

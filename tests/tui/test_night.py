@@ -68,11 +68,11 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
 
         # The gateway is said to be up, and is not: the canary stays in the mine.
         terminal.press("C")
-        terminal.sees("Send first")
+        terminal.sees("Requeue first")
         terminal.press("Enter")
-        terminal.sees("Requeue 40 dead letters with a canary?")
+        terminal.sees("Requeue 40 dead jobs with a canary?")
         terminal.press("Tab", "Enter")
-        terminal.sees("Canary stopped by itself", "came back")
+        terminal.sees("Canary stopped: the same error returned")
         assert not charged.exists()
         wait_until(lambda: redis_client.llen(KEYS.dead) == 46, "the first ten back")
 
@@ -86,11 +86,11 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
             "the causes anew",
         )
         terminal.press("g", "C")
-        terminal.sees("Send first")
+        terminal.sees("Requeue first")
         terminal.press("Enter")
-        terminal.sees("Requeue 40 dead letters with a canary?")
+        terminal.sees("Requeue 40 dead jobs with a canary?")
         terminal.press("Tab", "Enter")
-        terminal.sees("Canary went well: requeued 40 dead letters")
+        terminal.sees("Canary succeeded (requeued 40 jobs")
         wait_until(lambda: len(charged.read_text().split()) == len(ORDERS), "all payments")
         assert sorted(map(int, charged.read_text().split())) == list(ORDERS)
         terminal.press("4")
@@ -100,12 +100,12 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
         terminal.press("6")
         terminal.sees("1 cause ")
         terminal.press("D")
-        terminal.sees("Purge 6 dead letters?")
+        terminal.sees("Purge 6 dead jobs?")
         terminal.type_word("purge")
-        terminal.sees("Purged 6 dead letters")
+        terminal.sees("Purged 6 jobs")
         assert redis_client.llen(KEYS.dead) == 0
         terminal.press("z")
-        terminal.sees("Undo 6 jobs?")
+        terminal.sees("Restore 6 jobs?")
         terminal.press("Tab", "Enter")
         terminal.sees("Restored 6 jobs")
         assert redis_client.llen(KEYS.dead) == 6

@@ -42,8 +42,8 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
 
 OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "job": (("6", "enter"), "signed with our key"),
-    "requeue": (("escape", "R"), "Requeue 46 dead letters?"),
-    "purge": (("escape", "space", "space", "space", "d"), "Type purge to go on:"),
+    "requeue": (("escape", "R"), "Requeue 46 dead jobs?"),
+    "purge": (("escape", "space", "space", "space", "d"), "Type purge to confirm:"),
     "help": (("escape", "question_mark"), "Keys in Dead letters"),
 }
 
@@ -123,7 +123,7 @@ async def test_the_review_before_a_trust(
 ) -> None:  # fmt: skip
     pictures = snapshot.use_extension(SVGImageExtension)
     over: dict[str, tuple[tuple[str, ...], str]] = {
-        "trust": (("6", "a", "T"), "Type trust to go on:")
+        "trust": (("6", "a", "T"), "Type trust to confirm:")
     }
     async with open_console(size=size, reading=Steady, interval=1.0) as hand:
         await draw(hand, over, pictures, tmp_path)

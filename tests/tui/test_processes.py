@@ -52,7 +52,7 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     terminal = open_terminal("--view dlq", size=(110, 30))
     terminal.sees("1 of 15,000")
     terminal.press("R")
-    terminal.sees("Requeue 15,000 dead letters?")
+    terminal.sees("Requeue 15,000 dead jobs?")
     terminal.press("Tab", "Enter")
     terminal.sees("Press Y to confirm.")
     console = terminal.child()
@@ -73,11 +73,11 @@ def test_a_console_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     again.press("6")
     again.sees(f"1 of {BULK - done:,}")
     again.press("R")
-    again.sees(f"Requeue {BULK - done:,} dead letters?")
+    again.sees(f"Requeue {BULK - done:,} dead jobs?")
     again.press("Tab", "Enter")
     again.sees("Press Y to confirm.")
     again.press("Y")
-    again.sees(f"Requeued {BULK - done:,} dead letters")
+    again.sees(f"Requeued {BULK - done:,} jobs")
     assert redis_client.llen(KEYS.dead) == 0
     assert all_ids(redis_client) == every
 
@@ -91,7 +91,7 @@ def test_two_consoles_at_once_requeue_every_dead_job_once(
     for terminal in both:
         terminal.sees("1 of 4,000")
         terminal.press("R")
-        terminal.sees("Requeue 4,000 dead letters?")
+        terminal.sees("Requeue 4,000 dead jobs?")
         terminal.press("Tab")
     for terminal in both:
         terminal.press("Enter")

@@ -86,7 +86,9 @@ def test_what_an_editor_saved_is_shown_as_a_diff_and_requeued(
     editor = script(tmp_path, "editor", f'cp -p "$2" {kept}; cp "$2" "$2~"; sed -i "$1" "$2"')
     terminal = page(EDITOR=f"{editor} s/4711/4712/")
     terminal.press("o")
-    terminal.sees("Edit 1 dead letter?", "-    4711", "+    4712", "Grüße 日本")
+    terminal.sees(
+        "Requeue 1 dead job with changed arguments?", "-    4711", "+    4712", "Grüße 日本"
+    )
     # The file was its owner's alone, and held text as text.
     seen = tmp_path / "seen.json"
     assert stat.S_IMODE(seen.stat().st_mode) == 0o600
@@ -94,7 +96,7 @@ def test_what_an_editor_saved_is_shown_as_a_diff_and_requeued(
     assert "Grüße 日本" in seen.read_text()
     assert left() == []
     terminal.press("Tab", "Enter")
-    terminal.sees("Requeued 1 dead letter")
+    terminal.sees("Requeued 1 job")
     assert queued(redis_client) == ["Grüße 日本", 4712]
 
 
@@ -109,7 +111,7 @@ def test_an_editor_on_the_whole_screen_is_worked_in_by_keys(
     terminal.sees("4713")
     terminal.type(":wq")
     terminal.press("Enter")
-    terminal.sees("Edit 1 dead letter?", "+    4713")
+    terminal.sees("Requeue 1 dead job with changed arguments?", "+    4713")
     assert left() == []
     # Back from the question leads to what was typed, and from there to the page.
     terminal.press("Escape")
@@ -156,7 +158,7 @@ def test_what_was_typed_wrong_is_put_right_in_the_dialog_and_there_in_the_editor
     terminal.press("C-o")
     terminal.sees("✓ valid, changed")
     terminal.press("C-s")
-    terminal.sees("Edit 1 dead letter?", "+    4714")
+    terminal.sees("Requeue 1 dead job with changed arguments?", "+    4714")
     assert left() == []
 
 
@@ -249,7 +251,7 @@ def test_an_edit_of_a_job_that_changed_meanwhile_is_refused_and_kept(
         die(redis_client, dead_job(1, "another", 1))
     before = redis_client.lrange(KEYS.dead, 0, -1)
     go.touch()
-    terminal.sees("Edit 1 dead letter?", "+    4712")
+    terminal.sees("Requeue 1 dead job with changed arguments?", "+    4712")
     terminal.press("Tab", "Enter")
     warned(terminal, "The job was not requeued", "are kept in")
     assert redis_client.lrange(KEYS.dead, 0, -1) == before
@@ -316,10 +318,10 @@ def test_hidden_values_reach_neither_the_editor_nor_the_pager_and_are_not_overwr
     assert secret not in (tmp_path / "paged").read_text()
     terminal.sees("signed with our key")
     terminal.press("o")
-    assert secret not in terminal.sees("Edit 1 dead letter?", "+", "4712")
+    assert secret not in terminal.sees("Requeue 1 dead job with changed arguments?", "+", "4712")
     assert secret not in (tmp_path / "edited").read_text()
     terminal.press("Tab", "Enter")
-    terminal.sees("Requeued 1 dead letter")
+    terminal.sees("Requeued 1 job")
     (raw,) = redis_client.lrange(KEYS.queue("default"), 0, -1)
     assert json.loads(json.loads(raw)["job"])["kwargs"] == {"amount": 4712, "card": secret}
 

@@ -21,7 +21,15 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_core.backends.redis.scripts import script
 from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
-from asok_core.operations.catalog.entry import TO_TRASH, Danger
+from asok_core.operations.catalog.confirmation import is_grave
+from asok_core.operations.catalog.dead_jobs import PurgeDead, RequeueDead
+from asok_core.operations.catalog.entry import TO_TRASH, CatalogOperation
+from asok_core.operations.catalog.switches import PauseQueue, PurgeQueue, StopWorker
+from asok_core.operations.catalog.waiting_jobs import (
+    CancelDelayed,
+    CancelPending,
+    PromoteDelayed,
+)
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import PATIENCE, Hand, Open
@@ -81,7 +89,7 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
 ) -> None:
     seed.shop(redis_client)
     before = everything(redis_client)
-    asked: set[str] = set()
+    asked: set[tuple[type[CatalogOperation], bool]] = set()
     async with open_console(size=(110, 34), interval=2.0) as hand:
         for view in VIEWS:
             await to_the_list(hand, view.NAME)
@@ -91,13 +99,13 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                 await hand.press("j" if view.NAME == "overview" else "g", key)
                 screen = hand.app.screen
                 if isinstance(screen, Confirm):
-                    asked.add(screen.plan.action.name)
+                    asked.add((type(screen.plan.operation), screen.plan.scope.ids is None))
                     plan = screen.plan
                     assert screen.focused is screen.query_one("#no"), plan.title
                     await hand.sees(plan.title)
                     await hand.sees("redis://cache.internal:6379/0")
                     await hand.sees(" ".join(plan.equivalent.split()[:3]))
-                    typed = plan.action.danger is Danger.GRAVE
+                    typed = is_grave(plan.operation, plan.scope)
                     assert bool(screen.query("#word")) == typed, plan.title
                     assert screen.query_one("#yes").disabled == typed
                     # Enter presses what has the focus.
@@ -106,8 +114,11 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                     await hand.press("escape")
                 assert len(hand.app.screen_stack) == 1
     assert everything(redis_client) == before
-    assert asked >= {"requeue", "requeue_all", "purge", "purge_all", "cancel_pending", "promote"}
-    assert asked >= {"pause", "purge_queue", "cancel_delayed", "promote_matching", "stop"}
+    both = {(each, by_filter) for each in (RequeueDead, PurgeDead) for by_filter in (True, False)}
+    assert asked >= both
+    assert asked >= {(each, False) for each in (CancelPending, CancelDelayed, PromoteDelayed)}
+    whole = (PauseQueue, PurgeQueue, StopWorker, PromoteDelayed)
+    assert asked >= {(each, True) for each in whole}
 
 
 async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_console: Open) -> None:
@@ -118,7 +129,7 @@ async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_con
         await hand.sees("1 of 6")
         line = hand.screen().splitlines()[-1]
         await hand.pilot.click(KeyBar, offset=(line.index("D all"), 0))
-        await hand.sees("Purge 6 dead letters?")
+        await hand.sees("Purge 6 dead jobs?")
         await hand.pilot.click("#yes")
         assert isinstance(hand.app.screen, Confirm)
         await hand.pilot.click("#no")
@@ -134,7 +145,7 @@ async def test_a_bulk_action_shows_how_far_it_is_and_x_stops_it(
     async with open_console(size=(110, 30)) as hand:
         await to_the_list(hand, "dead")
         await hand.press("R")
-        await hand.sees("Requeue 9,000 dead letters?")
+        await hand.sees("Requeue 9,000 dead jobs?")
         with held(hand):
             await hand.press("tab", "enter", "Y")
             await hand.sees(" done   x stops it")
@@ -154,7 +165,7 @@ async def test_what_was_done_is_in_the_audit(redis_client: redis.Redis, open_con
     seed.shop(redis_client)
     async with open_console(size=(120, 30)) as hand:
         for view, key, done in (
-            ("dead", "r", "Requeued 1 dead letter"),
+            ("dead", "r", "Requeued 1 job"),
             ("pending", "d", "Cancelled 1 job"),
             ("delayed", "r", "Promoted 1 job"),
             ("pending", "P", "Paused queue"),
@@ -190,7 +201,7 @@ async def test_an_undo_is_offered_as_long_as_the_trash_holds_it(
         await hand.press("7")
         await hand.sees("2 can be undone")
         await hand.press("j", "z")
-        await hand.sees("Undo 3 jobs?")
+        await hand.sees("Restore 3 jobs?")
         await hand.sees("1h 46 left")
         await hand.press("escape")
         redis_client.delete(KEYS.trash("older"))
@@ -204,7 +215,7 @@ def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
     assert TRASH_TTL == 24 * 3600
     assert f"restores it for {TRASH_KEPT}" in readme
     assert TRASH_KEPT in TO_TRASH.words
-    undoable = [action.aftermath for action in OPERATIONS if "trash and can" in action.aftermath]
+    undoable = {each.operation.undo.words for each in OPERATIONS if each.operation.undo.to_trash}
     assert undoable
     assert all(TRASH_KEPT in each for each in undoable)
     assert f"TRASH_TTL = {TRASH_TTL}" in script("purge").text

@@ -31,10 +31,10 @@ async def test_the_progress_of_a_canary_fits_one_line(open_console: Open) -> Non
     progress = CanaryProgress(0, 2998, 10, 10, 0, 0, 57.0)
     async with open_console(size=(120, 40)) as hand:
         for line in hand.app.screen.query(StatusLine):
-            line.progress(1, "Requeue 2,998 dead letters with a canary?", progress)
+            line.progress(1, "Requeue 2,998 dead jobs with a canary?", progress)
         await hand.sees("x stops it")
         (shown,) = (line for line in hand.screen().split("\n") if "x stops it" in line)
-        assert shown.startswith("  Requeue 2,998 dead letters with a canary")
+        assert shown.startswith("  Requeue 2,998 dead jobs with a canary")
 
 
 async def test_causes_that_are_being_counted_are_not_none(
@@ -62,7 +62,7 @@ async def test_a_cause_that_was_counted_before_a_change_says_so(
         await hand.press("v")
         await hand.sees("8 letters")
         await hand.press("D")
-        await hand.sees("Purge 2 dead letters?")
+        await hand.sees("Purge 2 dead jobs?")
         assert not hand.shows("have changed since")
         await hand.press("escape")
         redis_client.rpop(KEYS.dead)
@@ -78,10 +78,10 @@ async def test_activity_says_why_a_confirmed_purge_did_nothing(
         await hand.press("v")
         await hand.sees("8 letters")
         await hand.press("D")
-        await hand.sees("Purge 2 dead letters?")
+        await hand.sees("Purge 2 dead jobs?")
         redis_client.delete(KEYS.dead)
         await hand.press(*"purge", "enter", "enter")
-        await hand.sees("⚠ Purged 0 dead letters · 2 skipped (no longer there when its turn came)")
+        await hand.sees("⚠ Purged 0 jobs (2 skipped: no longer there when its turn came)")
         await hand.press("7")
         await hand.until(
             lambda: any(

@@ -30,16 +30,16 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.press("j", "Enter")
     terminal.sees("ConnectionError: smtp.example.org")
     terminal.press("r")
-    terminal.sees("Requeue 1 dead letter?")
+    terminal.sees("Requeue 1 dead job?")
     terminal.press("Tab", "Enter")
-    terminal.sees("Requeued 1 dead letter")
+    terminal.sees("Requeued 1 job")
     assert redis_client.llen(KEYS.queue("high")) == 1
     terminal.press("Escape")
     terminal.sees("of 4   going back")
     terminal.press("D")
-    terminal.sees("Purge 4 dead letters?")
+    terminal.sees("Purge 4 dead jobs?")
     terminal.type_word("purge")
-    terminal.sees("Purged 4 dead letters")
+    terminal.sees("Purged 4 jobs")
     assert redis_client.llen(KEYS.dead) == 0
     terminal.press("q")
     assert terminal.exit_status() == 0

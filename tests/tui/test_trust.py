@@ -116,7 +116,7 @@ async def test_what_is_replaced_while_the_dialog_asks_never_runs(
         attack.client.delete(KEYS.dead)
         attack.put(attack.equivalent)
         await trust(hand)
-        await hand.sees("Requeued 0 dead letters · 1 skipped (not as reviewed)")
+        await hand.sees("Requeued 0 jobs (1 skipped: not as reviewed)")
     assert attack.run(run_worker) == ["last"]
 
 
@@ -132,7 +132,7 @@ async def test_what_was_listed_runs(
         await hand.sees("Trust and requeue 2 dead jobs?")
         assert hand.shows("to be signed: 2 dead jobs (1 task, 2 distinct calls)")
         await trust(hand)
-        await hand.sees("Requeued 2 dead letters")
+        await hand.sees("Requeued 2 jobs")
     assert sorted(attack.run(run_worker)) == ["last", "shown", "too"]
 
 
@@ -312,10 +312,10 @@ async def test_an_edit_is_of_the_entry_that_was_edited(
         await hand.sees("✓ the same as before")
         hand.app.screen.query_one(TextArea).text = '{"args": ["edited"], "kwargs": {}}'
         await hand.press("ctrl+s")
-        await hand.sees("Edit 1 dead letter?")
+        await hand.sees("Requeue 1 dead job with changed arguments?")
         # It failed once more in between, with the same id.
         attack.client.delete(KEYS.dead)
         attack.client.rpush(KEYS.dead, dead_job(job, now - 30))
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 0 dead letters · 1 skipped (not as reviewed)")
+        await hand.sees("Requeued 0 jobs (1 skipped: not as reviewed)")
     assert attack.run(run_worker) == ["last"]

@@ -15,9 +15,9 @@ async def purge_all(hand: Hand, count: int) -> None:
     await hand.press("6")
     await hand.sees(f"1 of {count}")
     await hand.press("D")
-    await hand.sees(f"Purge {count} dead letters?")
+    await hand.sees(f"Purge {count} dead jobs?")
     await hand.press("shift+tab", *"purge", "enter", "enter")
-    await hand.sees(f"Purged {count} dead letters")
+    await hand.sees(f"Purged {count} jobs")
 
 
 async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_console: Open) -> None:
@@ -29,7 +29,7 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         await purge_all(hand, 6)
         await hand.until(lambda: hand.app.acting.last_undoable is not None)
         await hand.press("z")
-        await hand.sees("Undo 6 jobs?")
+        await hand.sees("Restore 6 jobs?")
         await hand.sees("asok trash restore")
         assert "all of them" not in hand.screen(), "it is about one operation"
         await hand.press("tab", "enter")
@@ -66,7 +66,7 @@ async def test_the_trash_of_an_action_is_deleted_after_typed_confirmation(
         await hand.press("7")
         await hand.sees("2 can be undone")
         await hand.press("d")
-        await hand.sees("Delete 6 jobs from the trash for good?")
+        await hand.sees("Delete 6 jobs from the trash?")
         await hand.sees("asok trash empty")
         await hand.sees("cannot be restored")
         await hand.press("shift+tab", *"empty", "enter", "enter")
@@ -97,7 +97,7 @@ async def test_a_full_redis_is_named_and_gets_its_memory_back(
             await hand.press("7")
             await hand.sees("1 can be undone")
             await hand.press("D")
-            await hand.sees("Delete 6 jobs from the trash for good?")
+            await hand.sees("Delete 6 jobs from the trash?")
             await hand.press("shift+tab", *"empty", "enter", "enter")
             await hand.sees("Deleted 6 jobs from the trash")
         assert redis_client.keys("asok:trash:*") == []
@@ -131,7 +131,7 @@ async def test_another_console_sees_what_was_done_and_undoes_it(
         await hand.sees("purge")
         await hand.sees("1 can be undone")
         await hand.press("z")
-        await hand.sees("Undo 6 jobs?")
+        await hand.sees("Restore 6 jobs?")
         await hand.press("tab", "enter")
         await hand.sees("Restored 6 jobs")
         assert redis_client.llen(KEYS.dead) == 6

@@ -46,7 +46,7 @@ async def test_a_key_that_verifies_anything_is_not_called_wrong(
         await hand.press("T")
         await hand.sees("Type trust")
         await hand.press(*"trust", "enter", "enter")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         assert "does not fit" not in hand.screen()
 
 
@@ -59,7 +59,7 @@ async def test_a_requeued_job_carries_its_error_with_it(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("r", "tab", "enter")
-        await hand.sees("Requeued 1 dead letter")
+        await hand.sees("Requeued 1 job")
         (raw,) = redis_client.lrange(KEYS.queue("default"), 0, -1)
         assert isinstance(raw, bytes)
         found = peek(raw).job

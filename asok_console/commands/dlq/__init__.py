@@ -1,1 +1,1 @@
-"""Commands on dead letters."""
+"""Commands on dead jobs."""

@@ -21,7 +21,7 @@ from asok_core.operations.catalog.dead_jobs import ExportDead
 from asok_core.operations.catalog.results import result_line
 from asok_core.operations.export import export_result, line_of, new_file
 from asok_core.operations.inspector import open_reader
-from asok_core.operations.preview import frozen, rows_in
+from asok_core.operations.preview import resolved, rows_in
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (ExportDead,)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url, redacted=not args.unredacted)
     try:
         ids = frozenset(args.id) if args.id else None
-        scope = frozen(reader, Location.DEAD, chosen=chosen, ids=ids)
+        scope = resolved(reader, Location.DEAD, chosen=chosen, ids=ids)
         rows = rows_in(reader, scope)
         write = _write_csv if args.format == "csv" else _write_lines
         operation = ExportDead(None if args.file == "-" else Path(args.file))

@@ -1,4 +1,4 @@
-"""``asok dlq groups``: dead letters by cause."""
+"""``asok dlq groups``: dead jobs by error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asok_core.inspection import filters
 from asok_core.inspection.error_groups import ErrorGroups
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
-from asok_core.operations.preview import frozen, rows_in
+from asok_core.operations.preview import resolved, rows_in
 from asok_core.settings.settings import Settings
 
 NAMED = 3
@@ -24,17 +24,17 @@ NAMED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--filter", metavar="WORDS", default="", help="of those that answer to it")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
     bulk.add_common(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the causes, the most frequent first."""
+    """Print the error groups, the most frequent first."""
     chosen = filters.parse(args.filter)
     reader = open_reader(settings, args.url)
     try:
         reader.dead(0, 1).readable()
-        scope = frozen(reader, Location.DEAD, chosen=chosen or None)
+        scope = resolved(reader, Location.DEAD, chosen=chosen or None)
         causes = ErrorGroups()
         causes.add(rows_in(reader, scope, whole=chosen.reads_arguments))
     finally:

@@ -1,4 +1,4 @@
-"""``asok dlq list``: the newest dead letters, or those that answer to a filter."""
+"""``asok dlq list``: the newest dead jobs, or those that match a filter."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from asok_core.settings.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
-    parser.add_argument("--limit", metavar="N", default="20", help="how many at most [20]")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
+    parser.add_argument("--limit", metavar="N", default="20", help="show at most N jobs [20]")
     bulk.add_common(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print dead letters, newest first."""
+    """Print dead jobs, newest first."""
     limit = whole_number("--limit", args.limit, 1, 1_000_000)
     chosen = filters.parse(args.filter)
     reader = open_reader(settings, args.url)
@@ -65,5 +65,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ],
     )
     if total > len(rows):
-        say(f"{len(rows):,} of {prose.plural(total, 'dead letter')}")
+        say(f"{len(rows):,} of {prose.plural(total, 'dead job')}")
     return 0

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--state", choices=STATES, default="pending", help="[pending]")
     parser.add_argument("--queue", help="only of this queue (pending: [all, one after another])")
-    parser.add_argument("--filter", metavar="WORDS", default="", help="those that answer to it")
-    parser.add_argument("--limit", metavar="N", default="20", help="how many at most [20]")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
+    parser.add_argument("--limit", metavar="N", default="20", help="show at most N jobs [20]")
     bulk.add_common(parser)
 
 

@@ -8,7 +8,7 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Reader, Scope
 from asok_core.operations.catalog.switches import PurgeQueue
-from asok_core.operations.preview import frozen
+from asok_core.operations.preview import resolved
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (PurgeQueue,)
@@ -24,6 +24,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Purge the queue. Running jobs finish."""
 
     def scope_from(reader: Reader) -> Scope:
-        return frozen(reader, PurgeQueue.location, queue=known(reader, args.queue))
+        return resolved(reader, PurgeQueue.location, queue=known(reader, args.queue))
 
     return bulk.act(args, settings, PurgeQueue(), scope_from)

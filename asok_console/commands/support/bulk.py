@@ -27,16 +27,16 @@ from asok_core.inspection import filters
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult
 from asok_core.operations.catalog.confirmation import (
+    confirmation_word_for,
     facts,
     preview_line,
     question,
-    typed_word,
     warnings,
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation
 from asok_core.operations.catalog.results import result_line, total_of, undo_line
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
-from asok_core.operations.preview import Preview, frozen, preview, with_unmet
+from asok_core.operations.preview import Preview, preview, resolved, with_unmet
 from asok_core.settings.settings import Settings
 
 LONGEST_LINE = 1000
@@ -80,11 +80,11 @@ def scope_of(args: argparse.Namespace, reader: Reader, location: Location) -> Sc
     if sum(given) != 1:
         raise UsageError("specify exactly one of --id, --filter, --all")
     if args.id:
-        return frozen(reader, location, ids=frozenset(args.id))
+        return resolved(reader, location, ids=frozenset(args.id))
     chosen = filters.parse(args.filter) if args.filter is not None else None
     if chosen is not None and not chosen:
         raise UsageError("--filter is empty; --all selects all jobs")
-    return frozen(reader, location, chosen=chosen)
+    return resolved(reader, location, chosen=chosen)
 
 
 def act(
@@ -160,12 +160,12 @@ def confirmed(
     details: Iterable[str] = (),
 ) -> bool:
     """Ask on the terminal; True when the word was typed. ``details`` are further lines."""
-    word = typed_word(operation, scope, count) or "yes"
+    word = confirmation_word_for(operation, scope, count) or "yes"
     lines = [
         question(operation, scope, count),
         *details,
-        *(f"  {name:<8}{value}" for name, value in facts(operation, scope)),
         f"  {'Redis':<8}{settings.masked_redis_url}",
+        *(f"  {name:<8}{value}" for name, value in facts(operation, scope)),
     ]
     sys.stderr.writelines(f"{safe(line, LONGEST_LINE)}\n" for line in lines)
     sys.stderr.write(f"Type {word} to confirm: ")

@@ -55,15 +55,15 @@ def _check(positional: Any, named: Any) -> None:
         raise UsageError(str(error)) from None
 
 
-def _given(text: str | None, option: str, wanted: type[Any]) -> Any:
+def _given(text: str | None, option: str, expected: type[Any]) -> Any:
     if text is None:
         return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{option} is not JSON: {error}") from None
-    if not isinstance(value, wanted):
-        shape = "a list" if wanted is list else "an object"
+    if not isinstance(value, expected):
+        shape = "a list" if expected is list else "an object"
         raise UsageError(f"{option} must be {shape}")
     return value
 

@@ -27,7 +27,7 @@ class Meter:
         self.interrupted = False
 
     def __call__(self, progress: Progress) -> bool:
-        """Draw, and say whether to go on."""
+        """Draw, and return whether to continue."""
         if self._shown and time.monotonic() - self._drawn_at > 0.1:
             self._drawn_at = time.monotonic()
             share = progress.scanned / progress.total if progress.total else 1.0

@@ -1,4 +1,4 @@
-"""Which queues there are, so that a slip of the finger is told instead of obeyed."""
+"""Which queues there are, so that a mistyped name is reported and creates no queue."""
 
 from __future__ import annotations
 

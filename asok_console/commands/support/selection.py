@@ -21,7 +21,7 @@ from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access, CatalogOperation
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
-from asok_core.operations.preview import frozen
+from asok_core.operations.preview import resolved
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
@@ -76,7 +76,7 @@ def act(
             if not args.queue:
                 raise UsageError("--filter and --all require --queue QUEUE here")
             queue = known(reader, args.queue)
-        return frozen(reader, operation.location, queue=queue, chosen=chosen)
+        return resolved(reader, operation.location, queue=queue, chosen=chosen)
 
     return bulk.act(args, settings, operation, scope_from)
 

@@ -36,7 +36,7 @@ class Checks(NamedTuple):
                 yield f"{where}: {found} pending, at most {most} allowed"
         yield from self._late(snapshot)
         if self.max_dead is not None and snapshot.dead > self.max_dead:
-            yield f"dead letters: {snapshot.dead}, at most {self.max_dead} allowed"
+            yield f"dead jobs: {snapshot.dead}, at most {self.max_dead} allowed"
         live = [each for each in snapshot.workers if (each.lease_until or 0) > snapshot.taken_at]
         able = sum(worker.runs_jobs for worker in live)
         if self.require_workers is not None and able < self.require_workers:
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="how long the oldest job of a queue (or of any) may have waited, as in default=5m",
     )
-    group.add_argument("--max-dead", metavar="N", help="dead letters")
+    group.add_argument("--max-dead", metavar="N", help="dead jobs")
     group.add_argument(
         "--max-hang",
         metavar="DURATION",

@@ -28,7 +28,7 @@ _ERROR = 200
 
 
 class WorkerStatus(NamedTuple):
-    """What there is to tell: a snapshot, next jobs by queue, the newest dead letters, failed checks."""
+    """What is reported: a snapshot, next jobs by queue, the newest dead jobs, failed checks."""
 
     snapshot: Snapshot
     next_jobs: dict[str, Page]
@@ -101,7 +101,7 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         f"{numbers.count(snapshot.pending)} pending",
         f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
-        prose.plural(snapshot.dead, "dead letter"),
+        prose.plural(snapshot.dead, "dead job"),
         prose.plural(live, "worker"),
     )
     yield ink.bold(fit(", ".join(facts), width))
@@ -168,7 +168,7 @@ def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         return
     taken_at = status.snapshot.taken_at
     columns = (
-        TextColumn("DEAD LETTER", shrinks=True),
+        TextColumn("DEAD JOB", shrinks=True),
         TextColumn("FAILED", right=True),
         TextColumn("QUEUE", names=30),
         TextColumn("ERROR", shrinks=True),
@@ -194,7 +194,7 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     columns = (
         TextColumn("WORKER", shrinks=True, names=60),
         TextColumn("BUSY", right=True),
-        TextColumn("BEAT", right=True),
+        TextColumn("HEARTBEAT", right=True),
         TextColumn("MEMORY", right=True),
         TextColumn("STATE"),
         TextColumn("QUEUES", shrinks=True),
@@ -244,7 +244,7 @@ def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         if sampled := found["sampled"]:
             v1 = numbers.count(found["sampled_v1"])
             line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
-        # With the default settings it is so for ever: a fact to look up, and no warning.
+        # With the default settings it is so forever: a fact to look up, and no warning.
         yield ink.dim(fit(line, width))
     for worker in filter(partial(_alive, snapshot), snapshot.workers):
         if worker.version and worker.accepts_v1 is None:

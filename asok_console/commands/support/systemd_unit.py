@@ -14,7 +14,7 @@ Sandbox = Literal["strict", "basic"]
 LEAVING = 25.0
 """Seconds beyond the jobs' deadline in which a worker ends its processes and returns their jobs."""
 LEAST_WATCHDOG = 120.0
-"""Seconds. A beat is late by about a minute when Redis takes calls and answers none."""
+"""Seconds. A heartbeat is late by about a minute when Redis takes calls and answers none."""
 
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}", re.ASCII)
@@ -46,9 +46,9 @@ RuntimeDirectoryPreserve=yes
 
 Restart=always
 RestartSec=2
-# Exit code 2 means that a setting makes no sense, and trying again would not help.
+# Exit code 2 means that a setting is invalid, and trying again would not help.
 RestartPreventExitStatus=2
-# A worker tells that it is alive six times in ASOK_WORKER_LEASE ({lease:g} s).
+# A worker sends a heartbeat six times in ASOK_WORKER_LEASE ({lease:g} s).
 WatchdogSec={watchdog:g}
 
 # The first process asks the others to finish. Whoever is left at the end is killed, and other
@@ -56,7 +56,7 @@ WatchdogSec={watchdog:g}
 KillSignal=SIGTERM
 KillMode=mixed
 TimeoutStopSec={stop:g}
-# A process that took too much memory is replaced; the worker goes on.
+# A process that took too much memory is replaced; the worker continues.
 OOMPolicy=continue
 
 {sandbox}

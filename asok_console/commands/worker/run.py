@@ -1,4 +1,4 @@
-"""``asok worker [run]``: take jobs from the queues and run them until told to stop."""
+"""``asok worker [run]``: take jobs from the queues and run them until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ T = TypeVar("T")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--url", help="the Redis to work for, over ASOK_REDIS_URL")
+    parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
     parser.add_argument(
-        "-q", "--queues", metavar="A,B,C", help="queues in strict order, over ASOK_WORKER_QUEUES"
+        "-q",
+        "--queues",
+        metavar="A,B,C",
+        help="queues in strict order (overrides ASOK_WORKER_QUEUES)",
     )
     parser.add_argument(
-        "-c", "--concurrency", metavar="N", help="threads a process, over ASOK_WORKER_CONCURRENCY"
+        "-c",
+        "--concurrency",
+        metavar="N",
+        help="threads per process (overrides ASOK_WORKER_CONCURRENCY)",
     )
     parser.add_argument(
-        "-p", "--processes", metavar="N", help="processes, over ASOK_WORKER_PROCESSES"
+        "-p", "--processes", metavar="N", help="processes (overrides ASOK_WORKER_PROCESSES)"
     )
     parser.add_argument(
         "--stop-timeout",

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="N", default="10", help="how many next jobs of each queue to show [10]"
     )
-    parser.add_argument("--url", help="the Redis to look at, over ASOK_REDIS_URL")
+    parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
     status_checks.add_arguments(parser)
 
 

@@ -1,9 +1,9 @@
-"""The way of an action: from a plan over questions to a thread, and to the line that tells its end."""
+"""How an operation is confirmed, started on a thread and reported."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,7 @@ from textual.app import App
 
 from asok_console.presentation.text import call_text, safe
 from asok_console.tui.actions.runner import Finished, Progressed, Runner
-from asok_console.tui.catalog import operations
+from asok_console.tui.catalog.fields import fields_of
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.ask import Ask
@@ -28,25 +28,21 @@ from asok_core.jobs.envelope import UNTRUSTED, Payload
 from asok_core.jobs.job import Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.confirmation import warnings
+from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import Access
-from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 END_WITHIN = 2.0
-"""Seconds that actions get to end when the console is closed."""
+"""Seconds that operations get to end when the console is closed."""
 
 UNDO_AMONG = 50
-"""Newest actions among which an undo looks for those of this session."""
-
-SIGNED_AGAIN = frozenset({Location.DEAD, Location.PENDING})
-"""Places whose jobs are signed again on their way to a queue."""
+"""Newest operations among which an undo looks for those of this session."""
 
 TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
 
-WRONG_KEY = "SECRET_KEY is likely wrong: jobs will be refused"
-
 
 class Acting:
-    """Asks, runs and shows what became of it. Actions run beside each other."""
+    """Confirms, runs and reports operations. They run beside each other."""
 
     def __init__(self, app: App[None], host: Host, access: Access) -> None:
         """``app`` and ``host`` are one object: as Textual knows it, and as views do."""
@@ -60,12 +56,12 @@ class Acting:
         self._operations: set[str] = set()
 
     def carry_out(self, plan: Plan) -> None:
-        """Ask for what is not known yet and for a yes, then run the plan."""
-        if self.only_reads and plan.action.changes:
+        """Ask for missing answers and a confirmation, then run the plan."""
+        if self.only_reads and plan.operation.changes:
             return
-        if plan.action.reviews:
+        if plan.operation.reviews:
             self._app.push_screen(Reading(plan, self._host.session.reader), self._answered)
-        elif plan.action.asks:
+        elif fields_of(plan.operation):
             self._app.push_screen(Ask(plan), self._answered)
         else:
             self._confirm(plan)
@@ -73,7 +69,7 @@ class Acting:
     def _answered(self, plan: Plan | None) -> None:
         if plan is None:
             return
-        if plan.action.changes:
+        if plan.operation.changes:
             self._confirm(plan)
         else:
             self._start(plan)
@@ -95,26 +91,16 @@ class Acting:
         self._app.push_screen(confirm, answered)
 
     def _hazards(self, plan: Plan) -> tuple[str, ...]:
-        snapshot, action = self._host.snapshot, plan.action
+        snapshot = self._host.snapshot
         if snapshot is None:
             return ()
-        to: Mapping[str, int] = {}
-        if action.returns:
-            chosen = plan.answers.get("queue")
-            to = {chosen: plan.count or 0} if chosen else plan.queues or {}
-        trash = "goes to the trash" in action.aftermath
-        found = hazards(snapshot, to=to, trash=trash)
-        if self._host.key_check.wrong and action.returns and action.location in SIGNED_AGAIN:
-            found = (WRONG_KEY, *found)
-        # A restore of dead jobs or delayed ones puts nothing into a queue.
-        unknown = action.returns and not to and action.location is not Location.TRASH
-        more = hazards_of_unknown_queues(snapshot, plan.count or 0) if unknown else ()
-        return (*found, *more)
+        wrong_key = self._host.key_check.wrong
+        return warnings(plan.operation, snapshot, plan.count, plan.queues, wrong_key=wrong_key)
 
     def _start(self, plan: Plan) -> None:
         number = self.runner.start(plan)
         for line in self._lines():
-            line.working(number, plan.title)
+            line.working(number, plan.phrase)
 
     def edit(self, dead: Payload, text: str | None = None) -> None:
         """Open a dialog for the arguments of a dead job, then ask and requeue it.
@@ -190,13 +176,11 @@ class Acting:
 
     def _requeue_edited(self, dead: Payload, job: Job, changes: Arguments) -> None:
         plan = Plan(
-            operations.EDIT,
+            EditDead(dead.raw, *changes),
             Scope(Location.DEAD, ids=frozenset((job.id,))),
             1,
             (call_text(job.task, *changes, 200),),
-            changes=changes,
             diff=tuple(diff((job.args, job.kwargs), changes)),
-            element=dead.raw,
             queues={job.queue: 1},
         )
         if not self.only_reads:
@@ -222,17 +206,18 @@ class Acting:
         """Show how far it is."""
         stoppable = event.run == self.runner.next_to_halt
         for line in self._lines():
-            line.progress(event.run, event.plan.title, event.progress, stoppable=stoppable)
+            line.progress(event.run, event.plan.phrase, event.progress, stoppable=stoppable)
         self._app.screen.refresh_bindings()
 
     def finished(self, event: Finished) -> None:
-        """Show what came of it, and what can be undone now."""
+        """Show the result, and what can be undone now."""
         app, result = self._app, event.result
         for line in self._lines():
             line.outcome(event.run, event.line, event.tone)
-        if event.plan.changes is not None and not (result and result.applied):
+        edit = event.plan.operation
+        if isinstance(edit, EditDead) and not (result and result.applied):
             failed = "The edit failed" if result is None else "The job was not requeued"
-            self._keep(editable(event.plan.changes), failed)
+            self._keep(editable((list(edit.args), edit.kwargs)), failed)
         if result is not None and result.operation:
             self._operations.add(result.operation)
             self._host.poller.ask(
@@ -250,8 +235,8 @@ class Acting:
         self._app.screen.refresh_bindings()
 
     def quit(self) -> None:
-        """Close the console; while actions run, only when that is confirmed or asked for twice."""
-        running = [run.plan.title.rstrip("?") for run in self.runner.running]
+        """Close the console; while operations run, only when that is confirmed or asked for twice."""
+        running = [run.plan.phrase for run in self.runner.running]
         if not running:
             self._app.exit()
         elif isinstance(self._app.screen, Quitting):
@@ -262,7 +247,7 @@ class Acting:
     def _stop_and_quit(self, yes: bool | None) -> None:
         if not yes:
             return
-        # A moment for the audit: an action that does not get to end its entry is shown as unfinished.
+        # A moment for the audit: an operation that cannot end its entry is shown as unfinished.
         until = time.monotonic() + END_WITHIN
         self.runner.halt_all()
 

@@ -1,4 +1,4 @@
-"""Runs operators' actions on threads, beside each other, so that the screen stays alive."""
+"""Runs operations on threads, beside each other, so that the screen stays responsive."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.errors import AsokError
-from asok_core.operations.canary import CanaryResult
 from asok_core.operations.catalog.entry import Access
+from asok_core.operations.catalog.results import total_of
 
 
 @dataclass
 class Progressed(Message):
-    """The bulk action ``run`` got further."""
+    """Progress of the operation ``run``."""
 
     run: int
     plan: Plan
@@ -32,7 +32,7 @@ class Progressed(Message):
 
 @dataclass
 class Finished(Message):
-    """The action ``run`` ended. ``line`` says how, in its ``tone``; ``result`` is None where it failed."""
+    """The operation ``run`` ended: ``line`` and ``tone`` report it; ``result`` is None where it failed."""
 
     run: int
     plan: Plan
@@ -43,7 +43,7 @@ class Finished(Message):
 
 @dataclass(eq=False)
 class Run:
-    """One action under way."""
+    """One operation that runs."""
 
     number: int
     plan: Plan
@@ -73,7 +73,7 @@ class Runner:
 
     @property
     def busy(self) -> bool:
-        """Whether an action is running."""
+        """Whether an operation is running."""
         return bool(self.running)
 
     @property
@@ -92,14 +92,14 @@ class Runner:
         return run.number
 
     def halt(self) -> None:
-        """Stop the action that was started last before its next batch. What is done stays done."""
+        """Stop the operation that was started last before its next batch. Finished batches stay."""
         for run in self.running[::-1]:
             if not run.halted.is_set():
                 run.halted.set()
                 return
 
     def halt_all(self) -> None:
-        """Stop every action before its next batch."""
+        """Stop every operation before its next batch."""
         for run in self.running:
             run.halted.set()
 
@@ -111,7 +111,7 @@ class Runner:
             return not run.halted.is_set()
 
         try:
-            result = plan.action.perform(self._access, plan, watch)
+            result = plan.operation.perform(self._access, plan.scope, watch)
         except AsokError as error:
             self._send(run, Finished(run.number, plan, None, _failure(plan, str(error))))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
@@ -119,8 +119,7 @@ class Runner:
             self._send(run, Finished(run.number, plan, None, line))
         else:
             line, tone = outcome_line(plan, result)
-            total = result.total if isinstance(result, CanaryResult) else result
-            self._send(run, Finished(run.number, plan, total, line, tone))
+            self._send(run, Finished(run.number, plan, total_of(result), line, tone))
 
     def _send(self, run: Run, message: Message) -> None:
         try:
@@ -132,4 +131,4 @@ class Runner:
 
 def _failure(plan: Plan, reason: str) -> str:
     """What failed, and why: others may run or have ended beside it."""
-    return f"{plan.title.rstrip('?')}: {reason}"
+    return f"{plan.phrase}: {reason}"

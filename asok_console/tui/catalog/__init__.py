@@ -1,1 +1,1 @@
-"""What keys do, declared once: keys, the operator's actions, and plans of what one would do."""
+"""What keys do, declared once: keys, the operations that they perform, and plans of these."""

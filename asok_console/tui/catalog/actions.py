@@ -1,8 +1,8 @@
-"""Everything an operator can do, declared once.
+"""The keys of the console, declared once.
 
 Bindings, footer, help screen and command palette all come from these declarations. An
 :class:`Action` names a method ``action_<name>`` of the view, screen or app that has it in its
-bindings. What changes something in Redis is an ``OperatorAction`` (``plan.py``).
+bindings. The key of an operation is an ``OperatorAction`` (``operations.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
 
 
 class Reach(Enum):
-    """What an operator's action is about."""
+    """Which jobs, queue or worker the key of an operation is about."""
 
     CHOSEN = "chosen"
     """The marked rows, or the cursor's row where none is marked."""
@@ -31,9 +31,11 @@ class Reach(Enum):
     WORKER = "worker"
     """The worker under the cursor."""
     OPERATION = "operation"
-    """What an earlier action put into the trash."""
+    """What an earlier operation moved to the trash."""
     TRASH = "trash"
-    """The trash of the action under the cursor, or of all actions that are listed."""
+    """The trash of the operation under the cursor."""
+    LISTED_TRASH = "listed trash"
+    """The trash of all operations that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ def printed(key: str) -> str:
     return _PRINTED.get(key, key.upper() if key in ("f1", "f5") else key)
 
 
+OPEN = Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS - {"activity"},
+             footer=True)  # fmt: skip
+
 MOVES = (
     Action("down", "j,down", "down", "one row down", "Move", LISTS, call="move(1)"),
     Action("up", "k,up", "up", "one row up", "Move", LISTS, call="move(-1)"),
@@ -121,8 +126,7 @@ MOVES = (
     Action("pageup", "pageup,ctrl+b", "page up", "one screen up", "Move", LISTS, call="page(-1)"),
     Action("first", "g,home", "top", "to the first row", "Move", LISTS),
     Action("last", "G,end", "end", "to the last row", "Move", LISTS),
-    Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS - {"activity"},
-           footer=True),
+    OPEN,
 )  # fmt: skip
 """What every list understands."""
 
@@ -215,6 +219,9 @@ VIEW_TITLES = {
     "activity": "Activity",
 }
 
+HELP = Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True)
+LEAVE = Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True)
+
 GLOBAL = (
     *(
         Action(f"view_{name}", str(number), title, f"show {title}", "Show",
@@ -231,11 +238,11 @@ GLOBAL = (
            "Get around"),
     Action("halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
            footer=True),
-    Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True),
+    HELP,
     Action("command_palette", "ctrl+p,colon", "commands", "find an action by its name",
            "Get around"),
     Action("step_back", "escape", "back", "one level back: close, clear marks, up", "Get around"),
-    Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True),
+    LEAVE,
     Action("suspend_process", "ctrl+z", "suspend", "back to the shell; fg returns", "Get around"),
     Action("quit", "ctrl+c,ctrl+q", "quit now", "quit at once", "Get around", priority=True),
 )  # fmt: skip

@@ -1,105 +1,136 @@
-"""The command line that does the same as an action in the console."""
+"""The command line that does the same as an operation in the console."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
+from functools import singledispatch
 
-from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.dead_jobs import (
+    CanaryRequeue,
+    EditDead,
+    ExportDead,
+    PurgeDead,
+    RequeueDead,
+    TrustDead,
+)
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.switches import (
+    PauseQueue,
+    PurgeQueue,
+    QuietWorker,
+    ResumeQueue,
+    ResumeWorker,
+    StopWorker,
+)
+from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
+from asok_core.operations.catalog.waiting_jobs import (
+    CancelPending,
+    MovePending,
+    MoveToFront,
+    PromoteDelayed,
+)
 
 SPELLED_OUT = 3
-"""Ids that are written out where a person reads it."""
+"""Ids that are written out where a person reads the command."""
 
 
-def abridged(plan: Plan, most: int = SPELLED_OUT) -> str:
-    """The twin of a plan as a person reads it: of many ids the first few, and how many more."""
-    ids = sorted(plan.scope.ids or ())
+def abridged(operation: CatalogOperation, scope: Scope, most: int = SPELLED_OUT) -> str:
+    """The command line as a person reads it: of many ids the first few, and how many more."""
+    ids = sorted(scope.ids or ())
     more = len(ids) - most
     if more <= 0:
-        return plan.equivalent
-    few = replace(plan, scope=replace(plan.scope, ids=frozenset(ids[:most])))
-    return f"{few.equivalent}  … and {more:,} more"
+        return command_line(operation, scope)
+    few = command_line(operation, replace(scope, ids=frozenset(ids[:most])))
+    return f"{few}  … and {more:,} more"
 
 
-def dead_jobs(verb: str) -> Callable[[Plan], str]:
-    """``asok dlq VERB`` with the scope as options."""
-
-    def equivalent(plan: Plan) -> str:
-        return f"asok dlq {verb} {_options(plan.scope)}"
-
-    return equivalent
+@singledispatch
+def command_line(operation: CatalogOperation, scope: Scope) -> str:
+    """The whole command line."""
+    raise NotImplementedError(type(operation).__name__)
 
 
-def canary(plan: Plan) -> str:
-    """``asok dlq requeue ... --canary N --rate N``."""
-    first, rate = plan.answers["first"], plan.answers["rate"]
-    return f"asok dlq requeue {_options(plan.scope)} --canary {first} --rate {rate}"
+@command_line.register
+def _(_: RequeueDead, scope: Scope) -> str:
+    return f"asok dlq requeue {_options(scope)}"
 
 
-def edit(plan: Plan) -> str:
-    """``asok dlq requeue --id ID --args JSON --kwargs JSON``."""
-    args, kwargs = plan.changes or ([], {})
-    changed = f"--args {shlex.quote(json.dumps(args))} --kwargs {shlex.quote(json.dumps(kwargs))}"
-    return f"asok dlq requeue {_options(plan.scope)} {changed}"
+@command_line.register
+def _(_: TrustDead, scope: Scope) -> str:
+    return f"asok dlq requeue --trust {_options(scope)}"
 
 
-def export(plan: Plan) -> str:
-    """``asok dlq export FILE ...``."""
-    chosen = "" if plan.scope.ids is None and not plan.scope.words else f" {_options(plan.scope)}"
-    return f"asok dlq export{chosen}{_operands(plan.answers.get('file', '-'))}"
+@command_line.register
+def _(operation: CanaryRequeue, scope: Scope) -> str:
+    pace = f"--canary {operation.first} --rate {operation.rate:g}"
+    return f"asok dlq requeue {_options(scope)} {pace}"
 
 
-def queue(verb: str) -> Callable[[Plan], str]:
-    """``asok queue VERB NAME``."""
-
-    def equivalent(plan: Plan) -> str:
-        return f"asok queue {verb}{_operands(plan.scope.queue or 'default')}"
-
-    return equivalent
+@command_line.register
+def _(operation: EditDead, scope: Scope) -> str:
+    args, kwargs = json.dumps(operation.args), json.dumps(operation.kwargs)
+    changed = f"--args {shlex.quote(args)} --kwargs {shlex.quote(kwargs)}"
+    return f"asok dlq requeue {_options(scope)} {changed}"
 
 
-def worker(verb: str) -> Callable[[Plan], str]:
-    """``asok worker VERB ID``."""
-
-    def equivalent(plan: Plan) -> str:
-        return f"asok worker {verb}{_operands(plan.worker)}"
-
-    return equivalent
+@command_line.register
+def _(_: PurgeDead, scope: Scope) -> str:
+    return f"asok dlq purge {_options(scope)}"
 
 
-def cancel(plan: Plan) -> str:
-    """``asok job cancel ID...``, or with a filter and where to look."""
-    delayed = " --state delayed" if plan.scope.location is Location.DELAYED else ""
-    return f"asok job cancel{_jobs(plan.scope, where=delayed)}"
+@command_line.register
+def _(operation: ExportDead, scope: Scope) -> str:
+    chosen = "" if scope.ids is None and not scope.words else f" {_options(scope)}"
+    return f"asok dlq export{chosen}{_operands(str(operation.path or '-'))}"
 
 
-def promote(plan: Plan) -> str:
-    """``asok job promote ID...``, or with a filter."""
-    return f"asok job promote{_jobs(plan.scope)}"
+@command_line.register
+def _(_: CancelPending, scope: Scope) -> str:
+    delayed = " --state delayed" if scope.location is Location.DELAYED else ""
+    return f"asok job cancel{_jobs(scope, where=delayed)}"
 
 
-def move_front(plan: Plan) -> str:
-    """``asok job move --front ID...``."""
-    return f"asok job move --front{_jobs(plan.scope)}"
+@command_line.register
+def _(_: PromoteDelayed, scope: Scope) -> str:
+    return f"asok job promote{_jobs(scope)}"
 
 
-def move(plan: Plan) -> str:
-    """``asok job move --to QUEUE ID...``, or with a filter."""
-    return f"asok job move {_option('--to', plan.answers.get('queue', ''))}{_jobs(plan.scope)}"
+@command_line.register
+def _(operation: MovePending, scope: Scope) -> str:
+    return f"asok job move {_option('--to', operation.to)}{_jobs(scope)}"
 
 
-def restore(plan: Plan) -> str:
-    """``asok trash restore OPERATION``."""
-    return f"asok trash restore{_operands(plan.operation)}"
+@command_line.register
+def _(_: MoveToFront, scope: Scope) -> str:
+    return f"asok job move --front{_jobs(scope)}"
 
 
-def empty_trash(plan: Plan) -> str:
-    """``asok trash empty OPERATION...``."""
-    return f"asok trash empty{_operands(*sorted(plan.scope.ids or ()))}"
+@command_line.register(PauseQueue)
+@command_line.register(ResumeQueue)
+@command_line.register(PurgeQueue)
+def _(operation: CatalogOperation, scope: Scope) -> str:
+    return f"asok queue {operation.verb}{_operands(scope.queue or 'default')}"
+
+
+@command_line.register(QuietWorker)
+@command_line.register(ResumeWorker)
+@command_line.register(StopWorker)
+def _(operation: QuietWorker | ResumeWorker | StopWorker, _scope: Scope) -> str:
+    return f"asok worker {operation.verb}{_operands(operation.worker)}"
+
+
+@command_line.register
+def _(operation: RestoreTrash, _scope: Scope) -> str:
+    return f"asok trash restore{_operands(operation.operation)}"
+
+
+@command_line.register
+def _(_: EmptyTrash, scope: Scope) -> str:
+    return f"asok trash empty{_operands(*sorted(scope.ids or ()))}"
 
 
 def _jobs(scope: Scope, where: str = "") -> str:

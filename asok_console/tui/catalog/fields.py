@@ -1,15 +1,54 @@
-"""What actions ask for before they are confirmed, and what is wrong with an answer."""
+"""What operations ask for before they are confirmed, and which answers are valid."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from asok_console.tui.catalog.plan import Field, Plan
+from asok_console.tui.catalog.plan import Plan
 from asok_core.operations.canary import FIRST, RATE
+from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.waiting_jobs import MovePending
 
-MOST_BIRDS = 1000
+MOST_FIRST = 1000
 FASTEST = 1_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One answer that an operation needs: a queue's name, a number, a file.
+
+    ``name`` is the operation's own field, ``parse`` makes its value of a valid answer.
+    """
+
+    name: str
+    label: str
+    check: Callable[[str, Plan], str]
+    """Why an answer is not valid, or an empty string."""
+    parse: Callable[[str], Any] = str
+    default: Callable[[], str] = str
+
+
+def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
+    """What an operation asks for."""
+    return _FIELDS.get(type(operation), ())
+
+
+def problem_of(plan: Plan, answers: Mapping[str, str]) -> str:
+    """Why the answers are not valid, or an empty string."""
+    problems = (each.check(answers[each.name], plan) for each in fields_of(plan.operation))
+    return next((problem for problem in problems if problem), "")
+
+
+def answered(plan: Plan, answers: Mapping[str, str]) -> Plan:
+    """The plan with valid answers."""
+    values = {each.name: each.parse(answers[each.name]) for each in fields_of(plan.operation)}
+    # The operations that ask are dataclasses, by the names of whose fields the answers go.
+    return replace(plan, operation=replace(plan.operation, **values))  # type: ignore[type-var]
 
 
 def _number(answer: str, most: float, *, whole: bool) -> str:
@@ -19,7 +58,15 @@ def _number(answer: str, most: float, *, whole: bool) -> str:
         return f"{answer!r} is not a number"
     if whole and not answer.isdigit():
         return f"{answer!r} is not a whole number"
-    return "" if 0 < number <= most else f"it is from 1 to {most:,.0f}"
+    return "" if 0 < number <= most else f"it must be from 1 to {most:,.0f}"
+
+
+def _first(answer: str, _plan: Plan) -> str:
+    return _number(answer, MOST_FIRST, whole=True)
+
+
+def _rate(answer: str, _plan: Plan) -> str:
+    return _number(answer, FASTEST, whole=False)
 
 
 def _new_file(answer: str, _plan: Plan) -> str:
@@ -43,14 +90,14 @@ def _other_queue(answer: str, plan: Plan) -> str:
 
 
 def _file_name() -> str:
-    return time.strftime("dead-letters-%Y%m%d-%H%M%S.jsonl")
+    return time.strftime("dead-jobs-%Y%m%d-%H%M%S.jsonl")
 
 
-CANARY = (
-    Field("first", "Send first", lambda answer, _: _number(answer, MOST_BIRDS, whole=True),
-          lambda: str(FIRST)),
-    Field("rate", "Then, a second", lambda answer, _: _number(answer, FASTEST, whole=False),
-          lambda: f"{RATE:g}"),
-)  # fmt: skip
-FILE = (Field("file", "File", _new_file, _file_name),)
-QUEUE = (Field("queue", "Queue", _other_queue),)
+_FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
+    CanaryRequeue: (
+        Field("first", "Requeue first", _first, int, f"{FIRST}".format),
+        Field("rate", "Then jobs per second", _rate, float, f"{RATE:g}".format),
+    ),
+    ExportDead: (Field("path", "File", _new_file, Path, _file_name),),
+    MovePending: (Field("to", "Queue", _other_queue),),
+}

@@ -1,8 +1,7 @@
-"""Ask for what an action wants to know: a queue's name, a number, a file."""
+"""Ask for what an operation needs: a queue's name, a number, a file."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -14,7 +13,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import equivalents
+from asok_console.tui.catalog.fields import answered, fields_of, problem_of
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 
@@ -35,28 +34,24 @@ class Ask(Dialog[Plan]):
         self._plan = plan
 
     def compose(self) -> ComposeResult:
-        """Title, a line for each field, what is wrong, and the buttons."""
+        """Title, a line for each field, the problem, and the buttons."""
         plan = self._plan
-        label = plan.action.label
         with Vertical(id="question"):
-            yield Static(
-                Content(safe(f"{label[0].upper()}{label[1:]}: {plan.noun}", WIDEST_LINE)),
-                id="title",
-            )
+            yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
             for line in (*plan.examples, *([f"! {plan.warning}"] if plan.warning else [])):
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
             suggester = SuggestFromList(plan.choices) if plan.choices else None
-            for field in plan.action.asks:
+            for field in fields_of(plan.operation):
                 with Horizontal(classes="field"):
                     yield Static(Content(field.label), classes="label")
                     yield Input(field.default(), id=field.name, compact=True, suggester=suggester)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
             yield Static(id="verdict")
-            yield Static(id="twin")
+            yield Static(id="equivalent")
             with Horizontal(id="buttons"):
-                yield Button("Cancel", id="no", compact=True)
-                yield Button("Go on", id="yes", compact=True)
+                yield Button("Back", id="no", compact=True)
+                yield Button("Continue", id="yes", compact=True)
 
     def on_mount(self) -> None:
         """Begin with the first field."""
@@ -70,43 +65,39 @@ class Ask(Dialog[Plan]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self._go_on()
+        self._continue()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
         if event.button.id == "yes":
-            self._go_on()
+            self._continue()
         else:
             self.dismiss(None)
 
-    def _go_on(self) -> None:
-        if not self._problem():
-            self.dismiss(self._answered())
+    def _continue(self) -> None:
+        answers = self._answers()
+        if not problem_of(self._plan, answers):
+            self.dismiss(answered(self._plan, answers))
 
-    def _answered(self) -> Plan:
-        answers = {
+    def _answers(self) -> dict[str, str]:
+        return {
             field.name: self.query_one(f"#{field.name}", Input).value.strip()
-            for field in self._plan.action.asks
+            for field in fields_of(self._plan.operation)
         }
-        return replace(self._plan, answers=answers)
-
-    def _problem(self) -> str:
-        plan = self._answered()
-        problems = (field.check(plan.answers[field.name], plan) for field in plan.action.asks)
-        return next((problem for problem in problems if problem), "")
 
     def _check(self) -> None:
-        problem = self._problem()
-        # Nothing is wrong yet where nothing was typed yet.
-        reported = problem and all(self._answered().answers.values())
+        answers = self._answers()
+        problem = problem_of(self._plan, answers)
+        # An answer is not wrong yet where none was typed yet.
+        reported = problem and all(answers.values())
         self.query_one("#verdict", Static).update(
             Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if reported else ""
         )
-        equivalent = self.query_one("#twin", Static)
-        equivalent.update(
-            Content.styled(safe(f"Same as  {equivalents.abridged(self._answered())}"), "$tone-dim")
-        )
+        equivalent = self.query_one("#equivalent", Static)
+        if not problem:
+            line = f"Same as  {answered(self._plan, answers).abridged()}"
+            equivalent.update(Content.styled(safe(line), "$tone-dim"))
         # It keeps its lines, so that nothing jumps while an answer is typed.
         equivalent.visible = not problem
         self.query_one("#yes", Button).disabled = bool(problem)

@@ -14,10 +14,10 @@ from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import equivalents
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 from asok_console.tui.widgets.long_lines import LongLines
+from asok_core.operations.catalog.confirmation import facts, is_grave
 
 WIDEST_LINE = 300
 AROUND_DIFF = 20
@@ -63,7 +63,8 @@ class Confirm(Dialog[bool]):
     def compose(self) -> ComposeResult:
         """Lay out title, facts, typed word and buttons."""
         plan = self.plan
-        with Vertical(id="question", classes=plan.action.danger.value) as question:
+        grave = is_grave(plan.operation, plan.scope)
+        with Vertical(id="question", classes="grave" if grave else "mild") as question:
             copies = "C" if self._word and self._word[0] == "c" else "c"
             scrolls = "PgDn PgUp scroll, " if plan.review is not None else ""
             question.border_subtitle = f"{scrolls}{copies} copies the command line"
@@ -85,7 +86,7 @@ class Confirm(Dialog[bool]):
                         yield Static(Content(safe(value)), classes="value")
             if self._word:
                 yield Static(
-                    Content.from_markup("Type [b]$word[/b] to go on:", word=self._word), id="ask"
+                    Content.from_markup("Type [b]$word[/b] to confirm:", word=self._word), id="ask"
                 )
                 yield Input(id="word", compact=True, select_on_focus=False)
             if plan.large and not self._word:
@@ -93,7 +94,7 @@ class Confirm(Dialog[bool]):
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
                 yield Button(
-                    Content(safe(plan.title.rstrip("?"), 40)),
+                    Content(safe(plan.button, 40)),
                     id="yes",
                     compact=True,
                     disabled=bool(self._word) or self._nothing,
@@ -111,19 +112,9 @@ class Confirm(Dialog[bool]):
             yield Static(Content.styled(more, "$tone-dim"), classes="example")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        plan, scope = self.plan, self.plan.scope
-        if plan.count is not None and scope.ids is None and not plan.operation:
-            yield "Filter", scope.words or "none: all of them"
         yield "Redis", self._target + ("  PROTECTED" if self._protected else "")
-        if plan.note:
-            yield "How", plan.note
-        if plan.action.aftermath:
-            yield "Undo", plan.action.aftermath
-        # A review needs the lines for its calls.
-        yield (
-            "Same as",
-            equivalents.abridged(plan, 1) if plan.review else equivalents.abridged(plan),
-        )
+        yield from facts(self.plan.operation, self.plan.scope)
+        yield "Same as", self.plan.abridged()
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens, before any key that was typed ahead."""

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.plan import OperatorAction
+from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens import help_symbols
 
 KEYS = 16

@@ -14,7 +14,8 @@ from textual.widgets import Static
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.job_actions import OPERATIONS, offers
@@ -36,6 +37,7 @@ from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import Row, Snapshot
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.waiting_jobs import MovePending
 
 SOON = 0.05
 """Seconds between two checks whether the next row of the list has been read."""
@@ -183,7 +185,7 @@ class JobScreen(Operates, Screen[None]):
         row, payload = self.job.fresh_row, self.job.payload
         if action.reach is not Reach.CHOSEN or action.location is not self.job.location:
             return None
-        if action.name == "requeue_trusted" and not needs_trust([row]):
+        if action.operation.reviews and not needs_trust([row]):
             return None
         key = payload.id if payload and payload.id else row.key
         queue = payload.job.queue if payload and payload.job else row.queue
@@ -192,8 +194,9 @@ class JobScreen(Operates, Screen[None]):
             queue=queue if action.location is Location.PENDING else None,
             ids=frozenset((key,)),
         )
-        choices = queue_names(self.console.snapshot) if action.name == "move" else ()
-        return Plan(action, scope, 1, examples([row]), choices=choices, queues={queue: 1})
+        choices = queue_names(self.console.snapshot) if action.operation is MovePending else ()
+        shown = examples([row])
+        return Plan(action.operation(), scope, 1, shown, choices=choices, queues={queue: 1})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible for this job: only a dead job can be edited."""

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Action, Reach
-from asok_console.tui.catalog.plan import OperatorAction
+from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens.known_job import KnownJob
 from asok_core.jobs.states import Location
 

@@ -20,6 +20,7 @@ from asok_console.tui.screens.dialog import Dialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.review import ReviewBuilder
+from asok_core.operations.catalog.dead_jobs import TrustDead
 from asok_core.operations.preview import preview
 
 
@@ -92,7 +93,13 @@ class Reading(Dialog[Plan]):
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
             self._report(Reading.Report(f"✗ {type(error).__name__}: {error}", error=True))
         else:
-            done = replace(plan, review=review, count=counted.matching, queues=counted.queues)
+            done = replace(
+                plan,
+                operation=TrustDead(review.reviewed),
+                review=review,
+                count=counted.matching,
+                queues=counted.queues,
+            )
             self._report(Reading.Report(plan=done))
 
     def _watch(self, progress: Progress) -> bool:

@@ -13,7 +13,8 @@ from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
@@ -21,6 +22,7 @@ from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.audit import SWITCHES, Activities, Activity
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
 
 SHOWN = 200
 """Actions that are listed."""
@@ -35,7 +37,7 @@ def _jobs(activity: Activity, _now: float) -> Cell:
 
 def _is_of_jobs(activity: Activity) -> bool:
     # An undo is shown with what it undid, and not with its place.
-    return activity.action == "restore" or (
+    return activity.action == RestoreTrash.audit_name() or (
         bool(activity.location) and activity.action not in SWITCHES
     )
 
@@ -67,7 +69,7 @@ def _undo(activity: Activity, now: float) -> Cell:
 
 def _resolved(activity: Activity, known: Mapping[str, Activity]) -> Activity:
     """An undo names what it undid, not only its id."""
-    undone = known.get(activity.words) if activity.action == "restore" else None
+    undone = known.get(activity.words) if activity.action == RestoreTrash.audit_name() else None
     if undone is None:
         return activity
     return replace(activity, location="", queue="", words=f"{undone.action} of {undone.target}")
@@ -85,7 +87,7 @@ class ActivityList(RowList[Activity]):
     """The list of actions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *actions.bindings(move for move in actions.MOVES if move.name != "open")
+        *actions.bindings(move for move in actions.MOVES if move is not actions.OPEN)
     ]
 
 
@@ -150,16 +152,18 @@ class ActivityView(View):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Delete the trash of the action under the cursor, or of all actions that are listed."""
         rows = self.query_one(ActivityList)
-        chosen = rows.window.loaded if action.name == "empty_all" else filter(None, (rows.row,))
+        chosen = (
+            rows.window.loaded if action.reach is Reach.LISTED_TRASH else filter(None, (rows.row,))
+        )
         trashed = [each for each in chosen if each.in_trash]
-        if action.reach is not Reach.TRASH or not trashed:
+        if action.operation is not EmptyTrash or not trashed:
             return None
         examples = [f"{each.action} {each.target}" for each in trashed[:EXAMPLES]]
         if len(trashed) > EXAMPLES:
-            examples.append(f"and {len(trashed) - EXAMPLES:,} more actions")
+            examples.append(f"and {len(trashed) - EXAMPLES:,} more operations")
         ids = frozenset(each.operation for each in trashed)
         count = sum(each.in_trash for each in trashed)
-        return Plan(action, Scope(Location.TRASH, ids=ids), count, tuple(examples))
+        return Plan(action.operation(), Scope(Location.TRASH, ids=ids), count, tuple(examples))
 
     def undo(self) -> Activity | None:
         """The action under the cursor."""

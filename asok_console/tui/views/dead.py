@@ -14,7 +14,8 @@ from asok_console.presentation.error_groups import by_count, filter_of
 from asok_console.presentation.prose import exact
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
@@ -275,7 +276,7 @@ class DeadView(JobListView):
         )
         marks = len(self.rows.cursor.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
-        return Plan(action, scope, snapshot.dead, warning=warning)
+        return Plan(action.operation(), scope, snapshot.dead, warning=warning)
 
     def _plan_for_cause(self, action: OperatorAction) -> Plan | None:
         scan, cause, snapshot = self._counting, self.causes.row, self.console.snapshot
@@ -287,7 +288,7 @@ class DeadView(JobListView):
         scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, cause.count)
         hit = ", ".join(f"{task} ({cause.tasks[task]:,})" for task in by_count(cause.tasks)[:3])
         return Plan(
-            action,
+            action.operation(),
             scope,
             cause.count,
             (cause.cause, f"tasks: {hit}"),

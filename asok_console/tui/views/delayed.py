@@ -11,7 +11,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import until
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
@@ -140,7 +141,7 @@ class DelayedView(PlotView, JobListView):
         if action.reach is not Reach.MATCHING or self.search is not None or snapshot is None:
             return super().plan(action)
         scope = Scope(action.location, before=snapshot.taken_at, limit=snapshot.delayed)
-        return Plan(action, scope, snapshot.delayed) if snapshot.delayed else None
+        return Plan(action.operation(), scope, snapshot.delayed) if snapshot.delayed else None
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, the next due time and what is overdue."""

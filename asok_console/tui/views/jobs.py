@@ -11,7 +11,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import duration
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.search import Search
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
@@ -29,6 +30,7 @@ from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.snapshot import Page, Row, Snapshot, running_rows
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
+from asok_core.operations.catalog.dead_jobs import RequeueDead
 from asok_core.operations.search import completed
 
 SEARCHED = 1000
@@ -133,10 +135,10 @@ class JobsView(JobListView):
         """A job that failed may be among the dead letters, from where it can be requeued."""
         row = self.rows.row
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
-        if row is None or not failed or action.name != "requeue":
+        if row is None or not failed or action.operation is not RequeueDead:
             return None
         scope = Scope(Location.DEAD, ids=frozenset((job_id(row),)))
-        return Plan(action, scope, 1, (task_text(row),))
+        return Plan(action.operation(), scope, 1, (task_text(row),))
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, and how many run."""

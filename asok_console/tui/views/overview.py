@@ -15,7 +15,8 @@ from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import Alert
 from asok_console.tui.views.shared.all_queues import ALL
 from asok_console.tui.views.shared.named import NamedView

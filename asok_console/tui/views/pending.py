@@ -12,7 +12,8 @@ from asok_console.presentation.compact import ago
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.trend import trend
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
@@ -27,6 +28,8 @@ from asok_console.tui.widgets.row_cursor import Position
 from asok_core.backends.roles import Reader
 from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.switches import PurgeQueue
+from asok_core.operations.catalog.waiting_jobs import MovePending
 
 
 def _waits_cell(row: Row, now: float) -> Cell:
@@ -136,13 +139,13 @@ class PendingView(JobListView):
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also what concerns the queue as a whole."""
-        if action.name == "purge_queue" and self.search is not None:
+        if action.operation is PurgeQueue and self.search is not None:
             return None
         if action.reach is Reach.QUEUE:
             stats = self._stats()
             return plan_for_queue(action, stats, self.console.snapshot) if stats else None
         plan = super().plan(action)
-        if plan is None or action.name != "move":
+        if plan is None or action.operation is not MovePending:
             return plan
         return replace(plan, choices=queue_names(self.console.snapshot))
 

@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago
 from asok_console.presentation.prose import exact, plural
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRows
 from asok_console.tui.views.shared.named import NamedView
@@ -28,6 +28,7 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
 from asok_core.inspection.snapshot import Row, Snapshot, WorkerInfo
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
 
 
 class WorkersView(NamedView):
@@ -142,20 +143,20 @@ class WorkersView(NamedView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """An order to the worker under the cursor, or None where it changes nothing."""
         line = self.query_one(WorkerList).row
-        if action.reach is not Reach.WORKER or line is None:
+        operation = action.operation
+        if not issubclass(operation, WorkerOperation) or line is None:
             return None
         worker = line.worker
         held = worker.quiet or worker.wanted == "quiet"
-        if worker.stopping or worker.wanted == "stop" or (action.name == "quiet" and held):
+        if worker.stopping or worker.wanted == "stop":
             return None
-        if action.name == "resume_worker" and not held:
+        if (operation is QuietWorker and held) or (operation is ResumeWorker and not held):
             return None
         return Plan(
-            action,
+            operation(worker.id),
             Scope(action.location, words=f"worker:{worker.id}"),
             None,
             self._consequences(worker),
-            worker=worker.id,
         )
 
     def _consequences(self, worker: WorkerInfo) -> tuple[str, ...]:

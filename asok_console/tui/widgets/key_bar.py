@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.plan import OperatorAction
+from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.data.status import ConsoleStatus
 
 HINT = "New here? All keys"
@@ -21,7 +21,7 @@ HINT = "New here? All keys"
 class KeyBar(Widget):
     """The footer: the keys that do something now, as many as fit, and where to find the rest."""
 
-    LAST = ("help", "leave")
+    LAST = (actions.HELP, actions.LEAVE)
 
     def __init__(self, status: ConsoleStatus) -> None:
         super().__init__()
@@ -79,8 +79,8 @@ class KeyBar(Widget):
                 by_call.setdefault(call, action)
         shown = by_call.values()
         return self._lay_out(
-            [a for a in shown if a.name not in self.LAST],
-            [a for a in shown if a.name in self.LAST],
+            [a for a in shown if a not in self.LAST],
+            [a for a in shown if a in self.LAST],
         )
 
     def _lay_out(self, first: Sequence[actions.Action], last: Sequence[actions.Action]) -> Content:
@@ -96,7 +96,7 @@ class KeyBar(Widget):
                 if width > room:
                     continue
                 room -= width
-            hint = action.name == "help" and shown == HINT
+            hint = action is actions.HELP and shown == HINT
             pieces += [
                 (f" {action.shown_key}", "bold $primary reverse" if hint else "bold $primary"),
                 (f" {shown} ", "$primary reverse" if hint else "$tone-title"),
@@ -106,9 +106,9 @@ class KeyBar(Widget):
         return Content.assemble(*pieces)
 
     def _label(self, action: actions.Action) -> str:
-        if action.name == "leave" and self.screen is not self.app.screen_stack[0]:
+        if action is actions.LEAVE and self.screen is not self.app.screen_stack[0]:
             return "back"
-        if action.name == "help" and self._status.points_out_help:
+        if action is actions.HELP and self._status.points_out_help:
             return HINT
         return action.label
 

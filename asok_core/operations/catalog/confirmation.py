@@ -64,7 +64,7 @@ def is_grave(operation: CatalogOperation, scope: Scope) -> bool:
     return by_filter or operation.danger is Danger.GRAVE
 
 
-def typed_word(
+def confirmation_word_for(
     operation: CatalogOperation, scope: Scope, count: int | None, *, protected: bool = False
 ) -> str | None:
     """What must be typed before it is performed, or None where a yes is enough."""

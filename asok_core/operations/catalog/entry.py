@@ -18,11 +18,11 @@ class Danger(Enum):
     """How much a confirmation requires."""
 
     MILD = "mild"
-    """A yes; in a protected session a typed word for more than one job."""
+    """A yes; in a protected session typed confirmation for more than one job."""
     BROAD = "broad"
-    """A typed word where a filter, and not the operator, chooses the jobs."""
+    """Typed confirmation where a filter, and not the operator, chooses the jobs."""
     GRAVE = "grave"
-    """A typed word, always."""
+    """Typed confirmation, always."""
 
 
 class ScopeKind(Enum):
@@ -93,7 +93,7 @@ class CatalogOperation:
     audited: ClassVar[str] = ""
     """Its name in the audit, where that is not the verb."""
     word: ClassVar[str] = ""
-    """What must be typed where a typed word is required, where that is not the verb."""
+    """What typed confirmation requires, where that is not the verb."""
     danger: ClassVar[Danger] = Danger.MILD
     undo: ClassVar[UndoWindow] = UndoWindow()
     how: ClassVar[str] = ""
@@ -105,7 +105,7 @@ class CatalogOperation:
     reviews: ClassVar[bool] = False
     """Whether all its jobs are read and listed before it is confirmed."""
     guarded: ClassVar[bool] = False
-    """Whether a protected session requires a typed word for a single one as well."""
+    """Whether a protected session requires typed confirmation for a single one as well."""
     changes: ClassVar[bool] = True
     """Whether it changes anything. What does not is allowed in a read-only session."""
     ends_lost: ClassVar[bool] = False
@@ -118,7 +118,7 @@ class CatalogOperation:
 
     @classmethod
     def confirmation_word(cls) -> str:
-        """What must be typed where a typed word is required."""
+        """What typed confirmation requires."""
         return cls.word or cls.verb
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult | CanaryResult:

@@ -36,6 +36,14 @@ def total_of(result: CommandResult | CanaryResult) -> CommandResult:
     return result.total if isinstance(result, CanaryResult) else result
 
 
+def is_whole(result: CommandResult | CanaryResult) -> bool:
+    """Whether all was done that was confirmed."""
+    if isinstance(result, CanaryResult):
+        return result.verdict is Verdict.ALL and not result.total.refused
+    left_out = result.skipped or result.refused or result.cancelled
+    return bool(result.applied) and not left_out
+
+
 def undo_line(operation: CatalogOperation, result: CommandResult) -> str:
     """The command that undoes it; empty where there is nothing to undo."""
     if not (operation.undo.to_trash and result.applied and result.operation):

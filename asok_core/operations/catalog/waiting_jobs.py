@@ -37,7 +37,7 @@ class PromoteDelayed(CatalogOperation):
     """Put delayed jobs into their queues now."""
 
     verb, done, location = "promote", "promoted", Location.DELAYED
-    how = "they go to their queues now, before they are due"
+    how = "to their queues now, without waiting until they are due"
     enqueues = True
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:

@@ -15,7 +15,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.roles import CommandResult
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
-from asok_core.operations.preview import frozen
+from asok_core.operations.preview import resolved
 from asok_core.settings.settings import Settings
 from tests.benchmarks.console.data import Amounts
 from tests.benchmarks.console.reading import slow_log
@@ -32,7 +32,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
     reader, operator = open_reader(settings), open_operator(settings)
     figures: Figures = {}
     with slow_log(client, "asok-operator") as slowest:
-        scope = frozen(reader, Location.DEAD)
+        scope = resolved(reader, Location.DEAD)
         began = time.perf_counter()
         purged = operator.purge(scope)
         figures["purge"] = time.perf_counter() - began
@@ -40,7 +40,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
         began = time.perf_counter()
         _check(operator.restore(purged.operation or ""), amounts.dead)
         figures["undo"] = time.perf_counter() - began
-        scope = frozen(reader, Location.DEAD)
+        scope = resolved(reader, Location.DEAD)
         began = time.perf_counter()
         _check(operator.requeue(scope), amounts.dead)
         figures["requeue"] = time.perf_counter() - began

@@ -12,8 +12,8 @@ from textual.content import Content
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.operations import OPERATIONS
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OPERATIONS, OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.operator_keys import Operates
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption

@@ -13,7 +13,8 @@ from textual.binding import BindingType
 from asok_console.presentation.calls import call_of
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.job_columns import job_id
 from asok_console.tui.views.shared.searching import SearchingView
@@ -185,10 +186,10 @@ class JobListView(SearchingView):
         if reach is not Reach.CHOSEN:
             return None
         rows = self.chosen()
-        if not rows or (action.name == "requeue_trusted" and not needs_trust(rows)):
+        if not rows or (action.operation.reviews and not needs_trust(rows)):
             return None
         return Plan(
-            action,
+            action.operation(),
             Scope(
                 action.location,
                 queue=self.scope_queue(),
@@ -208,7 +209,7 @@ class JobListView(SearchingView):
         scope = search.scope(action.location, self.scope_queue(), snapshot.taken_at)
         known = len(search.rows) == search.count
         queues = Counter(row.queue for row in search.rows) if known else None
-        return Plan(action, scope, search.count, examples(search.rows), queues=queues)
+        return Plan(action.operation(), scope, search.count, examples(search.rows), queues=queues)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""

@@ -10,11 +10,13 @@ from textual.dom import DOMNode
 from asok_console.presentation.compact import span
 from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import Reach
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.trash import RestoreTrash
 
 
 class Operates:
@@ -72,10 +74,9 @@ class Operates:
             return None
         about = f"{activity.action} of {activity.location or activity.queue}: {activity.words}"
         return Plan(
-            action,
+            RestoreTrash(activity.operation),
             Scope(Location.TRASH),
             activity.in_trash,
             (about, f"{span(activity.undo_left(snapshot.taken_at))} left"),
-            operation=activity.operation,
             queues={activity.queue: activity.in_trash} if activity.location == "pending" else None,
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.plan import OperatorAction, Plan
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
 from asok_core.inspection.snapshot import QueueStats, Snapshot
 from asok_core.jobs.states import Status
+from asok_core.operations.catalog.switches import PauseQueue, PurgeQueue
 
 
 def show_related(console: Host, view: str, queue: str | None) -> None:
@@ -23,16 +25,16 @@ def plan_for_queue(
     """A plan to pause, resume or purge a queue, or None where that changes nothing."""
     before = snapshot.taken_at if snapshot else None
     scope = Scope(action.location, queue=queue.name, before=before)
-    if action.name in ("pause", "resume"):
-        if queue.paused == (action.name == "pause"):
+    if action.operation is not PurgeQueue:
+        if queue.paused == (action.operation is PauseQueue):
             return None
         served = _served(queue, snapshot)
         waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
-        return Plan(action, scope, None, (waiting,))
+        return Plan(action.operation(), scope, None, (waiting,))
     if not queue.pending:
         return None
     scope = Scope(action.location, queue=queue.name, before=before, limit=queue.pending)
-    return Plan(action, scope, queue.pending)
+    return Plan(action.operation(), scope, queue.pending)
 
 
 def _served(queue: QueueStats, snapshot: Snapshot | None) -> str:

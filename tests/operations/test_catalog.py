@@ -1,0 +1,334 @@
+"""Each operation is declared once: commands, keys, questions, results and the audit derive from it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import pkgutil
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import asok_core.operations.catalog as package
+from asok_console.cli.parser import COMMANDS
+from asok_console.tui.actions.results import outcome_line
+from asok_console.tui.catalog.operations import EDIT, OPERATIONS
+from asok_console.tui.catalog.plan import Plan
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.inspection.audit import SWITCHES
+from asok_core.inspection.review import Reviewed
+from asok_core.jobs.states import Location
+from asok_core.operations.canary import CanaryResult, Verdict
+from asok_core.operations.catalog.confirmation import confirmation_word_for, facts, question
+from asok_core.operations.catalog.dead_jobs import (
+    EditDead,
+    ExportDead,
+    ImportDead,
+    PurgeDead,
+    RequeueDead,
+    TrustDead,
+)
+from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
+from asok_core.operations.catalog.results import result_line
+from asok_core.operations.catalog.switches import (
+    PauseQueue,
+    PurgeQueue,
+    QuietWorker,
+    ResumeQueue,
+    ResumeWorker,
+    StopWorker,
+)
+from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
+from asok_core.operations.catalog.waiting_jobs import (
+    CancelDelayed,
+    CancelPending,
+    MovePending,
+    MoveToFront,
+    PromoteDelayed,
+)
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
+from tests.conftest import SECRET_KEY
+from tests.fixtures.bench import Bench
+from tests.fixtures.command_line import Ran
+from tests.programs import ROOT
+from tests.tui import seed
+
+Asok = Callable[..., Ran]
+
+NO_KEY = {ImportDead: "an export is a file of the machine on which the command runs"}
+"""Operations without a key in the console, and why."""
+
+
+def declared() -> list[type[CatalogOperation]]:
+    """The operations of the catalogue: all classes that say how they are performed."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
+    found = {
+        each
+        for module in modules
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, CatalogOperation) and hasattr(each, "verb")
+    }
+    return sorted(found, key=lambda each: each.__name__)
+
+
+DECLARED = declared()
+
+
+def commands_of() -> dict[type[CatalogOperation], str]:
+    return {
+        operation: command.words
+        for command in COMMANDS
+        for operation in getattr(importlib.import_module(command.module), "OPERATIONS", ())
+    }
+
+
+def test_every_operation_has_a_command_and_a_key_or_a_reason_why_not() -> None:
+    assert set(commands_of()) == set(DECLARED)
+    keys = {action.operation for action in (*OPERATIONS, EDIT)}
+    assert keys | set(NO_KEY) == set(DECLARED)
+    assert not keys & set(NO_KEY)
+
+
+def test_a_key_adds_nothing_to_an_operation_but_where_it_is_and_how_it_is_explained() -> None:
+    for action in OPERATIONS:
+        own = {name for name in action.__dataclass_fields__ if name not in KEY_FIELDS}
+        assert own == {"operation", "reach"}
+        assert action.location is action.operation.location
+        assert action.changes is action.operation.changes
+
+
+KEY_FIELDS = {"name", "keys", "label", "help", "group", "views", "footer", "call", "priority"}
+
+
+@pytest.mark.parametrize("operation", DECLARED, ids=lambda each: each.__name__)
+def test_an_operation_is_declared_whole(operation: type[CatalogOperation]) -> None:
+    made = operation()
+    assert made.done != made.verb
+    assert made.scopes
+    grave = confirmation_word_for(made, Scope(made.location), 2)
+    assert (grave == made.confirmation_word()) is (made.danger is not Danger.MILD)
+    assert (
+        confirmation_word_for(made, Scope(made.location), 2, protected=True)
+        == made.confirmation_word()
+    )
+    if made.undo.to_trash:
+        assert ("Undo", made.undo.words) in list(facts(made, Scope(made.location)))
+    if made.reviews:
+        assert made.signs
+    assert type(made).__doc__
+
+
+WORDINGS = (
+    "job?", "jobs?",
+    "Requeued", "Purged", "Cancelled", "Promoted", "Moved", "Restored", "Deleted", "Exported",
+    "Imported", "Paused", "Resumed", "Quieted", "Would ", "skipped:", "refused:",
+)  # fmt: skip
+DERIVED = ("commands/dlq", "commands/job", "commands/queue", "commands/trash", "commands/worker",
+           "tui/actions", "tui/catalog", "tui/screens/confirm.py", "tui/screens/ask.py")  # fmt: skip
+
+
+def test_neither_commands_nor_the_console_have_words_of_their_own_for_questions_and_results() -> (
+    None
+):
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for each in DERIVED
+        for path in _files(each)
+        for word in WORDINGS
+        if word in _code(path.read_text())
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_decided_by_the_name_of_an_action() -> None:
+    compared = re.compile(
+        r"\b(action|each|a|plan\.operation)\.(name|verb|audited) (==|!=|in|not in) "
+    )
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for folder in ("tui", "commands")
+        for path in _files(folder)
+        for line in path.read_text().splitlines()
+        if compared.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def _files(name: str) -> list[Path]:
+    path = ROOT / "asok_console" / name
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _code(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if '"""' not in line)
+
+
+RESULT = CommandResult("x", 40, {"already requeued": 2}, operation="op")
+
+
+@pytest.mark.parametrize("operation", DECLARED, ids=lambda each: each.__name__)
+def test_the_console_asks_and_reports_as_the_catalogue_does(
+    operation: type[CatalogOperation],
+) -> None:
+    made = operation()
+    scope = Scope(made.location, queue="high", ids=frozenset({"a"}))
+    for count in (1, 42, None):
+        plan = Plan(made, scope, count)
+        assert plan.title == question(made, scope, count)
+        assert outcome_line(plan, RESULT)[0] == result_line(made, scope, RESULT, count)
+
+
+def test_questions_and_results_in_words() -> None:
+    dead, pending = Scope(Location.DEAD), Scope(Location.PENDING, "high")
+    for operation, scope, count, asked, reported in (
+        (RequeueDead(), dead, 42, "Requeue 42 dead jobs?",
+         "Requeued 40 jobs (2 skipped: already requeued)"),
+        (PurgeDead(), dead, 46, "Purge 46 dead jobs?", "Purged 40 jobs (2 skipped: already requeued)"),
+        (EditDead(), dead, 1, "Requeue 1 dead job with changed arguments?",
+         "Requeued 40 jobs with changed arguments (2 skipped: already requeued)"),
+        (MovePending("low"), pending, 3, "Move 3 jobs to queue 'low'?",
+         "Moved 40 jobs to queue 'low' (2 skipped: already requeued)"),
+        (PauseQueue(), pending, None, "Pause queue 'high'?", "Paused queue 'high'"),
+        (PurgeQueue(), pending, 9, "Purge 9 pending jobs of queue 'high'?",
+         "Purged 40 jobs of queue 'high' (2 skipped: already requeued)"),
+        (QuietWorker("web-1"), pending, None, "Quiet worker web-1?",
+         "Quieted 1 worker (takes no new jobs): web-1"),
+        (EmptyTrash(), Scope(Location.TRASH), 5, "Delete 5 jobs from the trash?",
+         "Deleted 40 jobs from the trash (2 skipped: already requeued)"),
+    ):  # fmt: skip
+        assert question(operation, scope, count) == asked
+        assert result_line(operation, scope, RESULT) == reported
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (CommandResult("x", 0), "Purged 0 jobs (none found)"),
+        (CommandResult("x", 1), "Purged 1 job"),
+        (CommandResult("x", 5, cancelled=True), "Purged 5 jobs (stopped before the end)"),
+        (
+            CommandResult("x", 5, {"gone": 1, "moved": 1200}, {"unsigned": 3}),
+            "Purged 5 jobs (1,201 skipped: 1 gone, 1,200 moved; 3 refused: unsigned)",
+        ),
+    ],
+)
+def test_a_result_says_what_was_left_out_and_why(result: CommandResult, line: str) -> None:
+    assert result_line(PurgeDead(), Scope(Location.DEAD), result) == line
+
+
+def test_a_switch_that_changed_nothing_says_so() -> None:
+    same = CommandResult("pause", 0, {"it is paused already": 1})
+    scope = Scope(Location.PENDING, "high")
+    assert result_line(PauseQueue(), scope, same) == (
+        "Queue 'high' is unchanged (it is paused already)"
+    )
+    assert result_line(StopWorker("web-1"), scope, CommandResult("stop", 1)).startswith(
+        "Requested the stop of 1 worker ("
+    )
+
+
+def test_a_canary_reports_what_its_first_jobs_did() -> None:
+    first = CommandResult("requeue", 5)
+    stopped = CanaryResult(Verdict.FAILED_AGAIN, (first,), 1, 1, 3, "ValueError: no")
+    line = result_line(RequeueDead(), Scope(Location.DEAD), stopped, 46)
+    assert line == (
+        "Canary stopped: the same error returned: ValueError: no (requeued 5 jobs; of the first 5, "
+        "1 completed, 1 failed, 3 did not finish yet; the other 41 remain dead jobs)"
+    )
+
+
+def test_the_names_of_switches_are_those_of_the_audit() -> None:
+    assert set(SWITCHES) == {PauseQueue.audit_name(), ResumeQueue.audit_name()}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_command_line_asks_and_reports_as_the_catalogue_does(
+    bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add_dead(*(bench.job() for _ in range(3)))
+    bench.add_pending(bench.job(queue="high"))
+    monkeypatch.setattr(sys, "stdin", Terminal("purge\n"))
+    purged = asok("dlq", "purge", "--all")
+    scope, result = Scope(Location.DEAD), CommandResult("purge", 3)
+    assert purged.err.splitlines()[0] == question(PurgeDead(), scope, 3)
+    assert purged.out == result_line(PurgeDead(), scope, result) + "\n"
+    for name, value in facts(PurgeDead(), scope):
+        assert f"  {name:<8}{value}\n" in purged.err
+    high = Scope(Location.PENDING, "high")
+    assert asok("queue", "pause", "high").out == (
+        result_line(PauseQueue(), high, CommandResult("pause", 1)) + "\n"
+    )
+
+
+def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
+    """Each operation is performed, by what the console and the command line perform it with."""
+    seed.worker(bench.client, "web-1", queues=("high",), concurrency=1, running=0, first=1)
+    dead = [bench.job() for _ in range(5)]
+    raws = bench.add_dead(*dead)
+    jobs = [bench.job(queue="high") for _ in range(4)]
+    bench.add_pending(*jobs)
+    late = [bench.job(queue="high") for _ in range(2)]
+    for job in late:
+        bench.delay(job, due=2e9)
+    reader = open_reader(
+        Settings.load({"ASOK_REDIS_URL": bench.url, "SECRET_KEY": SECRET_KEY}), bench.url
+    )
+    access = Access(reader, bench.operator)
+
+    def ids(location: Location, *names: str, queue: str | None = None) -> Scope:
+        return Scope(location, queue, frozenset(names))
+
+    high = Scope(Location.PENDING, "high")
+    performed = [
+        (RequeueDead(), ids(Location.DEAD, dead[0].id)),
+        (TrustDead(Reviewed(())), ids(Location.DEAD, dead[1].id)),
+        (EditDead(raws[2], ["x"], {}), ids(Location.DEAD, dead[2].id)),
+        (PurgeDead(), ids(Location.DEAD, dead[3].id)),
+        (ImportDead([raws[3]]), Scope(Location.DEAD)),
+        (CancelPending(), ids(Location.PENDING, jobs[0].id, queue="high")),
+        (CancelDelayed(), ids(Location.DELAYED, late[0].id)),
+        (PromoteDelayed(), ids(Location.DELAYED, late[1].id)),
+        (MovePending("low"), ids(Location.PENDING, jobs[1].id, queue="high")),
+        (MoveToFront(), ids(Location.PENDING, jobs[2].id, queue="high")),
+        (PauseQueue(), high),
+        (ResumeQueue(), high),
+        (PurgeQueue(), high),
+        (QuietWorker("web-1"), Scope(Location.ACTIVE)),
+        (ResumeWorker("web-1"), Scope(Location.ACTIVE)),
+        (StopWorker("web-1"), Scope(Location.ACTIVE)),
+    ]
+    for operation, scope in performed:
+        operation.perform(access, scope, lambda _: True)
+    trashed = [each.operation for each in reader.activity(50) if each.in_trash]
+    for operation, scope in (
+        (RestoreTrash(trashed[0]), Scope(Location.TRASH)),
+        (EmptyTrash(), Scope(Location.TRASH, ids=frozenset(trashed[1:]))),
+    ):
+        operation.perform(access, scope, lambda _: True)
+        performed.append((operation, scope))
+    audited = Counter(each.action for each in reader.activity(50))
+    assert audited == Counter(operation.audit_name() for operation, _ in performed)
+    left = {type(operation) for operation, _ in performed} ^ set(DECLARED)
+    # An export is not audited, and a canary is two requeues.
+    assert {each.__name__ for each in left} == {"ExportDead", "CanaryRequeue"}
+    assert not ExportDead.changes
+
+
+def test_what_an_operation_is_performed_with_are_its_fields() -> None:
+    moved = replace(MovePending(), to="low")
+    assert moved.destinations({"high": 2, "x": 1}) == {"low": 3}
+    assert {kind for each in DECLARED for kind in each.scopes} == set(ScopeKind)
