@@ -274,10 +274,10 @@ async def test_pending_jobs_go_to_the_front_and_to_another_queue(
         assert seed.job_id(5).encode() in front
         await hand.until(lambda: hand.rows.cursor.position == 0)
         await hand.press("j", "space", "space", "M")
-        await fill(hand, queue="lwo")
+        await fill(hand, to="lwo")
         await hand.sees("there is no queue 'lwo'")
         await hand.sees("one of high, low")
-        await fill(hand, queue="low")
+        await fill(hand, to="low")
         await hand.press("enter")
         await hand.sees("Move 2 jobs to queue 'low'?")
         await yes(hand)
@@ -311,7 +311,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
             await hand.sees("3 found")
         await hand.until(lambda: hand.app.view.check_action("operate", ("export",)))
         await hand.press("E")
-        await fill(hand, file=str(file))
+        await fill(hand, path=str(file))
         await hand.sees("asok dlq export")
         await hand.press("enter")
         await hand.sees(f"Exported {count} jobs to")
@@ -322,9 +322,9 @@ async def test_dead_jobs_are_exported_to_a_new_file(
         dead_jobs = redis_client.lrange(KEYS.dead, 0, -1)
         assert all(line["letter"].encode() in dead_jobs for line in lines)
         await hand.press("E")
-        await fill(hand, file=str(file))
+        await fill(hand, path=str(file))
         await hand.sees("never overwritten")
-        await fill(hand, file="~nobody-has-this-name/file")
+        await fill(hand, path="~nobody-has-this-name/file")
         await hand.sees("home directory")
 
 

@@ -273,7 +273,7 @@ async def test_what_went_meanwhile_is_skipped_and_counted(
         await hand.sees("Requeue 2 dead jobs?")
         redis_client.lpop(KEYS.dead)
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 1 job · 1 skipped")
+        await hand.sees("Requeued 1 job (1 skipped")
 
 
 async def test_a_protected_session_requires_the_word_for_bulk(

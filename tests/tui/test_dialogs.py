@@ -356,7 +356,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
         await hand.sees("1 of 3")
         await hand.press("M")
         await hand.until(lambda: isinstance(hand.app.screen, Ask))
-        hand.app.screen.query_one("#queue", Input).value = "nobody"
+        hand.app.screen.query_one("#to", Input).value = "nobody"
         await hand.pilot.pause()
         await hand.press("enter")
         await hand.sees("no worker takes jobs from queue 'nobody'")

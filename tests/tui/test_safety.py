@@ -151,7 +151,7 @@ async def test_a_bulk_action_shows_how_far_it_is_and_x_stops_it(
             await hand.sees(" done   x stops it")
             await hand.sees("x stops it")
             await hand.press("x")
-        await hand.sees("stopped before the rest")
+        await hand.sees("stopped before the end")
         left = redis_client.llen(KEYS.dead)
         assert 0 < left < BULK
         queues = [KEYS.queue(name) for name in ("default", "high", "low")]

@@ -317,5 +317,5 @@ async def test_an_edit_is_of_the_entry_that_was_edited(
         attack.client.delete(KEYS.dead)
         attack.client.rpush(KEYS.dead, dead_job(job, now - 30))
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 0 jobs (1 skipped: not as reviewed)")
+        await hand.sees("Requeued 0 jobs with changed arguments (1 skipped: not as reviewed)")
     assert attack.run(run_worker) == ["last"]

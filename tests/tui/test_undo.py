@@ -77,7 +77,7 @@ async def test_the_trash_of_an_action_is_deleted_after_typed_confirmation(
         assert len(hand.app.screen_stack) == 1, "the newest action is the one that deleted"
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("D")
-        await hand.sees("Delete 2 jobs from the trash for good?")
+        await hand.sees("Delete 2 jobs from the trash?")
         await hand.press("shift+tab", *"empty", "enter", "enter")
         await hand.sees("Deleted 2 jobs from the trash")
         assert redis_client.keys("asok:trash:*") == []
