@@ -26,13 +26,17 @@ ENDINGS = frozenset({".py", ".lua", ".md", ".toml", ".tcss", ".in"})
 UNFINISHED = (
     "asok_core/backends/redis",
     "asok_core/inspection",
-    "asok_core/operations",
     "asok_core/worker/running/claim_cycle.py",
     "asok_core/worker/running/unsettled.py",
     "asok_core/worker/supervising/commands.py",
-    "asok_console/commands",
     "asok_console/presentation",
-    "asok_console/tui",
+    "asok_console/tui/app.py",
+    "asok_console/tui/catalog/actions.py",
+    "asok_console/tui/data",
+    "asok_console/tui/runtime",
+    "asok_console/tui/screens",
+    "asok_console/tui/views",
+    "asok_console/tui/widgets",
     "tests/backends",
     "tests/benchmarks/console/operating.py",
     "tests/cli",
@@ -174,6 +178,7 @@ ALLOWED = (
     r"beat_at|[{}]:?suspects|asok:suspects|asok:place|asok:notices",
     r"\"(wanted|place|forget|link)\"|keys\.place|master_link_status",
     r"exchanging|Wants=|celery beat|place_?order|in_place_of",
+    r'"(letters?|letter64|dead_letters|place)"|dead_letters\[\]|Wants=network|WantedBy=multi',
     r'\["place"\]|"place": |place="\{place\}"|"place",|"suspects"|== "fence"',
 )
 

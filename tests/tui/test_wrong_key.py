@@ -27,7 +27,7 @@ async def test_a_wrong_key_is_recognised_and_signs_nothing(
         await hand.sees("✗ SECRET_KEY does not fit")
         await hand.press("T")
         await hand.sees("Type trust")
-        await hand.sees("jobs will be refused")
+        await hand.sees("workers will refuse the jobs")
         await hand.press(*"trust", "enter", "enter")
         await hand.sees("Nothing was signed; set SECRET_KEY to the one of the workers")
         assert redis_client.lrange(KEYS.dead, 0, -1) == before

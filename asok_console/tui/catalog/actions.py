@@ -131,7 +131,7 @@ MOVES = (
 """What every list understands."""
 
 MARKS = (
-    Action("mark", "space", "mark", "mark or unmark the row and go on", "Mark",
+    Action("mark", "space", "mark", "mark or unmark the row, then move down", "Mark",
            frozenset({"pending", "delayed", "dead"}), footer=True),
     Action("mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
            "Mark", frozenset({"pending", "delayed", "dead"})),
@@ -145,13 +145,13 @@ NARROWING = (
 )  # fmt: skip
 
 TYPING = (
-    Action("keep", "enter", "keep the filter", "go on to what it found", "Show"),
+    Action("keep", "enter", "keep the filter", "show what it found", "Show"),
     Action("clear", "escape", "clear it", "show everything again", "Show"),
 )
 """What the footer says while a filter is typed; the line for it has the keys itself."""
 
 GROUPING = (
-    Action("group", "v", "causes", "group the dead letters by cause, or list them one by one",
+    Action("group", "v", "causes", "group the dead jobs by error, or list them one by one",
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
@@ -228,7 +228,7 @@ GLOBAL = (
                call=f"show_view('{name}')")
         for number, (name, title) in enumerate(VIEW_TITLES.items(), 1)
     ),
-    Action("freeze", "p", "freeze", "hold the display still, or let it go on", "Show"),
+    Action("freeze", "p", "freeze", "freeze the display, or resume it", "Show"),
     Action("reread", "f5", "read again", "read from Redis now, and repeat the search", "Show"),
     Action("faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
            call="pace(0.5)"),
