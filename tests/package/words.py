@@ -33,6 +33,8 @@ UNFINISHED = (
     "asok_console/tui/app.py",
     "asok_console/tui/catalog/actions.py",
     "asok_console/tui/data",
+    "asok_console/tui/navigation.py",
+    "asok_console/tui/options.py",
     "asok_console/tui/runtime",
     "asok_console/tui/screens",
     "asok_console/tui/views",
