@@ -117,8 +117,8 @@ def act(
             if not confirmed(settings, operation, counted.scope, count):
                 say(NOTHING_DONE)
                 return 1
-        scope = replace(scope, expected=count)
-        result = perform(settings, operation, scope, reader)
+    scope = replace(scope, expected=count)
+    result = perform(settings, operation, scope)
     if count is not None and isinstance(result, CommandResult):
         result = with_unmet(result, count)
     if report_by is not None:
@@ -127,10 +127,15 @@ def act(
 
 
 def perform(
-    settings: Settings, operation: CatalogOperation, scope: Scope, reader: Reader | None = None
+    settings: Settings, operation: CatalogOperation, scope: Scope
 ) -> CommandResult | CanaryResult:
     """Perform an operation, with a progress bar. Ctrl+C stops it between two batches."""
-    with closing(open_operator(settings)) as operator, Meter(operation.done) as meter:
+    # Connections of its own: those from before the confirmation may have been idle for long.
+    with (
+        closing(open_reader(settings)) as reader,
+        closing(open_operator(settings)) as operator,
+        Meter(operation.done) as meter,
+    ):
         return operation.perform(Access(reader, operator), scope, meter)
 
 

@@ -108,11 +108,15 @@ def act_on_ids(
     skipped, refused = Counter[str](), found.refused
     applied, operations, cancelled = 0, [], False
     lost: list[str] = []
-    with closing(open_operator(settings)) as operator, Meter(operation.done) as meter:
+    with (
+        closing(open_reader(settings)) as reader,
+        closing(open_operator(settings)) as operator,
+        Meter(operation.done) as meter,
+    ):
         for (location, queue), each in found.homes.items():
             words = " ".join(f"id:{name}" for name in each[:3])
             scope = Scope(location, queue, frozenset(each), words=words)
-            result = total_of(operation.perform(Access(None, operator), scope, meter))
+            result = total_of(operation.perform(Access(reader, operator), scope, meter))
             applied += result.applied
             refused.update(result.refused)
             skipped.update(result.skipped)

@@ -56,21 +56,14 @@ TO_TRASH = UndoWindow(f"restore from the trash within {TRASH_KEPT}", to_trash=Tr
 class Access:
     """What an operation works with. A read-only session has no operator."""
 
-    def __init__(self, reader: Reader | None, operator: Operator | None) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, operator: Operator | None) -> None:
+        self.reader = reader
         self._operator = operator
 
     @property
     def only_reads(self) -> bool:
         """Whether nothing may be changed."""
         return self._operator is None
-
-    @property
-    def reader(self) -> Reader:
-        """The reader. Raises Refused where there is none."""
-        if self._reader is None:
-            raise Refused("there is nothing to read from")
-        return self._reader
 
     @property
     def operator(self) -> Operator:
