@@ -72,7 +72,7 @@ class Terminal:
 
     def type_word(self, word: str) -> None:
         """Type the word that a question wants, and press its button."""
-        asked = f"Type {word} to go on"
+        asked = f"Type {word} to confirm"
         self.type(word)
         self.sees(asked, f"│  {word}  ")
         deadline = time.monotonic() + PATIENCE

@@ -288,7 +288,7 @@ async def test_a_protected_session_requires_the_word_for_bulk(
         await hand.sees("Requeue 1 dead job?")
         assert not hand.app.screen.query("#word")
         await hand.press("escape", "R")
-        await hand.sees("Type requeue to go on")
+        await hand.sees("Type requeue to confirm")
 
 
 async def test_a_read_only_session_has_no_way_to_act(

@@ -149,7 +149,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
             await hand.press(view)
             await hand.sees("web-1" if view == "5" else "1 of 2")
             await asked(hand, key)
-            await hand.sees(f"Type {word} to go on")
+            await hand.sees(f"Type {word} to confirm")
             await hand.press("y", "escape")
             await closed(hand)
     assert not redis_client.exists(KEYS.paused)

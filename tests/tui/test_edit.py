@@ -81,7 +81,7 @@ async def test_an_unsigned_dead_job_runs_only_on_an_explicit_word(
         await hand.until(lambda: said in [each.message for each in hand.app._notifications], said)
         assert redis_client.llen(KEYS.dead) == 2
         await hand.press("T")
-        await hand.sees("Type trust to go on")
+        await hand.sees("Type trust to confirm")
         await hand.press("shift+tab", *"trust", "enter")
         await hand.press("enter")
         await hand.sees("Requeued 1 job")

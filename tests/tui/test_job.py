@@ -78,7 +78,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.press("escape", "2")
         await hand.sees("1 of 2")
         await hand.press("j", "enter")
-        await hand.sees("let the job be the next that a worker takes")
+        await hand.sees("make the job the next that a worker takes")
         await hand.sees("edit, requeue, purge, trust and requeue: only of what is a dead letter")
         await hand.press("f")
         await hand.sees("Move 1 job to the front?")

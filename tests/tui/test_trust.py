@@ -73,7 +73,7 @@ async def to_the_dialog(hand: Hand) -> Confirm:
 
 
 async def trust(hand: Hand) -> None:
-    await hand.sees("Type trust to go on")
+    await hand.sees("Type trust to confirm")
     await hand.press(*"trust", "enter", "enter")
 
 
@@ -168,7 +168,7 @@ async def test_thousands_of_distinct_calls_are_all_there_page_by_page(
             await hand.until(lambda: hand.shows("Back"), "the buttons")
             for words in (
                 "Trust and requeue 3,001 dead jobs?",
-                "Type trust to go on",
+                "Type trust to confirm",
                 "Redis",
                 "Same as",
             ):
@@ -296,7 +296,7 @@ async def test_reading_can_be_left_and_reports_its_errors(
             await hand.press("escape")
             made[0].error = None
             await hand.press("T")
-            await hand.sees("Type trust to go on")
+            await hand.sees("Type trust to confirm")
 
 
 async def test_an_edit_is_of_the_entry_that_was_edited(
