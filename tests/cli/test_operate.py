@@ -233,7 +233,7 @@ class TestDeadLetters:
         assert reported["dead_letters"][0]["error"] == "ValueError: no"
         page = asok("dlq", "list", "--limit", "3")
         assert len(page.out.splitlines()) == 4
-        assert "3 of 30 dead letters" in page.err
+        assert "3 of 30 dead jobs" in page.err
 
     def test_groups_by_cause(self, bench: Bench, asok: Asok) -> None:
         bench.add_dead(*(bench.job() for _ in range(7)))

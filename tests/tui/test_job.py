@@ -86,7 +86,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.sees("Moved 1 job")
         (front,) = redis_client.lrange(KEYS.queue("default"), -1, -1)
         assert seed.job_id(2).encode() in front
-    async with open_console(size=(110, 50), read_only=True) as hand:
+    async with open_console(size=(120, 50), read_only=True) as hand:
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
