@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from asok_console.presentation.prose import ago, duration, rough, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection.job_reasons import Estimate
 from asok_core.inspection.reasons import Reason
+from asok_core.inspection.waiting_reasons import Estimate
 
 LONGEST = 300
 """Characters of one line."""

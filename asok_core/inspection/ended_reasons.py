@@ -1,0 +1,96 @@
+"""How a job ended, and where it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+
+from asok_core.inspection.job_case import Case
+from asok_core.inspection.reasons import Reason
+from asok_core.inspection.tracebacks import last_line
+from asok_core.jobs.states import Location, Status
+
+
+def state(case: Case) -> str:
+    """How it ended, as far as that is known."""
+    if case.detail.location is Location.DEAD:
+        return "failed (a dead job)"
+    if case.detail.location is Location.TRASH:
+        return "in the trash"
+    if case.detail.missing or case.record is None:
+        return "not known"
+    return str(case.record.status) if case.record.finished else f"{case.record.status}, not found"
+
+
+def ended(case: Case) -> Iterator[Reason]:
+    """How it ended, who removed it, and whether it can be restored."""
+    detail, record = case.detail, case.record
+    if detail.location is Location.TRASH:
+        yield _in_trash(case)
+    if detail.location is Location.DEAD:
+        yield _dead(case)
+    elif record is not None and record.finished:
+        yield _finished(case, record.status)
+    elif detail.missing:
+        yield Reason(
+            "lost", "its record says that it has not ended, and it is in no location: a worker of the "
+            "asok framework runs it, or it is lost",
+            record.started_at if record else None,
+            {"record": str(record.status) if record else "none"},
+            f"asok job cancel {quote(detail.id)} (if no worker of the framework runs)",
+        )  # fmt: skip
+    elif detail.location is None:
+        yield Reason(
+            "not_searched", "its location is not known: the search took too long",
+            evidence={"record": str(record.status) if record else "none"},
+        )  # fmt: skip
+    yield from case.crashes()
+    yield from case.earlier_pauses()
+
+
+def _dead(case: Case) -> Reason:
+    payload = case.detail.payload
+    error = last_line(payload.error) if payload else ""
+    evidence: dict[str, str | int | float] = {}
+    if case.job is not None:
+        evidence["attempts"] = case.job.attempt
+        evidence["attempts_allowed"] = case.job.attempts
+    spent = case.job is not None and case.job.attempt >= case.job.attempts
+    text = "its last attempt failed" if spent else "it failed for good"
+    return Reason(
+        "dead", f"{text}: {error or 'with which error is not known'}",
+        payload.failed_at if payload else None, evidence,
+        f"asok dlq requeue --id {quote(case.detail.id)}",
+    )  # fmt: skip
+
+
+def _finished(case: Case, status: Status | str) -> Reason:
+    record = case.record
+    at = record.finished_at if record else None
+    if status == Status.COMPLETED:
+        return Reason("completed", "it completed", at)
+    if status == Status.CANCELLED:
+        removed = next(
+            (m for m in reversed(case.detail.moves) if m.verb in ("cancel", "purge")), None
+        )
+        by = removed.by if removed and removed.by else "not known"
+        return Reason("cancelled", "it was cancelled", removed.at if removed else at, {"by": by})
+    error = (record.error_line or last_line(record.error)) if record else ""
+    return Reason("failed", f"it failed: {error or 'with which error is not known'}", at)
+
+
+def _in_trash(case: Case) -> Reason:
+    entry = next((a for a in case.activities if a.operation == case.detail.operation), None)
+    if entry is None:
+        return Reason(
+            "in_trash", "an operation moved it to the trash; its author is not known",
+            evidence={"operation": case.detail.operation},
+            remedy=f"asok trash restore {case.detail.operation}",
+        )  # fmt: skip
+    evidence: dict[str, str | int | float] = {"by": entry.who, "operation": entry.operation}
+    if entry.trash_until is not None:
+        evidence["restorable_until_at"] = entry.trash_until
+    return Reason(
+        "in_trash", f"the operation {entry.action!r} moved it to the trash", entry.at, evidence,
+        f"asok trash restore {entry.operation}",
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Why a job waits: in its queue, or until it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from shlex import quote
+from typing import NamedTuple
+
+from asok_core.inspection import reasons
+from asok_core.inspection.job_case import Case
+from asok_core.inspection.reasons import Reason
+from asok_core.inspection.snapshot import QueueStats
+from asok_core.inspection.tracebacks import last_line
+from asok_core.jobs.states import Status
+
+LATE = 3.0
+"""Seconds after its due time from which a delayed job is late: workers promote every second."""
+AT_ONCE = 3.0
+"""Seconds for which a job that nothing holds up may wait without anything being wrong."""
+FEW = 20
+"""Finished attempts in five minutes below which a pace is only a guess."""
+
+_TAKES_TURNS = ("slots_busy", "earlier_queues")
+"""Reasons for which a job that is the next of its queue still waits."""
+
+
+class Estimate(NamedTuple):
+    """When a pending job starts: between so many seconds from now, at the pace of the last minutes."""
+
+    earliest: float
+    latest: float
+    finished: int
+    """Attempts of its queue that finished in the last five minutes, from which the pace is known."""
+
+    @property
+    def rough(self) -> bool:
+        """Whether it rests on few attempts, or on a pace that changed much."""
+        return self.finished < FEW or self.latest > 2 * self.earliest
+
+
+def pending(case: Case) -> Iterator[Reason]:
+    """What a job in its queue waits for."""
+    held_up = list(reasons.of_queue(case.queue, case.snapshot, case.activities))
+    yield from held_up
+    ahead = case.detail.position
+    if ahead:
+        text = "1 job is" if ahead == 1 else f"{ahead:,} jobs are"
+        yield Reason(
+            "jobs_ahead",
+            f"{text} ahead of it in queue {case.queue!r}",
+            evidence={"jobs": ahead},
+        )
+    elif ahead is None:
+        yield Reason("position_not_known", "its position in the queue is not known")
+    yield from case.not_run()
+    yield from case.earlier_pauses()
+    if ahead == 0 and not any(each.blocking or each.code in _TAKES_TURNS for each in held_up):
+        yield _next(case)
+
+
+def _next(case: Case) -> Reason:
+    since = case.job.waits_since(case.now) if case.job else None
+    if since is not None and case.now - since < AT_ONCE:
+        return Reason(
+            "next", f"it is the next job of queue {case.queue!r}: a worker is about to claim it"
+        )
+    return Reason(
+        "not_known", "it is the next job of its queue, a worker that serves it has a free slot, "
+        "and why it is not claimed is not known",
+        remedy="look at the log of the worker",
+    )  # fmt: skip
+
+
+def estimate(case: Case, found: Sequence[Reason]) -> Estimate | None:
+    """When it starts, if the pace of its queue is known and nothing blocks it."""
+    stats, ahead = reasons.queue_of(case.queue, case.snapshot), case.detail.position
+    codes = {reason.code for reason in found}
+    if stats is None or ahead is None or any(reason.blocking for reason in found):
+        return None
+    if codes & {"earlier_queues", "would_not_run", "not_known"}:
+        return None
+    return _estimate(stats, ahead)
+
+
+def delayed_state(case: Case) -> str:
+    """What it waits for."""
+    if case.record is not None and case.record.status == Status.RETRYING:
+        return "waiting for its next attempt"
+    return "scheduled"
+
+
+def delayed(case: Case) -> Iterator[Reason]:
+    """Why it is delayed, and what holds it up where it is due already."""
+    due = case.detail.due_at
+    if due is not None and case.now - due > LATE:
+        yield from _late(case, due)
+    yield _why_delayed(case, due)
+    if due is not None and due > case.now:
+        for reason in reasons.of_queue(case.queue, case.snapshot, case.activities):
+            # It does not hold the job up yet: before the due time nothing else counts.
+            if reason.blocking:
+                text = f"when it is due: {reason.text}"
+                yield Reason(reason.code, text, reason.since, reason.evidence, reason.remedy)
+    yield from case.not_run()
+
+
+def _late(case: Case, due: float) -> Iterator[Reason]:
+    yield from reasons.of_server(case.snapshot.server)
+    live = [each for each in case.snapshot.workers if (each.lease_until or 0) > case.now]
+    evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
+    if not live:
+        yield Reason(
+            "promotion_late", "it is due, and no worker runs that would put it into its queue",
+            due, evidence, "asok worker", blocking=True,
+        )  # fmt: skip
+    else:
+        yield Reason(
+            "promotion_late", "it is due, and no worker has put it into its queue yet",
+            due, {**evidence, "live_workers": len(live)},
+            f"asok job promote {quote(case.detail.id)}", blocking=True,
+        )  # fmt: skip
+
+
+def _why_delayed(case: Case, due: float | None) -> Reason:
+    evidence: dict[str, str | int | float] = {} if due is None else {"due_at": due}
+    last = case.attempts[-1] if case.attempts else None
+    if last is not None and last.verb == "postpone":
+        return Reason(
+            "postponed",
+            f"a worker postponed it, which costs no retry: {last.error or 'why is not known'}",
+            last.started_at, evidence,
+        )  # fmt: skip
+    spent = case.job.retry_count if case.job else (case.record.retry_count if case.record else None)
+    if spent:
+        error = (last.error if last else "") or last_line(
+            case.record.error if case.record else None
+        )
+        total = case.job.attempts if case.job else None
+        of = f" of {total}" if total else ""
+        return Reason(
+            "retry", f"attempt {spent}{of} failed: {error or 'with which error is not known'}",
+            last.started_at if last else None, {**evidence, "next_attempt": spent + 1},
+            f"asok job promote {quote(case.detail.id)}",
+        )  # fmt: skip
+    return Reason(
+        "delayed_by_caller",
+        "it was enqueued to run later",
+        None,
+        evidence,
+        f"asok job promote {quote(case.detail.id)}",
+    )
+
+
+def _estimate(stats: QueueStats, ahead: int) -> Estimate | None:
+    recent = sum(bucket.completed + bucket.failed for bucket in stats.recent)
+    span = sum(bucket.width for bucket in stats.recent)
+    paces = [stats.completed_per_s + stats.failed_per_s, recent / span if span else 0.0]
+    known = [pace for pace in paces if pace > 0]
+    if not known:
+        return None
+    return Estimate(ahead / max(known), (ahead + 1) / min(known), recent)
