@@ -54,7 +54,7 @@ def test_a_coroutine_that_forks_keeps_its_loop(desk: Desk, run_worker: RunWorker
     worker = run_worker()
     job = desk.enqueue("fork_and_wait_in_a_coroutine", "return", module=FORKING)
     assert result(desk, job) == 70 * 70
-    worker.wait_for_log("outlived it")
+    worker.wait_for_log("and did not exit")
 
 
 def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker) -> None:
@@ -63,7 +63,7 @@ def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker)
     desk.reaches(desk.enqueue("fork_in_a_hook", module=FORKING), "completed")
     assert Counter(line.split()[0] for line in desk.journal()) == {"fork": 1, "exit": 1, "task": 1}
     assert "exit code 70" in desk.journal()
-    worker.wait_for_log("outlived it", times=2)
+    worker.wait_for_log("and did not exit", times=2)
 
 
 def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> None:
@@ -78,7 +78,7 @@ def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> N
     wait_until(lambda: not any(map(lives, forks(desk))), "the end of the forks")
     counts = Counter(line for line in desk.journal() if line.isdigit())
     assert counts == {f"{n}": 1 for n in range(300)}
-    worker.wait_for_log("outlived it", times=3)
+    worker.wait_for_log("and did not exit", times=3)
     assert desk.counted("completed") == 303
     assert worker.stop() == 0
 
