@@ -56,6 +56,8 @@ class ServerInfo(NamedTuple):
         return bool(full) and self.eviction_policy == "noeviction"
 
 
+STALE_AFTER = 12.0
+"""Seconds after the last heartbeat from which a worker is stalled: it sends one every 5 s."""
 KEY_EVIDENCE = 3
 """Signed jobs of which none verifies from which SECRET_KEY is held to be the wrong one."""
 
@@ -90,6 +92,8 @@ class Bucket:
     waits: Mapping[int, int] = field(default_factory=dict)
     """How many runs and waits there were by length: key ``b`` counts those of up to ``2 ** (b / 4)``
     milliseconds (and more than the key before)."""
+    readable: bool = True
+    """False where its key is of another type: the counters are unknown, not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,14 @@ class WorkerInfo:
     envelopes: str = ""
     """Versions of signed jobs that it accepts, as in ``v1 v2``; '' of one of an earlier release."""
     jobs: tuple[RunningJob, ...] = ()
+    problem: str = ""
+    """Why it cannot be read (its key is not a hash), or an empty string."""
+
+    def no_heartbeat_for(self, now: float) -> float | None:
+        """Seconds since its last heartbeat, where that is too long ago; None where it is not."""
+        if self.beat_at is None or now - self.beat_at <= STALE_AFTER:
+            return None
+        return now - self.beat_at
 
     def claims(self, now: float) -> bool:
         """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
@@ -215,8 +227,10 @@ class WorkerInfo:
     def condition(self) -> str:
         """Why processes do not run jobs, or ''.
 
-        ``crash-looping``, ``hanging``, ``not claiming`` or ``starting``.
+        ``unreadable``, ``crash-looping``, ``hanging``, ``not claiming`` or ``starting``.
         """
+        if self.problem:
+            return "unreadable"
         if self.deaths:
             return "crash-looping"
         if self.hanging:
@@ -228,6 +242,8 @@ class WorkerInfo:
     @property
     def trouble(self) -> str:
         """The condition with its reason in one line, or '' where there is none."""
+        if self.problem:
+            return f"{self.condition}: {self.problem}"
         # First what a narrow terminal must show: the reason may be long.
         able = f"{self.able} of {self.processes} processes run jobs" if self.able else ""
         if self.deaths:
@@ -350,6 +366,10 @@ class Row:
     record: JobRecord | None = None
     worker: str = ""
     """The process that holds it, where it is known beside the record."""
+    no_heartbeat_for: float | None = None
+    """Seconds since the last heartbeat of the worker that holds it, where that is too long ago.
+
+    Whether the job still runs is not known then."""
 
     @property
     def partial(self) -> bool:
@@ -364,11 +384,23 @@ class Row:
 
 def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """Rows of what workers hold, the longest running first, what has not begun last."""
-    jobs = [job for worker in snapshot.workers for job in worker.jobs]
-    jobs.sort(key=lambda job: (job.started_at is None, job.started_at or 0.0))
+    held = [
+        (job, worker.no_heartbeat_for(snapshot.taken_at))
+        for worker in snapshot.workers
+        for job in worker.jobs
+    ]
+    held.sort(key=lambda each: (each[0].started_at is None, each[0].started_at or 0.0))
     return tuple(
-        Row(at, job.payload, Location.ACTIVE, job.queue, job.started_at, worker=job.process)
-        for at, job in enumerate(jobs)
+        Row(
+            position=at,
+            payload=job.payload,
+            location=Location.ACTIVE,
+            queue=job.queue,
+            at=job.started_at,
+            worker=job.process,
+            no_heartbeat_for=without,
+        )
+        for at, (job, without) in enumerate(held)
     )
 
 

@@ -486,3 +486,95 @@ def test_a_claimed_job_without_a_thread_does_not_run(
     assert (web.running, web.claimed) == (6, 4)
     running = {queue.name: (queue.running, queue.active) for queue in snapshot.queues}
     assert (running["high"], running["low"]) == ((4, 4), (2, 6))
+
+
+def test_a_job_on_a_worker_without_heartbeat_is_not_known_to_run(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = server_time(redis_client)
+    work(redis_client, "stalled", "default", lease=300.0, beat_at=now - 40)
+    work(redis_client, "alive", "high", beat_at=now - 1)
+    hold(redis_client, "stalled.1", job(1), started_at=now - 60)
+    hold(redis_client, "alive.1", job(2, "high"), started_at=now - 50)
+    stalled, alive = reader.running()
+    assert stalled.no_heartbeat_for == pytest.approx(40, abs=20)
+    assert alive.no_heartbeat_for is None
+
+
+@pytest.mark.keeps_keys(r"asok:(worker|active|stats):.*")
+def test_keys_of_another_type_are_unreadable_and_not_empty(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    start = int(server_time(redis_client)) // 10 * 10 - 20
+    work(redis_client, "w1", "default")
+    work(redis_client, "w2", "default")
+    redis_client.set(KEYS.active("w1.1", "default"), "not a list", ex=60)
+    redis_client.delete(KEYS.worker("w2"))
+    redis_client.set(KEYS.worker("w2"), "not a hash", ex=60)
+    redis_client.set(KEYS.fine("low", start), "not a hash", ex=60)
+
+    for _ in range(2):
+        snapshot = reader.snapshot()
+        assert snapshot.problems == (
+            "active jobs cannot be read or settled: the key asok:active:w1.1:default is not a list",
+            f"statistics are incomplete: the key asok:stats:low:s{start} is not a hash of counters",
+        )
+        workers = {worker.id: worker for worker in snapshot.workers}
+        assert workers["w1"].trouble == ""
+        assert workers["w2"].condition == "unreadable"
+        assert workers["w2"].trouble == "unreadable: its key asok:worker:w2 is not a hash"
+        stats = next(queue for queue in snapshot.queues if queue.name == "low")
+        assert [bucket.start for bucket in stats.recent if not bucket.readable] == [start]
+
+
+@pytest.mark.keeps_keys("asok:stats:.*")
+def test_a_coarse_bucket_of_another_type_is_unreadable(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    start = int(server_time(redis_client)) // 60 * 60 - 60
+    redis_client.set(KEYS.coarse("default", start), "not a hash", ex=60)
+    found = reader.history(None, 60, 10)
+    assert [bucket.start for bucket in found if not bucket.readable] == [start]
+    key = f"asok:stats:default:m{start}"
+    assert reader.snapshot().problems == (
+        f"statistics are incomplete: the key {key} is not a hash of counters",
+    )
+
+
+@pytest.mark.keeps_keys("asok:stats:.*")
+@pytest.mark.only_form("scripts")  # Plain commands read a hash of any size.
+def test_a_hash_too_large_to_be_a_bucket_is_unreadable(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    start = int(server_time(redis_client)) // 10 * 10 - 20
+    tally(redis_client, KEYS.fine("default", start), **{f"field{n}": 1 for n in range(2000)})
+    (problem,) = reader.snapshot().problems
+    assert f"s{start} is not a hash of counters" in problem
+
+
+def test_jobs_of_a_leased_worker_that_its_hash_does_not_name_are_not_orphaned(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", "default")
+    hold(redis_client, "w1.1", job(1, "mail"))
+    hold(redis_client, "gone.1", job(2))
+    snapshot = reader.snapshot()
+    assert (snapshot.active, snapshot.orphaned) == (2, 1)
+
+
+@pytest.mark.only_form("scripts")  # Plain commands send every sample.
+def test_a_sample_is_sent_again_only_when_it_changed(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    now = server_time(redis_client)
+    push(redis_client, *(job(n, enqueued_at=now - 900 + n, args=["x" * 900]) for n in range(20)))
+    first, *later = [reader.snapshot() for _ in range(4)]
+    # Buckets that have just closed may be read by one of them.
+    costs = [each.cost.reply_bytes or 0 for each in later]
+    assert min(costs) < (first.cost.reply_bytes or 0) - 3000
+    oldest = [each.queues[1].oldest_at for each in later]
+    assert oldest == [pytest.approx(now - 900, abs=1e-3)] * 3
+    redis_client.rpop(KEYS.queue("default"), 19)
+    assert queue_of(reader, "default").oldest_at == pytest.approx(now - 881, abs=1e-3)
+    redis_client.delete(KEYS.queue("default"))
+    assert queue_of(reader, "default").oldest_at is None

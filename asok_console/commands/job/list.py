@@ -14,7 +14,7 @@ from asok_console.commands.support.documents import (
     write_table,
 )
 from asok_console.commands.support.options import whole_number
-from asok_console.presentation import numbers
+from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.inspection import filters
@@ -61,6 +61,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _trouble(row: Row) -> str:
+    if row.no_heartbeat_for is not None:
+        return f"no heartbeat of its worker for {prose.rough(row.no_heartbeat_for)}"
+    return error_line(row) if row.payload.job else ""
+
+
 def _cells(row: Row, now: float) -> tuple[str, ...]:
     document = row_document(row)
     job = row.payload.job
@@ -71,5 +77,5 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
         safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),
         call_of(row, 200) if job else safe(document["task"] or "", 200),
-        safe(error_line(row) if job else "", 200),
+        safe(_trouble(row), 200),
     )

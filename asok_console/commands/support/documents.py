@@ -127,6 +127,7 @@ def row_document(row: Row) -> dict[str, Any]:
         "attempts": job.attempts if job else None,
         "enqueued_at": iso(job.enqueued_at if job else (record.enqueued_at if record else None)),
         "at": iso(row.at),
+        "no_heartbeat_seconds": row.no_heartbeat_for,
         "failed_at": iso(row.payload.failed_at),
         "error": error_line(row) or None,
         "trust": str(row.payload.trust),

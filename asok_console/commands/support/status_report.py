@@ -17,7 +17,7 @@ from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo, running_rows
 from asok_core.inspection.tracebacks import last_line
 
 VERSION = 1
@@ -106,7 +106,7 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
     )
     yield ink.bold(fit(", ".join(facts), width))
     for problem in (*snapshot.problems, *snapshot.unread):
-        yield ink.bold(fit(f"{problem[0].upper()}{problem[1:]}", width))
+        yield ink.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
     if snapshot.server.is_full:
         most = prose.size(snapshot.server.max_memory)
         yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)
@@ -139,10 +139,9 @@ def _note(queue: QueueStats) -> str:
 
 def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
-    jobs = [job for worker in snapshot.workers for job in worker.jobs]
+    jobs = running_rows(snapshot)
     if not jobs:
         return
-    jobs.sort(key=lambda job: job.started_at or snapshot.taken_at)
     columns = (
         TextColumn("RUNNING", shrinks=True),
         TextColumn("FOR", right=True),
@@ -152,9 +151,9 @@ def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     rows = [
         (
             _payload(job.payload),
-            numbers.age(job.started_at, snapshot.taken_at) if job.started_at else "claimed",
+            "claimed" if job.at is None else numbers.age(job.at, snapshot.taken_at),
             safe(job.queue, NAME_LIMIT),
-            safe(job.process, NAME_LIMIT),
+            safe(f"{job.worker}{_no_heartbeat(job)}", NAME_LIMIT),
         )
         for job in jobs[:20]
     ]
@@ -250,6 +249,12 @@ def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         if worker.version and worker.accepts_v1 is None:
             text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
             yield fit(f"{safe(text, 200)}; keep ASOK_ENVELOPE=v1 until it is replaced", width)
+
+
+def _no_heartbeat(job: Row) -> str:
+    if job.no_heartbeat_for is None:
+        return ""
+    return f" (no heartbeat for {prose.rough(job.no_heartbeat_for)})"
 
 
 def _titled(

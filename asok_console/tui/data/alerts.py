@@ -13,8 +13,6 @@ NEARLY_FULL = 0.9
 """Part of the dead letters' cap, or of Redis' memory, from which it is reported."""
 OVERDUE = 10
 """Due jobs that are not promoted, from which it is reported."""
-STALE_AFTER = 12.0
-"""Seconds since the last beat (one is due every 5 s) after which a worker is flagged."""
 NAMED = 3
 """Queues or workers of one kind that are named; the others are counted."""
 
@@ -46,8 +44,8 @@ class Alert(NamedTuple):
 
 
 def stale(worker: WorkerInfo, now: float) -> bool:
-    """Whether a worker has not beaten for too long. ``now`` is the snapshot's time."""
-    return worker.beat_at is not None and now - worker.beat_at > STALE_AFTER
+    """Whether a worker has sent no heartbeat for too long. ``now`` is the snapshot's time."""
+    return worker.no_heartbeat_for(now) is not None
 
 
 def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> list[Alert]:

@@ -41,6 +41,9 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 def _status_cell(row: Row, _now: float) -> Cell:
+    if row.no_heartbeat_for is not None:
+        # Whether it still runs is not known.
+        return f"⚠ {row_status(row)}?", "warn"
     return status_cell(row_status(row))
 
 
@@ -70,6 +73,8 @@ def _outcome_cell(row: Row, _now: float) -> Cell:
 
 
 def _worker_cell(row: Row, _now: float) -> Cell:
+    if row.no_heartbeat_for is not None:
+        return f"⚠ no heartbeat for {span(row.no_heartbeat_for)}: {row.worker}", "warn"
     return row.worker or (row.record.worker if row.record else None) or "", "dim"
 
 

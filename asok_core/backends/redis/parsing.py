@@ -141,6 +141,8 @@ def buckets(parts: object, width: int) -> list[Bucket]:
         return []
     return [
         bucket(int(start), width, flat)
+        if isinstance(flat, list)
+        else Bucket(int(start), width, readable=False)
         for start, flat in zip(parts[::2], parts[1::2], strict=False)
     ]
 
@@ -154,7 +156,7 @@ def bucket(start: int, width: int, flat: object) -> Bucket:
             if kind is not None:
                 found[kind][key] = count(value)
     counters = {COUNTERS[key]: value for key, value in found[""].items()}
-    return Bucket(start=start, width=width, runs=found["run"], waits=found["wait"], **counters)
+    return Bucket(start, width, runs=found["run"], waits=found["wait"], readable=True, **counters)
 
 
 @lru_cache(maxsize=1024)

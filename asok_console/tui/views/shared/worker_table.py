@@ -110,6 +110,7 @@ def _of_worker(cell: Callable[[WorkerInfo, float], Cell]) -> Callable[[WorkerLin
 
 
 _CONDITIONS = {
+    "unreadable": ("✗ unreadable", "bad"),
     "crash-looping": ("✗ crash-looping", "bad"),
     "hanging": ("✗ hanging", "bad"),
     "not claiming": ("✗ not claiming", "bad"),

@@ -14,7 +14,7 @@ from asok_core.backends.redis.reading.query import Query, by_key, maybe
 from asok_core.inspection.snapshot import WorkerInfo
 
 MOST_QUEUES = 1000
-MOST_ORPHANS = 500
+MOST_LISTS = 500
 FIRST_SCAN = 4000
 NEXT_SCANS = 400
 """Keys a SCAN looks at: the first time (a small database is seen whole) and each time after."""
@@ -30,7 +30,8 @@ class Discovery:
         self._keys = keys
         self._cursor: int | None = None
         self._queues: dict[str, None] = {}
-        self._orphans: dict[bytes, int] = {}
+        self._lists: dict[bytes, int] = {}
+        self._leased: set[bytes] = set()
 
     @property
     def queues(self) -> Iterable[str]:
@@ -39,8 +40,13 @@ class Discovery:
 
     @property
     def orphaned(self) -> int:
-        """How many jobs are in active lists that no lease covers."""
-        return sum(self._orphans.values())
+        """How many jobs are in the active lists of workers without a lease."""
+        return sum(length for key, length in self._lists.items() if key not in self._leased)
+
+    @property
+    def covered(self) -> int:
+        """How many are in further active lists of workers with a lease, whose hashes do not name them."""
+        return sum(length for key, length in self._lists.items() if key in self._leased)
 
     def scan(self) -> Query[Scan]:
         """The next step."""
@@ -70,18 +76,21 @@ class Discovery:
             if name is not None:
                 if len(self._queues) < MOST_QUEUES:
                     self._queues[name] = None
-            elif self._keys.active_parts(parsing.text(key)) and len(self._orphans) < MOST_ORPHANS:
-                self._orphans.setdefault(key, 0)
+            elif self._keys.active_parts(parsing.text(key)) and len(self._lists) < MOST_LISTS:
+                self._lists.setdefault(key, 0)
 
-    def orphan_lengths(self) -> Query[dict[bytes, Any]]:
+    def lengths(self) -> Query[dict[bytes, Any]]:
         """How many jobs each active list holds that was found."""
-        return by_key({key: maybe("LLEN", key) for key in self._orphans})
+        return by_key({key: maybe("LLEN", key) for key in self._lists})
 
-    def note_orphans(self, lengths: Mapping[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
-        """Keep the active lists that hold jobs and that none of ``workers`` serves."""
-        served = {worker.id: worker.queues for worker in workers}
-        self._orphans = {}
+    def note_lengths(self, lengths: Mapping[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
+        """Keep the active lists that hold jobs and that the hash of none of ``workers`` names."""
+        queues = {worker.id: worker.queues for worker in workers}
+        self._lists, self._leased = {}, set()
         for key, length in lengths.items():
             process, queue = self._keys.active_parts(parsing.text(key)) or ("", "")
-            if length and queue not in served.get(worker_of(process), ()):
-                self._orphans[key] = length
+            worker_id = worker_of(process)
+            if length and queue not in queues.get(worker_id, ()):
+                self._lists[key] = length
+                if worker_id in queues:
+                    self._leased.add(key)

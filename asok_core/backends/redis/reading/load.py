@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from asok_core.backends.redis.reading.queries import ActiveList
+from asok_core.backends.redis.reading.queries import ActiveList, Held
 from asok_core.inspection.snapshot import WorkerInfo
 
 
@@ -20,7 +20,7 @@ class QueueLoads(NamedTuple):
 
 
 def measure(
-    workers: Sequence[WorkerInfo], held: Mapping[str, Sequence[ActiveList]], now: float
+    workers: Sequence[WorkerInfo], held: Mapping[str, Held], now: float
 ) -> tuple[list[WorkerInfo], QueueLoads]:
     """The workers with ``running`` and ``claimed`` set, and the load of the queues.
 
@@ -29,14 +29,14 @@ def measure(
     counted = []
     running: list[tuple[str, int]] = []
     for worker in workers:
-        parts = held[worker.id]
+        parts = held[worker.id].lists
         busy = _running(worker, parts)
         running += busy
         total, runs = sum(each.length for each in parts), sum(number for _, number in busy)
         counted.append(replace(worker, running=runs, claimed=total - runs))
     serving = [worker for worker in counted if worker.claims(now)]
     return counted, QueueLoads(
-        active=_sums((each.queue, each.length) for parts in held.values() for each in parts),
+        active=_sums((each.queue, each.length) for parts in held.values() for each in parts.lists),
         running=_sums(running),
         consumers=_sums((queue, 1) for worker in serving for queue in worker.queues),
         slots=_sums((queue, worker.slots) for worker in serving for queue in worker.queues),

@@ -18,6 +18,7 @@ from asok_core.backends.redis.reading.queries import (
     SAMPLED,
     ActiveList,
     Found,
+    Held,
     Order,
     QueueReading,
     Window,
@@ -29,7 +30,8 @@ from asok_core.inspection.snapshot import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import score
 
-MOST_LISTS = 4096
+MOST_LISTS, MOST_UNREADABLE = 4096, 10
+"""Active lists of a worker that are read, and of these the unreadable that are named (``worker.lua``)."""
 
 
 class PlainQueries:
@@ -62,8 +64,9 @@ class PlainQueries:
 
         return Query((size, _range(name, order, start, count, least)), read)
 
-    def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:
-        """As ScriptQueries.queue."""
+    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueReading]:
+        """As ScriptQueries.queue; here the sample is always sent."""
+        del known
         key = parsing.raw(self._keys.queue(name))
         commands, read_parts = named(
             _QueueParts,
@@ -89,9 +92,11 @@ class PlainQueries:
 
         def read(replies: Sequence[Any]) -> list[Bucket]:
             return [
-                parsing.bucket(start, width, reply)
+                Bucket(start, width, readable=False)
+                if wrong_type(reply)
+                else parsing.bucket(start, width, reply)
                 for start, reply in zip(starts, replies, strict=True)
-                if isinstance(reply, list) and reply
+                if wrong_type(reply) or (isinstance(reply, list) and reply)
             ]
 
         return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
@@ -103,28 +108,37 @@ class PlainQueries:
 
         def read(replies: Sequence[Any]) -> WorkerReading:
             if wrong_type(replies[0]):
-                return WorkerReading({})
+                return WorkerReading(None)
             values = required(replies[0])
             return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
 
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
-    def held(
-        self, worker_id: str, reading: WorkerReading, most: int
-    ) -> Query[tuple[ActiveList, ...]]:
+    def held(self, worker_id: str, reading: WorkerReading, most: int) -> Query[Held]:
         """What the processes of a worker hold, by the fields that ``worker`` has read."""
-        worker = parsing.worker(worker_id, None, reading.fields)
+        worker = parsing.worker(worker_id, None, reading.fields or {})
         lists = [
             (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
         ][:MOST_LISTS]
-        commands, read = by_key({each: self._active_list(*each, most) for each in lists})
-        return Query(commands, lambda replies: tuple(filter(None, read(replies).values())))
+        commands, read_each = by_key({each: self._active_list(*each, most) for each in lists})
 
-    def _active_list(self, process: str, queue: str, most: int) -> Query[ActiveList | None]:
-        key = parsing.raw(self._keys.active(process, queue))
+        def read(replies: Sequence[Any]) -> Held:
+            found = [each for each in read_each(replies).values() if each is not None]
+            unreadable = [each for each in found if isinstance(each, str)]
+            held = tuple(each for each in found if isinstance(each, ActiveList))
+            return Held(held, tuple(unreadable[:MOST_UNREADABLE]))
 
-        def read(replies: Sequence[Any]) -> ActiveList | None:
+        return Query(commands, read)
+
+    def _active_list(self, process: str, queue: str, most: int) -> Query[ActiveList | str | None]:
+        """An active list; its key where that is of another type, and None where it holds nothing."""
+        name = self._keys.active(process, queue)
+        key = parsing.raw(name)
+
+        def read(replies: Sequence[Any]) -> ActiveList | str | None:
             length, parts = replies
+            if wrong_type(length):
+                return name
             if not isinstance(length, int) or not length or not isinstance(parts, list):
                 return None
             held = tuple(Item(len(each), each) for each in parts[:most])

@@ -42,14 +42,15 @@ class Window(NamedTuple):
 
 
 class QueueReading(NamedTuple):
-    """How a queue stands. ``length`` is None where its key is not a list.
+    """The state of a queue. ``length`` is None where its key is not a list.
 
-    ``sample`` are the jobs at ``SAMPLED``.
+    ``sample`` are the jobs at ``SAMPLED``; None where they are those that have the ``digest``.
     """
 
     length: int | None
-    sample: tuple[Item, ...] = ()
+    sample: tuple[Item, ...] | None = ()
     buckets: tuple[Bucket, ...] = ()
+    digest: bytes = b""
 
 
 class ActiveList(NamedTuple):
@@ -61,11 +62,18 @@ class ActiveList(NamedTuple):
     items: tuple[Item, ...] = ()
 
 
-class WorkerReading(NamedTuple):
-    """The fields of a worker's hash, and what its processes hold."""
+class Held(NamedTuple):
+    """What the processes of a worker hold, and the keys of its active lists that are not lists."""
 
-    fields: dict[str, Any]
-    held: tuple[ActiveList, ...] = ()
+    lists: tuple[ActiveList, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class WorkerReading(NamedTuple):
+    """The fields of a worker's hash (None for a key of another type), and what its processes hold."""
+
+    fields: dict[str, Any] | None
+    held: Held = Held()
 
 
 class Found(NamedTuple):
@@ -116,20 +124,24 @@ class ScriptQueries:
         called = _call("window", [parsing.raw(key)], [order, start, count, whole, least, int(sums)])
         return Query((called,), read)
 
-    def queue(self, name: str, first: int, last: int) -> Query[QueueReading]:
-        """A queue, with its ten second buckets that start from ``first`` to ``last``."""
+    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueReading]:
+        """A queue, with its ten second buckets that start from ``first`` to ``last``.
+
+        ``known``: the digest of the sample that the caller has, which is not sent again.
+        """
 
         def read(replies: Sequence[Any]) -> QueueReading:
-            length, sample, buckets = required(replies[0])
+            length, digest, sample, buckets = required(replies[0])
             return QueueReading(
                 None if length < 0 else length,
-                tuple(parsing.items(sample)),
+                None if digest and digest == known else tuple(parsing.items(sample)),
                 tuple(parsing.buckets(buckets, 10)),
+                digest,
             )
 
         key = parsing.raw(self._keys.queue(name))
-        args: list[Arg] = [self._keys.namespace, parsing.raw(name), BRIEF, first, last, *SAMPLED]
-        return Query((_call("queue", [key], args),), read)
+        args: list[Arg] = [self._keys.namespace, parsing.raw(name), BRIEF, first, last, known]
+        return Query((_call("queue", [key], [*args, *SAMPLED]),), read)
 
     def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
         """The buckets of ``width`` seconds from ``first`` to ``last`` that hold anything."""
@@ -144,24 +156,26 @@ class ScriptQueries:
         """A worker and what it holds, with up to ``most`` jobs of each active list."""
 
         def read(replies: Sequence[Any]) -> WorkerReading:
-            values, parts = required(replies[0])
+            values, parts, keys = required(replies[0])
+            unreadable = [parsing.text(key) for key in keys]
+            lists = zip(*(parts[at::4] for at in range(4)), strict=False)
             held = tuple(
                 ActiveList(
-                    parsing.text(parts[at]),
-                    parsing.text(parts[at + 1]),
-                    parts[at + 2],
-                    tuple(parsing.items(parts[at + 3])),
+                    parsing.text(process), parsing.text(queue), length, tuple(parsing.items(items))
                 )
-                for at in range(0, len(parts) - 3, 4)
+                for process, queue, length, items in lists
             )
-            return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=False)), held)
+            fields = dict(zip(parsing.WORKER_FIELDS, values, strict=False))
+            own = self._keys.worker(worker_id)
+            return WorkerReading(
+                None if own in unreadable else fields,
+                Held(held, tuple(key for key in unreadable if key != own)),
+            )
 
         args: list[Arg] = [self._keys.namespace, parsing.raw(worker_id), BRIEF, most]
         return Query((_call("worker", [], [*args, *parsing.WORKER_FIELDS]),), read)
 
-    def held(
-        self, worker_id: str, reading: WorkerReading, most: int
-    ) -> Query[tuple[ActiveList, ...]]:
+    def held(self, worker_id: str, reading: WorkerReading, most: int) -> Query[Held]:
         """What the processes of a worker hold, which ``worker`` has read already."""
         del worker_id, most
         return known(reading.held)

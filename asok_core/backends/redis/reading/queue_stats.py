@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from asok_core.backends.redis.keys import COARSE, FINE
@@ -44,6 +44,7 @@ class StatsOfQueues:
         self.coarse = figures.BucketMemory(COARSE, DAY)
         self._recent: dict[str, tuple[tuple[Bucket, ...], dict[str, float | None]]] = {}
         self._known: dict[str, tuple[_Facts, QueueStats]] = {}
+        self._samples: dict[str, tuple[bytes, list[Job]]] = {}
 
     def queries(
         self, queries: Queries, names: Iterable[str], now: float, *, rates: bool
@@ -52,16 +53,22 @@ class StatsOfQueues:
         first, last = self.fine.span(now, figures.RECENT)
 
         def query(name: str) -> Query[QueueReading]:
+            digest, _ = self._samples.get(name, (b"", ()))
             if rates and self._is_outdated(name, now):
-                return queries.queue(name, self.fine.missing_from(name, first), last)
-            return queries.queue(name, last, last - FINE)
+                return queries.queue(name, self.fine.missing_from(name, first), last, digest)
+            return queries.queue(name, last, last - FINE, digest)
 
         return by_key({name: query(name) for name in names})
 
     def without_age(self, readings: Mapping[str, QueueReading]) -> list[str]:
         """Ids of jobs that do not hold when they were enqueued (the framework's): their records do."""
-        jobs = (job for reading in readings.values() for job in self._sampled(reading))
+        jobs = (job for name, reading in readings.items() for job in self._sample(name, reading))
         return [job.id for job in jobs if job.enqueued_at is None]
+
+    def unreadable(self) -> Iterator[tuple[str, int, int]]:
+        """Queue, width and start of the buckets that could not be read."""
+        for memory in (self.fine, self.coarse):
+            yield from ((queue, memory.width, start) for queue, start in memory.unreadable())
 
     def note(
         self,
@@ -81,7 +88,7 @@ class StatsOfQueues:
                 length=reading.length,
                 active=load.active.get(name, 0),
                 running=load.running.get(name, 0),
-                oldest_at=_oldest_at(self._sampled(reading), records, now),
+                oldest_at=_oldest_at(self._sample(name, reading), records, now),
                 paused=name in paused,
                 consumers=load.consumers.get(name, 0),
                 slots=load.slots.get(name, 0),
@@ -93,6 +100,7 @@ class StatsOfQueues:
                 before = facts, _queue_stats(name, facts, found)
             self._known[name] = before
         self.fine.forget(readings)
+        self._samples = {name: self._samples[name] for name in readings}
         self._recent = {name: self._recent[name] for name in readings if name in self._recent}
         return tuple(stats for _, stats in self._known.values())
 
@@ -100,9 +108,11 @@ class StatsOfQueues:
         # Rates are those of closed buckets: there is nothing to read until the next one closes.
         return name not in self._recent or self.fine.closed_since(name, now)
 
-    def _sampled(self, reading: QueueReading) -> list[Job]:
-        jobs = (self._payloads.of(item).job for item in reading.sample)
-        return [job for job in jobs if job is not None]
+    def _sample(self, name: str, reading: QueueReading) -> list[Job]:
+        if reading.sample is not None:
+            jobs = (self._payloads.of(item).job for item in reading.sample)
+            self._samples[name] = reading.digest, [job for job in jobs if job is not None]
+        return self._samples[name][1]
 
     def _figures(
         self, name: str, reading: QueueReading, now: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from asok_core.inspection.snapshot import COUNTERS, Bucket
@@ -24,6 +24,7 @@ class BucketMemory:
         self._keep = keep
         self._known: dict[str, dict[int, Bucket]] = {}
         self._read: dict[str, tuple[int, int]] = {}
+        self._unreadable: dict[str, list[int]] = {}
 
     def span(self, now: float, seconds: int | None = None) -> tuple[int, int]:
         """Starts of the first and last bucket of the last ``seconds`` (default: all kept)."""
@@ -51,6 +52,11 @@ class BucketMemory:
         oldest = int(now) - self._keep - self.width
         for start in [start for start in known if start < oldest]:
             del known[start]
+        unreadable = [start for start, bucket in known.items() if not bucket.readable]
+        if unreadable:
+            self._unreadable[queue] = unreadable
+        else:
+            self._unreadable.pop(queue, None)
         self._read[queue] = (min(since, first), self._still(now))
 
     def window(self, queue: str, first: int, last: int) -> tuple[Bucket, ...]:
@@ -60,6 +66,11 @@ class BucketMemory:
             known.get(start) or Bucket(start, self.width)
             for start in range(first, last + 1, self.width)
         )
+
+    def unreadable(self) -> Iterator[tuple[str, int]]:
+        """The queues and starts of the buckets that could not be read."""
+        for queue, starts in self._unreadable.items():
+            yield from ((queue, start) for start in starts)
 
     def _still(self, now: float) -> int:
         seconds = int(now - _LATE)
@@ -71,6 +82,7 @@ class BucketMemory:
         for queue in [queue for queue in self._read if queue not in kept]:
             del self._read[queue]
             self._known.pop(queue, None)
+            self._unreadable.pop(queue, None)
 
 
 def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
@@ -79,7 +91,8 @@ def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
     counters = {name: sum(map(attrgetter(name), added)) for name in COUNTERS}
     runs = _histogram(bucket.runs for bucket in added)
     waits = _histogram(bucket.waits for bucket in added)
-    return Bucket(start=start, width=width, runs=runs, waits=waits, **counters)
+    readable = all(bucket.readable for bucket in added)
+    return Bucket(start, width, runs=runs, waits=waits, readable=readable, **counters)
 
 
 def _histogram(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:

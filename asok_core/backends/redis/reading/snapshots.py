@@ -6,7 +6,7 @@ jobs that run. Where scripts are forbidden, what workers hold takes a fourth.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.discovery import MOST_QUEUES, Discovery
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.overview import Names, Overview, overview, paused_among
-from asok_core.backends.redis.reading.queries import HELD, QueueReading, WorkerReading
+from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
 from asok_core.backends.redis.reading.query import by_key, maybe, named
 from asok_core.backends.redis.reading.queue_stats import StatsOfQueues
 from asok_core.backends.redis.reading.rates import BucketMemory
@@ -34,7 +34,7 @@ class _Details(NamedTuple):
     due: Any
     queues: dict[str, QueueReading]
     workers: dict[str, WorkerReading]
-    orphans: dict[bytes, Any]
+    active_lists: dict[bytes, Any]
 
 
 class _Additions(NamedTuple):
@@ -88,19 +88,19 @@ class SnapshotBuilder:
                 due=maybe("ZCOUNT", self._keys.delayed, "-inf", f"{now:.6f}"),
                 queues=self._stats.queries(queries, names, now, rates=rates),
                 workers=by_key({each: queries.worker(each, most) for each in found.leases.leases}),
-                orphans=self._discovery.orphan_lengths(),
+                active_lists=self._discovery.lengths(),
             )
         )
         workers = [
-            parsing.worker(each, lease, details.workers[each].fields)
+            self._worker(each, lease, details.workers[each].fields)
             for each, lease in found.leases.leases.items()
         ]
-        self._discovery.note_orphans(details.orphans, workers)
+        self._discovery.note_lengths(details.active_lists, workers)
         held = round_trips.ask(
             by_key({each: queries.held(each, said, most) for each, said in details.workers.items()})
         )
 
-        running = {each: self._running.parse(lists) for each, lists in held.items()}
+        running = {each: self._running.parse(parts.lists) for each, parts in held.items()}
         late = self._late_names(names, workers)
         paused |= self._paused(round_trips, found.paused, late)
         ids = [
@@ -121,7 +121,7 @@ class SnapshotBuilder:
         stats = self._stats.note(
             details.queues | added.queues, load, added.records, paused, now, rates=rates
         )
-        orphaned = self._discovery.orphaned
+        found_only = self._discovery.orphaned + self._discovery.covered
         oldest = [self._payloads.of(item) for item in found.oldest_dead.items]
         return Snapshot(
             taken_at=now,
@@ -132,13 +132,13 @@ class SnapshotBuilder:
             delayed=found.delayed.total or 0,
             due=count(details.due),
             next_due_at=next((item.score for item in found.delayed.items), None),
-            active=sum(each.length for lists in held.values() for each in lists) + orphaned,
+            active=sum(each.length for parts in held.values() for each in parts.lists) + found_only,
             running=sum(worker.running for worker in workers),
-            orphaned=orphaned,
+            orphaned=self._discovery.orphaned,
             dead=found.newest_dead.total or 0,
             oldest_dead_at=next((payload.failed_at for payload in oldest), None),
             dead_head=found.dead_head,
-            problems=tuple(found.problems()),
+            problems=(*found.problems(), *self._problems(held)),
             unread=tuple(found.unread()),
             cost=round_trips.cost(),
         )
@@ -152,6 +152,26 @@ class SnapshotBuilder:
         if changed:
             self._reset()
         return changed
+
+    def _worker(
+        self, worker_id: str, lease: float | None, fields: dict[str, Any] | None
+    ) -> WorkerInfo:
+        if fields is not None:
+            return parsing.worker(worker_id, lease, fields)
+        problem = f"its key {self._keys.worker(worker_id)} is not a hash"
+        return replace(parsing.worker(worker_id, lease, {}), problem=problem)
+
+    def _problems(self, held: Mapping[str, Held]) -> Iterator[str]:
+        """Lines about active lists and statistics whose keys are of another type."""
+        keys = [key for parts in held.values() for key in parts.unreadable]
+        if keys:
+            yield f"active jobs cannot be read or settled: {_not_a('list', keys)}"
+        keys = [
+            (self._keys.fine if width == FINE else self._keys.coarse)(queue, start)
+            for queue, width, start in self._stats.unreadable()
+        ]
+        if keys:
+            yield f"statistics are incomplete: {_not_a('hash of counters', keys)}"
 
     def _names(self, found: Overview) -> list[str]:
         known = [name for name in found.queues.names if name][:MOST_QUEUES]
@@ -168,3 +188,8 @@ class SnapshotBuilder:
         query = paused_among(self._keys, paused, queues)
         asked = frozenset[str]() if query is None else round_trips.ask(query)
         return asked.union(paused.names)
+
+
+def _not_a(kind: str, keys: Sequence[str]) -> str:
+    others = f", and {len(keys) - 1:,} more keys are not" if keys[1:] else ""
+    return f"the key {keys[0]} is not a {kind}{others}"

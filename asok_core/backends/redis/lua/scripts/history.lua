@@ -1,4 +1,4 @@
--- Reads a stretch of one queue's statistics. Writes nothing.
+-- Reads a range of one queue's statistics. Writes nothing.
 -- needs: buckets
 -- ARGV  namespace, queue, kind, width, first, last (as read_buckets has them)
 -- Reply {start, {field, value, ...}, ...}

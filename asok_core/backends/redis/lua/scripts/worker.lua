@@ -1,17 +1,29 @@
--- Reads what a worker says of itself and what its processes hold. Writes nothing.
+-- Reads the hash of a worker and what its processes hold. Writes nothing.
 -- needs: alias outline processes
 -- ARGV  namespace, worker, whole, most (items of one active list to send), field names ...
 --       among the fields are `queues` (names with commas between), `processes` and `slots`
 --       (NUMBER:SLOTS of each process, with commas between)
--- Reply {{field values}, {process, queue, length, {size, text, rest, SHA-1, ...}, ...}}, of the
---       active lists that hold anything; items as outline.lua says
+-- Reply {{field values}, {process, queue, length, {size, text, rest, SHA-1, ...}, ...}, {key, ...}}, of the
+--       active lists that hold anything; items as in outline.lua. The keys are those of the hash and of some
+--       active lists that are of another type: these cannot be read.
 local ns, worker, whole, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST_LISTS, MOST_BYTES = 4096, 2097152
-local values, named = {}, {}
-local said = redis.pcall('HMGET', ns .. ':worker:' .. worker, unpack(ARGV, 5))
-if not said.err then
+local MOST_UNREADABLE = 10
+local values, named, unreadable = {}, {}, {}
+
+local function note_unreadable(key, reply)
+  if #unreadable < MOST_UNREADABLE and string.find(reply.err, 'WRONGTYPE', 1, true) then
+    unreadable[#unreadable + 1] = key
+  end
+end
+
+local hash = ns .. ':worker:' .. worker
+local fields = redis.pcall('HMGET', hash, unpack(ARGV, 5))
+if fields.err then
+  note_unreadable(hash, fields)
+else
   for i = 1, #ARGV - 4 do
-    values[i] = said[i] and string.sub(said[i], 1, 65536)
+    values[i] = fields[i] and string.sub(fields[i], 1, 65536)
     named[ARGV[i + 4]] = values[i]
   end
 end
@@ -21,10 +33,12 @@ local numbers = process_numbers(named.slots, named.processes, 1, 256)
 for queue in string.gmatch(named.queues or '', '[^,]+') do
   for _, n in ipairs(numbers) do
     lists = lists + 1
-    if lists > MOST_LISTS then return { values, held } end
+    if lists > MOST_LISTS then return { values, held, unreadable } end
     local key = string.format('%s:active:%s.%d:%s', ns, worker, n, queue)
     local length = redis.pcall('LLEN', key)
-    if type(length) == 'number' and length > 0 then
+    if type(length) == 'table' then
+      note_unreadable(key, length)
+    elseif length > 0 then
       local items = {}
       for i = 0, math.min(most, length) - 1 do
         if bytes > MOST_BYTES then break end
@@ -37,4 +51,4 @@ for queue in string.gmatch(named.queues or '', '[^,]+') do
     end
   end
 end
-return { values, held }
+return { values, held, unreadable }
