@@ -65,6 +65,27 @@ def test_the_page_reports_everything_in_order(status: Status, redis_url: str) ->
 
 
 @pytest.mark.usefixtures("busy")
+def test_a_job_of_a_worker_without_heartbeat_is_marked(
+    status: Status, redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no heartbeat" not in status()[1]
+    redis_client.hset(KEYS.worker("web1-7"), "beat_at", server_time(redis_client) - 60)
+    assert "web1-7.1 (no heartbeat for a minute)" in status()[1]
+    assert main(["job", "list", "--state", "running"]) == 0
+    assert "no heartbeat of its worker for a minute" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("busy")
+def test_keys_of_another_type_are_named(status: Status, redis_client: redis.Redis) -> None:
+    redis_client.set(KEYS.active("web1-7.2", "default"), "not a list", ex=60)
+    line = (
+        "Active jobs cannot be read or settled: the key asok:active:web1-7.2:default is not a list"
+    )
+    assert line in status()[1]
+    assert json.loads(status("--json")[1])["problems"] == [line[0].lower() + line[1:]]
+
+
+@pytest.mark.usefixtures("busy")
 def test_limit_bounds_the_next_jobs(status: Status) -> None:
     assert status("--limit", "1")[1].count("shop.tasks.send(") == 4
     assert "    shop.tasks" not in status("--limit", "0")[1]

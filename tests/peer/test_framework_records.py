@@ -272,6 +272,12 @@ def test_a_claimed_job_and_a_job_in_a_long_queue_are_not_reported_missing(
     assert not missing.is_missing(connection, keys, record)
     redis_client.delete(keys.active("w.2", "default"))
     assert missing.is_missing(connection, keys, record)
+    # Not a name of a worker of ours. It is not read whole, and what it holds is not known.
+    redis_client.zadd(keys.workers, {"w" * 5_000_000: 1})
+    received = redis_client.info()["total_net_output_bytes"]
+    assert not missing.is_missing(connection, keys, record)
+    assert redis_client.info()["total_net_output_bytes"] - received < 1_000_000
+    redis_client.zrem(keys.workers, "w" * 5_000_000)
     for n in range(4):
         enqueue(plain, "note", f"{n}")
     monkeypatch.setattr(missing, "MOST_JOBS", 3)

@@ -56,6 +56,19 @@ async def test_a_job_between_two_snapshots_is_listed_once(
         assert hand.screen().count(f" {status} ") == (2 if status == "completed" else 1)
 
 
+async def test_a_job_of_a_stalled_worker_is_not_shown_as_running(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.worker(redis_client, "web-1", queues=("high",), concurrency=6, running=1, first=900)
+    now = seed.server_time(redis_client)
+    redis_client.hset(KEYS.worker("web-1"), "beat_at", now - 60)
+    async with open_console(size=(160, 40)) as hand:
+        await hand.press("4")
+        await hand.sees("⚠ running?")
+        await hand.sees("no heartbeat of its worker for 1 min")
+        assert "▶ running " not in hand.screen()
+
+
 async def test_late_data_is_not_green(
     redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,8 @@ def _when_cell(row: Row, now: float) -> Cell:
 
 
 def _outcome_cell(row: Row, _now: float) -> Cell:
+    if row.no_heartbeat_for is not None:
+        return f"no heartbeat of its worker for {span(row.no_heartbeat_for)}", "warn"
     record = row.record
     if record is None or row.location is Location.ACTIVE:
         # There is none yet: what it works on is of more use than nothing.
@@ -73,8 +75,6 @@ def _outcome_cell(row: Row, _now: float) -> Cell:
 
 
 def _worker_cell(row: Row, _now: float) -> Cell:
-    if row.no_heartbeat_for is not None:
-        return f"⚠ no heartbeat for {span(row.no_heartbeat_for)}: {row.worker}", "warn"
     return row.worker or (row.record.worker if row.record else None) or "", "dim"
 
 

@@ -9,6 +9,8 @@ FINE = 10
 """Seconds of a fine statistics bucket, kept an hour."""
 COARSE = 60
 """Seconds of a coarse statistics bucket, kept a day."""
+LONGEST_NAME = 1024
+"""Bytes of a name (of a queue, a worker, a job): ours are shorter, and a longer one is not read."""
 MOST_PROCESSES = 4096
 """Processes that a worker's hash is believed to name."""
 _NUMBER = re.compile(r"[0-9]{1,4}")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from asok_core.backends.redis.connection import Arg, Connection
-from asok_core.backends.redis.keys import Keys, process_numbers
+from asok_core.backends.redis.keys import LONGEST_NAME, Keys, process_numbers
 from asok_core.backends.redis.parsing import LONGEST_FIELD
 from asok_core.backends.redis.scripts import script
 from asok_core.jobs.job import JobRecord
@@ -80,8 +80,10 @@ def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
     looked, index, *_ = connection.run(script("find"), [key], args)
     if index >= 0 or looked >= MOST_JOBS or connection.call("LLEN", key) > looked:
         return False
-    leases = connection.call("ZRANGE", keys.workers, 0, MOST_LISTS)
-    if len(leases) > MOST_LISTS:
+    # Another program may have put names of any size there.
+    clipped: list[Arg] = [LONGEST_NAME + 1, "ZRANGE", keys.workers, 0, MOST_LISTS]
+    leases = connection.run(script("clipped"), [], clipped)
+    if len(leases) > MOST_LISTS or any(len(each) > LONGEST_NAME for each in leases):
         return False
     workers = [each.decode("utf-8", "replace") for each in leases]
     asked = [(keys.worker(each), name) for each in workers for name in ("slots", "processes")]

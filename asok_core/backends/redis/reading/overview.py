@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.explanations import wrong_type
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading.discovery import Scan
 from asok_core.backends.redis.reading.queries import BRIEF, Window
@@ -25,8 +25,6 @@ from asok_core.inspection.snapshot import digest
 from asok_core.jobs.numbers import score
 
 MOST_WORKERS = 500
-LONGEST_NAME = 1024
-"""Bytes of a name (of a queue, a worker, a job): ours are shorter, and a longer one is not read."""
 CLIP = LONGEST_NAME + 1
 """Bytes of a name that are asked for, so that one that is too long shows that it is."""
 

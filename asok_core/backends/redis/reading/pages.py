@@ -12,8 +12,8 @@ import redis
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.explanations import wrong_type
-from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reading.overview import CLIP, LONGEST_NAME
+from asok_core.backends.redis.keys import LONGEST_NAME, Keys
+from asok_core.backends.redis.reading.overview import CLIP
 from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
 from asok_core.backends.redis.reading.query import Query, by_key, in_order, known, maybe, named
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
