@@ -80,6 +80,10 @@ def test_typed_arguments_are_named_and_come_back() -> None:
             "argument 3 (*rest) is an object, which JSON cannot encode; "
             "pass numbers, strings, lists and dicts, or an id"
         )),
+        # Values of one parameter are converted alike.
+        (mixed, (1, DAY, Decimal("1.50"), 5), {}, (
+            "argument 4 (*rest) is an int and would arrive as a Decimal; pass a Decimal"
+        )),
         (mixed, (1, (2,)), {}, "argument 'day' is a tuple and does not fit the annotation date: "),
         (mixed, (1, DAY), {"other": (2,)}, (
             "argument 'other' is a tuple and would arrive as a list; "
@@ -211,8 +215,9 @@ def test_the_result_of_a_record_is_refused_with_its_reason() -> None:
         "use get_job() to read the JSON"
     )
     line = refusal(lambda: decode_result(mixed, '"x"', "day"), AsokError)
-    assert line.startswith(
+    assert line == (
         "the result was stored as day, and cannot be converted by the annotation date here: "
+        "Invalid RFC3339 encoded date"
     )
     deep = refusal(lambda: decode_result(None, "[" * 100_000), AsokError)
     assert deep.startswith("the result in the record is invalid: ")

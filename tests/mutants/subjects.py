@@ -32,6 +32,44 @@ class Change(NamedTuple):
 
 
 EXPLAINED: dict[Change, str] = {
+    **{
+        Change(f'return cast("{kind}", {value})', f"return cast({changed}, {value})"): (
+            "only type checkers read the first argument of cast"
+        )
+        for kind, value in (
+            ("Backend", "name"),
+            ("RecordForm", "name"),
+            ("EnvelopeForm", "name"),
+            ("Kind[T | None]", "kind._replace(blank_is_unset=True)"),
+        )
+        for changed in (None, f'"XX{kind}XX"', f'"{kind.lower()}"', f'"{kind.upper()}"')
+    },
+    **{
+        Change('"T",', changed): "only type checkers read the first argument of cast"
+        for changed in ("None,", '"XXTXX",', '"t",')
+    },
+    **{
+        Change("if value is None or value is True or value is False:", changed): (
+            "the encoder returns the same for these values"
+        )
+        for changed in (
+            "if value is None or value is True and value is False:",
+            "if value is None and value is True or value is False:",
+            "if value is None or value is False or value is False:",
+            "if value is None or value is True or value is True:",
+        )
+    },
+    Change('kind, annotation = type(value), ""', 'kind, annotation = type(None), ""'): (
+        "the encoder returns the same for strings and integers, in more time"
+    ),
+    Change(
+        "text = str(value) if kind is int else _encode(value)",
+        "text = str(value) if (kind is int) and False else _encode(value)",
+    ): "the encoder returns the same for integers, in more time",
+    Change(
+        'raise AsokError(f"the result in the record is invalid: {error}"[:300]) from None',
+        'raise AsokError(f"the result in the record is invalid: {error}"[:301]) from None',
+    ): "the messages of the JSON parser are shorter",
     Change("written = _written(raw)", "written = None"): (
         "the general parser returns the same, in more time"
     ),
