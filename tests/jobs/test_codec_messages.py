@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,9 @@ def mixed(first, day: dt.date, *rest: Decimal, last: dt.date | None = None) -> d
 
 def untyped(value):  # type: ignore[no-untyped-def]
     return value
+
+
+def either(value: list[str | Path]) -> None: ...
 
 
 def unknown(value: NoSuchName) -> NoSuchName:  # type: ignore[name-defined]  # noqa: F821 - its annotation cannot be evaluated
@@ -89,6 +94,10 @@ def test_typed_arguments_are_named_and_come_back() -> None:
             "argument 'other' is a tuple and would arrive as a list; "
             "annotate the parameter with its type, or pass a list"
         )),
+        (either, ([Path("a")],), {}, (
+            "argument 'value': [0] is a PosixPath, which JSON cannot encode, and its annotation "
+            "list[str | pathlib.Path] cannot restore it: "
+        )),
         (mixed, (1, DAY), {"last": [DAY]}, (
             "argument 'last' is a list and does not fit the annotation datetime.date | None: "
         )),
@@ -106,6 +115,34 @@ def test_a_refused_argument_is_named_with_what_to_do(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], line: str
 ) -> None:
     assert refusal(lambda: encode_arguments(function, args, kwargs)).startswith(line)
+
+
+def test_the_end_of_the_stack_is_reported_as_nesting() -> None:
+    def keys(value: dict[int, Any]) -> None: ...
+
+    value: Any = "x"
+    for _ in range(90):
+        value = [value]
+
+    def at(depth: int) -> str:
+        if depth:
+            return at(depth - 1)
+        try:
+            encode_arguments(keys, ({1: value},), {})
+        except TypeError as error:
+            return str(error)
+        return "sent"
+
+    found = set()
+    for depth in range(sys.getrecursionlimit()):
+        try:
+            found.add(at(depth))
+        except RecursionError:
+            break
+    # Which check reaches the end first depends on the depth.
+    assert "sent" in found
+    assert "argument 'value' is nested too deeply; pass a flatter value" in found
+    assert all(each.startswith("argument 'value' ") for each in found - {"sent"})
 
 
 def test_values_without_a_task_are_named_too() -> None:
