@@ -13,7 +13,7 @@ from asok_console.cli.main import main
 
 
 def run(mark: str) -> None:
-    """Run until there is nothing more to read."""
+    """Run until the end of the input."""
     orders = os.fdopen(int(os.environ["ORDERS"]))
     for line in orders:
         code = main(json.loads(line))

@@ -1,4 +1,4 @@
-"""A command that does what its arguments say, to see what the frame makes of it."""
+"""A command whose arguments say what it raises or returns."""
 
 import argparse
 import sys

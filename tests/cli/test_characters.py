@@ -1,4 +1,4 @@
-"""Whatever characters somebody put into Redis: what reaches a terminal or a spreadsheet is text."""
+"""Output on a terminal and in a spreadsheet is plain text, whatever characters Redis has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.fixtures.command_line import Ran
 from tests.programs import environment
 
 OURS = re.compile(r"\x1b\[[0-2]m|\r{0,2}\n|\r(?=\[[#.]|\x1b\[K)|\x1b\[K")
-"""What our commands write on purpose: bold, dim, ends of lines (CSV has a return of its own), progress."""
+"""Sequences that our commands write: bold, dim, line ends (CSV has carriage returns), progress."""
 MARK = "end-of-command-5b0c"
 COMMANDS = (
     *(("dlq", "list"), ("dlq", "list", "--json"), ("dlq", "groups"), ("dlq", "groups", "--json")),
@@ -43,7 +43,7 @@ COMMANDS = (
 
 
 class Terminal:
-    """The commands on a terminal: one process for all of them."""
+    """Runs commands on a terminal, all in one process."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._screen, inner = pty.openpty()
@@ -62,7 +62,7 @@ class Terminal:
         os.close(theirs)
 
     def run(self, *words: str) -> str:
-        """What a command line writes to the terminal."""
+        """The output of a command line on the terminal."""
         os.write(self._orders, json.dumps(words).encode() + b"\n")
         written = b""
         while not (found := re.search(rb"%s (\d+)\r\n" % MARK.encode(), written)):
@@ -89,7 +89,7 @@ def terminal(redis_url: str) -> Iterator[Terminal]:
 
 
 def put_everywhere(client: Any, text: str) -> None:
-    """A dead job, a pending one, a record, a queue, a worker and the audit, all of them with ``text``."""
+    """Add ``text`` to a dead job, a pending job, a record, a queue, a worker and the audit."""
     raw = text.encode("utf-8", "surrogatepass")
     clean = raw.decode("utf-8", "replace")
     client.flushall()
@@ -114,7 +114,7 @@ def put_everywhere(client: Any, text: str) -> None:
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(hidden.texts())
-def test_no_text_of_any_category_steers_a_terminal(
+def test_no_text_of_any_category_controls_a_terminal(
     redis_client: redis.Redis, terminal: Terminal, text: str
 ) -> None:
     put_everywhere(redis_client, text)
@@ -141,7 +141,7 @@ FORMULAS = (
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=ascii)
-def test_export_as_csv_holds_no_formula(
+def test_an_export_as_csv_contains_no_formula(
     bench: Bench, asok: Callable[..., Ran], formula: str
 ) -> None:
     bench.add_dead(bench.job(queue=formula, module=formula, id=formula + "1"))
@@ -151,7 +151,7 @@ def test_export_as_csv_holds_no_formula(
         assert cells[name].startswith("'"), cells
 
 
-def test_export_as_csv_has_one_line_a_job_and_no_control_character(
+def test_an_export_as_csv_has_one_line_per_job_and_no_control_character(
     bench: Bench, asok: Callable[..., Ran]
 ) -> None:
     bench.add_dead(

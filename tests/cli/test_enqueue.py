@@ -1,4 +1,4 @@
-"""``asok enqueue``: a job as the library would have made it."""
+"""``asok enqueue`` creates the same jobs as the library."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ Asok = Callable[..., Ran]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """An application's folder, among whose files are names of Python's and of ours."""
+    """The folder of an application; some of its files have names of standard modules and of
+    ours.
+    """
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "broken.py").write_text("raise OSError('the database is away')")
     for name in ("queue", "json", "redis", "dotenv", "types", "select"):
@@ -55,7 +57,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def enqueue(redis_url: str, shop: Path) -> Asok:
-    """Run ``asok enqueue`` as a program in the application's folder."""
+    """Run ``asok enqueue`` in the folder of the application."""
     env = environment(
         {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
     )
@@ -79,10 +81,10 @@ def only_job(bench: Bench, queue: str) -> Job:
     return unseal(raw, KEYRING)
 
 
-def test_it_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
+def test_a_job_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
     before = server_time(bench)
     ran = enqueue("shop:pay", "7")
-    # What the module prints is not part of the output.
+    # The output of the module is not part of ours.
     assert (ran.code, ran.err) == (0, "importing the shop\n")
     job = only_job(bench, "high")
     assert job.id == ran.out.strip()
@@ -94,7 +96,7 @@ def test_it_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
     assert (record["status"], record["queue"], record["retries"]) == ("pending", "high", "4")
 
 
-def test_a_result_that_its_task_does_not_keep_is_not_kept(bench: Bench, enqueue: Asok) -> None:
+def test_keep_result_of_the_task_is_used(bench: Bench, enqueue: Asok) -> None:
     assert enqueue("shop:quietly").code == 0
     assert only_job(bench, "default").keep_result is False
 
@@ -110,7 +112,7 @@ def test_a_result_that_its_task_does_not_keep_is_not_kept(bench: Bench, enqueue:
         ("quietly", "7d", 7 * 86400),
     ],
 )
-def test_how_long_a_result_is_kept_is_an_option(
+def test_the_time_to_keep_a_result_is_an_option(
     bench: Bench, enqueue: Asok, task: str, value: str, kept: float | None
 ) -> None:
     assert enqueue(f"shop:{task}", "--keep-result", value).code == 0
@@ -119,7 +121,7 @@ def test_how_long_a_result_is_kept_is_an_option(
 
 
 @pytest.mark.parametrize("value", ["0", "0.5s", "99999d", "maybe", ""])
-def test_a_length_of_time_that_no_record_is_kept_for_is_refused(
+def test_an_invalid_time_to_keep_a_result_is_refused(
     bench: Bench, enqueue: Asok, value: str
 ) -> None:
     ran = enqueue("shop:plain", "--keep-result", value)
@@ -145,7 +147,7 @@ def test_a_plain_function_has_the_defaults_of_the_library(bench: Bench, enqueue:
     assert (job.retries, job.backoff, job.timeout) == (0, 2, None)
 
 
-def test_a_worker_runs_it(bench: Bench, enqueue: Asok, redis_url: str, shop: Path) -> None:
+def test_a_worker_runs_the_job(bench: Bench, enqueue: Asok, redis_url: str, shop: Path) -> None:
     reported = enqueue("shop:pay", "7", "--json").document
     assert (reported["enqueued"], reported["queue"]) == (True, "high")
     settings = {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url}
@@ -186,7 +188,7 @@ def test_a_module_that_cannot_be_imported_here_is_one_line_and_the_job_is_enqueu
         ("shop:rows", "shop.rows cannot be a task: it is a generator function"),
     ],
 )
-def test_a_module_that_is_here_and_has_no_such_task_is_refused(
+def test_a_task_that_does_not_exist_in_its_module_is_refused(
     task: str, why: str, bench: Bench, enqueue: Asok
 ) -> None:
     ran = enqueue(task, "7")
@@ -215,13 +217,13 @@ def test_an_option_of_the_library_among_the_arguments_is_refused(
     assert bench.pending("high") == []
 
 
-def test_without_the_import_nothing_of_the_application_runs(bench: Bench, enqueue: Asok) -> None:
+def test_without_the_import_no_code_of_the_application_runs(bench: Bench, enqueue: Asok) -> None:
     ran = enqueue("shop:pya", "7", "--no-import")
     assert (ran.code, ran.err) == (0, "")
     assert only_job(bench, "default").task == "shop.pya"
 
 
-def test_enqueue_for_later_and_once(bench: Bench, asok: Asok) -> None:
+def test_enqueue_with_a_delay_and_a_unique_key(bench: Bench, asok: Asok) -> None:
     words = ("enqueue", "a:b", "--no-import", "--unique", "k")
     reported = asok(*words, "--delay", "2h", "--json").document
     assert reported["enqueued"] is True
@@ -269,7 +271,7 @@ def test_a_command_line_that_is_invalid_is_one_line_that_names_its_own_help(
     assert ran.err.count("\n") == 1
 
 
-def test_the_help_says_how_arguments_are_read(asok: Asok) -> None:
+def test_the_help_describes_how_arguments_are_parsed(asok: Asok) -> None:
     assert "each is parsed as JSON; otherwise it is a string" in " ".join(
         asok("enqueue", "--help").out.split()
     )

@@ -249,7 +249,7 @@ class TestElsewhere:
         reason = first(asok, "job-1")
         assert (reason["code"], reason["evidence"]["due_at"]) == ("delayed_by_caller", due)
 
-    def test_a_due_job_that_nobody_promotes(self, asok: Asok, redis_client: redis.Redis) -> None:
+    def test_a_due_job_that_is_not_promoted(self, asok: Asok, redis_client: redis.Redis) -> None:
         due = server_time(redis_client) - 60
         redis_client.zadd(KEYS.delayed, {seal(job(1), Keyring(b"x")): due})
         reason = first(asok, "job-1")

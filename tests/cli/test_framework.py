@@ -1,4 +1,6 @@
-"""Our program under the name ``asok``, beside the real web framework that has one of that name too."""
+"""Our program under the name ``asok``, beside the web framework, which has a program of that
+name.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def run(tmp_path: Path, redis_url: str) -> Run:
     return start
 
 
-def test_a_command_that_is_not_ours_is_the_framework_s(run: Run, tmp_path: Path) -> None:
+def test_an_unknown_command_runs_the_framework(run: Run, tmp_path: Path) -> None:
     done = run("asok", "routes")
     assert (done.returncode, done.stderr) == (0, "")
     assert "No routes found" in done.stdout
@@ -49,14 +51,14 @@ def test_a_command_that_is_not_ours_is_the_framework_s(run: Run, tmp_path: Path)
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_its_exit_code_and_its_error_are_the_framework_s_under_the_same_name(run: Run) -> None:
+def test_exit_code_and_error_of_the_framework_are_passed_on(run: Run) -> None:
     done = run("asok", "frobnicate")
     assert done.returncode == 2
     assert done.stderr.startswith("usage: asok [-h]")
     assert "invalid choice: 'frobnicate'" in done.stderr
 
 
-def test_a_word_that_is_like_one_of_ours_is_reported_before_the_framework_speaks(run: Run) -> None:
+def test_a_word_similar_to_one_of_our_commands_is_reported_first(run: Run) -> None:
     done = run("asok", "wroker")
     assert done.returncode == 2
     assert done.stderr.startswith(
@@ -65,7 +67,7 @@ def test_a_word_that_is_like_one_of_ours_is_reported_before_the_framework_speaks
 
 
 @pytest.mark.parametrize("words", ["worker status", "queue list", "dlq list"])
-def test_our_commands_stay_ours(words: str, run: Run) -> None:
+def test_our_commands_take_precedence(words: str, run: Run) -> None:
     done = run("asok", *words.split())
     assert (done.returncode, done.stderr) == (0, "")
     assert "ASOK" not in done.stdout
@@ -84,7 +86,7 @@ def test_deploy_is_ours_and_names_the_other(run: Run) -> None:
     assert "the framework writes its files by: python -m asok deploy" in done.stderr
 
 
-def test_by_its_other_name_it_knows_only_its_own_commands(run: Run) -> None:
+def test_as_asok_console_it_has_only_its_own_commands(run: Run) -> None:
     done = run("asok-console", "routes")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("asok: argument COMMAND: invalid choice: 'routes'")

@@ -1,4 +1,4 @@
-"""The history of a job by ``asok job show``, after moves by operators that the scripts write down."""
+"""The history of a job in ``asok job show``, with moves by operators as recorded by the scripts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def dead(job: Job) -> Scope:
 
 
 def die(bench: Bench, ago: float = 3600.0, *, form: str = "hash", **fields: Any) -> Job:
-    """A dead job of two attempts with its record, enqueued and failed a while ago."""
+    """A dead job with two attempts and a record, enqueued and failed some time ago."""
     failed_at = now(bench) - ago
     job = bench.job(retries=1, retry_count=1, enqueued_at=failed_at - 20, **fields)
     attempts = [[failed_at - 18 + 17 * at, "500", verb, "web.1", ERROR] for at, verb in
@@ -73,7 +73,7 @@ def producer(redis_url: str, make_settings: Callable[..., Settings]) -> RedisPro
 
 
 @pytest.mark.parametrize("form", ["hash", "json"])
-def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting(
+def test_a_requeue_is_in_order_and_time_as_a_dead_job_is_not_waiting_time(
     bench: Bench, asok: Asok, form: str
 ) -> None:
     job = die(bench, 3600.0, form=form)
@@ -87,7 +87,7 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
     assert times == sorted(times)
     assert reported[3]["by"] == "ann@desk"
     assert reported[4]["waited_seconds"] < 600
-    # It runs again and goes well: by the record of a completed job, which is a short one.
+    # It runs again and completes, so its record is that of a completed job, which is short.
     began = now(bench)
     key = f"asok:job:{job.id}"
     bench.client.delete("asok:queue")
@@ -104,7 +104,7 @@ def test_a_requeue_stands_where_it_happened_and_time_as_a_dead_job_is_no_waiting
     assert "by ann@desk" in page
 
 
-def test_an_edit_says_what_it_changed_and_its_undo_what_it_undid(bench: Bench, asok: Asok) -> None:
+def test_an_edit_and_its_undo_are_shown_with_the_changes(bench: Bench, asok: Asok) -> None:
     job = die(bench, args=(1, "Grüße"), kwargs={"copy": True})
     done = bench.operator.edit(bench.dead()[0], [2, "Grüße"], {"to": "grace"})
     reported = history(asok, job)
@@ -118,7 +118,7 @@ def test_an_edit_says_what_it_changed_and_its_undo_what_it_undid(bench: Bench, a
     assert "in place of the edited job" in asok("job", "show", job.id).out
 
 
-def test_what_was_moved_cancelled_and_restored_is_reported_in_order(
+def test_moves_cancellation_and_restore_are_shown_in_order(
     bench: Bench, asok: Asok, producer: RedisProducer
 ) -> None:
     job = bench.job(retry_count=0)
@@ -146,7 +146,7 @@ def vars_of(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in Job.__dataclass_fields__}
 
 
-def test_a_delayed_job_says_who_promoted_it(
+def test_a_promotion_is_shown_with_the_operator(
     bench: Bench, asok: Asok, producer: RedisProducer
 ) -> None:
     job = bench.job(retry_count=0, delay=3600.0)
@@ -159,7 +159,7 @@ def test_a_delayed_job_says_who_promoted_it(
 
 
 @pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "all of them"])
-def test_a_purged_dead_job_is_found_in_the_trash_with_who_purged_it(
+def test_a_purged_dead_job_is_found_in_the_trash_with_the_operator(
     bench: Bench, asok: Asok, chosen: bool
 ) -> None:
     job = die(bench)
@@ -172,11 +172,11 @@ def test_a_purged_dead_job_is_found_in_the_trash_with_who_purged_it(
         done.operation,
     )
     bench.operator.restore(done.operation or "")
-    # A purge of everything is one step, however many jobs: their records do not have it.
+    # A purge of a whole list is one command, which does not update records.
     assert events(asok, job) == ["enqueued", "retried", "failed"] + ["purged", "restored"] * chosen
 
 
-def test_a_record_that_had_expired_is_no_end_of_the_history(bench: Bench, asok: Asok) -> None:
+def test_an_expired_record_does_not_end_the_history(bench: Bench, asok: Asok) -> None:
     job = die(bench, 200_000.0)
     bench.client.delete(f"asok:job:{job.id}")
     assert events(asok, job) == ["enqueued", "not known", "died"]
@@ -188,9 +188,7 @@ def test_a_record_that_had_expired_is_no_end_of_the_history(bench: Bench, asok: 
     assert reported[3]["waited_seconds"] < 600
 
 
-def test_a_requeue_that_an_older_version_made_is_marked_as_not_known(
-    bench: Bench, asok: Asok
-) -> None:
+def test_a_requeue_by_an_older_version_is_marked_as_unknown(bench: Bench, asok: Asok) -> None:
     job = die(bench)
     key = f"asok:job:{job.id}"
     requeued = now(bench) - 60
@@ -211,7 +209,7 @@ def test_a_requeue_that_an_older_version_made_is_marked_as_not_known(
 
 
 def test_a_job_of_the_framework_shows_what_is_known(bench: Bench, asok: Asok) -> None:
-    # As its worker leaves it: no time but that of its last word, and no list.
+    # As its worker writes it: only the time of the last change, and no list of attempts.
     record = {"status": "failed", "function": "shop.mail", "error": ERROR, "retry_count": 2}
     bench.client.set("asok:job:theirs", json.dumps(record), ex=3600)
     dead_job = {"id": "theirs", "module": "shop", "function": "mail", "args": [], "kwargs": {},
@@ -246,7 +244,9 @@ def test_the_list_is_bounded_and_keeps_when_the_job_was_enqueued(bench: Bench, a
     assert reported[-2]["event"] == "requeued"
 
 
-def test_what_another_program_wrote_there_stops_no_operation(bench: Bench, asok: Asok) -> None:
+def test_a_list_of_moves_written_by_another_program_does_not_prevent_operations(
+    bench: Bench, asok: Asok
+) -> None:
     job = die(bench)
     bench.client.hset(f"asok:job:{job.id}", mapping={"moves": '[1]\nx\n["a","\x1b","",""]'})
     assert bench.operator.requeue(dead(job)).applied == 1

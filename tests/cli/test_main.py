@@ -55,7 +55,7 @@ class TestFrame:
         assert main(["probe", "--raise", error]) == code
         assert capsys.readouterr() == ("", line)
 
-    def test_what_an_error_quotes_cannot_harm_the_terminal(
+    def test_text_quoted_in_an_error_is_safe_for_the_terminal(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["probe", "--raise", "untrusted"]) == 1
@@ -75,7 +75,7 @@ class TestFrame:
         assert "run with --debug" not in reported
 
     @pytest.mark.parametrize("words", [["--debug", "probe"], ["probe", "--debug"]])
-    def test_debug_may_stand_before_or_after_the_command(self, words: list[str]) -> None:
+    def test_debug_may_be_before_or_after_the_command(self, words: list[str]) -> None:
         assert main(words) == 0
 
     def test_the_exit_code_is_what_the_command_returns(self) -> None:
@@ -119,7 +119,7 @@ class TestFrame:
         assert main(words) == 2
         assert capsys.readouterr() == ("", line)
 
-    def test_an_unknown_command_is_one_line_that_names_those_there_are(
+    def test_an_unknown_command_is_one_line_with_the_known_commands(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["frob"]) == 2
@@ -154,7 +154,7 @@ class TestFrame:
         ([], []),
     ],
 )
-def test_a_group_without_a_word_means_its_default(words: list[str], meant: list[str]) -> None:
+def test_a_group_without_a_command_runs_its_default(words: list[str], meant: list[str]) -> None:
     assert with_default_words(words) == meant
 
 
@@ -192,7 +192,7 @@ class TestProgram:
         reported = self.run("--version")
         assert (reported.returncode, reported.stdout) == (0, f"asok-console {__version__}\n")
 
-    def test_help_loads_nothing_heavy(self) -> None:
+    def test_help_imports_no_large_module(self) -> None:
         reported = self.run(
             "--help",
             script="import sys; from asok_console.cli.main import main; code = main(); "
@@ -202,7 +202,7 @@ class TestProgram:
         assert reported.stdout.startswith("usage: asok ")
         assert reported.stderr == "[]\n"
 
-    def test_a_reader_that_stops_reading_is_no_error(self) -> None:
+    def test_a_closed_pipe_is_not_an_error(self) -> None:
         script = (
             "import sys; from asok_console.cli import main, parser; "
             "parser.COMMANDS = (parser.Command('probe', 'tests.cli.probe', 'x'),); "

@@ -1,4 +1,4 @@
-"""The commands that act, each in its human form, its JSON, its errors and exit codes."""
+"""Commands that change something: their output, JSON, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Terminal(io.StringIO):
 
 
 class TestBulk:
-    def test_dry_run_counts_exactly_and_changes_nothing(self, bench: Bench, asok: Asok) -> None:
+    def test_a_dry_run_counts_exactly_and_changes_nothing(self, bench: Bench, asok: Asok) -> None:
         dead_jobs = bench.add_dead(*(bench.job(queue="a" if n % 4 else "b") for n in range(1000)))
         ran = asok("dlq", "requeue", "--filter", "queue:b", "--dry-run")
         assert (ran.code, ran.err) == (0, "")
@@ -45,7 +45,9 @@ class TestBulk:
         assert reported["signatures"] == {"signed": 1000}
         assert bench.dead() == dead_jobs
 
-    def test_bulk_without_yes_on_no_terminal_refuses(self, bench: Bench, asok: Asok) -> None:
+    def test_a_bulk_command_without_yes_or_a_terminal_is_refused(
+        self, bench: Bench, asok: Asok
+    ) -> None:
         dead_jobs = bench.add_dead(bench.job())
         for words in (("dlq", "requeue", "--all"), ("queue", "purge", "default")):
             ran = asok(*words)
@@ -54,7 +56,7 @@ class TestBulk:
         assert bench.dead() == dead_jobs
 
     @pytest.mark.parametrize(("typed", "done"), [("purge\n", True), ("yes\n", False), ("", False)])
-    def test_bulk_asks_with_the_exact_count_and_requires_the_word(
+    def test_a_bulk_command_asks_with_the_exact_count_and_requires_typed_confirmation(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
         bench.add_dead(bench.job(), bench.job(), bench.job(queue="x"))
@@ -85,7 +87,7 @@ class TestBulk:
         assert len(ran.err.splitlines()) == 1
 
 
-class TestDeadLetters:
+class TestDeadJobs:
     def test_requeue_all_reports_what_was_refused(self, bench: Bench, asok: Asok) -> None:
         bench.add_dead(bench.job(), bench.job())
         bench.client.lpush("asok:dlq", foreign_dead_job(bench.job(), 5.0), b"junk")
@@ -142,7 +144,7 @@ class TestDeadLetters:
         assert ran.code == 2
         assert "SECRET_KEY is not set" in ran.err
 
-    def test_purge_says_how_to_undo_it_and_restore_does(self, bench: Bench, asok: Asok) -> None:
+    def test_a_purge_names_the_command_to_restore_it(self, bench: Bench, asok: Asok) -> None:
         dead_jobs = bench.add_dead(*(bench.job() for _ in range(5)))
         purged = asok("dlq", "purge", "--all", "--yes")
         assert (purged.code, purged.out) == (0, "Purged 5 jobs\n")
@@ -211,7 +213,7 @@ class TestDeadLetters:
         assert bool(bench.client.keys("asok:trash:*")) is not done
         assert ran.code == (0 if done else 1)
 
-    def test_emptying_the_trash_needs_a_scope_and_a_yes(self, bench: Bench, asok: Asok) -> None:
+    def test_emptying_the_trash_requires_a_scope_and_yes(self, bench: Bench, asok: Asok) -> None:
         for words, line in (
             (("--yes",), "specify exactly one of OPERATION... and --all"),
             (("--all", "some-operation", "--yes"), "specify exactly one of"),
@@ -285,7 +287,7 @@ class TestDeadLetters:
         assert line in ran.err
         assert bench.dead() == []
 
-    def test_import_of_no_file(self, asok: Asok) -> None:
+    def test_an_import_of_a_missing_file(self, asok: Asok) -> None:
         ran = asok("dlq", "import", "/nowhere/f")
         assert ran.code == 2
         assert "No such file" in ran.err
@@ -313,7 +315,7 @@ class TestQueues:
         asok("trash", "restore", reported["operation"])
         assert bench.pending() == envelopes
 
-    def test_an_unknown_queue_is_named_with_those_there_are(self, asok: Asok) -> None:
+    def test_an_unknown_queue_is_reported_with_the_existing_ones(self, asok: Asok) -> None:
         for words in (("pause", "hihg"), ("purge", "hihg", "--yes")):
             ran = asok("queue", *words)
             assert ran.code == 2
@@ -322,7 +324,7 @@ class TestQueues:
 
 
 class TestJobs:
-    def test_a_result_is_shown_as_it_is_stored(self, bench: Bench, asok: Asok) -> None:
+    def test_a_result_is_shown_as_stored(self, bench: Bench, asok: Asok) -> None:
         lost, kept = bench.job(), bench.job()
         why = "result not stored: it is a set, which JSON cannot encode; return a list"
         for job, fields in (
@@ -410,7 +412,7 @@ class TestAudit:
 @pytest.mark.parametrize(
     "words", [("queue",), ("dlq", "list"), ("audit",), ("trash",), ("job", "show", "x")]
 )
-def test_a_redis_that_is_not_there(asok: Asok, words: tuple[str, ...]) -> None:
+def test_an_unreachable_redis(asok: Asok, words: tuple[str, ...]) -> None:
     ran = asok(*words, "--url", "redis://localhost:1/0")
     assert (ran.code, ran.out) == (3, "")
     assert len(ran.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Commands that do what the console's actions do: move, edit, cancel by filter, order a worker."""
+"""Commands for actions of the console: move, edit, cancel by filter, commands to a worker."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
             "argument 1: [0] is nan, which JSON cannot encode",
         ),
         (("dlq", "export", "--id", "x", "--filter", "y"), "only one of --id, --filter"),
-        (("worker", "stop", "nobody"), "there is no worker 'nobody'"),
+        (("worker", "stop", "unknown"), "there is no worker 'unknown'"),
     ],
 )
 def test_words_that_are_invalid(
@@ -75,14 +75,14 @@ def test_words_that_are_invalid(
 
 
 class Terminal(io.StringIO):
-    """Somebody who types a line."""
+    """A terminal on which a line is typed."""
 
     def isatty(self) -> bool:
         return True
 
 
 @pytest.mark.parametrize("verb", ["cancel", "promote"])
-def test_jobs_that_are_named_are_asked_for_as_others(
+def test_jobs_given_by_id_are_confirmed_as_others(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     job = bench.job(queue="high")
@@ -95,12 +95,12 @@ def test_jobs_that_are_named_are_asked_for_as_others(
         assert ran.code == left
         assert ("nothing was done" in ran.err) == bool(left)
         assert bench.client.zcard("asok:delayed_tasks") == left
-    # Nothing is asked of what is nowhere.
+    # There is no question for jobs that are in no location.
     monkeypatch.setattr(sys, "stdin", Terminal(""))
-    assert asok("job", verb, "nobody").out.endswith("(1 skipped: not found)\n")
+    assert asok("job", verb, "unknown").out.endswith("(1 skipped: not found)\n")
 
 
-def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
+def test_problems_of_an_action_are_reported_before_its_confirmation(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.add_dead(bench.job(queue="high"))
@@ -110,11 +110,11 @@ def test_what_makes_an_action_pointless_is_reported_before_it_is_confirmed(
     assert "warning: queue 'high' is paused: jobs wait there until resumed" in ran.err
     bench.add_pending(bench.job())
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
-    ran = asok("job", "move", "--to", "nobody", "--queue", "default", "--all")
-    assert "warning: no worker takes jobs from queue 'nobody'" in ran.err
+    ran = asok("job", "move", "--to", "unknown", "--queue", "default", "--all")
+    assert "warning: no worker takes jobs from queue 'unknown'" in ran.err
 
 
-def test_an_outcome_of_nothing_has_its_reason(bench: Bench, asok: Asok) -> None:
+def test_a_result_without_any_job_has_a_reason(bench: Bench, asok: Asok) -> None:
     assert asok("dlq", "purge", "--all", "--yes").out == ("Purged 0 jobs (none found)\n")
 
 
@@ -130,7 +130,7 @@ def test_one_dead_job_is_requeued_with_other_arguments(bench: Bench, asok: Asok)
     assert gone.err == f"asok: there is no dead job '{job.id}' that can be read\n"
 
 
-def test_dead_jobs_of_an_error_group_are_exported_once_and_to_nobody_else(
+def test_dead_jobs_of_an_error_group_are_exported_once_to_a_private_file(
     bench: Bench, asok: Asok, tmp_path: Path
 ) -> None:
     bench.add_dead(*(bench.job() for _ in range(3)))
@@ -144,7 +144,7 @@ def test_dead_jobs_of_an_error_group_are_exported_once_and_to_nobody_else(
     assert asok("dlq", "export", "--filter", 'cause:"KeyError: no"').out == ""
 
 
-def test_orders_to_a_worker(bench: Bench, asok: Asok) -> None:
+def test_commands_to_a_worker(bench: Bench, asok: Asok) -> None:
     seed.worker(bench.client, "web-1", queues=("high",), concurrency=2, running=0, first=1)
     assert asok("worker", "quiet", "web-1").out == "Quieted 1 worker (takes no new jobs): web-1\n"
     assert "already ordered" in asok("worker", "quiet", "web-1").out

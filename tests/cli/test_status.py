@@ -86,16 +86,16 @@ def test_keys_of_another_type_are_named(status: Status, redis_client: redis.Redi
 
 
 @pytest.mark.usefixtures("busy")
-def test_limit_bounds_the_next_jobs(status: Status) -> None:
+def test_the_limit_of_the_next_jobs(status: Status) -> None:
     assert status("--limit", "1")[1].count("shop.tasks.send(") == 4
     assert "    shop.tasks" not in status("--limit", "0")[1]
 
 
 @pytest.mark.usefixtures("busy")
-def test_the_status_says_who_accepts_version_1_and_how_many_such_jobs_wait(
+def test_the_status_shows_workers_that_accept_version_1_and_the_number_of_such_jobs(
     status: Status, redis_client: redis.Redis
 ) -> None:
-    """Workers say what they accept; one of an earlier release says nothing."""
+    """Workers report what they accept; one of an earlier release does not."""
     redis_client.hset(KEYS.worker("web1-7"), mapping={"version": "0.2", "envelopes": "v2"})
     assert "version 1" not in status()[1]
     document = json.loads(status("--json")[1])
@@ -210,7 +210,7 @@ def test_a_check_that_fails_is_reported_and_exits_1(
 
 
 @pytest.mark.usefixtures("busy")
-def test_checks_that_hold_exit_0(status: Status) -> None:
+def test_checks_that_pass_exit_0(status: Status) -> None:
     words = "--max-pending default=12 --max-pending nobody=0 --max-age high=1s --max-age default=1h"
     assert status(*words.split(), "--max-dead", "1", "--require-workers", "1")[::2] == (0, "")
 
@@ -233,7 +233,7 @@ def test_a_wrong_option_is_one_line(status: Status, words: list[str], line: str)
     assert reported.count("\n") == 1
 
 
-def test_the_local_backend_says_what_to_set(
+def test_with_the_local_backend_the_error_says_what_to_set(
     status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASOK_QUEUE_BACKEND")
@@ -243,7 +243,7 @@ def test_the_local_backend_says_what_to_set(
     assert reported.count("\n") == 1
 
 
-def test_no_redis_exits_3(status: Status) -> None:
+def test_an_unreachable_redis_exits_3(status: Status) -> None:
     code, page, reported = status("--url", "redis://:secret@127.0.0.1:1/0")
     assert (code, page) == (3, "")
     assert "cannot reach Redis" in reported
@@ -288,7 +288,7 @@ def test_watch_continues_through_an_outage_until_it_is_stopped(redis_url: str) -
     assert "Traceback" not in reported
 
 
-def test_it_loads_nothing_that_it_does_not_show(redis_url: str) -> None:
+def test_it_reads_nothing_that_it_does_not_show(redis_url: str) -> None:
     code = (
         "import sys; from asok_console.cli.main import main; "
         f"main(['worker', 'status', '--url', {redis_url!r}]); "
@@ -308,7 +308,7 @@ def test_times_are_reported_by_the_clock_of_redis(status: Status) -> None:
 def test_a_claimed_job_is_not_reported_as_running(
     redis_client: redis.Redis, status: Status, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A process of two threads holds four jobs, of which one is known to have begun."""
+    """A process with two threads holds four jobs, of which one is known to have begun."""
     for n in (401, 402, 403):
         hold(redis_client, "web1-7.1", job(n, "high"))
     _, page, _ = status()

@@ -1,4 +1,4 @@
-"""Commands whose standard input, output or error is closed, full, without a reader or not UTF-8."""
+"""Commands whose standard streams are closed, full, without a reader or not UTF-8."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODES = {
     "enqueue shop:pay 1": 0,
     "init": 0,
     "worker status --require-workers 1": 1,
-    "job show nobody": 1,
+    "job show unknown": 1,
     "console": 2,
     "--help": 0,
 }
@@ -49,7 +49,7 @@ def env(redis_url: str, tmp_path: Path) -> dict[str, str]:
         "HOME": str(tmp_path),
     }
     found = environment(settings)
-    # The usual case: buffered output, whose failure shows at the end.
+    # The usual case: buffered output, which fails at the end.
     del found["PYTHONUNBUFFERED"]
     return found
 
@@ -91,7 +91,7 @@ def test_a_closed_stream_changes_neither_the_work_nor_the_exit_code(
 
 
 @pytest.mark.parametrize("words", CODES)
-def test_words_that_nobody_can_read_change_neither_the_work_nor_the_exit_code(
+def test_unreadable_messages_change_neither_the_work_nor_the_exit_code(
     words: str, env: dict[str, str], tmp_path: Path
 ) -> None:
     assert run(words, "2>/dev/full", env, tmp_path).returncode == CODES[words]
@@ -145,7 +145,7 @@ def test_an_export_counts_only_what_was_written(env: dict[str, str], tmp_path: P
         ("utf-8", {"PYTHONIOENCODING": "utf-8"}),
     ],
 )
-def test_what_an_encoding_lacks_is_written_as_an_escape(
+def test_characters_that_an_encoding_lacks_are_written_as_escapes(
     encoding: str,
     settings: dict[str, str],
     env: dict[str, str],
@@ -196,7 +196,7 @@ def test_a_pipe_that_was_made_non_blocking_gets_the_whole_output(
         ({"TMPDIR": "/nowhere"}, "worker status"),
     ],
 )
-def test_an_odd_environment_is_no_error(
+def test_an_unusual_environment_is_not_an_error(
     settings: dict[str, str],
     words: str,
     env: dict[str, str],
@@ -224,7 +224,7 @@ def test_an_odd_environment_is_no_error(
         (("deploy", "--user"), 2),
     ],
 )
-def test_words_that_are_no_utf8_are_one_line(
+def test_arguments_that_are_not_utf8_are_one_line(
     words: tuple[str, ...], code: int, env: dict[str, str], tmp_path: Path
 ) -> None:
     done = subprocess.run(
@@ -252,9 +252,9 @@ os.execv(sys.executable, sys.argv[1:])
             ("queue list", 0, ""),
             ("enqueue shop:pay", 0, ""),
             (
-                "dlq export letters",
+                "dlq export dead-jobs",
                 1,
-                "asok: letters cannot be written: No such file or directory\n",
+                "asok: dead-jobs cannot be written: No such file or directory\n",
             ),
             ("init", 2, "asok: .env cannot be written: No such file or directory\n"),
             (
@@ -265,7 +265,7 @@ os.execv(sys.executable, sys.argv[1:])
             ("console", 2, None),
         ],
     )
-    def test_a_working_directory_that_was_removed_is_plain_work_or_one_line(
+    def test_in_a_removed_working_directory_commands_work_or_print_one_line(
         self, words: str, code: int, line: str | None, env: dict[str, str], tmp_path: Path
     ) -> None:
         gone = tmp_path / "gone"
@@ -276,10 +276,10 @@ os.execv(sys.executable, sys.argv[1:])
             assert done.stderr == line
         assert "internal error" not in done.stderr
 
-    def test_folders_above_that_cannot_be_looked_into_hold_no_settings(
+    def test_parent_folders_that_cannot_be_searched_have_no_settings(
         self, env: dict[str, str], tmp_path: Path
     ) -> None:
-        # Too long a path fails as a folder that may not be searched does, for the superuser too.
+        # A path that is too long fails like a folder without search permission, also for root.
         done = self.start(self.DEEP, "worker status", env, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         done = self.start(self.DEEP, "deploy --project shop", env, tmp_path)

@@ -1,4 +1,4 @@
-"""``--trust`` in real processes: what an operator was shown is signed, and nothing else runs."""
+"""``--trust`` in real processes: only what an operator was shown is signed and runs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.fixtures.worker import TASKS, RunWorker
 from tests.programs import PATIENCE, environment, run_program, wait_until
 
 ALLOWED = f"{TASKS},os:system"
-"""What the worker of an attack may run: the harmless task, and what the attacker wants to run."""
+"""The tasks that the worker may run: the harmless one, and that of the attacker."""
 
 
 class Desk:
-    """A Redis in which dead jobs of the framework wait, and somebody else who can write to it."""
+    """A Redis with dead jobs of the framework, to which an attacker can write."""
 
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.client = bench.client
@@ -43,7 +43,7 @@ class Desk:
         return Job(new_id(), TASKS, "note", (word,))
 
     def equivalent(self, job: Job) -> Job:
-        """A job of the same id that runs a command."""
+        """A job with the same id that runs a command."""
         return replace(job, module="os", function="system", args=(f"touch {self.pwned}",))
 
     def put(self, *jobs: Job, newest: bool = True) -> None:
@@ -60,7 +60,7 @@ class Desk:
         return [job.task for job in found if job is not None]
 
     def run_to_the_end(self, run_worker: RunWorker) -> None:
-        """Run all that is pending by a real worker; a last job says when it is through."""
+        """Run all pending jobs by a real worker; a last job shows when it has finished."""
         last = Job(new_id(), TASKS, "note", ("last",))
         self.client.lpush("asok:queue", seal(last, KEYRING))
         run_worker("--concurrency", "1", "--processes", "1", ASOK_TASK_MODULES=ALLOWED)
@@ -80,7 +80,7 @@ def env(redis_url: str) -> dict[str, str]:
 
 
 class Asked:
-    """A command that waits on a terminal for the word. ``shown`` is what it wrote before."""
+    """A command that waits on a terminal for confirmation. ``shown`` is its output before that."""
 
     def __init__(self, program: subprocess.Popen[bytes], terminal: int) -> None:
         self._program, self._terminal = program, terminal
@@ -180,7 +180,7 @@ def test_the_counterpart_of_a_harmless_job_never_runs(
 
 
 @pytest.mark.parametrize("change", ["replaced", "older", "newer"])
-def test_what_changes_while_it_asks_never_runs(
+def test_an_entry_that_changes_during_the_confirmation_never_runs(
     desk: Desk, ask: Ask, run_worker: RunWorker, change: str
 ) -> None:
     job = desk.harmless()
@@ -195,7 +195,7 @@ def test_what_changes_while_it_asks_never_runs(
     assert (ran.code, ran.out) == {
         "replaced": (1, "Requeued 0 jobs (1 skipped: not as reviewed)\n"),
         "older": (1, "Requeued 1 job (1 skipped: not as reviewed)\n"),
-        # What is newer than the newest that there was is out of the scope.
+        # Jobs that are newer than the newest at the confirmation are out of scope.
         "newer": (0, "Requeued 1 job\n"),
     }[change]
     desk.run_to_the_end(run_worker)
@@ -203,7 +203,7 @@ def test_what_changes_while_it_asks_never_runs(
     assert not desk.pwned.exists()
 
 
-def test_what_changes_before_an_edit_never_runs(
+def test_an_entry_that_changes_before_an_edit_never_runs(
     desk: Desk, env: dict[str, str], ask: Ask, run_worker: RunWorker
 ) -> None:
     job = desk.harmless()
@@ -212,7 +212,7 @@ def test_what_changes_before_an_edit_never_runs(
     words = ("--id", job.id, "--args", '["edited"]')
     asked = ask(*words)
     assert f'with changed arguments: {TASKS}.note("edited")' in asked.shown
-    # Named arguments that are not given come from the entry: another one's must not.
+    # Named arguments that are not given are those of the reviewed entry, not of another.
     desk.put(equivalent)
     late = run(env, *words, "--yes")
     assert (late.code, late.out) == (1, "")
@@ -229,7 +229,7 @@ def test_what_changes_before_an_edit_never_runs(
     assert not desk.pwned.exists()
 
 
-def test_a_hash_of_something_else_signs_nothing(desk: Desk, env: dict[str, str]) -> None:
+def test_the_hash_of_another_review_signs_nothing(desk: Desk, env: dict[str, str]) -> None:
     job = desk.harmless()
     desk.put(job)
     words = ("--id", job.id, "--trust")
@@ -245,7 +245,7 @@ def test_a_hash_of_something_else_signs_nothing(desk: Desk, env: dict[str, str])
     assert not desk.client.exists("asok:queue", "asok:audit")
 
 
-def test_the_hash_that_was_reviewed_signs_it(desk: Desk, env: dict[str, str]) -> None:
+def test_the_hash_of_the_review_signs_the_job(desk: Desk, env: dict[str, str]) -> None:
     desk.put(*(desk.harmless(str(n % 2)) for n in range(6)))
     desk.client.lpush("asok:dlq", dead_job(desk.harmless("other key"), 5.0, STRANGER))
     looked = run(env, "--all", "--trust", "--dry-run")

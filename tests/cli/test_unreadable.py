@@ -1,4 +1,4 @@
-"""A key of another type is no proof that nothing is there: no command says so."""
+"""For a key of another type no command claims that there is nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_audit_that_cannot_be_read_is_an_error(
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
 )
-def test_what_cannot_be_searched_is_not_called_empty(
+def test_a_list_that_cannot_be_searched_is_not_reported_empty(
     redis_client: redis.Redis, asok: Asok, key: str, kind: str, words: tuple[str, ...]
 ) -> None:
     redis_client.set(key, "junk", ex=600)
@@ -77,7 +77,7 @@ def test_what_cannot_be_searched_is_not_called_empty(
     assert f"The key {key} is not a {kind}: its jobs cannot be read." in ran.err
 
 
-def test_a_trash_that_cannot_be_read_is_not_called_empty(
+def test_a_trash_that_cannot_be_read_is_not_reported_empty(
     redis_client: redis.Redis, asok: Asok
 ) -> None:
     operations = []
@@ -105,7 +105,7 @@ def test_a_trash_that_cannot_be_read_is_not_called_empty(
     assert redis_client.get(key) == b"junk"
 
 
-def test_the_status_says_what_it_could_not_read(redis_client: redis.Redis, asok: Asok) -> None:
+def test_the_status_reports_what_it_could_not_read(redis_client: redis.Redis, asok: Asok) -> None:
     assert asok("worker", "status", "--json").document["problems"] == []
     redis_client.set(KEYS.dead, "junk", ex=600)
     redis_client.set(KEYS.workers, "junk", ex=600)

@@ -1,4 +1,4 @@
-"""What jobs of applications ordinarily do, and what the unit of ``asok deploy`` takes from them."""
+"""What jobs of applications usually do, and what the unit of ``asok deploy`` prevents."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def files() -> list[str]:
         path.write_text("x")
         path.chmod(0o640)
         os.utime(path, (1, 1))
-        path.with_name("link").symlink_to(path)
+        path.with_name("symlink").symlink_to(path)
         path.with_name("hard").hardlink_to(path)
         path.rename(path.with_name("moved"))
         with path.with_name("moved").open("r+") as file:
@@ -117,7 +117,7 @@ def clocks() -> int:
 
 
 def refused() -> dict[str, str]:
-    """What an intruder would try, and what came of each. Where it is allowed, it does no harm."""
+    """What an intruder would try, with the result of each. If it is allowed, it does no harm."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def call(name: str, *arguments: object) -> str:

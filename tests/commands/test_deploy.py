@@ -20,7 +20,7 @@ from tests.programs import run_program, systemd_analyze
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's directory, and the current one. Nothing of the machine's own is active."""
+    """The directory of a project, which is the current one. No virtual environment is active."""
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     return _project(tmp_path / "shop", monkeypatch)
 
@@ -32,7 +32,9 @@ def _project(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make_venv(folder: Path) -> Path:
-    """A virtual environment in which this package can be imported; returns its interpreter."""
+    """Create a virtual environment in which this package can be imported; return its
+    interpreter.
+    """
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", folder],
         check=True,
@@ -50,7 +52,7 @@ def read_unit(path: Path) -> ConfigParser:
     return unit
 
 
-def test_it_writes_the_unit_and_prints_what_installs_it(
+def test_it_writes_the_unit_and_prints_how_to_install_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / ".env").write_text("SECRET_KEY=very-secret\n")
@@ -72,12 +74,12 @@ def test_it_writes_the_unit_and_prints_what_installs_it(
     assert service["User"] == "worker"
     assert service["WorkingDirectory"] == str(project)
     assert service["EnvironmentFile"] == f"{project}/.env"
-    # systemd reads it as root. The worker, which may not read it, does not look for one.
+    # systemd reads it as root. The worker, which may not read it, does not search for one.
     assert service["Environment"].split() == ["PYTHONUNBUFFERED=1", "ASOK_ENV_FILE="]
     assert service["ExecStart"] == f":{sys.executable} -P -m asok_console worker run"
 
 
-def test_systemd_kills_no_worker_that_is_still_leaving(
+def test_systemd_does_not_kill_a_worker_during_its_shutdown(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASOK_WORKER_SHUTDOWN_TIMEOUT", "5m")
@@ -109,7 +111,7 @@ def test_it_overwrites_only_on_request(project: Path, capsys: pytest.CaptureFixt
 
 
 class TestUser:
-    def test_root_leaves_the_work_to_the_owner_of_the_project(
+    def test_the_unit_of_root_runs_as_the_owner_of_the_project(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -125,20 +127,20 @@ class TestUser:
 
 
 class TestVirtualEnvironment:
-    def test_that_of_the_project_comes_first(self, project: Path) -> None:
+    def test_that_of_the_project_takes_precedence(self, project: Path) -> None:
         python = make_venv(project / ".venv")
         assert main(["deploy"]) == 0
         service = read_unit(project / "deployment/shop-worker.service")["Service"]
         assert service["ExecStart"] == f":{python} -P -m asok_console worker run"
 
-    def test_one_without_this_package_is_passed_over(self, project: Path) -> None:
+    def test_one_without_this_package_is_skipped(self, project: Path) -> None:
         (project / ".venv" / "bin").mkdir(parents=True)
         (project / ".venv" / "bin" / "python").symlink_to("/bin/false")
         assert main(["deploy"]) == 0
         service = read_unit(project / "deployment/shop-worker.service")["Service"]
         assert service["ExecStart"].startswith(f":{sys.executable} ")
 
-    def test_the_one_that_was_named_must_do(
+    def test_a_named_one_without_this_package_is_an_error(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         python = make_venv(project / "other")
@@ -153,7 +155,7 @@ class TestVirtualEnvironment:
 
 
 class TestEnvFile:
-    def test_one_that_is_not_there_is_reported(
+    def test_a_missing_one_is_reported(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["deploy"]) == 0
@@ -169,13 +171,13 @@ class TestEnvFile:
         assert f"{project}/.env: SECRET_KEY_FALLBACKS has 7 characters" in said
         assert "hunter2" not in said
 
-    def test_one_that_is_elsewhere(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_in_another_folder(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (project.parent / "secrets").write_text("SECRET_KEY=x\n")
         assert main(["deploy", "--user", "worker", "--env-file", "../secrets"]) == 0
         service = read_unit(project / "deployment/shop-worker.service")["Service"]
         assert service["EnvironmentFile"] == f"{project.parent}/secrets"
 
-    def test_what_init_writes_is_read_alike(
+    def test_the_file_of_init_is_read_in_the_same_way(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["init"]) == 0
@@ -186,7 +188,7 @@ class TestEnvFile:
 
 
 class TestNames:
-    def test_a_directory_with_odd_characters_still_names_a_service(
+    def test_a_directory_with_unusual_characters_still_names_a_service(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         project = _project(tmp_path / "My Shop 100%", monkeypatch)
@@ -205,7 +207,7 @@ class TestNames:
             (["--env-file", "a\\"], "ends in a character"),
         ],
     )
-    def test_what_a_unit_cannot_hold_is_refused_in_one_line(
+    def test_text_that_a_unit_cannot_contain_is_refused_in_one_line(
         self, words: list[str], said: str, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["deploy", *words]) == 2
@@ -232,7 +234,7 @@ def unit_of(tmp_path: Path, user: str, *words: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("user", "words", "most"), [("www-data", [], 28), ("root", [], 45), ("www-data", ["basic"], 85)]
 )
-def test_the_unit_is_as_little_exposed_as_is_stated(
+def test_the_exposure_of_the_unit_is_as_documented(
     user: str, words: list[str], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ["--sandbox", *words] if words else []
@@ -245,13 +247,13 @@ def test_the_unit_is_as_little_exposed_as_is_stated(
     assert "Overall exposure level" in last[0]
 
 
-def test_the_switch_leaves_files_and_network_as_they_are(
+def test_the_option_does_not_change_access_to_files_and_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = read_unit(unit_of(tmp_path, "www-data", monkeypatch=monkeypatch))["Service"]
     assert service["SystemCallFilter"] == "@system-service"
-    # A setting of 'strict' would take /srv and /var from jobs, and one of their own the files in /tmp
-    # that the application has put there.
+    # 'strict' would make /srv and /var read-only for jobs, and a private /tmp would hide files of
+    # the application.
     assert service["ProtectSystem"] == "full"
     assert not {"ProtectHome", "PrivateTmp", "PrivateNetwork", "UMask"} & set(service)
     basic = unit_of(tmp_path / "b", "www-data", "--sandbox", "basic", monkeypatch=monkeypatch)
@@ -263,12 +265,13 @@ def test_the_switch_leaves_files_and_network_as_they_are(
 @pytest.mark.parametrize(
     "name", ["shop", "a b", "100%h", "$HOME", 'say "hi"', "it's", "back\\slash", "größe", "a;b#c"]
 )
-def test_systemd_reads_the_unit_without_a_word(
+def test_systemd_reads_the_unit_without_a_message(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analyze = systemd_analyze()
     project = _project(tmp_path / name, monkeypatch)
-    # systemd-analyze complains of a program that is not there, so what it reads is what is meant.
+    # systemd-analyze reports a missing program, which shows that it has parsed the line as
+    # intended.
     python = project / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     shutil.copy("/bin/true", python)

@@ -1,4 +1,4 @@
-"""A ``.env`` file as three programs read it: ours, systemd and the framework."""
+"""A ``.env`` file as it is read by our program, systemd and the framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asok_core.settings.settings import Settings
 from tests.programs import python, run_program, systemd_analyze
 
 ODD = ("pa${zz}ss", "a$b", "{x}", "#a", "a # b", 'x "a" ', "a`b`", "a=b;c", "é→ж", "%h", "a ")
-"""Values that hold what is special to one reader or another."""
+"""Values with characters that are special to one of the programs."""
 
 ALIKE = [
     *((value, f"'{value}'") for value in ODD),
@@ -23,7 +23,7 @@ ALIKE = [
     ("it's ${a} # b", '"it\'s ${a} # b"'),
     ('it\'s "a\\b"', '"it\'s \\"a\\\\b\\""'),
 ]
-"""Values, and how they are written so that we and systemd read the same."""
+"""Values, and their quoted form, which we and systemd read in the same way."""
 
 LINES = [
     *(f"{quote}{value}{quote}" for value in ODD for quote in ("", "'", '"')),
@@ -32,7 +32,7 @@ LINES = [
     "a\\ ", "a\\  # b", " a ", " 'a' 'b' c ", "'a'b", 'a"b"', "a'b'", "'a' # b", '"a"# b', "a\t# b", "''x",
     "'x", '"x', "'a\nb'", '"a\nb"', '"a\\\nb"', "a\\\nb", "\\#a", "\\'a", "#", ";", " # a",
 ]  # fmt: skip
-"""Values in the way of a ``.env`` file."""
+"""Values as they may be in a ``.env`` file."""
 
 
 @pytest.mark.parametrize(("value", "text"), ALIKE)
@@ -66,7 +66,7 @@ def test_the_framework_s_own_commands_read_a_value_without_quotes_as_we_do(tmp_p
         "print(os.environ['PLAIN'], os.environ['QUOTED'])"
     )
     printed = python("-c", script, env=os.environ, cwd=tmp_path).splitlines()[-1]
-    # It keeps the quotes, which is why the README advises none.
+    # It keeps the quotes, which is why the README recommends none.
     assert printed == "pa${zz}ss 'pa${zz}ss'"
 
 
@@ -77,7 +77,7 @@ def test_systemd_values_are_those_of_systemd_itself(text: str, tmp_path: Path) -
     file.write_text(f"# about\nBEFORE=1\nKEY={text}\nAFTER=2\n")
     found = systemd_values(file.read_text())
     assert {"BEFORE", "KEY"} <= set(found)
-    # It reads this file by the same function as an EnvironmentFile.
+    # systemd reads this file with the same function as an EnvironmentFile.
     done = run_program(
         analyze,
         "condition",
@@ -104,7 +104,7 @@ def _condition(name: str, value: str) -> str:
         ("KEY=a\\\nOTHER=b", "KEY, OTHER"),
     ],
 )
-def test_deploy_names_what_systemd_reads_otherwise(
+def test_deploy_names_values_that_systemd_reads_differently(
     line: str,
     name: str,
     tmp_path: Path,
@@ -117,7 +117,7 @@ def test_deploy_names_what_systemd_reads_otherwise(
     assert f"/.env: systemd reads {name} otherwise than asok; put" in capsys.readouterr().err
 
 
-def test_what_init_writes_is_read_alike_also_without_its_comment_marks(
+def test_the_file_of_init_is_read_in_the_same_way_also_uncommented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

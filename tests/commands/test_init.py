@@ -32,7 +32,7 @@ def test_it_writes_a_file_that_only_its_owner_reads(
     assert key not in said.err
 
 
-def test_each_key_is_a_fresh_one(tmp_path: Path) -> None:
+def test_each_key_is_new(tmp_path: Path) -> None:
     keys = set()
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -43,7 +43,7 @@ def test_each_key_is_a_fresh_one(tmp_path: Path) -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("there", ["file", "dangling connection"])
+@pytest.mark.parametrize("there", ["file", "dangling symlink"])
 def test_it_never_overwrites(
     there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,17 +70,17 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert capsys.readouterr() == ("", "asok: .env cannot be written: No such file or directory\n")
 
 
-def test_it_changes_only_what_workers_need(tmp_path: Path) -> None:
+def test_it_only_sets_what_workers_require(tmp_path: Path) -> None:
     (tmp_path / "env").write_text(env_text("k" * 64))
     written = Settings.load({}, dotenv=tmp_path / "env")
     assert written == Settings(queue_backend="redis", secret_key="k" * 64)
 
 
-def test_every_setting_is_there_with_its_default_and_takes_it_uncommented(tmp_path: Path) -> None:
+def test_every_setting_is_listed_with_its_default_and_is_valid_uncommented(tmp_path: Path) -> None:
     text = env_text("k" * 64)
     for declared in Settings.declared().values():
         assert re.search(rf"^#?{declared.variables[0]}=", text, re.MULTILINE)
-    # With the marks of the comments gone, every line still says what is so by default.
+    # Without the comment marks, every line still has the default.
     bare = re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE)
     (tmp_path / "env").write_text(bare)
     written = Settings.load({}, dotenv=tmp_path / "env")

@@ -21,7 +21,7 @@ RESULTS = {
     "programs": '"45"',
     "processes": "55",
     "network": '"hello there"',
-    "files": '["hard", "link", "moved"]',
+    "files": '["hard", "moved", "symlink"]',
     "database": "45",
     "loop": '"exit 0"',
     "memory": "9",
@@ -45,7 +45,7 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_what_jobs_ordinarily_do_works_under_the_unit_and_what_intruders_do_does_not(
+def test_usual_work_of_jobs_is_possible_under_the_unit_and_attacks_are_not(
     desk: Desk, run_through: RunThrough, unit: Path
 ) -> None:
     assert set(RESULTS) == set(ordinary.MEMBERS)
@@ -64,8 +64,8 @@ def test_what_jobs_ordinarily_do_works_under_the_unit_and_what_intruders_do_does
     assert worker.stop() == 0
 
 
-def test_without_the_unit_an_intruder_may_more() -> None:
-    """So what was refused above was refused by the unit."""
+def test_without_the_unit_attacks_are_possible() -> None:
+    """This proves that the refusals above are those of the unit."""
     code = f"import json, {MODULE} as tasks; print(json.dumps(tasks.refused()))"
     found = json.loads(python("-c", code, env=environment({})))
     assert set(found) == set(REFUSED)

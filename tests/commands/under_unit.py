@@ -59,7 +59,7 @@ class Comparison(ctypes.Structure):
 
 
 def read_service(path: Path) -> dict[str, str]:
-    """The section of the service."""
+    """The [Service] section."""
     unit = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(path.read_text())
@@ -67,7 +67,7 @@ def read_service(path: Path) -> dict[str, str]:
 
 
 def system_calls(groups: str) -> set[str]:
-    """The system calls of groups, as this machine's systemd has them."""
+    """The system calls of groups, by the systemd of this machine."""
     found: set[str] = set()
     left = groups.split()
     while left:
@@ -87,10 +87,10 @@ def system_calls(groups: str) -> set[str]:
 
 
 class Filter:
-    """A seccomp filter that refuses (EPERM) what was not allowed."""
+    """A seccomp filter that refuses (EPERM) all system calls that are not allowed."""
 
     def __init__(self) -> None:
-        # systemd itself needs the library.
+        # systemd itself requires the library.
         self._library = ctypes.CDLL("libseccomp.so.2")
         self._library.seccomp_init.restype = ctypes.c_void_p
         self._context = ctypes.c_void_p(self._library.seccomp_init(ERRNO | errno.EPERM))
@@ -110,7 +110,7 @@ class Filter:
 
 
 def restrict(service: dict[str, str]) -> None:
-    """Apply the restrictions of a unit to this process, for good."""
+    """Apply the restrictions of a unit to this process permanently."""
     unknown = set(service) - APPLIED - MOUNTS - IN_THE_FILTER - OTHERS
     if unknown:
         raise SystemExit(f"under_unit knows no {', '.join(sorted(unknown))}")
@@ -127,7 +127,7 @@ def restrict(service: dict[str, str]) -> None:
         filtered.rule(ALLOW, "socket", Comparison(0, EQUAL, number, 0))
     filtered.rule(ALLOW, "clone", Comparison(0, MASKED, NAMESPACES, 0))
     filtered.rule(ALLOW, "unshare", Comparison(0, MASKED, NAMESPACES, 0))
-    # Its flags are behind a pointer, where no filter sees them: programs then use clone.
+    # Its flags are behind a pointer, which a filter cannot read: programs then use clone.
     filtered.rule(ERRNO | errno.ENOSYS, "clone3")
     for name, argument in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
         filtered.rule(ALLOW, name, Comparison(argument, MASKED, SET_ID, 0))

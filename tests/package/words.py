@@ -41,8 +41,10 @@ UNFINISHED = (
     "asok_console/tui/widgets",
     "tests/backends",
     "tests/benchmarks/console/operating.py",
-    "tests/cli",
-    "tests/commands",
+    "tests/cli/test_history.py",
+    "tests/cli/test_operate.py",
+    "tests/cli/test_status.py",
+    "tests/cli/test_unreadable.py",
     "tests/inspection",
     "tests/model/test_conservation.py",
     "tests/operator",
@@ -88,7 +90,7 @@ MORE_WORDS = (
 )
 _CLEAN = (
     r"^asok_core/((api|execution|jobs|runtime|settings|web)/|\w+\.py|backends/\w+\.py)"
-    r"|^tests/((api|benchmarks|conformance|demo|e2e|examples|execution|faults|fixtures|fuzz|jobs|mutants"
+    r"|^tests/((api|benchmarks|conformance|demo|e2e|examples|execution|faults|fixtures|fuzz|jobs|mutants|cli|commands"
     r"|operations|package|peer|presentation|readme|runtime|samples|settings|web)/|\w+\.py)"
 )
 
