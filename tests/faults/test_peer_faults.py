@@ -11,7 +11,6 @@ Elsewhere: a backlog in memory at SIGTERM (tests/worker/test_stopping.py), signa
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,10 @@ from asok_core.jobs.envelope import Keyring, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
+from tests.concurrently import run_together
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, Desk, RunWorker, foreign_envelope
-from tests.programs import PATIENCE, wait_until
+from tests.programs import wait_until
 from tests.reviewing import review_at
 
 
@@ -73,19 +73,14 @@ def test_two_workers_that_promote_the_same_jobs_enqueue_none_twice(
     jobs = [Job(f"{n:04}", "m", "f") for n in range(3000)]
     for n, job in enumerate(jobs):
         redis_client.zadd("asok:delayed_tasks", {seal(job, KEYRING): n + 1})
-    barrier, moved = threading.Barrier(2), []
 
-    def promote() -> None:
+    def promote() -> int:
         connection = Endpoint(redis_url).connect()
-        barrier.wait(PATIENCE)
-        moved.append(promote_due(connection, Keys(), by="w", seconds=60).moved)
+        moved: int = promote_due(connection, Keys(), by="w", seconds=60).moved
         connection.close()
+        return moved
 
-    threads = [threading.Thread(target=promote) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
+    moved = run_together(promote, promote)
     pending = [
         json.loads(json.loads(raw)["job"])["id"] for raw in redis_client.lrange("asok:queue", 0, -1)
     ]

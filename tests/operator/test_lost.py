@@ -234,5 +234,6 @@ def test_a_job_that_a_worker_takes_and_gives_back_all_the_time_is_never_lost(
     finally:
         stopped.set()
         thread.join(WAIT)
+        assert not thread.is_alive()
     scope = Scope(Location.PENDING, queue="default", ids=frozenset((future.job_id,)))
     assert bench.operator.cancel(scope).applied == 1

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.states import Location
+from tests.concurrently import run_together
 from tests.connections import connections, wait_until_closed
 from tests.fixtures.bench import KEYRING, Bench, job_id, number
 from tests.programs import PATIENCE
@@ -29,23 +30,15 @@ ALL = Scope(Location.DEAD)
 
 
 def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
-    """Run each verb in a thread of its own, all at the same time."""
-    barrier = threading.Barrier(len(verbs))
-    results: list[CommandResult] = []
+    """Run each verb in a separate thread, all at the same time."""
 
-    def act(verb: str, scope: Scope) -> None:
+    def act(verb: str, scope: Scope) -> CommandResult:
         operator = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
-        barrier.wait(PATIENCE)
-        results.append(getattr(operator, verb)(scope))
+        result: CommandResult = getattr(operator, verb)(scope)
         operator.close()
+        return result
 
-    threads = [threading.Thread(target=act, args=each) for each in verbs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert len(results) == len(verbs)
-    return results
+    return run_together(*(partial(act, *each) for each in verbs))
 
 
 def test_two_operators_requeue_the_same_dead_jobs_and_none_goes_twice(bench: Bench) -> None:
@@ -112,22 +105,17 @@ def test_two_restores_of_the_same_trash_put_back_each_dead_job_once(bench: Bench
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(900)))
     chosen = frozenset(job_id(raw) for raw in dead_jobs[::2])
     operation = bench.operator.purge(Scope(Location.DEAD, ids=chosen)).operation or ""
-    outcomes: list[int] = []
 
-    def act() -> None:
+    def restore() -> int:
         operator = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
         try:
-            outcomes.append(operator.restore(operation).applied)
+            return operator.restore(operation).applied
         except UsageError:
-            outcomes.append(0)
-        operator.close()
+            return 0
+        finally:
+            operator.close()
 
-    threads = [threading.Thread(target=act) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert sum(outcomes) == 450
+    assert sum(run_together(restore, restore)) == 450
     assert bench.dead() == dead_jobs
 
 
