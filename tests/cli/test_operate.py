@@ -105,7 +105,7 @@ class TestDeadJobs:
     def test_requeue_by_id(self, bench: Bench, asok: Asok) -> None:
         jobs = [bench.job() for _ in range(3)]
         bench.add_dead(*jobs)
-        ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "nobody", "--yes")
+        ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "unknown", "--yes")
         assert (ran.code, ran.out) == (
             0,
             "Requeued 1 job (1 skipped: no longer there)\n",
@@ -363,9 +363,9 @@ class TestJobs:
             None,
             None,
         )
-        ran = asok("job", "show", "nobody")
+        ran = asok("job", "show", "unknown")
         assert ran.code == 1
-        assert "there is no job 'nobody'" in ran.err
+        assert "there is no job 'unknown'" in ran.err
 
     def test_list_jobs_in_every_state(self, bench: Bench, asok: Asok) -> None:
         waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
@@ -384,7 +384,7 @@ class TestJobs:
         bench.add_pending(waiting)
         bench.delay(late)
         bench.add_dead(dead)
-        ran = asok("job", "cancel", waiting.id, late.id, dead.id, "nobody", "--yes")
+        ran = asok("job", "cancel", waiting.id, late.id, dead.id, "unknown", "--yes")
         assert ran.code == 1
         assert ran.out == ("Cancelled 2 jobs (1 skipped: not found; 1 refused: it is a dead job)\n")
         assert bench.pending("high") == []
