@@ -211,7 +211,9 @@ def test_a_check_that_fails_is_reported_and_exits_1(
 
 @pytest.mark.usefixtures("busy")
 def test_checks_that_pass_exit_0(status: Status) -> None:
-    words = "--max-pending default=12 --max-pending unknown=0 --max-age high=1s --max-age default=1h"
+    words = (
+        "--max-pending default=12 --max-pending unknown=0 --max-age high=1s --max-age default=1h"
+    )
     assert status(*words.split(), "--max-dead", "1", "--require-workers", "1")[::2] == (0, "")
 
 
