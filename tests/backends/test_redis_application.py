@@ -138,7 +138,7 @@ def test_what_cannot_be_sent_is_refused_before_redis_is_asked_anything() -> None
     backend = RedisBackend(Settings.load(nowhere))
     with pytest.raises(ValueError, match="lambda"):
         backend.enqueue(make_call(lambda: 1))
-    with pytest.raises(TypeError, match="cannot carry"):
+    with pytest.raises(TypeError, match="which JSON cannot encode"):
         backend.enqueue_many([make_call(sample_tasks.add, object())])
     with pytest.raises(Unreachable):
         backend.enqueue(make_call(sample_tasks.add, 1))
@@ -180,7 +180,9 @@ def test_an_application_is_warned_of_a_short_key(caplog: pytest.LogCaptureFixtur
     assert caplog.messages == []
     RedisBackend(Settings(queue_backend="redis", secret_key="hunter2"))
     (line,) = caplog.messages
-    assert line.startswith("SECRET_KEY has 7 characters, and who guesses it can run code")
+    assert line.startswith(
+        "SECRET_KEY has 7 characters; anyone who guesses it can run code on every worker"
+    )
     assert "hunter2" not in line
     with pytest.raises(SettingsError, match=r"^SECRET_KEY is a well-known placeholder"):
         RedisBackend(
