@@ -1,4 +1,4 @@
-"""Dead letters that are too old are dropped, oldest first, and counted."""
+"""Dead jobs that are too old are dropped, oldest first, and counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dead letters of an export come back as they were, once."""
+"""Dead jobs of an export come back as they were, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job in no place is closed, and its unique key freed; one that is anywhere is left alone."""
+"""A job in no location is closed, and its unique key freed; one that is anywhere is left alone."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_lost_job_is_closed_by_cancel(backend: RedisBackend, bench: Bench, whe
     assert not bench.client.exists("asok:unique:one")
     assert enqueue(backend).job_id != future.job_id
     assert backend.cancel(future.job_id) is False
-    # Those before it are of the places where it was looked for.
+    # Those before it are of the locations in which it was searched.
     entry = bench.client.xrange("asok:audit")[-1]
     assert entry[1][b"action"] == b"cancel"
     assert entry[1][b"words"] == f"id:{future.job_id} (lost)".encode()

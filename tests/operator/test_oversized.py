@@ -31,7 +31,7 @@ from tests.reviewing import review_at
 DEAD = Scope(Location.DEAD)
 WAITING = Scope(Location.PENDING, queue="default")
 LITTLE = 1_000_000
-"""Bytes that an operation or a reading may cost where the entry has 90 times as many."""
+"""Bytes that an operation or a snapshot may cost where the entry has 90 times as many."""
 
 
 def large(size: int = 90_000_000) -> bytes:

@@ -1,4 +1,4 @@
-"""Dead letters back to their queues: each state a letter can be in, and what becomes of the keys."""
+"""Dead jobs back to their queues: each state that a dead job can have, and what happens to the keys."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_requeue_of_a_filter_goes_through_all(bench: Bench) -> None:
 def test_requeue_leaves_out_what_died_after_the_confirmation(bench: Bench) -> None:
     dead_jobs = bench.add_dead(bench.job(), bench.job())
     scope = Scope(Location.DEAD, limit=2, boundary=digest(dead_jobs[-1]))
-    # A worker whose clock is behind: only the place in the list tells that it is newer.
+    # A worker whose clock is behind: only the position in the list shows that it is newer.
     late = bench.add_dead(bench.job())
     result = bench.operator.requeue(scope)
     assert result.applied == 2

@@ -66,9 +66,9 @@ def test_of_two_entries_with_one_id_none_is_signed(
 ) -> None:
     job, other = bench.job(), bench.job()
     entries = [foreign_dead_job(job, 5.0)]
-    twin = evil(job)
+    copy = evil(job)
     entries.append(
-        foreign_dead_job(twin, 5.0) if forge == "unsigned" else dead_job(twin, 5.0, STRANGER)
+        foreign_dead_job(copy, 5.0) if forge == "unsigned" else dead_job(copy, 5.0, STRANGER)
     )
     entries = entries if harmless_first else entries[::-1]
     bench.client.lpush("asok:dlq", *entries, foreign_dead_job(other, 5.0))

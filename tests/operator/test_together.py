@@ -85,14 +85,14 @@ def test_dead_jobs_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench
     bench.add_dead(*jobs)
     late: list[bytes] = []
 
-    def meanwhile(_progress: object) -> bool:
+    def act_between(_progress: object) -> bool:
         late.extend(bench.add_dead(bench.job(), bench.job()))
         # As a worker caps the list: the oldest go.
         bench.client.ltrim("asok:dlq", 0, bench.client.llen("asok:dlq") - 8)
         return True
 
     odd = Scope(Location.DEAD, match=lambda row: number(row) % 2 == 1)
-    result = bench.operator.requeue(odd, watch=meanwhile)
+    result = bench.operator.requeue(odd, watch=act_between)
     pending = {job_id(raw) for raw in bench.pending()}
     assert len(pending) == result.applied
     left = {job_id(raw) for raw in bench.dead()}
