@@ -62,7 +62,7 @@ async def test_one_large_dead_job_is_marked_and_requeued(
         await hand.press("r")
         await hand.sees("Requeue 1 dead")
         await hand.press("tab", "enter")
-        await hand.sees("Requeued 1 dead")
+        await hand.sees("Requeued 1 job")
         (queued,) = redis_client.lrange(KEYS.queue("default"), 0, -1)
         assert isinstance(queued, bytes)
         assert peek(queued).id == seed.job_id(3)
