@@ -44,7 +44,7 @@ class Phase(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RunningJob:
+class SlotJob:
     """A job that a thread runs. ``started`` and ``deadline`` (0: none) are monotonic seconds.
 
     ``started`` is when its phase ``RUNNING`` began, before that when the thread took it.
@@ -159,15 +159,15 @@ class JobSlots:
         since = self.hooks()
         return max(since) if len(since) == self.threads else math.inf
 
-    def running(self) -> list[RunningJob]:
+    def running(self) -> list[SlotJob]:
         """What threads have started and not come to the end of, in any phase."""
         return self._read(_PHASES)
 
-    def ended(self) -> list[RunningJob]:
+    def ended(self) -> list[SlotJob]:
         """What has ended, and its outcome is not settled."""
         return self._read(_AT_END)
 
-    def _read(self, states: Mapping[int, Phase]) -> list[RunningJob]:
+    def _read(self, states: Mapping[int, Phase]) -> list[SlotJob]:
         found, memory = [], self._memory
         for slot in range(0, self._size, _SLOT_BYTES):
             phase = states.get(memory[slot])
@@ -178,7 +178,7 @@ class JobSlots:
                 if phase is Phase.IMPORTING:
                     module = read_text(memory, slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES)
                 job_id = name.decode("utf-8", "replace")
-                found.append(RunningJob(job_id, started, deadline, phase, module))
+                found.append(SlotJob(job_id, started, deadline, phase, module))
         return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from asok_core.worker.job_slots import Phase, RunningJob
+from asok_core.worker.job_slots import Phase, SlotJob
 from asok_core.worker.shared_state import SharedState
 
 SHOWN_AFTER = 10.0
@@ -49,7 +49,7 @@ class Hang:
 
     seconds: float
     cause: StallReason
-    running: Sequence[RunningJob] = ()
+    running: Sequence[SlotJob] = ()
     hooks: int = 0
 
     @property
@@ -91,7 +91,7 @@ class Hang:
         return f"{known}; one of these may hold the interpreter: {jobs}{more}{ended}"
 
 
-def _described(job: RunningJob) -> str:
+def _described(job: SlotJob) -> str:
     doing = {Phase.IMPORTING: "importing its module", Phase.PREPARING: "in its before hooks"}
     seconds = max(time.monotonic() - job.started, 0.0)
     return f"job {job.job_id} ({doing.get(job.phase, 'running')} for {seconds:.0f} s)"

@@ -14,7 +14,7 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker import start
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
-from asok_core.worker.job_slots import Phase, RunningJob
+from asok_core.worker.job_slots import Phase, SlotJob
 from asok_core.worker.presence import Presence
 from asok_core.worker.shared_state import SharedState, shared_file
 from asok_core.worker.signals import held_back
@@ -169,7 +169,7 @@ class ProcessHandle:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 
-    def running(self) -> list[RunningJob]:
+    def running(self) -> list[SlotJob]:
         """What its threads run, or ran when it died."""
         return self.shared.running()
 
