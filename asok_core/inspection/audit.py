@@ -35,7 +35,7 @@ class Activity:
     location: str = ""
     queue: str = ""
     words: str = ""
-    """The scope as it was said: a filter, ids, or everything."""
+    """The scope as it was given: a filter, ids, or everything."""
     state: str = "done"
     applied: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""Dead letters by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
+"""Dead jobs by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
 
-``ErrorGroups`` takes in letters one after another, so a hundred thousand of them are read in windows and
+``ErrorGroups`` takes in dead jobs one after another, so a hundred thousand of them are read in windows and
 only the groups are kept. The console and the command line group with it alike.
 """
 
@@ -97,7 +97,7 @@ def cause_of(error: str | None) -> str:
 
 @dataclass(slots=True)
 class ErrorGroup:
-    """A group of dead letters. Times are epoch seconds; ``tasks`` and ``queues`` count letters."""
+    """A group of dead jobs. Times are epoch seconds; ``tasks`` and ``queues`` count jobs."""
 
     cause: str
     count: int = 0
@@ -154,7 +154,7 @@ class ErrorGroups:
         return len(self._groups)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take in letters, each once (as ``Reader.scan`` gives them)."""
+        """Take in dead jobs, each once (as ``Reader.scan`` gives them)."""
         groups, dead_jobs = self._groups, 0
         for row in rows:
             dead_jobs += 1
@@ -178,7 +178,7 @@ class ErrorGroups:
 
 
 def row_cause(row: Row) -> str:
-    """The cause of one dead letter: what a group's action matches rows by."""
+    """The cause of one dead job: what a group's action matches rows by."""
     return cause_of(row.payload.error or row.payload.problem)
 
 

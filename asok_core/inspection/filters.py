@@ -2,7 +2,7 @@
 
 Between groups of such words stands ``or``: a row must answer to one group.
 ``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
-text; ``cause:`` is a cause as dead letters are grouped by; ``status:failed`` or ``status:unsigned``;
+text; ``cause:`` is a cause as dead jobs are grouped by; ``status:failed`` or ``status:unsigned``;
 ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``; ``attempt:>3``;
 ``size:>1MB``; ``worker:`` holds the text; ``!`` before a word turns it round; quotes keep spaces, colons
 and a leading ``!`` as they are. Case does not matter.
@@ -34,7 +34,7 @@ FIELDS = {
     "task": "module.function holds this",
     "error": "the error holds this",
     "traceback": "the traceback holds this",
-    "cause": "the dead letter is of exactly this cause (as asok dlq groups shows it)",
+    "cause": "the dead job is of exactly this cause (as asok dlq groups shows it)",
     "arg": "an argument holds this (name=value: that keyword argument)",
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
@@ -101,7 +101,7 @@ def parse(text: str) -> Filter:
     """Read a filter.
 
     Raises:
-        UsageError: A word makes no sense; the line names it and says what is allowed.
+        UsageError: A word is invalid; the line names it and says what is allowed.
     """
     groups: list[list[Word]] = [[]]
     for each in _words(text):
@@ -148,8 +148,8 @@ def _words(text: str) -> Iterator[Word | None]:
                 f"{', '.join(FIELDS)} (in quotes it is plain text)"
             )
         if not value:
-            wanted = f"{name}: must be followed by a value" if name else "it holds nothing"
-            raise UsageError(f"filter word {typed!r}: {wanted}")
+            problem = f"{name}: must be followed by a value" if name else "it holds nothing"
+            raise UsageError(f"filter word {typed!r}: {problem}")
         yield Word(name, value, negated, _test(name, value.casefold(), typed))
 
 
@@ -210,7 +210,7 @@ def _age_test(value: str, word: str) -> Test:
     except ValueError:
         seconds = -1
     if seconds < 0 or sign not in {"", ">", "<", ">=", "<="}:
-        raise UsageError(f"filter word {word!r}: age wants a length of time, as in age:>1h")
+        raise UsageError(f"filter word {word!r}: age must be a duration, as in age:>1h")
     younger = sign.startswith("<")
 
     def test(row: Row, now: float) -> bool:
@@ -302,9 +302,10 @@ def _has_argument(row: Row, value: str) -> bool:
     if job is None or row.partial:
         # Only bytes are known: what is malformed, or the beginning of what is large.
         return value in shown_raw(row.payload).casefold()
-    name, equals, wanted = value.partition("=")
+    name, equals, expected = value.partition("=")
     if equals and any(
-        key.casefold() == name and _text(argument) == wanted for key, argument in job.kwargs.items()
+        key.casefold() == name and _text(argument) == expected
+        for key, argument in job.kwargs.items()
     ):
         return True
     return any(value in leaf for leaf in _leaves([job.args, job.kwargs]))

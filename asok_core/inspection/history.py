@@ -96,11 +96,11 @@ def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
     events = _with_gaps(_corrected(events), detail)
     events = _with_missing(events, detail)
     timed, since = _with_times(events, detail, now)
-    return (*timed, *_standing(timed, since, detail, now))
+    return (*timed, *_state(timed, since, detail, now))
 
 
 def known_attempts(detail: JobDetail) -> list[Attempt]:
-    """The attempts that the record lists, and the last run where only its fields tell of it."""
+    """The attempts that the record lists, and the last run where only its fields hold it."""
     attempts, record = list(detail.attempts), detail.record
     if record is None or record.started_at is None or not isinstance(record.status, Status):
         return attempts
@@ -165,7 +165,7 @@ def _merged(*parts: Sequence[Event]) -> list[Event]:
 
 
 def _without_doubles(events: Sequence[Event]) -> list[Event]:
-    """Once, where an attempt and the dead job tell of the same failure."""
+    """Once, where an attempt and the dead job hold the same failure."""
     kept: list[Event] = []
     for event in events:
         before = kept[-1].what if kept else ""
@@ -282,7 +282,7 @@ def _waits_since(event: Event, since: float | None, detail: JobDetail) -> float 
     return None
 
 
-def _standing(
+def _state(
     events: Sequence[Event], since: float | None, detail: JobDetail, now: float
 ) -> Iterator[Event]:
     """What it waits for now."""

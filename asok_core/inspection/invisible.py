@@ -1,6 +1,6 @@
 """Which characters a person does not see as themselves: they move the cursor, reorder or hide text.
 
-Everything that is shown or logged goes by this one rule, and each place chooses how it writes them.
+Everything that is shown or logged goes by this one rule, and each user chooses how to write them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BLANK = frozenset(
         *range(0xE0100, 0xE01F0),
     )
 )
-"""What Unicode calls default ignorable although it counts as a letter or a mark."""
+"""What Unicode calls default ignorable although its category is one of visible characters."""
 
 
 def is_hidden(char: str) -> bool:

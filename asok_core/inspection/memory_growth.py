@@ -63,7 +63,7 @@ class Growth:
 
 
 def filling(rate: float | None, used: int | None, most: int | None) -> Filling | None:
-    """What a rate means for a memory of ``most`` bytes; None where it is no trouble, or not known."""
+    """What a rate means for a memory of ``most`` bytes; None where it is harmless, or not known."""
     if not rate or rate <= 0 or not most or used is None or used >= most:
         return None
     seconds = (most - used) / rate

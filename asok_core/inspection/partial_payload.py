@@ -84,7 +84,7 @@ def shortened(row: Row, longest: int) -> Row:
 
 
 def partial_payload(item: Item, keyring: Keyring | None = None) -> Payload:
-    """Like ``wire.peek`` for an element of which there may be only an outline. Never raises.
+    """Like ``envelope.peek`` for an element of which there may be only an outline. Never raises.
 
     Of an outline, ``raw`` is the beginning of the arguments, the job has no arguments, and a
     signature is not checked.

@@ -117,7 +117,7 @@ def impediment(
         text = worker.trouble or "starting: none of its processes runs jobs yet"
         code = f"worker_{worker.condition or 'starting'}".replace("-", "_").replace(" ", "_")
         return Reason(code, f"worker {worker.id} is {text}", blocking=True)
-    if worker.stopping or worker.wanted == "stop":
+    if worker.stopping or worker.command == "stop":
         return Reason(
             "worker_stopping", f"worker {worker.id} is stopping", *_by("stop", worker.id, activities),
             "start another worker", blocking=True,

@@ -53,8 +53,8 @@ class Redaction:
     """Hides what the names of ``patterns`` (``ASOK_REDACT``) say, and what the task of a job says.
 
     Positional arguments without a known name are hidden as soon as anything is: they may be any. Of a
-    job without a good signature (not ``believed``) nothing is hidden because the job says so, nor for want
-    of a name: an operator who trusts it has to see what it does.
+    job without a good signature (not ``believed``) nothing is hidden because the job says so, nor because
+    a name is unknown: an operator who trusts it has to see what it does.
     """
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
@@ -136,9 +136,9 @@ class Redaction:
     def filled(
         self, changes: Mapping[str, Any], job: Job, *, believed: bool = True
     ) -> dict[str, Any]:
-        """An edit of what was shown, with the hidden values in their places again.
+        """An edit of what was shown, with the hidden values restored.
 
-        Raises UsageError where the mask stands in a place in which nothing was hidden.
+        Raises UsageError where the mask is at a position at which nothing was hidden.
         """
         shown = self.job(job, believed=believed)
         return {

@@ -1,7 +1,7 @@
-"""What a reader sees: frozen values, safe to hand from the poller thread to any screen.
+"""What a reader returns: immutable values, safe to hand from the poller thread to any screen.
 
 Times are seconds since the epoch by the *Redis server's* clock; ages are computed against
-``Snapshot.taken_at``, so that a console on a laptop with a wrong clock still tells the truth.
+``Snapshot.taken_at``, so that a console on a laptop with a wrong clock is right too.
 None always means "not known", never zero. Some are NamedTuples and not dataclasses only because
 those take a tenth of the time to make, and a status command starts often.
 """
@@ -36,7 +36,7 @@ class ServerInfo(NamedTuple):
     clients: int | None = None
     uptime: float | None = None
     evicted_keys: int | None = None
-    """Keys that Redis threw away for want of memory since it started: each may have been a queue."""
+    """Keys that Redis evicted for lack of memory since it started: each may have been a queue."""
     last_save_ok: bool | None = None
     """Whether the last background save succeeded."""
     last_append_ok: bool | None = None
@@ -51,7 +51,7 @@ class ServerInfo(NamedTuple):
 
     @property
     def is_full(self) -> bool:
-        """Whether it refuses new data for want of memory."""
+        """Whether it refuses new data for lack of memory."""
         full = self.max_memory and (self.used_memory or 0) >= self.max_memory
         return bool(full) and self.eviction_policy == "noeviction"
 
@@ -70,7 +70,7 @@ COUNTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Counters of one queue over one stretch of time. ``start`` is epoch seconds, ``width`` seconds."""
+    """Counters of one queue over one interval. ``start`` is epoch seconds, ``width`` seconds."""
 
     start: int
     width: int
@@ -81,7 +81,7 @@ class Bucket:
     retried: int = 0
     dead: int = 0
     dropped: int = 0
-    """Dead letters that went for good, for there were too many or they were too old."""
+    """Dead jobs that were dropped, since there were too many or they were too old."""
     outcomes_dropped: int = 0
     """Outcomes of runs that came too late: a lease had run out, and another worker had the job."""
     run_ms: int = 0
@@ -144,7 +144,7 @@ class RunningJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """One ``asok worker``: its lease and what it said at its last beat."""
+    """One ``asok worker``: its lease and what its last heartbeat reported."""
 
     id: str
     host: str = ""
@@ -170,8 +170,8 @@ class WorkerInfo:
     quiet: bool = False
     stopping: bool = False
     """Whether it finishes what it runs, and then exits."""
-    wanted: str = ""
-    """What an operator told it to do and it has not done yet: ``quiet``, ``stop`` or nothing."""
+    command: str = ""
+    """What an operator ordered and it has not done yet: ``quiet``, ``stop`` or nothing."""
     able: int | None = None
     """Processes that run the jobs they get, as far as is known; None: it does not say."""
     deaths: int = 0
@@ -203,7 +203,7 @@ class WorkerInfo:
 
     def claims(self, now: float) -> bool:
         """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
-        refrains = self.quiet or self.stopping or self.wanted in ("quiet", "stop")
+        refrains = self.quiet or self.stopping or self.command in ("quiet", "stop")
         return self.runs_jobs and not refrains and (self.lease_until or 0) > now
 
     @property
@@ -324,7 +324,7 @@ class Snapshot:
     dead: int = 0
     oldest_dead_at: float | None = None
     dead_head: str = ""
-    """A digest of the newest dead letter: it changes when the list does, so that pages know to reload."""
+    """A digest of the newest dead job: it changes when the list does, so that pages know to reload."""
     problems: tuple[str, ...] = ()
     """Lines about keys that belong to no single queue and are of another type than they must be."""
     unread: tuple[str, ...] = ()
@@ -354,7 +354,7 @@ class Snapshot:
 class Row:
     """One line of a windowed list. ``position`` counts from 0 in the order the list is shown.
 
-    ``at`` is when it is due (delayed), or when it finished or started (jobs); dead letters carry
+    ``at`` is when it is due (delayed), or when it finished or started (jobs); dead jobs have
     ``payload.failed_at``. ``record`` is there when the page was asked for with records.
     """
 
@@ -460,7 +460,7 @@ class JobDetail(NamedTuple):
     """Of a pending job: how many of its queue are claimed before it. None: not known."""
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
-    """The last ten, oldest first; none of a job that went well at once, as its record tells it all."""
+    """The last ten, oldest first; none of a job that succeeded at once, whose record holds everything."""
     moves: tuple[Move, ...] = ()
     """What operators and dead processes did to it, oldest first: the last twenty."""
     operation: str = ""
@@ -468,7 +468,7 @@ class JobDetail(NamedTuple):
     read_at: float = 0.0
     """When this was read, by Redis's clock."""
     complete: bool = True
-    """Whether all was searched. If not, a job without a place may be where nobody looked."""
+    """Whether all was searched. If not, a job without a location may be where the search did not look."""
 
     @property
     def missing(self) -> bool:

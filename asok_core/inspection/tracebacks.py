@@ -17,7 +17,7 @@ HANDLED = "During handling of the above exception, another exception occurred:"
 LONGEST = 400_000
 """Characters from the end of a text that are read."""
 MOST = 50
-"""Exceptions of one chain that are told apart."""
+"""Exceptions of one chain that are distinguished."""
 MOST_INSIDE = 5
 """Exceptions of a group that are named."""
 
@@ -29,13 +29,13 @@ _CUT = "... (cut)"
 class Raised(NamedTuple):
     """One exception of a chain. ``line`` is ``Type: text``, ``frame`` the innermost frame and its code.
 
-    ``link`` says how it follows from the one before: ``caused``, ``handling`` or nothing. ``inside`` are
+    ``relation`` is how it follows from the one before: ``caused``, ``handling`` or nothing. ``inside`` are
     the lines of the first exceptions of a group.
     """
 
     line: str
     frame: tuple[str, ...] = ()
-    link: str = ""
+    relation: str = ""
     inside: tuple[str, ...] = ()
 
 
@@ -67,10 +67,10 @@ def chain_of(text: str) -> Chain:
     whole = len(text) <= LONGEST and not text.startswith(_CUT)
     parts = _BETWEEN.split(text[-LONGEST:])
     blocks = [parts[0], *parts[2::2]][-MOST:]
-    links = ["", *("caused" if each == CAUSED else "handling" for each in parts[1::2])][-MOST:]
+    relations = ["", *("caused" if each == CAUSED else "handling" for each in parts[1::2])][-MOST:]
     raised = [
-        found._replace(link=link)
-        for block, link in zip(blocks, links, strict=True)
+        found._replace(relation=relation)
+        for block, relation in zip(blocks, relations, strict=True)
         if (found := _raised(block.splitlines()))
     ]
     return Chain(tuple(raised), whole and len(parts) // 2 < MOST)

@@ -110,7 +110,7 @@ def test_the_status_reports_what_it_could_not_read(redis_client: redis.Redis, as
     redis_client.set(KEYS.dead, "junk", ex=600)
     redis_client.set(KEYS.workers, "junk", ex=600)
     said = [
-        "dead letters cannot be read or written: their key is not a list",
+        "dead jobs cannot be read or written: their key is not a list",
         "workers cannot be read: the key of their leases is not a sorted set",
     ]
     assert sorted(asok("worker", "status", "--json").document["problems"]) == said

@@ -169,10 +169,10 @@ def test_a_dead_job_answers(text: str, matches: bool) -> None:
         ("'timed out\\", "quote ' is not closed"),
         (r"'timed out\'", "quote ' is not closed"),
         ("status:broken", "'status:broken': status is one of pending, scheduled"),
-        ("age:>soon", "'age:>soon': age wants a length of time"),
-        ("age:<", "age wants a length of time"),
-        ("age:=5m", "age wants a length of time"),
-        ("age:>-5m", "age wants a length of time"),
+        ("age:>soon", "'age:>soon': age must be a duration"),
+        ("age:<", "age must be a duration"),
+        ("age:=5m", "age must be a duration"),
+        ("age:>-5m", "age must be a duration"),
         ("or", "'or': there must be words before and after it"),
         ("or or high", "'or': there must be words before and after it"),
         ("attempt:many", "'attempt:many': attempt must be a number, as in attempt:>3"),
@@ -287,7 +287,7 @@ def test_a_job_that_does_not_say_when_it_was_enqueued_has_the_age_of_its_record(
     assert not parse("age:<5m").matches(waiting, NOW)
 
 
-def test_the_place_of_a_job_counts_for_its_status_unless_only_the_record_is_left() -> None:
+def test_the_location_of_a_job_decides_its_status_unless_only_the_record_is_left() -> None:
     dead = row(record=JobRecord("4f2a-99", Status.COMPLETED))
     assert parse("status:failed").matches(dead, NOW)
     assert not parse("status:completed").matches(dead, NOW)

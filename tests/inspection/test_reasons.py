@@ -43,7 +43,7 @@ WORKERS = {
     "idle": (IDLE,),
     "busy": (replace(IDLE, running=4),),
     "quiet": (replace(IDLE, quiet=True),),
-    "ordered to be quiet": (replace(IDLE, wanted="quiet"),),
+    "ordered to be quiet": (replace(IDLE, command="quiet"),),
     "stopping": (replace(IDLE, stopping=True),),
     "stalled": (replace(IDLE, lease_until=NOW - 1),),
     "crash-looping": (replace(IDLE, able=0, deaths=5, deaths_seconds=9.0, death="exit 1"),),

@@ -1,4 +1,4 @@
-"""The chain of exceptions that a traceback tells of, read from its text."""
+"""The chain of exceptions in the text of a traceback."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_first_and_the_last_exception_of_a_chain_are_known_with_their_frames
         "LookupError: no server",
         "RuntimeError: could not send",
     ]
-    assert [each.link for each in chain.raised] == ["", "caused", "handling"]
+    assert [each.relation for each in chain.raised] == ["", "caused", "handling"]
     root = chain.root
     assert root is not None
     assert "in connect" in root.frame[0]

@@ -22,7 +22,7 @@ SEQUENCES = (
     *("\x1b[31m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]52;c;cm0gLXJm\x07", "\x1b[6n", "\x1b(0"),
     *("\x1bc", "\x1b[?1049h", "\x1bPq\x1b\\", "\x9b31m", "\x9d0;t\x9c", "\x90q\x9c", "\x1b[8m", "\x1b#8"),
     *("\x1b]8;;http://x\x07y\x1b]8;;\x07", "\x1b[201~", "\x1bZ", "\x05", "\x0e", "\x0f", "\x07" * 9),
-    # Lines and places.
+    # Lines and positions.
     *("a\rb", "a\nb", "a\r\nb", "a\x08\x08b", "a\x0bb", "a\x0cb", "a\x85b", "a\u2028b", "a\u2029b", "\t"),
     # Direction, blanks and what is drawn as nothing.
     *("\u202egnp.exe", "\u2066x", "\u200b", "\u2060", "\ufeff", "\u00ad", "\u3164", "\U000e0041"),

@@ -67,11 +67,11 @@ def occupied(path: Path, kind: str, victim: Path) -> None:
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
-    elif kind == "link to a file":
+    elif kind == "symlink to a file":
         path.symlink_to(victim)
-    elif kind == "link to nothing":
+    elif kind == "symlink to nothing":
         path.symlink_to(path.parent / "not there yet")
-    elif kind == "link to itself":
+    elif kind == "symlink to itself":
         path.symlink_to(path)
     elif kind == "hard link":
         path.hardlink_to(victim)
@@ -82,8 +82,8 @@ def occupied(path: Path, kind: str, victim: Path) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("file", "folder", "pipe", "link to a file", "link to nothing", "link to itself"),
-        *("hard link", "link to a device"),
+        *("file", "folder", "pipe", "symlink to a file", "symlink to nothing", "symlink to itself"),
+        *("hard link", "symlink to a device"),
     ],
 )
 @pytest.mark.parametrize("words", [("dlq", "export", "out"), ("init",)], ids=lambda words: words[0])

@@ -215,7 +215,7 @@ def test_no_module_of_ours_can_unpickle_or_decompress() -> None:
 
 
 def test_signatures_are_compared_in_constant_time_only() -> None:
-    """A comparison that ends at the first difference tells a patient attacker how far he is."""
+    """The time of a comparison that ends at the first difference shows an attacker how much is right."""
     computing = {
         str(path)
         for path, tree in sources()
@@ -227,7 +227,7 @@ def test_signatures_are_compared_in_constant_time_only() -> None:
     compared = [ast.unparse(node) for node in ast.walk(keyring) if isinstance(node, ast.Compare)]
     assert compared == []
     called = [ast.unparse(node.func) for node in ast.walk(keyring) if isinstance(node, ast.Call)]
-    assert called.count("hmac.compare_digest") == 1, "one place verifies"
+    assert called.count("hmac.compare_digest") == 1, "one function verifies"
 
 
 CONFUSABLE = (

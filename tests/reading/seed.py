@@ -1,4 +1,4 @@
-"""Jobs, letters, records and workers as other programs would have left them in Redis."""
+"""Jobs, dead jobs, records and workers as other programs would have left them in Redis."""
 
 from __future__ import annotations
 

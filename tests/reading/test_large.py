@@ -195,8 +195,8 @@ def test_a_filter_finds_large_jobs_by_their_arguments(
 ) -> None:
     many = [job(n, args=(BIG, ["needle"] if n == 2 else n, BIG)) for n in range(4)]
     redis_client.lpush(KEYS.dead, *map(buried, many))
-    wanted = filters.parse(words)
-    counted = preview(reader, resolved(reader, Location.DEAD, chosen=wanted))
+    chosen = filters.parse(words)
+    counted = preview(reader, resolved(reader, Location.DEAD, chosen=chosen))
     assert (counted.matching, counted.trusts) == (1, {Trust.SIGNED: 1})
     assert counted.sample[0].key == "job-2"
 

@@ -1,4 +1,4 @@
-"""Lists of many thousands of jobs: each command walks through them to its place, so there are few."""
+"""Lists of many thousands of jobs: each command walks through them from an end, so there are few."""
 
 from __future__ import annotations
 

@@ -117,30 +117,30 @@ def test_a_job_is_found_wherever_it_is(
 ) -> None:
     # Another job names it in its arguments, which must not mislead.
     push(redis_client, job(1, args=("job-77",)))
-    wanted = job(77, "high" if where == "high" else "default")
-    record(redis_client, "job-77", status="pending", queue=wanted.queue)
+    sought = job(77, "high" if where == "high" else "default")
+    record(redis_client, "job-77", status="pending", queue=sought.queue)
     location = Location.PENDING
     if where in ("pending", "high"):
-        push(redis_client, wanted)
+        push(redis_client, sought)
     elif where == "delayed":
         location = Location.DELAYED
-        redis_client.zadd(KEYS.delayed, {seal(wanted, KEYRING): 5000.0})
+        redis_client.zadd(KEYS.delayed, {seal(sought, KEYRING): 5000.0})
         record(redis_client, "job-77", status="scheduled")
     elif where == "dead":
         location = Location.DEAD
-        die(redis_client, wanted, "KeyError", failed_at=1.0)
+        die(redis_client, sought, "KeyError", failed_at=1.0)
         record(redis_client, "job-77", status="failed")
     else:
         location = Location.ACTIVE
         work(redis_client, "w1", "default")
-        hold(redis_client, "w1.1", wanted, started_at=1.0)
+        hold(redis_client, "w1.1", sought, started_at=1.0)
         record(redis_client, "job-77", worker="w1.1")
     redis_client.set(KEYS.crashes("job-77"), 2, ex=60)
     detail = reader.job("job-77")
     assert detail is not None
     assert (detail.location, detail.crashes) == (location, 2)
     assert detail.payload is not None
-    assert detail.payload.job == wanted
+    assert detail.payload.job == sought
     assert detail.due_at == (5000.0 if where == "delayed" else None)
     assert detail.worker == ("w1" if where == "active" else None)
     assert detail.record is not None

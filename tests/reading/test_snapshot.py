@@ -212,7 +212,7 @@ def test_counters_are_read_again_when_a_bucket_has_closed() -> None:
     memory.absorb("default", [Bucket(1000, 10, enqueued=1)], 700, 1005.0)
     assert not memory.closed_since("default", 1009.9)
     assert memory.closed_since("default", 1010.0)
-    assert memory.missing_from("default", 700) <= 1000, "what filled meanwhile is read anew"
+    assert memory.missing_from("default", 700) <= 1000, "what filled in between is read again"
 
 
 def test_between_two_closings_no_counters_are_read(

@@ -151,7 +151,7 @@ async def test_no_grave_line_hides_behind_a_count_on_a_small_screen(
     redis_client.set(KEYS.dead, "not a list", ex=600)
     redis_client.set(KEYS.delayed, "not a sorted set", ex=600)
     async with open_console(size=(80, 24)) as hand:
-        await hand.sees("dead letters cannot be read or written")
+        await hand.sees("dead jobs cannot be read or written")
         assert "delayed jobs cannot be read or written" in hand.screen()
         assert "no worker claims jobs of high (6)" in hand.screen()
         assert "Redis keeps nothing on disk" in hand.screen()

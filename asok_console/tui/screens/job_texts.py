@@ -83,7 +83,7 @@ def _failure(text: str, width: int) -> Content:
         [
             *_raised("Root cause" if chain.whole else "First kept", root, width),
             *([_dim(f"{'':<{LABEL}}{skipped}")] if between else []),
-            *_raised("Raised as" if last.link == "caused" else "Then raised", last, width),
+            *_raised("Raised as" if last.relation == "caused" else "Then raised", last, width),
         ]
     )
 

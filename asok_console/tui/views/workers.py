@@ -147,8 +147,8 @@ class WorkersView(NamedView):
         if not issubclass(operation, WorkerOperation) or line is None:
             return None
         worker = line.worker
-        held = worker.quiet or worker.wanted == "quiet"
-        if worker.stopping or worker.wanted == "stop":
+        held = worker.quiet or worker.command == "quiet"
+        if worker.stopping or worker.command == "stop":
             return None
         if (operation is QuietWorker and held) or (operation is ResumeWorker and not held):
             return None

@@ -198,7 +198,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         outcomes_dropped=count(fields.get("outcomes_dropped")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",
-        wanted=text(fields.get("wanted"))[:20],
+        command=text(fields.get("wanted"))[:20],
         able=whole(fields.get("able")),
         deaths=count(fields.get("deaths")),
         deaths_seconds=number(fields.get("deaths_seconds")) or 0.0,

@@ -121,13 +121,13 @@ _CONDITIONS = {
 def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     if stale(worker, now):
         return "⚠ stalled", "bad"
-    if worker.stopping or worker.wanted == "stop":
+    if worker.stopping or worker.command == "stop":
         return "■ stopping", "warn"
     if worker.condition:
         return _CONDITIONS[worker.condition]
     if worker.quiet:
         return "❙❙ quiet", "warn"
-    return ("❙ quieting", "warn") if worker.wanted == "quiet" else ("● on", "good")
+    return ("❙ quieting", "warn") if worker.command == "quiet" else ("● on", "good")
 
 
 def _queue_or_state(line: WorkerLine, now: float) -> Cell:

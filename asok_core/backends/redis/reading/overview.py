@@ -77,7 +77,7 @@ class Overview(NamedTuple):
     def problems(self) -> Iterator[str]:
         """Lines about the lists that all queues share, where their keys are of another type."""
         if self.newest_dead.total is None:
-            yield "dead letters cannot be read or written: their key is not a list"
+            yield "dead jobs cannot be read or written: their key is not a list"
         if self.delayed.total is None:
             yield "delayed jobs cannot be read or written: their key is not a sorted set"
         if not self.leases.readable:

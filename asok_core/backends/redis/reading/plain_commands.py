@@ -173,14 +173,14 @@ class PlainQueries:
 
     def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
         """As ScriptQueries.find."""
-        name, wanted = parsing.raw(key), parsing.raw(words)
+        name, text = parsing.raw(key), parsing.raw(words)
 
         def read(replies: Sequence[Any]) -> Found:
             if wrong_type(replies[0]):
                 return Found(0)
             found = _items(required(replies[0]), order)
             for at, item in enumerate(found):
-                if wanted in item.text:
+                if text in item.text:
                     return Found(at + 1, start + at, item.text, item.score)
             return Found(len(found))
 

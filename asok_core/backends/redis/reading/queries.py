@@ -26,7 +26,7 @@ Order = Literal["left", "right", "score"]
 UNBOUNDED = 1 << 30
 """Bytes up to which an element is read uncut in a search in arguments (``WHOLE`` on a page)."""
 BRIEF = 4_096
-"""The same for a snapshot, which wants little more than ids and times."""
+"""The same for a snapshot, which needs little more than ids and times."""
 HELD = 64
 """Jobs of one active list that a snapshot names."""
 RECORDS = 100

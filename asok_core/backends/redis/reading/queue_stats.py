@@ -60,9 +60,9 @@ class StatsOfQueues:
 
         return by_key({name: query(name) for name in names})
 
-    def without_age(self, readings: Mapping[str, QueueReading]) -> list[str]:
+    def without_age(self, queues: Mapping[str, QueueReading]) -> list[str]:
         """Ids of jobs that do not hold when they were enqueued (the framework's): their records do."""
-        jobs = (job for name, reading in readings.items() for job in self._sample(name, reading))
+        jobs = (job for name, reading in queues.items() for job in self._sample(name, reading))
         return [job.id for job in jobs if job.enqueued_at is None]
 
     def unreadable(self) -> Iterator[tuple[str, int, int]]:
@@ -72,7 +72,7 @@ class StatsOfQueues:
 
     def note(
         self,
-        readings: Mapping[str, QueueReading],
+        queues: Mapping[str, QueueReading],
         load: QueueLoads,
         records: Mapping[str, JobRecord],
         paused: frozenset[str],
@@ -82,7 +82,7 @@ class StatsOfQueues:
     ) -> tuple[QueueStats, ...]:
         """The statistics of the queues, which are kept for the next snapshot."""
         known, self._known = self._known, {}
-        for name, reading in readings.items():
+        for name, reading in queues.items():
             recent, found = self._figures(name, reading, now) if rates else ((), {})
             facts = _Facts(
                 length=reading.length,
@@ -99,9 +99,9 @@ class StatsOfQueues:
             if before is None or before[0] != facts:
                 before = facts, _queue_stats(name, facts, found)
             self._known[name] = before
-        self.fine.forget(readings)
-        self._samples = {name: self._samples[name] for name in readings}
-        self._recent = {name: self._recent[name] for name in readings if name in self._recent}
+        self.fine.keep_only(queues)
+        self._samples = {name: self._samples[name] for name in queues}
+        self._recent = {name: self._recent[name] for name in queues if name in self._recent}
         return tuple(stats for _, stats in self._known.values())
 
     def _is_outdated(self, name: str, now: float) -> bool:

@@ -10,7 +10,7 @@ from asok_core.inspection.snapshot import COUNTERS, Bucket
 RECENT = 300
 """Seconds of ten second buckets that a snapshot holds."""
 _LATE = 10
-"""Seconds after which no counter of a bucket changes any more."""
+"""Seconds after which the counters of a bucket no longer change."""
 
 
 class BucketMemory:
@@ -76,7 +76,7 @@ class BucketMemory:
         seconds = int(now - _LATE)
         return seconds - seconds % self.width
 
-    def forget(self, queues: Iterable[str]) -> None:
+    def keep_only(self, queues: Iterable[str]) -> None:
         """Drop all queues but ``queues``."""
         kept = set(queues)
         for queue in [queue for queue in self._read if queue not in kept]:
@@ -108,10 +108,10 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     every = sum(histogram.values())
     if not every:
         return None
-    wanted, met = share * every, 0
+    least, met = share * every, 0
     for key in sorted(histogram):
         met += histogram[key]
-        if met >= wanted:
+        if met >= least:
             return float(2 ** (min(key, 200) / 4))
     return None
 

@@ -1,4 +1,4 @@
-"""What the trash holds: found by its keys, since the audit forgets its oldest entries."""
+"""What the trash holds. It is found by its keys, since the audit drops its oldest entries."""
 
 from __future__ import annotations
 
