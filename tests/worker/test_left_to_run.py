@@ -119,7 +119,7 @@ async def test_eager_runs_it_to_its_end_inside_an_event_loop(backend: str, tmp_p
 
 def test_what_cannot_be_waited_for_fails(backend: str, tmp_path: Path) -> None:
     path = str(tmp_path)
-    with pytest.raises(JobFailed, match="of another event loop, which cannot be awaited for"):
+    with pytest.raises(JobFailed, match="of another event loop, which cannot be awaited"):
         background(values.foreign_future, path).result(WAIT)
     with pytest.raises(JobFailed, match="the future of another job, which is not waited for"):
         background(values.returns_job, path).result(WAIT)
