@@ -11,7 +11,8 @@ import pytest
 
 from asok_core.backends.redis.audit import read_activity
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys

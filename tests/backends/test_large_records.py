@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import redis
 
+from asok_core.backends.redis.calls.producing import ReportWaits
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.producing.foreign_workers import is_missing
-from asok_core.backends.redis.scripts import script
 from asok_core.errors import JobFailed, RecordTooLarge, ResultNotStored
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
@@ -218,9 +218,9 @@ def test_a_process_that_waits_receives_nothing_large_of_others(
     before = received(redis_client)
     # Tasks that wait are in a worker: its user is the one that must have the rights.
     connection = Endpoint(user_url(redis_client, "worker", redis_url)).connect()
-    _, said, leased = connection.run(script("report_waits"), (), (KEYS.namespace, "w.2", "{}"))
+    reply = connection.run(ReportWaits(ns=KEYS.namespace, process="w.2", mark="{}"))
     assert received(redis_client) - before < LITTLE
     unknown = where in ("queues", "slots", "workers")
-    assert leased == ([b"", b"", b""] if unknown else [b"w", b"default", b"1:1"])
-    assert (b"w.2" in said) == (where != "many waits")
+    assert reply.workers == ([b"", b"", b""] if unknown else [b"w", b"default", b"1:1"])
+    assert (b"w.2" in reply.marks) == (where != "many waits")
     assert_all_allowed(redis_client, "worker")

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys

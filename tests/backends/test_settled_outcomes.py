@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Verb
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import Keyring, dead_entry, seal

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.job import NOT_KEPT
 

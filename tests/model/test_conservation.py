@@ -24,15 +24,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from asok_core.backends.redis.connection import Arg, Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn, Verb
+from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.walks import DueJob, Promote
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, seal_again
@@ -641,8 +643,9 @@ class Conservation(RuleBasedStateMachine):
                 assert self.registry.recover("gone.1", job.queue, charged=[]).returned == 1
             else:
                 self.client.zadd("asok:delayed_tasks", {raw: 1.0})
-                args: list[Arg] = ["asok", raw, job.queue, job.id, b"", job.task]
-                assert self.registry.connection.run(script("promote"), (), args) == [1, 0]
+                due = DueJob(raw, job.queue, job.id, dead_job=b"", task=job.task)
+                reply = self.registry.connection.run(Promote(ns="asok", jobs=[due]))
+                assert reply == (1, 0)
         return job.queue
 
     def _detour(self, detour: str, home: str, job_id: str) -> str:

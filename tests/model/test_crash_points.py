@@ -25,7 +25,8 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import hooks
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import IN_DOUBT, Registry
 from asok_core.backends.redis.consuming.renewal import Renewal

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Consumer, Start
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Start
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.operating.operator import RedisOperator

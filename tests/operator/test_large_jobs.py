@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1
 
-from asok_core.backends.redis.scripts import fragment
+from asok_core.backends.redis.lua_names import resolved
+from asok_core.backends.redis.scripts import source
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench
@@ -44,10 +45,14 @@ def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> No
 
 def find(bench: Bench, raw: bytes, seen_at: int) -> int | None:
     """Where scripts find an element of a queue that was seen at an index from the consuming end."""
-    fragments = fragment("alias") + fragment("take")
+    fragments = source("fragments", "alias") + source("fragments", "take")
     end = "\nlocal at = tonumber(ARGV[2])\nreturn find(ARGV[1], at, at, { ARGV[3] })[1]"
     found: int | None = bench.client.eval(
-        fragments + end, 0, "asok:queue", seen_at, f"{sha1(raw).hexdigest()}0"
+        resolved(fragments) + end,
+        0,
+        "asok:queue",
+        seen_at,
+        f"{sha1(raw).hexdigest()}0",
     )
     return found
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating import missing_jobs as lost

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 
+from asok_core.backends.redis.calls.cycle import CheckActive
+from asok_core.backends.redis.calls.walks import SetAsideUnclaimed
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Reviewed, entry_digest
 from asok_core.inspection.snapshot import Row
@@ -319,9 +320,16 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
             asides.append(len(done.aside))
         assert bench.pending() == [envelope]
     else:
-        args = ("asok", "one.1", "", "", LARGEST_ENVELOPE, 0, "default")
-        _, aside, _ = registry.connection.run(script("check_active"), (), args)
-        asides = [len(aside) // 3]
+        call = CheckActive(
+            ns="asok",
+            process="one.1",
+            guard="",
+            by="",
+            largest=LARGEST_ENVELOPE,
+            with_rest=False,
+            queues=("default",),
+        )
+        asides = [len(registry.connection.run(call).aside) // 3]
         # Whoever asks for it calls the script until nothing is left.
         holding = consumer.held()
         assert (len(holding.aside), len(holding.claims)) == (5 - asides[0], 1)
@@ -375,8 +383,10 @@ def delayed(bench: Bench, raw: bytes) -> None:
 def unclaimed(bench: Bench, raw: bytes) -> None:
     bench.client.lpush("asok:queue", raw)
     connection = Endpoint(bench.url).connect()
-    args = ("asok", "default", 0, 10, LARGEST_ENVELOPE)
-    assert len(connection.run(script("set_aside_unclaimed"), (), args)) == 3
+    call = SetAsideUnclaimed(
+        ns="asok", queue="default", passed=0, count=10, largest=LARGEST_ENVELOPE
+    )
+    assert len(connection.run(call)) == 3
     connection.close()
 
 

@@ -7,12 +7,12 @@ import re
 
 import pytest
 
+from asok_core.backends.redis.calls.operations import Requeue
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operating.bulk import REASONS
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
 from asok_core.inspection.snapshot import digest
@@ -325,13 +325,11 @@ def test_requeue_to_the_front_runs_before_all_that_waits_in_order(bench: Bench) 
 
 
 def test_python_and_lua_say_the_same_reasons() -> None:
-    text = script("requeue").text
+    text = Requeue.script().text
     found = re.findall(
-        r"\[(\d+)\] = '(.+)',", text.partition("local REFUSALS")[2].partition("}")[0]
+        r"\[(\d+)\] = '([^']+)'", text.partition("local REFUSALS")[2].partition("}")[0]
     )
-    assert {int(reply): reason for reply, reason in found} == {
-        reply: reason for reply, reason in REASONS.items() if reply != 5
-    }
+    assert {int(reply): reason for reply, reason in found} == REFUSALS
 
 
 def test_edit_refuses_arguments_that_json_cannot_carry(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope

@@ -174,6 +174,7 @@ ALLOWED = (
     r"frozen ?= ?True|frozen dataclass(es)?|frozen_?set|frozen_?list",
     r"(you|who|user|users|operator|operators|people|they|we|person|reader) wants?",
     r"__cause__",
+    r"'wanted'|wanted=text|:(place|suspects)\b|RoundTrips",
     r"beat_at|[{}]:?suspects|asok:suspects|asok:place|asok:notices",
     r"\"(wanted|place|forget|link)\"|keys\.place|master_link(_status)?",
     r"exchanging|Wants=|celery beat|place_?order|in_place_of",

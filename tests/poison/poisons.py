@@ -256,12 +256,12 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
             _hash(key, (*WORKER_FIELDS, "lease", "wanted_by")),
         ),
         "cancels": ((key := KEYS.cancels(worker)), "set", _set(key)),
-        "place": ((key := KEYS.place(target.place)), "set", _set(key)),
+        "machine": ((key := KEYS.machine(target.place)), "set", _set(key)),
         "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
         "fine": _buckets(KEYS.fine, queue, 10),
         "coarse": _buckets(KEYS.coarse, queue, 60),
         "trash": ((key := KEYS.trash(operation)), "list", _list(key, _dead_jobs(queue))),
-        "trash_places": ((key := KEYS.trash_places(operation)), "list", _list(key, ())),
+        "trash_positions": ((key := KEYS.trash_positions(operation)), "list", _list(key, ())),
         "notices": ((key := KEYS.notices(queue)), "zset", _zset(key, notices)),
         "oversized": ((key := KEYS.oversized("0" * 40)), "list", _list(key, ())),
         "operation": ((key := KEYS.operation(operation)), "hash", _hash(key, audit)),
@@ -269,11 +269,11 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "renewal": (
             KEYS.renewal,
             "hash",
-            _hash(KEYS.renewal, ("began", "last", "place", "at", "lost")),
+            _hash(KEYS.renewal, ("began", "last", "location", "at", "lost")),
         ),
         "renewing": (KEYS.renewing, "string", _string(KEYS.renewing)),
-        "waits": ((key := "asok:waits"), "hash", _hash(key, (process, "ghost", "\n"))),
-        "suspects": ((key := "asok:suspects"), "string", _string(key)),
+        "waits": (KEYS.waits, "hash", _hash(KEYS.waits, (process, "ghost", "\n"))),
+        "dubious": (KEYS.dubious, "string", _string(KEYS.dubious)),
     }
 
 

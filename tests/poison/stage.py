@@ -10,9 +10,9 @@ from typing import Any
 
 import redis
 
+from asok_core.backends.redis.calls import all_calls
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.calls import make_call
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
@@ -31,7 +31,7 @@ FAULT = re.compile(r"Traceback|internal error|\b[A-Z]\w+Error: ")
 class Rounds:
     """Counts what a supervisor looks at, by the scripts that Redis is asked to run."""
 
-    DUTIES = ("heartbeat", "check_leases", "due")
+    DUTIES = ("send_heartbeat", "check_leases", "due")
 
     def __init__(self, client: redis.Redis, worker: str) -> None:
         self._client = client
@@ -39,7 +39,8 @@ class Rounds:
         self._connection: Any = client.connection_pool.get_connection()
         self._connection.send_command("MONITOR")
         self._connection.read_response()
-        self._marks = {script(name).sha.encode(): name for name in self.DUTIES}
+        calls = all_calls()
+        self._marks = {calls[name].script().sha.encode(): name for name in self.DUTIES}
         self._seen: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -80,13 +81,13 @@ class Stage:
         assert not self.future.done()
         desk.wait_for_lines("begin door")
         (name,) = desk.client.zrange(KEYS.workers, 0, -1)
-        (place,) = desk.client.scan_iter(KEYS.place("*"))
+        (place,) = desk.client.scan_iter(KEYS.machine("*"))
         self.target = Target(
             worker=name.decode(),
             running=self.future.job_id,
             queue="default",
             operation=OPERATION,
-            place=place.decode().removeprefix(KEYS.place("")),
+            place=place.decode().removeprefix(KEYS.machine("")),
         )
         self.rounds = Rounds(desk.client, self.target.worker)
         (self._child,) = self.worker.processes()

@@ -14,15 +14,14 @@ from tests.poison.poisons import keep, poisons, restore
 from tests.poison.stage import Stage
 
 CHANNELS = {"wake", "done"}
-NOT_KEYS = {"namespace", "queue_name", "active_parts"}
+NOT_KEYS = {"namespace", "queue_name", "active_parts", "absent"}
 ALL = sorted(
     {name for name, _ in inspect.getmembers(Keys) if not name.startswith("_")}
     - set(dir(tuple))
     - CHANNELS
     - NOT_KEYS
-    | {"suspects", "waits"}
 )
-"""Every key that ``Keys`` names, so that no new one is left out, and those that only scripts name."""
+"""Every key that ``Keys`` names, so that no new one is left out."""
 GATES = {"workers"}
 """Without leases no worker may run a job: all it can do is to wait until somebody mends the key."""
 

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal
 from asok_core.backends.redis.keys import Keys
@@ -127,7 +128,7 @@ def test_what_has_no_location_now_is_restored_all_the_same(bench: Bench, at: byt
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(3)))
     ids = frozenset({"job-000000", "job-000001"})
     purged = bench.operator.purge(Scope(Location.DEAD, ids=ids))
-    locations = bench.keys.trash_places(purged.operation or "")
+    locations = bench.keys.trash_positions(purged.operation or "")
     bench.client.lset(locations, 0, at)
     assert bench.operator.restore(purged.operation or "").applied == 2
     assert sorted(bench.dead()) == sorted(dead_jobs)
@@ -137,7 +138,7 @@ def test_what_has_no_location_now_is_restored_all_the_same(bench: Bench, at: byt
 def test_a_delayed_job_that_has_no_time_now_is_restored_and_due(bench: Bench, at: bytes) -> None:
     bench.delay(bench.job())
     cancelled = bench.operator.cancel(Scope(Location.DELAYED, ids=frozenset({"job-000000"})))
-    bench.client.lset(bench.keys.trash_places(cancelled.operation or ""), 0, at)
+    bench.client.lset(bench.keys.trash_positions(cancelled.operation or ""), 0, at)
     assert bench.operator.restore(cancelled.operation or "").applied == 1
     ((_, due),) = bench.client.zrange(bench.keys.delayed, 0, -1, withscores=True)
     assert due <= bench.client.time()[0] + 1

@@ -12,15 +12,23 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
-from asok_core.backends.redis.connection import Arg, Connection, Endpoint
-from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.calls.call import ScriptCall
+from asok_core.backends.redis.calls.operations import FinishOperation, ListHead
+from asok_core.backends.redis.calls.producing import Enqueue, NewJob
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.errors import AsokError, Refused, Unreachable
 from tests.programs import wait_until
 
-SCRIPTS: dict[str, list[Arg]] = {
-    "finish_operation": ["asok", "op", "{}", "{}", "done"],
-    "enqueue": ["asok", "id", "default", "envelope", "", "", "m:f", 0],
-    "list_head": ["asok:queue", 0, -1],
+
+def enqueue(queue: str) -> Enqueue:
+    job = NewJob("id", queue, b"envelope", due="", unique="", task="m:f", retries=0)
+    return Enqueue(ns="asok", records="hash", jobs=[job])
+
+
+CALLS: dict[str, ScriptCall[Any]] = {
+    "finish_operation": FinishOperation(ns="asok", op="op", about="{}", state="done"),
+    "enqueue": enqueue("default"),
+    "list_head": ListHead(elements="asok:queue", start=0, stop=-1),
 }
 OOM = (
     "refuses: it is out of memory .maxmemory. and accepts no new data; purge jobs, empty the trash"
@@ -178,8 +186,8 @@ class States:
 
 
 def ask(connection: Connection, what: str) -> None:
-    if what in SCRIPTS:
-        connection.run(script(what), (), SCRIPTS[what])
+    if what in CALLS:
+        connection.run(CALLS[what])
     elif what == "MULTI":
         connection.checked(connection.pipeline([("MULTI",), ("SET", "asok:x", "1"), ("EXEC",)])[-1])
     else:
@@ -218,8 +226,7 @@ def test_a_queue_may_be_named_like_an_error_of_redis(
     server = embedded_redis(binary=binary)
     connection = Endpoint(server.url).connect()
     connection.call("SET", "asok:queue:the OOM queue", "no list")
-    args: list[Arg] = ["asok", "hash", "id", "the OOM queue", "envelope", "", "", "m:f", 0]
     with pytest.raises(Refused, match="is a string and should be a list") as caught:
-        connection.run(script("enqueue"), (), args)
+        connection.run(enqueue("the OOM queue"))
     assert "memory" not in str(caught.value)
     connection.close()

@@ -1,4 +1,4 @@
-"""The table of Redis keys, from their declaration and from the scripts."""
+"""The table of Redis keys, from their declaration."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from collections.abc import Callable, Iterator
 
 from asok_core.backends.redis.keys import Keys
 
-PARSERS = ("queue_name", "active_parts")
-"""Methods of ``Keys`` that take a key apart."""
-OF_SCRIPTS = {
-    "asok:suspects": "String with a TTL: some jobs are suspected to have ended their process.",
-    "asok:waits": "Hash with a TTL: process -> the queues of the jobs for which all its slots wait.",
-}
-"""Keys that only scripts name."""
+LEFT_OUT = ("queue_name", "active_parts", "absent")
+"""Methods of ``Keys`` that take a key apart, and the key that never exists."""
 
 
 def table() -> str:
@@ -27,7 +22,7 @@ def declared() -> Iterator[tuple[str, str]]:
     """Each key as it is shown, with the variable parts in braces, and the line about it."""
     keys = Keys()
     for name, member in vars(Keys).items():
-        if name.startswith("_") or name in PARSERS:
+        if name.startswith("_") or name in LEFT_OUT:
             continue
         if isinstance(member, property):
             yield f"`{getattr(keys, name)}`", str(member.__doc__)
@@ -36,7 +31,6 @@ def declared() -> Iterator[tuple[str, str]]:
             if name == "queue":
                 shown = f"`{keys.queue('default')}` (queue `default`), {shown}"
             yield shown, str(member.__doc__)
-    yield from ((f"`{key}`", meaning) for key, meaning in OF_SCRIPTS.items())
 
 
 def _filled(make: Callable[..., str]) -> str:

@@ -1,7 +1,7 @@
 """The rights of the documented Redis users, from the commands that the code sends.
 
 A command is a name of Redis's that is the first element of a call, a tuple or a list in one of the
-modules of a role, or that a script calls which such a module names.
+modules of a role, or that a script uses which such a module calls.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.calls import all_calls
 
 CORE = Path(__file__).parents[2] / "asok_core"
 REDIS = CORE / "backends" / "redis"
-SCRIPTS = frozenset(path.stem for path in (REDIS / "lua" / "scripts").glob("*.lua"))
+SCRIPTS = {call.__name__: name for name, call in all_calls().items()}
+"""The script of each call, by the name of the call."""
 
 CONNECTION = ("connection.py", "scripts.py", "server_clock.py", "members.py")
 READING = ("reading/*.py", "records.py", "audit.py")
@@ -79,12 +80,12 @@ def commands(role: str) -> frozenset[str]:
     """The commands that a role needs."""
     sent: set[str] = set()
     for module in _modules(role):
-        strings, firsts = _strings(module)
+        names, firsts = _names(module)
         sent |= firsts
         if role != "viewer":
-            named = strings & SCRIPTS
-            named |= {"cancel"} if role == "application" else set()
-            sent |= {command for name in named for command in _of_script(name)}
+            called = names & SCRIPTS.keys()
+            called |= {"Cancel"} if role in {"application", "worker"} else set()
+            sent |= {command for name in called for command in _of_script(SCRIPTS[name])}
     return frozenset(sent - WITHHELD - (SCRIPTED if role == "viewer" else set()))
 
 
@@ -97,12 +98,12 @@ def _modules(role: str) -> Iterator[Path]:
 
 
 @cache
-def _strings(module: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """All strings of a module, and the commands that it sends."""
-    strings: set[str] = set()
+def _names(module: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """All names in a module, and the commands that it sends."""
+    names: set[str] = set()
     sent: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        strings |= {text for text in [_text(node)] if text}
+        names |= {node.id} if isinstance(node, ast.Name) else set()
         elements: list[ast.expr] = []
         if isinstance(node, ast.Call):
             # `clipped(most, "ZREVRANGE", ...)` has the command after the limit of its replies.
@@ -115,7 +116,7 @@ def _strings(module: Path) -> tuple[frozenset[str], frozenset[str]]:
             # One of two commands, as in `"ZCARD" if ... else "LLEN"`.
             either = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
             sent |= {name for each in either for name in _named(_text(each), second)}
-    return frozenset(strings), frozenset(sent)
+    return frozenset(names), frozenset(sent)
 
 
 def _text(node: ast.AST) -> str:
@@ -131,7 +132,7 @@ def _named(first: str, second: str) -> set[str]:
 @cache
 def _of_script(name: str) -> frozenset[str]:
     """The commands that a script calls, with the fragments it needs."""
-    text = script(name).text
+    text = all_calls()[name].script().text
     sent: set[str] = set()
     for line in text.splitlines():
         code = line.partition("--")[0]
@@ -142,7 +143,7 @@ def _of_script(name: str) -> frozenset[str]:
             else:
                 sent.update(f"{first} {second}" for first in firsts)
     # A command that is chosen before it is called.
-    sent.update(*(_EITHER.findall(line) for line in text.splitlines() if "PUSH =" in line))
+    sent.update(*(_EITHER.findall(line) for line in text.splitlines() if "push = " in line))
     return frozenset(sent - NOT_COMMANDS)
 
 

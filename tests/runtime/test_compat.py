@@ -14,12 +14,12 @@ import pytest
 import redis
 
 from asok_core import compat
+from asok_core.backends.redis.calls.reading import Clipped
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
@@ -110,10 +110,8 @@ class TestWithoutTheSocket:
         with pytest.raises(redis.ResponseError, match="not an integer"):
             connection.call("INCRBY", "asok:test", "x")
         redis_client.script_flush()
-        assert (
-            list(connection.run_each(script("clipped"), [(9, "GET", "asok:test")] * 3))
-            == [b"1"] * 3
-        )
+        call = Clipped(most=9, words=("GET", "asok:test"))
+        assert list(connection.run_each([call] * 3)) == [b"1"] * 3
         redis_client.delete("asok:test")
         connection.close()
 

@@ -19,7 +19,7 @@ from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.widgets.key_bar import KeyBar
-from asok_core.backends.redis.scripts import script
+from asok_core.backends.redis.calls.operations import Purge
 from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
 from asok_core.operations.catalog.confirmation import is_grave
 from asok_core.operations.catalog.dead_jobs import PurgeDead, RequeueDead
@@ -218,7 +218,7 @@ def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
     undoable = {each.operation.undo.words for each in OPERATIONS if each.operation.undo.to_trash}
     assert undoable
     assert all(TRASH_KEPT in each for each in undoable)
-    assert f"TRASH_TTL = {TRASH_TTL}" in script("purge").text
+    assert f"TRASH_TTL = {TRASH_TTL}" in Purge.script().text
 
 
 async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console: Open) -> None:

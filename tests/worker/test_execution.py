@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asok_core import hooks
-from asok_core.backends.redis.consuming.consumer import Claim, Outcome
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.execution import context
 from asok_core.jobs.envelope import Keyring, peek, seal, unseal
 from asok_core.jobs.job import Job

@@ -12,12 +12,13 @@ import redis
 
 import asok_core.backends.redis
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.calls import all_calls
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.redis.scripts import fragment, script
+from asok_core.backends.redis.scripts import needs_of, source
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused
 from asok_core.jobs.calls import make_call
@@ -239,10 +240,10 @@ def test_no_command_but_those_that_bring_new_data_needs_memory(desk: Desk) -> No
     }
     assert plain & refused == {"BLMOVE"}, "use a script; the idle wait alone has another way"
     unprepared = {
-        path.stem
-        for path in (root / "lua" / "scripts").glob("*.lua")
-        if refused.intersection(re.findall("'([A-Z]+)'", script(path.stem).text))
-        and not script(path.stem).text.startswith(fragment("full"))
+        name
+        for name, call in all_calls().items()
+        if refused.intersection(re.findall("'([A-Z]+)'", call.script().text))
+        and needs_of(source("scripts", name))[:1] != ("full",)
     }
     assert unprepared == {"enqueue", "import_dead"}
 

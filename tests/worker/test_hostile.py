@@ -74,7 +74,8 @@ def test_no_log_handler_comes_between_a_job_and_its_outcome(
     pid = worker.only_process()
     failed = [desk.enqueue("fail"), desk.enqueue("fail", retries=1, backoff=0.1)]
     rejected = desk.job("note", "never")
-    desk.client.lpush("asok:queue", desk.producer._batches([rejected], ["{}"]).__next__()[3])
+    [batch] = desk.producer._batches([rejected], ["{}"])
+    desk.client.lpush("asok:queue", batch.jobs[0].envelope)
     for job in failed:
         desk.reaches(job, "failed")
     wait_until(lambda: len(desk.dead()) == 3, "three dead jobs")

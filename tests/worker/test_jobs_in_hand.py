@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id

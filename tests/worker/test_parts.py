@@ -17,8 +17,8 @@ import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming import idle_wait as waiting
-from asok_core.backends.redis.consuming.consumer import Claim
 from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import Unreachable
 from asok_core.jobs.envelope import peek, seal

@@ -182,8 +182,8 @@ def test_of_another_boot_or_of_none_that_is_known_the_lease_decides(
         each.kill()
     desk.client.srem(here, name)
     if machine is not None:
-        desk.client.sadd(desk.keys.place(machine), name)
-        desk.client.expire(desk.keys.place(machine), 60)
+        desk.client.sadd(desk.keys.machine(machine), name)
+        desk.client.expire(desk.keys.machine(machine), 60)
     other = start(*everything("foreign", "dead"))
     desk.wait_for_lines(*["begin dead"] * 2)
     desk.release("dead")

@@ -15,10 +15,12 @@ from typing import Any
 
 from asok_core import clock
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.operations import AuditArguments, FinishOperation
+from asok_core.backends.redis.calls.reading import Clipped
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import Refused
 from asok_core.inspection.audit import Activities, Activity
@@ -78,9 +80,9 @@ class Operation:
     words: str = ""
     records: RecordForm = "hash"
 
-    def header(self) -> list[Arg]:
-        """The first four arguments of every script that writes the audit."""
-        return [self.keys.namespace, self.id, self._about(), "{}"]
+    def arguments(self) -> AuditArguments:
+        """The arguments of every call that writes the audit."""
+        return {"ns": self.keys.namespace, "op": self.id, "about": self._about()}
 
     def begin(self, connection: Connection) -> None:
         """Open the entry before anything moves: who may not write it, may not act."""
@@ -88,8 +90,7 @@ class Operation:
 
     def finish(self, connection: Connection, state: str, counts: Mapping[str, int]) -> None:
         """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
-        args: list[Arg] = [self.keys.namespace, self.id, self._about(), json.dumps(counts), state]
-        connection.run(script("finish_operation"), (), args)
+        connection.run(FinishOperation(**self.arguments(), counts=json.dumps(counts), state=state))
 
     def _about(self) -> str:
         about = {
@@ -155,7 +156,7 @@ def _entries(connection: Connection, keys: Keys, count: int) -> Any:
     """The entries; None where the key is of another type."""
     command: tuple[Arg, ...] = ("XREVRANGE", keys.audit, "+", "-", "COUNT", count)
     try:
-        return connection.run(script("clipped"), (), (LONGEST_FIELD, *command))
+        return connection.run(Clipped(most=LONGEST_FIELD, words=command))
     except ErrorReply as error:
         if wrong_type(error):
             return None

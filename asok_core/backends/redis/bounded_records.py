@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.calls.reading import ReadRecords
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.records import UNREADABLE
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.job import JobRecord
 
 WHOLE = 32_768
@@ -32,7 +32,7 @@ def read_bounded_records(
     if not ids:
         return {}
     names = [parsing.raw(keys.job(each)) for each in ids]
-    replies = connection.run(script("records"), names, [whole, *fields])
+    replies = connection.run(ReadRecords(records=names, whole=whole, fields=fields))
     return parsed_records(ids, replies, fields)
 
 

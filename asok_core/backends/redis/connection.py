@@ -29,6 +29,7 @@ from redis.connection import (
 from redis.retry import Retry
 
 from asok_core import compat
+from asok_core.backends.redis.calls.call import Arg, R, ScriptCall, signature_of
 from asok_core.backends.redis.explanations import explained, explaining, wrong_type
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
@@ -39,8 +40,8 @@ from asok_core.settings.redis_url import masked_url, parse_redis_url
 CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 5.0
 
-Arg = bytes | str | int | float
-"""What may stand in a command."""
+_Sent = tuple[Script, list[Arg], Callable[[Any], R]]
+"""A script whose reply is still to come, its arguments, and how its reply is parsed."""
 
 
 class Endpoint:
@@ -226,43 +227,43 @@ class Connection:
             self._explain(reply)
         return reply
 
-    def run(
-        self,
-        script: Script,
-        keys: Sequence[Arg],
-        args: Sequence[Arg],
-        meanwhile: Callable[[], object] | None = None,
-    ) -> Any:
+    def run(self, call: ScriptCall[R], while_waiting: Callable[[], object] | None = None) -> R:
         """Run a script by its digest; Redis gets the text when it does not have it yet.
 
-        ``meanwhile`` is called while Redis works.
+        ``while_waiting`` is called while Redis works.
         """
-        rest = (len(keys), *keys, *args)
-        self.send("EVALSHA", script.sha, *rest)
-        if meanwhile is not None:
+        sent = self._start(call)
+        if while_waiting is not None:
             try:
-                meanwhile()
+                while_waiting()
             except BaseException:
                 self.close()  # the reply is still to come
                 raise
-        return self._reply(script, rest)
+        return self._finish(sent)
 
-    def run_each(self, script: Script, lists: Iterable[Sequence[Arg]]) -> Iterator[Any]:
-        """Run a script for each list of arguments: the next is made while Redis works on the last."""
-        sent: Sequence[Arg] | None = None
-        for args in lists:
+    def run_each(self, calls: Iterable[ScriptCall[R]]) -> Iterator[R]:
+        """Run scripts one after the other: the next call is made while Redis works on the last."""
+        sent: _Sent[R] | None = None
+        for call in calls:
             if sent is not None:
-                yield self._reply(script, sent)
-            sent = (0, *args)
-            self.send("EVALSHA", script.sha, *sent)
+                yield self._finish(sent)
+            sent = self._start(call)
         if sent is not None:
-            yield self._reply(script, sent)
+            yield self._finish(sent)
 
-    def _reply(self, script: Script, rest: Sequence[Arg]) -> Any:
+    def _start(self, call: ScriptCall[R]) -> _Sent[R]:
+        script, pack, parse = signature_of(type(call))
+        arguments = pack(call)
+        self.send("EVALSHA", script.sha, *arguments)
+        return script, arguments, parse
+
+    def _finish(self, sent: _Sent[R]) -> R:
+        script, arguments, parse = sent
         try:
-            return self.read()
+            reply = self.read()
         except redis.exceptions.NoScriptError:
-            return self.call("EVAL", script.text, *rest)
+            reply = self.call("EVAL", script.text, *arguments)
+        return parse(reply)
 
     def send(self, *command: Arg) -> None:
         """Send one command without waiting for the reply."""

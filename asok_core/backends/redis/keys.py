@@ -102,9 +102,9 @@ class Keys(NamedTuple):
         """Set of the ids of jobs that a worker runs and that are to be cancelled."""
         return f"{self.namespace}:cancels:{worker_id}"
 
-    def place(self, host: str) -> str:
-        """Set of the ids of the workers on a host where each can prove the death of the others."""
-        return f"{self.namespace}:place:{host}"
+    def machine(self, machine: str) -> str:
+        """Set of the ids of the workers on a machine where each can prove the death of the others."""
+        return f"{self.namespace}:place:{machine}"
 
     def crashes(self, job_id: str) -> str:
         """String: how many processes died while they ran the job."""
@@ -122,7 +122,7 @@ class Keys(NamedTuple):
         """List of what an operation removed, for its undo."""
         return f"{self.namespace}:trash:{operation}"
 
-    def trash_places(self, operation: str) -> str:
+    def trash_positions(self, operation: str) -> str:
         """List beside a trash: where each of its elements was (due time, or number of older dead jobs)."""
         return f"{self.namespace}:trash:{operation}:at"
 
@@ -151,6 +151,21 @@ class Keys(NamedTuple):
     def renewing(self) -> str:
         """String with a TTL: no supervisor takes the next step of that renewal before it is gone."""
         return f"{self.namespace}:renewing"
+
+    @property
+    def dubious(self) -> str:
+        """String with a TTL: some jobs may have ended their process (see ``crashes``)."""
+        return f"{self.namespace}:suspects"
+
+    @property
+    def waits(self) -> str:
+        """Hash with a TTL: process -> the queues of the jobs for which all its slots wait."""
+        return f"{self.namespace}:waits"
+
+    @property
+    def absent(self) -> str:
+        """A key that never exists: see ``full.lua``."""
+        return f"{self.namespace}:absent"
 
     def done(self, job_id: str) -> str:
         """Channel on which the end of a job is published."""

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.reading import Find
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
@@ -70,24 +71,24 @@ def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
 
 
 def holds(connection: Connection, key: str, order: str, job_id: str, until: float) -> bool:
-    """Whether a job stands in a list (``left``: newest first, ``right``: oldest) or a ``score`` set."""
-    # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
+    """Whether a job is in a list (``left``: newest first, ``right``: oldest) or a ``score`` set."""
+    # As it is in the JSON text of a job, which is a string in the JSON text of its envelope.
     text, start = json.dumps(json.dumps(job_id)[1:-1])[1:-1], 0
     while time.monotonic() <= until:
         try:
-            looked, index, item, _ = connection.run(
-                script("find"), (key,), (order, start, STEP, text)
+            found = connection.run(
+                Find(elements=key, order=order, start=start, count=STEP, text=text)
             )
         except ErrorReply:
-            # A key that somebody spoiled holds no job.
+            # A key of another type holds no job.
             return False
-        if index >= 0:
-            if peek(item).id == job_id:
+        if found.position >= 0:
+            if peek(found.item).id == job_id:
                 return True
-            # The id stands in another job's arguments.
-            start = index + 1
-        elif looked == 0:
+            # The id is in another job's arguments.
+            start = found.position + 1
+        elif found.looked == 0:
             return False
         else:
-            start += looked
+            start += found.looked
     return False

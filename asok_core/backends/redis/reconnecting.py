@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from asok_core.backends.redis.connection import REPLY_TIMEOUT, Arg, Connection, Endpoint
-from asok_core.backends.redis.scripts import Script
+from asok_core.backends.redis.calls.call import Arg, R, ScriptCall
+from asok_core.backends.redis.connection import REPLY_TIMEOUT, Connection, Endpoint
 
 
 class ReconnectingConnection:
@@ -37,14 +37,9 @@ class ReconnectingConnection:
         """Send one command and read its reply. Raises Unreachable or Refused."""
         return self.connection.call(*command)
 
-    def run(
-        self,
-        script: Script,
-        args: Sequence[Arg],
-        meanwhile: Callable[[], object] | None = None,
-    ) -> Any:
-        """Run a script; ``meanwhile`` is called while Redis works. Raises Unreachable or Refused."""
-        return self.connection.run(script, (), args, meanwhile)
+    def run(self, call: ScriptCall[R], while_waiting: Callable[[], object] | None = None) -> R:
+        """Run a script; ``while_waiting`` is called while Redis works. Raises Unreachable or Refused."""
+        return self.connection.run(call, while_waiting)
 
     def pipeline(self, commands: Sequence[Sequence[Arg]]) -> list[Any]:
         """Send many commands at once; replies in order, an error reply as an exception object."""

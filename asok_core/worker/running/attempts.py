@@ -11,7 +11,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
-from asok_core.backends.redis.consuming.consumer import Outcome
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.errors import (
     BadSignature,
     EnvelopeError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.errors import Replayed, TooOld, WrongQueue
 from asok_core.jobs.envelope import Keyring, is_canonical, unseal
 from asok_core.jobs.job import Job

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.worker.running.held_job import HeldJob
 
 ALONE = 30.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.errors import AsokError
 from asok_core.runtime.logs import safe_logger
 

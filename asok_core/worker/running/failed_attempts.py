@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Outcome
+from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome
 from asok_core.errors import BadSignature, InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.execution import hooks
 from asok_core.inspection.redaction import Redaction

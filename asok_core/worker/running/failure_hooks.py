@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextvars import Context
 
 from asok_core import errors
-from asok_core.backends.redis.connection import Arg, Connection, Endpoint
+from asok_core.backends.redis.calls.producing import TakeFailure
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import script
 from asok_core.errors import AsokError, EnvelopeError, JobFailed
 from asok_core.execution import hooks
 from asok_core.execution.context import restored
@@ -114,8 +114,9 @@ class Notices:
         left: tuple[bytes, ...] = ()
         while True:
             # One at a time: hooks may take long, and the lease begins when it is taken.
-            args: list[Arg] = [self._keys.namespace, queue, LEASE, len(done), *done, *left]
-            notice, wait = connection.run(script("take_failure"), (), args)
+            notice, wait = connection.run(
+                TakeFailure(ns=self._keys.namespace, queue=queue, lease=LEASE, done=done, left=left)
+            )
             if not notice:
                 found = number(wait)
                 return math.inf if found is None else found

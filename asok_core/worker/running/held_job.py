@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from asok_core.backends.redis.consuming.consumer import Claim, Outcome
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.errors import EnvelopeError
 from asok_core.execution.cancellation import Stop
 from asok_core.jobs.job import Job

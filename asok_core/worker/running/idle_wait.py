@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, Turn
 from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.worker.running.prefetch import ENOUGH, LOOK, Prefetch
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.wakeup import Alarm

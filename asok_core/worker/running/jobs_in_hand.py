@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.crash_isolation import DubiousJobs
 from asok_core.worker.running.held_job import HeldJob

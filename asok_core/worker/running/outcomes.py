@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from asok_core.backends.redis.consuming.consumer import DEAD_JOB, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome, Start, Verb
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import AsokError, EnvelopeError, Replayed, WrongQueue
 from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal_again, unseal

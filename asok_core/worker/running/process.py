@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import load_scripts
 from asok_core.errors import Refused, Unreachable
 from asok_core.execution.import_path import add_application_folder
 from asok_core.jobs import waiting

@@ -13,7 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
-from asok_core.backends.redis.consuming.consumer import Outcome
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.runtime import forks
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of

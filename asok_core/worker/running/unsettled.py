@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from asok_core.backends.redis.consuming.consumer import Claim, Consumer, Outcome, Start, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import log_set_aside, warn_of_dropped

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from asok_core.backends.redis.consuming.consumer import Outcome
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from asok_core.backends.redis.consuming.consumer import Consumer, Outcome
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import EnvelopeError, TaskImportFailed
 from asok_core.jobs.envelope import keyring_of, unseal

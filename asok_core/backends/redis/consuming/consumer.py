@@ -2,96 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Connection, Endpoint
+from asok_core.backends.redis.calls.cycle import (
+    CheckActive,
+    CountDropped,
+    Cycle,
+    DroppedCount,
+    SentOutcome,
+    SettledOutcomes,
+    started_job,
+)
+from asok_core.backends.redis.connection import Connection, Endpoint
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, rows_of, stamp
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
-from asok_core.jobs.job import RECORD_TTL
 from asok_core.jobs.keyring import V1
 from asok_core.jobs.numbers import count
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import LARGEST_ENVELOPE
-
-Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
-
-
-@dataclass(slots=True)
-class Claim:
-    """An envelope that this process holds. ``queue`` is the one it was taken from.
-
-    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
-    where Redis could not read the job's id, 3 where it could not read the record: see ``look_up``.
-    """
-
-    queue: str
-    envelope: bytes
-    spent: int = field(default=0, compare=False)
-
-
-DEAD_JOB = b"="
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a claimed job ended, ready for the script. Texts are as the record will hold them.
-
-    ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
-    in seconds; ``run_us`` and ``wait_us`` are microseconds. ``started_at`` and ``finished_at`` are epoch
-    seconds, 0 for none: a ``complete`` has both, and a ``return`` without ``started_at`` writes no record.
-    ``result``, ``result_type``, ``result_error`` and ``kept`` are of a ``complete``. ``error`` is the
-    traceback, ``error_line`` the error in one line. ``notice`` is the dead job for which another
-    process is to call its failure hooks (``DEAD_JOB``: what is ``moved``).
-    ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
-    ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
-    was sent, and no reply told whether it arrived.
-    """
-
-    verb: Verb
-    claim: Claim
-    id: str = ""
-    task: str = ""
-    retries: int = 0
-    retry_count: int = 0
-    unique: str = ""
-    started_at: float = 0.0
-    finished_at: float = 0.0
-    run_us: int = 0
-    wait_us: int = 0
-    error: str = ""
-    result: str = ""
-    result_type: str = ""
-    result_error: str = ""
-    moved: bytes = b""
-    delay: float = 0.0
-    error_line: str = ""
-    notice: bytes = b""
-    kept: float = RECORD_TTL
-    in_doubt: bool = False
-
-
-@dataclass(slots=True)
-class Start:
-    """A job that has begun; or, ``returnable``, one that came by the idle wait and asks to begin.
-
-    Of the latter nothing but the claim is needed: its record is not written yet.
-    """
-
-    claim: Claim
-    id: str = ""
-    task: str = ""
-    retries: int = 0
-    retry_count: int = 0
-    started_at: float = 0.0
-    returnable: bool = False
 
 
 @dataclass(slots=True)
@@ -145,10 +80,8 @@ class Consumer:
         self.process = process
         self._worker = worker
         self.queues = tuple(queues)
-        self._head: tuple[Arg, ...] = (keys.namespace, worker, process)
+        self._dlq_max = dlq_max
         self._largest = largest
-        self._tail: tuple[Arg, ...] = (dlq_max, "RIGHT", largest, len(self.queues), *self.queues)
-        self._script = script("cycle")
         self._reconnecting = ReconnectingConnection(endpoint, f"asok:{process}:cycle")
 
     @property
@@ -161,72 +94,78 @@ class Consumer:
         outcomes: Sequence[Outcome],
         starts: Sequence[Start],
         slots: int,
-        meanwhile: Callable[[], object] | None = None,
+        while_waiting: Callable[[], object] | None = None,
         *,
         probe: int = 0,
     ) -> Turn:
         """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
 
-        ``meanwhile`` is called while Redis works. ``probe`` looks for another job each time it is one
+        ``while_waiting`` is called while Redis works. ``probe`` looks for another job each time it is one
         greater: the newest of the first queue, the oldest of the next, and so on.
         """
-        names, tail = self.queues, self._tail
+        names, claim_end = self.queues, "RIGHT"
         if probe:
             first = probe // 2 % len(names)
             names = names[first:] + names[:first]
-            tail = (tail[0], "LEFT" if probe % 2 else "RIGHT", *tail[2:4], *names)
-        args: list[Arg] = [*self._head, max(slots, 0), *tail, len(outcomes)]
-        args += _outcome_args(outcomes)
-        args.append(len(starts))
-        for s in starts:
-            args += (
-                s.claim.queue,
-                s.claim.envelope,
-                s.id,
-                s.task,
-                s.retries,
-                s.retry_count,
-                stamp(s.started_at),
-                1 if s.returnable else 0,
-            )
-        reply = self._reconnecting.run(self._script, args, meanwhile)
-        left, now, settled, admitted, claimed, paused, suspects, dropped, broken, *reply = reply
-        notices, dead, aside, doubtful = reply
-        claims = [
-            Claim(names[at - 1], envelope)
-            for at, envelope in zip(claimed[::2], claimed[1::2], strict=True)
-        ]
-        for at, flag in zip(doubtful[::2], doubtful[1::2], strict=True):
+            claim_end = "LEFT" if probe % 2 else "RIGHT"
+        call = Cycle(
+            ns=self.keys.namespace,
+            worker=self._worker,
+            process=self.process,
+            slots=max(slots, 0),
+            dlq_max=self._dlq_max,
+            claim_end=claim_end,
+            largest=self._largest,
+            queues=names,
+            outcomes=rows_of(outcomes),
+            starts=[
+                started_job(
+                    queue=each.claim.queue,
+                    envelope=each.claim.envelope,
+                    id=each.id,
+                    task=each.task,
+                    retries=each.retries,
+                    retry_count=each.retry_count,
+                    started_at=stamp(each.started_at),
+                    returnable=1 if each.returnable else 0,
+                )
+                for each in starts
+            ],
+        )
+        reply = self._reconnecting.run(call, while_waiting)
+        claims = _claims(reply.claimed, names)
+        for at, flag in zip(reply.doubtful[::2], reply.doubtful[1::2], strict=True):
             claims[at - 1].spent = flag
         return Turn(
-            lease_left=left / 1000,
-            server_time=now / 1000,
-            settled=settled,
-            admitted=admitted,
+            lease_left=reply.lease_left / 1000,
+            server_time=reply.server_time / 1000,
+            settled=reply.settled,
+            admitted=reply.started,
             claims=claims,
-            paused=frozenset(names[at - 1] for at in paused),
-            suspects=suspects == 1,
-            dropped=dropped,
-            broken=tuple(names[at - 1] for at in broken),
-            notices=notices == 1,
-            dead=dead,
-            aside=list(set_aside(aside, names)),
+            paused=frozenset(names[at - 1] for at in reply.paused),
+            suspects=reply.dubious == 1,
+            dropped=reply.dropped,
+            broken=tuple(names[at - 1] for at in reply.broken),
+            notices=reply.notices == 1,
+            dead=reply.dead,
+            aside=list(set_aside(reply.aside, names)),
         )
 
     def held(self) -> Holding:
         """Every envelope that this process holds, newest first; what is oversized is set aside."""
-        args: list[Arg] = [self.keys.namespace, self.process, "", "", self._largest, 1]
+        call = CheckActive(
+            ns=self.keys.namespace,
+            process=self.process,
+            guard="",
+            by="",
+            largest=self._largest,
+            with_rest=True,
+            queues=self.queues,
+        )
         aside: list[OversizedEntry] = []
-        while True:
-            _, found, rest = self._reconnecting.run(script("check_active"), [*args, *self.queues])
-            if not found:
-                break
-            aside += set_aside(found, self.queues)
-        claims = [
-            Claim(self.queues[at - 1], envelope)
-            for at, envelope in zip(rest[::2], rest[1::2], strict=True)
-        ]
-        return Holding(claims, aside)
+        while (reply := self._reconnecting.run(call)).aside:
+            aside += set_aside(reply.aside, self.queues)
+        return Holding(_claims(reply.rest, self.queues), aside)
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, as their jobs' records tell.
@@ -235,10 +174,13 @@ class Consumer:
         """
         if not outcomes:
             return set()
-        args: list[Arg] = [self.keys.namespace, self.process]
-        for each in outcomes:
-            args += (each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
-        flags = self.connection.run(script("settled_outcomes"), (), args)
+        sent = [
+            SentOutcome(each.id, each.verb, stamp(each.started_at), stamp(each.finished_at))
+            for each in outcomes
+        ]
+        flags = self.connection.run(
+            SettledOutcomes(ns=self.keys.namespace, process=self.process, outcomes=sent)
+        )
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 
     def look_up(self, claims: Iterable[Claim]) -> None:
@@ -268,10 +210,10 @@ class Consumer:
     def count_dropped(self, outcomes: Mapping[str, int]) -> None:
         """Count outcomes that were dropped, by queue."""
         if outcomes:
-            args: list[Arg] = [self.keys.namespace, self._worker]
-            for queue, count in outcomes.items():
-                args += (queue, count)
-            self.connection.run(script("count_dropped"), (), args)
+            dropped = [DroppedCount(queue, number) for queue, number in outcomes.items()]
+            self.connection.run(
+                CountDropped(ns=self.keys.namespace, worker=self._worker, dropped=dropped)
+            )
 
     def crashes(self, job_ids: Sequence[str]) -> list[int]:
         """How many processes died while running each job."""
@@ -285,66 +227,9 @@ class Consumer:
         self._reconnecting.close()
 
 
-def stamp(moment: float) -> str:
-    """Epoch seconds as records hold them; '' for 0, which is none."""
-    return f"{moment:.6f}" if moment else ""
-
-
-def _outcome_args(outcomes: Sequence[Outcome]) -> list[Arg]:
-    """Outcomes as ``settle.lua`` and ``complete.lua`` read them, in their order."""
-    args: list[Arg] = []
-    group: tuple[Arg, ...] | None = None
-    size_at = 0
-    for o in outcomes:
-        claim = o.claim
-        if o.verb == "complete":
-            former, group = (
-                group,
-                (
-                    claim.queue,
-                    o.task,
-                    o.retries,
-                    o.retry_count,
-                    o.kept,
-                    o.unique,
-                    o.result_type,
-                    o.result_error,
-                    stamp(o.started_at) if o.retry_count else "",
-                ),
-            )
-            if group != former:
-                size_at = len(args) + 1
-                args += ("complete", 0, *group[:4], math.ceil(o.kept), *group[5:])
-            args[size_at] += 1  # type: ignore[operator] # it is a number
-            end = o.finished_at
-            args += (
-                claim.envelope,
-                o.id,
-                f"{end:.6f}",
-                int(end * 1e6 + 0.5) - int(o.started_at * 1e6 + 0.5),
-                o.run_us,
-                o.wait_us,
-                o.result,
-            )
-            continue
-        group = None
-        args += (
-            o.verb,
-            claim.queue,
-            claim.envelope,
-            o.id,
-            o.moved,
-            repr(o.delay),
-            o.unique,
-            o.task,
-            o.retries,
-            o.retry_count,
-            stamp(o.started_at),
-            stamp(o.finished_at),
-            o.error,
-            o.run_us,
-            o.wait_us,
-            o.error_line,
-            o.notice,
-        )
-    return args
+def _claims(reply: Sequence[Any], queues: Sequence[str]) -> list[Claim]:
+    """Claims of ``queue, envelope, ...``, where queues are numbers from 1."""
+    return [
+        Claim(queues[at - 1], envelope)
+        for at, envelope in zip(reply[::2], reply[1::2], strict=True)
+    ]

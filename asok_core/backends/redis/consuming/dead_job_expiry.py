@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.walks import AgedJob, ExpireDead, Slice
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
@@ -34,16 +34,24 @@ def drop_aged(
     while True:
         seconds, _micros = connection.call("TIME")
         limit = int(seconds) - max_age
-        aged: list[Arg] = []
-        undated: list[Arg] = []
-        args = (keys.dead, "right", 0, BATCH, BATCH_BYTES, largest)
-        batch = connection.run(script("slice"), (), args)
+        aged: list[AgedJob] = []
+        undated: list[AgedJob] = []
+        batch = connection.run(
+            Slice(
+                elements=keys.dead,
+                order="right",
+                passed=0,
+                count=BATCH,
+                most=BATCH_BYTES,
+                largest=largest,
+            )
+        )
         for raw in batch:
             if not isinstance(raw, bytes):
                 # Another program put it there; it is too large to be read.
                 continue
             payload = peek(raw)
-            undated += (raw, payload.job.queue if payload.job else "default")
+            undated.append(AgedJob(raw, payload.job.queue if payload.job else "default"))
             if payload.failed_at is None:
                 continue
             if payload.failed_at >= limit:
@@ -51,9 +59,9 @@ def drop_aged(
             aged, undated = aged + undated, []
         if not aged:
             return dropped, False
-        now: int = connection.run(script("expire_dead"), (), [keys.namespace, *aged])
+        now = connection.run(ExpireDead(ns=keys.namespace, jobs=aged))
         dropped += now
-        if len(aged) < 2 * len(batch) or not now:
+        if len(aged) < len(batch) or not now:
             return dropped, False
         if time.monotonic() >= end:
             return dropped, True

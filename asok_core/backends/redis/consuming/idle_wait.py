@@ -16,7 +16,7 @@ from contextlib import suppress
 import redis
 
 from asok_core.backends.redis.connection import Connection, Endpoint
-from asok_core.backends.redis.consuming.consumer import Claim
+from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import end_clients
 from asok_core.backends.redis.transport import ReplyTooLarge

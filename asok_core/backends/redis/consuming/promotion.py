@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.walks import Due, DueJob, Promote
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import dead_entry, peek
 from asok_core.jobs.numbers import score
 from asok_core.settings.settings import LARGEST_ENVELOPE
@@ -55,27 +55,44 @@ def promote_due(
     end = time.monotonic() + seconds
     claim = int(CLAIM * 1000)
     while True:
-        args: list[Arg] = [keys.namespace, by, claim, BATCH, BATCH_BYTES, stuck, largest]
-        now, due, first, another, found = connection.run(script("due"), (), args)
-        aside += set_aside(found, ("delayed jobs",))
-        if another:
+        found = connection.run(
+            Due(
+                ns=keys.namespace,
+                supervisor=by,
+                claim=claim,
+                count=BATCH,
+                most=BATCH_BYTES,
+                passed=stuck,
+                largest=largest,
+            )
+        )
+        now = float(found.server_time)
+        aside += set_aside(found.aside, ("delayed jobs",))
+        if found.another:
             return Promotion(total, None, tuple(aside))
-        if not due:
-            wait = max(score(first) - float(now), AGAIN if stuck else 0.0) if first else None
+        if not found.due:
+            first = found.first
+            wait = max(score(first) - now, AGAIN if stuck else 0.0) if first else None
             return Promotion(total, wait, tuple(aside))
-        args = [keys.namespace]
-        for raw in due:
-            payload = peek(raw)
-            job, dead_job = payload.job, b""
-            if job is None:
-                reason = f"MalformedEnvelope: {payload.problem}"
-                dead_job = dead_entry(
-                    raw, failed_at=float(now), error=reason, traceback=reason, rejected=True
-                )
-            args += (raw, job.queue if job else "", payload.id, dead_job, job.task if job else "")
-        moved, left = connection.run(script("promote"), (), args)
+        jobs = [_due_job(raw, now) for raw in found.due]
+        moved, left = connection.run(Promote(ns=keys.namespace, jobs=jobs))
         total += moved
         # What stays behind, for its queue is no list, must not hold up the rest.
         stuck += left
         if time.monotonic() >= end:
             return Promotion(total, 0.0, tuple(aside))
+
+
+def _due_job(raw: bytes, now: float) -> DueJob:
+    payload = peek(raw)
+    job, dead_job = payload.job, b""
+    if job is None:
+        reason = f"MalformedEnvelope: {payload.problem}"
+        dead_job = dead_entry(raw, failed_at=now, error=reason, traceback=reason, rejected=True)
+    return DueJob(
+        envelope=raw,
+        queue=job.queue if job else "",
+        id=payload.id,
+        dead_job=dead_job,
+        task=job.task if job else "",
+    )

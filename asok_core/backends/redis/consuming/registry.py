@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Connection, Endpoint
+from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.cycle import CheckActive
+from asok_core.backends.redis.calls.leases import (
+    CheckLeases,
+    Deregister,
+    EndLease,
+    HeldJob,
+    PublishedField,
+    Recover,
+    SendHeartbeat,
+)
+from asok_core.backends.redis.calls.walks import Slice
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
 from asok_core.backends.redis.reconnecting import ReconnectingConnection, end_listed
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.errors import WorkerCrashed
@@ -111,22 +123,22 @@ class Registry:
 
         ``machine`` is where others can prove its death, '' where they cannot.
         """
-        args: list[Arg] = [
-            self.keys.namespace,
-            worker,
-            int(self._lease * 1000),
-            HASH_TTL,
-            machine,
-            len(queues),
-        ]
-        args += queues
-        for name, value in fields.items():
-            args += (name, value)
+        call = SendHeartbeat(
+            ns=self.keys.namespace,
+            worker=worker,
+            lease=int(self._lease * 1000),
+            ttl=HASH_TTL,
+            machine=machine,
+            queues=queues,
+            fields=[PublishedField(name, value) for name, value in fields.items()],
+        )
         connection, asked_at = self.connection, steady()
-        whole, now, wanted, cancels = connection.run(script("heartbeat"), (), args)
-        self.clock.learn(now / 1000, asked_at)
-        cancelled = [each.decode("utf-8", "replace") for each in cancels]
-        return Heartbeat(whole == 1, now / 1000, wanted.decode("utf-8", "replace"), cancelled)
+        reply = connection.run(call)
+        now = reply.server_time / 1000
+        self.clock.learn(now, asked_at)
+        cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]
+        wanted = reply.requested.decode("utf-8", "replace")
+        return Heartbeat(reply.whole == 1, now, wanted, cancelled)
 
     def forget_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and does not run any more."""
@@ -135,33 +147,36 @@ class Registry:
 
     def look(self, worker: str, *, machine: str = "") -> Look:
         """Look at the leases of all workers for ``worker``, which is at ``machine``."""
-        args: list[Arg] = [
-            self.keys.namespace,
-            worker,
-            int(self._lease * 1000),
-            int(LONGEST_LEASE * 1000),
-            machine,
-        ]
-        now, leased, expired, beside = self.connection.run(script("check_leases"), (), args)
+        reply = self.connection.run(
+            CheckLeases(
+                ns=self.keys.namespace,
+                worker=worker,
+                lease=int(self._lease * 1000),
+                unknown_lease=int(LONGEST_LEASE * 1000),
+                machine=machine,
+            )
+        )
         found = []
-        for name, until, length in zip(*(expired[n::3] for n in range(3)), strict=True):
+        parts: list[Any] = reply.expired
+        for name, until, length in zip(*(parts[n::3] for n in range(3)), strict=True):
             try:
                 found.append(Expired(name.decode(), score(until) / 1000, length / 1000))
             except UnicodeDecodeError:
                 # No worker has such a name, and leases that nobody can end would hide the real ones.
                 self.connection.call("ZREM", self.keys.workers, name)
-        neighbours = [each.decode() for each in beside if each.isascii()]
-        return Look(now / 1000, leased == 1, found, neighbours)
+        neighbours = [each.decode() for each in reply.neighbours if each.isascii()]
+        return Look(reply.server_time / 1000, reply.leased == 1, found, neighbours)
 
     def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
         """Give up a lease under which nothing is active. False if something still is."""
-        args = [self.keys.namespace, worker, 1 if only_if_expired else 0, *lists]
-        return bool(self.connection.run(script("deregister"), (), args) == 1)
+        call = Deregister(
+            ns=self.keys.namespace, worker=worker, only_if_expired=only_if_expired, lists=lists
+        )
+        return self.connection.run(call) == 1
 
     def end_lease(self, worker: str) -> bool:
         """End the lease of a worker that is dead: whether this call did it, and not another's."""
-        args = (self.keys.namespace, worker)
-        return bool(self.connection.run(script("end_lease"), (), args) == 1)
+        return self.connection.run(EndLease(ns=self.keys.namespace, worker=worker)) == 1
 
     def active_lists(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
@@ -222,33 +237,56 @@ class Registry:
             limits = dict.fromkeys(doubted, IN_DOUBT * self._limit)
             limits |= dict.fromkeys(guilty, self._limit)
             times = self._times(each.id for each in payloads if each.id in limits)
-            args: list[Arg] = [self.keys.namespace, process, queue, guard, by, self._dlq_max]
-            for payload in payloads:
-                args += self._item(payload, limits.get(payload.id, 0), times.get(payload.id, 0))
-            refused, returned, dead, dropped, locations = self.connection.run(
-                script("recover"), (), args
+            call = Recover(
+                ns=self.keys.namespace,
+                process=process,
+                queue=queue,
+                guard=guard,
+                by=by,
+                dlq_max=self._dlq_max,
+                jobs=[
+                    self._held_job(each, limits.get(each.id, 0), times.get(each.id, 0))
+                    for each in payloads
+                ],
             )
-            buried = [payloads[at - 1] for at in locations]
-            jobs = tuple((each.job, times[each.id]) for each in buried if each.job is not None)
-            total += Recovered(returned, dead, refused == 1, dropped, jobs)
-            if refused:
+            reply = self.connection.run(call)
+            dead = [payloads[at - 1] for at in reply.dead_numbers]
+            jobs = tuple((each.job, times[each.id]) for each in dead if each.job is not None)
+            total += Recovered(reply.returned, reply.dead, reply.refused == 1, reply.dropped, jobs)
+            if reply.refused:
                 break
-            # What could not be moved (its queue is no list) must not hold up the rest.
-            stuck += len(envelopes) - returned - dead
+            # What could not be moved (its queue is not a list) must not hold up the rest.
+            stuck += len(envelopes) - reply.returned - reply.dead
             self.between()
         return total
 
     def _slice(self, key: str, passed: int) -> list[bytes | int]:
-        args = (key, "left", passed, BATCH, BATCH_BYTES, self._largest)
-        found: list[bytes | int] = self.connection.run(script("slice"), (), args)
-        return found
+        return self.connection.run(
+            Slice(
+                elements=key,
+                order="left",
+                passed=passed,
+                count=BATCH,
+                most=BATCH_BYTES,
+                largest=self._largest,
+            )
+        )
 
     def _set_aside(
         self, process: str, queue: str, guard: str, by: str
     ) -> tuple[bool, tuple[OversizedEntry, ...]]:
-        args: list[Arg] = [self.keys.namespace, process, guard, by, self._largest, 0, queue]
-        refused, aside, _ = self.connection.run(script("check_active"), (), args)
-        return refused == 1, tuple(set_aside(aside, (queue,)))
+        reply = self.connection.run(
+            CheckActive(
+                ns=self.keys.namespace,
+                process=process,
+                guard=guard,
+                by=by,
+                largest=self._largest,
+                with_rest=False,
+                queues=(queue,),
+            )
+        )
+        return reply.guarded == 1, tuple(set_aside(reply.aside, (queue,)))
 
     def kill_waiters(self, *processes: str) -> None:
         """Cut the connections of dead processes: a blocked claim of one could still take a job."""
@@ -277,19 +315,19 @@ class Registry:
         found = self.connection.call("MGET", *map(self.keys.crashes, ids)) if ids else ()
         return {job_id: count(each) + 1 for job_id, each in zip(ids, found, strict=True)}
 
-    def _item(self, payload: Payload, limit: int, times: int) -> tuple[Arg, ...]:
+    def _held_job(self, payload: Payload, limit: int, times: int) -> HeldJob:
         job = payload.job
         dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:
             dead_job = dead_entry(payload.raw, failed_at=self.now(), error=error, traceback=error)
-        return (
-            payload.raw,
-            payload.id,
-            limit,
-            dead_job,
-            job.task if job else "",
-            (job.unique or "") if job else "",
-            error,
+        return HeldJob(
+            envelope=payload.raw,
+            id=payload.id,
+            limit=limit,
+            dead_job=dead_job,
+            task=job.task if job else "",
+            unique=(job.unique or "") if job else "",
+            error=error,
         )
 
     def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:

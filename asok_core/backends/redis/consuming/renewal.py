@@ -15,11 +15,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.reading import ReadWindow
+from asok_core.backends.redis.calls.walks import (
+    BeginRenewal,
+    EndRenewal,
+    ExpireMissing,
+    Renew,
+    RenewedJob,
+    RoundField,
+    SetAsideUnclaimed,
+    Slice,
+)
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import UNFINISHED_TTL
 from asok_core.jobs.numbers import count, number
@@ -82,12 +92,16 @@ class Renewal:
     def step(self, connection: Connection) -> Step:
         """Do the next step of the round, if one is due and no other supervisor does it."""
         keys = self._keys
-        args: tuple[Arg, ...] = (keys.namespace, self._worker, _ms(STEP_LOCK), _ms(ROUND))
-        taken, left, state, (seconds, micros) = connection.run(script("begin_renewal"), (), args)
-        if not taken:
-            return Step(min(max(left / 1000, PAUSE), LONGEST_WAIT))
+        begun = connection.run(
+            BeginRenewal(
+                ns=keys.namespace, worker=self._worker, lock=_ms(STEP_LOCK), longest=_ms(ROUND)
+            )
+        )
+        if not begun.taken:
+            return Step(min(max(begun.left / 1000, PAUSE), LONGEST_WAIT))
+        seconds, micros = begun.time
         now = int(seconds) + int(micros) / 1e6
-        this = _read(state, now)
+        this = _read(begun.state, now)
         if not this.began:
             this = Round(began=now, last=this.last)
         renewed, budget = (
@@ -114,8 +128,17 @@ class Renewal:
                 this.location, this.at = key, 0
             order = "score" if key == parsing.raw(self._keys.delayed) else "right"
             while budget > 0:
-                args: list[Arg] = [order, this.at, budget, self._largest, "", 0]
-                total, taken, *parts = connection.run(script("window"), [key], args)
+                total, taken, *parts = connection.run(
+                    ReadWindow(
+                        elements=key,
+                        order=order,
+                        start=this.at,
+                        count=budget,
+                        whole=self._largest,
+                        least="",
+                        sums=False,
+                    )
+                )
                 found = parsing.items(parts, scored=order == "score")
                 renewed += renew(connection, self._keys, [item.text for item in found])
                 budget -= taken
@@ -134,9 +157,15 @@ class Renewal:
     def _expel(self, connection: Connection, key: bytes, start: int, count: int) -> int:
         """Set aside what is oversized among ``count`` entries from ``start``; return how many."""
         queue = self._keys.queue_name(parsing.text(key)) or ""
-        args: list[Arg] = [self._keys.namespace, parsing.raw(queue), start, count, self._largest]
+        call = SetAsideUnclaimed(
+            ns=self._keys.namespace,
+            queue=parsing.raw(queue),
+            passed=start,
+            count=count,
+            largest=self._largest,
+        )
         gone = 0
-        while reply := connection.run(script("set_aside_unclaimed"), (), args):
+        while reply := connection.run(call):
             found = list(set_aside(reply, (queue or "delayed jobs",)))
             self._aside += found
             gone += len(found)
@@ -158,28 +187,45 @@ class Renewal:
         """One step over all keys; whether it was the last."""
         age = now - this.last if this.last else UNFINISHED_TTL
         pattern = f"{glob_escaped(self._keys.namespace)}:*"
-        args: list[Arg] = [self._keys.namespace, pattern, this.at, KEYS_AT_ONCE, int(age) + 1]
-        cursor, lost = connection.run(script("expire_missing"), (), args)
+        cursor, lost = connection.run(
+            ExpireMissing(
+                ns=self._keys.namespace,
+                pattern=pattern,
+                cursor=this.at,
+                count=KEYS_AT_ONCE,
+                age=int(age) + 1,
+            )
+        )
         this.at = int(cursor)
         this.lost += lost
         return this.at == 0
 
     def _save(self, connection: Connection, this: Round, wait: float) -> None:
-        args: list[Arg] = [self._keys.namespace, self._worker, _ms(wait), UNFINISHED_TTL]
-        args += ["began", repr(this.began), "last", repr(this.last)]
-        args += ["place", this.location, "at", this.at, "lost", this.lost]
-        connection.run(script("end_renewal"), (), args)
+        connection.run(
+            EndRenewal(
+                ns=self._keys.namespace,
+                worker=self._worker,
+                wait=_ms(wait),
+                ttl=UNFINISHED_TTL,
+                fields=[
+                    RoundField("began", repr(this.began)),
+                    RoundField("last", repr(this.last)),
+                    RoundField("location", this.location),
+                    RoundField("at", this.at),
+                    RoundField("lost", this.lost),
+                ],
+            )
+        )
 
 
 def renew(connection: Connection, keys: Keys, envelopes: Iterable[bytes]) -> int:
     """Renew the records and unique keys of the jobs in ``envelopes``; returns how many keys."""
-    args: list[Arg] = [keys.namespace]
-    for raw in envelopes:
-        job = peek(raw).job
-        if job is not None:
-            args += (job.id, job.unique or "")
-    renewed: int = connection.run(script("renew"), (), args) if len(args) > 1 else 0
-    return renewed
+    jobs = [
+        RenewedJob(job.id, job.unique or "")
+        for job in (peek(raw).job for raw in envelopes)
+        if job is not None
+    ]
+    return connection.run(Renew(ns=keys.namespace, jobs=jobs)) if jobs else 0
 
 
 def renew_held(
@@ -198,8 +244,16 @@ def renew_held(
         passed = 0
         while connection.checked(length):
             # A job that is passed over, as one before it was settled meanwhile, has its turn next time.
-            args = (name, "left", passed, JOBS_AT_ONCE, BATCH_BYTES, LARGEST_ENVELOPE)
-            held: list[bytes | int] = connection.run(script("slice"), (), args)
+            held = connection.run(
+                Slice(
+                    elements=name,
+                    order="left",
+                    passed=passed,
+                    count=JOBS_AT_ONCE,
+                    most=BATCH_BYTES,
+                    largest=LARGEST_ENVELOPE,
+                )
+            )
             if not held:
                 break
             renew(connection, keys, [each for each in held if isinstance(each, bytes)])
@@ -213,7 +267,7 @@ def _read(flat: Any, now: float) -> Round:
     return Round(
         began=_past(fields.get(b"began"), now),
         last=_past(fields.get(b"last"), now),
-        location=fields.get(b"place", b""),
+        location=fields.get(b"location", b""),
         at=count(fields.get(b"at")),
         lost=count(fields.get(b"lost")),
     )

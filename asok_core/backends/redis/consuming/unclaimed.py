@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.calls.walks import SetAsideUnclaimed
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
-from asok_core.backends.redis.scripts import script
 
 QUEUES_AT_ONCE = 20
 NEXT_JOBS = 100
@@ -36,8 +36,14 @@ class Unclaimed:
             if name is None:
                 self._names = iter(sorted({b"default", *members(connection, self._keys.queues)}))
                 break
-            args = (self._keys.namespace, name, 0, NEXT_JOBS, self._largest)
-            found += set_aside(
-                connection.run(script("set_aside_unclaimed"), (), args), (parsing.text(name),)
+            reply = connection.run(
+                SetAsideUnclaimed(
+                    ns=self._keys.namespace,
+                    queue=name,
+                    passed=0,
+                    count=NEXT_JOBS,
+                    largest=self._largest,
+                )
             )
+            found += set_aside(reply, (parsing.text(name),))
         return found

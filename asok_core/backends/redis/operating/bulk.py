@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.call import ScriptCall
+from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
-from asok_core.backends.redis.operating.verdicts import Judge, Skipped
+from asok_core.backends.redis.operating.verdicts import J, Judge, Skipped
 from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
-from asok_core.backends.redis.scripts import Script
 from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.inspection.redaction import Redaction
@@ -24,21 +26,8 @@ from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
-REASONS = {
-    2: "its key in Redis is of another type",
-    3: "its unique key is held by another job",
-    4: "its job has completed: this is a copy",
-    5: "its job is on its way again",
-    6: "the edited job is running",
-    7: "the edited job has ended",
-    8: "the edited job has run and waits for a retry",
-    9: "the edited job is no longer where the edit put it",
-    10: "its job was cancelled: this is a copy",
-}
-"""Replies of the scripts that refuse; the scripts count them in the audit themselves."""
-
-Frame = Callable[[WalkedRange], Sequence[Arg]]
-"""The script's arguments between the audit's and the rows'."""
+Build = Callable[[WalkedRange, Sequence[J]], ScriptCall[list[int]]]
+"""The call that moves some jobs of a range."""
 
 
 @dataclass(slots=True)
@@ -57,9 +46,9 @@ class Tally:
         """Count a script's replies; returns which rows are no longer where they were."""
         left = []
         for key, reply in zip(keys, replies, strict=True):
-            left.append(reply not in REASONS)
-            if reply in REASONS:
-                self.refused_by_script[REASONS[reply]] += 1
+            left.append(reply not in REFUSALS)
+            if reply in REFUSALS:
+                self.refused_by_script[REFUSALS[reply]] += 1
             elif reply:
                 self.applied += 1
                 self.missed.discard(key)
@@ -112,9 +101,8 @@ class Sweep:
 
     def run(
         self,
-        script: Script,
-        frame: Frame,
-        judge: Judge,
+        build: Build[J],
+        judge: Judge[J],
         unmoved: Callable[[Row], object] | None = None,
     ) -> CommandResult:
         """Move what is in scope. Raises Unreachable or Refused; the audit records what was done.
@@ -123,7 +111,7 @@ class Sweep:
         """
         self._unmoved = unmoved
         with self.audited():
-            while self._step(script, frame, judge):
+            while self._step(build, judge):
                 pass
         return self.finish("cancelled" if self.cancelled else "done")
 
@@ -172,13 +160,13 @@ class Sweep:
             self.cancelled,
         )
 
-    def _step(self, script: Script, frame: Frame, judge: Judge) -> bool:
+    def _step(self, build: Build[J], judge: Judge[J]) -> bool:
         started = time.monotonic()
         window = self._next()
         if window is None:
             return False
         rows, more = self._in_scope(window)
-        moved, gone = self._move(window, rows, script, frame, judge)
+        moved, gone = self._move(window, rows, build, judge)
         self.walk.leave([raw for at, raw in enumerate(window.elements) if at not in gone])
         if not self._watched():
             return False
@@ -190,18 +178,17 @@ class Sweep:
         self,
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
-        script: Script,
-        frame: Frame,
-        judge: Judge,
+        build: Build[J],
+        judge: Judge[J],
     ) -> tuple[int, set[int]]:
         """Run the script for what is chosen of ``rows``.
 
         Returns how many those are, and the places of the stretch that are left empty.
         """
         asked: list[list[tuple[int, Row]]] = []
-        calls = self._calls(asked, window, rows, frame, judge)
+        calls = self._calls(asked, window, rows, build, judge)
         gone: set[int] = set()
-        for n, replies in enumerate(self.connection.run_each(script, calls)):
+        for n, replies in enumerate(self.connection.run_each(calls)):
             left = self.tally.count([row.key for _, row in asked[n]], replies)
             for (_, row), reply in zip(asked[n], replies, strict=True):
                 if self._unmoved is not None and reply != 1:
@@ -214,19 +201,17 @@ class Sweep:
         asked: list[list[tuple[int, Row]]],
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
-        frame: Frame,
-        judge: Judge,
-    ) -> Iterator[list[Arg]]:
+        build: Build[J],
+        judge: Judge[J],
+    ) -> Iterator[ScriptCall[list[int]]]:
         # Made while Redis works on the one before: that takes all it was asked to, as a rule, and
         # where it does not, the script looks around.
         taken = 0
         for batch in batches(rows):
             first, last = batch[0][0], batch[-1][0]
-            args: list[Arg] = [
-                *self.operation.header(),
-                *frame(window.part(first, last, taken)),
-            ]
+            part = window.part(first, last, taken)
             chosen: list[tuple[int, Row]] = []
+            jobs: list[J] = []
             for at, row in batch:
                 verdict = judge(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
@@ -234,13 +219,11 @@ class Sweep:
                     (self.tally.passed_over if passed else self.tally.refused)[verdict] += 1
                     continue
                 chosen.append((at, row))
-                mark, *rest = verdict
-                # A list's element is known by its digest and place, a sorted set's by its bytes.
-                args += (f"{mark}{at - first}" if isinstance(mark, str) else mark, *rest)
+                jobs.append(_marked(verdict, at - first))
             if chosen:
                 asked.append(chosen)
                 taken += len(chosen)
-                yield args
+                yield build(part, jobs)
 
     def _next(self) -> WalkedRange | None:
         count = min(WINDOW, self.frozen.limit - self.walk.left - self.tally.applied)
@@ -329,3 +312,14 @@ class Sweep:
         scanned = min(self.walk.left + self.tally.applied, total)
         self.cancelled = not self.watch(Progress(scanned, total, self.tally.applied))
         return not self.cancelled
+
+
+def _marked(job: J, distance: int) -> J:
+    """The job with the mark by which ``take.lua`` finds it in a list: its digest and its position.
+
+    An element of a sorted set is known by its bytes.
+    """
+    replaceable: Any = job
+    mark = getattr(job, "mark", b"")
+    marked: J = replaceable._replace(mark=f"{mark}{distance}") if isinstance(mark, str) else job
+    return marked

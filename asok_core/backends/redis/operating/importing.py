@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.operations import ImportDead, ImportedJob
 from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, peek
@@ -33,10 +32,9 @@ def import_dead(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> Com
             rows.append(row)
     with sweep.audited():
         for batch in _batches(rows):
-            args: list[Arg] = [*sweep.operation.header()]
-            for row in batch:
-                args += (row.payload.raw, as_bytes(row.payload.id))
-            tally.count([row.key for row in batch], connection.run(script("import_dead"), (), args))
+            jobs = [ImportedJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
+            replies = connection.run(ImportDead(**sweep.operation.arguments(), jobs=jobs))
+            tally.count([row.key for row in batch], replies)
             progress = Progress(tally.applied, len(rows), tally.applied)
             if sweep.watch and not sweep.watch(progress):
                 sweep.cancelled = True

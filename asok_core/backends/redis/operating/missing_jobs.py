@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass, field
 
 from asok_core.backends.redis.audit import Operation
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.operations import EndMissing
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.locating import holds
 from asok_core.backends.redis.records import LOST
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.envelope import peek
 
 LONGEST = 10.0
@@ -62,11 +62,22 @@ def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
     # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
     text = json.dumps(json.dumps(job_id)[1:-1])[1:-1]
 
-    def step(names: _Names, mark: Arg = "") -> tuple[str, bytes, str]:
-        args: list[Arg] = [*operation.header(), mark, job_id, text, _LINE]
-        args += (MOST_JOBS, MOST_BYTES, MOST_LISTS, len(names.active), *names.active)
-        what, found, queue = connection.run(script("end_missing"), (), [*args, *names.unique])
-        return what.decode(), found, queue.decode("utf-8", "replace")
+    def step(names: _Names, mark: bytes = b"") -> tuple[str, bytes, str]:
+        reply = connection.run(
+            EndMissing(
+                **operation.arguments(),
+                mark=mark,
+                job_id=job_id,
+                text=text,
+                error_line=_LINE,
+                most_jobs=MOST_JOBS,
+                most_bytes=MOST_BYTES,
+                most_lists=MOST_LISTS,
+                active=names.active,
+                unique=names.unique,
+            )
+        )
+        return reply.state.decode(), reply.mark, reply.queue.decode("utf-8", "replace")
 
     # Most jobs that are asked for are where they belong, and cost no SCAN.
     what, mark, queue = step(_Names())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.operations import FrontJob, MoveFront
 from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult
 
 FRONT_AT_MOST = 200
@@ -20,9 +19,9 @@ def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
     with sweep.audited():
         for start in range(0, len(rows), FRONT_BATCH):
             batch = rows[start : start + FRONT_BATCH]
-            args: list[Arg] = [*sweep.operation.header(), queue]
-            for row in batch:
-                args += (row.payload.raw, as_bytes(row.payload.id))
-            replies = sweep.connection.run(script("move_front"), (), args)
+            jobs = [FrontJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
+            replies = sweep.connection.run(
+                MoveFront(**sweep.operation.arguments(), queue=queue, jobs=jobs)
+            )
             sweep.tally.count([row.key for row in batch], replies)
     return sweep.finish("done")

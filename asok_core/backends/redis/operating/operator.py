@@ -7,6 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from asok_core.backends.redis.audit import Operation, new_operation_id
+from asok_core.backends.redis.calls.operations import (
+    Cancel,
+    MovedJob,
+    MoveJobs,
+    Pause,
+    PromoteChosen,
+    PromotedJob,
+    Purge,
+    PurgedJob,
+    Requeue,
+    RequeuedJob,
+    Resume,
+    WaitingJob,
+    WorkerCommand,
+)
 from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
@@ -19,6 +34,7 @@ from asok_core.backends.redis.operating.scopes import (
 from asok_core.backends.redis.operating.session import OperatorSession
 from asok_core.backends.redis.operating.trash import purge_whole, restore
 from asok_core.backends.redis.operating.verdicts import (
+    Judge,
     cancel_delayed_verdict,
     cancel_verdict,
     move_verdict,
@@ -27,8 +43,8 @@ from asok_core.backends.redis.operating.verdicts import (
     purge_verdict,
     requeue_verdict,
 )
+from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.review import Reviewed
@@ -116,9 +132,17 @@ class RedisOperator(OperatorSession):
                 if trust is not None and row.payload.trust is not Trust.SIGNED:
                     trust.give_back(row.payload.raw)
 
-            return sweep.run(
-                script("requeue"), lambda s: (s.lo, s.hi, mode, self._records), judge, unmoved
-            )
+            def build(part: WalkedRange, jobs: Sequence[RequeuedJob]) -> Requeue:
+                return Requeue(
+                    **sweep.operation.arguments(),
+                    lo=part.lo,
+                    hi=part.hi,
+                    mode=mode,
+                    records=self._records,
+                    jobs=jobs,
+                )
+
+            return sweep.run(build, judge, unmoved)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead letters, or the pending jobs of a queue, to the trash.
@@ -140,7 +164,11 @@ class RedisOperator(OperatorSession):
             return self._cancel("purge", scope, watch)
         with self._connection() as connection:
             sweep = self._prepared(connection, "purge", scope, watch)
-            return sweep.run(script("purge"), lambda s: (s.lo, s.hi), purge_verdict)
+
+            def build(part: WalkedRange, jobs: Sequence[PurgedJob]) -> Purge:
+                return Purge(**sweep.operation.arguments(), lo=part.lo, hi=part.hi, jobs=jobs)
+
+            return sweep.run(build, purge_verdict)
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
@@ -169,10 +197,16 @@ class RedisOperator(OperatorSession):
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
         delayed = scope.location is Location.DELAYED
         queue = b"" if delayed else name_bytes(scope.queue or "")
-        judge = cancel_delayed_verdict if delayed else cancel_verdict
+        judge: Judge[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
         with self._connection() as connection:
             sweep = self._prepared(connection, action, scope, watch)
-            return sweep.run(script("cancel"), lambda s: (queue, s.lo, s.hi), judge)
+
+            def build(part: WalkedRange, jobs: Sequence[WaitingJob]) -> Cancel:
+                return Cancel(
+                    **sweep.operation.arguments(), queue=queue, lo=part.lo, hi=part.hi, jobs=jobs
+                )
+
+            return sweep.run(build, judge)
 
     def promote(
         self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
@@ -181,7 +215,11 @@ class RedisOperator(OperatorSession):
         expect_location(scope, Location.DELAYED)
         with self._connection() as connection:
             sweep = self._prepared(connection, "promote", scope, watch, rate)
-            return sweep.run(script("promote_chosen"), lambda _: (), promote_verdict)
+
+            def build(_part: WalkedRange, jobs: Sequence[PromotedJob]) -> PromoteChosen:
+                return PromoteChosen(**sweep.operation.arguments(), jobs=jobs)
+
+            return sweep.run(build, promote_verdict)
 
     def move(
         self,
@@ -205,7 +243,18 @@ class RedisOperator(OperatorSession):
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:
             sweep = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
-            return sweep.run(script("move"), lambda s: (source, s.lo, s.hi, target), judge)
+
+            def build(part: WalkedRange, jobs: Sequence[MovedJob]) -> MoveJobs:
+                return MoveJobs(
+                    **sweep.operation.arguments(),
+                    queue=source,
+                    lo=part.lo,
+                    hi=part.hi,
+                    target=target,
+                    jobs=jobs,
+                )
+
+            return sweep.run(build, judge)
 
     def _move_front(self, scope: Scope) -> CommandResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
@@ -254,11 +303,11 @@ class RedisOperator(OperatorSession):
 
     def pause(self, queue: str) -> CommandResult:
         """No worker claims from the queue until it is resumed; what runs goes on."""
-        return self._switch("pause", queue, "it is paused already")
+        return self._switch(Pause, queue, "it is paused already")
 
     def resume(self, queue: str) -> CommandResult:
         """Workers claim from the queue again."""
-        return self._switch("resume", queue, "it is not paused")
+        return self._switch(Resume, queue, "it is not paused")
 
     def quiet(self, worker: str) -> CommandResult:
         """A worker claims no more; what it runs goes on. Raises UsageError for an unknown worker."""
@@ -280,19 +329,22 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             operation = self._operation(connection, verb, scope)
             changed = connection.run(
-                script("worker_command"), (), [*operation.header(), name_bytes(worker), requested]
+                WorkerCommand(
+                    **operation.arguments(), worker=name_bytes(worker), requested=requested
+                )
             )
         if changed < 0:
             raise UsageError(f"there is no worker {worker!r} (any more)")
         skipped = {} if changed else {"already ordered": 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 
-    def _switch(self, verb: str, queue: str, otherwise: str) -> CommandResult:
+    def _switch(self, call: type[Pause | Resume], queue: str, otherwise: str) -> CommandResult:
+        verb = call.script().name
         scope = Scope(Location.PENDING, queue=queue)
         expect_queue(scope)
         with self._connection() as connection:
             operation = self._operation(connection, verb, scope)
-            changed = connection.run(script(verb), (), [*operation.header(), name_bytes(queue)])
+            changed = connection.run(call(**operation.arguments(), queue=name_bytes(queue)))
         skipped = {} if changed else {otherwise: 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 

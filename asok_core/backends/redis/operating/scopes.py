@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from asok_core.backends.redis.calls.operations import ListHead, ListHeadReply
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.inspection.snapshot import Row, digest
@@ -116,10 +116,9 @@ def _was_confirmed(raw: bytes, scope: Scope, location: int, before: float) -> bo
     return not born_after(raw, scope.location, before)
 
 
-def _heads(connection: Connection, key: bytes, start: int, count: int) -> tuple[int, list[bytes]]:
+def _heads(connection: Connection, key: bytes, start: int, count: int) -> ListHeadReply:
     # A full Redis refuses even reads inside MULTI, but not inside a script.
-    length, elements = connection.run(script("list_head"), (), (key, start, start + count - 1))
-    return length, elements
+    return connection.run(ListHead(elements=key, start=start, stop=start + count - 1))
 
 
 def born_after(raw: bytes, location: Location, moment: float) -> bool:

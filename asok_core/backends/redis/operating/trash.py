@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation, trash_problem
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.operations import (
+    FinishPurge,
+    ListHead,
+    PurgeAll,
+    Restore,
+    RestoreAll,
+    RestoredJob,
+)
+from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operating.bulk import REASONS, Sweep
+from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.scopes import freeze
-from asok_core.backends.redis.operating.verdicts import as_bytes, cancel_verdict, sha
+from asok_core.backends.redis.operating.verdicts import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.walks import (
     BATCH,
     BATCH_BYTES,
@@ -16,7 +25,6 @@ from asok_core.backends.redis.operating.walks import (
     batches,
 )
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import TRASH_KEPT
@@ -45,8 +53,14 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
         if frozen.fence is None or frozen.newer > NEWER_AT_ONCE:
             break
         queue = name_bytes(scope.queue or "") if scope.location is Location.PENDING else b""
-        args: list[Arg] = [*operation.header(), queue, sha(frozen.fence), frozen.newer]
-        applied = connection.run(script("purge_all"), (), args)
+        applied = connection.run(
+            PurgeAll(
+                **operation.arguments(),
+                queue=queue,
+                newest=sha(frozen.fence),
+                newer=frozen.newer,
+            )
+        )
         if applied >= 0:
             sweep.tally.applied = applied
             if queue:
@@ -71,11 +85,12 @@ def retire(connection: Connection, keys: Keys, operation: str, queue: str) -> No
         ]
         for batch in batches(rows):
             part = window.part(batch[0][0], batch[-1][0])
-            args: list[Arg] = [keys.namespace, operation, part.lo, part.hi]
-            for at, row in batch:
-                mark, *facts = tuple(cancel_verdict(row, 0))
-                args += (f"{mark!s}{at - batch[0][0]}", *facts)
-            connection.run(script("finish_purge"), (), args)
+            jobs = [
+                waiting_job(row, f"{sha(row.payload.raw)}{at - batch[0][0]}") for at, row in batch
+            ]
+            connection.run(
+                FinishPurge(ns=keys.namespace, op=operation, lo=part.lo, hi=part.hi, jobs=jobs)
+            )
         walk.leave(window.elements)
 
 
@@ -110,7 +125,7 @@ def restore(
 
 def _locations_known(connection: Connection, keys: Keys, operation: str, total: int) -> bool:
     # A list that was renamed as a whole has kept its order, and needs no places.
-    known: int = connection.call("EXISTS", keys.trash_places(operation))
+    known: int = connection.call("EXISTS", keys.trash_positions(operation))
     return known == 1 and total * connection.call("LLEN", keys.dead) <= COMPARISONS
 
 
@@ -119,8 +134,9 @@ def _restore_whole(
 ) -> CommandResult:
     applied, left, stopped = 0, total, False
     while left and not stopped:
-        args: list[Arg] = [*undoing.header(), operation, NEWER_AT_ONCE]
-        restored, left = connection.run(script("restore_all"), (), args)
+        restored, left = connection.run(
+            RestoreAll(**undoing.arguments(), undone=operation, most=NEWER_AT_ONCE)
+        )
         applied += restored
         stopped = watch is not None and not watch(Progress(applied, total, applied))
     undoing.finish(connection, "cancelled" if stopped else "done", {})
@@ -151,15 +167,18 @@ def _restore_each(
         rows = _newest(connection, trash, min(batch, total - seen), undoing.queue)
         if not rows:
             break
-        args: list[Arg] = [*undoing.header(), operation, location, undoing.records]
-        for row in rows:
-            error = row.payload.traceback or row.payload.error or ""
-            args += (*cancel_verdict(row, 0), as_bytes(error) if location == "edited" else b"")
-        for reply in connection.run(script("restore"), (), args):
-            seen += reply != 0
-            applied += reply == 1
-            if reply in REASONS:
-                refused[REASONS[reply]] = refused.get(REASONS[reply], 0) + 1
+        call = Restore(
+            **undoing.arguments(),
+            undone=operation,
+            location=location,
+            records=undoing.records,
+            jobs=[_restored_job(row, with_error=location == "edited") for row in rows],
+        )
+        for flag in connection.run(call):
+            seen += flag != 0
+            applied += flag == 1
+            if flag in REFUSALS:
+                refused[REFUSALS[flag]] = refused.get(REFUSALS[flag], 0) + 1
         stopped = watch is not None and not watch(Progress(seen, total, applied))
     skipped = {"restored by someone else": total - seen} if seen < total and not stopped else {}
     counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
@@ -167,13 +186,26 @@ def _restore_each(
     return CommandResult("restore", applied, skipped, refused, undoing.id, stopped)
 
 
+def _restored_job(row: Row, *, with_error: bool) -> RestoredJob:
+    job = waiting_job(row, "")
+    error = (row.payload.traceback or row.payload.error or "") if with_error else ""
+    return RestoredJob(
+        sha1=sha(row.payload.raw),
+        id=job.id,
+        queue=job.queue,
+        task=job.task,
+        unique=job.unique,
+        error=as_bytes(error),
+    )
+
+
 def _newest(connection: Connection, trash: str, count: int, queue: str) -> list[Row]:
     rows: list[Row] = []
     size = 0
     while len(rows) < count and size < BATCH_BYTES:
         start = len(rows)
-        args = (trash, start, min(count, start + max(4, start)) - 1)
-        _, batch = connection.run(script("list_head"), (), args)
+        stop = min(count, start + max(4, start)) - 1
+        _, batch = connection.run(ListHead(elements=trash, start=start, stop=stop))
         for raw in batch:
             payload = peek(raw)
             home = queue or (payload.job.queue if payload.job else "")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha1
-from typing import Any
+from typing import Any, TypeVar
 
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.operations import (
+    MovedJob,
+    PromotedJob,
+    PurgedJob,
+    RequeuedJob,
+    WaitingJob,
+)
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.inspection.redaction import Redaction, is_believed
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
@@ -34,9 +40,10 @@ class Skipped(str):
     __slots__ = ()
 
 
-Verdict = tuple[Arg, ...] | str
-Judge = Callable[[Row, int], Verdict]
-"""Of a row, and how many older elements stay behind: the script's arguments, or the refusal."""
+J = TypeVar("J", RequeuedJob, PurgedJob, WaitingJob, MovedJob, PromotedJob)
+"""What a script needs to know of a job that it moves."""
+Judge = Callable[[Row, int], J | str]
+"""Of a row, and how many older elements stay behind: what its script gets, or the refusal."""
 
 
 def requeue_verdict(
@@ -48,7 +55,7 @@ def requeue_verdict(
     note: str = "",
     redaction: Redaction | None = None,
     largest: int = LARGEST_ENVELOPE,
-) -> Judge:
+) -> Judge[RequeuedJob]:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
 
     One that would have more than ``largest`` bytes is refused: a worker would set it aside.
@@ -60,7 +67,7 @@ def requeue_verdict(
     fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
     shown_by = redaction or Redaction()
 
-    def judge(row: Row, _older: int) -> Verdict:
+    def judge(row: Row, _older: int) -> RequeuedJob | str:
         job = row.payload.job
         if job is None or (trust is None and not _signed(row)):
             return row.payload.trust.value
@@ -79,12 +86,20 @@ def requeue_verdict(
         if reviewed and not (trust is not None and _vouched_for(row, trust)):
             return Skipped(NOT_REVIEWED)
         envelope = seal_text(text, keyring, keyring.again(row.payload.version))
-        names = as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
-        unique = as_bytes(job.unique or "")
-        facts = job.enqueued_at or "", row.payload.failed_at or "", as_bytes(earlier or "")
-        detail = as_bytes(_noted(row.payload, filled, note, shown_by))
-        mark, vouched = sha(row.payload.raw), "1" if reviewed else ""
-        return mark, envelope, *names, job.retries, unique, vouched, *facts, detail
+        return RequeuedJob(
+            mark=sha(row.payload.raw),
+            envelope=envelope,
+            id=as_bytes(job.id),
+            queue=as_bytes(job.queue),
+            task=as_bytes(job.task),
+            retries=job.retries,
+            unique=as_bytes(job.unique or ""),
+            reviewed=1 if reviewed else 0,
+            enqueued_at=job.enqueued_at or "",
+            failed_at=row.payload.failed_at or "",
+            error_line=as_bytes(earlier or ""),
+            detail=as_bytes(_noted(row.payload, filled, note, shown_by)),
+        )
 
     return judge
 
@@ -94,10 +109,10 @@ def _expect_readable(text: str, largest: int) -> None:
         raise UsageError(f"larger than ASOK_MAX_ENVELOPE ({largest:,} bytes)")
 
 
-def only(raw: bytes, judge: Judge) -> Judge:
+def only(raw: bytes, judge: Judge[J]) -> Judge[J]:
     """The verdicts of ``judge`` on this very element; every other one is skipped."""
 
-    def judged(row: Row, older: int) -> Verdict:
+    def judged(row: Row, older: int) -> J | str:
         return judge(row, older) if row.payload.raw == raw else Skipped(NOT_REVIEWED)
 
     return judged
@@ -128,35 +143,40 @@ def earlier_error(payload: Payload) -> str | None:
     return lines[-1][:LONGEST_ERROR] if lines else None
 
 
-def purge_verdict(row: Row, older: int) -> Verdict:
+def purge_verdict(row: Row, older: int) -> PurgedJob:
     """For ``purge.lua``."""
-    return sha(row.payload.raw), older, as_bytes(row.payload.id)
+    return PurgedJob(sha(row.payload.raw), older, as_bytes(row.payload.id))
 
 
-def cancel_verdict(row: Row, _older: int) -> Verdict:
-    """For ``cancel.lua`` on a queue, ``finish_purge.lua`` and ``restore.lua``."""
-    return sha(row.payload.raw), *_facts(row)
+def cancel_verdict(row: Row, _older: int) -> WaitingJob:
+    """For ``cancel.lua`` on a queue."""
+    return waiting_job(row, sha(row.payload.raw))
 
 
-def cancel_delayed_verdict(row: Row, _older: int) -> Verdict:
+def cancel_delayed_verdict(row: Row, _older: int) -> WaitingJob | str:
     """For ``cancel.lua`` on the delayed jobs, which are known by their bytes."""
     if is_alias(row.payload.raw):
         return row.payload.trust.value
-    return row.payload.raw, *_facts(row)
+    return waiting_job(row, row.payload.raw)
 
 
-def promote_verdict(row: Row, _older: int) -> Verdict:
+def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
     """For ``promote_chosen.lua``."""
     job = row.payload.job
     if job is None:
         return row.payload.trust.value
-    return row.payload.raw, as_bytes(job.id), as_bytes(job.queue), as_bytes(job.task)
+    return PromotedJob(
+        envelope=row.payload.raw,
+        id=as_bytes(job.id),
+        queue=as_bytes(job.queue),
+        task=as_bytes(job.task),
+    )
 
 
-def move_verdict(keyring: Keyring, queue: str) -> Judge:
+def move_verdict(keyring: Keyring, queue: str) -> Judge[MovedJob]:
     """For ``move.lua``: the same job, naming its new queue and signed anew."""
 
-    def judge(row: Row, _older: int) -> Verdict:
+    def judge(row: Row, _older: int) -> MovedJob | str:
         job = row.payload.job
         if job is None or not _signed(row):
             return row.payload.trust.value
@@ -165,9 +185,21 @@ def move_verdict(keyring: Keyring, queue: str) -> Judge:
             envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         except MalformedEnvelope:
             return Trust.MALFORMED.value
-        return sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task)
+        return MovedJob(sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task))
 
     return judge
+
+
+def waiting_job(row: Row, mark: str | bytes) -> WaitingJob:
+    """What scripts need to know of a job that is to end, as far as it can be read."""
+    job = row.payload.job
+    return WaitingJob(
+        mark=mark,
+        id=as_bytes(job.id) if job else b"",
+        queue=as_bytes(row.queue),
+        task=as_bytes(job.task) if job else b"",
+        unique=as_bytes(job.unique or "") if job else b"",
+    )
 
 
 def sha(raw: bytes) -> str:
@@ -186,10 +218,3 @@ def _signed(row: Row) -> bool:
 
 def _vouched_for(row: Row, trust: Reviewed) -> bool:
     return row.payload.trust in UNTRUSTED and trust.take(row.payload.raw)
-
-
-def _facts(row: Row) -> tuple[bytes, bytes, bytes, bytes]:
-    job = row.payload.job
-    if job is None:
-        return b"", as_bytes(row.queue), b"", b""
-    return as_bytes(job.id), as_bytes(row.queue), as_bytes(job.task), as_bytes(job.unique or "")

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from asok_core.backends.redis.calls.operations import Newest, NextRange, Soonest
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.scripts import script
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.numbers import score
 from asok_core.jobs.oversized import is_alias
@@ -88,10 +88,15 @@ class ListWalk:
 
     def window(self, connection: Connection, count: int) -> WalkedRange:
         """The next elements to the left of the anchor, wherever that is by now."""
-        left, length, *elements = connection.run(
-            script("next_range"),
-            (),
-            (self._key, self.left, self._anchor, count, WINDOW_BYTES, self._step),
+        left, length, elements = connection.run(
+            NextRange(
+                elements=self._key,
+                passed=self.left,
+                anchor=self._anchor,
+                count=count,
+                most=WINDOW_BYTES,
+                step=self._step,
+            )
         )
         size = max(1, sum(map(len, elements)) // max(1, len(elements)))
         self._step = max(4, min(count, WINDOW_BYTES // 4 // size))
@@ -114,7 +119,7 @@ class ListWalk:
     def newest(self, connection: Connection, element: bytes) -> int | None:
         """The negative index of the newest element with these bytes, or None."""
         # A full Redis refuses even reads inside MULTI, but not inside a script.
-        index, length = connection.run(script("newest"), (), (self._key, element))
+        index, length = connection.run(Newest(elements=self._key, element=element))
         return None if index is None else index - length
 
 
@@ -141,7 +146,7 @@ class ScoreWalk:
                 else int(rank) + 1
             )
         last = self.left + min(count, self._count) - 1
-        length, flat = connection.run(script("soonest"), (), (self._key, self.left, last))
+        length, flat = connection.run(Soonest(members=self._key, first=self.left, last=last))
         members = flat[::2]
         self._scores = dict(zip(members, flat[1::2], strict=True))
         # No script cuts these, so that the next stretch is as long as this one's bytes allow.

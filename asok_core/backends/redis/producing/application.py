@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asok_core.backends.redis.calls.producing import CancelRunning
 from asok_core.backends.redis.locating import homes
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.producing.results import ResultWatcher
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused
 from asok_core.execution import context
@@ -167,9 +167,11 @@ class RedisBackend:
         if record is not None and self._is_lost(job_id):
             return True
         # It runs, or has begun meanwhile.
-        args = (self._producer.keys.namespace, job_id, (record and record.worker) or "")
+        process = (record and record.worker) or ""
         with self._producer.pool.borrow() as connection:
-            connection.run(script("cancel_running"), (), args)
+            connection.run(
+                CancelRunning(ns=self._producer.keys.namespace, job_id=job_id, process=process)
+            )
         return False
 
     def _is_lost(self, job_id: str) -> bool:

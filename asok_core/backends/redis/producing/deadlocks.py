@@ -15,10 +15,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asok_core.backends.redis.calls.producing import ReportWaits, WaitsReply
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys, process_numbers, worker_of
 from asok_core.backends.redis.locating import holds
-from asok_core.backends.redis.scripts import script
 from asok_core.errors import Deadlock
 from asok_core.jobs.numbers import number
 from asok_core.jobs.waiting import Wait, WorkerProcess
@@ -83,19 +83,17 @@ class Deadlocks:
         self._former = {}
         if self._said:
             self._said = False
-            connection.run(script("report_waits"), (), (self.keys.namespace, self.host.process, ""))
+            self._report(connection, "")
 
     def _judge(self, connection: Connection, waits: list[Wait]) -> None:
         mark = self._mark(connection, waits)
         self._said = True
-        now, said, leased = connection.run(
-            script("report_waits"), (), (self.keys.namespace, self.host.process, json.dumps(mark))
-        )
-        marks = _marks(said, float(now))
+        found = self._report(connection, json.dumps(mark))
+        marks = _marks(found.marks, float(found.server_time))
         former, self._former = self._former, {name: each.at for name, each in marks.items()}
         # Said again since the last look: a process that died meanwhile has a successor that is free.
         marks = {name: each for name, each in marks.items() if former.get(name, each.at) < each.at}
-        workers = _workers(leased)
+        workers = _workers(found.workers)
         if workers is None:
             return
         if self.host.process in stuck(marks, workers):
@@ -103,6 +101,11 @@ class Deadlocks:
             last.error = _deadlock(last)
         elif not served(workers).issuperset(mark["queues"]):
             self._warn(waits)
+
+    def _report(self, connection: Connection, mark: str) -> WaitsReply:
+        return connection.run(
+            ReportWaits(ns=self.keys.namespace, process=self.host.process, mark=mark)
+        )
 
     def _mark(self, connection: Connection, waits: list[Wait]) -> dict[str, list[str]]:
         jobs = {wait.slot.job_id for wait in waits}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from asok_core.backends.redis.connection import Arg, Connection
+from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.reading import Clipped, Find, FindReply
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys, process_numbers
 from asok_core.backends.redis.parsing import LONGEST_FIELD
-from asok_core.backends.redis.scripts import script
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
 from asok_core.runtime.logs import safe_logger
@@ -75,39 +76,52 @@ class MissingJobs:
 
 def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
     """Whether a job is neither in its queue nor held by a worker; False where that cannot be told."""
-    queue = job.queue or "default"
-    key, args = keys.queue(queue), ("right", 0, MOST_JOBS, job.id)
-    looked, index, *_ = connection.run(script("find"), [key], args)
-    if index >= 0 or looked >= MOST_JOBS or connection.call("LLEN", key) > looked:
+    key = keys.queue(job.queue or "default")
+    queued = connection.run(_search(key, "right", job))
+    if queued.position >= 0 or queued.looked >= MOST_JOBS:
         return False
+    if connection.call("LLEN", key) > queued.looked:
+        return False
+    lists = _active_lists(connection, keys, job.queue or "default")
+    return lists is not None and not _may_hold(connection, lists, job)
+
+
+def _search(key: str, order: str, job: JobRecord) -> Find:
+    return Find(elements=key, order=order, start=0, count=MOST_JOBS, text=job.id)
+
+
+def _active_lists(connection: Connection, keys: Keys, queue: str) -> list[str] | None:
+    """The active lists of a queue of all workers with a lease; None where they are not known."""
     # Another program may have put names of any size there.
-    clipped: list[Arg] = [LONGEST_NAME + 1, "ZRANGE", keys.workers, 0, MOST_LISTS]
-    leases = connection.run(script("clipped"), [], clipped)
+    words: tuple[Arg, ...] = ("ZRANGE", keys.workers, 0, MOST_LISTS)
+    leases = connection.run(Clipped(most=LONGEST_NAME + 1, words=words))
     if len(leases) > MOST_LISTS or any(len(each) > LONGEST_NAME for each in leases):
-        return False
+        return None
     workers = [each.decode("utf-8", "replace") for each in leases]
     asked = [(keys.worker(each), name) for each in workers for name in ("slots", "processes")]
     sizes = map(connection.checked, connection.pipeline([("HSTRLEN", *each) for each in asked]))
     if any((size or 0) > LONGEST_FIELD for size in sizes):
-        return False
-    explaining = connection.pipeline(
+        return None
+    published = connection.pipeline(
         [("HMGET", keys.worker(each), "slots", "processes") for each in workers]
     )
     lists = []
-    for worker, fields in zip(workers, map(connection.checked, explaining), strict=True):
-        said = [each and each.decode("utf-8", "replace") for each in fields or (None, None)]
-        numbers = process_numbers(*said) or range(1, 257)
+    for worker, fields in zip(workers, map(connection.checked, published), strict=True):
+        texts = [each and each.decode("utf-8", "replace") for each in fields or (None, None)]
+        numbers = process_numbers(*texts) or range(1, 257)
         lists += [keys.active(f"{worker}.{n}", queue) for n in numbers]
-    if len(lists) > MOST_LISTS:
-        return False
+    return lists if len(lists) <= MOST_LISTS else None
+
+
+def _may_hold(connection: Connection, lists: list[str], job: JobRecord) -> bool:
     # Redis searches what is held, since another program may have put entries of any size there. The
     # search of the queue has just loaded the script.
-    search = ("EVALSHA", script("find").sha, 1)
     commands: list[tuple[Arg, ...]] = []
     for each in lists:
-        commands += ((*search, each, "left", 0, MOST_JOBS, job.id), ("LLEN", each))
+        commands += (_search(each, "left", job).command(), ("LLEN", each))
     replies = [connection.checked(reply) for reply in connection.pipeline(commands)]
-    for found, length in zip(replies[::2], replies[1::2], strict=True):
-        if found is not None and (found[1] >= 0 or found[0] < (length or 0)):
-            return False
-    return True
+    for reply, length in zip(replies[::2], replies[1::2], strict=True):
+        held = None if reply is None else FindReply(*reply)
+        if held is not None and (held.position >= 0 or held.looked < (length or 0)):
+            return True
+    return False

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import Arg, Connection, ConnectionPool, Endpoint
+from asok_core.backends.redis.calls.producing import Enqueue, new_job
+from asok_core.backends.redis.connection import Connection, ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.scripts import script
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.errors import Unreachable
@@ -50,55 +50,58 @@ class RedisProducer:
         return self._clock.now() if self._clock.known else self._twice(self._clock.ask)
 
     def enqueue(
-        self, jobs: Sequence[Job], meanwhile: Callable[[], object] | None = None
+        self, jobs: Sequence[Job], while_waiting: Callable[[], object] | None = None
     ) -> list[bool]:
         """Record and push ``jobs``, each batch of some hundred in one atomic script.
 
-        ``meanwhile`` is called while Redis works on the last of them; again if that is sent again.
+        ``while_waiting`` is called while Redis works on the last of them; again if that is sent again.
 
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
         PayloadTooLarge before anything is sent, Unreachable or Refused.
         """
         texts = [sendable_text(job, self._max_payload) for job in jobs]
         # The script knows by its record a job that it has: a lost reply may be asked for again.
-        return self._twice(lambda connection: self._enqueue(connection, jobs, texts, meanwhile))
+        return self._twice(lambda connection: self._enqueue(connection, jobs, texts, while_waiting))
 
     def _enqueue(
         self,
         connection: Connection,
         jobs: Sequence[Job],
         texts: Sequence[str],
-        meanwhile: Callable[[], object] | None,
+        while_waiting: Callable[[], object] | None,
     ) -> list[bool]:
-        def batches() -> Iterator[list[Arg]]:
+        def batches() -> Iterator[Enqueue]:
             yield from self._batches(jobs, texts)
-            if meanwhile is not None:
-                meanwhile()
+            if while_waiting is not None:
+                while_waiting()
 
         flags: list[bool] = []
         asked_at = steady()
-        for replies in connection.run_each(script("enqueue"), batches()):
-            moment = replies.pop()
+        for enqueued, server_time in connection.run_each(batches()):
             if asked_at - self._clock.learnt_at > CLOCK_KEPT and not flags:
-                self._clock.learn(float(moment), asked_at)
-            flags += [reply == 1 for reply in replies]
+                self._clock.learn(float(server_time), asked_at)
+            flags += [flag == 1 for flag in enqueued]
         return flags
 
-    def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[list[Arg]]:
+    def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[Enqueue]:
         for start in range(0, len(jobs), BATCH):
-            args: list[Arg] = [self.keys.namespace, self._records]
-            for at in range(start, min(start + BATCH, len(jobs))):
-                job, envelope = jobs[at], seal_text(texts[at], self._keyring)
-                args += (
-                    job.id,
-                    job.queue,
-                    envelope,
-                    _due(job),
-                    job.unique or "",
-                    job.task,
-                    job.retries,
-                )
-            yield args
+            batch = slice(start, start + BATCH)
+            yield Enqueue(
+                ns=self.keys.namespace,
+                records=self._records,
+                jobs=[
+                    new_job(
+                        id=job.id,
+                        queue=job.queue,
+                        envelope=seal_text(text, self._keyring),
+                        due=_due(job),
+                        unique=job.unique or "",
+                        task=job.task,
+                        retries=job.retries,
+                    )
+                    for job, text in zip(jobs[batch], texts[batch], strict=True)
+                ],
+            )
 
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""

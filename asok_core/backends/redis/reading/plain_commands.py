@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (

@@ -10,11 +10,22 @@ from typing import Any, Literal, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE, parsed_records
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.call import Arg, ScriptCall
+from asok_core.backends.redis.calls.reading import (
+    Clipped,
+    Find,
+    FindReply,
+    QueueReply,
+    ReadHistory,
+    ReadQueue,
+    ReadRecords,
+    ReadWindow,
+    ReadWorker,
+    WorkerReply,
+)
 from asok_core.backends.redis.explanations import wrong_type
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.query import Command, Query, known, required
-from asok_core.backends.redis.scripts import Script, script
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.snapshot import Bucket
 from asok_core.jobs.job import JobRecord
@@ -88,7 +99,15 @@ class Found(NamedTuple):
 SAMPLED = (-1, -4, -16, -64, -256, -1024)
 """Where the oldest job of a queue is looked for: operators move younger ones to the front."""
 
-READING_SCRIPTS = ("window", "queue", "history", "worker", "records", "find", "clipped")
+READING_CALLS: tuple[type[ScriptCall[Any]], ...] = (
+    ReadWindow,
+    ReadQueue,
+    ReadHistory,
+    ReadWorker,
+    ReadRecords,
+    Find,
+    Clipped,
+)
 
 
 class ScriptQueries:
@@ -121,8 +140,16 @@ class ScriptQueries:
             found = parsing.items(parts, scored=order == "score")
             return Window(total, taken, tuple(found))
 
-        called = _call("window", [parsing.raw(key)], [order, start, count, whole, least, int(sums)])
-        return Query((called,), read)
+        call = ReadWindow(
+            elements=parsing.raw(key),
+            order=order,
+            start=start,
+            count=count,
+            whole=whole,
+            least=least,
+            sums=sums,
+        )
+        return Query((call.command(),), read)
 
     def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueReading]:
         """A queue, with its ten second buckets that start from ``first`` to ``last``.
@@ -131,32 +158,44 @@ class ScriptQueries:
         """
 
         def read(replies: Sequence[Any]) -> QueueReading:
-            length, digest, sample, buckets = required(replies[0])
+            length, digest, sample, buckets = QueueReply(*required(replies[0]))
             return QueueReading(
                 None if length < 0 else length,
                 None if digest and digest == known else tuple(parsing.items(sample)),
-                tuple(parsing.buckets(buckets, 10)),
+                tuple(parsing.buckets(buckets, FINE)),
                 digest,
             )
 
-        key = parsing.raw(self._keys.queue(name))
-        args: list[Arg] = [self._keys.namespace, parsing.raw(name), BRIEF, first, last, known]
-        return Query((_call("queue", [key], [*args, *SAMPLED]),), read)
+        call = ReadQueue(
+            ns=self._keys.namespace,
+            elements=parsing.raw(self._keys.queue(name)),
+            queue=parsing.raw(name),
+            whole=BRIEF,
+            first=first,
+            last=last,
+            known=known,
+            indexes=SAMPLED,
+        )
+        return Query((call.command(),), read)
 
     def history(self, name: str, width: int, first: int, last: int) -> Query[list[Bucket]]:
         """The buckets of ``width`` seconds from ``first`` to ``last`` that hold anything."""
-        kind = "s" if width == 10 else "m"
-        args: list[Arg] = [self._keys.namespace, parsing.raw(name), kind, width, first, last]
+        call = ReadHistory(
+            ns=self._keys.namespace,
+            queue=parsing.raw(name),
+            fine=width == FINE,
+            first=first,
+            last=last,
+        )
         return Query(
-            (_call("history", [], args),),
-            lambda replies: parsing.buckets(required(replies[0]), width),
+            (call.command(),), lambda replies: parsing.buckets(required(replies[0]), width)
         )
 
     def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
         """A worker and what it holds, with up to ``most`` jobs of each active list."""
 
         def read(replies: Sequence[Any]) -> WorkerReading:
-            values, parts, keys = required(replies[0])
+            values, parts, keys = WorkerReply(*required(replies[0]))
             unreadable = [parsing.text(key) for key in keys]
             lists = zip(*(parts[at::4] for at in range(4)), strict=False)
             held = tuple(
@@ -172,8 +211,14 @@ class ScriptQueries:
                 Held(held, tuple(key for key in unreadable if key != own)),
             )
 
-        args: list[Arg] = [self._keys.namespace, parsing.raw(worker_id), BRIEF, most]
-        return Query((_call("worker", [], [*args, *parsing.WORKER_FIELDS]),), read)
+        call = ReadWorker(
+            ns=self._keys.namespace,
+            worker=parsing.raw(worker_id),
+            whole=BRIEF,
+            most=most,
+            fields=parsing.WORKER_FIELDS,
+        )
+        return Query((call.command(),), read)
 
     def held(self, worker_id: str, reading: WorkerReading, most: int) -> Query[Held]:
         """What the processes of a worker hold, which ``worker`` has read already."""
@@ -189,7 +234,7 @@ class ScriptQueries:
 
         def call(batch: Sequence[str]) -> Command:
             keys = [parsing.raw(self._keys.job(each)) for each in batch]
-            return _call("records", keys, [WHOLE, *fields])
+            return ReadRecords(records=keys, whole=WHOLE, fields=fields).command()
 
         def read(replies: Sequence[Any]) -> dict[str, JobRecord]:
             found: dict[str, JobRecord] = {}
@@ -201,7 +246,7 @@ class ScriptQueries:
 
     def clipped(self, most: int, *command: Arg) -> Command:
         """A plain reading command of whose reply each text has at most ``most`` bytes."""
-        return _call("clipped", [], [most, *command])
+        return Clipped(most=most, words=command).command()
 
     def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
         """The first item from ``start`` on that holds ``words``, out of ``count``."""
@@ -209,19 +254,20 @@ class ScriptQueries:
         def read(replies: Sequence[Any]) -> Found:
             if wrong_type(replies[0]):
                 return Found(0)
-            looked, index, item, at = required(replies[0])
+            looked, index, item, at = FindReply(*required(replies[0]))
             location, due = (None, None) if index < 0 else (index, number(at))
             return Found(looked, location, item, due)
 
-        args: list[Arg] = [order, start, count, parsing.raw(words)]
-        return Query((_call("find", [parsing.raw(key)], args),), read)
-
-
-def _call(name: str, keys: Sequence[Arg], args: Sequence[Arg]) -> Command:
-    return ("EVALSHA", script(name).sha, len(keys), *keys, *args)
+        call = Find(
+            elements=parsing.raw(key),
+            order=order,
+            start=start,
+            count=count,
+            text=parsing.raw(words),
+        )
+        return Query((call.command(),), read)
 
 
 def load_commands() -> list[Command]:
     """The commands that make the reading scripts known to a server."""
-    loaded: list[Script] = [script(name) for name in READING_SCRIPTS]
-    return [("SCRIPT", "LOAD", each.text) for each in loaded]
+    return [("SCRIPT", "LOAD", each.script().text) for each in READING_CALLS]

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import redis
 
 from asok_core import clock
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.call import Arg
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from asok_core.backends.redis.connection import Arg
+from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.version import __version__
 from asok_core.worker.config import WorkerConfig

@@ -1,8 +1,8 @@
--- Fragment (put before a script that says `needs: head_id status already_ended`): whether a job has ended
--- before it begins.
--- spent(ns, envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
+-- needs: head_id status
+-- Whether a job has ended before it begins.
+-- ended_before(envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
 --   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
---   there is no record now. Whoever gets 2 or 3 reads the record itself.
+--   there is no record now. The caller of 2 or 3 reads the record itself.
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
 -- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
@@ -18,10 +18,10 @@ local function id_in(envelope)
   if read and type(job) == 'table' and type(job.id) == 'string' then return job.id, fields.v, false end
 end
 
-local function spent(ns, envelope)
+local function ended_before(envelope)
   local id, version, ours = id_in(envelope)
   if not id then return 2 end
-  local status, is_text = status_of(ns, id)
+  local status, is_text = status_of(id)
   if status == 'pending' then return end
   if is_text and not status then return 3 end
   local failed = status == 'failed' and (version ~= 1 or ours and not is_text)

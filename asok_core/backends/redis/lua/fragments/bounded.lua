@@ -1,7 +1,6 @@
--- Fragment (put before a script that says `needs: bounded`).
 -- bounded(out, item, whole): append to `out` three values: the item's size in bytes, the item (its
 -- first eighth of `whole` bytes when it is larger than `whole`), and then its last quarter ('' when
--- it stands whole). Job ids, names and errors stand near the two ends of what is too large to send.
+-- it is whole). Job ids, names and errors are near the two ends of what is too large to send.
 local function bounded(out, item, whole)
   local size, n = #item, #out
   out[n + 1] = size

@@ -1,14 +1,9 @@
--- Fragment of cycle: settle jobs that completed, as most jobs do: active -> finished.
--- complete(ns, process, suspects, at, flags): settle the group at ARGV[at]; `flags` gets one more for each job: 1 done;
---   0 the envelope was not in the active list, its lease was lost and nothing is written. Reply: where in ARGV the
---   next outcome is.
--- What jobs have in common is sent and checked once. ARGV of a group: 'complete', how many jobs, queue, function,
---   retries, retry_count, kept (seconds for which their records stay), unique, result_type, result_error, started_at
---   ('' at the first attempt, where nobody needs it); then of each job: envelope, id, finished_at, microseconds
---   since started_at, run_us, wait_us, result.
-local GROUP, MEMBER = 11, 7
-
-local NOT_KEPT = 'result not stored: keep_result is False'
+-- needs: record stats locations attempts
+-- Settle jobs that completed, as most jobs do: active -> finished.
+-- complete(process, dubious, at, flags): settle the group (CompletedGroup) that begins at `at` in ARGV; `flags` gets one
+--   more for each job: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written.
+--   Reply: where in ARGV the next outcome is.
+-- What the jobs of a group have in common is sent and checked once.
 
 -- Microseconds since the epoch, or nil where another program wrote what is not a time. (`tonumber` would read the
 -- digits twice, and a string is as good in arithmetic.)
@@ -25,45 +20,48 @@ local NOT_OF_COMPLETED = { 'enqueued_at', 'queue', 'retries', 'retry_count', 'st
   'error', 'error_line', 'result', 'result_type', 'result_error' }
 
 -- A record that is not a hash gets all fields under their own names: the framework reads it.
-local function write_long(ns, id, process, at, ended, took, result, attempts)
-  local problem = ARGV[at + 9]
+local function write_long(id, process, at, ended, took, result, attempts)
+  local problem = ARGV[at + COMPLETED_GROUP.result_error]
   if result == '' and problem == '' then problem = NOT_KEPT end
-  local fields = { 'status', 'completed', 'ts', ended, 'queue', ARGV[at + 2], 'function', ARGV[at + 3],
-    'retries', ARGV[at + 4], 'retry_count', ARGV[at + 5],
+  local fields = { 'status', 'completed', 'ts', ended, 'queue', ARGV[at + COMPLETED_GROUP.queue],
+    'function', ARGV[at + COMPLETED_GROUP.task], 'retries', ARGV[at + COMPLETED_GROUP.retries],
+    'retry_count', ARGV[at + COMPLETED_GROUP.retry_count],
     'started_at', string.format('%.6f', ended - took / 1e6),
     'finished_at', ended, 'result', result, 'error', '', 'worker', process }
   local function add(name, value)
     if value ~= '' then fields[#fields + 1], fields[#fields + 2] = name, value end
   end
-  add('result_type', ARGV[at + 8])
+  add('result_type', ARGV[at + COMPLETED_GROUP.result_type])
   add('result_error', problem)
   add('attempts', attempts or '')
-  write_record(ns, id, fields, nil, nil, nil, tonumber(ARGV[at + 6]))
+  write_record(id, fields, nil, nil, nil, tonumber(ARGV[at + COMPLETED_GROUP.kept]))
 end
 
-local function complete(ns, process, suspects, at, flags)
-  local count, queue, task, retries, retry_count, kept, unique, result_type, result_error, started_at =
-    tonumber(ARGV[at + 1]), unpack(ARGV, at + 2, at + GROUP - 1)
+local function complete(process, dubious, at, flags)
+  local queue, kept = ARGV[at + COMPLETED_GROUP.queue], ARGV[at + COMPLETED_GROUP.kept]
+  local unique, started_at = ARGV[at + COMPLETED_GROUP.unique], ARGV[at + COMPLETED_GROUP.started_at]
+  local result_error = ARGV[at + COMPLETED_GROUP.result_error]
   -- Every lookup counts here: it is done for each job.
-  local call, pcall, octave, floor = redis.call, redis.pcall, octave, math.floor
-  local active, records = active_key(ns, process, queue), ns .. ':job:'
+  local ARGV, call, pcall, octave, floor = ARGV, redis.call, redis.pcall, octave, math.floor
+  local active = active_key(process, queue)
 
-  local fields = { 'status', 'completed', 'ts', '', 'function', task, 'worker', process, 'run_us', '' }
+  local fields = { 'status', 'completed', 'ts', '', 'function', ARGV[at + COMPLETED_GROUP.task],
+    'worker', process, 'run_us', '' }
   local function add(name, value, usual)
     if value ~= usual then fields[#fields + 1], fields[#fields + 2] = name, value end
   end
   add('queue', queue, 'default')
-  add('retries', retries, '0')
-  add('retry_count', retry_count, '0')
-  add('result_type', result_type, '')
+  add('retries', ARGV[at + COMPLETED_GROUP.retries], '0')
+  add('retry_count', ARGV[at + COMPLETED_GROUP.retry_count], '0')
+  add('result_type', ARGV[at + COMPLETED_GROUP.result_type], '')
   add('result_error', result_error, '')
   local common = #fields
 
   local function write_completed(id, ended, took, result, attempts)
-    local key = records .. id
+    local key = job_key(id)
     local enqueued_at = pcall('HGET', key, 'enqueued_at')
     if type(enqueued_at) == 'table' then
-      return write_long(ns, id, process, at, ended, took, result, attempts)
+      return write_long(id, process, at, ended, took, result, attempts)
     end
     fields[4], fields[10] = ended, took
     local n, queued = common, enqueued_at and micros(enqueued_at)
@@ -83,23 +81,23 @@ local function complete(ns, process, suspects, at, flags)
   end
 
   local settled, run_ms, wait_ms, runs, waits = 0, 0, 0, {}, {}
-  local first, flag = at + GROUP, #flags
-  local last = first + count * MEMBER
-  for i = first, last - 1, MEMBER do
-    local envelope, id, ended, took, run, wait, result = unpack(ARGV, i, i + MEMBER - 1)
-    local removed = pcall('LREM', active, -1, envelope)
+  local first, flag = at + COMPLETED_GROUP.SIZE, #flags
+  local last = first + ARGV[at + COMPLETED_GROUP.jobs] * COMPLETED_JOB.SIZE
+  for i = first, last - 1, COMPLETED_JOB.SIZE do
+    local id, result = ARGV[i + COMPLETED_JOB.id], ARGV[i + COMPLETED_JOB.result]
+    local run, wait = ARGV[i + COMPLETED_JOB.run_us] / 1000, ARGV[i + COMPLETED_JOB.wait_us] / 1000
+    local removed = pcall('LREM', active, -1, ARGV[i + COMPLETED_JOB.envelope])
     flag = flag + 1
     if removed == 0 or wrong_type(removed) then
       flags[flag] = 0
     else
       flags[flag], settled = 1, settled + 1
-      run, wait = run / 1000, wait / 1000
       -- Of a job that completes at its first attempt, the record has everything.
       local attempts = started_at ~= ''
-        and attempts_with(ns, id, started_at, string.format('%.3f', run), 'complete', process, '')
-      write_completed(id, ended, took, result, attempts)
-      finish(ns, id, unique, 'completed')
-      if suspects == 1 then call('DEL', ns .. ':crashes:' .. id) end
+        and attempts_with(id, started_at, string.format('%.3f', run), 'complete', process, '')
+      write_completed(id, ARGV[i + COMPLETED_JOB.finished_at], ARGV[i + COMPLETED_JOB.lasted_us], result, attempts)
+      finish(id, unique, 'completed')
+      if dubious == 1 then call('DEL', crashes_key(id)) end
       run_ms, wait_ms = run_ms + floor(run + 0.5), wait_ms + floor(wait + 0.5)
       local run_octave, wait_octave = octave(run), octave(wait)
       runs[run_octave] = (runs[run_octave] or 0) + 1

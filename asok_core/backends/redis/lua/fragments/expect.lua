@@ -1,4 +1,3 @@
--- Fragment (put before a script that says `needs: expect`).
 -- expect(kind, key): error unless the key is absent or of that type. Called before anything moves.
 local function expect(kind, key)
   local found = redis.call('TYPE', key).ok

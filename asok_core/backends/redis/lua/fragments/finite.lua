@@ -1,7 +1,7 @@
--- Fragment (put before a script that says `needs: finite`): numbers that another program may have written.
--- finite(text): the number, or nil where it is none, is not finite or has more digits than a number needs.
+-- Numbers that another program may have written.
+-- finite(text): the number, or nil where it is not one, is not finite or has more digits than a number needs.
 --   What is computed from another would be written again, or end the script between two moves.
---   asok_core/jobs/numbers.py says the same.
+--   asok_core/jobs/numbers.py has the same rule.
 local MOST_DIGITS, LARGEST = 32, 1e18
 
 local function finite(text)

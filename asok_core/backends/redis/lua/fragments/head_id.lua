@@ -1,4 +1,3 @@
--- Fragment (put before a script that says `needs: head_id`).
 -- head_id(envelope): the id of a job and the version of its envelope, where the text is ours: it begins with its id,
 --   so that nothing is decoded. nil for other texts.
 local HEADS = { ['{"v": 1, "job": "{\\"id\\": \\"'] = 1, ['{"v": 2, "job": "{\\"id\\": \\"'] = 2 }

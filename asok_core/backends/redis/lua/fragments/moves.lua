@@ -1,10 +1,11 @@
--- Fragment (needs record): what happened to a job besides its attempts, in `moves` of its record. A line of
--- JSON each, the oldest first: epoch seconds, verb, by whom, detail. Only what an operator does and what a dead
+-- needs: record
+-- What happened to a job besides its attempts, in `moves` of its record. A line of
+-- JSON each, the oldest first: epoch seconds, verb, author, detail. Only what an operator does and what a dead
 -- process leaves is written, so the record of any other job is no larger for it.
 -- move_line(at, verb, by, detail): one such line.
--- moves_with(ns, id, line, ...): what `moves` is to say from now on: the first line, which says when the job was
+-- moves_with(id, line, ...): the new value of `moves`: the first line, which says when the job was
 --   enqueued if it was requeued since, and the last nineteen.
--- add_move(ns, id, line): write it where a script writes nothing else of the record. Without a record there is
+-- add_move(id, line): write it where a script writes nothing else of the record. Without a record there is
 --   nothing to write it into. In a record that is JSON it is put at the end, and the rest, such as a result, stays
 --   byte for byte; one that Redis cannot decode is left as it is.
 local KEPT_MOVES, LONGEST_MOVES, MOVE_DETAIL = 20, 32768, 900
@@ -23,8 +24,8 @@ local function lines_of(text)
   return lines
 end
 
-local function moves_with(ns, id, ...)
-  local lines = lines_of(record_text(ns, id, 'moves'))
+local function moves_with(id, ...)
+  local lines = lines_of(record_text(id, 'moves'))
   for _, line in ipairs({ ... }) do
     if is_enqueue(line) and not is_enqueue(lines[1]) then
       table.insert(lines, 1, line)
@@ -48,12 +49,12 @@ local function add_to_json(key, moves)
   redis.call('SET', key, text .. ', "moves": ' .. cjson.encode(moves) .. '}', 'EX', ttl > 0 and ttl or RECORD_TTL)
 end
 
-local function add_move(ns, id, line)
-  local key = ns .. ':job:' .. id
+local function add_move(id, line)
+  local key = job_key(id)
   if id == '' or redis.call('EXISTS', key) == 0 then return end
-  local fields = { 'moves', moves_with(ns, id, line) }
-  local reply = redis.pcall('HSET', key, unpack(fields))
-  if type(reply) ~= 'table' or not reply.err then return end
-  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  local fields = { 'moves', moves_with(id, line) }
+  local answer = redis.pcall('HSET', key, unpack(fields))
+  if type(answer) ~= 'table' or not answer.err then return end
+  if not string.find(answer.err, 'WRONGTYPE', 1, true) then error(answer.err) end
   add_to_json(key, fields[2])
 end

@@ -1,4 +1,4 @@
--- Fragment (put before a script that says `needs: alias outline`).
+-- needs: alias
 -- outline(out, item, whole, sum): append to `out` four values: the size of an envelope or dead job in bytes, a
 --   text, a rest, and a SHA-1. Up to `whole` bytes: the item, '' and ''. Larger: its outline, the beginning of
 --   its arguments, and where `sum` is true the SHA-1 of the item. Not readable: '', its beginning, its SHA-1.

@@ -1,8 +1,7 @@
--- Fragment (put before a script that says `needs: processes`).
 -- process_numbers(slots, processes, otherwise, most): the numbers of a worker's processes, by its hash.
 --   `slots` is NUMBER:SLOTS of each, with commas between; an older worker has only how many `processes`,
 --   numbered from 1. Where it has neither, as many as `otherwise`; `most` in any case.
---   keys.process_numbers says the same.
+--   keys.process_numbers has the same rule.
 local function process_numbers(slots, processes, otherwise, most)
   local numbers = {}
   for n in string.gmatch(slots or '', '(%d+):') do

@@ -1,34 +1,32 @@
--- Fragment (put before a script that says `needs: record`): records and unique keys of jobs.
--- write_record(ns, id, fields, wait, gone, form, kept): write a job record's fields and its TTL, which the status
+-- Records and unique keys of jobs.
+-- write_record(id, fields, wait, gone, form, kept): write a job record's fields and its TTL, which the status
 -- decides.
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
--- record_text(ns, id, name): the text of a field of a record of either form; '' where there is none.
--- hold_unique(ns, unique, id, wait): let an unfinished job hold its unique key as long as its record.
+-- record_text(id, name): the text of a field of a record of either form; '' where there is none.
+-- hold_unique(unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
 -- string, whatever it is now, since the framework's worker cannot write into a hash.
 -- kept: seconds for which the record of a finished job stays, nil for 24 h.
 --
 -- The record of a finished job is kept for 24 h; of a completed one, as ASOK_RECORD_TTL and keep_result
--- say. That of an unfinished one must outlive any wait and must not stay for ever when its job disappears
+-- say. That of an unfinished one must outlive any wait and must not stay forever when its job disappears
 -- (a deleted list, a worker that keeps no records). So it has a long TTL, which the workers renew while the
 -- job waits or runs (see consuming/renewal.py).
-local RECORD_TTL, UNFINISHED_TTL = 86400, 2592000
 
--- Redis refuses a TTL beyond what its clock can hold: ten years are for ever here.
 local function unfinished_ttl(wait)
-  return math.ceil(UNFINISHED_TTL + math.min(math.max(wait or 0, 0), 315360000))
+  return math.ceil(UNFINISHED_TTL + math.min(math.max(wait or 0, 0), LONGEST_WAIT))
 end
 
-local function hold_unique(ns, unique, id, wait)
-  if unique ~= '' then redis.call('SET', ns .. ':unique:' .. unique, id, 'EX', unfinished_ttl(wait)) end
+local function hold_unique(unique, id, wait)
+  if unique ~= '' then redis.call('SET', unique_key(unique), id, 'EX', unfinished_ttl(wait)) end
 end
 
-local function record_text(ns, id, name)
-  local known = redis.pcall('HGET', ns .. ':job:' .. id, name)
+local function record_text(id, name)
+  local known = redis.pcall('HGET', job_key(id), name)
   if type(known) ~= 'table' then return known or '' end
-  local text = redis.pcall('GET', ns .. ':job:' .. id)
+  local text = redis.pcall('GET', job_key(id))
   local ok, record = pcall(cjson.decode, type(text) == 'string' and text or '')
   return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
 end
@@ -88,16 +86,16 @@ local function write_json(key, fields, ttl, names)
   redis.call('SET', key, json_record(old or '', all, gone), 'EX', ttl)
 end
 
-local function write_record(ns, id, fields, wait, gone, form, kept)
+local function write_record(id, fields, wait, gone, form, kept)
   if id == '' then return end
-  local key, status, ttl = ns .. ':job:' .. id, fields[2], kept or RECORD_TTL
+  local key, status, ttl = job_key(id), fields[2], kept or RECORD_TTL
   if status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled' then
     ttl = wait and unfinished_ttl(wait) or UNFINISHED_TTL
   end
   if form == 'framework' then return write_json(key, fields, ttl, gone) end
-  local reply = redis.pcall('HSET', key, unpack(fields))
-  if type(reply) == 'table' and reply.err then
-    if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  local answer = redis.pcall('HSET', key, unpack(fields))
+  if type(answer) == 'table' and answer.err then
+    if not string.find(answer.err, 'WRONGTYPE', 1, true) then error(answer.err) end
     return write_json(key, fields, ttl, gone)
   end
   if gone then redis.call('HDEL', key, unpack(gone)) end

@@ -1,10 +1,9 @@
--- Fragment (put before a script that says `needs: set_aside`; it needs record, head_id, status, stats, locations
---   and failure_notices).
+-- needs: record head_id status stats locations failure_notices
 --   set aside: pending, delayed or active -> asok:oversized:{SHA-1}, the bytes as they are, and a small dead job
---   in their place that describes them.
+--   instead of them that describes them.
 -- Nothing reads an oversized element after that: it is not sent to a worker, not parsed and not copied into a
--- dead job, where JSON could make six bytes of one and more than Redis accepts of the whole.
--- set_aside(ns, queue, item, largest, now, remove): remove: takes the item from where it was, called last.
+-- dead job, where JSON could make six bytes of one, and more than Redis accepts of the whole.
+-- set_aside(queue, item, largest, now, remove): remove: takes the item from where it was, called last.
 --   largest: bytes up to which an element is an envelope; now: epoch seconds.
 --   Reply: its SHA-1; nil where the key of the dead jobs is not a list, or this script has set aside MOST_ASIDE bytes
 --   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes about 5 ms.
@@ -15,7 +14,7 @@
 -- The script calls write_recent afterwards.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
 -- others, and nothing requeues it.
-local OVERSIZED_TTL, MOST_ASIDE = @OVERSIZED_TTL@, 33554432
+local MOST_ASIDE = 33554432
 local bytes_aside = 0
 
 local function has_done_enough() return bytes_aside >= MOST_ASIDE end
@@ -30,12 +29,11 @@ local function plain_unique(item)
   return string.match(string.sub(item, -1024), '\\"unique\\": \\"([^"\\]+)\\"}", "sig": "%x+"}$') or ''
 end
 
-local function set_aside(ns, queue, item, largest, now, remove)
-  local dead = ns .. ':dlq'
-  local kind = redis.call('TYPE', dead).ok
+local function set_aside(queue, item, largest, now, remove)
+  local kind = redis.call('TYPE', dead_key).ok
   if has_done_enough() or kind ~= 'list' and kind ~= 'none' then return nil end
   local sha1 = redis.sha1hex(item)
-  local key = ns .. ':oversized:' .. sha1
+  local key = oversized_key(sha1)
   bytes_aside = bytes_aside + #item
   if not pushed('LPUSH', key, item) then
     -- Only another program can have put anything else there.
@@ -51,15 +49,15 @@ local function set_aside(ns, queue, item, largest, now, remove)
   local dead_job = string.format('{"v": 1, "oversized": {"size": %d, "sha1": "%s", "until": %.0f, "queue": %s}, '
     .. '"failed_at": %.6f, "error": "%s", "traceback": "", "rejected": true}',
     #item, sha1, now + OVERSIZED_TTL, cjson.encode(name), now, reason .. which)
-  push_dead(ns, dead_job, false)
+  push_dead(dead_job, false)
   remove()
-  if id and status_of(ns, id) and not has_ended(ns, id) then
+  if id and status_of(id) and not has_ended(id) then
     local moment = string.format('%.6f', now)
-    write_record(ns, id, { 'status', 'failed', 'ts', moment, 'finished_at', moment, 'error', reason,
+    write_record(id, { 'status', 'failed', 'ts', moment, 'finished_at', moment, 'error', reason,
       'error_line', reason, 'result', '' })
-    finish(ns, id, plain_unique(item), 'failed')
+    finish(id, plain_unique(item), 'failed')
   end
-  push_notice(ns, queue, '0', dead_job, now)
+  push_notice(queue, '0', dead_job, now)
   tally(queue, 'dead', 1)
   tally(queue, 'failed', 1)
   return sha1

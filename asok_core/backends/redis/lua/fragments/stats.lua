@@ -1,7 +1,6 @@
--- Fragment (put before a script that says `needs: stats`).
 -- tally(queue, field, n): add to a queue's counters, in memory.
--- write_tally(ns, seconds): write them to the 10 s bucket (kept 1 h) and the minute bucket (24 h).
--- `asok:stats:{queue}:s{epoch}` and `asok:stats:{queue}:m{epoch}`, epoch being the bucket's start.
+-- write_tally(seconds): write them to the fine and the coarse bucket of that moment (epoch seconds).
+-- octave(ms): quarter octaves of a millisecond: field run_b7 counts runs of up to 2^(7/4) ms.
 local tallies = {}
 
 local function tally(queue, field, n)
@@ -24,10 +23,12 @@ local function add_to(key, fields, ttl)
   if fresh then redis.call('EXPIRE', key, ttl) end
 end
 
-local function write_tally(ns, seconds)
+local function write_tally(seconds)
+  local fine, coarse = seconds - seconds % FINE, seconds - seconds % COARSE
   for queue, fields in pairs(tallies) do
-    local base = ns .. ':stats:' .. queue
-    add_to(base .. ':s' .. seconds - seconds % 10, fields, 3600)
-    add_to(base .. ':m' .. seconds - seconds % 60, fields, 86400)
+    add_to(fine_key(queue, fine), fields, FINE_TTL)
+    add_to(coarse_key(queue, coarse), fields, COARSE_TTL)
   end
 end
+
+local function octave(ms) return ms > 1 and math.ceil(math.log(ms) * 5.770780163555854) or 0 end

@@ -1,11 +1,10 @@
--- Fragment (put before a script that says `needs: status`).
--- status_of(ns, id): the status that a job's record holds, or nil; then whether the record is a JSON string.
--- has_ended(ns, id): whether the record says that the job has ended. It may hold its unique key still: the
+-- status_of(id): the status that a job's record holds, or nil; then whether the record is a JSON string.
+-- has_ended(id): whether the record says that the job has ended. It may hold its unique key still: the
 --   framework's worker frees none.
 -- cjson decodes neither half of a surrogate pair nor more than 1,000 levels, and results have both. So a text that
 --   it cannot decode has the status with which it begins: the framework writes it first, and so does record.lua.
-local function status_of(ns, id)
-  local key = ns .. ':job:' .. id
+local function status_of(id)
+  local key = job_key(id)
   local status = redis.pcall('HGET', key, 'status')
   if type(status) ~= 'table' then return status or nil end
   local text = redis.pcall('GET', key)
@@ -19,7 +18,7 @@ local function status_of(ns, id)
   return type(status) == 'string' and status or nil, true
 end
 
-local function has_ended(ns, id)
-  local status = status_of(ns, id)
+local function has_ended(id)
+  local status = status_of(id)
   return status == 'completed' or status == 'failed' or status == 'cancelled'
 end

@@ -1,4 +1,5 @@
--- Fragment (put before a script that says `needs: alias take`): chosen elements out of the middle of a list.
+-- needs: alias
+-- Chosen elements out of the middle of a list.
 -- find(list, lo, hi, marks): where elements are now that were seen from index lo to hi (negative:
 --   counted from the consuming end, which pushes do not shift). A mark is the SHA-1 of an element (of its
 --   alias, see alias.lua) and, right
@@ -11,7 +12,7 @@
 local SLACK, SLACK_BYTES = 1000, 8388608
 
 local function find(list, lo, hi, marks)
-  local wanted, missing, indexes, elements = {}, 0, {}, {}
+  local sought, missing, indexes, elements = {}, 0, {}, {}
   local seen = redis.call('LRANGE', list, lo, hi)
   for n, mark in ipairs(marks) do
     local digest, away = string.sub(mark, 1, 40), tonumber(string.sub(mark, 41))
@@ -19,15 +20,15 @@ local function find(list, lo, hi, marks)
     if element and redis.sha1hex(alias(element)) == digest then
       indexes[n], elements[n], seen[#seen - away] = hi - away, element, false
     else
-      wanted[digest] = wanted[digest] or {}
-      table.insert(wanted[digest], n)
+      sought[digest] = sought[digest] or {}
+      table.insert(sought[digest], n)
       missing = missing + 1
     end
   end
   local function look(to, among)
     for i = #among, 1, -1 do
       if missing == 0 then return end
-      local numbers = among[i] and wanted[redis.sha1hex(alias(among[i]))]
+      local numbers = among[i] and sought[redis.sha1hex(alias(among[i]))]
       if numbers and numbers[1] then
         local n = table.remove(numbers, 1)
         indexes[n], elements[n] = to - (#among - i), among[i]

@@ -1,4 +1,4 @@
--- Fragment (put before a script that says `needs: time`): the clock of Redis, at its state when the script began.
+-- The clock of Redis, at its state when the script began.
 -- server_time(): the time (epoch seconds) as records have it, as a number, and its whole seconds.
 local function server_time()
   local time = redis.call('TIME')

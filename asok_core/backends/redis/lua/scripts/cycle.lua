@@ -1,119 +1,114 @@
--- needs: full finite record head_id status already_ended stats locations attempts failure_notices set_aside settle complete
+-- needs: full already_ended stats locations set_aside settle complete
 -- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
--- ARGV: ns, worker, process, slots, dlq_max, end to claim from (RIGHT: the oldest, LEFT: the newest),
---   bytes up to which an element is an envelope, #queues, queues...,
---   #finished, outcomes (each as settle.lua or complete.lua says),
---   #started, then each: queue, envelope, id, function, retries, retry_count, started_at, returnable
--- Reply: { lease left (ms; <= 0: lost, nothing was claimed), server time (ms), flags of the finished,
---   flags of the started, claimed { queue index, envelope, ... }, paused queue indexes,
---   suspects exist (0/1), dropped dead letters, indexes of queues that are no lists,
---   notices of failures exist for the queues (0/1), dead jobs there are after one was added (0: none was),
---   set aside (see set_aside.lua) { queue index, size, SHA-1, ... },
---   claimed ones that may have ended { which, from 1; flag of already_ended.lua; ... } }
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
--- Flags of the started: 1 noted, or admitted; 0 not in the active list; 2 given back, for its queue is
+-- Flags of the started: 1 noted, or may begin; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
---   not begun; nothing is written in its record, which says pending. An admitted one: 1, or 3, 4 or 5 where
+--   not begun; nothing is written in its record, which says pending. One that may begin: 1, or 3, 4 or 5 where
 --   already_ended.lua says 1, 2 or 3 of it.
-local ns, worker, process, slots, dlq_max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local queues, finished, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
-local suspects, notices, dropped = 0, 0, 0
+local queues, settled, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
+local dubious, notices, dropped = 0, 0, 0
 
-local largest = tonumber(ARGV[7])
-local at = 9 + tonumber(ARGV[8])
-local marks = { ns .. ':suspects' }
-for i = 9, at - 1 do
-  queues[i - 8] = ARGV[i]
-  marks[i - 7] = notices_key(ns, ARGV[i])
+local markers = { dubious_key }
+for i = queues_first, queues_last do
+  queues[#queues + 1] = ARGV[i]
+  markers[#markers + 1] = notices_key(ARGV[i])
 end
--- Mostly there are neither, which one command tells.
-local exist = redis.call('EXISTS', unpack(marks))
+-- Mostly there are neither, which one command shows.
+local exist = redis.call('EXISTS', unpack(markers))
 if exist > 0 then
-  suspects = redis.call('EXISTS', marks[1])
-  notices = exist > suspects and 1 or 0
+  dubious = redis.call('EXISTS', dubious_key)
+  notices = exist > dubious and 1 or 0
 end
 
-local count = tonumber(ARGV[at])
-at = at + 1
-while #finished < count do
-  if ARGV[at] == 'complete' then
-    at = complete(ns, process, suspects, at, finished)
+local at = outcomes_first
+while at <= outcomes_last do
+  if ARGV[at + SETTLEMENT.verb] == 'complete' then
+    at = complete(process, dubious, at, settled)
   else
-    local flag, gone = settle(ns, process, now, suspects, dlq_max, at)
-    finished[#finished + 1], dropped, at = flag, dropped + gone, at + OUTCOME
+    local flag, gone = settle(process, now, dubious, dlq_max, at)
+    settled[#settled + 1], dropped, at = flag, dropped + gone, at + SETTLEMENT.SIZE
   end
 end
-write_recent(ns)
+write_recent()
 
 local stopped = {}
 for i, queue in ipairs(queues) do
-  local marked = redis.pcall('SISMEMBER', ns .. ':paused', queue)
-  -- Where somebody spoiled the key, no queue is paused, as the console says too.
+  local marked = redis.pcall('SISMEMBER', paused_key, queue)
+  -- Where the key is of another type, no queue is paused, and the console shows the same.
   if not wrong_type(marked) and marked == 1 then
     stopped[queue] = true
     paused[#paused + 1] = i
   end
 end
-local lease = redis.call('ZSCORE', ns .. ':workers', worker)
+local lease = redis.call('ZSCORE', workers_key, worker)
 local left = lease and math.floor(tonumber(lease) - now * 1000) or -1
 
-count = tonumber(ARGV[at])
-at = at + 1
-for i = 1, count do
-  local queue, envelope = ARGV[at], ARGV[at + 1]
-  local active = active_key(ns, process, queue)
-  local place = redis.pcall('LPOS', active, envelope)
-  if wrong_type(place) or not place then
-    started[i] = 0
-  elseif ARGV[at + 7] == '1' then
+for i = starts_first, starts_last, STARTED_JOB.SIZE do
+  local queue, envelope = ARGV[i + STARTED_JOB.queue], ARGV[i + STARTED_JOB.envelope]
+  local active, n = active_key(process, queue), #started + 1
+  local index = redis.pcall('LPOS', active, envelope)
+  if wrong_type(index) or not index then
+    started[n] = 0
+  elseif ARGV[i + STARTED_JOB.returnable] == '1' then
     local closed = stopped[queue] or left <= 0
-    if closed and pushed('RPUSH', pending_key(ns, queue), envelope) then
+    if closed and pushed('RPUSH', queue_key(queue), envelope) then
       redis.call('LREM', active, -1, envelope)
-      started[i] = 2
+      started[n] = 2
     else
-      local flag = spent(ns, envelope)
-      started[i] = flag and flag + 2 or 1
+      local flag = ended_before(envelope)
+      started[n] = flag and flag + 2 or 1
     end
   else
-    started[i] = 1
-    write_record(ns, ARGV[at + 2], { 'status', 'running', 'ts', string.format('%.6f', now),
-      'queue', queue, 'function', ARGV[at + 3], 'retries', ARGV[at + 4], 'retry_count', ARGV[at + 5],
-      'started_at', ARGV[at + 6], 'worker', process })
+    started[n] = 1
+    write_record(ARGV[i + STARTED_JOB.id], { 'status', 'running', 'ts', string.format('%.6f', now),
+      'queue', queue, 'function', ARGV[i + STARTED_JOB.task], 'retries', ARGV[i + STARTED_JOB.retries],
+      'retry_count', ARGV[i + STARTED_JOB.retry_count], 'started_at', ARGV[i + STARTED_JOB.started_at],
+      'worker', process })
   end
-  at = at + 8
 end
 
 -- What is claimed at once is in memory several times; the next cycle claims the rest.
 local MOST_BYTES, bytes = 67108864, 0
 for i, queue in ipairs(queues) do
-  local from, to = pending_key(ns, queue), active_key(ns, process, queue)
+  local from, to = queue_key(queue), active_key(process, queue)
   while left > 0 and slots > 0 and not stopped[queue] and bytes < MOST_BYTES and not has_done_enough() do
-    local envelope = redis.pcall('LMOVE', from, to, ARGV[6], 'LEFT')
+    local envelope = redis.pcall('LMOVE', from, to, claim_end, 'LEFT')
     if type(envelope) ~= 'string' then
       if wrong_type(envelope) then broken[#broken + 1] = i end
       break
     end
     slots, bytes = slots - 1, bytes + #envelope
     if #envelope > largest then
-      local sha1 = set_aside(ns, queue, envelope, largest, now, function() redis.call('LREM', to, 1, envelope) end)
+      local sha1 = set_aside(queue, envelope, largest, now, function() redis.call('LREM', to, 1, envelope) end)
       if sha1 then
         local n = #aside
         aside[n + 1], aside[n + 2], aside[n + 3] = i, #envelope, sha1
       end
     else
-      local n, flag = #claimed, spent(ns, envelope)
+      local n, flag = #claimed, ended_before(envelope)
       claimed[n + 1], claimed[n + 2] = i, envelope
       if flag then doubtful[#doubtful + 1], doubtful[#doubtful + 2] = n / 2 + 1, flag end
     end
   end
 end
-write_recent(ns)
-write_tally(ns, tonumber(time[1]))
-return {
-  left, math.floor(now * 1000), finished, started, claimed, paused, suspects, dropped, broken, notices,
-  dead_length, aside, doubtful
+write_recent()
+write_tally(tonumber(time[1]))
+return reply {
+  lease_left = left,
+  server_time = math.floor(now * 1000),
+  settled = settled,
+  started = started,
+  claimed = claimed,
+  paused = paused,
+  dubious = dubious,
+  dropped = dropped,
+  broken = broken,
+  notices = notices,
+  dead = dead_length,
+  aside = aside,
+  doubtful = doubtful
 }

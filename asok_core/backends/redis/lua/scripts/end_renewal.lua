@@ -1,8 +1,7 @@
 -- needs: full locations
--- end_renewal: keep how far the round is, and until when the next step waits. Moves no job.
--- ARGV: ns, worker, wait (ms), TTL of the round (s), then field, value, ... of the round
--- Reply: 1
-local round = ARGV[1] .. ':renewal'
-if pushed('HSET', round, unpack(ARGV, 5)) then redis.call('EXPIRE', round, ARGV[4]) end
-redis.call('SET', ARGV[1] .. ':renewing', ARGV[2], 'PX', ARGV[3])
+-- Keep how far the round is, and until when the next step waits. Moves no job.
+if pushed('HSET', renewal_key, unpack(ARGV, fields_first, fields_last)) then
+  redis.call('EXPIRE', renewal_key, ttl)
+end
+redis.call('SET', renewing_key, worker, 'PX', wait)
 return 1

@@ -1,13 +1,11 @@
 -- needs: full stats
--- drop: dead letters -> gone, for they are older than ASOK_DLQ_MAX_AGE. Counted as `dropped`.
--- ARGV: ns, then each, oldest first: letter, queue
--- Reply: how many were dropped by this call
-local ns, dropped = ARGV[1], 0
-for i = 2, #ARGV, 2 do
-  if redis.call('LREM', ns .. ':dlq', -1, ARGV[i]) == 1 then
+-- Dead jobs -> gone, for they are older than ASOK_DLQ_MAX_AGE. Counted as `dropped`.
+local dropped = 0
+for i = jobs_first, jobs_last, AGED_JOB.SIZE do
+  if redis.call('LREM', dead_key, -1, ARGV[i + AGED_JOB.dead_job]) == 1 then
     dropped = dropped + 1
-    tally(ARGV[i + 1], 'dropped', 1)
+    tally(ARGV[i + AGED_JOB.queue], 'dropped', 1)
   end
 end
-write_tally(ns, tonumber(redis.call('TIME')[1]))
+write_tally(tonumber(redis.call('TIME')[1]))
 return dropped

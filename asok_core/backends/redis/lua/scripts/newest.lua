@@ -1,4 +1,2 @@
--- Reads how far from the consuming end the newest of equal elements of a list is. Writes nothing.
--- ARGV: list, element
--- Reply: { its index from the left or false, length }
-return { redis.call('LPOS', ARGV[1], ARGV[2]), redis.call('LLEN', ARGV[1]) }
+-- How far from the consuming end the newest of equal elements of a list is. Writes nothing.
+return reply { position = redis.call('LPOS', elements, element), length = redis.call('LLEN', elements) }

@@ -1,27 +1,25 @@
 -- needs: full time record status stats locations failure_notices
--- promote: delayed -> pending when due; what cannot be read -> dead jobs, as rejected, with the reason.
--- ARGV: ns, then each: envelope, queue, id, dead job or '', function
--- Reply: { how many were moved by this call, how many could not be: their location is of another type }
-local ns = ARGV[1]
+-- Delayed -> pending when due; what cannot be read -> dead jobs, as rejected, with the reason.
 local stamp, now, second = server_time()
-local delayed, moved, stuck = ns .. ':delayed_tasks', 0, 0
-for i = 2, #ARGV, 5 do
-  local envelope, queue, id, letter, task = unpack(ARGV, i, i + 4)
-  if redis.call('ZSCORE', delayed, envelope) then
-    if letter ~= '' then
-      if push_dead(ns, letter, false) then
-        redis.call('ZREM', delayed, envelope)
-        push_notice(ns, 'default', '0', letter, now)
+local moved, stuck = 0, 0
+for i = jobs_first, jobs_last, DUE_JOB.SIZE do
+  local envelope, queue, id = ARGV[i + DUE_JOB.envelope], ARGV[i + DUE_JOB.queue], ARGV[i + DUE_JOB.id]
+  local dead_job = ARGV[i + DUE_JOB.dead_job]
+  if redis.call('ZSCORE', delayed_key, envelope) then
+    if dead_job ~= '' then
+      if push_dead(dead_job, false) then
+        redis.call('ZREM', delayed_key, envelope)
+        push_notice('default', '0', dead_job, now)
         tally('default', 'dead', 1)
         moved = moved + 1
       else
         stuck = stuck + 1
       end
-    elseif pushed('LPUSH', pending_key(ns, queue), envelope) then
-      redis.call('ZREM', delayed, envelope)
-      note_queue(ns, queue)
-      if not has_ended(ns, id) then
-        write_record(ns, id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task })
+    elseif pushed('LPUSH', queue_key(queue), envelope) then
+      redis.call('ZREM', delayed_key, envelope)
+      note_queue(queue)
+      if not has_ended(id) then
+        write_record(id, { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', ARGV[i + DUE_JOB.task] })
       end
       moved = moved + 1
     else
@@ -29,5 +27,5 @@ for i = 2, #ARGV, 5 do
     end
   end
 end
-write_tally(ns, second)
-return { moved, stuck }
+write_tally(second)
+return reply { moved = moved, stuck = stuck }

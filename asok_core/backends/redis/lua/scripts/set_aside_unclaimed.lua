@@ -1,14 +1,10 @@
--- needs: full time record status head_id stats locations failure_notices set_aside
--- expel: set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
---   asok:oversized:{SHA-1}, with a dead job in its place (see set_aside.lua).
--- ARGV: ns, queue ('' for the delayed jobs), how many to pass over (from the consuming end, or the soonest), count,
---   bytes up to which an element is an envelope
--- Reply: set aside { 1, size, SHA-1, ... }
-local ns, queue, largest = ARGV[1], ARGV[2], tonumber(ARGV[5])
+-- needs: full time stats locations set_aside
+-- Set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
+--   asok:oversized:{SHA-1}, with a dead job instead of it (see set_aside.lua).
 local STEP = 16
-local key = queue == '' and ns .. ':delayed_tasks' or pending_key(ns, queue)
+local key = queue == '' and delayed_key or queue_key(queue)
 local _, now, second = server_time()
-local at, last, aside = tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[4]) - 1, {}
+local at, last, aside = passed, passed + count - 1, {}
 
 if redis.call('TYPE', key).ok ~= (queue == '' and 'zset' or 'list') then return aside end
 if queue ~= '' then
@@ -23,7 +19,7 @@ while at <= last do
   if queue == '' then seen = redis.call('ZRANGE', key, at, to) else seen = redis.call('LRANGE', key, -to - 1, -at - 1) end
   if #seen == 0 then break end
   for _, item in ipairs(seen) do
-    local sha1 = #item > largest and set_aside(ns, queue == '' and 'default' or queue, item, largest, now, function()
+    local sha1 = #item > largest and set_aside(queue == '' and 'default' or queue, item, largest, now, function()
       if queue == '' then redis.call('ZREM', key, item) else redis.call('LREM', key, -1, item) end
     end)
     if sha1 then
@@ -34,6 +30,6 @@ while at <= last do
   end
   at, last = to + 1 - gone, last - gone
 end
-write_recent(ns)
-write_tally(ns, second)
+write_recent()
+write_tally(second)
 return aside

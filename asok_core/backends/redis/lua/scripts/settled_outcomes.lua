@@ -1,11 +1,8 @@
--- Tells which outcomes of a process were settled though it had no reply. Writes nothing.
--- ARGV: ns, process, then each: id, verb, started_at, finished_at or ''
--- Reply: per outcome 1 settled, or there is no record; 0 the job was taken over before
-local ns, process = ARGV[1], ARGV[2]
+-- Which outcomes of a process were settled though it had no reply. Writes nothing.
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
-  local key = ns .. ':job:' .. id
+  local key = job_key(id)
   local found = redis.pcall('HMGET', key, 'status', 'worker', 'started_at', 'attempts', 'run_us', 'ts')
   if not found.err then return unpack(found) end
   local ok, known = pcall(cjson.decode, redis.pcall('GET', key))
@@ -21,13 +18,14 @@ local function settled(id, verb, started_at, finished_at)
     if ok and type(attempt) == 'table' and attempt[1] == started_at and attempt[3] == verb and attempt[4] == process then return true end
   end
   if status ~= STATUS[verb] or worker ~= process then return false end
-  -- The record of a completed job has its end in place of its start (see complete.lua).
+  -- The record of a completed job has its end instead of its start (see complete.lua).
   if verb == 'complete' and run_us then return ts == finished_at end
   return tonumber(began) == tonumber(started_at)
 end
 
 local flags = {}
-for i = 3, #ARGV, 4 do
-  flags[#flags + 1] = settled(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) and 1 or 0
+for i = outcomes_first, outcomes_last, SENT_OUTCOME.SIZE do
+  flags[#flags + 1] = settled(ARGV[i + SENT_OUTCOME.id], ARGV[i + SENT_OUTCOME.verb],
+    ARGV[i + SENT_OUTCOME.started_at], ARGV[i + SENT_OUTCOME.finished_at]) and 1 or 0
 end
 return flags

@@ -1,12 +1,9 @@
 -- needs: full time failure_notices alias
--- take_notice: a process takes a notice of a failure (see failure_notices.lua) to call hooks for it. Moves no job.
+-- A process takes a notice of a failure (see failure_notices.lua) to call hooks for it. Moves no job.
 -- One that is not done after `lease` seconds may be taken by another: its process may have died.
--- ARGV: ns, queue, lease (seconds), #done, members that are done..., members that are left for later...
--- Reply: { the member that was taken or '', seconds until the next may be taken ('': there is none) }
 -- A taken member counts one time more; one that is left for later counts as it did before.
-local lease, done = tonumber(ARGV[3]), tonumber(ARGV[4])
-local key = notices_key(ARGV[1], ARGV[2])
-if redis.call('TYPE', key).ok ~= 'zset' then return { '', '' } end
+local key = notices_key(queue)
+if redis.call('TYPE', key).ok ~= 'zset' then return reply { notice = '', wait = '' } end
 local _, now = server_time()
 
 local function count(member, by)
@@ -22,8 +19,9 @@ local function count(member, by)
   return counted
 end
 
-for i = 5, 4 + done do redis.call('ZREM', key, ARGV[i]) end
-for i = 5 + done, #ARGV do count(ARGV[i], -1) end
+for i = done_first, done_last do redis.call('ZREM', key, ARGV[i]) end
+for i = left_first, left_last do count(ARGV[i], -1) end
+
 local function next_due()
   return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now), 'LIMIT', 0, 1)[1]
     -- The clock may have been set back: none is taken for longer than `lease`.
@@ -38,4 +36,7 @@ while due and #due > MOST_READ do
 end
 local taken = due and count(due, 1) or ''
 local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
-return { taken, first and string.format('%.6f', math.max(0, tonumber(first) - now)) or '' }
+return reply {
+  notice = taken,
+  wait = first and string.format('%.6f', math.max(0, tonumber(first) - now)) or ''
+}

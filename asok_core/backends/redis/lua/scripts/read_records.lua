@@ -1,13 +1,8 @@
--- Reads job records, be they hashes (ours) or JSON strings (the framework's). Writes nothing.
 -- needs: alias bounded
--- KEYS  the records; ARGV  whole, field names ...
--- Reply per record {'hash', ttl, {size, head, tail, ...}} in the order of the fields (size -1: the
---       field is not there), {'string', ttl, {size, head, tail}}, {'other', ttl, {}} of a key
---       of another type, or {'none'}
--- Of a value of more than MOST_READ bytes its size alone is read, and stated in its place; the values that are
--- read of one record have no more than that together. A larger ARGV[1] raises the limit: an application may keep
+-- Job records, be they hashes (ours) or JSON strings (the framework's). Writes nothing.
+-- Of a value of more than MOST_READ bytes its size alone is read, and stated instead of it; the values that are
+-- read of one record have no more than that together. A larger `whole` raises the limit: an application may keep
 -- results of any size.
-local whole = tonumber(ARGV[1])
 local most = math.max(whole, MOST_READ)
 
 local function absent(out)
@@ -23,7 +18,7 @@ end
 -- Each value of a hash that may have large ones; a user may lack the right to ask for sizes.
 local function read_each(out, key)
   local left = most
-  for i = 2, #ARGV do
+  for i = fields_first, fields_last do
     local size = redis.call('HSTRLEN', key, ARGV[i])
     if size > left then
       add_size(out, size)
@@ -55,7 +50,7 @@ local function read(key)
   elseif is_large(key) then
     read_each(out, key)
   else
-    for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV, 2))) do
+    for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV, fields_first, fields_last))) do
       if value then
         bounded(out, value, whole)
       else

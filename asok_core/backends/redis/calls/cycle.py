@@ -1,0 +1,190 @@
+"""Calls of a worker's process: the cycle, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asok_core.backends.redis.calls.call import NamespacedCall, quick
+
+
+class CompletedGroup(NamedTuple):
+    """What completed jobs have in common: ``jobs`` rows of ``CompletedJob`` follow.
+
+    ``kept`` is for how many seconds their records stay. ``started_at`` is '' at the first attempt, where
+    nobody needs it.
+    """
+
+    verb: str
+    """``complete``."""
+    jobs: int
+    queue: str
+    task: str
+    retries: int
+    retry_count: int
+    kept: int
+    unique: str
+    result_type: str
+    result_error: str
+    started_at: str
+
+
+class CompletedJob(NamedTuple):
+    """A completed job of a group. ``lasted_us`` are the microseconds between its start and its end."""
+
+    envelope: bytes
+    id: str
+    finished_at: str
+    lasted_us: int
+    run_us: int
+    wait_us: int
+    result: str
+    """JSON, or '' where it is not kept."""
+
+
+completed_job = quick(CompletedJob)
+
+
+class Settlement(NamedTuple):
+    """The outcome of a job that did not complete; see ``Outcome``."""
+
+    verb: str
+    queue: str
+    envelope: bytes
+    id: str
+    moved: bytes
+    delay: str
+    unique: str
+    task: str
+    retries: int
+    retry_count: int
+    started_at: str
+    finished_at: str
+    error: str
+    run_us: int
+    wait_us: int
+    error_line: str
+    notice: bytes
+    """A dead job for the failure hooks; ``=``: the moved one."""
+
+
+class StartedJob(NamedTuple):
+    """A job that has begun; or, ``returnable`` 1, one that came by the idle wait and asks to begin."""
+
+    queue: str
+    envelope: bytes
+    id: str
+    task: str
+    retries: int
+    retry_count: int
+    started_at: str
+    returnable: int
+
+
+started_job = quick(StartedJob)
+
+
+class CycleReply(NamedTuple):
+    """What a cycle did. Queues are numbers from 1, in the order of ``Cycle.queues``."""
+
+    lease_left: int
+    """Milliseconds; 0 or less where the lease is lost, and nothing was claimed."""
+    server_time: int
+    """Milliseconds."""
+    settled: list[int]
+    started: list[int]
+    claimed: list[int | bytes]
+    """Queue, envelope, ..."""
+    paused: list[int]
+    dubious: int
+    """1 where there are jobs of which a process died."""
+    dropped: int
+    """Dead jobs that made room for others."""
+    broken: list[int]
+    """Queues whose keys are not lists."""
+    notices: int
+    """1 where the queues have notices of failures."""
+    dead: int
+    """Dead jobs after one was added; 0 where none was."""
+    aside: list[int | bytes]
+    """What was set aside: queue, size, SHA-1, ..."""
+    doubtful: list[int]
+    """Claimed jobs that may have ended: which, from 1, and the flag of ``already_ended.lua``, ..."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Cycle(NamespacedCall[CycleReply]):
+    """Settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
+
+    ``claim_end`` is the end of the queues to claim from: RIGHT for the oldest, LEFT for the newest job.
+    ``largest`` is up to how many bytes an element is an envelope.
+    """
+
+    worker: str
+    process: str
+    slots: int
+    dlq_max: int
+    claim_end: str
+    largest: int
+    queues: Sequence[str]
+    outcomes: Sequence[CompletedGroup | CompletedJob | Settlement]
+    starts: Sequence[StartedJob]
+
+
+class ActiveReply(NamedTuple):
+    """What a process holds. Queues are numbers from 1, in the order of ``CheckActive.queues``."""
+
+    guarded: int
+    """1 where the lease of ``guard`` forbids it."""
+    aside: list[int | bytes]
+    """Set aside: queue, size, SHA-1, ...; where there is any, there may be more: ask again."""
+    rest: list[int | bytes]
+    """Queue, envelope, ... newest first, without what could not be set aside."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckActive(NamespacedCall[ActiveReply]):
+    """Set aside what is oversized of what a process holds. ``with_rest``: reply what else it holds.
+
+    ``guard`` and ``by`` are as in ``Recover``.
+    """
+
+    process: str
+    guard: str
+    by: str
+    largest: int
+    with_rest: bool
+    queues: Sequence[str]
+
+
+class SentOutcome(NamedTuple):
+    """An outcome that was sent and had no reply."""
+
+    id: str
+    verb: str
+    started_at: str
+    finished_at: str
+
+
+@dataclass(slots=True, kw_only=True)
+class SettledOutcomes(NamespacedCall[list[int]]):
+    """Per outcome 1 where it was settled, or has no record; 0 where the job was taken over before."""
+
+    process: str
+    outcomes: Sequence[SentOutcome]
+
+
+class DroppedCount(NamedTuple):
+    """How many outcomes of a queue were dropped."""
+
+    queue: str
+    outcomes: int
+
+
+@dataclass(slots=True, kw_only=True)
+class CountDropped(NamespacedCall[None]):
+    """Count outcomes of a worker whose jobs another worker had taken over."""
+
+    worker: str
+    dropped: Sequence[DroppedCount]

@@ -1,0 +1,129 @@
+"""Calls of a supervisor about workers: leases, and recovery of what a dead process held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asok_core.backends.redis.calls.call import Arg, NamespacedCall
+
+
+class HeartbeatReply(NamedTuple):
+    """The state of the lease before the heartbeat, and commands for the worker."""
+
+    whole: int
+    """1 where the lease was alive, 0 where it had run out or is new."""
+    server_time: int
+    """Milliseconds."""
+    requested: bytes
+    """``quiet``, ``stop`` or ''."""
+    cancels: list[bytes]
+    """Ids of running jobs that are to stop, a thousand at most."""
+
+
+class PublishedField(NamedTuple):
+    """A field of the worker's hash."""
+
+    name: str
+    value: Arg
+
+
+@dataclass(slots=True, kw_only=True)
+class SendHeartbeat(NamespacedCall[HeartbeatReply]):
+    """Take or renew the lease of a worker for ``lease`` milliseconds, and publish ``fields``.
+
+    ``ttl`` is that of its hash in seconds; ``machine`` is where others can prove its death, or ''.
+    """
+
+    worker: str
+    lease: int
+    ttl: int
+    machine: str
+    queues: Sequence[str]
+    fields: Sequence[PublishedField]
+
+
+class LeasesReply(NamedTuple):
+    """The leases of other workers. Times are milliseconds."""
+
+    server_time: int
+    leased: int
+    """1 where the worker that asks has a lease."""
+    expired: list[int | bytes]
+    """Of leases that have run out, a hundred at most: worker, end, length, ..."""
+    neighbours: list[bytes]
+    """Other workers of the machine that have a lease, a hundred at most."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckLeases(NamespacedCall[LeasesReply]):
+    """Look at all leases for ``worker``.
+
+    ``lease`` is its own, ``unknown_lease`` that of a worker that does not publish it (milliseconds).
+    """
+
+    worker: str
+    lease: int
+    unknown_lease: int
+    machine: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Deregister(NamespacedCall[int]):
+    """Remove a worker: 1. Or 0 where a list of ``lists`` holds jobs, or the lease is alive."""
+
+    worker: str
+    only_if_expired: bool
+    lists: Sequence[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class EndLease(NamespacedCall[int]):
+    """End the lease of a dead worker: 1; 0 where it had ended, or there is none."""
+
+    worker: str
+
+
+class HeldJob(NamedTuple):
+    """A job that a dead process held.
+
+    ``limit``: its process died while running it, and after so many times it is dead; 0: not charged.
+    """
+
+    envelope: bytes
+    id: str
+    limit: int
+    dead_job: bytes
+    task: str
+    unique: str
+    error: str
+
+
+class RecoveryReply(NamedTuple):
+    """What was moved."""
+
+    refused: int
+    """1 where the lease of ``guard`` is alive, or that of ``by`` is not."""
+    returned: int
+    dead: int
+    dropped: int
+    """Dead jobs that made room for others."""
+    dead_numbers: list[int]
+    """Which jobs are dead, from 1."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Recover(NamespacedCall[RecoveryReply]):
+    """Return what a process held of a queue; jobs are newest first.
+
+    ``guard`` is the worker whose lease must have run out, '' where the process is known to be dead. ``by``
+    recovers it, and its own lease must be alive at the same instant; ignored without ``guard``.
+    """
+
+    process: str
+    queue: str
+    guard: str
+    by: str
+    dlq_max: int
+    jobs: Sequence[HeldJob]

@@ -1,0 +1,370 @@
+"""Calls of operators. Those that move jobs or switch something write the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
+
+from asok_core.backends.redis.calls.call import Key, NamespacedCall, R, ScriptCall
+
+
+class AuditArguments(TypedDict):
+    """The arguments that each call of an operation has."""
+
+    ns: str
+    op: str
+    about: str
+
+
+@dataclass(slots=True, kw_only=True)
+class AuditedCall(NamespacedCall[R]):
+    """A call that writes the audit.
+
+    ``op`` is the id of the operation, ``about`` a JSON object of texts (who, action, ...), ``counts`` one
+    of numbers.
+    """
+
+    op: str
+    about: str
+    counts: str = "{}"
+
+
+@dataclass(slots=True, kw_only=True)
+class FinishOperation(AuditedCall[int]):
+    """Write counts that no batch carried, and the state."""
+
+    state: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Pause(AuditedCall[int]):
+    """Pause a queue: 1, or 0 where it is paused."""
+
+    queue: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Resume(AuditedCall[int]):
+    """Resume a queue: 1, or 0 where it is not paused."""
+
+    queue: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerCommand(AuditedCall[int]):
+    """Send a worker ``quiet``, ``stop`` or '' (resume): 1, 0 if it has that, -1 without a lease."""
+
+    worker: bytes
+    requested: str
+
+
+class RequeuedJob(NamedTuple):
+    """A dead job to requeue.
+
+    ``mark`` is the SHA-1 of the element and how far it is from ``hi`` (see ``take.lua``). ``reviewed`` is
+    1 where an operator vouches for this very entry. The last four are for its history.
+    """
+
+    mark: str
+    envelope: bytes
+    id: bytes
+    queue: bytes
+    task: bytes
+    retries: int
+    unique: bytes
+    reviewed: int
+    enqueued_at: float | str
+    failed_at: float | str
+    error_line: bytes
+    detail: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Requeue(AuditedCall[list[int]]):
+    """Requeue dead jobs, oldest first, that were seen from ``lo`` to ``hi``; per job 1 or a refusal.
+
+    ``mode`` is '' (to the left end), ``front`` (to the end that workers take from) or ``keep`` (an edit).
+    """
+
+    lo: int
+    hi: int
+    mode: str
+    records: str
+    jobs: Sequence[RequeuedJob]
+
+
+class PurgedJob(NamedTuple):
+    """A dead job to purge; ``older`` is how many older ones stay, for a restore."""
+
+    mark: str
+    older: int
+    id: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Purge(AuditedCall[list[int]]):
+    """Purge dead jobs, oldest first; per job 1, or 0 where it is not there."""
+
+    lo: int
+    hi: int
+    jobs: Sequence[PurgedJob]
+
+
+@dataclass(slots=True, kw_only=True)
+class PurgeAll(AuditedCall[int]):
+    """Purge a queue, or all dead jobs ('').
+
+    ``newest`` is the SHA-1 of the newest element that was confirmed, ``newer`` how many newer ones there
+    were a moment ago. The reply is how many were purged; -1: the element was not found.
+    """
+
+    queue: bytes
+    newest: str
+    newer: int
+
+
+class WaitingJob(NamedTuple):
+    """A pending job by its mark, or a delayed one by its envelope."""
+
+    mark: str | bytes
+    id: bytes
+    queue: bytes
+    task: bytes
+    unique: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Cancel(AuditedCall[list[int]]):
+    """Cancel jobs of a queue, oldest first, or delayed jobs ('', without ``lo`` and ``hi``).
+
+    Per job 1, or 0 where it is not there.
+    """
+
+    queue: bytes
+    lo: int
+    hi: int
+    jobs: Sequence[WaitingJob]
+
+
+@dataclass(slots=True, kw_only=True)
+class FinishPurge(NamespacedCall[int]):
+    """Write the records of jobs of a queue that the operation ``op`` moved to the trash."""
+
+    op: str
+    lo: int
+    hi: int
+    jobs: Sequence[WaitingJob]
+
+
+class MovedJob(NamedTuple):
+    """A pending job to move; ``envelope`` names its new queue."""
+
+    mark: str
+    envelope: bytes
+    id: bytes
+    task: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class MoveJobs(AuditedCall[list[int]]):
+    """Move pending jobs, oldest first, from ``queue`` to ``target``; per job 1, 0 or a refusal."""
+
+    queue: bytes
+    lo: int
+    hi: int
+    target: bytes
+    jobs: Sequence[MovedJob]
+
+
+class FrontJob(NamedTuple):
+    """A pending job to move to the front."""
+
+    envelope: bytes
+    id: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class MoveFront(AuditedCall[list[int]]):
+    """Move pending jobs, youngest first, to where workers take from; per job 1 or 0."""
+
+    queue: bytes
+    jobs: Sequence[FrontJob]
+
+
+class PromotedJob(NamedTuple):
+    """A delayed job to promote before it is due."""
+
+    envelope: bytes
+    id: bytes
+    queue: bytes
+    task: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class PromoteChosen(AuditedCall[list[int]]):
+    """Promote delayed jobs, soonest first; per job 1, 0 or a refusal."""
+
+    jobs: Sequence[PromotedJob]
+
+
+class ImportedJob(NamedTuple):
+    """A dead job of an export."""
+
+    dead_job: bytes
+    id: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportDead(AuditedCall[list[int]]):
+    """Add dead jobs, oldest first; per job 1 or a refusal."""
+
+    jobs: Sequence[ImportedJob]
+
+
+class RestoredJob(NamedTuple):
+    """An element of a trash, by the SHA-1 of its alias; ``error`` is of an edited job."""
+
+    sha1: str
+    id: bytes
+    queue: bytes
+    task: bytes
+    unique: bytes
+    error: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Restore(AuditedCall[list[int]]):
+    """Restore elements of the trash of ``undone``, in its order, to ``location``.
+
+    That is ``dead``, ``edited``, ``pending`` or ``delayed``. Per job 1, a refusal, or 0 where another was
+    faster, also for all after it.
+    """
+
+    undone: str
+    location: str
+    records: str
+    jobs: Sequence[RestoredJob]
+
+
+class RestoredAll(NamedTuple):
+    """How many were restored, and how many are left in the trash."""
+
+    restored: int
+    left: int
+
+
+@dataclass(slots=True, kw_only=True)
+class RestoreAll(AuditedCall[RestoredAll]):
+    """Restore the trash of ``undone`` as it is to the dead jobs; at most ``most`` if many came since."""
+
+    undone: str
+    most: int
+
+
+@dataclass(slots=True, kw_only=True)
+class EmptyTrash(AuditedCall[int]):
+    """Delete the trash of the operation ``emptied``; the reply is how many jobs it held."""
+
+    emptied: str
+
+
+class MissingReply(NamedTuple):
+    """What a search found, a mark of the record, the queue by the record."""
+
+    state: bytes
+    """``gone`` (with a mark: ended), ``held`` (a list has it, or a job that names it), ``many`` (too much
+    to look through), ``moved`` (its record has changed), ``ended``, ``none`` (no record) or ``foreign``
+    (it runs by a record of the framework, whose worker holds jobs in no list)."""
+    mark: bytes
+    queue: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class EndMissing(AuditedCall[MissingReply]):
+    """End a job that is in no location; without ``mark``, of an earlier reply, only look for it.
+
+    ``text`` is the id as an envelope has it. At most ``most_jobs`` jobs, ``most_bytes`` and ``most_lists``
+    are looked through: the lists of workers, and ``active``, which a SCAN found. ``unique`` are its keys.
+    """
+
+    mark: str | bytes
+    job_id: str
+    text: str
+    error_line: str
+    most_jobs: int
+    most_bytes: int
+    most_lists: int
+    active: Sequence[str]
+    unique: Sequence[str]
+
+
+class ListHeadReply(NamedTuple):
+    """The length of a list, and elements, newest first; of what is too large to be read its alias."""
+
+    length: int
+    elements: list[bytes]
+
+
+@dataclass(slots=True, kw_only=True)
+class ListHead(ScriptCall[ListHeadReply]):
+    """Elements of a list, by index from the left."""
+
+    elements: Key
+    start: int
+    stop: int
+
+
+class NewestReply(NamedTuple):
+    """The index from the left, or None, and the length of the list."""
+
+    position: int | None
+    length: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Newest(ScriptCall[NewestReply]):
+    """Where the newest of equal elements of a list is."""
+
+    elements: Key
+    element: bytes
+
+
+class NextRangeReply(NamedTuple):
+    """``passed`` is how many the walk has passed over by now; 0: the anchor is gone."""
+
+    passed: int
+    length: int
+    elements: list[bytes]
+    """Oldest first; of what is too large to be read its alias, also as the anchor."""
+
+
+@dataclass(slots=True, kw_only=True)
+class NextRange(ScriptCall[NextRangeReply]):
+    """The next elements of a walk from the consuming end, which has passed over ``passed`` elements.
+
+    ``anchor`` is the last of these. At most ``count`` elements or ``most`` bytes, ``step`` at first.
+    """
+
+    elements: Key
+    passed: int
+    anchor: bytes
+    count: int
+    most: int
+    step: int
+
+
+class SoonestReply(NamedTuple):
+    """The size of the set, and member, score, ...; of what is too large to be read its alias."""
+
+    size: int
+    members: list[bytes]
+
+
+@dataclass(slots=True, kw_only=True)
+class Soonest(ScriptCall[SoonestReply]):
+    """Members of a sorted set by rank, the lowest first."""
+
+    members: Key
+    first: int
+    last: int

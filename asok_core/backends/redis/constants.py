@@ -1,0 +1,65 @@
+"""Numbers and texts that the Lua scripts and this package share. The scripts use them by these names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asok_core.backends.redis.keys import COARSE, FINE
+from asok_core.inspection.audit import TRASH_TTL
+from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
+from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
+
+FINE_TTL = 3_600
+COARSE_TTL = 86_400
+NOTICES_TTL = 86_400
+"""Seconds without a new failure after which the notices of a queue expire."""
+CRASHES_TTL = 86_400
+CANCELS_TTL = 86_400
+"""Seconds for which a worker is asked to cancel a job."""
+DROPPED_TTL = 86_400
+"""Seconds that a worker's hash stays after outcomes of its jobs were dropped."""
+WAITS_TTL = 60
+RECENT_LENGTH = 1_000
+AUDIT_LENGTH = 10_000
+RENEWED_BEFORE = 600
+"""Seconds after which the TTL of an unfinished job is renewed: not with every look at it."""
+LONGEST_WAIT = 315_360_000
+"""Seconds: ten years. Redis refuses a TTL that its clock cannot hold."""
+
+REFUSALS: Mapping[int, str] = {
+    2: "its key in Redis is of another type",
+    3: "its unique key is held by another job",
+    4: "its job has completed: this is a copy",
+    5: "its job is on its way again",
+    6: "the edited job is running",
+    7: "the edited job has ended",
+    8: "the edited job has run and waits for a retry",
+    9: "the edited job is no longer where the edit put it",
+    10: "its job was cancelled: this is a copy",
+}
+"""Why a script refuses to move a job, by its reply. The scripts count these reasons in the audit."""
+
+Constant = int | str | Mapping[int, str]
+
+CONSTANTS: Mapping[str, Constant] = {
+    "AUDIT_LENGTH": AUDIT_LENGTH,
+    "CANCELS_TTL": CANCELS_TTL,
+    "COARSE": COARSE,
+    "COARSE_TTL": COARSE_TTL,
+    "CRASHES_TTL": CRASHES_TTL,
+    "DROPPED_TTL": DROPPED_TTL,
+    "FINE": FINE,
+    "FINE_TTL": FINE_TTL,
+    "LONGEST_WAIT": LONGEST_WAIT,
+    "MOST_READ": MOST_READ,
+    "NOTICES_TTL": NOTICES_TTL,
+    "NOT_KEPT": NOT_KEPT,
+    "OVERSIZED_TTL": OVERSIZED_TTL,
+    "RECENT_LENGTH": RECENT_LENGTH,
+    "RECORD_TTL": RECORD_TTL,
+    "REFUSALS": REFUSALS,
+    "RENEWED_BEFORE": RENEWED_BEFORE,
+    "TRASH_TTL": TRASH_TTL,
+    "UNFINISHED_TTL": UNFINISHED_TTL,
+    "WAITS_TTL": WAITS_TTL,
+}

@@ -1,0 +1,176 @@
+"""What a process has done with the jobs that it claimed, as values and as rows of a cycle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal
+
+from asok_core.backends.redis.calls.cycle import (
+    CompletedGroup,
+    CompletedJob,
+    Settlement,
+    completed_job,
+)
+from asok_core.jobs.job import RECORD_TTL
+
+Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
+
+
+@dataclass(slots=True)
+class Claim:
+    """An envelope that this process holds. ``queue`` is the one it was taken from.
+
+    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
+    where Redis could not read the job's id, 3 where it could not read the record: see ``look_up``.
+    """
+
+    queue: str
+    envelope: bytes
+    spent: int = field(default=0, compare=False)
+
+
+DEAD_JOB = b"="
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a claimed job ended, ready for the script. Texts are as the record will hold them.
+
+    ``moved`` is the envelope to delay (retry, postpone) or the dead job (fail, reject); ``delay`` is
+    in seconds; ``run_us`` and ``wait_us`` are microseconds. ``started_at`` and ``finished_at`` are epoch
+    seconds, 0 for none: a ``complete`` has both, and a ``return`` without ``started_at`` writes no record.
+    ``result``, ``result_type``, ``result_error`` and ``kept`` are of a ``complete``. ``error`` is the
+    traceback, ``error_line`` the error in one line. ``notice`` is the dead job for which another
+    process is to call its failure hooks (``DEAD_JOB``: what is ``moved``).
+    ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
+    ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
+    was sent, and no reply told whether it arrived.
+    """
+
+    verb: Verb
+    claim: Claim
+    id: str = ""
+    task: str = ""
+    retries: int = 0
+    retry_count: int = 0
+    unique: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    run_us: int = 0
+    wait_us: int = 0
+    error: str = ""
+    result: str = ""
+    result_type: str = ""
+    result_error: str = ""
+    moved: bytes = b""
+    delay: float = 0.0
+    error_line: str = ""
+    notice: bytes = b""
+    kept: float = RECORD_TTL
+    in_doubt: bool = False
+
+
+@dataclass(slots=True)
+class Start:
+    """A job that has begun; or, ``returnable``, one that came by the idle wait and asks to begin.
+
+    Of the latter nothing but the claim is needed: its record is not written yet.
+    """
+
+    claim: Claim
+    id: str = ""
+    task: str = ""
+    retries: int = 0
+    retry_count: int = 0
+    started_at: float = 0.0
+    returnable: bool = False
+
+
+def stamp(moment: float) -> str:
+    """Epoch seconds as records hold them; '' for 0, which is none."""
+    return f"{moment:.6f}" if moment else ""
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[CompletedGroup | CompletedJob | Settlement]:
+    """Outcomes as ``settle.lua`` and ``complete.lua`` read them, in their order."""
+    rows: list[CompletedGroup | CompletedJob | Settlement] = []
+    for alike, members in groupby(outcomes, _what_a_group_has):
+        if alike is None:
+            rows += map(_settlement, members)
+        else:
+            completed = list(members)
+            rows.append(_group(completed))
+            rows += map(_completed, completed)
+    return rows
+
+
+def _what_a_group_has(outcome: Outcome) -> tuple[object, ...] | None:
+    """What completed jobs of one group have in common; None for other outcomes."""
+    if outcome.verb != "complete":
+        return None
+    return (
+        outcome.task,
+        outcome.claim.queue,
+        outcome.retries,
+        outcome.retry_count,
+        outcome.kept,
+        outcome.unique,
+        outcome.result_type,
+        outcome.result_error,
+        outcome.started_at if outcome.retry_count else 0,
+    )
+
+
+def _group(members: Sequence[Outcome]) -> CompletedGroup:
+    first = members[0]
+    return CompletedGroup(
+        verb="complete",
+        jobs=len(members),
+        queue=first.claim.queue,
+        task=first.task,
+        retries=first.retries,
+        retry_count=first.retry_count,
+        kept=math.ceil(first.kept),
+        unique=first.unique,
+        result_type=first.result_type,
+        result_error=first.result_error,
+        started_at=stamp(first.started_at) if first.retry_count else "",
+    )
+
+
+def _completed(outcome: Outcome) -> CompletedJob:
+    end = outcome.finished_at
+    return completed_job(
+        envelope=outcome.claim.envelope,
+        id=outcome.id,
+        finished_at=f"{end:.6f}",
+        lasted_us=int(end * 1e6 + 0.5) - int(outcome.started_at * 1e6 + 0.5),
+        run_us=outcome.run_us,
+        wait_us=outcome.wait_us,
+        result=outcome.result,
+    )
+
+
+def _settlement(outcome: Outcome) -> Settlement:
+    return Settlement(
+        verb=outcome.verb,
+        queue=outcome.claim.queue,
+        envelope=outcome.claim.envelope,
+        id=outcome.id,
+        moved=outcome.moved,
+        delay=repr(outcome.delay),
+        unique=outcome.unique,
+        task=outcome.task,
+        retries=outcome.retries,
+        retry_count=outcome.retry_count,
+        started_at=stamp(outcome.started_at),
+        finished_at=stamp(outcome.finished_at),
+        error=outcome.error,
+        run_us=outcome.run_us,
+        wait_us=outcome.wait_us,
+        error_line=outcome.error_line,
+        notice=outcome.notice,
+    )

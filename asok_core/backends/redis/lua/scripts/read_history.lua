@@ -1,0 +1,3 @@
+-- needs: buckets
+-- Buckets of one queue's statistics. Writes nothing.
+return read_buckets(queue, fine, first, last)
