@@ -241,7 +241,7 @@ def test_the_names_of_queues_are_not_worth_a_job(
     assert producer.enqueue([job(1)]) == [True]
     redis_client.zadd(KEYS.delayed, {seal(job(2), KEYRING): 1.0})
     assert promote_due(registry.connection, KEYS, by="w").moved == 1
-    assert registry.heartbeat(WORKER, ["default"], {"host": "h"}).wanted == ""
+    assert registry.heartbeat(WORKER, ["default"], {"host": "h"}).requested == ""
     assert redis_client.llen(KEYS.queue("default")) == 2
     producer.close()
 

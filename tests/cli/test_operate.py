@@ -260,7 +260,7 @@ class TestDeadJobs:
         assert (exported.code, exported.out) == (0, "")
         assert exported.err == f"Exported 603 jobs to {file}\n"
         assert asok("dlq", "import", str(file)).out == (
-            "Imported 0 jobs (603 skipped: among the dead letters already)\n"
+            "Imported 0 jobs (603 skipped: among the dead jobs already)\n"
         )
         bench.client.delete("asok:dlq")
         assert asok("dlq", "import", str(file), "--dry-run").out == "Would import 603 dead jobs\n"

@@ -283,7 +283,7 @@ class Conservation(RuleBasedStateMachine):
         held = set(self._active(process))
         starts = [self._start(claim) for claim in memory.claims]
         turn = self._cycle(process, [], starts, 0)
-        assert turn.admitted == [int(start.id in held) for start in starts]
+        assert turn.started == [int(start.id in held) for start in starts]
         memory.running |= {start.id for start in starts if start.id in held}
         self._moved("start", 0)
 
@@ -305,9 +305,9 @@ class Conservation(RuleBasedStateMachine):
             (2 if closed or claim.queue in paused else 1) if job_id in held else 0
             for job_id, claim in asking.items()
         ]
-        assert turn.admitted == expected
+        assert turn.started == expected
         refused = [
-            claim for claim, flag in zip(asking.values(), turn.admitted, strict=True) if flag != 1
+            claim for claim, flag in zip(asking.values(), turn.started, strict=True) if flag != 1
         ]
         memory.claims = [claim for claim in memory.claims if claim not in refused]
         self._moved("return", expected.count(2))
@@ -690,7 +690,7 @@ class Conservation(RuleBasedStateMachine):
         (claim,) = consumer.cycle([], [], 1).claims
         assert claim.spent == 1
         turn = consumer.cycle([], [Start(claim, returnable=True)], 0)
-        assert turn.admitted == [3], "it is known after an idle wait as well"
+        assert turn.started == [3], "it is known after an idle wait as well"
         moved = dead_entry(copy, failed_at=1.0, error="Replayed", rejected=True)
         assert consumer.cycle([Outcome("reject", claim, moved=moved)], [], 0).settled == [1]
         consumer.close()

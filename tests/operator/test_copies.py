@@ -103,7 +103,7 @@ def test_the_record_of_an_ended_job_survives_whatever_is_done_to_a_copy(
     bench.client.zadd("asok:workers", {"w": 9e15})
     (claim,) = consumer.cycle([], [], 1).claims
     assert claim.spent == 1
-    assert consumer.cycle([], [Start(claim, returnable=True)], 0).admitted == [3]
+    assert consumer.cycle([], [Start(claim, returnable=True)], 0).started == [3]
     consumer.close()
 
 

@@ -13,7 +13,7 @@ def test_dead_jobs_import_puts_dead_jobs_back_byte_for_byte_and_once(bench: Benc
     result = bench.operator.import_dead([*dead_jobs, dead_jobs[0]])
     assert (result.applied, result.skipped) == (
         602,
-        {"among the dead letters already": 101},
+        {"among the dead jobs already": 101},
     )
     assert sorted(bench.dead()) == sorted(dead_jobs)
     assert bench.operator.import_dead(dead_jobs).applied == 0

@@ -100,7 +100,7 @@ def test_a_worker_whose_hash_is_of_another_type_is_seen_again(
     registry: Registry, redis_client: redis.Redis
 ) -> None:
     redis_client.set(KEYS.worker(WORKER), "word", ex=60)
-    assert registry.heartbeat(WORKER, ["a"], {"host": "h"}).wanted == ""
+    assert registry.heartbeat(WORKER, ["a"], {"host": "h"}).requested == ""
     assert redis_client.hget(KEYS.worker(WORKER), "host") == b"h"
 
 

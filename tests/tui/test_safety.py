@@ -218,7 +218,7 @@ def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
     undoable = {each.operation.undo.words for each in OPERATIONS if each.operation.undo.to_trash}
     assert undoable
     assert all(TRASH_KEPT in each for each in undoable)
-    assert f"TRASH_TTL = {TRASH_TTL}" in Purge.script().text
+    assert f":trash:' .. op), {TRASH_TTL})" in Purge.script().text
 
 
 async def test_the_scroll_holds_as_well(redis_client: redis.Redis, open_console: Open) -> None:

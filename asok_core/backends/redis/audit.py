@@ -39,7 +39,7 @@ def operator_name() -> str:
     """``user@host`` of this process, and who became that user from where, as far as that is known.
 
     The user is that of the effective user id, which an environment cannot change. By sudo and by SSH
-    only the environment tells: ``root@web1 (sudo ann, ssh 10.0.0.5)``.
+    only the environment shows: ``root@web1 (sudo ann, ssh 10.0.0.5)``.
     """
     name = f"{_effective_user()}@{socket.gethostname()}"
     origin = {
@@ -68,7 +68,7 @@ def new_operation_id(connection: Connection) -> str:
 
 @dataclass(slots=True)
 class Operation:
-    """One action under way: what every script of it is told for the audit."""
+    """An operation that is being carried out: what every script of it writes into the audit."""
 
     keys: Keys
     id: str
@@ -101,7 +101,7 @@ class Operation:
             "queue": self.queue,
             "words": self.words[:WORDS],
         }
-        # Lone surrogates stand for the bytes of a name that is no UTF-8; Lua's JSON has none.
+        # Lone surrogates represent the bytes of a name that is not UTF-8; Lua's JSON has none.
         return json.dumps({k: v.encode(errors="replace").decode() for k, v in about.items() if v})
 
 

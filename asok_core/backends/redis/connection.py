@@ -45,7 +45,7 @@ _Sent = tuple[Script, list[Arg], Callable[[Any], R]]
 
 
 class Endpoint:
-    """Where Redis is. Sentinel and Cluster are resolved anew for each connection.
+    """Where Redis is. Sentinel and Cluster are resolved again for each connection.
 
     In a Cluster all keys share one slot (``ASOK_NAMESPACE={asok}``), so one node holds everything and
     a plain connection to it is all that is needed; after a move, the next connection finds the new node.
@@ -78,7 +78,7 @@ class Endpoint:
         return Connection(self, reply_timeout, name or self.name)
 
     def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
-        """A connected redis-py connection, for Link and for subscribers."""
+        """A connected redis-py connection, for Connection and for subscribers."""
         with explaining(self.shown):
             connection = _made(self._master(), reply_timeout)
             connection.connect()
@@ -149,7 +149,7 @@ class Endpoint:
                 seed.send_command("CLUSTER", "SLOTS")
                 for low, high, master, *_ in seed.read_response():
                     if low <= slot <= high:
-                        # A node that was never told its own name leaves it out.
+                        # A node that does not know its own name leaves it out.
                         return self._plain((master[0] or b"").decode() or host, int(master[1]))
                 last = redis.ConnectionError(f"no node serves slot {slot}")
             except redis.RedisError as error:
@@ -366,7 +366,7 @@ class ConnectionPool:
 
 
 class _Borrowed:
-    """A connection of a pool for the body of a ``with``. A generator would cost a tenth of a trip."""
+    """A connection of a pool for the body of a ``with``. A generator would be slower."""
 
     __slots__ = ("_connection", "_pool")
 

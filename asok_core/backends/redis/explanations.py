@@ -84,7 +84,7 @@ def explaining(shown: str) -> Iterator[None]:
 
 
 def explained(error: redis.RedisError | OSError, shown: str) -> Exception:
-    """What ``error`` is called here; itself when it is no fault of Redis or the way to it."""
+    """What ``error`` is called here; itself when neither Redis nor the way to it is at fault."""
     if isinstance(error, redis.AuthenticationError):
         why = f"refuses the user or password ({_first_line(error)}); check REDIS_URL"
         return Unreachable(f"Redis at {shown} {why}")

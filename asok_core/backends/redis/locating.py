@@ -1,4 +1,4 @@
-"""Where a job waits of which no record tells that: deleted, or written by another program."""
+"""Where a job waits whose record does not show it: deleted, or written by another program."""
 
 from __future__ import annotations
 

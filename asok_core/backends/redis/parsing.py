@@ -78,7 +78,7 @@ def raw(name: str) -> bytes:
 
 
 def attempts(reply: object) -> tuple[Attempt, ...]:
-    """The attempts that a record tells of; a line that makes no sense is left out."""
+    """The attempts that a record holds; an invalid line is left out."""
     if not isinstance(reply, bytes) or len(reply) > LONGEST_HISTORY:
         return ()
     read = (_attempt(line) for line in reply.decode("utf-8", "replace").split("\n"))
@@ -243,7 +243,7 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
 
 
 def _scalars(head: bytes, tail: bytes) -> bytes:
-    """What the two ends of the framework's record of a huge result tell of the job itself.
+    """What the two ends of the framework's record of a huge result show of the job itself.
 
     The result may have the same names in it: of the beginning only what stands before it counts, and of
     the end only what is the end of an object as it is.

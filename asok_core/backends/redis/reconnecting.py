@@ -1,4 +1,4 @@
-"""A connection that comes back: one thread's link to Redis, and an end to what the former one left."""
+"""A connection that is opened again: for one thread, with an end to what the former one left."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from asok_core.backends.redis.connection import REPLY_TIMEOUT, Connection, Endpo
 
 
 class ReconnectingConnection:
-    """A link that is opened when it is needed, again after each break. For one thread.
+    """A connection that is opened when it is needed, again after each break. For one thread.
 
-    Before a new link is used the former one is ended on the server: a request that the network still
+    Before a new connection is used the former one is ended on the server: a request that the network still
     holds must not be carried out after what is asked next.
     """
 
@@ -24,7 +24,7 @@ class ReconnectingConnection:
 
     @property
     def connection(self) -> Connection:
-        """The link. Raises Unreachable."""
+        """The connection. Raises Unreachable."""
         if self._connection is None or not self._connection.open:
             connection = self._endpoint.connect(reply_timeout=REPLY_TIMEOUT, name=self._name)
             client = client_id(connection)
@@ -46,7 +46,7 @@ class ReconnectingConnection:
         return self.connection.pipeline(commands)
 
     def close(self) -> None:
-        """Close the link; the next call opens another."""
+        """Close the connection; the next call opens another."""
         if self._connection is not None:
             self._connection.close()
 

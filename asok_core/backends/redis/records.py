@@ -58,7 +58,7 @@ def _record(
         result_type=_optional(fields.get("result_type")),
         result_error=_optional(fields.get("result_error")),
         error=_optional(fields.get("error")),
-        # Of an earlier attempt, once a later one went well.
+        # Of an earlier attempt, once a later one succeeded.
         error_line=_optional(fields.get("error_line")) if status in _FAILED else None,
         ts=number(fields.get("ts")),
         retry_count=whole(fields.get("retry_count")),

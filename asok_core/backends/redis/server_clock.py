@@ -15,7 +15,7 @@ STEP = 1.0
 
 
 class ServerClock:
-    """Epoch seconds by the server's clock, learnt from replies that tell the server's time.
+    """Epoch seconds by the server's clock, learnt from replies that have the server's time.
 
     Between them it follows a clock of this machine that nobody sets, so a wrong or changed local time
     does not matter. It is exact to the round trip of the best reply, and does not go back unless
@@ -27,11 +27,11 @@ class ServerClock:
         self._ahead: float | None = None
         self._last = -math.inf
         self.learnt_at = -math.inf
-        """When (steady) a reply last told the server's time."""
+        """When (steady) a reply last had the server's time."""
 
     @property
     def known(self) -> bool:
-        """Whether a reply has told the server's time."""
+        """Whether a reply has had the server's time."""
         return self._ahead is not None
 
     def learn(self, server_time: float, asked_at: float) -> None:
@@ -52,7 +52,7 @@ class ServerClock:
     def now(self) -> float:
         """Epoch seconds by the server's clock."""
         if self._ahead is None:
-            # Before the first reply there is no other clock, and no job to tell the time of.
+            # Before the first reply there is no other clock, and no job that has a time.
             return time.time()
         now, last = steady() + self._ahead, self._last
         if last - STEP < now < last:

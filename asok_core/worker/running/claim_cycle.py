@@ -73,7 +73,7 @@ class ClaimCycle:
             return False
         self._breaker.claimed()
         self.claimed_at = time.monotonic()
-        if reply.suspects:
+        if reply.dubious:
             ids = [peek(held.claim.envelope).id for held in batch]
             for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
                 held.dubious = crashes >= self._last_chance

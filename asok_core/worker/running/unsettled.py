@@ -104,7 +104,7 @@ class UnsettledOutcomes:
         self._close_settled(settling, turn.settled, sent_before)
         for held in noting:
             held.noted = True
-        for held, flag in zip(arrived, turn.admitted[len(noting) :], strict=True):
+        for held, flag in zip(arrived, turn.started[len(noting) :], strict=True):
             held.gone = flag not in MAY_START
             held.claim.spent = MAY_START.get(flag, 0)
         self._warn_of_full_dlq(turn.dead)

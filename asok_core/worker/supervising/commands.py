@@ -32,10 +32,10 @@ class Commands:
         Returns whether the worker is quiet now or no longer: the heartbeat published the state before.
         """
         changed = False
-        if heartbeat.wanted == "stop":
+        if heartbeat.requested == "stop":
             self._requests.stop = self._requests.stop or "a command through Redis"
-        elif (heartbeat.wanted == "quiet") != self._processes.quiet:
-            changed, self._processes.quiet = True, heartbeat.wanted == "quiet"
+        elif (heartbeat.requested == "quiet") != self._processes.quiet:
+            changed, self._processes.quiet = True, heartbeat.requested == "quiet"
             quiet = self._processes.quiet
             logger.info("Worker quieted: takes no new jobs" if quiet else "Worker resumed")
             self._processes.send("quiet" if quiet else "resume")
@@ -54,4 +54,4 @@ class Commands:
         running = {each.job_id for process in self._processes for each in process.running()}
         for job_id in running.intersection(asked):
             self.cancel(job_id)
-        self._registry.forget_cancels(self._worker, set(asked) - running)
+        self._registry.remove_cancels(self._worker, set(asked) - running)

@@ -37,14 +37,14 @@ class Turn:
     """Seconds until the lease ends; 0 or less when it is lost, and then nothing was claimed."""
     server_time: float
     settled: list[int] = field(default_factory=list)
-    admitted: list[int] = field(default_factory=list)
+    started: list[int] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     paused: frozenset[str] = frozenset()
-    suspects: bool = False
+    dubious: bool = False
     dropped: int = 0
     broken: tuple[str, ...] = ()
     notices: bool = False
-    """Whether there are failures that hooks have yet to hear of."""
+    """Whether there are failures for which hooks have yet to be called."""
     dead: int = 0
     """Dead jobs after one was added; 0 when none was."""
     aside: list[OversizedEntry] = field(default_factory=list)
@@ -140,10 +140,10 @@ class Consumer:
             lease_left=reply.lease_left / 1000,
             server_time=reply.server_time / 1000,
             settled=reply.settled,
-            admitted=reply.started,
+            started=reply.started,
             claims=claims,
             paused=frozenset(names[at - 1] for at in reply.paused),
-            suspects=reply.dubious == 1,
+            dubious=reply.dubious == 1,
             dropped=reply.dropped,
             broken=tuple(names[at - 1] for at in reply.broken),
             notices=reply.notices == 1,
@@ -168,7 +168,7 @@ class Consumer:
         return Holding(_claims(reply.rest, self.queues), aside)
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
-        """Ids of those among outcomes in doubt that are settled, as their jobs' records tell.
+        """Ids of those among outcomes in doubt that are settled, by their jobs' records.
 
         A job without a record counts as settled: whoever takes one over writes a record.
         """
@@ -184,7 +184,7 @@ class Consumer:
         return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
 
     def look_up(self, claims: Iterable[Claim]) -> None:
-        """Read the records of jobs of which Redis could not tell whether they have ended.
+        """Read the records of jobs of which Redis does not know whether they have ended.
 
         It decodes neither half of a surrogate pair nor more than 1,000 levels, and the framework writes
         both. ``spent`` becomes 1 where the job has ended. Raises Unreachable or Refused.

@@ -1,4 +1,4 @@
-"""Dead letters that are older than ``ASOK_DLQ_MAX_AGE`` are dropped, and counted."""
+"""Dead jobs that are older than ``ASOK_DLQ_MAX_AGE`` are dropped, and counted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def drop_aged(
     seconds: float = LONGEST,
     largest: int = LARGEST_ENVELOPE,
 ) -> tuple[int, bool]:
-    """Drop dead letters that failed more than ``max_age`` seconds ago, for some ``seconds``.
+    """Drop dead jobs that failed more than ``max_age`` seconds ago, for some ``seconds``.
 
     Returns how many, and whether there may be more. The list is walked from its oldest end until a
-    letter is young enough. One that does not say when it failed is dropped only when a younger one is.
+    job is young enough. One that does not say when it failed is dropped only when a younger one is.
     """
     dropped = 0
     end = time.monotonic() + seconds

@@ -28,11 +28,11 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 logger = safe_logger("asok.worker")
 
 BLOCK = 5
-"""Seconds a BLMOVE waits on the server before it is sent anew."""
+"""Seconds a BLMOVE waits on the server before it is sent again."""
 
 REPLY_TIMEOUT = BLOCK + 10.0
 UNBLOCK_AGAIN = 0.05
-"""Seconds after which a wait that was told to end, and did not, is told again."""
+"""Seconds after which a wait that was asked to end, and did not, is asked again."""
 SHARE = 2
 """One in so many of the files that a process may open is for waits at most; tasks have the others."""
 
@@ -59,7 +59,7 @@ class Waiters:
         self._connections: dict[str, Connection] = {}
         self._client_ids: dict[str, int] = {}
         self._armed: dict[int, str] = {}
-        self._wanted: tuple[str, ...] = ()
+        self._requested: tuple[str, ...] = ()
         self._over_at: dict[int, float] = {}
         self._former: set[int] = set()
 
@@ -87,7 +87,7 @@ class Waiters:
     def whole(self) -> bool:
         """Whether each queue that was last to be waited on still is, so that no push is missed."""
         waiting = bool(self._armed) and not self._too_many
-        return waiting and {*self._wanted} <= {*self._armed.values()}
+        return waiting and {*self._requested} <= {*self._armed.values()}
 
     def files(self) -> Iterator[int]:
         """File descriptors of the outstanding claims."""
@@ -96,8 +96,8 @@ class Waiters:
     def arm(self, queues: Iterable[str]) -> None:
         """Wait on each of ``queues`` that is not waited on yet; on the first ones if they are many."""
         waiting = set(self._armed.values())
-        self._wanted = self._allowed(tuple(queues))
-        for queue in self._wanted:
+        self._requested = self._allowed(tuple(queues))
+        for queue in self._requested:
             if queue in waiting or self.refused:
                 continue
             try:
@@ -135,7 +135,7 @@ class Waiters:
             self.unread = True
             return None
         except redis.ResponseError:
-            # Unblocked with an error (a failover), or the queue is no list: the next cycle tells.
+            # Unblocked with an error (a failover), or the queue is not a list: the next cycle reports it.
             return None
         except Refused as error:
             self._refuse(error)

@@ -10,14 +10,14 @@ LONGEST_LEASE = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Reply to a beat. ``whole``: the lease had not run out since the last one.
+    """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
     """
 
     whole: bool
     server_time: float
-    wanted: str
+    requested: str
     cancelled: list[str]
 
 
@@ -42,7 +42,7 @@ class Expired:
 class Look:
     """The leases of all workers at one instant. ``leased``: that of the worker that looks is alive.
 
-    ``neighbours`` are the other workers of the same place that have a lease, a hundred at most.
+    ``neighbours`` are the other workers of the same machine that have a lease, a hundred at most.
     """
 
     server_time: float

@@ -47,7 +47,7 @@ class Outcome:
     process is to call its failure hooks (``DEAD_JOB``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
-    was sent, and no reply told whether it arrived.
+    was sent, and there was no reply.
     """
 
     verb: Verb

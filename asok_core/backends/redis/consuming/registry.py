@@ -54,7 +54,7 @@ def crashed(times: int) -> WorkerCrashed:
 class Recovered:
     """What a recovery moved. ``refused``: the worker was alive after all, or the other has no lease.
 
-    ``dropped`` of the oldest dead letters made room for new ones.
+    ``dropped`` of the oldest dead jobs made room for new ones.
     """
 
     returned: int = 0
@@ -81,7 +81,7 @@ class Recovered:
 class Registry:
     """Leases and recovery, for one thread of a supervisor.
 
-    ``lease`` is how many seconds of the server's clock a worker keeps what it holds after a beat.
+    ``lease`` is how many seconds of the server's clock a worker keeps what it holds after a heartbeat.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Registry:
         return self._reconnecting.connection
 
     def now(self) -> float:
-        """Epoch seconds by the server's clock. Raises Unreachable or Refused before the first beat."""
+        """Epoch seconds by the server's clock. Before the first heartbeat: raises Unreachable, Refused."""
         return self.clock.now() if self.clock.known else self.clock.ask(self.connection)
 
     def heartbeat(
@@ -137,11 +137,11 @@ class Registry:
         now = reply.server_time / 1000
         self.clock.learn(now, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]
-        wanted = reply.requested.decode("utf-8", "replace")
-        return Heartbeat(reply.whole == 1, now, wanted, cancelled)
+        requested = reply.requested.decode("utf-8", "replace")
+        return Heartbeat(reply.whole == 1, now, requested, cancelled)
 
-    def forget_cancels(self, worker: str, job_ids: Collection[str]) -> None:
-        """Remove what ``worker`` was asked to stop and does not run any more."""
+    def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
+        """Remove what ``worker`` was asked to stop and no longer runs."""
         if job_ids:
             self.connection.call("SREM", self.keys.cancels(worker), *job_ids)
 
@@ -296,7 +296,7 @@ class Registry:
         end_listed(self.connection, lines)
 
     def connected(self, worker: str) -> bool:
-        """Whether Redis has a connection of a worker, or may not tell."""
+        """Whether Redis has a connection of a worker, or does not show it."""
         marks = [f"name=asok:{worker}{end}".encode() for end in ":."]
         clients = self._clients()
         return clients is None or any(mark in line for mark in marks for line in clients)

@@ -1,10 +1,10 @@
 """Renewal: the records and unique keys of unfinished jobs live as long as the jobs do.
 
-They have a TTL of 30 days, so that none stays for ever when its job disappears without an end: somebody
+They have a TTL of 30 days, so that none stays forever when its job disappears without an end: somebody
 deletes a list, a foreign worker takes the job and keeps no record. While a job waits, its TTL is renewed:
-the supervisors share one slow walk over all that waits, a bounded stretch a second, at most one round an
+the supervisors share one slow walk over all that waits, some jobs a second, at most one round an
 hour. After its walk a round looks at all keys. What neither this walk nor the one before has met, nor
-any move has written since, belongs to a job that is in no place: it gets the 24 h of a finished one.
+any move has written since, belongs to a job that is in no location: it gets the 24 h of a finished one.
 A job that both walks missed, for it moved at a bad moment, is met by the next, hours before that.
 """
 
@@ -52,12 +52,12 @@ HELD = 600.0
 """Seconds between two renewals of what a worker itself holds."""
 
 _SCAN = b"*"
-"""The place of a round that is past its walk. No key has this name."""
+"""The location of a round that is past its walk. No key has this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step did. ``wait`` is seconds until the next; ``lost`` is told once a round, at its end."""
+    """What a step did. ``wait`` is seconds until the next; ``lost`` is set once a round, at its end."""
 
     wait: float
     renewed: int = 0

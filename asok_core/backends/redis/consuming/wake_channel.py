@@ -1,4 +1,4 @@
-"""What a supervisor hears between its beats: new due times, paused and resumed queues, orders."""
+"""Notifications for a supervisor between its heartbeats: due times, paused and resumed queues, commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER = 4.0
 
 
 class Wakes:
-    """A subscription to ``asok:wake``. Without it (an ACL, an outage) the beats find the same, later."""
+    """A subscription to ``asok:wake``. Without it (an ACL, an outage) heartbeats find the same, later."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
         self._endpoint = endpoint
@@ -29,7 +29,7 @@ class Wakes:
     def check(self) -> None:
         """Subscribe if that is not done, or again where no answer comes. Raises Unreachable.
 
-        A connection that the network has dropped on one side stays open on the other for ever. So each
+        A connection that the network has dropped on one side stays open on the other forever. So each
         check sends a PING, and a later one ends the subscription if it is not answered in time.
         """
         if self._refused or self._answers():
@@ -40,7 +40,7 @@ class Wakes:
             connection.call("SUBSCRIBE", self._channel)
         except Refused as error:
             self._refused = True
-            logger.warning("%s; orders are heard at the next beat only", error)
+            logger.warning("%s; commands are received at the next heartbeat only", error)
             connection.close()
             return
         self._connection = connection

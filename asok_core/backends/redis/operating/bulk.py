@@ -1,4 +1,4 @@
-"""A bulk action: a frozen scope, gone through in atomic batches with progress and an audit entry."""
+"""A bulk operation: a resolved scope, gone through in atomic batches with progress and an audit entry."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Tally:
         return left
 
     def skipped(self, scope: Scope) -> dict[str, int]:
-        """How many of the scope were not met any more, once all of it was gone through."""
+        """How many of the scope were not met, once all of it was gone through."""
         if scope.ids is not None:
             gone = len(scope.ids - self.found) + len(self.missed & scope.ids)
         elif scope.match is None and scope.limit is not None:
@@ -80,7 +80,7 @@ class Sweep:
     connection: Connection
     operation: Operation
     scope: Scope
-    frozen: ResolvedScope
+    resolved: ResolvedScope
     walk: Walk
     keyring: Keyring | None = None
     redaction: Redaction = field(default_factory=Redaction)
@@ -93,7 +93,7 @@ class Sweep:
     tally: Tally = field(default_factory=Tally)
     id_filter: IdFilter = field(init=False)
     cancelled: bool = False
-    _fenced: bool | None = None
+    _bounded: bool | None = None
     _unmoved: Callable[[Row], object] | None = None
 
     def __post_init__(self) -> None:
@@ -183,7 +183,7 @@ class Sweep:
     ) -> tuple[int, set[int]]:
         """Run the script for what is chosen of ``rows``.
 
-        Returns how many those are, and the places of the stretch that are left empty.
+        Returns how many those are, and the positions of the range that are left empty.
         """
         asked: list[list[tuple[int, Row]]] = []
         calls = self._calls(asked, window, rows, build, judge)
@@ -226,14 +226,14 @@ class Sweep:
                 yield build(part, jobs)
 
     def _next(self) -> WalkedRange | None:
-        count = min(WINDOW, self.frozen.limit - self.walk.left - self.tally.applied)
+        count = min(WINDOW, self.resolved.limit - self.walk.left - self.tally.applied)
         if self.rate:
             # Small enough to be even, and for a stop to come through within half a second.
             count = min(count, math.ceil(self.rate / 2))
         if count <= 0:
             return None
         window = self.walk.window(self.connection, count)
-        self._fenced = None
+        self._bounded = None
         if window.restarted:
             self.tally.refused.clear()
             self.tally.passed_over.clear()
@@ -248,7 +248,7 @@ class Sweep:
                 if self._holds(row):
                     self.tally.found.add(row.key)
                     rows.append((at, row))
-            if raw == self.frozen.fence and self._is_last(raw, window.hi - at):
+            if raw == self.resolved.bound and self._is_last(raw, window.hi - at):
                 return rows, False
         return rows, self._may_find_more(window)
 
@@ -283,7 +283,7 @@ class Sweep:
         if scope.queue is not None and row.queue != scope.queue:
             return False
         born = born_at(row)
-        if born is not None and born > self.frozen.before and not self._stands():
+        if born is not None and born > self.resolved.before and not self._stands():
             return False
         if scope.match is None:
             return True
@@ -293,22 +293,22 @@ class Sweep:
 
     def _stands(self) -> bool:
         # Asked only when an element claims to be too young: its machine's clock may be wrong.
-        if self._fenced is None:
-            fence = self.frozen.fence
-            self._fenced = (
-                fence is not None and self.walk.newest(self.connection, fence) is not None
+        if self._bounded is None:
+            bound = self.resolved.bound
+            self._bounded = (
+                bound is not None and self.walk.newest(self.connection, bound) is not None
             )
-        return self._fenced
+        return self._bounded
 
-    def _is_last(self, fence: bytes, index: int) -> bool:
+    def _is_last(self, bound: bytes, index: int) -> bool:
         # There may be elements of the same bytes that are older.
-        newest = self.walk.newest(self.connection, fence)
+        newest = self.walk.newest(self.connection, bound)
         return newest is None or newest >= index
 
     def _watched(self) -> bool:
         if self.watch is None:
             return True
-        total = self.frozen.limit
+        total = self.resolved.limit
         scanned = min(self.walk.left + self.tally.applied, total)
         self.cancelled = not self.watch(Progress(scanned, total, self.tally.applied))
         return not self.cancelled

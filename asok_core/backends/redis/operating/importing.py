@@ -1,4 +1,4 @@
-"""Putting exported dead letters back."""
+"""Importing exported dead jobs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
 
-THERE = "among the dead letters already"
+THERE = "among the dead jobs already"
 
 
 def import_dead(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
-    """Add ``dead_jobs``, the oldest first, to the dead letters as the action of ``sweep``."""
+    """Add ``dead_jobs``, the oldest first, to the dead jobs as the operation of ``sweep``."""
     connection, tally = sweep.connection, sweep.tally
     known = {sha(row.payload.raw) for row in sweep.gather()}
     rows, there = [], 0

@@ -1,7 +1,7 @@
-"""The end of a job that is in no place: somebody deleted its list, or a program without records took it.
+"""The end of a job that is in no location: its list was deleted, or a program without records took it.
 
 Its record would say that it waits, and hold its unique key, for up to 30 days. That it is nowhere is
-proved, for each place by what a move leaves behind. Moves to and from the delayed set and the dead jobs
+proved, for each location by what a move leaves behind. Moves to and from the delayed set and the dead jobs
 write the job's record; between its queue and the workers a job moves without a word, so these are looked
 through in one step, twice, and the record must not change meanwhile. Everything else is looked through in
 between: also the trash, into which a purge moves a whole queue before it writes the records.
@@ -54,7 +54,7 @@ class _Names:
 
 
 def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
-    """Close the record of a job that is in no place. Empty when it is done, else why it is not.
+    """Close the record of a job that is in no location. Empty when it is done, else why it is not.
 
     Raises Unreachable or Refused.
     """

@@ -145,7 +145,7 @@ class RedisOperator(OperatorSession):
             return sweep.run(build, judge, unmoved)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
-        """Dead letters, or the pending jobs of a queue, to the trash.
+        """Dead jobs, or the pending jobs of a queue, to the trash.
 
         Everything in one go is a single RENAME, however long the list.
         """
@@ -177,12 +177,12 @@ class RedisOperator(OperatorSession):
         return self._cancel("cancel", scope, watch)
 
     def cancel_lost(self, job_id: str) -> CommandResult:
-        """Close the record of an unfinished job that is in no place any more, and free its unique key.
+        """Close the record of an unfinished job that is in no location, and free its unique key.
 
         Skipped, with the reason, where that is not certain. There is no undo.
         """
         with self._connection() as connection:
-            # Not Place: it has none.
+            # It has no location.
             operation = Operation(
                 self.keys,
                 new_operation_id(connection),
@@ -229,7 +229,7 @@ class RedisOperator(OperatorSession):
         front: bool = False,
         watch: Watch | None = None,
     ) -> CommandResult:
-        """Pending jobs to queue ``to``, signed anew, or with ``front`` to where workers take from.
+        """Pending jobs to queue ``to``, signed again, or with ``front`` to where workers take from.
 
         Raises UsageError when neither would change anything or too many jobs go to the front, and
         SettingsError without SECRET_KEY.
@@ -268,7 +268,7 @@ class RedisOperator(OperatorSession):
     def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
         """Undo a purge, a cancel or an edit: the same bytes back to where they were.
 
-        Raises UsageError when there is no such trash (any more).
+        Raises UsageError when there is no such trash.
         """
         with self._connection() as connection:
             undoing = self._operation(connection, "restore", Scope(Location.TRASH, words=operation))
@@ -291,7 +291,7 @@ class RedisOperator(OperatorSession):
     def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
-        """Dead letters of an export back among the dead letters, byte for byte.
+        """Dead jobs of an export back among the dead jobs, byte for byte.
 
         Those that are there already are skipped. A bad signature is refused unless ``trust``, a job
         that is on its way again always.
@@ -302,7 +302,7 @@ class RedisOperator(OperatorSession):
             return import_dead(sweep, dead_jobs, trust=trust)
 
     def pause(self, queue: str) -> CommandResult:
-        """No worker claims from the queue until it is resumed; what runs goes on."""
+        """No worker claims from the queue until it is resumed; running jobs continue."""
         return self._switch(Pause, queue, "it is paused already")
 
     def resume(self, queue: str) -> CommandResult:
@@ -310,7 +310,7 @@ class RedisOperator(OperatorSession):
         return self._switch(Resume, queue, "it is not paused")
 
     def quiet(self, worker: str) -> CommandResult:
-        """A worker claims no more; what it runs goes on. Raises UsageError for an unknown worker."""
+        """A worker takes no new jobs; running jobs continue. Raises UsageError for an unknown worker."""
         return self._order("quiet", worker, "quiet")
 
     def resume_worker(self, worker: str) -> CommandResult:
@@ -334,7 +334,7 @@ class RedisOperator(OperatorSession):
                 )
             )
         if changed < 0:
-            raise UsageError(f"there is no worker {worker!r} (any more)")
+            raise UsageError(f"there is no worker {worker!r}; it may have ended")
         skipped = {} if changed else {"already ordered": 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 

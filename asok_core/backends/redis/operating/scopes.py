@@ -22,20 +22,20 @@ NEWER_AT_MOST = 5_000
 class ResolvedScope:
     """A scope's end. ``limit`` counts from the oldest element; ``newer`` ones came after it.
 
-    ``fence`` is the newest element in scope; while it is in the list, everything older is in scope
+    ``bound`` is the newest element in scope; while it is in the list, everything older is in scope
     whatever its time says. Without it, what is younger than ``before`` is out.
     """
 
     limit: int
     before: float
-    fence: bytes | None = None
+    bound: bytes | None = None
     newer: int = 0
 
 
 class IdFilter:
-    """Tells cheaply, of most elements, that none of the wanted ids is theirs.
+    """Finds cheaply, of most elements, that none of the requested ids is theirs.
 
-    Reading an element takes thirty microseconds, and of a hundred thousand only one may be wanted.
+    Reading an element takes thirty microseconds, and of a hundred thousand only one may be requested.
     """
 
     def __init__(self, ids: frozenset[str] | None) -> None:
@@ -44,7 +44,7 @@ class IdFilter:
         self._digests = frozenset(filter(_DIGEST.fullmatch, ids or ()))
 
     def may_hold(self, raw: bytes) -> bool:
-        """False only when the element is surely not wanted."""
+        """False only when the element is surely not requested."""
         if self._ids is None:
             return True
         # An id that is not written plainly, or none at all: that takes a closer look.
@@ -60,7 +60,7 @@ _PLAIN = re.compile(r"[0-9A-Za-z_.:-]+")
 _ID = re.compile(rb'"id\\?": ?\\?"([0-9A-Za-z_.:-]+)\\?"')
 
 
-def freeze(connection: Connection, scope: Scope, key: bytes) -> ResolvedScope:
+def resolve(connection: Connection, scope: Scope, key: bytes) -> ResolvedScope:
     """Find where the confirmed scope ends by now; without a confirmation it ends here and now.
 
     Raises WRONGTYPE as ResponseError.
@@ -102,7 +102,7 @@ def among_newest(
         length, elements = _heads(connection, key, len(seen), chunk)
         seen += elements
         keys += (Row(0, peek(raw), Location.DEAD, "").key for raw in elements)
-        # The oldest of them is to be the walk's anchor, so it may not be wanted itself.
+        # The oldest of them is to be the walk's anchor, so it may not be requested itself.
         if ids.issubset(keys[:-1]):
             return seen, length
     return [], length
@@ -122,7 +122,7 @@ def _heads(connection: Connection, key: bytes, start: int, count: int) -> ListHe
 
 
 def born_after(raw: bytes, location: Location, moment: float) -> bool:
-    """Whether an element says itself that it came to its place after ``moment``."""
+    """Whether an element says itself that it came to its location after ``moment``."""
     payload = peek(raw)
     queue = payload.job.queue if payload.job else ""
     born = born_at(Row(0, payload, location, queue))
@@ -130,7 +130,7 @@ def born_after(raw: bytes, location: Location, moment: float) -> bool:
 
 
 def born_at(row: Row) -> float | None:
-    """When an element came to its place, as far as it says so itself."""
+    """When an element came to its location, as far as it says so itself."""
     if row.location is Location.DEAD:
         return row.payload.failed_at
     return row.payload.job.enqueued_at if row.payload.job else None

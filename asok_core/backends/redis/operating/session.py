@@ -13,7 +13,7 @@ from asok_core.backends.redis.connection import Connection, ConnectionPool, Endp
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.operating.bulk import Sweep
-from asok_core.backends.redis.operating.scopes import among_newest, freeze, spelled
+from asok_core.backends.redis.operating.scopes import among_newest, resolve, spelled
 from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
@@ -29,7 +29,7 @@ from asok_core.settings.kinds import RecordForm
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
 LOCATIONS = {Location.DEAD: "dead", Location.PENDING: "pending", Location.DELAYED: "delayed"}
-"""Places as the audit and the scripts name them."""
+"""Locations as the audit and the scripts name them."""
 
 
 class OperatorSession:
@@ -76,7 +76,7 @@ class OperatorSession:
         and looks until it has found it.
         """
         key = self._key(scope)
-        frozen = freeze(connection, scope, key)
+        resolved = resolve(connection, scope, key)
         walk: Walk = ScoreWalk(key)
         if scope.location is not Location.DELAYED:
             walk = ListWalk(key)
@@ -88,7 +88,7 @@ class OperatorSession:
             connection=connection,
             operation=self._operation(connection, action, scope),
             scope=scope,
-            frozen=frozen,
+            resolved=resolved,
             walk=walk,
             keyring=self._keyring,
             redaction=self._redaction,
@@ -121,7 +121,7 @@ class OperatorSession:
     def _keyring_for(self, action: str) -> Keyring:
         if self._keyring is None:
             raise SettingsError(
-                f"SECRET_KEY is not set, and a {action} signs jobs anew: set the one of the workers"
+                f"SECRET_KEY is not set, and a {action} signs jobs again: set the one of the workers"
             )
         return self._keyring
 
@@ -146,11 +146,11 @@ class OperatorSession:
             with self.pool.borrow() as connection:
                 yield connection
         except redis.ResponseError as error:
-            raise Refused(_told(error)) from error
+            raise Refused(_as_line(error)) from error
 
 
-def _told(error: redis.ResponseError) -> str:
-    """One line for an operator: a script's error has the reason behind its own place."""
+def _as_line(error: redis.ResponseError) -> str:
+    """One line for an operator: a script's error has the reason after its position."""
     text = str(error).splitlines()[0]
     found = re.search(r"WRONGTYPE .* should be a \w+", text)
     return f"nothing was changed: {found[0].removeprefix('WRONGTYPE ')}" if found else text

@@ -15,7 +15,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.bulk import Sweep
-from asok_core.backends.redis.operating.scopes import freeze
+from asok_core.backends.redis.operating.scopes import resolve
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.walks import (
     BATCH,
@@ -33,10 +33,10 @@ from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
 
 NEWER_AT_ONCE = 2_000
-"""Letters that one script moves aside so that a RENAME can do the rest."""
+"""Dead jobs that one script moves aside so that a RENAME can do the rest."""
 COMPARISONS = 50_000_000
-"""How much looking for neighbours a restore may cost Redis (three seconds); above, the letters go to
-the oldest end."""
+"""How much looking for neighbours a restore may cost Redis (three seconds); above, the jobs go to the
+oldest end."""
 COMPARISONS_AT_ONCE = 30_000
 """The same for one script (three milliseconds)."""
 
@@ -49,16 +49,16 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
     scope, operation, connection = sweep.scope, sweep.operation, sweep.connection
     operation.begin(connection)
     for _ in range(3):
-        frozen = sweep.frozen
-        if frozen.fence is None or frozen.newer > NEWER_AT_ONCE:
+        resolved = sweep.resolved
+        if resolved.bound is None or resolved.newer > NEWER_AT_ONCE:
             break
         queue = name_bytes(scope.queue or "") if scope.location is Location.PENDING else b""
         applied = connection.run(
             PurgeAll(
                 **operation.arguments(),
                 queue=queue,
-                newest=sha(frozen.fence),
-                newer=frozen.newer,
+                newest=sha(resolved.bound),
+                newer=resolved.newer,
             )
         )
         if applied >= 0:
@@ -72,7 +72,7 @@ def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
                 )
             sweep.watch and sweep.watch(Progress(applied, applied, applied))
             return sweep.finish("done")
-        sweep.frozen = freeze(connection, scope, key)
+        sweep.resolved = resolve(connection, scope, key)
     return None
 
 
@@ -124,7 +124,7 @@ def restore(
 
 
 def _locations_known(connection: Connection, keys: Keys, operation: str, total: int) -> bool:
-    # A list that was renamed as a whole has kept its order, and needs no places.
+    # A list that was renamed as a whole has kept its order, and needs no positions.
     known: int = connection.call("EXISTS", keys.trash_positions(operation))
     return known == 1 and total * connection.call("LLEN", keys.dead) <= COMPARISONS
 

@@ -174,7 +174,7 @@ def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
 
 
 def move_verdict(keyring: Keyring, queue: str) -> Judge[MovedJob]:
-    """For ``move.lua``: the same job, naming its new queue and signed anew."""
+    """For ``move_jobs.lua``: the same job, naming its new queue and signed again."""
 
     def judge(row: Row, _older: int) -> MovedJob | str:
         job = row.payload.job

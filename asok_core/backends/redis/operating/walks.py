@@ -1,6 +1,6 @@
 """Walks over a list or sorted set that others change at the same time.
 
-A walk reads stretches of a few hundred elements, the oldest (or soonest) first, and keeps its place
+A walk reads ranges of a few hundred elements, the oldest (or soonest) first, and keeps its position
 by the last element it passed over and left: its *anchor*.
 """
 
@@ -18,7 +18,7 @@ from asok_core.jobs.oversized import is_alias
 
 WINDOW = 300
 WINDOW_BYTES = 1_048_576
-"""Elements and bytes of a stretch at most, but for one element that is larger by itself."""
+"""Elements and bytes of a range at most, but for one element that is larger by itself."""
 BATCH = 50
 BATCH_BYTES = 262_144
 """The same of what one script moves: it takes a millisecond or two, and nobody else is served then."""
@@ -48,7 +48,7 @@ class WalkedRange:
 
 
 def batches(rows: Sequence[tuple[int, Row]]) -> Iterator[Sequence[tuple[int, Row]]]:
-    """Rows, each with its place in the stretch, in the portions that one script moves."""
+    """Rows, each with its position in the range, in the portions that one script moves."""
     batch: list[tuple[int, Row]] = []
     size = 0
     for at, row in rows:
@@ -71,7 +71,7 @@ class Walk(Protocol):
         """The next elements; none when the end is reached."""
 
     def leave(self, elements: Sequence[bytes]) -> None:
-        """Pass over those of the stretch that stay where they are; the others were taken."""
+        """Pass over those of the range that stay where they are; the others were taken."""
 
     def newest(self, connection: Connection, element: bytes) -> int | None:
         """The negative index of the newest element with these bytes, or None."""
@@ -149,7 +149,7 @@ class ScoreWalk:
         length, flat = connection.run(Soonest(members=self._key, first=self.left, last=last))
         members = flat[::2]
         self._scores = dict(zip(members, flat[1::2], strict=True))
-        # No script cuts these, so that the next stretch is as long as this one's bytes allow.
+        # No script cuts these, so that the next range is as long as this one's bytes allow.
         small = sum(map(len, members)) < WINDOW_BYTES / 2
         self._count = self._count * 2 if small else max(1, self._count // 4)
         return WalkedRange(members, length, scores=[score(each) for each in flat[1::2]])

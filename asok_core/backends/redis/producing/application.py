@@ -151,7 +151,7 @@ class RedisBackend:
 
         The job is looked for through the whole of its queue. Without a record, or with one that the
         framework wrote, all queues and the delayed set are looked through, for a few seconds at most.
-        One that is in no place (its list was deleted) is closed, with the reason in its record.
+        One that is in no location (its list was deleted) is closed, with the reason in its record.
         The audit says that the application did it. Raises Unreachable or Refused.
         """
         if not is_text(job_id):
@@ -175,11 +175,11 @@ class RedisBackend:
         return False
 
     def _is_lost(self, job_id: str) -> bool:
-        """Close the record of a job that is in no place: whether that was done."""
+        """Close the record of a job that is in no location: whether that was done."""
         try:
             return self._operator.cancel_lost(job_id).applied > 0
         except Refused as error:
-            logger.warning("Whether job %s is lost cannot be told: %s", job_id, error)
+            logger.warning("Whether job %s is lost is not known: %s", job_id, error)
             return False
 
     def _homes(self, job_id: str, record: JobRecord | None) -> Iterator[Scope]:
@@ -188,7 +188,7 @@ class RedisBackend:
             ids, words = frozenset((job_id,)), f"id:{job_id}"
             pending = Scope(Location.PENDING, queue=record.queue or "default", ids=ids, words=words)
             delayed = Scope(Location.DELAYED, ids=ids, words=words)
-            # It may be promoted between the look and the act, so the other place comes second.
+            # It may be promoted between the look and the act, so the other location comes second.
             yield from (pending, delayed) if record.status == Status.PENDING else (delayed, pending)
         if record is None or record.foreign:
             with self._producer.pool.borrow() as connection:

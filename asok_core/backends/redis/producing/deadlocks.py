@@ -1,7 +1,7 @@
 """Finds tasks that wait for jobs which no slot of any worker is left to run.
 
 A process whose every slot waits says so in Redis (``report_waits.lua``), with the queues in which
-those jobs stand. Once all processes that could run them say the same twice in a row, nothing can go on:
+those jobs are. Once all processes that could run them report it twice in a row, nothing can continue:
 what they wait for stands in its queue, and whoever could take it waits. One of the waits is then ended
 by Deadlock. (The framework's worker takes jobs from a queue also while it is busy: what stands
 there is not served by one.) Where that is not certain, nothing is raised; a warning is logged once.
@@ -71,7 +71,7 @@ class Deadlocks:
         """End a wait that has no end. Raises Unreachable or Refused."""
         waits, now = self.host.slots.full(), time.monotonic()
         if not waits or now - max(wait.since for wait in waits) < PATIENCE:
-            self._forget(connection)
+            self._withdraw(connection)
         elif now >= self._look_at:
             self._look_at = now + INTERVAL
             if all(wait.certain for wait in waits):
@@ -79,7 +79,7 @@ class Deadlocks:
             elif now - max(wait.since for wait in waits) >= WARN_AFTER:
                 self._warn(waits)
 
-    def _forget(self, connection: Connection) -> None:
+    def _withdraw(self, connection: Connection) -> None:
         self._former = {}
         if self._said:
             self._said = False
@@ -150,7 +150,7 @@ def served(workers: Workers) -> set[str]:
 
 
 def stuck(marks: Mapping[str, Mark], workers: Workers) -> set[str]:
-    """The processes of which no slot can ever go on, of those that said that each of theirs waits."""
+    """The processes of which no slot can ever continue, of those that report that each of theirs waits."""
     left = {name for name in marks if worker_of(name) in workers}
     while True:
         jobs = {job for name in left for job in marks[name].jobs}

@@ -1,4 +1,4 @@
-"""Futures whose results may never arrive: their jobs were taken by a program that cannot tell of them.
+"""Futures whose results may never arrive: their jobs were taken by a program that publishes no ends.
 
 The worker of the ``asok`` framework takes a job from its queue and writes its status into a JSON string.
 A record that is a hash it cannot write, so that says ``pending`` for as long as it lives.
@@ -23,7 +23,7 @@ logger = safe_logger("asok.background")
 LOOK_EVERY = 30.0
 """Seconds between two looks for a job. Two in a row must miss it: that is longer than a recovery takes."""
 MOST_JOBS = 10_000
-"""Jobs of a queue that one look goes through; of a longer one, or a larger, nothing is said."""
+"""Jobs of a queue that one look goes through; of a longer one, or a larger, nothing is known."""
 MOST_LISTS = 4096
 
 
@@ -75,7 +75,7 @@ class MissingJobs:
 
 
 def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
-    """Whether a job is neither in its queue nor held by a worker; False where that cannot be told."""
+    """Whether a job is neither in its queue nor held by a worker; False where that is not known."""
     key = keys.queue(job.queue or "default")
     queued = connection.run(_search(key, "right", job))
     if queued.position >= 0 or queued.looked >= MOST_JOBS:

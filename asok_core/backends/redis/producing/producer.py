@@ -21,7 +21,7 @@ from asok_core.settings.settings import Settings
 T = TypeVar("T")
 
 CLOCK_KEPT = 1.0
-"""Seconds for which the server's time is counted on from the reply that told it."""
+"""Seconds for which the server's time is counted on from the reply that had it."""
 
 BESIDE_RESULT = 1 << 20
 """Bytes of a record besides its result: a few thousand, and the traceback."""

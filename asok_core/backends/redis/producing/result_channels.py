@@ -72,21 +72,21 @@ class Listener:
         self._subscriber.close()
 
     def follow(self, job_ids: Iterable[str]) -> None:
-        """Subscribe to the channels of jobs. ``hear`` tells of each once it is subscribed."""
+        """Subscribe to the channels of jobs. ``receive`` returns each once it is subscribed."""
         ids = list(job_ids)
         for start in range(0, len(ids), BATCH):
             channels = {self._keys.done(each).encode(): each for each in ids[start : start + BATCH]}
             self._channels.update(channels)
             self._send("SUBSCRIBE", channels)
 
-    def hear(self, timeout: float) -> set[str]:
+    def receive(self, timeout: float) -> set[str]:
         """Wait for news: the ids of jobs whose records are to be read. Empty when the bell rang."""
-        ids = set(self._heard())
+        ids = set(self._received())
         if not ids:
             ready = wait_for_any(self._sources(), timeout)
             if self._ear.fileno() in ready:
                 self._ear.recv(4096)
-            ids.update(self._heard())
+            ids.update(self._received())
         return ids
 
     @property
@@ -133,7 +133,7 @@ class Listener:
         file = None if self._deaf else self._subscriber.file
         return [self._ear] if file is None else [self._ear, file]
 
-    def _heard(self) -> Iterator[str]:
+    def _received(self) -> Iterator[str]:
         try:
             while not self._deaf and self._subscriber.readable():
                 kind, channel, _ = self._subscriber.read()

@@ -104,7 +104,7 @@ class ResultWatcher:
         self._bell = bell
 
     def close(self) -> None:
-        """End the thread. Futures whose jobs are not finished say so: nobody watches them any more."""
+        """End the thread. Futures whose jobs are not finished say so: nobody watches them."""
         with self._lock:
             self._closed = True
             if self._bell is not None:
@@ -115,7 +115,7 @@ class ResultWatcher:
         try:
             with ear:
                 self._watch_all(ear, futures)
-        except BaseException as error:  # noqa: BLE001 - whoever waits must not wait for ever
+        except BaseException as error:  # noqa: BLE001 - whoever waits must not wait forever
             self._give_up(futures, error)
 
     def _watch_all(self, ear: socket.socket, futures: Futures) -> None:
@@ -160,7 +160,9 @@ class ResultWatcher:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= IDLE_TIMEOUT:
                 return
-            ids = listener.hear(max(next_poll - time.monotonic(), 0) if futures else IDLE_TIMEOUT)
+            ids = listener.receive(
+                max(next_poll - time.monotonic(), 0) if futures else IDLE_TIMEOUT
+            )
             if time.monotonic() >= next_poll:
                 next_poll = time.monotonic() + POLL_INTERVAL
                 listener.look(self._deadlocks)
@@ -198,7 +200,7 @@ def _resolve(future: RemoteFuture[Any], how: Callable[..., None], *args: object)
     try:
         how(future, *args)
     except BaseException as error:  # noqa: BLE001 - nothing must end the watching
-        # Whoever waits for the future must not wait for ever.
+        # Whoever waits for the future must not wait forever.
         with contextlib.suppress(InvalidStateError):
             future.set_exception(error)
 
@@ -210,7 +212,7 @@ def _abandon(future: RemoteFuture[Any]) -> None:
 
 
 def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
-    """Give a future the outcome that a final record tells; None says that the record is gone."""
+    """Give a future the outcome of a final record; None says that the record is gone."""
     if record is None:
         future.set_exception(
             JobNotFound(
