@@ -1,4 +1,4 @@
-"""Notifications for a supervisor between its heartbeats: due times, paused and resumed queues, commands."""
+"""Notifications for a supervisor between heartbeats: due times, paused and resumed queues, commands."""
 
 from __future__ import annotations
 
