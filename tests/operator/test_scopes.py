@@ -19,7 +19,7 @@ from asok_core.backends.redis.operating.scopes import (
     born_at,
     expect_location,
     expect_queue,
-    freeze,
+    resolve,
     spelled,
 )
 from asok_core.backends.roles import Scope
@@ -66,7 +66,7 @@ def test_without_a_confirmation_a_scope_ends_at_the_newest_element(
     elements = [pending(at, 1e12) for at in range(3)]
     fill(redis_client, elements)
     earliest = time_of(redis_client)
-    found = freeze(connection, PENDING, KEY)
+    found = resolve(connection, PENDING, KEY)
     assert earliest <= found.before <= time_of(redis_client)
     assert found == ResolvedScope(3, found.before, elements[2], 0)
 
@@ -75,15 +75,15 @@ def test_ids_are_exact_whatever_the_clock_of_their_producer(
     connection: Connection, redis_client: redis.Redis
 ) -> None:
     fill(redis_client, [pending(1, 1e12)])
-    found = freeze(connection, scope(ids=frozenset(["1"])), KEY)
+    found = resolve(connection, scope(ids=frozenset(["1"])), KEY)
     assert found == ResolvedScope(1, math.inf, pending(1, 1e12), 0)
-    assert freeze(connection, scope(ids=frozenset(["1"]), before=5.0), KEY).before == 5.0
+    assert resolve(connection, scope(ids=frozenset(["1"]), before=5.0), KEY).before == 5.0
 
 
 def test_an_empty_list_has_no_newest_element(connection: Connection) -> None:
-    found = freeze(connection, PENDING, KEY)
+    found = resolve(connection, PENDING, KEY)
     assert found == ResolvedScope(0, found.before)
-    assert freeze(connection, scope(limit=4, before=1.0), KEY) == ResolvedScope(0, 1.0)
+    assert resolve(connection, scope(limit=4, before=1.0), KEY) == ResolvedScope(0, 1.0)
 
 
 def test_what_is_newer_than_the_confirmation_is_out(
@@ -92,9 +92,11 @@ def test_what_is_newer_than_the_confirmation_is_out(
     elements = [pending(at, float(at)) for at in range(40)]
     fill(redis_client, elements)
     # Its own time is still in scope.
-    assert freeze(connection, scope(before=10.0), KEY) == ResolvedScope(11, 10.0, elements[10], 29)
-    assert freeze(connection, scope(before=100.0), KEY) == ResolvedScope(40, 100.0, elements[39], 0)
-    nothing = freeze(connection, scope(before=-1.0), KEY)
+    assert resolve(connection, scope(before=10.0), KEY) == ResolvedScope(11, 10.0, elements[10], 29)
+    assert resolve(connection, scope(before=100.0), KEY) == ResolvedScope(
+        40, 100.0, elements[39], 0
+    )
+    nothing = resolve(connection, scope(before=-1.0), KEY)
     assert nothing == ResolvedScope(40, -1.0)
 
 
@@ -112,10 +114,10 @@ def test_at_most_as_many_as_were_confirmed_are_in(
 ) -> None:
     elements = [pending(at) for at in range(40)]
     fill(redis_client, elements)
-    found = freeze(connection, scope(limit=12, before=7.0), KEY)
+    found = resolve(connection, scope(limit=12, before=7.0), KEY)
     assert found == ResolvedScope(12, 7.0, elements[11], 28)
     for limit in (40, 41):
-        found = freeze(connection, scope(limit=limit), KEY)
+        found = resolve(connection, scope(limit=limit), KEY)
         assert found == ResolvedScope(40, found.before, elements[39], 0)
 
 
@@ -125,10 +127,10 @@ def test_the_newest_confirmed_element_is_found_by_its_digest(
     elements = [pending(at, 1e12) for at in range(40)]
     fill(redis_client, elements)
     boundary = scope(boundary=digest(elements[4]), limit=5, before=7.0)
-    assert freeze(connection, boundary, KEY) == ResolvedScope(5, 7.0, elements[4], 35)
+    assert resolve(connection, boundary, KEY) == ResolvedScope(5, 7.0, elements[4], 35)
     gone = scope(boundary="gone", limit=5, before=7.0)
-    assert freeze(connection, gone, KEY) == ResolvedScope(5, 7.0)
-    assert freeze(connection, scope(boundary="gone", before=7.0), KEY) == ResolvedScope(40, 7.0)
+    assert resolve(connection, gone, KEY) == ResolvedScope(5, 7.0)
+    assert resolve(connection, scope(boundary="gone", before=7.0), KEY) == ResolvedScope(40, 7.0)
 
 
 @pytest.mark.parametrize("behind", [39, 40])
@@ -142,7 +144,7 @@ def test_the_search_for_the_newest_confirmed_element_ends(
     elements = [pending(at) for at in range(80)]
     fill(redis_client, elements)
     boundary = scope(boundary=digest(elements[79 - behind]), before=7.0)
-    found = freeze(connection, boundary, KEY)
+    found = resolve(connection, boundary, KEY)
     # Chunks of 8 and 32 elements are read.
     inside = ResolvedScope(80 - behind, 7.0, elements[79 - behind], behind)
     assert found == (inside if behind < 40 else ResolvedScope(80, 7.0))
@@ -160,7 +162,7 @@ def test_the_chunks_of_the_search_have_a_largest_size(
         return heads(of, key, start, count)
 
     monkeypatch.setattr(scopes, "_heads", counted)
-    assert freeze(connection, scope(boundary="gone", before=7.0), KEY) == ResolvedScope(1300, 7.0)
+    assert resolve(connection, scope(boundary="gone", before=7.0), KEY) == ResolvedScope(1300, 7.0)
     assert read == [(0, 8), (8, 32), (40, 128), (168, 500), (668, 500), (1168, 500), (1300, 500)]
     assert scopes.NEWER_AT_MOST == 5_000
 
@@ -169,7 +171,7 @@ def test_delayed_jobs_are_counted(connection: Connection, redis_client: redis.Re
     redis_client.zadd("asok:delayed_tasks", {pending(at): at for at in range(5)})
     for limit, counted in ((None, 5), (3, 3), (9, 5)):
         of = Scope(Location.DELAYED, limit=limit, before=7.0)
-        assert freeze(connection, of, b"asok:delayed_tasks") == ResolvedScope(counted, 7.0)
+        assert resolve(connection, of, b"asok:delayed_tasks") == ResolvedScope(counted, 7.0)
 
 
 def test_the_newest_elements_are_read_until_all_ids_are_among_them(

@@ -245,7 +245,7 @@ def test_no_command_but_those_that_bring_new_data_needs_memory(desk: Desk) -> No
         if refused.intersection(re.findall("'([A-Z]+)'", call.script().text))
         and needs_of(source("scripts", name))[:1] != ("full",)
     }
-    assert unprepared == {"enqueue", "import_dead"}
+    assert unprepared == {"enqueue", "import_dead_jobs"}
 
 
 def test_an_application_can_cancel_and_ask_on_a_full_redis(desk: Desk) -> None:

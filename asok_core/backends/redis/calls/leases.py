@@ -85,7 +85,7 @@ class EndLease(NamespacedCall[int]):
     worker: str
 
 
-class HeldJob(NamedTuple):
+class RecoveredJob(NamedTuple):
     """A job that a dead process held.
 
     ``limit``: its process died while running it, and after so many times it is dead; 0: not charged.
@@ -126,4 +126,4 @@ class Recover(NamespacedCall[RecoveryReply]):
     guard: str
     by: str
     dlq_max: int
-    jobs: Sequence[HeldJob]
+    jobs: Sequence[RecoveredJob]

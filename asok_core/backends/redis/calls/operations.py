@@ -216,7 +216,7 @@ class ImportedJob(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class ImportDead(AuditedCall[list[int]]):
+class ImportDeadJobs(AuditedCall[list[int]]):
     """Add dead jobs, oldest first; per job 1 or a refusal."""
 
     jobs: Sequence[ImportedJob]
@@ -263,7 +263,7 @@ class RestoreAll(AuditedCall[RestoredAll]):
 
 
 @dataclass(slots=True, kw_only=True)
-class EmptyTrash(AuditedCall[int]):
+class DeleteTrash(AuditedCall[int]):
     """Delete the trash of the operation ``emptied``; the reply is how many jobs it held."""
 
     emptied: str

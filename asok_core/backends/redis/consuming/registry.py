@@ -13,9 +13,9 @@ from asok_core.backends.redis.calls.leases import (
     CheckLeases,
     Deregister,
     EndLease,
-    HeldJob,
     PublishedField,
     Recover,
+    RecoveredJob,
     SendHeartbeat,
 )
 from asok_core.backends.redis.calls.walks import Slice
@@ -315,12 +315,12 @@ class Registry:
         found = self.connection.call("MGET", *map(self.keys.crashes, ids)) if ids else ()
         return {job_id: count(each) + 1 for job_id, each in zip(ids, found, strict=True)}
 
-    def _held_job(self, payload: Payload, limit: int, times: int) -> HeldJob:
+    def _held_job(self, payload: Payload, limit: int, times: int) -> RecoveredJob:
         job = payload.job
         dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:
             dead_job = dead_entry(payload.raw, failed_at=self.now(), error=error, traceback=error)
-        return HeldJob(
+        return RecoveredJob(
             envelope=payload.raw,
             id=payload.id,
             limit=limit,

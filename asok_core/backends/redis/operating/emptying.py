@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
-from asok_core.backends.redis.calls.operations import EmptyTrash
+from asok_core.backends.redis.calls.operations import DeleteTrash
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.trash import retire
 from asok_core.backends.roles import CommandResult, Progress, Watch
@@ -33,7 +33,7 @@ def empty_trash(
         about = read_operation(connection, emptying.keys, each)
         if about.get("place") == "pending" and about.get("state") != "done":
             retire(connection, emptying.keys, each, about.get("queue") or "default")
-        deleted = connection.run(EmptyTrash(**emptying.arguments(), emptied=each))
+        deleted = connection.run(DeleteTrash(**emptying.arguments(), emptied=each))
         applied += deleted
         absent += not deleted
         if watch is not None and not watch(Progress(done, len(operations), applied)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from asok_core.backends.redis.calls.operations import ImportDead, ImportedJob
+from asok_core.backends.redis.calls.operations import ImportDeadJobs, ImportedJob
 from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
@@ -33,7 +33,7 @@ def import_dead(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> Com
     with sweep.audited():
         for batch in _batches(rows):
             jobs = [ImportedJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
-            replies = connection.run(ImportDead(**sweep.operation.arguments(), jobs=jobs))
+            replies = connection.run(ImportDeadJobs(**sweep.operation.arguments(), jobs=jobs))
             tally.count([row.key for row in batch], replies)
             progress = Progress(tally.applied, len(rows), tally.applied)
             if sweep.watch and not sweep.watch(progress):

@@ -29,25 +29,25 @@ local function moves_of(id, crashes)
   return moves_with(id, move_line(stamp, crashes > 0 and 'crash' or 'interrupt', process, began))
 end
 
-for i = jobs_first, jobs_last, HELD_JOB.SIZE do
-  local envelope, id, task = ARGV[i + HELD_JOB.envelope], ARGV[i + HELD_JOB.id], ARGV[i + HELD_JOB.task]
-  local limit = tonumber(ARGV[i + HELD_JOB.limit])
+for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
+  local envelope, id, task = ARGV[i + RECOVERED_JOB.envelope], ARGV[i + RECOVERED_JOB.id], ARGV[i + RECOVERED_JOB.task]
+  local limit = tonumber(ARGV[i + RECOVERED_JOB.limit])
   local index = redis.pcall('LPOS', active, envelope)
   if not wrong_type(index) and index then
     local crashes = limit > 0 and not stopping and id ~= '' and crashes_of(id) + 1 or 0
-    local over = crashes > 0 and crashes >= limit and push_dead(ARGV[i + HELD_JOB.dead_job], dlq_max)
+    local over = crashes > 0 and crashes >= limit and push_dead(ARGV[i + RECOVERED_JOB.dead_job], dlq_max)
     if over then
       redis.call('LREM', active, 1, envelope)
-      push_notice(queue, '0', ARGV[i + HELD_JOB.dead_job], now)
+      push_notice(queue, '0', ARGV[i + RECOVERED_JOB.dead_job], now)
       write_record(id, { 'status', 'failed', 'ts', stamp, 'queue', queue, 'function', task,
-        'finished_at', stamp, 'error', ARGV[i + HELD_JOB.error], 'error_line', ARGV[i + HELD_JOB.error],
+        'finished_at', stamp, 'error', ARGV[i + RECOVERED_JOB.error], 'error_line', ARGV[i + RECOVERED_JOB.error],
         'moves', moves_of(id, crashes) })
       redis.call('DEL', crashes_key(id))
-      finish(id, ARGV[i + HELD_JOB.unique], 'failed')
+      finish(id, ARGV[i + RECOVERED_JOB.unique], 'failed')
       tally(queue, 'dead', 1)
       tally(queue, 'failed', 1)
       tally(queue, 'dropped', over)
-      dead[#dead + 1], dropped = (i - jobs_first) / HELD_JOB.SIZE + 1, dropped + over
+      dead[#dead + 1], dropped = (i - jobs_first) / RECOVERED_JOB.SIZE + 1, dropped + over
     elseif pushed('RPUSH', queue_key(queue), envelope) then
       redis.call('LREM', active, 1, envelope)
       if crashes > 0 then charge_with(id, crashes) end
