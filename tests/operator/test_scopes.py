@@ -105,7 +105,7 @@ def test_dead_jobs_are_as_old_as_their_failure(
 ) -> None:
     elements = [dead_entry(pending(at, 1.0), failed_at=float(at), error="") for at in range(40)]
     fill(redis_client, elements)
-    found = freeze(connection, Scope(Location.DEAD, before=10.0), KEY)
+    found = resolve(connection, Scope(Location.DEAD, before=10.0), KEY)
     assert found == ResolvedScope(11, 10.0, elements[10], 29)
 
 
