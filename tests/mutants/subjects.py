@@ -32,6 +32,10 @@ class Change(NamedTuple):
 
 
 EXPLAINED: dict[Change, str] = {
+    Change(
+        'raise UncarriedError(Flaw((), "is nested too deeply", "a flatter value")) from None',
+        'raise UncarriedError(Flaw(None, "is nested too deeply", "a flatter value")) from None',
+    ): "the message is the same without a path as with an empty one",
     **{
         Change(
             '"a value without a flaw is converted because its parameter has other values with one"',
