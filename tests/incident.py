@@ -171,7 +171,7 @@ def lists(stage: Stage) -> None:
     stage.act("dead-filter-wrong", "/", word="age:old")
     stage.act("dead-filter-none", "C-u", word="error:Nowhere")
     stage.act("dead-none-found", "Enter", sees="None found")
-    stage.act("causes", "Escape", "v", sees="causes")
+    stage.act("causes", "Escape", "v", sees="error groups")
     stage.act("cause", "j", "Enter", sees="found")
     stage.act("activity", "7", sees="purge")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from asok_console.presentation.numbers import UNKNOWN
@@ -27,7 +28,7 @@ def rate(per_second: float | None) -> str:
 
 def span(seconds: float | None) -> str:
     """A length of time in at most 6 cells: ``5 s``, ``3 min``, ``2h 05``, ``4 d``."""
-    if seconds is None:
+    if seconds is None or math.isnan(seconds):
         return UNKNOWN
     seconds = max(seconds, 0)
     if seconds < MINUTE:
@@ -40,15 +41,15 @@ def span(seconds: float | None) -> str:
 
 
 def ago(then: float | None, now: float) -> str:
-    """The age of a moment: ``5 s``; a moment to come is ``now``, since clocks differ a little."""
-    if then is None:
+    """The age of a moment: ``5 s``. A moment up to a second ahead is now, since clocks differ a little."""
+    if then is None or math.isnan(now):
         return UNKNOWN
     return span(now - then) if now - then > -1 else f"in {span(then - now)}"
 
 
 def until(then: float | None, now: float) -> str:
     """How long until a moment: ``in 5 s``, ``due``."""
-    if then is None:
+    if then is None or math.isnan(now):
         return UNKNOWN
     return f"in {span(then - now)}" if then - now >= 0.5 else "due"
 

@@ -1,4 +1,4 @@
-"""What is shown of the dead letters of one cause."""
+"""Figures of an error group: its filter, its trend, its tasks and queues."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from asok_core.inspection.error_groups import STEP, ErrorGroup
 from asok_core.inspection.filters import Filter, parse, word
 
 
-def filter_of(cause: ErrorGroup) -> Filter:
-    """The filter that finds exactly these letters."""
-    return parse(word("cause", cause.cause))
+def filter_of(group: ErrorGroup) -> Filter:
+    """The filter that finds exactly the dead jobs of a group."""
+    return parse(word("cause", group.cause))
 
 
-def trend(cause: ErrorGroup, now: float, span: float, slots: int) -> tuple[float, ...]:
-    """Letters per slot over the last ``span`` seconds, the oldest first."""
+def trend(group: ErrorGroup, now: float, span: float, slots: int) -> tuple[float, ...]:
+    """Dead jobs per slot over the last ``span`` seconds, the oldest first."""
     counts = [0.0] * slots
-    for step, count in cause.recent.items():
+    for step, count in group.recent.items():
         since = (step + 0.5) * STEP - now + span
         if since >= 0:
             counts[min(int(since * slots / span), slots - 1)] += count

@@ -116,9 +116,9 @@ def _beside(event: Event, *, dated: bool) -> Iterator[str]:
 def _operation(event: Event) -> Iterator[str]:
     # Neither its time nor its author is known of what older versions and other programs did.
     if event.at is None:
-        yield "when and by whom is not known"
+        yield "when and by which operator is not known"
     else:
-        yield f"by {event.by}" if event.by else "by whom is not known"
+        yield f"by {event.by}" if event.by else "by an unknown operator"
     if event.what == "restored":
         yield _RESTORED.get(event.detail, event.detail)
     elif event.what == "moved":

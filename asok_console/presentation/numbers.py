@@ -65,7 +65,7 @@ def milliseconds(number: float | None) -> str:
 
 def age(since: float | None, now: float) -> str:
     """How long ago ``since`` was, as a duration; ``in 5 s`` for a time to come."""
-    if since is None or not math.isfinite(since):
+    if since is None or not math.isfinite(since) or math.isnan(now):
         return UNKNOWN
     # Clocks of producers differ by a little from that of the server.
     if -1 < now - since < 0:

@@ -53,7 +53,7 @@ def rough(seconds: float | None) -> str:
 
 def ago(since: float | None, now: float) -> str:
     """How long ago a moment was: ``3 minutes ago``; ``in 3 minutes`` for one to come."""
-    if since is None or not math.isfinite(since):
+    if since is None or not math.isfinite(since) or math.isnan(now):
         return UNKNOWN
     words = rough(abs(now - since))
     # Clocks of producers differ by a little from that of the server.

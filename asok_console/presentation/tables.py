@@ -80,7 +80,7 @@ def terminal_width(stream: TextIO | None = None) -> int:
 
 
 class Ink:
-    """Bold and dim on a terminal that wants them (no NO_COLOR, no pipe); else plain text."""
+    """Bold and dim on a terminal that shows them (no NO_COLOR, no pipe); else plain text."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         stream = stream or sys.stdout
@@ -93,7 +93,7 @@ class Ink:
         return f"\x1b[1m{text}\x1b[0m" if self.on else text
 
     def dim(self, text: str) -> str:
-        """What is said beside."""
+        """The text beside it."""
         return f"\x1b[2m{text}\x1b[0m" if self.on else text
 
 

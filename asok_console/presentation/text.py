@@ -45,7 +45,7 @@ _DISPUTED = (
     *range(0x1F3FB, 0x1F400),
 )
 """Characters that terminals draw narrower or wider than Rich counts: symbols that newer editions of
-Unicode made wider, letters that form flags, and modifiers of emoji."""
+Unicode made wider, regional indicators that form flags, and modifiers of emoji."""
 _NEW = (
     (0xCF3, 0xCF3), (0xECE, 0xECE), (0x2FFC, 0x2FFF), (0x31EF, 0x31EF), (0x10EFD, 0x10EFF),
     (0x1123F, 0x11241), (0x11B00, 0x11B09), (0x11F00, 0x11F10), (0x11F12, 0x11F3A), (0x11F3E,
@@ -115,7 +115,7 @@ def safe_block(text: str, limit: int | None = None) -> str:
 
 
 def framed(block: str) -> str:
-    """A safe block for a place with a frame: what would move it becomes an escape, as in :func:`safe`.
+    """A safe block inside a frame: what would move it becomes an escape, as in :func:`safe`.
 
     Vowel signs stay: without them nobody could read the text.
     """

@@ -86,14 +86,14 @@ class ConsoleApp(NavigatingApp):
         )
 
     @property
-    def only_reads(self) -> bool:
-        """Whether this session may change nothing."""
-        return self.session.only_reads
-
-    @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot that is shown; None before the first."""
         return self.state.snapshot
+
+    @property
+    def now(self) -> float:
+        """The time of that snapshot; NaN before the first."""
+        return self.state.now
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -134,12 +134,12 @@ class ConsoleApp(NavigatingApp):
         yield KeyBar(status)
 
     def on_mount(self) -> None:
-        """Start to read; leave the terminal whole however we are ended."""
+        """Start to read; restore the terminal however the program ends."""
         self.set_class(self.session.protected, "protected")
         if not self.is_headless:
             self.watch_terminal()
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
-        self.poller.wants_jobs = self.view.SHOWS_RUNNING
+        self.poller.reads_jobs = self.view.SHOWS_RUNNING
         if self.session.first is not None:
             self.post_message(SnapshotTaken(self.session.first))
         self.poller.start()
@@ -185,7 +185,7 @@ class ConsoleApp(NavigatingApp):
         queue: str | None = None,
         whole: bool = False,
     ) -> Scan:
-        """Begin a walk through a place; the view that is shown receives how far it is."""
+        """Begin to read all jobs of a location; the lists of jobs receive the progress."""
         reader, post = self.session.reader, self.post_message
         walk = Scan(reader, post, take, location=location, queue=queue, whole=whole)
         walk.start()
@@ -198,7 +198,7 @@ class ConsoleApp(NavigatingApp):
                 view.scanned(event)
 
     def rewrite_bars(self) -> None:
-        """Write the lines around the views as things are now."""
+        """Write the lines around the views again."""
         self.set_class(bool(self.state.failing), "failing")
         status = self.status
         for screen in self.screen_stack:
@@ -229,7 +229,7 @@ class ConsoleApp(NavigatingApp):
         self.notify(f"Copied the {what}{cut}.", timeout=2, markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to stop an action only while one runs, and no pace beyond the limits."""
+        """Offer to stop an operation only while one runs, and no interval beyond the limits."""
         if action == "pace":
             return self.poller.can_change(cast("float", parameters[0]))
         if action == "halt":
@@ -248,13 +248,13 @@ class ConsoleApp(NavigatingApp):
         self.rewrite_bars()
 
     def action_next_theme(self) -> None:
-        """Turn to the next theme."""
+        """Show the next theme."""
         names = [theme.name for theme in THEMES]
         at = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(at + 1) % len(names)]
 
     def action_halt(self) -> None:
-        """Stop the action that is running."""
+        """Stop the operation that was started last."""
         self.acting.runner.halt()
 
     def end(self) -> None:
@@ -266,7 +266,7 @@ class ConsoleApp(NavigatingApp):
         self.end()
 
     async def on_event(self, event: events.Event) -> None:
-        """Let letters that were meant for a dialog not act where none opened."""
+        """Ignore characters that were typed for a dialog where none opened."""
         if isinstance(event, events.Key) and not event.is_forwarded and self._drops(event):
             return
         await super().on_event(event)
@@ -281,8 +281,8 @@ class ConsoleApp(NavigatingApp):
         labels = acts.fruitless(key.key)
         if labels:
             self.hush.begin(LOOKED_FOR)
-            nothing = f"Can't {' or '.join(labels)}: there is nothing for it here."
-            line = "This session is read-only." if self.only_reads else nothing
+            nothing = f"Can't {' or '.join(labels)}: it applies to nothing here."
+            line = "This session is read-only." if self.session.only_reads else nothing
             self.notify(line, timeout=5, markup=False)
         return bool(labels)
 

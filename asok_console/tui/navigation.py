@@ -132,7 +132,7 @@ class NavigatingApp(OrderlyApp):
         self.view_name = name
         self.view.came_from = ""
         self.query_one(Views).current = name
-        self.poller.wants_jobs = self.view.SHOWS_RUNNING
+        self.poller.reads_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
         self.show({})
         self.rewrite_bars()
@@ -143,12 +143,13 @@ class NavigatingApp(OrderlyApp):
         self.points_out_help = False
         self.rewrite_bars()
         if isinstance(self.screen, JobScreen):
-            topic = Topic("the page of a job", JobScreen.ACTIONS)
+            topic = Topic("the job page", JobScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]
             topic = topic_of(self.view_name, titles)
-        self.push_screen(Help(topic, read_only=self.session.only_reads))
+        cost = self.state.snapshot.cost if self.state.snapshot else None
+        self.push_screen(Help(topic, read_only=self.session.only_reads, cost=cost))
 
     def action_freeze(self) -> None:
         """Pause the display, or resume it with a new snapshot."""

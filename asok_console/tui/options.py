@@ -11,9 +11,9 @@ from asok_core.inspection.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a console was opened with. Without an ``operator`` it can only look.
+    """What a console was opened with. Without an ``operator`` it is read-only.
 
-    ``target`` names the Redis without its password; ``interval`` are the seconds between two readings.
+    ``target`` names the Redis without its password; ``interval`` are the seconds between two snapshots.
     """
 
     reader: Reader
@@ -27,9 +27,9 @@ class Session:
     dead_cap: int = 100_000
     theme: str = THEMES[0].name
     new_here: bool = False
-    """Whether nobody has opened a console here before, so that it says where its help is."""
+    """Whether this is the first console of this user, so that the footer points out the help."""
     first: Snapshot | None = None
-    """What was read already, to be shown at once."""
+    """A snapshot that was read before, to be shown at once."""
 
     @property
     def only_reads(self) -> bool:

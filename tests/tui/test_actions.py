@@ -129,7 +129,7 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
         },
         "web-2": {
             "able": 0,
-            "refusal": "SECRET_KEY does not fit the signatures of the last 5 jobs",
+            "refusal": "SECRET_KEY does not match the signatures of the last 5 jobs",
         },
         "web-3": {"able": 0},
         "web-4": {"able": 1},
@@ -149,7 +149,7 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
     redis_client.hdel("asok:worker:web-3", "rss")
     async with open_console(size=(200, 40)) as hand:
         await hand.sees("⚠ worker web-1 is crash-looping (12 deaths in 20 s: ImportError: ")
-        await hand.sees("⚠ worker web-2 is not claiming: SECRET_KEY does not fit")
+        await hand.sees("⚠ worker web-2 is not claiming: SECRET_KEY does not match")
         await hand.sees("⚠ worker web-5 is hanging (1 of 2 processes for 14 s): a signal has")
         await hand.press("5")
         await hand.sees("✗ 3 in trouble")
@@ -205,7 +205,7 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
 
     async with open_console(size=(150, 30)) as hand:
         await hand.press("6", "v")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         while "TimeoutError" not in current(hand):
             await hand.press("j")
         await hand.press("C")
@@ -230,7 +230,7 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
         await hand.press("enter")
         await hand.sees("Requeue 2 dead jobs with a canary?")
         await yes(hand)
-        await hand.sees("0 of the first 1 went well, 0 failed; waits")
+        await hand.sees("0 of the first 1 succeeded, 0 failed; waits")
         await hand.press("x")
         await hand.sees(
             "Canary stopped by the operator (requeued 1 job; of the first 1, 0 completed"
@@ -306,7 +306,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
         await hand.sees("1 of 12")
         await hand.press(*keys)
         if "v" in keys:
-            await hand.sees("4 causes")
+            await hand.sees("4 error groups")
         if "slash" in keys:
             await hand.sees("3 found")
         await hand.until(lambda: hand.app.view.check_action("operate", ("export",)))

@@ -29,7 +29,7 @@ def _settings(server: EmbeddedRedis) -> Settings:
 
 @pytest.fixture
 def server(embedded_redis: Callable[..., EmbeddedRedis]) -> EmbeddedRedis:
-    """A server of the test's own, which keeps nothing on disk."""
+    """A server of the test's own, which has no persistence."""
     return embedded_redis()
 
 
@@ -76,7 +76,7 @@ async def test_an_outcome_stands_alone_where_nothing_is_grave(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
-    mild = "Redis keeps nothing on disk"
+    mild = "Redis has no persistence"
     async with open_console(view="dead", size=(120, 30)) as hand:
         await hand.sees(mild)
         hand.app.screen.query_one(StatusLine).outcome(1, "Purged 0 jobs", "warn")
@@ -154,7 +154,7 @@ async def test_no_grave_line_hides_behind_a_count_on_a_small_screen(
         await hand.sees("dead jobs cannot be read or written")
         assert "delayed jobs cannot be read or written" in hand.screen()
         assert "no worker claims jobs of high (6)" in hand.screen()
-        assert "Redis keeps nothing on disk" in hand.screen()
+        assert "Redis has no persistence" in hand.screen()
 
 
 def test_alerts_are_ordered_by_what_they_cost() -> None:
@@ -167,7 +167,7 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
     found = alerts(snapshot, 1000, [gone])
     assert [each.cost for each in found] == sorted(each.cost for each in found)
     assert found[0] is gone
-    assert found[-1].line.startswith("Redis keeps nothing on disk")
+    assert found[-1].line.startswith("Redis has no persistence")
     assert [each.cost for each in found if not each.grave] == [Severity.LOSS_POSSIBLE]
 
 

@@ -144,3 +144,13 @@ def test_a_text_cut_in_its_middle_has_exactly_the_width(text: str, width: int) -
 
 def test_both_ends_are_kept() -> None:
     assert fit_middle("production-kubernetes-7", 13) == "produc…etes-7"
+
+
+async def test_a_wide_screen_shows_the_process_of_a_job_whole(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    worker = "ip-10-20-30-40-31245-9f3a"
+    seed.worker(redis_client, worker, queues=("default",), concurrency=2, running=2, first=200)
+    async with open_console(size=(200, 60), view="jobs") as hand:
+        await hand.sees("1 of 2")
+        await hand.sees(f"{worker}.1")

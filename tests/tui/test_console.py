@@ -27,7 +27,7 @@ async def test_every_view_shows_its_part_of_the_shop(
         "3": ("Delayed", "1 of 14", "in 4", "TimeoutError"),
         "4": ("7 running", "▶ running", "✓ completed", "✗ failed"),
         "5": ("alive", "7 of 8 threads busy", "web-1", "3/4"),
-        "6": ("Dead letters", "1 of 46", "ConnectionError: smtp", "4 of 4"),
+        "6": ("Dead jobs", "1 of 46", "ConnectionError: smtp", "4 of 4"),
     }
     async with open_console(size=(120, 40)) as hand:
         for key, texts in expected.items():
@@ -354,7 +354,7 @@ async def test_help_names_every_key_of_the_view(
 ) -> None:
     async with open_console(size=(100, 80)) as hand:
         await hand.press("6", "question_mark")
-        await hand.sees("Keys in Dead letters")
+        await hand.sees("Keys in Dead")
         for text in (
             "put the dead job back",
             "mark or unmark",
@@ -363,7 +363,7 @@ async def test_help_names_every_key_of_the_view(
         ):
             await hand.sees(text)
         await hand.press("escape")
-        await hand.loses("Keys in Dead letters")
+        await hand.loses("Keys in Dead")
 
 
 async def test_q_goes_back_and_then_quits(open_dead: Open) -> None:
@@ -386,7 +386,7 @@ async def test_ctrl_c_quits_even_while_a_word_is_typed(
 async def test_freeze_holds_the_picture(redis_client: redis.Redis, open_console: Open) -> None:
     async with open_console() as hand:
         await hand.press("p")
-        await hand.sees("frozen")
+        await hand.sees("display paused")
         seed.pending(redis_client, "high", 12, first=1, age=5)
         await hand.pilot.pause(0.8)
         assert "12 pending" not in hand.screen()

@@ -25,7 +25,7 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
     "jobs": (("4",), "1 of 67"),
     "workers": (("5",), "threads busy"),
     "dead": (("6", "j", "space", "j", "space"), "● 2 marked"),
-    "errors": (("escape", "v"), "4 causes"),
+    "errors": (("escape", "v"), "4 error groups"),
     "activity": (("v", "7"), "1 can be undone"),
     "job": (("6", "enter"), "signed with our key"),
     "requeue": (("escape", "R"), "Requeue 46 dead jobs?"),

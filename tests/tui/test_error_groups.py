@@ -1,4 +1,4 @@
-"""Dead letters by cause."""
+"""Dead jobs by error."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ async def test_a_cause_is_opened_and_left_again(
         await hand.press("6")
         await hand.sees("1 of 41")
         await hand.press("v")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         await hand.sees("TimeoutError: gateway took longer than N")
         await hand.sees("KeyError: '…'")
         await hand.press("enter")
         await hand.sees("11 found")
         assert not hand.shows("KeyError")
         await hand.press("escape")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         await hand.press("escape")
         await hand.sees("1 of 41")
 
@@ -40,7 +40,7 @@ async def test_all_of_a_cause_are_requeued_and_later_ones_left_out(
         await hand.press("6")
         await hand.sees("1 of 40")
         await hand.press("v")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         await hand.press("R")
         await hand.sees("Requeue 10 dead jobs?")
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 90, 8, first=20_000))
@@ -54,7 +54,7 @@ async def test_no_dead_jobs_is_not_said_while_there_are_some(
 ) -> None:
     async with open_dead(6) as hand:
         await hand.press("v")
-        await hand.sees("6 letters")
+        await hand.sees("6 jobs")
         kept = redis_client.lrange(KEYS.dead, 0, -1)
         redis_client.delete(KEYS.dead)
         await hand.until(lambda: hand.app.snapshot.dead == 0, "none")  # type: ignore[union-attr]
@@ -64,7 +64,7 @@ async def test_no_dead_jobs_is_not_said_while_there_are_some(
         redis_client.rpush(KEYS.dead, *kept)
         await hand.until(lambda: hand.app.snapshot.dead == 6, "six")  # type: ignore[union-attr]
         assert not hand.shows("No dead jobs.")
-        await hand.sees("6 letters")
+        await hand.sees("6 jobs")
 
 
 async def test_an_operation_that_left_jobs_out_does_not_look_done(
@@ -78,4 +78,4 @@ async def test_an_operation_that_left_jobs_out_does_not_look_done(
     redis_client.xadd(KEYS.audit, entry)
     async with open_console(view="activity") as hand:
         await hand.sees("⚠ none")
-        await hand.sees("⚠ in part")
+        await hand.sees("⚠ partly")

@@ -115,7 +115,7 @@ async def test_what_cannot_be_searched_at_each_refresh_says_since_when_it_is_hel
 @pytest.mark.parametrize(
     ("key", "location"),
     [("6", "among 8 dead jobs"), ("2", "among 6 pending jobs of default"), ("3", "among 5 delayed jobs"),
-     ("4", "There are no jobs that run or ended last")],
+     ("4", "There are no running or recently finished jobs")],
 )  # fmt: skip
 async def test_an_empty_result_is_not_an_empty_location(
     redis_client: redis.Redis, open_dead: Open, key: str, location: str
@@ -152,7 +152,7 @@ async def test_a_location_of_another_type_is_not_called_empty(
                 f"  The key {KEYS.delayed} is not a sorted set: its jobs cannot be read."
             )
         await hand.press("6", "escape", "v")
-        await hand.sees("by cause")
+        await hand.sees("by error")
         await hand.sees(f"  The key {KEYS.dead} is not a list: its jobs cannot be read.")
 
 
@@ -161,7 +161,7 @@ async def test_an_audit_or_finished_jobs_of_another_type_are_not_called_none(
 ) -> None:
     unread = f"The key {KEYS.recent} is not a list: its jobs cannot be read."
     async with open_console(view="activity", size=(120, 30)) as hand:
-        await hand.sees("No operator has done anything yet.")
+        await hand.sees("No operations yet.")
         redis_client.set(KEYS.audit, "text")
         redis_client.set(KEYS.recent, "text")
         await hand.sees(

@@ -107,7 +107,7 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
     quiet.sees("0 pending")
     for key in ("1", "2", "3", "4", "5", "6", "7"):
         quiet.press(key)
-    quiet.sees("No operator has done anything yet.")
+    quiet.sees("No operations yet.")
     quiet.press("q")
     assert quiet.exit_status() == 0
     ordinary = sequences(recording)
@@ -120,7 +120,7 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
     terminal = open_terminal(size=(80, 24), recording=recording)
     for key, title in (
         *(("1", "pending"), ("2", "1 of "), ("3", "Delayed   1 of"), ("4", "Running and recent")),
-        *(("5", "Workers   "), ("6", "Dead letters   1 of"), ("7", "What operators did")),
+        *(("5", "Workers   "), ("6", "Dead jobs   1 of"), ("7", "Operations")),
     ):
         terminal.press(key)
         lines = terminal.sees(title, "● live").split("\n")
@@ -135,10 +135,10 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
             terminal.press("Escape")
             terminal.sees("1 Overview")
     terminal.press("6")
-    terminal.sees("Dead letters  ")
+    terminal.sees("Dead jobs  ")
     terminal.press("v")
     # Nothing can be done to a cause until they are counted.
-    terminal.sees("Dead letters by cause", "N bytes that are not a job")
+    terminal.sees("Dead jobs by error", "N bytes that are not a job")
     terminal.press("R")
     terminal.sees("Same as  asok dlq requeue")
     terminal.press("C-c")

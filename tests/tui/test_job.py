@@ -73,13 +73,13 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.sees("1 of 1")
         await hand.press("enter")
         await hand.sees("put the dead job back into its queue")
-        await hand.sees("cancel: only of what waits in its queue or waits for its time")
-        await hand.sees("trust and requeue: its signature is good as it is")
+        await hand.sees("cancel: only for a job that is pending or is delayed")
+        await hand.sees("trust and requeue: its signature is valid")
         await hand.press("escape", "2")
         await hand.sees("1 of 2")
         await hand.press("j", "enter")
         await hand.sees("make the job the next that a worker takes")
-        await hand.sees("edit, requeue, purge, trust and requeue: only of what is a dead letter")
+        await hand.sees("edit, requeue, purge, trust and requeue: only for a job that is dead")
         await hand.press("f")
         await hand.sees("Move 1 job to the front?")
         await hand.press("tab", "enter")
@@ -90,7 +90,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.press("6")
         await hand.sees("1 of 1")
         await hand.press("enter")
-        await hand.sees("this session is read-only")
+        await hand.sees("This session is read-only.")
 
 
 async def test_a_history_that_was_tampered_with_is_passed_over(

@@ -35,7 +35,7 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
     "jobs": (("4",), "1 of 67"),
     "workers": (("5",), "7 of 8 threads busy"),
     "dead": (("6", "j", "space", "j", "space"), "● 2 marked"),
-    "causes": (("escape", "v"), "4 causes"),
+    "causes": (("escape", "v"), "4 error groups"),
     "activity": (("v", "7"), "1 can be undone"),
 }
 """Keys that lead from one to the next, and a text by which it is known to be there."""
@@ -44,7 +44,7 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "job": (("6", "enter"), "signed with our key"),
     "requeue": (("escape", "R"), "Requeue 46 dead jobs?"),
     "purge": (("escape", "space", "space", "space", "d"), "Type purge to confirm:"),
-    "help": (("escape", "question_mark"), "Keys in Dead letters"),
+    "help": (("escape", "question_mark"), "Keys in Dead"),
 }
 
 

@@ -55,17 +55,17 @@ async def test_a_group_begins_at_its_first_row(open_dead: Open) -> None:
     async with open_dead(400) as hand:
         await go_to(hand, 107)
         await hand.press("v")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         await hand.press("j", "j", "enter")
         await hand.sees("100 found")
         await hand.until(lambda: hand.rows.total == 100, "all of the group")
         assert (hand.rows.cursor.position, round(hand.rows.scroll_y)) == (0, 0)
         await hand.press("escape")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         assert hand.app.view.query_one(ErrorGroupList).cursor.position == 2
         # Another view between does not change that.
         await hand.press("1", "6")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         assert hand.app.view.query_one(ErrorGroupList).cursor.position == 2
 
 
@@ -109,14 +109,14 @@ async def test_a_visit_from_a_queue_leaves_the_view_as_it_was(
 
         # Of the groups, too; and the visit is to the jobs.
         await hand.press("escape", "v")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
         await hand.press("1", "F")
         await hand.sees("⌕ queue:")
         assert not hand.shows("causes   ")
         await hand.press("escape")
         await hand.sees("all queues")
         await hand.press("6")
-        await hand.sees("4 causes")
+        await hand.sees("4 error groups")
 
 
 async def test_queues_and_workers_keep_cursor_and_order(

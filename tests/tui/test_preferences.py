@@ -70,7 +70,7 @@ def test_the_next_console_begins_where_the_last_one_ended(
     first = open_terminal()
     first.sees("0 pending")
     first.press("6", "t", "-")
-    first.sees("every 2 s", "No dead jobs")
+    first.sees("refresh 2 s", "No dead jobs")
     first.press("q")
     assert first.exit_status() == 0
     kept = tmp_path / ".local" / "state" / "asok" / "console.json"
@@ -79,8 +79,10 @@ def test_the_next_console_begins_where_the_last_one_ended(
         "theme": "asok-light",
         "view": "dead",
     }
-    open_terminal().sees("every 2 s", "No dead jobs")
-    open_terminal("--view pending --interval 3s").sees("every 3 s", "No pending jobs in this queue")
+    open_terminal().sees("refresh 2 s", "No dead jobs")
+    open_terminal("--view pending --interval 3s").sees(
+        "refresh 3 s", "No pending jobs in this queue"
+    )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ async def test_one_key_leads_from_a_queue_to_what_belongs_to_it_and_back(
         await hand.press("j")
         await hand.until(lambda: hand.app.views["overview"].line.queue.name == "default")  # type: ignore[attr-defined]
         for key, title, narrowed in (
-            ("F", "Dead letters", "queue:default"),
+            ("F", "Dead jobs", "queue:default"),
             ("L", "Delayed", "queue:default"),
             ("B", "Running and recent jobs", "queue:default status:running"),
             ("W", "Workers", "queue:default"),

@@ -42,16 +42,16 @@ async def test_causes_that_are_being_counted_are_not_none(
 ) -> None:
     async with open_console(view="dead") as hand:
         await hand.press("v")
-        await hand.sees("0 letters")
+        await hand.sees("0 jobs")
         redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
 
         def counted() -> bool:
             snapshot = hand.app.snapshot
             said = [text for text, _ in hand.app.view.describe()]
-            assert not (snapshot and snapshot.dead and "0 letters" in said), said
-            return "6 letters" in said
+            assert not (snapshot and snapshot.dead and "0 jobs" in said), said
+            return "6 jobs" in said
 
-        await hand.until(counted, "6 letters")
+        await hand.until(counted, "6 jobs")
 
 
 async def test_a_cause_that_was_counted_before_a_change_says_so(
@@ -60,7 +60,7 @@ async def test_a_cause_that_was_counted_before_a_change_says_so(
     monkeypatch.setattr(error_groups, "REST", 3600.0)
     async with open_dead(8, size=(120, 40)) as hand:
         await hand.press("v")
-        await hand.sees("8 letters")
+        await hand.sees("8 jobs")
         await hand.press("D")
         await hand.sees("Purge 2 dead jobs?")
         assert not hand.shows("have changed since")
@@ -76,7 +76,7 @@ async def test_activity_says_why_a_confirmed_purge_did_nothing(
 ) -> None:
     async with open_dead(8, size=(160, 40)) as hand:
         await hand.press("v")
-        await hand.sees("8 letters")
+        await hand.sees("8 jobs")
         await hand.press("D")
         await hand.sees("Purge 2 dead jobs?")
         redis_client.delete(KEYS.dead)

@@ -32,7 +32,7 @@ async def test_jobs_beyond_the_threads_are_claimed_and_do_not_run(
         screen = hand.screen()
         assert (screen.count("▶ running"), screen.count("○ claimed")) == (6, 4)
         await hand.press("G", "enter")
-        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the job page")
         await hand.sees("○ claimed")
         await hand.press("escape", "5")
         await hand.sees("6/6")
@@ -89,9 +89,9 @@ async def test_late_data_is_not_green(
 async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> None:
     async with open_dead(3, size=(100, 70)) as hand:
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the job page")
         await hand.press("question_mark")
-        await hand.sees("Keys in the page of a job")
+        await hand.sees("Keys in the job page")
         for text in (
             "copy the job as raw JSON",
             "scroll one line down",

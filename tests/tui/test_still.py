@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 import redis
 from textual.content import Content
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.fixtures.console import Hand, Open
+from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
 from tests.tui.seed import KEYS
 
@@ -205,3 +207,21 @@ async def test_the_first_picture_is_whole(
         await hand.until(lambda: hand.app.snapshot is not first, "the second snapshot")
     assert len({len(each.split("\n")) for each in written}) == 1
     assert all("no worker claims jobs of reports (31)" in each for each in written)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_list_is_where_it_was_after_a_filter_was_used_and_cleared(
+    redis_client: redis.Redis, open_dead: Open, size: tuple[int, int]
+) -> None:
+    async with open_dead(100, size=size) as hand:
+        await hand.press("G", "k", "k")
+        await hand.until(lambda: hand.rows.row is not None, "the row")
+        still, key = lines(hand), hand.rows.cursor.key
+        view = cast("JobListView", hand.app.view)
+        await hand.press("slash", *"task:billing")
+        await hand.until(lambda: view.search is not None and view.search.complete, "the search")
+        await hand.press("enter", "escape")
+        await hand.until(lambda: view.search is None and hand.rows.row is not None, "the row")
+        await hand.until(lambda: lines(hand) == still, "the list where it was")
+        await settled(hand)
+        assert (lines(hand), hand.rows.cursor.key) == (still, key)

@@ -35,7 +35,7 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
     terminal.sees("Requeued 1 job")
     assert redis_client.llen(KEYS.queue("high")) == 1
     terminal.press("Escape")
-    terminal.sees("of 4   going back")
+    terminal.sees("of 4   oldest")
     terminal.press("D")
     terminal.sees("Purge 4 dead jobs?")
     terminal.type_word("purge")

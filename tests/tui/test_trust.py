@@ -282,7 +282,7 @@ async def test_reading_can_be_left_and_reports_its_errors(
             await hand.until(lambda: hand.rows.row is not None, "a dead job")
             for leave in ("escape", "n", "enter"):
                 await hand.press("T")
-                await hand.sees("Reading what would be signed")
+                await hand.sees("Reading the jobs that would be signed")
                 assert isinstance(hand.app.screen, Reading)
                 # Neither a yes nor the word does anything here.
                 await hand.press("y", *"trust")

@@ -24,7 +24,7 @@ async def test_a_wrong_key_is_recognised_and_signs_nothing(
         await hand.sees("it and SECRET_KEY_FALLBACKS verify none of 8 sampled jobs")
         await hand.press("6")
         await hand.sees("1 of 8")
-        await hand.sees("✗ SECRET_KEY does not fit")
+        await hand.sees("✗ SECRET_KEY does not match")
         await hand.press("T")
         await hand.sees("Type trust")
         await hand.sees("workers will refuse the jobs")

@@ -215,7 +215,7 @@ VIEW_TITLES = {
     "delayed": "Delayed",
     "jobs": "Jobs",
     "workers": "Workers",
-    "dead": "Dead letters",
+    "dead": "Dead",
     "activity": "Activity",
 }
 

@@ -1,4 +1,4 @@
-"""What an operator should know without asking: trouble that is there or on its way, by what it costs."""
+"""Alerts: what is wrong or about to go wrong, ordered by what it costs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asok_console.presentation.prose import ago, listed, plural, rough, size
 from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
 
 NEARLY_FULL = 0.9
-"""Part of the dead letters' cap, or of Redis' memory, from which it is reported."""
+"""Part of the limit of dead jobs, or of Redis's memory, from which an alert is raised."""
 OVERDUE = 10
 """Due jobs that are not promoted, from which it is reported."""
 NAMED = 3
@@ -18,13 +18,13 @@ NAMED = 3
 
 
 class Severity(IntEnum):
-    """What a trouble costs, the most first. Up to ``JOBS_WAIT`` it is grave, and always shown."""
+    """What a problem costs, the most first. Up to ``JOBS_WAIT`` it is grave, and always shown."""
 
     JOBS_LOST = 0
     NO_CHANGES = 1
     """Redis accepts no new jobs, or no change at all."""
     UNREADABLE = 2
-    """A key or a signature that nothing can be done with."""
+    """A key of another type, or signatures that do not verify."""
     WORKERS_FAIL = 3
     JOBS_WAIT = 4
     LOSS_POSSIBLE = 5
@@ -32,7 +32,7 @@ class Severity(IntEnum):
 
 
 class Alert(NamedTuple):
-    """One line of trouble."""
+    """One line about a problem."""
 
     cost: Severity
     line: str
@@ -51,7 +51,7 @@ def stale(worker: WorkerInfo, now: float) -> bool:
 def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> list[Alert]:
     """All there are, the most costly first; ``known`` came from elsewhere.
 
-    A queue that was paused on purpose is no trouble.
+    A queue that was paused by an operator raises none.
     """
     found = [*known, *_of_jobs(snapshot, dead_cap), *_of_workers(snapshot)]
     found += _of_server(snapshot.server)
@@ -83,14 +83,14 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
         yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.dead >= NEARLY_FULL * dead_cap:
         oldest = snapshot.oldest_dead_at
-        lost = f"; the oldest ({ago(oldest, snapshot.taken_at)}) goes first" if oldest else ""
-        line = f"dead letters are at {snapshot.dead:,} of {dead_cap:,}{lost}"
+        lost = f"; the oldest ({ago(oldest, snapshot.taken_at)}) is dropped first" if oldest else ""
+        line = f"dead jobs are at {snapshot.dead:,} of {dead_cap:,}{lost}"
         yield Alert(Severity.LOSS_POSSIBLE, line)
 
 
 def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     now = snapshot.taken_at
-    silent = [worker for worker in snapshot.workers if stale(worker, now)]
+    stalled = [worker for worker in snapshot.workers if stale(worker, now)]
     troubled = [each for each in snapshot.workers if each.trouble and not stale(each, now)]
     yield from _each(
         Severity.WORKERS_FAIL,
@@ -100,8 +100,8 @@ def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     )
     yield from _each(
         Severity.NOTICE,
-        [f"no heartbeat of worker {each.id}{_for(each.beat_at, now)}" for each in silent],
-        silent,
+        [f"no heartbeat of worker {each.id}{_for(each.beat_at, now)}" for each in stalled],
+        stalled,
         "send no heartbeat",
     )
 
@@ -131,8 +131,8 @@ def _of_server(server: ServerInfo) -> Iterator[Alert]:
         line = f"Redis has evicted {plural(server.evicted_keys, 'key')}{since}: jobs may be lost"
         yield Alert(Severity.JOBS_LOST, line)
     if server.role == "slave":
-        link = "" if server.master_link == "up" else ", and its link to the master is down"
-        line = f"this Redis is a replica: it refuses every change, and may lag behind{link}"
+        master = "" if server.master_link == "up" else ", and it is not connected to the master"
+        line = f"this Redis is a replica: it refuses every change, and may lag behind{master}"
         yield Alert(Severity.NO_CHANGES, line)
     yield from _of_memory(server)
     if server.last_save_ok is False and server.persistence != "none":
@@ -142,7 +142,7 @@ def _of_server(server: ServerInfo) -> Iterator[Alert]:
         line = "Redis cannot write its append-only file: it refuses changes; its log says why"
         yield Alert(Severity.NO_CHANGES, line)
     if server.persistence == "none":
-        line = "Redis keeps nothing on disk: a restart loses every job"
+        line = "Redis has no persistence: a restart loses every job"
         yield Alert(Severity.LOSS_POSSIBLE, line)
 
 

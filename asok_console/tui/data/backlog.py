@@ -11,9 +11,9 @@ from asok_core.inspection.snapshot import Snapshot
 SECONDS = 60
 """Seconds that are kept each."""
 TENS = 31
-"""Stretches of ten seconds that are kept beside them."""
+"""Intervals of ten seconds that are kept as well."""
 HELD = 5
-"""Seconds for which a reading stands where none came: with a longer interval, or between two of them."""
+"""Seconds for which the values of a snapshot are shown where no newer one arrived."""
 
 
 class Load(NamedTuple):
@@ -69,7 +69,7 @@ class SnapshotHistory:
         return _course(first, 1, loads[HELD:])
 
     def last_minutes(self, queue: str | None, now: float) -> Course:
-        """One value for each ten seconds of the last five minutes: that of its last reading."""
+        """One value for each ten seconds of the last five minutes: that of its last snapshot."""
         last = int(now) - int(now) % 10
         first = last - 10 * (TENS - 1)
         found = [self._tens.get(start) for start in range(first, last + 1, 10)]

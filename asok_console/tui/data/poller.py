@@ -1,10 +1,9 @@
 """The one thread that reads from Redis while the console is open.
 
 Textual's own thread workers can neither be cancelled nor left behind at quit, so the console has a
-single daemon thread. Every interval it reads a snapshot and the page that is on the screen, and posts
-both as one message; between two of them it reads what views ask for. Only the newest request of a slot
-counts.
-Screens get frozen values by message and never wait.
+single daemon thread. Every interval it reads a snapshot and what is on the screen, and posts both as
+one message; between two of them it reads what views request. Only the newest request of a slot counts.
+Screens get immutable values by message and never wait.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ FASTEST = 0.2
 """Limits of the interval, seconds."""
 
 JOBS_EVERY = 5.0
-"""Seconds between two readings of the running jobs while no view shows them."""
+"""Seconds between two snapshots with the running jobs while no view shows them."""
 
 SHOWN_EVERY = 1.5
-"""The same while a view does: of snapshots a second apart every other. Each tells how long they run."""
+"""The same while a view does: every other snapshot, at an interval of a second."""
 
 PATIENCE = 5.0
-"""Longest pause between two attempts to reach Redis again, seconds."""
+"""Longest pause between two attempts to reach Redis, seconds."""
 
 
 @dataclass
@@ -42,7 +41,7 @@ class SnapshotTaken(Message):
     pages: Mapping[object, object] = field(default_factory=dict)
 
     def can_replace(self, message: Message) -> bool:
-        """A newer snapshot stands for all that wait: a slow screen skips, and never queues."""
+        """A newer snapshot replaces all that wait, so that a slow screen skips some."""
         return isinstance(message, SnapshotTaken)
 
 
@@ -59,7 +58,7 @@ class ReadFailed(Message):
 
 @dataclass
 class Answered(Message):
-    """What a view asked for by ``Poller.ask``, delivered on the screen's own thread."""
+    """The answer to a ``Poller.ask``, delivered on the thread of the screen."""
 
     deliver: Callable[[], None]
 
@@ -71,7 +70,7 @@ class _Request:
 
 
 class Poller(threading.Thread):
-    """Reads on a thread of its own and posts what it got. ``interval`` is in seconds.
+    """Reads on its own thread and posts the results. ``interval`` is in seconds.
 
     Args:
         reader: Where to read from.
@@ -102,7 +101,7 @@ class Poller(threading.Thread):
         self._stopped = False
         self._held = False
         self._hurried = at_once
-        self._wants_jobs = False
+        self._reads_jobs = False
         self._jobs_due = 0.0
 
     @property
@@ -121,16 +120,16 @@ class Poller(threading.Thread):
         return self._interval < SLOWEST if factor > 1 else self._interval > FASTEST
 
     @property
-    def wants_jobs(self) -> bool:
-        """Whether the running jobs are shown. If not, they are read but now and then."""
-        return self._wants_jobs
+    def reads_jobs(self) -> bool:
+        """Whether running jobs are shown. If not, they are read less often."""
+        return self._reads_jobs
 
-    @wants_jobs.setter
-    def wants_jobs(self, wanted: bool) -> None:
+    @reads_jobs.setter
+    def reads_jobs(self, shown: bool) -> None:
         with self._wake:
-            if wanted and not self._wants_jobs:
+            if shown and not self._reads_jobs:
                 self._hurried, self._jobs_due = True, 0.0
-            self._wants_jobs = wanted
+            self._reads_jobs = shown
             self._wake.notify()
 
     def ask(
@@ -138,7 +137,7 @@ class Poller(threading.Thread):
     ) -> None:
         """Read something soon and give the answer to ``then`` on the screen's thread.
 
-        A request that is still waiting in the same ``slot`` is dropped.
+        An earlier request in the same ``slot`` that has not been read yet is dropped.
         """
         with self._wake:
             self._requests.pop(slot, None)
@@ -152,7 +151,7 @@ class Poller(threading.Thread):
             self._wake.notify()
 
     def hold(self) -> None:
-        """Read nothing until ``resume``: while another program has the terminal, answers would pile up."""
+        """Read nothing until ``resume``: another program has the terminal, and messages would queue up."""
         with self._wake:
             self._held = True
 
@@ -208,19 +207,19 @@ class Poller(threading.Thread):
                 self._wake.wait(wait)
             return None
 
-    def _jobs_wanted(self) -> bool:
-        # There may be thousands: beside them, all else that a snapshot reads is little.
+    def _jobs_are_due(self) -> bool:
+        # There may be thousands, which cost more than the rest of a snapshot.
         now = time.monotonic()
-        wanted = now >= self._jobs_due
-        if wanted:
-            self._jobs_due = now + (SHOWN_EVERY if self._wants_jobs else JOBS_EVERY)
-        return wanted
+        due = now >= self._jobs_due
+        if due:
+            self._jobs_due = now + (SHOWN_EVERY if self._reads_jobs else JOBS_EVERY)
+        return due
 
     def _refresh(self) -> SnapshotTaken:
-        snapshot = self._reader.snapshot(jobs=self._jobs_wanted())
+        snapshot = self._reader.snapshot(jobs=self._jobs_are_due())
         try:
             return SnapshotTaken(snapshot, self._pages(self._reader, snapshot))
-        except Exception:  # noqa: BLE001 - the view asks for its page then, and that failure is reported
+        except Exception:  # noqa: BLE001 - the view requests its page then, and that failure is reported
             return SnapshotTaken(snapshot)
 
     def _answer(self, request: _Request) -> None:

@@ -35,7 +35,7 @@ class Remembered:
 def state_file() -> Path:
     """Where it is kept: ``asok/console.json`` under XDG_STATE_HOME (``~/.local/state``)."""
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # The specification wants relative paths to be ignored.
+    # The specification requires relative paths to be ignored.
     home = named if named.is_absolute() else Path("~/.local/state").expanduser()
     return home / "asok" / "console.json"
 

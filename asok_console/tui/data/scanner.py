@@ -1,4 +1,4 @@
-"""A walk through the whole of a place, beside the poller, that can be given up at any time."""
+"""A scan of all jobs of a location on its own thread, which can be cancelled at any time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from asok_core.jobs.states import Location
 EVERY = 0.15
 """Seconds between two reports of progress."""
 
-BREATH = 0.002
+PAUSE = 0.002
 """Seconds between two windows, so that Redis and the screen get their turn."""
 
 
 @dataclass
 class Scanned(Message):
-    """How far a walk is. ``error`` is why it ended early."""
+    """The progress of a scan. ``error`` is why it ended early."""
 
     scan: Scan
     scanned: int
@@ -33,9 +33,9 @@ class Scanned(Message):
 
 
 class Scan(threading.Thread):
-    """Walks through a place, oldest first, and gives every page to ``take`` on its own thread.
+    """Reads all of a location, oldest first, and passes every page to ``take`` on its own thread.
 
-    ``take`` must only touch what it alone writes; the screen reads that after a report.
+    ``take`` must change only what nothing else writes; the screen reads it after a report.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Scan(threading.Thread):
         self.took = 0.0
 
     def give_up(self) -> None:
-        """Stop soon; no more reports come."""
+        """Stop soon, without further reports."""
         self._given_up.set()
 
     def run(self) -> None:
-        """Walk."""
+        """Scan."""
         reported_at = 0.0
         try:
             for page in self._reader.scan(self._location, self._queue, whole=self._whole):
@@ -79,11 +79,11 @@ class Scan(threading.Thread):
                 if time.monotonic() - reported_at > EVERY:
                     reported_at = time.monotonic()
                     self._report()
-                self._given_up.wait(BREATH)
+                self._given_up.wait(PAUSE)
         except AsokError as error:
             self._report(error=str(error))
             return
-        except Exception as error:  # noqa: BLE001 - told on the screen, whatever it is
+        except Exception as error:  # noqa: BLE001 - shown on the screen, whatever it is
             self._report(error=f"{type(error).__name__}: {error}")
             return
         self.done, self.took = True, time.monotonic() - self.began

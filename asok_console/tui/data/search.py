@@ -1,7 +1,8 @@
-"""A search through a place: what matched so far, and the scope that is exactly it."""
+"""A search through a location: what matched so far, and the scope of exactly these jobs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,11 @@ class Question:
     def words(self) -> str:
         """As it is shown, audited and typed on the command line."""
         return self.filter.text
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the time is known: before the first snapshot it is not."""
+        return not math.isnan(self.now)
 
     def matches(self, row: Row) -> bool:
         """Whether a row answers it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -34,6 +35,14 @@ class ConsoleState:
         self._incidents = Incidents()
         self._key_due = 0.0
         self._alerts: tuple[Snapshot, list[Alert]] | None = None
+
+    @property
+    def now(self) -> float:
+        """The time of the snapshot that is shown, by Redis's clock; NaN before the first.
+
+        Ages that are calculated from NaN are shown as unknown.
+        """
+        return self.snapshot.taken_at if self.snapshot else math.nan
 
     def take(self, snapshot: Snapshot) -> bool:
         """Take in a new snapshot. Returns whether it is shown."""

@@ -1,8 +1,8 @@
-"""The terminal that the console is drawn on, and leaving when it is gone.
+"""The terminal that the console is drawn on, and the end of the program when it is gone.
 
-When a connection breaks, Textual's writing thread dies, and whoever draws next waits for it for ever:
-the console would stay behind and go on reading from Redis. So this watch needs neither Textual's
-loop nor a signal.
+When a connection breaks, Textual's writing thread dies, and the next draw waits for it without end:
+the console would remain and continue to read from Redis. So this check depends neither on Textual's
+loop nor on a signal.
 """
 
 from __future__ import annotations

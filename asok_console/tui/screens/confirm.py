@@ -1,4 +1,4 @@
-"""The question before every action: what, how many, where."""
+"""The confirmation of an operation: what, how many, where."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HANG = 12
 
 
 class Confirm(Dialog[bool]):
-    """Asks whether a plan is to be carried out. The focus is where Enter changes nothing."""
+    """Asks whether to carry out a plan. The focus is where Enter changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "answer(False)", "cancel"),
@@ -61,7 +61,7 @@ class Confirm(Dialog[bool]):
             self._word = None
 
     def compose(self) -> ComposeResult:
-        """Lay out title, facts, typed word and buttons."""
+        """Lay out title, facts, the line for a typed confirmation, and buttons."""
         plan = self.plan
         grave = is_grave(plan.operation, plan.scope)
         with Vertical(id="question", classes="grave" if grave else "mild") as question:
@@ -137,19 +137,19 @@ class Confirm(Dialog[bool]):
             calls.scroll_relative(y=way * calls.size.height, animate=False)
 
     def on_key(self, event: events.Key) -> None:
-        """The word can be typed right away: its first letter leads to the line for it."""
+        """The word can be typed right away: its first character moves the focus to the line for it."""
         character = event.character
         if not self._word or character is None or not event.is_printable:
             return
         line = self.query_one("#word", Input)
-        # A letter that comes here with the focus on the line was typed before it moved there.
+        # A character that arrives here with the focus on the line was typed before it moved there.
         if character == self._word[0] or self.focused is line:
             event.stop()
             self.set_focus(line)
             line.insert_text_at_cursor(character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """The other button comes alive with the right word."""
+        """Enable the other button once the word is complete."""
         self.query_one("#yes", Button).disabled = event.value.strip() != self._word
 
     def on_input_submitted(self) -> None:

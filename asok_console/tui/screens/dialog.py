@@ -36,6 +36,6 @@ class Dialog(ModalScreen[T], Generic[T]):
         """Press a button, where it can be pressed."""
         chosen = self.query_one(f"#{button}", Button)
         if not chosen.disabled:
-            # Whoever types a word ends it behind the dialog, where its letters are keys.
+            # The rest of a word that is typed arrives behind the dialog, where its characters are keys.
             self.console.hush.begin()
             chosen.press()

@@ -1,4 +1,4 @@
-"""Change a dead letter's arguments, with JSON checked as it is typed."""
+"""Change the arguments of a dead job, with JSON checked as it is typed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EditArguments(Dialog[Arguments]):
     CSS_PATH = "edit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", priority=True),
-        Binding("ctrl+s", "go_on", "go on", priority=True),
+        Binding("ctrl+s", "continue", "continue", priority=True),
         Binding("ctrl+o", "open_editor", "open in $EDITOR", priority=True),
     ]
 
@@ -50,7 +50,7 @@ class EditArguments(Dialog[Arguments]):
             yield Static(id="verdict")
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="no", compact=True)
-                yield Button("Go on  (Ctrl+S)", id="yes", compact=True)
+                yield Button("Continue  (Ctrl+S)", id="yes", compact=True)
 
     @property
     def _before(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -66,10 +66,10 @@ class EditArguments(Dialog[Arguments]):
         self._check()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Go on, or leave."""
+        """Continue, or close."""
         event.stop()
         if event.button.id == "yes":
-            self.action_go_on()
+            self.action_continue()
         else:
             self.dismiss(None)
 
@@ -80,8 +80,8 @@ class EditArguments(Dialog[Arguments]):
         if saved is not None:
             area.text = typed(saved)
 
-    def action_go_on(self) -> None:
-        """Hand over what was typed, if it makes sense."""
+    def action_continue(self) -> None:
+        """Return what was typed, if it is valid."""
         if self._changed is not None:
             self.dismiss(self._changed)
 

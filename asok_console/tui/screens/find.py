@@ -66,7 +66,7 @@ class Sought(Message):
 
 
 class JobSearch(threading.Thread):
-    """Looks for jobs on a thread of its own, until it is given up."""
+    """Looks for jobs on its own thread, until it is cancelled."""
 
     def __init__(
         self, reader: Reader, post: Callable[[Message], object], words: str, snapshot: Snapshot
@@ -78,8 +78,13 @@ class JobSearch(threading.Thread):
         self._snapshot = snapshot
         self._given_up = threading.Event()
 
+    @property
+    def now(self) -> float:
+        """The time of the snapshot that is searched."""
+        return self._snapshot.taken_at
+
     def give_up(self) -> None:
-        """Stop soon; no more reports come."""
+        """Stop soon, without further reports."""
         self._given_up.set()
 
     def run(self) -> None:
@@ -120,7 +125,7 @@ class FoundList(RowList[Row]):
 
 
 class FindJob(ModalScreen[Row]):
-    """Asks what to look for, and lists what there is. A single job is opened at once."""
+    """Asks what to look for, and lists the jobs that match. A single one is opened at once."""
 
     CSS_PATH = "find.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
@@ -132,12 +137,12 @@ class FindJob(ModalScreen[Row]):
         self._search: JobSearch | None = None
 
     def compose(self) -> ComposeResult:
-        """One line to type, what became of it, and the list."""
+        """A line to type in, the result in words, and the list."""
         with Vertical(id="question") as question:
             question.border_subtitle = "Enter searches and opens, Esc goes back"
             yield Static("Find a job", id="title")
             yield Input(
-                id="wanted", compact=True, placeholder="id or its beginning, task, error, argument"
+                id="words", compact=True, placeholder="id or its beginning, task, error, argument"
             )
             yield Static(id="said")
             yield FoundList(COLUMNS, lambda row: f"{row.location} {row.key}", empty="")
@@ -154,7 +159,7 @@ class FindJob(ModalScreen[Row]):
         if not words:
             self._say("Type an id, its beginning, a task or a part of an argument.")
         elif snapshot is None:
-            self._say("Nothing has been read from Redis yet.", "warn")
+            self._say("Cannot search: nothing has been read from Redis yet.", "warn")
         else:
             self._say("Searching …")
             self._search = JobSearch(self._reader, self.post_message, words, snapshot)
@@ -164,10 +169,10 @@ class FindJob(ModalScreen[Row]):
     def _sought(self, event: Sought) -> None:
         if event.search is not self._search:
             return
-        rows, snapshot = event.rows, self._snapshot()
+        rows = event.rows
         found = self.query_one(FoundList)
         found.display = bool(rows)
-        found.show_rows(rows, snapshot.taken_at if snapshot else 0.0)
+        found.show_rows(rows, event.search.now)
         if event.done and len(rows) == 1:
             self.dismiss(rows[0])
         elif event.error:
@@ -177,7 +182,7 @@ class FindJob(ModalScreen[Row]):
         elif not rows:
             self._say(
                 f"None of {event.looked:,} pending, delayed, running and dead jobs has this id, task "
-                "or argument, and none that ended last. Others that have ended are found by their "
+                "or argument, and none of those that ended last. Earlier ones are found by their "
                 "whole id for 24 h.",
                 "warn",
             )

@@ -13,9 +13,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens import help_symbols
+from asok_core.inspection.snapshot import Cost
 
 KEYS = 16
 PAGE = 68
@@ -23,7 +25,7 @@ PAGE = 68
 
 
 class Topic(NamedTuple):
-    """What a help page is about. ``columns`` are titles of columns that the screen may show."""
+    """The subject of a help page. ``columns`` are titles of columns that the screen may show."""
 
     title: str
     actions: tuple[actions.Action, ...]
@@ -40,16 +42,17 @@ class Help(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, topic: Topic, *, read_only: bool) -> None:
+    def __init__(self, topic: Topic, *, read_only: bool, cost: Cost | None = None) -> None:
         super().__init__()
         self._topic = topic
         self._read_only = read_only
+        self._cost = cost
 
     def compose(self) -> ComposeResult:
         """One column of groups."""
         with VerticalScroll(id="page") as page:
-            page.border_subtitle = "Esc closes it"
-            yield Static(help_text(self._topic, read_only=self._read_only))
+            page.border_subtitle = "Esc closes the help"
+            yield Static(help_text(self._topic, read_only=self._read_only, cost=self._cost))
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
@@ -61,7 +64,7 @@ class Help(ModalScreen[None]):
 
 
 def topic_of(view: str, columns: Iterable[str]) -> Topic:
-    """What there is to explain of a view: the keys that work in it, and its columns."""
+    """What is explained of a view: the keys that work in it, and its columns."""
     declared = dict.fromkeys((*operations.OPERATIONS, *operations.ALL))
     return Topic(
         actions.VIEW_TITLES[view],
@@ -70,8 +73,8 @@ def topic_of(view: str, columns: Iterable[str]) -> Topic:
     )
 
 
-def help_text(topic: Topic, *, read_only: bool) -> Content:
-    """The keys of a screen in groups, then what its glyphs and columns mean."""
+def help_text(topic: Topic, *, read_only: bool, cost: Cost | None = None) -> Content:
+    """The keys of a screen in groups, what its glyphs and columns mean, the cost of a refresh."""
     groups: dict[str, list[actions.Action]] = {}
     for action in topic.actions:
         if not (read_only and _changes(action)):
@@ -90,6 +93,8 @@ def help_text(topic: Topic, *, read_only: bool) -> Content:
         if title in help_symbols.COLUMNS
     ]
     lines += _meanings("Columns", known)
+    if cost is not None:
+        lines += _meanings("Console", [("Refresh", _cost(cost))])
     return Content("\n").join(lines)
 
 
@@ -109,6 +114,11 @@ def _meanings(title: str, meanings: Sequence[tuple[str, str]]) -> list[Content]:
 def _wrapped(text: str) -> str:
     blank = " " * KEYS
     return textwrap.fill(text, PAGE, initial_indent=blank, subsequent_indent=blank)
+
+
+def _cost(cost: Cost) -> str:
+    read = f", {size(cost.reply_bytes)}" if cost.reply_bytes is not None else ""
+    return f"{cost.commands:,} commands to Redis in {cost.round_trips} round trips{read}"
 
 
 def _changes(action: actions.Action) -> bool:

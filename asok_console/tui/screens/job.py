@@ -133,7 +133,7 @@ class JobScreen(Operates, Screen[None]):
         job, width = self.job, max(self.size.width - 8, 20)
         line = headline(job, self._position(), self.size.width - 2)
         self.query_one("#headline", Static).update(line)
-        why = job.why(self._now, self.console.snapshot)
+        why = job.why(self.console.now, self.console.snapshot)
         self.query_one("#why", Static).update(Content(safe(why, 400)))
         self._rewrite_ages()
         for name, source in job.texts.items():
@@ -154,22 +154,18 @@ class JobScreen(Operates, Screen[None]):
             return "not in the list now"
         return f"{rows.cursor.position + 1:,} of {rows.total:,}"
 
-    @property
-    def _now(self) -> float:
-        return self.console.snapshot.taken_at if self.console.snapshot else 0.0
-
     def _rewrite_ages(self) -> None:
         """Write what changes by the second, too."""
         job = self.job
-        known = facts(job.payload, job.record, job.detail, self._now)
+        known = facts(job.payload, job.record, job.detail, self.console.now)
         self.query_one("#facts", Caption).write(packed(known, max(self.size.width - 6, 20)))
         history = self.query_one("#history", Caption)
         history.display = job.detail is not None
         if job.detail is not None:
-            history.write(timeline(job.detail, self._now, self.size.width))
+            history.write(timeline(job.detail, self.console.now, self.size.width))
         can = self.query_one("#offers", Caption)
         can.display = not job.is_missing
-        can.write(offers(job, self._possible, only_reads=self.console.only_reads))
+        can.write(offers(job, self._possible, only_reads=self.console.session.only_reads))
 
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
@@ -201,7 +197,7 @@ class JobScreen(Operates, Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible for this job: only a dead job can be edited."""
         possible: dict[str, Callable[[], bool]] = {
-            "edit": lambda: not self.console.only_reads and self._possible(operations.EDIT),
+            "edit": lambda: not self.console.session.only_reads and self._possible(operations.EDIT),
             "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
             "page_traceback": lambda: bool(self.job.texts["error"]),
             "copy_traceback": lambda: bool(self.job.texts["error"]),
@@ -220,7 +216,7 @@ class JobScreen(Operates, Screen[None]):
 
     def action_open_arguments(self) -> None:
         """Open the arguments in ``$EDITOR``; those of a dead job may be changed there."""
-        changes = self.job.location is Location.DEAD and not self.console.only_reads
+        changes = self.job.location is Location.DEAD and not self.console.session.only_reads
         self.console.with_whole(
             self.job.fresh_row,
             lambda whole: self.console.acting.open_editor(whole, changes=changes),

@@ -1,4 +1,4 @@
-"""What can be done with a job now, and why the rest can't."""
+"""The actions that are possible for a job, and why the others are not."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from asok_console.tui.screens.known_job import KnownJob
 from asok_core.jobs.states import Location
 
 LOCATIONS = {
-    Location.PENDING: "waits in its queue",
-    Location.DELAYED: "waits for its time",
-    Location.ACTIVE: "runs",
-    Location.DEAD: "is a dead letter",
+    Location.PENDING: "is pending",
+    Location.DELAYED: "is delayed",
+    Location.ACTIVE: "is running",
+    Location.DEAD: "is dead",
     Location.TRASH: "is in the trash",
     Location.FINISHED: "is finished",
 }
-"""What is said of a job by its place."""
+"""What a job is by its location."""
 
 OPERATIONS = tuple(
     action
@@ -33,18 +33,19 @@ OPERATIONS = tuple(
 def offers(
     job: KnownJob, possible: Callable[[OperatorAction], bool], *, only_reads: bool
 ) -> Content:
-    """A line for what can be done, then one for each reason why the rest can't."""
+    """A line for each action that is possible, then one for each reason why others are not."""
+    if only_reads:
+        return Content.styled("–  This session is read-only.", "$tone-dim")
     now, later = [], dict[str, list[str]]()
     for label, key, help_text, among in _by_label():
-        if any(possible(action) for action in among) and not only_reads:
+        if any(possible(action) for action in among):
             now.append(
                 Content.assemble(
                     (f"{key:<3}", "bold $primary"), f"{label:<19}", (help_text, "$tone-dim")
                 )
             )
         else:
-            reason = "this session is read-only" if only_reads else _reason(among, job)
-            later.setdefault(reason, []).append(label)
+            later.setdefault(_reason(among, job), []).append(label)
     lines = [
         Content.styled(f"–  {', '.join(labels)}: {why}", "$tone-dim")
         for why, labels in later.items()
@@ -62,6 +63,6 @@ def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
 
 def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
     if job.location in {action.location for action in among}:
-        return "its signature is good as it is" if job.is_readable else "it is unreadable"
+        return "its signature is valid" if job.is_readable else "it is unreadable"
     homes = " or ".join(LOCATIONS[action.location] for action in among)
-    return f"only of what {homes}"
+    return f"only for a job that {homes}"

@@ -1,4 +1,4 @@
-"""What is known of a job in a line each."""
+"""Facts about a job: queue, attempt, worker, signature."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _GAP = "   "
 TRUST = {
     Trust.SIGNED: "✓ signed with our key",
     Trust.UNVERIFIED: "not checked",
-    Trust.UNSIGNED: "⚠ unsigned: it never runs until an operator says so",
+    Trust.UNSIGNED: "⚠ unsigned: it does not run until an operator trusts it",
     Trust.BAD: "✗ does not match our key",
     Trust.V1: "⚠ version 1, which ASOK_ENVELOPE=v2 does not accept",
     Trust.MALFORMED: "✗ not a job",
     Trust.OVERSIZED: "not checked: it is too large to be read (ASOK_MAX_ENVELOPE)",
 }
-"""What a signature is worth, in words."""
+"""The state of a signature in words."""
 
 
 def facts(
@@ -32,7 +32,7 @@ def facts(
     detail: JobDetail | None,
     now: float,
 ) -> Iterator[tuple[str, str]]:
-    """Names and values; one without a value is not to be shown."""
+    """Names and values; those without a value are not shown."""
     job = payload.job if payload else None
     queue = (job.queue if job else None) or (record.queue if record else None)
     yield "Queue", queue or ""

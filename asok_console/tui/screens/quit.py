@@ -19,7 +19,7 @@ MOST = 6
 
 
 class Quitting(Dialog[bool]):
-    """Asks whether to quit, and says what happens to the operations that run."""
+    """Asks whether to quit, and states what happens to the operations that run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]
     CSS_PATH = "quit.tcss"
@@ -40,8 +40,8 @@ class Quitting(Dialog[bool]):
             if number > MOST:
                 yield Static(f"  and {number - MOST} more", classes="example")
             yield Static(
-                "! They stop before their next batch. What is done stays done and is in the audit; the "
-                "rest stays where it is. A canary sends no more jobs.",
+                "! They stop before their next batch. Completed batches stay and are in the audit; the "
+                "other jobs are not changed. A canary sends no further jobs.",
                 classes="warning",
             )
             with Horizontal(id="buttons"):

@@ -1,4 +1,4 @@
-"""Reads every dead job that an operation would sign, before anybody is asked whether to sign it."""
+"""Reads every dead job that an operation would sign, before its confirmation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from asok_core.operations.preview import preview
 
 
 class Reading(Dialog[Plan]):
-    """Returns the plan with its review, or None where it was left or failed.
+    """Returns the plan with its review, or None where it was closed or failed.
 
     Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.
     """
@@ -51,7 +51,7 @@ class Reading(Dialog[Plan]):
     def compose(self) -> ComposeResult:
         """Title, progress and the button that goes back."""
         with Vertical(id="question"):
-            yield Static("Reading what would be signed …", id="title")
+            yield Static("Reading the jobs that would be signed …", id="title")
             yield Static("", id="progress")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
@@ -103,7 +103,7 @@ class Reading(Dialog[Plan]):
             self._report(Reading.Report(plan=done))
 
     def _watch(self, progress: Progress) -> bool:
-        line = f"{progress.scanned:,} of {progress.total:,} dead jobs looked at"
+        line = f"{progress.scanned:,} of {progress.total:,} dead jobs read"
         self._report(Reading.Report(line))
         return not self._left.is_set()
 

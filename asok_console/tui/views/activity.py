@@ -1,4 +1,4 @@
-"""Activity: what operators did, and what can still be undone."""
+"""Activity: the operations of all operators, and which can still be undone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from asok_core.jobs.states import Location
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
 
 SHOWN = 200
-"""Actions that are listed."""
-EMPTY = "No operator has done anything yet."
+"""Operations that are listed."""
+EMPTY = "No operations yet."
 EXAMPLES = 3
-"""Actions that a confirmation names."""
+"""Operations that a confirmation names."""
 
 
 def _jobs(activity: Activity, _now: float) -> Cell:
@@ -36,7 +36,7 @@ def _jobs(activity: Activity, _now: float) -> Cell:
 
 
 def _is_of_jobs(activity: Activity) -> bool:
-    # An undo is shown with what it undid, and not with its place.
+    # An undo is shown with what it undid, and not with its location.
     return activity.action == RestoreTrash.audit_name() or (
         bool(activity.location) and activity.action not in SWITCHES
     )
@@ -53,8 +53,8 @@ def _left_out(activity: Activity, _now: float) -> Cell:
 def _state(activity: Activity, _now: float) -> Cell:
     left_out = any(activity.skipped.values()) or any(activity.refused.values())
     if activity.state == "done" and (left_out or (_is_of_jobs(activity) and not activity.applied)):
-        # A narrow screen has no room for why.
-        return ("⚠ in part" if activity.applied else "⚠ none"), "warn"
+        # A narrow screen has no room for the reason.
+        return ("⚠ partly" if activity.applied else "⚠ none"), "warn"
     return _STATES.get(activity.state, (activity.state, "warn"))
 
 
@@ -133,10 +133,9 @@ class ActivityView(View):
         entries = cast("Activities", answer)
         known = {each.operation: each for each in entries}
         resolved = tuple(_resolved(each, known) for each in entries)
-        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         for rows in self.query(ActivityList):
             rows.set_empty_text(entries.problem or EMPTY)
-            rows.show_rows(resolved, now)
+            rows.show_rows(resolved, self.console.now)
             self.refresh_heading()
 
     def describe(self) -> Sequence[tuple[str, str]]:
@@ -144,7 +143,7 @@ class ActivityView(View):
         rows = self.query_one(ActivityList)
         undoable = sum(bool(a.undo_left(rows.now)) for a in rows.window.loaded)
         return (
-            ("What operators did", "title"),
+            ("Operations", "title"),
             (f"{undoable:,} can be undone" if undoable else "", "info"),
             (f"⚠ {rows.row.trash_problem}" if rows.row and rows.row.trash_problem else "", "warn"),
         )

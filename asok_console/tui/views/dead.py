@@ -1,4 +1,4 @@
-"""Dead letters: jobs that failed for good, one by one or by cause."""
+"""Dead: jobs that failed permanently, one by one or grouped by error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CHANGED = "The dead jobs have changed since they were counted: there may be fewe
 
 
 class DeadView(JobListView):
-    """All dead letters, the newest first; ``v`` groups them by cause."""
+    """All dead jobs, the newest first; ``v`` groups them by error."""
 
     NAME = "dead"
     LOCATION = Location.DEAD
@@ -72,12 +72,12 @@ class DeadView(JobListView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.causes = ErrorGroupList()
-        self.causes.display = False
+        self.groups = ErrorGroupList()
+        self.groups.display = False
 
     def compose_body(self) -> ComposeResult:
-        """The causes, hidden at first, and the letters."""
-        yield self.causes
+        """The error groups, hidden at first, and the jobs."""
+        yield self.groups
         yield from super().compose_body()
 
     def searched_location(self) -> str:
@@ -85,7 +85,7 @@ class DeadView(JobListView):
         return "dead jobs"
 
     def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:  # noqa: ARG002
-        """A window of the dead letters."""
+        """A window of the dead jobs."""
         return reader.dead(start, count)
 
     def page(self, reader: Reader, snapshot: Snapshot) -> object:
@@ -93,7 +93,7 @@ class DeadView(JobListView):
         return None if self.grouped else super().page(reader, snapshot)
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:
-        """Read the window, or walk through all again when the letters changed."""
+        """Show the window, or count the groups again when the dead jobs changed."""
         if not self.grouped:
             super().show(snapshot, page)
             return
@@ -102,7 +102,7 @@ class DeadView(JobListView):
         if scan is None or (changed and (scan.rested or (scan.done and not scan.dead_jobs))):
             self._begin_scan(snapshot)
         elif scan.done:
-            self._show_causes(scan, snapshot)
+            self._show_groups(scan, snapshot)
         self.refresh_heading()
 
     @staticmethod
@@ -110,43 +110,43 @@ class DeadView(JobListView):
         """Whether the dead jobs are others than those that were counted."""
         return (scan.head, scan.dead_jobs) != (snapshot.dead_head, snapshot.dead)
 
-    def _show_causes(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
+    def _show_groups(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
-        self.causes.set_empty_text(scan.problem or said)
-        self.causes.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
+        self.groups.set_empty_text(scan.problem or said)
+        self.groups.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     def focus_list(self) -> None:
         """The list that is shown."""
-        (self.causes if self.grouped else self.rows).focus()
+        (self.groups if self.grouped else self.rows).focus()
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, and how far back they go."""
         if self.grouped:
-            return self._describe_causes()
+            return self._describe_groups()
         snapshot = self.console.snapshot
         back = ""
         if snapshot and snapshot.oldest_dead_at is not None and self.search is None:
-            back = f"going back {span(snapshot.taken_at - snapshot.oldest_dead_at)}"
+            back = f"oldest {span(snapshot.taken_at - snapshot.oldest_dead_at)} ago"
         return (
-            ("Dead letters", "title"),
+            ("Dead jobs", "title"),
             (self.position(), ""),
             (self.marked(), "mark"),
             *self.searched(),
             (back, "dim"),
-            ("✗ SECRET_KEY does not fit" if self.console.key_check.wrong else "", "bad"),
+            ("✗ SECRET_KEY does not match" if self.console.key_check.wrong else "", "bad"),
         )
 
-    def _describe_causes(self) -> Sequence[tuple[str, str]]:
+    def _describe_groups(self) -> Sequence[tuple[str, str]]:
         scan, walk = self._counting, self._walk
         now = self.console.snapshot.dead if self.console.snapshot else 0
-        parts = [("Dead letters by cause", "title")]
+        parts = [("Dead jobs by error", "title")]
         if scan is not None and now and not scan.dead_jobs:
-            # None was met so far; those that there are are being counted.
+            # None was found so far; the present ones are being counted.
             parts.append(("counting …", "dim"))
         elif scan is not None:
-            causes = len(scan.causes)
-            parts.append((exact(causes, "cause"), ""))
-            parts.append((f"{scan.dead_jobs:,} letters", ""))
+            groups = len(scan.groups)
+            parts.append((exact(groups, "error group"), ""))
+            parts.append((f"{scan.dead_jobs:,} jobs", ""))
             if scan.done and scan.dead_jobs != now:
                 parts.append((f"now {now:,}", "warn"))
             parts.append((f"by {ORDERS[self.order]}", "dim"))
@@ -155,27 +155,27 @@ class DeadView(JobListView):
         return parts
 
     def action_edit(self) -> None:
-        """Change the arguments of the letter under the cursor, then requeue it."""
+        """Change the arguments of the job under the cursor, then requeue it."""
         if self.rows.row is not None:
             self.console.with_whole(self.rows.row, self.console.acting.edit)
 
     def action_sort(self) -> None:
-        """Sort the causes by the next order."""
+        """Sort the groups by the next order."""
         self.order = (self.order + 1) % len(ORDERS)
         snapshot, scan = self.console.snapshot, self._counting
         if snapshot is not None and scan is not None and scan.done:
-            self._show_causes(scan, snapshot)
+            self._show_groups(scan, snapshot)
         self.refresh_heading()
 
     def action_group(self) -> None:
-        """Group by cause, or list one by one."""
+        """Group by error, or list one by one."""
         self.grouped = not self.grouped
         if self.grouped and self.search is not None:
             self.narrow(None)
         self._turn()
 
     def visit(self, text: str) -> None:
-        """Also where the causes are shown: the visit is to the jobs."""
+        """Show the jobs also where the groups are shown."""
         self._former_grouped, self.grouped = self.grouped, False
         self._turn()
         super().visit(text)
@@ -187,7 +187,7 @@ class DeadView(JobListView):
         self._turn()
 
     def _turn(self) -> None:
-        self.causes.display = self.grouped
+        self.groups.display = self.grouped
         self.rows.display = not self.grouped
         self.focus_list()
         if self.console.snapshot is not None:
@@ -195,7 +195,7 @@ class DeadView(JobListView):
         self.refresh_heading()
 
     def go_back(self) -> bool:
-        """From the letters of a cause back to the causes; from the causes to the letters."""
+        """From the jobs of a group back to the groups; from the groups to the jobs."""
         if self.grouped:
             self.action_group()
             return True
@@ -207,17 +207,17 @@ class DeadView(JobListView):
         return closed
 
     @on(RowList.Opened)
-    def _open_cause(self, event: RowList.Opened) -> None:
-        cause = self.causes.row
-        if event.rows is self.causes and cause is not None and not cause.is_rest:
+    def _open_group(self, event: RowList.Opened) -> None:
+        group = self.groups.row
+        if event.rows is self.groups and group is not None and not group.is_rest:
             event.prevent_default()
             self.grouped = False
-            self._drilled = filter_of(cause)
+            self._drilled = filter_of(group)
             self.narrow(self._drilled)
             self._turn()
 
     def search_again(self) -> None:
-        """Ask the same again, and count the causes anew."""
+        """Repeat the search, and count the groups again."""
         super().search_again()
         if self._counting is not None:
             self._counting.expire()
@@ -233,7 +233,7 @@ class DeadView(JobListView):
         self._walk = self.console.scan(scan.take, location=Location.DEAD)
 
     def scanned(self, event: Scanned) -> None:
-        """Show the causes that were found so far."""
+        """Show the groups that were found so far."""
         super().scanned(event)
         if event.scan is not self._walk:
             return
@@ -241,28 +241,28 @@ class DeadView(JobListView):
             self._next.finish(event.scan.took)
             self._counting = self._next
         scan, snapshot = self._counting, self.console.snapshot
-        # The scanning thread still adds to a survey that is not done.
+        # The scanning thread still adds to a scan that is not done.
         if scan is not None and scan.done and snapshot is not None:
-            self._show_causes(scan, snapshot)
+            self._show_groups(scan, snapshot)
         self.refresh_heading()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Causes are neither marked nor copied, and only they are sorted."""
+        """Error groups are neither marked nor copied, and only they are sorted."""
         if action == "sort":
-            return self.grouped and self.causes.total > 1
+            return self.grouped and self.groups.total > 1
         if action == "edit":
             row = self.rows.row
             # Of a large job it is not known from a list whether it can be read.
             readable = row is not None and (row.partial or row.payload.job is not None)
-            return not self.grouped and not self.console.only_reads and readable
+            return not self.grouped and not self.console.session.only_reads and readable
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)
 
     def plan(self, action: OperatorAction) -> Plan | None:
-        """Also all that are shown, or all of the cause under the cursor."""
+        """Also all that are shown, or all of the group under the cursor."""
         if self.grouped:
-            return self._plan_for_cause(action)
+            return self._plan_for_group(action)
         snapshot = self.console.snapshot
         if self.reach_of(action) is not Reach.MATCHING or self.search is not None:
             return super().plan(action)
@@ -278,20 +278,20 @@ class DeadView(JobListView):
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
         return Plan(action.operation(), scope, snapshot.dead, warning=warning)
 
-    def _plan_for_cause(self, action: OperatorAction) -> Plan | None:
-        scan, cause, snapshot = self._counting, self.causes.row, self.console.snapshot
+    def _plan_for_group(self, action: OperatorAction) -> Plan | None:
+        scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot
         if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
             return None
-        if scan is None or not scan.done or cause is None or cause.is_rest:
+        if scan is None or not scan.done or group is None or group.is_rest:
             return None
-        question = Question(filter_of(cause), snapshot.taken_at)
-        scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, cause.count)
-        hit = ", ".join(f"{task} ({cause.tasks[task]:,})" for task in by_count(cause.tasks)[:3])
+        question = Question(filter_of(group), snapshot.taken_at)
+        scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, group.count)
+        hit = ", ".join(f"{task} ({group.tasks[task]:,})" for task in by_count(group.tasks)[:3])
         return Plan(
             action.operation(),
             scope,
-            cause.count,
-            (cause.cause, f"tasks: {hit}"),
+            group.count,
+            (group.cause, f"tasks: {hit}"),
             warning=CHANGED if self._has_changed(scan, snapshot) else "",
-            queues=cause.queues,
+            queues=group.queues,
         )

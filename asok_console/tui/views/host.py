@@ -1,6 +1,6 @@
-"""What views and screens may ask of the console that shows them.
+"""What views and screens use of the application.
 
-They depend on this and not on the application, which imports all of them.
+They depend on this protocol and not on the application, which imports all of them.
 """
 
 from __future__ import annotations
@@ -58,12 +58,16 @@ class Host(Protocol):
         """The snapshot that is shown; None before the first."""
 
     @property
+    def now(self) -> float:
+        """The time of that snapshot, by Redis's clock; NaN before the first."""
+
+    @property
     def status(self) -> ConsoleStatus:
         """What the lines around the views show."""
 
     @property
     def alerts(self) -> Sequence[Alert]:
-        """Trouble that the snapshot shows."""
+        """What is wrong by the snapshot."""
 
     @property
     def key_check(self) -> KeyCheck:
@@ -72,10 +76,6 @@ class Host(Protocol):
     @property
     def history(self) -> SnapshotHistory:
         """The backlog of the last minutes."""
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether this session may change nothing."""
 
     @property
     def acting(self) -> Operations:
@@ -87,7 +87,7 @@ class Host(Protocol):
 
     @property
     def hush(self) -> Hush:
-        """What drops keys that were meant for a dialog."""
+        """What ignores keys that were typed for a dialog."""
 
     def scan(
         self,
@@ -97,7 +97,7 @@ class Host(Protocol):
         queue: str | None = None,
         whole: bool = False,
     ) -> Scan:
-        """Begin to read all of a place."""
+        """Begin to read all jobs of a location."""
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
         """Call ``then`` with the whole payload of a row."""

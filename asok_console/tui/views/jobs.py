@@ -92,7 +92,7 @@ class JobsView(JobListView):
         Column("Ended", 7, _when_cell, right=True),
         Column("Outcome, args", 18, _outcome_cell, grow=8, most=80, rank=1),
         QUEUE_COLUMN,
-        Column("Worker", 12, _worker_cell, grow=1, most=40, rank=4, middle=True),
+        Column("Worker", 12, _worker_cell, grow=1, most=40, rank=4, middle=True, wide=32),
         ID_COLUMN,
     )
 
@@ -100,7 +100,7 @@ class JobsView(JobListView):
 
     def searched_location(self) -> str:
         """What a filter searches."""
-        return "jobs that run or ended last"
+        return "running or recently finished jobs"
 
     def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:
         """A window over both: the running ones first."""
@@ -137,7 +137,7 @@ class JobsView(JobListView):
         self.console.poller.ask(self.NAME, look, found)
 
     def plan(self, action: OperatorAction) -> Plan | None:
-        """A job that failed may be among the dead letters, from where it can be requeued."""
+        """A failed job may be dead, and can then be requeued."""
         row = self.rows.row
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
         if row is None or not failed or action.operation is not RequeueDead:

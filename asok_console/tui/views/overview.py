@@ -150,10 +150,9 @@ class OverviewView(NamedView, PlotView):
     def _plot(self) -> None:
         if not self._whole:
             return
-        line = self.line
+        line, now = self.line, self.console.now
         if line is None:
             return
-        now = self.console.snapshot.taken_at if self.console.snapshot else 0.0
         name, within = None if line.whole else line.queue.name, self.shown_range
         history, main = self.console.history, self.query_one("#main", Plot)
         more = self.query_one("#more")

@@ -17,12 +17,12 @@ class Backdrop:
     Textual draws a covered container as well, line by line. All lines of this one are the same strip,
     so that they are drawn, and cut where other widgets begin, only once.
 
-    A mixin that stands before a container's own class; it is no DOM node itself, since Textual takes
+    A mixin that stands before a container's own class; it is not a DOM node itself, since Textual takes
     styles from the first base that is one.
     """
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The same blank line as often as wanted."""
+        """The same blank line as often as requested."""
         widget = cast("Widget", self)
         strip = Strip.blank(crop.width, widget.visual_style.rich_style)
         for each in widget.get_line_filters():

@@ -16,7 +16,6 @@ from asok_console.tui.widgets.caption import Caption
 from asok_core.inspection.snapshot import Snapshot
 
 WIDE = 120
-SHORT_TITLES = {"dead": "Dead"}
 
 
 class Header(Caption):
@@ -49,7 +48,7 @@ class Header(Caption):
             marks.append((f"{' ' if status.modes else ''}read-write", "$tone-dim"))
         mode = Content.assemble(*marks, "  ")
         right = self._right(status)
-        # Which Redis it is can be told by both ends: the host, and port and database.
+        # Both ends identify the Redis: the host, and port and database.
         target = safe(status.target)
         room = max(self.size.width - mode.cell_length - right.cell_length - 2, 0)
         if cell_len(target) > room:
@@ -61,18 +60,18 @@ class Header(Caption):
     def _right(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
         if status.display_paused:
-            parts.append(("❙❙ frozen", "bold $warning"))
+            parts.append(("❙❙ display paused", "bold $warning"))
         if status.failing:
             parts.append(("● not connected", "bold $error"))
         elif status.snapshot is not None:
-            trip = status.snapshot.server.round_trip_ms
+            latency = status.snapshot.server.round_trip_ms
             late = status.age >= 2 * status.interval + 1
             parts.append(("◌ late", "bold $warning") if late else ("● live", "$success"))
             if self.size.width >= WIDE:
-                parts.append((f"round trip {milliseconds(trip)}", "$tone-dim"))
+                parts.append((f"round trip {milliseconds(latency)}", "$tone-dim"))
         if status.snapshot is not None:
             parts.append((f"{span(status.age)} old", "$tone-dim" if status.age < 5 else "$warning"))
-        parts.append((f"every {status.interval:g} s", "$tone-dim"))
+        parts.append((f"refresh {status.interval:g} s", "$tone-dim"))
         pieces: list[tuple[str, str] | str] = []
         for part in parts:
             pieces += ["  ", part]
@@ -104,7 +103,7 @@ class Tabs(Caption):
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
             amount = _amount(status.snapshot, name)
-            text = f" {number} {title if wide else SHORT_TITLES.get(name, title)}"
+            text = f" {number} {title}"
             text += f" {count(amount)}" if wide and amount is not None else ""
             grave = sum(alert.grave for alert in status.alerts) if name == "overview" else 0
             text += f" ⚠{grave} " if grave else " "

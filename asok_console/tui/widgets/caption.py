@@ -1,4 +1,4 @@
-"""Text around the lists, written anew with every snapshot though it seldom changes."""
+"""Text around the lists, written with every snapshot though it seldom changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 
 class Caption(Static):
-    """One line, or a few that don't wrap. The screen is laid out anew only for another number."""
+    """One line, or a few that don't wrap. The screen is laid out again only for another number."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)

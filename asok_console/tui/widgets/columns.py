@@ -30,7 +30,7 @@ class Column(Generic[T]):
 
     It takes at ``most`` so many, since on a wide screen the eye has to find its way to the next.
     Where the screen is too narrow, the column with the highest ``rank`` goes first; rank 0 stays.
-    ``cell`` gets a row and the time of the snapshot (epoch seconds), from which ages are told.
+    ``cell`` gets a row and the time of the snapshot (epoch seconds), from which ages are calculated.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Column(Generic[T]):
     """Whether a text that is too long loses its beginning instead of its end."""
     wide: int = 0
     """Cells that show the text whole, given where there is much room. With less its first ``width`` cells
-    are shown without an ellipsis, as of an id, whose beginning is enough."""
+    are shown without an ellipsis, as of an id, whose beginning is enough; a name loses its middle."""
     middle: bool = False
     """Whether it loses its middle."""
 

@@ -41,12 +41,12 @@ class FilterBar(Horizontal):
 
     @dataclass
     class Changed(Message):
-        """A filter that makes sense; one without words shows everything."""
+        """A valid filter; one without words shows everything."""
 
         filter: Filter
 
     class Left(Message):
-        """The line is done with: the list gets the focus back."""
+        """The line was closed: the list gets the focus back."""
 
     def __init__(self, read: Callable[[str], Filter] = parse, *, hint: str = HINT) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class FilterBar(Horizontal):
     def close(self) -> None:
         """Empty and hide the line."""
         self.set("")
-        self._tell("")
+        self._report("")
         self.display = False
 
     @on(Input.Changed)
@@ -107,11 +107,11 @@ class FilterBar(Horizontal):
         try:
             found = self._read(self.query_one(Input).value.strip())
         except UsageError as error:
-            self._tell(str(error).partition(": ")[2] or str(error))
+            self._report(str(error).partition(": ")[2] or str(error))
             return False
-        self._tell("")
+        self._report("")
         self.post_message(self.Changed(found))
         return True
 
-    def _tell(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         self.query_one("#wrong", Static).update(Content(safe(line, 200)))

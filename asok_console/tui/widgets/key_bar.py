@@ -15,7 +15,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.data.status import ConsoleStatus
 
 HINT = "New here? All keys"
-"""What the key for help says until it was pressed once by whoever opens the console for the first time."""
+"""The label of the key for help until a new user has pressed it once."""
 
 
 class KeyBar(Widget):
@@ -49,7 +49,7 @@ class KeyBar(Widget):
         return self._content
 
     def _follow_soon(self) -> None:
-        # Turning to another view tells several times that the keys changed.
+        # A change of the view reports several times that the keys changed.
         if not self._following:
             self._following = True
             self.call_later(self._follow)

@@ -1,4 +1,4 @@
-"""The line above the keys: operations and outcomes, with what is grave; else trouble; else the server."""
+"""The line above the keys: operations and results with grave alerts, else alerts, else the server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class StatusLine(Static):
         self.rewrite()
 
     def on_resize(self) -> None:
-        """Say as much as there is room for."""
+        """Show as much as there is room for."""
         self.rewrite()
 
     def show(self, status: ConsoleStatus) -> None:
@@ -74,12 +74,12 @@ class StatusLine(Static):
         self._show(run, line, float("inf"))
 
     def working(self, run: int, title: str) -> None:
-        """Say that ``run`` has begun."""
+        """Show that ``run`` has begun."""
         line = Content.assemble((safe(title.rstrip("?")), "bold"), " …")
         self._show(run, line, float("inf"))
 
     def outcome(self, run: int, line: str, tone: str) -> None:
-        """Show what became of ``run``, for a while. ``tone`` is good, warn or bad."""
+        """Show the result of ``run``, for a while. ``tone`` is good, warn or bad."""
         mark, style = _OUTCOMES[tone]
         stays = RESULT_STAYS if tone == "good" else 3 * RESULT_STAYS
         self._show(run, Content.assemble((f"{mark} ", style), safe(line, 400)), stays)
@@ -109,7 +109,7 @@ class StatusLine(Static):
         if status.failing:
             what = f"Data is {span(status.age)} old." if status.snapshot else "Nothing read yet."
             # The reason comes last: it may be longer than there is room.
-            shown.append(Content(safe(f"⚠ {what} Trying again: {status.failing}")))
+            shown.append(Content(safe(f"⚠ {what} Reconnecting: {status.failing}")))
         elif shown and (alert := self._alert(grave=True)) is not None:
             # An operation must not hide that jobs are lost or wait.
             shown.append(alert)
@@ -157,7 +157,7 @@ def alert_line(alert: Alert, room: int, more: str = "") -> Content:
 
 def of_server(snapshot: Snapshot, room: int) -> Content:
     """What is worth knowing of the server, the most important first, as much as fits whole."""
-    server, cost = snapshot.server, snapshot.cost
+    server = snapshot.server
     memory = size(server.used_memory)
     if server.max_memory:
         memory += f" of {size(server.max_memory)}"
@@ -168,9 +168,6 @@ def of_server(snapshot: Snapshot, room: int) -> Content:
         f"persistence {server.persistence}" if server.persistence else "",
         server.eviction_policy or "",
         plural(server.clients, "client") if server.clients is not None else "",
-        f"a reading: {cost.commands:,} commands",
-        f"{cost.round_trips} round trips",
-        size(cost.reply_bytes) if cost.reply_bytes is not None else "",
     ]
     line, *rest = (safe(part) for part in parts if part)
     for part in rest:
@@ -185,10 +182,10 @@ def _far(progress: Progress) -> str:
     if not isinstance(progress, CanaryProgress):
         return f"{share(_part(progress)):>5}  {progress.applied:,} done"
     if progress.patience is None:
-        return f"{progress.applied:,} done, the first {progress.sent:,} did not fail as before"
+        return f"{progress.applied:,} done, the first {progress.sent:,} did not fail with the same error"
     return (
-        f"{progress.completed:,} of the first {progress.sent:,} went well, "
-        f"{progress.failed:,} failed; waits {span(progress.patience)} more"
+        f"{progress.completed:,} of the first {progress.sent:,} succeeded, "
+        f"{progress.failed:,} failed; waiting {span(progress.patience)} longer"
     )
 
 

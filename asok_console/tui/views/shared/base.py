@@ -105,7 +105,7 @@ class View(Operates, Backdrop, Vertical):
         self.query_one(RowList).focus()
 
     def refresh_heading(self) -> None:
-        """Write the heading anew, and let the footer follow."""
+        """Write the heading again, and update the footer."""
         if not self.query(RowList):
             # The console is closing, and its lists went first.
             return

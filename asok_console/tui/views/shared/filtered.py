@@ -24,7 +24,7 @@ class FilteredView(View):
     _former: tuple[str, str | None] = ("", None)
     """The filter and the cursor's row before a visit."""
 
-    def narrow(self, wanted: Filter | None) -> None:
+    def narrow(self, to: Filter | None) -> None:
         """Show only what matches; None: everything."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Cells that several lists share: what a row says of its job."""
+"""Cells that several lists of jobs share."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def arguments_cell(row: Row, _now: float) -> Cell:
 
 
 def id_cell(row: Row, _now: float) -> Cell:
-    """The id; ``ID_COLUMN`` shows as much of it as tells jobs apart, or all of it."""
+    """The id; ``ID_COLUMN`` shows as much of it as distinguishes jobs, or all of it."""
     return job_id(row), "dim"
 
 
@@ -93,7 +93,7 @@ def attempt_cell(row: Row, _now: float) -> Cell:
 
 
 def attempts_spent_cell(row: Row, _now: float) -> Cell:
-    """``4 of 4``: attempts that a dead letter has had."""
+    """``4 of 4``: attempts of a dead job."""
     job = row.payload.job
     return (f"{job.attempt} of {job.attempts}", "dim") if job else ""
 

@@ -31,15 +31,15 @@ EXAMPLES = 3
 
 
 class JobPage(NamedTuple):
-    """A window of a list of jobs, and what was wanted when it was read."""
+    """A window of a list of jobs, and what was needed when it was read."""
 
-    wanted: tuple[int, int]
+    needed: tuple[int, int]
     queue: str | None
     page: Page
 
-    def is_of(self, wanted: tuple[int, int] | None, queue: str | None) -> bool:
-        """Whether the same is wanted still."""
-        return (self.wanted, self.queue) == (wanted, queue)
+    def is_of(self, needed: tuple[int, int] | None, queue: str | None) -> bool:
+        """Whether the same is still needed."""
+        return (self.needed, self.queue) == (needed, queue)
 
 
 class JobListView(SearchingView):
@@ -66,10 +66,10 @@ class JobListView(SearchingView):
 
     def page(self, reader: Reader, snapshot: Snapshot) -> object:
         """Read the window that is shown, unless a search is."""
-        wanted, queue = self.rows.requests.needed, self.scope_queue()
-        if wanted is None or self.search is not None:
+        needed, queue = self.rows.requests.needed, self.scope_queue()
+        if needed is None or self.search is not None:
             return None
-        return JobPage(wanted, queue, self.read(reader, snapshot, *wanted))
+        return JobPage(needed, queue, self.read(reader, snapshot, *needed))
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Show the window that was read, or search again for what is shown."""
@@ -121,10 +121,10 @@ class JobListView(SearchingView):
         return f"{rows.cursor.position + 1:,} of {rows.total:,}" if rows.total else ""
 
     def marked(self) -> str:
-        """``● 3 marked``, with those that the filter hides counted aloud."""
+        """``● 3 marked``, with the number of those that the filter hides."""
         marks, hidden = self.rows.cursor.marks, self._hidden()
-        aloud = f" ({hidden:,} hidden)" if hidden else ""
-        return f"● {len(marks):,} marked{aloud}" if marks else ""
+        beside = f" ({hidden:,} hidden)" if hidden else ""
+        return f"● {len(marks):,} marked{beside}" if marks else ""
 
     def _hidden(self) -> int:
         if self.search is None:

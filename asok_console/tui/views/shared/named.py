@@ -24,7 +24,7 @@ def read_names(text: str) -> Filter:
     for word in found.words:
         if word.field not in ("", "queue"):
             raise UsageError(
-                f"filter word '{word.field}:{word.value}': it is about jobs; here words and queue: apply"
+                f"filter word '{word.field}:{word.value}': it is about jobs; use words or queue:NAME here"
             )
     return found
 
@@ -78,11 +78,11 @@ class NamedView(FilteredView):
         """Read a filter for what is listed."""
         return read_names(text)
 
-    def narrow(self, wanted: Filter | None) -> None:
+    def narrow(self, to: Filter | None) -> None:
         """Show only what matches, from its first row; None: everything, with the cursor where it is."""
-        self.names = wanted
+        self.names = to
         self.list_again()
-        if wanted:
+        if to:
             self.listed.action_first()
 
     @property

@@ -22,7 +22,7 @@ from asok_core.operations.catalog.trash import RestoreTrash
 class Operates:
     """Offers the operator's actions for which ``plan`` finds something to do.
 
-    A mixin that stands before a widget's or screen's own class; it is no DOM node itself, since
+    A mixin that stands before a widget's or screen's own class; it is not a DOM node itself, since
     Textual takes styles from the first base that is one.
     """
 
@@ -40,7 +40,7 @@ class Operates:
         if action != "operate":
             return True
         name = str(parameters[0])
-        if self.console.only_reads and operations.BY_NAME[name].changes:
+        if self.console.session.only_reads and operations.BY_NAME[name].changes:
             return False
         return self.console.snapshot is not None and self._planned(name) is not None
 

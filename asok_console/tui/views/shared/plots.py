@@ -24,7 +24,7 @@ class Range(NamedTuple):
 
 
 LIVE = Range("last 60 s", 1, 60)
-"""From the console's own readings; the others are read from Redis's counters."""
+"""From the snapshots of this console; the others are read from Redis's counters."""
 RANGES = (
     LIVE,
     Range("last 5 min", 10, 31),
@@ -91,7 +91,7 @@ def show_backlog(plot: Plot, course: Course) -> None:
     """The pending jobs as the console read them itself: Redis keeps no history of them."""
     plot.show(
         [Series("pending", "calm", course.pending)],
-        title="Backlog as read here, last 5 min",
+        title="Backlog by snapshots, last 5 min",
         times=Times(course.start, course.width),
         unit=Unit.COUNT,
     )

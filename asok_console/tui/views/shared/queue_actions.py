@@ -40,11 +40,11 @@ def plan_for_queue(
 def _served(queue: QueueStats, snapshot: Snapshot | None) -> str:
     number = queue.consumers
     line = f"{number} worker{' serves' if number == 1 else 's serve'} it"
-    now = snapshot.taken_at if snapshot else 0.0
+    if snapshot is None:
+        return line
+    now = snapshot.taken_at
     serving = [
-        worker
-        for worker in (snapshot.workers if snapshot else ())
-        if queue.name in worker.queues and worker.claims(now)
+        worker for worker in snapshot.workers if queue.name in worker.queues and worker.claims(now)
     ]
     stalled = sum(stale(worker, now) for worker in serving)
     return f"{line} ({stalled} without a heartbeat)" if stalled else line

@@ -1,4 +1,4 @@
-"""A list that can be narrowed by a filter, and what is said about the search."""
+"""A list that can be narrowed by a filter, and the state of the search in its heading."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class SearchingView(FilteredView):
         """The queue that an action is limited to."""
         return None
 
-    def narrow(self, wanted: Filter | None) -> None:
+    def narrow(self, to: Filter | None) -> None:
         """Show only what matches: at once what is loaded, then what a walk through all finds."""
         self._give_up()
-        if wanted is None:
+        if to is None:
             if self.search is not None:
                 self.search = None
                 self.return_to(self._before)
@@ -67,7 +67,7 @@ class SearchingView(FilteredView):
         if self.search is None:
             self._before = self.rows.position
         now = self.now
-        question = Question(wanted, now)
+        question = Question(to, now)
         self.rows.pin()
         self.rows.show_rows([row for row in self.rows.window.loaded if question.matches(row)], now)
         self.search = self._begin(question)
@@ -104,10 +104,10 @@ class SearchingView(FilteredView):
     @property
     def now(self) -> float:
         """When the data that is shown was read, by Redis's clock."""
-        return self.console.snapshot.taken_at if self.console.snapshot else 0.0
+        return self.console.now
 
     def keep_up(self, snapshot: Snapshot) -> None:
-        """Search again, unless the last search is not as long ago as it was costly."""
+        """Repeat the search after ``SHARE`` times its duration."""
         if self.search is None:
             return
         passed = time.monotonic() - self._began
@@ -115,14 +115,14 @@ class SearchingView(FilteredView):
             self.rows.set_now(snapshot.taken_at)
             if passed > (SHARE + 1) * (self._ended - self._began):
                 self.search_again()
-        elif not self._filling.question.now:
+        elif not self._filling.question.is_dated:
             self.search = self._begin(Question(self.search.question.filter, self.now))
         elif self._scan is None and passed > LOST:
             # The poller drops what it was asked when Redis does not answer.
             self._begin(Question(self.search.question.filter, self.now))
 
     def search_again(self) -> None:
-        """Ask the same again, and go on showing what was found until that is answered."""
+        """Repeat the search, and show the former result until the new one is complete."""
         if self.search is not None and self._filling is not self.search:
             self._give_up()
             self._begin(Question(self.search.question.filter, self.now))
@@ -185,11 +185,11 @@ class SearchingView(FilteredView):
         if search is None:
             return self._problem or self.EMPTY
         if self._trouble:
-            return f"The {location} could not be searched to the end. F5 tries again."
+            return f"The {location} could not all be searched. F5 searches again."
         if search.problem:
             return search.problem
         if not search.complete:
-            return f"None found so far among the {location}."
+            return f"None found yet among the {location}."
         found = f"None found among {search.seen:,}" if search.seen else "There are no"
         return f"{found} {location}. {self.way_out}."
 
@@ -202,7 +202,7 @@ class SearchingView(FilteredView):
         search = Search(question, newest_first=self.NEWEST_FIRST)
         self._filling, self._began = search, time.monotonic()
         # Before the first snapshot no job has an age. The search begins with that snapshot.
-        if question.now:
+        if question.is_dated:
             self.walk(search)
         return search
 
