@@ -230,7 +230,7 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
         await hand.press("enter")
         await hand.sees("Requeue 2 dead jobs with a canary?")
         await yes(hand)
-        await hand.sees("0 of the first 1 succeeded, 0 failed; waits")
+        await hand.sees("0 of the first 1 succeeded, 0 failed; waiting")
         await hand.press("x")
         await hand.sees(
             "Canary stopped by the operator (requeued 1 job; of the first 1, 0 completed"

@@ -173,7 +173,7 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
         now = 0.0
         hand.app.hush = Hush(lambda: now)
         await hand.press("D")
-        said = "Can't purge all: there is nothing for it here."
+        said = "Can't purge all: it applies to nothing here."
         assert said in [each.message for each in hand.app._notifications]
         await hand.press(*"purge", "enter", "enter")
         assert not hand.app.state.display_paused
@@ -313,7 +313,7 @@ async def test_quitting_while_an_operation_runs_asks_first(
             await hand.press(key)
             await hand.until(lambda: isinstance(hand.app.screen, Quitting))
             await hand.sees("Quit while 1 operation runs?")
-            await hand.sees("What is done stays done")
+            await hand.sees("Completed batches stay")
             await hand.press("n")
             await closed(hand)
             assert hand.app.acting.runner.busy
