@@ -78,7 +78,7 @@ async def test_a_large_screen_plots_backlog_wait_and_failures_too(
 ) -> None:
     seed.shop(redis_client)
     async with open_console(size=(200, 60)) as hand:
-        await hand.sees("Backlog as read here, last 5 min")
+        await hand.sees("Backlog by snapshots, last 5 min")
         await hand.sees("Mean wait, last 5 min")
         await hand.sees("Failures per second, last 5 min")
         view = hand.app.view

@@ -47,7 +47,7 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
     producer.enqueue(jobs)
     producer.close()
     with running("-m", "asok_console", "worker", "--queues", "payments,default", env=night):
-        wait_until(lambda: redis_client.llen(KEYS.dead) == 46, "46 dead letters")
+        wait_until(lambda: redis_client.llen(KEYS.dead) == 46, "46 dead jobs")
 
         # Which queue hurts, and why?
         terminal = open_terminal(size=(110, 30))
@@ -58,7 +58,7 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
         terminal.press("6")
         terminal.sees("1 of 46")
         terminal.press("v")
-        terminal.sees("2 causes", "40", "TimeoutError: gateway")
+        terminal.sees("2 error groups", "40", "TimeoutError: gateway")
         terminal.press("Enter")
         terminal.sees("40 found")
         terminal.press("Enter")
@@ -79,11 +79,11 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
         # Now it is.
         down.unlink()
         terminal.press("Escape")
-        terminal.sees("2 causes")
+        terminal.sees("2 error groups")
         # Those that came back are newer than the others of their cause.
         wait_until(
             lambda: re.search(r"40 +(\S+ \S+) +(?!\1)\S+ \S+ .*Timeout", terminal.screen()),
-            "the causes anew",
+            "the error groups again",
         )
         terminal.press("g", "C")
         terminal.sees("Requeue first")
