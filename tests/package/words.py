@@ -162,7 +162,7 @@ ALLOWED = (
     r"\.children|/children|\.query_children|child_widgets?",
     r"frozen ?= ?True|frozen dataclass(es)?|frozen_?set|frozen_?list",
     r"(you|who|user|users|operator|operators|people|they|we|person|reader) wants?",
-    r"__cause__",
+    r"too early to tell|__cause__",
     r"'wanted'|wanted=text|:(place|suspects)\b|RoundTrips",
     r"beat_at|[{}]:?suspects|asok:suspects|asok:place|asok:notices",
     r"\"(wanted|place|forget|link)\"|keys\.place|master_link(_status)?",
