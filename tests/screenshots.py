@@ -18,7 +18,7 @@ SCENES: dict[str, tuple[str, ...]] = {
     "jobs": ("4",),
     "workers": ("5",),
     "dead-jobs": ("6", "j", "space", "j", "space"),
-    "causes": ("6", "v"),
+    "error-groups": ("6", "v"),
     "job": ("6", "enter"),
     "requeue": ("6", "space", "space", "space", "r"),
     "purge": ("6", "D"),

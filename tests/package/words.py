@@ -37,9 +37,6 @@ UNFINISHED = (
     "tests/peer/test_killed.py",
     "tests/poison",
     "tests/tui",
-    # Generated from the code.
-    "docs/pages/console.md",
-    "README.md",
 )
 
 # These files list the words.
