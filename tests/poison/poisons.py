@@ -53,7 +53,7 @@ class Target:
     """Id of a job that runs."""
     queue: str
     operation: str
-    place: str
+    machine: str
 
 
 TYPES: dict[str, Write] = {
@@ -256,7 +256,7 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
             _hash(key, (*WORKER_FIELDS, "lease", "wanted_by")),
         ),
         "cancels": ((key := KEYS.cancels(worker)), "set", _set(key)),
-        "machine": ((key := KEYS.machine(target.place)), "set", _set(key)),
+        "machine": ((key := KEYS.machine(target.machine)), "set", _set(key)),
         "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
         "fine": _buckets(KEYS.fine, queue, 10),
         "coarse": _buckets(KEYS.coarse, queue, 60),

@@ -81,13 +81,13 @@ class Stage:
         assert not self.future.done()
         desk.wait_for_lines("begin door")
         (name,) = desk.client.zrange(KEYS.workers, 0, -1)
-        (place,) = desk.client.scan_iter(KEYS.machine("*"))
+        (machine,) = desk.client.scan_iter(KEYS.machine("*"))
         self.target = Target(
             worker=name.decode(),
             running=self.future.job_id,
             queue="default",
             operation=OPERATION,
-            place=place.decode().removeprefix(KEYS.machine("")),
+            machine=machine.decode().removeprefix(KEYS.machine("")),
         )
         self.rounds = Rounds(desk.client, self.target.worker)
         (self._child,) = self.worker.processes()

@@ -16,7 +16,7 @@ KINDS = {
     "string": "String", "stream": "Capped stream",
 }  # fmt: skip
 TARGET = Target(
-    worker="{worker}", running="{job}", queue="{queue}", operation="{operation}", place="{place}"
+    worker="{worker}", running="{job}", queue="{queue}", operation="{operation}", machine="{place}"
 )
 
 
