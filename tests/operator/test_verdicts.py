@@ -70,7 +70,7 @@ def test_a_requeue_signs_the_job_again_with_all_its_retries(version: Any) -> Non
     )  # fmt: skip
     assert requeued(of) == (
         digest(of.payload.raw), seal(fresh, KEYRING, version), b"1", b"low", b"app.send", 3, b"u",
-        "", 5.0, 7.0, b"E: x", b"",
+        0, 5.0, 7.0, b"E: x", b"",
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_a_requeue_of_a_job_without_the_optional_facts() -> None:
     of = replace(of, payload=replace(of.payload, failed_at=None))
     assert requeued(of) == (
         digest(of.payload.raw), seal(fresh, KEYRING), b"1", b"default", b"app.send", 0, b"",
-        "", "", "", b"", b"",
+        0, "", "", b"", b"",
     )  # fmt: skip
 
 
@@ -102,12 +102,12 @@ def test_a_trusted_job_is_signed_once_and_byte_for_byte() -> None:
     assert (skipped, type(skipped)) == (NOT_REVIEWED, Skipped)
     done = requeued(of, trust=trust)
     assert (done[0], done[7], done[11]) == (
-        digest(of.payload.raw), "1", b"trusted: bad signature",
+        digest(of.payload.raw), 1, b"trusted: bad signature",
     )  # fmt: skip
     assert peek(done[1], KEYRING).trust is Trust.SIGNED
     assert type(requeued(of, trust=trust)) is Skipped
     signed = requeued(dead(), trust=trust)
-    assert (signed[7], signed[11]) == ("", b"")
+    assert (signed[7], signed[11]) == (0, b"")
 
 
 def test_a_job_that_shares_its_id_is_not_requeued_under_a_trust() -> None:
