@@ -123,7 +123,7 @@ def test_snapshots_know_what_was_read_and_nothing_else() -> None:
 async def test_every_screen_says_which_redis_and_which_mode_this_is(
     open_dead: Open, session: dict[str, bool], word: str, keys: tuple[str, ...]
 ) -> None:
-    async with open_dead(3, size=(80, 24), **session) as hand:
+    async with open_dead(3, size=(80, 24), interval=1.0, **session) as hand:
         await hand.press("1", *keys)
         first = hand.screen().splitlines()[0]
         assert word in first

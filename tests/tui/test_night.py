@@ -98,7 +98,7 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
 
         # The rest is of no use; or is it?
         terminal.press("6")
-        terminal.sees("1 cause ")
+        terminal.sees("1 error group ")
         terminal.press("D")
         terminal.sees("Purge 6 dead jobs?")
         terminal.type_word("purge")
