@@ -1,4 +1,4 @@
-"""`cancel` on Redis reaches a job wherever it waits, also where no record tells where that is."""
+"""`cancel` on Redis reaches a job wherever it waits, also where no record states where that is."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def test_a_job_whose_record_is_gone(
     backend: RedisBackend, redis_client: redis.Redis, options: dict[str, object]
 ) -> None:
     futures = [backend.enqueue(make_call(sample_tasks.add, n, **options)) for n in range(5)]
-    wanted = futures[2].job_id
-    redis_client.delete(f"asok:job:{wanted}")
-    assert backend.cancel(wanted) is True
-    record = backend.record(wanted)
+    job_id = futures[2].job_id
+    redis_client.delete(f"asok:job:{job_id}")
+    assert backend.cancel(job_id) is True
+    record = backend.record(job_id)
     assert record is not None
     assert record.status == "cancelled"
-    assert backend.cancel(wanted) is False
+    assert backend.cancel(job_id) is False
     left = [backend.record(each.job_id) for each in futures]
     assert [record.status == "cancelled" for record in left if record] == [
-        each.job_id == wanted for each in futures
+        each.job_id == job_id for each in futures
     ]
 
 
@@ -64,10 +64,10 @@ def test_a_job_of_the_framework(
     jobs = [desk.job("note", "never") for _ in range(3)]
     for job in jobs:
         desk.client.lpush(key, foreign_envelope(job, queue=queue))
-    wanted = jobs[1].id
+    job_id = jobs[1].id
     if record is not None:
-        desk.client.set(f"asok:job:{wanted}", json.dumps(record), ex=600)
-    assert backend.cancel(wanted) is True
+        desk.client.set(f"asok:job:{job_id}", json.dumps(record), ex=600)
+    assert backend.cancel(job_id) is True
     assert [each.id for each in desk.pending(queue)] == [jobs[0].id, jobs[2].id]
     desk.client.delete(key)
 
@@ -75,9 +75,9 @@ def test_a_job_of_the_framework(
 def test_an_id_among_the_arguments_of_another_job_is_not_that_job(
     backend: RedisBackend, redis_client: redis.Redis
 ) -> None:
-    wanted = "11111111-2222-4333-8444-555555555555"
-    other = backend.enqueue(make_call(sample_tasks.add, wanted))
-    assert backend.cancel(wanted) is False
+    job_id = "11111111-2222-4333-8444-555555555555"
+    other = backend.enqueue(make_call(sample_tasks.add, job_id))
+    assert backend.cancel(job_id) is False
     assert backend.record(other.job_id).status == "pending"  # type: ignore[union-attr]
     assert redis_client.llen("asok:queue") == 1
     redis_client.delete("asok:queue")

@@ -197,7 +197,7 @@ def test_the_search_for_a_job_that_nobody_has_receives_nothing_large_of_workers(
     record = backend.record(lost.job_id)
     assert record is not None
     before = received(redis_client)
-    assert not is_missing(Endpoint(redis_url).connect(), KEYS, record), "it cannot be told"
+    assert not is_missing(Endpoint(redis_url).connect(), KEYS, record), "it is not known"
     assert received(redis_client) - before < LITTLE
 
 

@@ -81,7 +81,7 @@ def test_it_is_left_to_the_one_that_is_at_it(
     assert (other.moved, other.next_due_in) == (0, None)
     assert 0 < redis_client.pttl(KEYS.promoting) <= CLAIM * 1000
     assert promote_due(connection, KEYS, by="one", seconds=60).moved == 400
-    assert not redis_client.exists(KEYS.promoting), "nothing is due any more"
+    assert not redis_client.exists(KEYS.promoting), "nothing is due"
     delay(redis_client, 600)
     assert promote_due(connection, KEYS, by="two", seconds=60).moved == 600
     assert pending(redis_client) == names * 2

@@ -1,4 +1,4 @@
-"""Records and unique keys live as long as their jobs do, and 24 h more; and none lives for ever."""
+"""Records and unique keys live as long as their jobs do, and 24 h more; and none lives forever."""
 
 from __future__ import annotations
 

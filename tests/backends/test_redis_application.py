@@ -23,7 +23,7 @@ from asok_core.errors import (
     Unreachable,
 )
 from asok_core.execution import context
-from asok_core.jobs import envelope as wire
+from asok_core.jobs import envelope as envelopes
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.envelope import keyring_of
 from asok_core.jobs.job import Job
@@ -54,13 +54,13 @@ def backend(settings: Settings) -> Iterator[RedisBackend]:
 def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job:
     raw = client.rpop(key)
     assert isinstance(raw, bytes)
-    return wire.unseal(raw, keyring_of(settings))
+    return envelopes.unseal(raw, keyring_of(settings))
 
 
-def finish(client: redis.Redis, job_id: str, *, tell: bool = True, **fields: str) -> None:
+def finish(client: redis.Redis, job_id: str, *, notify: bool = True, **fields: str) -> None:
     # In one step, as a worker does: somebody may read between two.
     client.hset(f"asok:job:{job_id}", items=[*itertools.chain.from_iterable(fields.items())])
-    if tell:
+    if notify:
         client.publish(f"asok:done:{job_id}", fields["status"])
 
 
@@ -171,7 +171,7 @@ def test_many_calls_reach_a_server_that_has_forgotten_the_script(
     futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(1200)])
     assert redis_client.llen("asok:queue") == 1201
     envelopes: Any = redis_client.lrange("asok:queue", 0, -1)
-    waiting = [wire.peek(raw).id for raw in reversed(envelopes)]
+    waiting = [envelopes.peek(raw).id for raw in reversed(envelopes)]
     assert waiting[1:] == [future.job_id for future in futures]
 
 
@@ -263,7 +263,9 @@ class TestResults:
     def test_waiting_for_several(self, backend: RedisBackend, redis_client: redis.Redis) -> None:
         futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(700)])
         for number, future in enumerate(futures):
-            finish(redis_client, future.job_id, tell=False, status="completed", result=str(number))
+            finish(
+                redis_client, future.job_id, notify=False, status="completed", result=str(number)
+            )
         done, left = concurrent.futures.wait(futures, timeout=WAIT)
         assert (len(done), len(left)) == (700, 0)
         assert [each.result(0) for each in futures] == list(range(700))
@@ -300,9 +302,9 @@ class TestResults:
         other = backend.enqueue(make_call(sample_tasks.add, 2))
         redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
         redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        finish(redis_client, other.job_id, tell=False, status="completed", result="2")
+        finish(redis_client, other.job_id, notify=False, status="completed", result="2")
         assert other.result(WAIT) == 2
-        finish(redis_client, future.job_id, tell=False, status="completed", result="1")
+        finish(redis_client, future.job_id, notify=False, status="completed", result="1")
         assert future.result(WAIT) == 1
 
     def test_a_user_who_may_not_subscribe_gets_results_by_looking(
@@ -347,7 +349,7 @@ class TestResults:
         wait_until(lambda: redis_client.llen("asok:queue") == 2, "the job of the child")
         for raw in redis_client.lrange("asok:queue", 0, -1):
             assert isinstance(raw, bytes)
-            job_id = wire.peek(raw).id
+            job_id = envelopes.peek(raw).id
             if job_id != future.job_id:
                 finish(redis_client, job_id, status="completed", result='"child"')
         assert exit_code(child) == 0

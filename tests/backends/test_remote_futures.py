@@ -1,4 +1,4 @@
-"""Futures of jobs on Redis where things go wrong around them: no waiter is left waiting for ever."""
+"""Futures of jobs on Redis where things go wrong around them: no waiter waits forever."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WAIT = 30.0
 MANY_FILES = 1100
-"""More open files than select() can tell apart."""
+"""More open files than select() can handle."""
 
 
 def finish(client: redis.Redis, job_id: str, result: str) -> None:

@@ -39,7 +39,7 @@ def test_a_quick_reply_corrects_what_a_slow_one_left_open(took: float, at: float
     reply(clock, 0.0, 0.0)
     range_of_reply = steady() - before + RESOLUTION
     truth = steady() + AHEAD
-    # What was told already is not taken back, so only a clock that nobody has asked yet can tell.
+    # A clock does not go back, so only one that was not read before shows the difference.
     assert abs(clock.now() - truth) <= range_of_reply + (steady() + AHEAD - truth) + 1e-6
 
 

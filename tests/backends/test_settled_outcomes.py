@@ -1,4 +1,4 @@
-"""Whether an outcome that got no reply was settled: the record of its job tells."""
+"""Whether an outcome that got no reply was settled: the record of its job states it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_a_job_of_its_killed_worker_is_in_no_location_and_not_shown_as_active(
     # It does not count as running: no worker holds it.
     assert (snapshot.running, snapshot.active, snapshot.orphaned) == (0, 0, 0)
     shown = python("-m", "asok_console", "job", "show", held.job_id, env=env, cwd=APP)
-    assert f"place       {MISSING}" in shown
+    assert f"location    {MISSING}" in shown
     document = python("-m", "asok_console", "job", "show", held.job_id, "--json", env=env, cwd=APP)
     assert json.loads(document)["place"] is None
     later = backend.enqueue(make_call(orders.note, "later"))

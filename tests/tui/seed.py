@@ -63,7 +63,7 @@ def traceback(n: int) -> tuple[str, str]:
 
 
 def dead_jobs(now: float, count: int, *, first: int = 5000, every: float = 95.0) -> Iterator[bytes]:
-    """Dead letters, the newest first."""
+    """Dead jobs, the newest first."""
     for i in range(count):
         n = first + i
         error, trace = traceback(n)
@@ -129,7 +129,7 @@ def record(client: redis.Redis, n: int, status: str, now: float, **fields: objec
 
 
 def history(client: redis.Redis, n: int, failed_at: float, retries: int = 3) -> None:
-    """The record of a dead letter, with how each of its attempts went."""
+    """The record of a dead job, with how each of its attempts went."""
     error, trace = traceback(n)
     lines = []
     for attempt in range(retries + 1):
@@ -226,7 +226,7 @@ def traffic(
 
 
 def workers(client: redis.Redis) -> None:
-    """Two workers that have just beaten."""
+    """Two workers that have just sent a heartbeat."""
     client.delete(*client.keys(f"{KEYS.namespace}:active:*") or ("none",))
     worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
     worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)

@@ -67,11 +67,11 @@ class Terminal:
         self.tmux("send-keys", *keys)
 
     def type(self, text: str) -> None:
-        """Type a text letter by letter."""
+        """Type a text, one character after another."""
         self.tmux("send-keys", "-l", text)
 
     def type_word(self, word: str) -> None:
-        """Type the word that a question wants, and press its button."""
+        """Type the word that a question requires, and press its button."""
         asked = f"Type {word} to confirm"
         self.type(word)
         self.sees(asked, f"│  {word}  ")

@@ -328,7 +328,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
         await hand.sees("home directory")
 
 
-async def test_causes_and_queues_are_sorted_otherwise(
+async def test_error_groups_and_queues_are_sorted_otherwise(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     now = seed.server_time(redis_client)
@@ -367,7 +367,7 @@ async def test_the_palette_knows_every_action_that_is_possible_now(
         def titles() -> set[str]:
             return {each.title for each in hand.app.get_system_commands(hand.app.screen)}
 
-        assert {"Canary", "Export", "Requeue", "Purge all", "Edit", "Causes"} <= titles()
+        assert {"Canary", "Export", "Requeue", "Purge all", "Edit", "Errors"} <= titles()
         assert not {"Move", "Quiet", "Sort", "Trust and requeue"} & titles()
         await hand.press("ctrl+p")
         await hand.press(*"canary")

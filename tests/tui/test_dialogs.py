@@ -1,4 +1,4 @@
-"""Keys in dialogs, letters where none opened, operations beside each other, warnings before them."""
+"""Keys in dialogs, text where none opened, operations beside each other, warnings before them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_c_copies_the_command_and_y_answers_no_typed_confirmation(
         await hand.press("n")
         await closed(hand)
         assert redis_client.llen(KEYS.dead) == 3
-        # The word begins with the letter that copies elsewhere.
+        # The word begins with the key that copies elsewhere.
         seed.pending(redis_client, "default", 2, first=50, age=5)
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("2")
@@ -161,7 +161,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
     assert guarded == {"pause", "quiet", "move", "move_front"}
 
 
-# Letters that were meant for a dialog
+# Text that was meant for a dialog
 
 
 async def test_a_word_typed_where_no_dialog_opened_does_nothing(

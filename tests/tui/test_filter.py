@@ -139,15 +139,15 @@ async def test_a_location_of_another_type_is_not_called_empty(
     redis_client.set(KEYS.dead, "text")
     redis_client.set(KEYS.delayed, "text")
     async with open_console(view="dead", size=(120, 30)) as hand:
-        for wanted in ("", "task:mail"):
-            if wanted:
-                await hand.press("6", "slash", *wanted, "enter")
-                await hand.sees(f"⌕ {wanted}")
+        for words in ("", "task:mail"):
+            if words:
+                await hand.press("6", "slash", *words, "enter")
+                await hand.sees(f"⌕ {words}")
             await hand.sees(f"  The key {KEYS.dead} is not a list: its jobs cannot be read.")
             await hand.press("3")
-            if wanted:
-                await hand.press("slash", *wanted, "enter")
-                await hand.sees(f"⌕ {wanted}")
+            if words:
+                await hand.press("slash", *words, "enter")
+                await hand.sees(f"⌕ {words}")
             await hand.sees(
                 f"  The key {KEYS.delayed} is not a sorted set: its jobs cannot be read."
             )

@@ -106,7 +106,7 @@ def test_snapshots_know_what_was_read_and_nothing_else() -> None:
     assert len(course.pending) == SECONDS
     assert course.start + SECONDS - 1 == int(NOW) + 20
     assert course.pending[-1] == 9
-    # A reading stands for some seconds, as with a longer interval; what lies between is not known.
+    # A snapshot stays for some seconds, as with a longer interval; what lies between is not known.
     assert course.pending[-21:-14] == (5, 7, 7, 7, 7, 7, 7)
     assert all(math.isnan(value) for value in course.pending[-14:-1])
     assert history.last_minute(None, NOW + 20).pending[-1] == 10

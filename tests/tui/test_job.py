@@ -1,4 +1,4 @@
-"""The screen of one job: its way so far, and what can be done with it."""
+"""The screen of one job: its history, and what can be done with it."""
 
 from __future__ import annotations
 

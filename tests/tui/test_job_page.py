@@ -261,7 +261,7 @@ async def test_a_diff_is_shown_before_an_edit_is_confirmed(
         await hand.sees('"Grüße"')
         await hand.press("tab", "enter")
         await hand.sees("Requeued 1 job")
-        # The history says what was changed, and by whom.
+        # The history names the change and its author.
         await hand.sees("it has waited")
         await hand.press("G")
         await hand.sees("↺ edited, requeued")

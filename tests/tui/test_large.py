@@ -147,7 +147,7 @@ async def test_what_was_too_large_to_be_read_is_a_row_that_says_so(
     said = {"size": 90_000_000, "sha1": "0123456789" * 4, "until": 9e9, "queue": "default"}
     dead = {"v": 1, "oversized": said, "failed_at": seed.server_time(redis_client), "error": error}
     redis_client.lpush(KEYS.dead, json.dumps({**dead, "traceback": "", "rejected": True}))
-    # One that nothing has met yet: Redis tells its size.
+    # One that nothing has met yet: Redis reports its size.
     redis_client.lpush("asok:queue", b"\\" * (17 << 20))
     async with open_console(size=(160, 40), view="dead") as hand:
         await hand.sees("1 of 2")

@@ -1,4 +1,4 @@
-"""What a list has in memory, and what of it is drawn anew."""
+"""What a list has in memory, and what of it is drawn again."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ async def test_a_line_that_looks_as_before_is_not_made_again(
         after = hand.rows.render_lines(region)
         assert [y for y in range(len(before)) if before[y] is not after[y]] == [1, 2]
         await hand.press("t")
-        anew = hand.rows.render_lines(region)
-        assert not [y for y in range(len(after)) if after[y] is anew[y] and after[y].text.strip()]
+        again = hand.rows.render_lines(region)
+        assert not [y for y in range(len(after)) if after[y] is again[y] and after[y].text.strip()]
 
 
 async def test_more_run_than_fit_and_the_finished_follow_them(
@@ -163,7 +163,7 @@ async def test_a_refresh_brings_the_snapshot_and_the_list_at_once(
 
         monkeypatch.setattr(poller, "ask", recording)
         monkeypatch.setattr(hand.app, "rewrite_bars", compare)
-        # One that was under way may have read other rows than are wanted now.
+        # One that was under way may have read other rows than those that are needed now.
         await hand.until(lambda: len(at_once) > 3 and all(at_once[-3:]), "three such refreshes")
 
 

@@ -52,7 +52,7 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
         # Which queue hurts, and why?
         terminal = open_terminal(size=(110, 30))
         terminal.sees("✗ 46 dead", "1 worker", "payments")
-        # Rates are those of whole stretches of ten seconds.
+        # Rates are those of whole intervals of ten seconds.
         screen = terminal.sees("100 %")
         assert any("payments" in line and "100 %" in line for line in screen.splitlines())
         terminal.press("6")
@@ -66,7 +66,7 @@ def test_the_queue_that_hurts_is_found_mended_and_looked_after(
         terminal.press("Escape")
         terminal.sees("40 found")
 
-        # The gateway is said to be up, and is not: the canary stays in the mine.
+        # The gateway is reported to be up, and is not: the canary fails.
         terminal.press("C")
         terminal.sees("Requeue first")
         terminal.press("Enter")

@@ -105,8 +105,8 @@ async def test_all_is_offered_to_be_marked_only_where_a_filter_found_something(
     redis_client.lpush(KEYS.queue("default"), seal(seed.job(1), seed.KEYRING))
     async with open_console(size=(120, 40), view="pending") as hand:
         await hand.sees("1 of 1")
-        for wanted, found in (("task:nowhere", False), ("task:shop", True)):
-            await hand.press("slash", *wanted, "enter")
+        for words, found in (("task:nowhere", False), ("task:shop", True)):
+            await hand.press("slash", *words, "enter")
             await hand.sees("1 found" if found else "None found")
             assert ("mark_all" in offered(hand)) is found
             await hand.press("escape")

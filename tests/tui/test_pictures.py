@@ -49,8 +49,8 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.fixture
-def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeds, readings and the age of the picture know one moment only."""
+def fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds, snapshots and the age of the picture all have one time."""
 
     def activity(keys: Keys, fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
         # What is left of a trash to the minute: the seeds are some milliseconds old.
@@ -65,14 +65,14 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shop(frozen: None, redis_client: redis.Redis) -> None:
+def shop(fixed_time: None, redis_client: redis.Redis) -> None:
     """The shop at three in the morning."""
     seed.shop(redis_client)
     seed.audit(redis_client)
 
 
 @pytest.fixture
-def unsigned(frozen: None, redis_client: redis.Redis) -> None:
+def unsigned(fixed_time: None, redis_client: redis.Redis) -> None:
     """Dead jobs that nobody of us has signed."""
     seed.unsigned(redis_client)
 

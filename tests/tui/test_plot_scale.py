@@ -61,7 +61,7 @@ def test_times_on_the_axis_are_round_and_far_enough_apart() -> None:
     assert line.index("08:05") == round(200 / 900 * 80)
 
 
-def test_the_cursor_takes_the_place_of_what_is_below_it() -> None:
+def test_the_cursor_covers_what_is_below_it() -> None:
     line = time_axis(Times(0, 10), 900, 80, cursor=0.999)
     assert line[79] == "▲"
     assert "now" not in line

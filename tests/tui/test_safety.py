@@ -37,7 +37,7 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 BULK = 9000
-"""Letters of a bulk action that takes a while: thirty batches."""
+"""Dead jobs of a bulk action that takes a while: thirty batches."""
 
 
 def everything(client: redis.Redis) -> dict[bytes, object]:
@@ -64,19 +64,19 @@ def ids(client: redis.Redis, *keys: str) -> list[str]:
 def held(hand: Hand) -> Iterator[None]:
     """Let a bulk action wait after its first batch."""
     runner = hand.app.acting.runner
-    post, go_on = runner._post, threading.Event()
+    post, proceed = runner._post, threading.Event()
 
     def post_and_wait(message: Message) -> object:
         posted = post(message)
         if isinstance(message, Progressed):
-            go_on.wait(PATIENCE)
+            proceed.wait(PATIENCE)
         return posted
 
     runner._post = post_and_wait
     try:
         yield
     finally:
-        go_on.set()
+        proceed.set()
 
 
 async def to_the_list(hand: Hand, view: str) -> None:
@@ -194,7 +194,7 @@ async def test_an_undo_is_offered_as_long_as_the_trash_holds_it(
             "operation": operation,
             "at": now - age,
             "action": "purge",
-            "place": "dead letters",
+            "place": "dead",
         }
         redis_client.xadd(KEYS.audit, entry | {"state": "done", "applied": 3})  # type: ignore[arg-type]
     async with open_console(size=(120, 30)) as hand:

@@ -37,7 +37,7 @@ async def test_the_progress_of_a_canary_fits_one_line(open_console: Open) -> Non
         assert shown.startswith("  Requeue 2,998 dead jobs with a canary")
 
 
-async def test_causes_that_are_being_counted_are_not_none(
+async def test_error_groups_that_are_being_counted_are_not_none(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     async with open_console(view="dead") as hand:

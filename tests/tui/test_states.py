@@ -100,7 +100,7 @@ async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> N
             await hand.sees(text)
         # Those of the list under it do nothing here.
         assert "mark or unmark" not in hand.screen()
-        assert "group the dead letters" not in hand.screen()
+        assert "group the dead jobs" not in hand.screen()
 
 
 async def test_help_explains_the_glyphs_and_the_columns_of_the_view(

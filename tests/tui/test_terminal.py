@@ -1,4 +1,4 @@
-"""The console in a terminal: tmux, signals, and places that are no terminal."""
+"""The console in a terminal: tmux, signals, and streams that are not a terminal."""
 
 from __future__ import annotations
 

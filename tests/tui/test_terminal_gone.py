@@ -1,4 +1,4 @@
-"""A console whose terminal is gone ends, though nobody can tell it to."""
+"""A console whose terminal is gone ends, although nothing can ask it to."""
 
 from __future__ import annotations
 

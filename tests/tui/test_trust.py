@@ -214,7 +214,7 @@ def hand_lines(calls: LongLines) -> list[str]:
 async def test_what_is_shown_of_a_long_name_and_of_megabytes_ends_as_it_is(
     attack: Attack, open_console: Open
 ) -> None:
-    """And letters that run from right to left, and what is not visible, are shown as escapes."""
+    """Text that runs from right to left, and what is not visible, is shown as escapes."""
     attack.put(
         replace(attack.job, module="m" * 300 + ".\u202eos"),
         replace(attack.harmless("x" * 4_000_000 + "THE END", 3), kwargs={"\u200bkey": "\x1b[2J"}),
@@ -237,11 +237,11 @@ async def test_what_is_shown_of_a_long_name_and_of_megabytes_ends_as_it_is(
 
 
 class Slow:
-    """A reader whose scans wait until they may go on, or fail."""
+    """A reader whose scans wait until they may continue, or fail."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.go_on = threading.Event()
+        self.proceed = threading.Event()
         self.scans = 0
         self.error: Exception | None = None
 
@@ -251,7 +251,7 @@ class Slow:
     def scan(self, *args: Any, **options: Any) -> Iterator[Any]:
         for page in self._reader.scan(*args, **options):
             self.scans += 1
-            self.go_on.wait(PATIENCE)
+            self.proceed.wait(PATIENCE)
             if self.error is not None:
                 raise self.error
             yield page
@@ -269,7 +269,7 @@ def slow_reader() -> Iterator[tuple[Callable[[Reader], Any], list[Slow]]]:
         yield make, made
     finally:
         for each in made:
-            each.go_on.set()
+            each.proceed.set()
 
 
 async def test_reading_can_be_left_and_reports_its_errors(
@@ -290,7 +290,7 @@ async def test_reading_can_be_left_and_reports_its_errors(
                 await hand.press(leave)
                 await hand.until(lambda: len(hand.app.screen_stack) == 1, "the view")
             made[0].error = Unreachable("redis is not there")
-            made[0].go_on.set()
+            made[0].proceed.set()
             await hand.press("T")
             await hand.sees("✗ redis is not there")
             await hand.press("escape")

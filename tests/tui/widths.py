@@ -28,7 +28,7 @@ SAME_WIDTH = (range(0x4E00, 0xA000), range(0xAC00, 0xD7A4), range(0xE000, 0xF900
 
 
 def texts() -> Iterator[str]:
-    """Every assigned character behind a letter, and sequences of several."""
+    """Every assigned character after an ASCII one, and sequences of several."""
     yield from SEQUENCES
     for point in range(0x20, 0x20000):
         if any(point in each and point > each.start + 8 for each in SAME_WIDTH):

@@ -35,11 +35,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         reader.dead(0, 1).readable()
         scope = resolved(reader, Location.DEAD, chosen=chosen or None)
-        causes = ErrorGroups()
-        causes.add(rows_in(reader, scope, whole=chosen.reads_arguments))
+        errors = ErrorGroups()
+        errors.add(rows_in(reader, scope, whole=chosen.reads_arguments))
     finally:
         reader.close()
-    groups, now = causes.groups(), scope.before or 0.0
+    groups, now = errors.groups(), scope.before or 0.0
     if args.json:
         write_json(
             {

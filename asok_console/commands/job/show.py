@@ -20,6 +20,8 @@ from asok_core.settings.settings import Settings
 
 LONGEST = 20_000
 """Characters of a result, an argument or a traceback that are shown to a person."""
+_LABELS = {"place": "location"}
+"""Labels of keys whose documented names in JSON are older than the words of today."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +114,8 @@ def _lines(detail: JobDetail) -> list[str]:
         if name == "place" and detail.missing:
             value = MISSING
         if value is not None:
-            lines.append(f"{name.replace('_', ' '):<12}{safe(str(value), 500)}")
+            label = _LABELS.get(name, name.replace("_", " "))
+            lines.append(f"{label:<12}{safe(str(value), 500)}")
     if detail.crashes:
         lines.append(f"{'crashes':<12}{detail.crashes}")
     if document["result"] is not None:

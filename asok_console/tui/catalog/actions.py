@@ -151,7 +151,7 @@ TYPING = (
 """What the footer says while a filter is typed; the line for it has the keys itself."""
 
 GROUPING = (
-    Action("group", "v", "causes", "group the dead jobs by error, or list them one by one",
+    Action("group", "v", "errors", "group the dead jobs by error, or list them one by one",
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
