@@ -23,9 +23,8 @@ from asok_core.errors import (
     Unreachable,
 )
 from asok_core.execution import context
-from asok_core.jobs import envelope as envelopes
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import keyring_of
+from asok_core.jobs.envelope import keyring_of, peek, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
@@ -54,7 +53,7 @@ def backend(settings: Settings) -> Iterator[RedisBackend]:
 def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job:
     raw = client.rpop(key)
     assert isinstance(raw, bytes)
-    return envelopes.unseal(raw, keyring_of(settings))
+    return unseal(raw, keyring_of(settings))
 
 
 def finish(client: redis.Redis, job_id: str, *, notify: bool = True, **fields: str) -> None:
@@ -171,7 +170,7 @@ def test_many_calls_reach_a_server_that_has_forgotten_the_script(
     futures = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(1200)])
     assert redis_client.llen("asok:queue") == 1201
     envelopes: Any = redis_client.lrange("asok:queue", 0, -1)
-    waiting = [envelopes.peek(raw).id for raw in reversed(envelopes)]
+    waiting = [peek(raw).id for raw in reversed(envelopes)]
     assert waiting[1:] == [future.job_id for future in futures]
 
 
@@ -349,7 +348,7 @@ class TestResults:
         wait_until(lambda: redis_client.llen("asok:queue") == 2, "the job of the child")
         for raw in redis_client.lrange("asok:queue", 0, -1):
             assert isinstance(raw, bytes)
-            job_id = envelopes.peek(raw).id
+            job_id = peek(raw).id
             if job_id != future.job_id:
                 finish(redis_client, job_id, status="completed", result='"child"')
         assert exit_code(child) == 0
