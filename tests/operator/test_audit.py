@@ -62,7 +62,7 @@ def test_activity_survives_names_that_are_no_utf_8(bench: Bench, reader: RedisRe
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
     bench.operator.pause(name)
     assert bench.client.smembers("asok:paused") == {b"caf\xe9"}
-    assert reader.activity(1)[0].queue == "caf?"
+    assert reader.activity(1)[0].queue == "caf\N{REPLACEMENT CHARACTER}"
     bench.operator.resume(name)
 
 

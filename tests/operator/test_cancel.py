@@ -33,6 +33,24 @@ def test_cancel_takes_chosen_pending_jobs_and_its_undo_lets_them_run_next(bench:
     assert "finished_at" not in bench.record(jobs[2].id)
 
 
+@pytest.mark.parametrize("action", ["cancel", "purge"])
+def test_the_undo_knows_a_queue_whose_name_is_not_utf_8(bench: Bench, action: str) -> None:
+    jobs = [bench.job(queue="cafe") for _ in range(3)]
+    envelopes = bench.add_pending(*jobs)
+    key = b"asok:queue:caf\xe9"
+    bench.client.rename("asok:queue:cafe", key)
+    queue = b"caf\xe9".decode("utf-8", "surrogateescape")
+    scope = Scope(Location.PENDING, queue=queue)
+    result = getattr(bench.operator, action)(scope)
+    assert result.applied == 3
+    assert bench.client.keys("asok:queue:*") == []
+    assert bench.client.hget("asok:job:" + jobs[0].id, "queue") == b"caf\xe9"
+    assert bench.operator.restore(result.operation or "").applied == 3
+    assert bench.client.keys("asok:queue:*") == [key]
+    assert bench.client.lrange(key, 0, -1) == envelopes[::-1]
+    assert bench.client.hget("asok:job:" + jobs[0].id, "queue") == b"caf\xe9"
+
+
 def test_cancel_takes_delayed_jobs_and_its_undo_keeps_their_times(bench: Bench) -> None:
     jobs = [bench.job(unique="u" if n == 1 else None) for n in range(700)]
     envelopes = bench.delay(*jobs)

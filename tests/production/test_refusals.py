@@ -26,7 +26,7 @@ def enqueue(queue: str) -> Enqueue:
 
 
 CALLS: dict[str, ScriptCall[Any]] = {
-    "finish_operation": FinishOperation(ns="asok", op="op", about="{}", state="done"),
+    "finish_operation": FinishOperation(ns="asok", op="op", about=b"{}", state="done"),
     "enqueue": enqueue("default"),
     "list_head": ListHead(elements="asok:queue", start=0, stop=-1),
 }

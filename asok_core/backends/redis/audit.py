@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asok_core import clock
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.operations import AuditArguments, FinishOperation
@@ -29,6 +30,8 @@ from asok_core.jobs.numbers import number
 from asok_core.settings.kinds import RecordForm
 
 _UNUSUAL = re.compile(r"[^0-9A-Za-z_.:%@-]")
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Lone surrogates that represent no byte: no name in Redis has one."""
 LONGEST_FIELD = 4096
 """Bytes of a field of the audit that are read: ours are shorter."""
 WORDS = 500
@@ -92,7 +95,7 @@ class Operation:
         """Write the last word: ``done``, ``cancelled`` or ``failed``, with counts by reason."""
         connection.run(FinishOperation(**self.arguments(), counts=json.dumps(counts), state=state))
 
-    def _about(self) -> str:
+    def _about(self) -> bytes:
         about = {
             "action": self.action,
             "who": self.who,
@@ -101,8 +104,9 @@ class Operation:
             "queue": self.queue,
             "words": self.words[:WORDS],
         }
-        # Lone surrogates represent the bytes of a name that is not UTF-8; Lua's JSON has none.
-        return json.dumps({k: v.encode(errors="replace").decode() for k, v in about.items() if v})
+        # As bytes, for names that are not UTF-8: an undo needs the queue by its name in Redis.
+        text = json.dumps({k: v for k, v in about.items() if v}, ensure_ascii=False)
+        return parsing.raw(_NO_BYTE.sub("?", text))
 
 
 VALID_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -177,7 +181,9 @@ def read_operation(connection: Connection, keys: Keys, operation: str) -> dict[s
     fields = connection.checked(reply)
     if fields is None:
         raise Refused(f"The key {key} is not a hash: what the operation did cannot be read.")
-    return fields_of(fields)
+    # Not as ``fields_of``: what is not UTF-8 is part of a queue's name.
+    texts = [parsing.text(each) for each in fields]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def fields_of(flat: list[bytes] | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ class AuditArguments(TypedDict):
 
     ns: str
     op: str
-    about: str
+    about: bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class AuditedCall(NamespacedCall[R]):
     """
 
     op: str
-    about: str
+    about: bytes
     counts: str = "{}"
 
 

@@ -13,6 +13,7 @@ from asok_core.backends.redis.calls.operations import (
     RequeuedJob,
     WaitingJob,
 )
+from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.inspection.redaction import Redaction, is_believed
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
@@ -196,7 +197,7 @@ def waiting_job(row: Row, mark: str | bytes) -> WaitingJob:
     return WaitingJob(
         mark=mark,
         id=as_bytes(job.id) if job else b"",
-        queue=as_bytes(row.queue),
+        queue=name_bytes(row.queue),
         task=as_bytes(job.task) if job else b"",
         unique=as_bytes(job.unique or "") if job else b"",
     )
