@@ -87,7 +87,7 @@ def report(client: redis.Redis, run: Run) -> Report:
     jobs, journal = run.jobs, run.journal
     raws = client.lrange("asok:dlq", 0, -1)
     dead_jobs = Counter(peek(raw).id for raw in raws if isinstance(raw, bytes))
-    statuses = dict(zip(jobs, _statuses(client, list(jobs.values())), strict=True))
+    statuses = dict(zip(jobs, job_statuses(client, list(jobs.values())), strict=True))
     done = {word: journal.count(word, "done") for word in jobs}
     lost, dead = [], Counter[str]()
     wrong = list(run.complaints)
@@ -126,7 +126,8 @@ def report(client: redis.Redis, run: Run) -> Report:
     )
 
 
-def _statuses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
+def job_statuses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
+    """The statuses of jobs by their records, of either form, in their order."""
     for start in range(0, len(ids), 500):
         batch = [f"asok:job:{job_id}" for job_id in ids[start : start + 500]]
         pipeline = client.pipeline(transaction=False)

@@ -22,7 +22,7 @@ from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
-from tests.chaos.report import Report, Run, report
+from tests.chaos.report import Report, Run, job_statuses, report
 from tests.chaos.resources import Resources
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.workers import KILLS, LEASE, Worker
@@ -171,7 +171,10 @@ class Chaos:
 
     def _done(self, jobs: dict[str, str]) -> bool:
         self._journal.read()
-        return all(self._journal.count(word, "done") for word in jobs)
+        if not all(self._journal.count(word, "done") for word in jobs):
+            return False
+        # The framework's worker is ended next, and must have written what its tasks came to.
+        return all(each == "completed" for each in job_statuses(self._client, [*jobs.values()]))
 
     # The second part
 
