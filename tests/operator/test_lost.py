@@ -79,6 +79,32 @@ def test_a_lost_job_is_closed_by_cancel(backend: RedisBackend, bench: Bench, whe
     assert (entry[1][b"applied"], entry[1][b"state"]) == (b"1", b"done")
 
 
+def test_a_lost_job_is_closed_beside_keys_whose_names_are_not_utf_8(
+    backend: RedisBackend, bench: Bench
+) -> None:
+    future = enqueue(backend)
+    lose(bench.client, future, "pending")
+    for key in (b"asok:queue:caf\xe9", b"asok:active:gone.7:caf\xe9", b"asok:trash:\xe9"):
+        bench.client.lpush(key, "another job")
+        bench.client.expire(key, 60)
+    bench.client.set(b"asok:unique:caf\xe9", future.job_id, ex=60)
+    assert backend.cancel(future.job_id) is True
+    assert bench.record(future.job_id)["status"] == "cancelled"
+    assert not bench.client.exists(b"asok:unique:caf\xe9")
+
+
+def test_a_job_without_a_record_is_found_in_a_queue_whose_name_is_not_utf_8(
+    backend: RedisBackend, bench: Bench
+) -> None:
+    job = bench.job(queue="cafe")
+    (envelope,) = bench.add_pending(job)
+    bench.client.rename("asok:queue:cafe", b"asok:queue:caf\xe9")
+    assert backend.cancel(job.id) is True
+    assert not bench.client.exists(b"asok:queue:caf\xe9")
+    entry = bench.client.xrange("asok:audit")[-1]
+    assert bench.trash(entry[1][b"operation"].decode()) == [envelope]
+
+
 def test_whoever_waits_is_reported(backend: RedisBackend, bench: Bench) -> None:
     future, reported = enqueue(backend), threading.Event()
     future.add_done_callback(lambda _: reported.set())

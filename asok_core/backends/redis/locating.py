@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.reading import Find
 from asok_core.backends.redis.connection import Connection
@@ -54,7 +55,7 @@ def homes(
 
 
 def _known(connection: Connection, keys: Keys) -> Iterator[str]:
-    yield from sorted(name.decode("utf-8", "replace") for name in members(connection, keys.queues))
+    yield from sorted(map(parsing.text, members(connection, keys.queues)))
 
 
 def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
@@ -63,7 +64,7 @@ def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
         pattern = f"{glob_escaped(keys.namespace)}:queue:*"
         cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
         for name in names:
-            queue = keys.queue_name(name.decode("utf-8", "replace"))
+            queue = keys.queue_name(parsing.text(name))
             if queue is not None:
                 yield queue
         if cursor == b"0":
@@ -77,7 +78,7 @@ def holds(connection: Connection, key: str, order: str, job_id: str, until: floa
     while time.monotonic() <= until:
         try:
             found = connection.run(
-                Find(elements=key, order=order, start=start, count=STEP, text=text)
+                Find(elements=parsing.raw(key), order=order, start=start, count=STEP, text=text)
             )
         except ErrorReply:
             # A key of another type holds no job.

@@ -295,8 +295,8 @@ class EndMissing(AuditedCall[MissingReply]):
     most_jobs: int
     most_bytes: int
     most_lists: int
-    active: Sequence[str]
-    unique: Sequence[str]
+    active: Sequence[bytes]
+    unique: Sequence[bytes]
 
 
 class ListHeadReply(NamedTuple):

@@ -13,6 +13,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.calls.operations import EndMissing
 from asok_core.backends.redis.connection import Connection
@@ -48,9 +49,9 @@ _REASONS = {
 class _Names:
     """Keys that a SCAN has found."""
 
-    active: list[str] = field(default_factory=list)
+    active: list[bytes] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
-    unique: list[str] = field(default_factory=list)
+    unique: list[bytes] = field(default_factory=list)
 
 
 def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
@@ -77,7 +78,7 @@ def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
                 unique=names.unique,
             )
         )
-        return reply.state.decode(), reply.mark, reply.queue.decode("utf-8", "replace")
+        return reply.state.decode(), reply.mark, parsing.text(reply.queue)
 
     # Most jobs that are asked for are where they belong, and cost no SCAN.
     what, mark, queue = step(_Names())
@@ -101,14 +102,14 @@ def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Na
     while time.monotonic() <= until:
         pattern = f"{glob_escaped(base)}[aqtu]*"
         cursor, found = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
-        texts = [each.decode("utf-8", "surrogateescape") for each in found]
-        unique = [each for each in texts if each.startswith(f"{base}unique:")]
+        texts = [parsing.text(each) for each in found]
+        unique = [each for each in found if each.startswith(f"{base}unique:".encode())]
         # A byte more than the id has: another program may have written a value of any size.
         held = connection.pipeline([("GETRANGE", each, 0, len(job_id.encode())) for each in unique])
         names.unique += (
             name for name, by in zip(unique, held, strict=True) if by == job_id.encode()
         )
-        names.active += (each for each in texts if keys.active_parts(each))
+        names.active += (parsing.raw(each) for each in texts if keys.active_parts(each))
         names.other += (
             each
             for each in texts
