@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from asok_core.backends.roles import Scope
@@ -9,6 +11,7 @@ from asok_core.errors import UsageError
 from asok_core.jobs.envelope import unseal
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import EPOCH, KEYRING, Bench, job_id, number
+from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE
 
 DELAYED = Scope(Location.DELAYED)
@@ -137,6 +140,27 @@ def test_move_says_what_is_missing(bench: Bench) -> None:
         bench.operator.move(pending("x"), to="default")
     with pytest.raises(UsageError, match="at most 200"):
         bench.operator.move(Scope(Location.PENDING, queue="default"), front=True)
+
+
+@pytest.mark.parametrize("name", ["a,b", "caf\udce9", "x" * 201, " x"])
+def test_jobs_are_not_moved_to_a_queue_that_no_worker_can_serve(bench: Bench, name: str) -> None:
+    job = bench.job()
+    envelopes = bench.add_pending(job)
+    with pytest.raises(UsageError, match="no worker can serve that queue: queue name"):
+        bench.operator.move(pending(job.id), to=name)
+    assert bench.pending() == envelopes
+    assert not bench.client.exists("asok:audit")
+
+
+@pytest.mark.parametrize("how", ["--dry-run", "--yes"])
+def test_the_command_refuses_a_queue_that_no_worker_can_serve(
+    bench: Bench, asok: Callable[..., Ran], how: str
+) -> None:
+    envelopes = bench.add_pending(bench.job())
+    ran = asok("job", "move", "--queue", "default", "--all", "--to", "a,b", how)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--to is 'a,b' (queue name 'a,b' contains a comma or a control character)" in ran.err
+    assert bench.pending() == envelopes
 
 
 def test_pause_and_resume_notify_the_workers(bench: Bench) -> None:

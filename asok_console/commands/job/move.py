@@ -6,8 +6,10 @@ import argparse
 
 from asok_console.commands.support import selection
 from asok_core.operations.catalog.waiting_jobs import MovePending, MoveToFront
+from asok_core.settings.kinds import Kind, parse_option, parse_queue_name
 from asok_core.settings.settings import Settings
 
+_QUEUE = Kind(parse_queue_name, "the name of a queue")
 OPERATIONS = (MovePending, MoveToFront)
 
 
@@ -21,5 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Move the jobs."""
+    if args.to is not None:
+        parse_option("--to", _QUEUE, args.to)
     operation = MoveToFront() if args.front else MovePending(args.to)
     return selection.act(args, settings, operation, {operation.location})

@@ -28,6 +28,7 @@ from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.scopes import (
     expect_location,
+    expect_name,
     expect_queue,
     spelled,
 )
@@ -231,14 +232,15 @@ class RedisOperator(OperatorSession):
     ) -> CommandResult:
         """Pending jobs to queue ``to``, signed again, or with ``front`` to where workers take from.
 
-        Raises UsageError when neither would change anything or too many jobs go to the front, and
-        SettingsError without SECRET_KEY.
+        Raises UsageError when neither would change anything, no worker can serve such a queue, or too many
+        jobs go to the front, and SettingsError without SECRET_KEY.
         """
         expect_queue(scope)
         if front:
             return self._move_front(scope)
         if not to or to == scope.queue:
             raise UsageError("name another queue to move the jobs to, or the front")
+        expect_name(to)
         judge = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:

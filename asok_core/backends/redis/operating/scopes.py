@@ -13,6 +13,7 @@ from asok_core.errors import UsageError
 from asok_core.inspection.snapshot import Row, digest
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
+from asok_core.settings.kinds import parse_queue_name
 
 NEWER_AT_MOST = 5_000
 """Elements younger than the confirmation that are looked through for the newest confirmed one."""
@@ -147,6 +148,14 @@ def expect_queue(scope: Scope) -> None:
     expect_location(scope, Location.PENDING)
     if not scope.queue:
         raise UsageError("name the queue")
+
+
+def expect_name(queue: str) -> None:
+    """Raise UsageError unless jobs of this queue can be enqueued and run."""
+    try:
+        parse_queue_name(queue)
+    except ValueError as error:
+        raise UsageError(f"no worker can serve that queue: {error}") from None
 
 
 def spelled(scope: Scope) -> str:
