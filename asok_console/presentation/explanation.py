@@ -12,6 +12,8 @@ from asok_core.inspection.waiting_reasons import Estimate
 
 LONGEST = 300
 """Characters of one line."""
+LONGEST_REMEDY = 5000
+"""Of a line with a command, which is of no use without its end: names have up to 1024 bytes."""
 
 
 def reason_lines(reason: Reason, now: float) -> Iterator[str]:
@@ -21,7 +23,7 @@ def reason_lines(reason: Reason, now: float) -> Iterator[str]:
     if evidence := ", ".join(_evidence(reason, now)):
         yield evidence
     if reason.remedy:
-        yield f"to change it: {safe(reason.remedy, LONGEST)}"
+        yield f"to change it: {safe(reason.remedy, LONGEST_REMEDY)}"
 
 
 def estimate_line(estimate: Estimate) -> str:
@@ -30,10 +32,9 @@ def estimate_line(estimate: Estimate) -> str:
         when = "within a second"
     else:
         when = f"in {rough(estimate.earliest)} to {rough(estimate.latest)}"
+    attempts = "1 attempt" if estimate.finished == 1 else f"{estimate.finished:,} attempts"
     sure = "a guess" if estimate.rough else "an estimate"
-    return (
-        f"starts {when} ({sure}: its queue finished {estimate.finished:,} attempts in five minutes)"
-    )
+    return f"starts {when} ({sure}: its queue finished {attempts} in five minutes)"
 
 
 def _evidence(reason: Reason, now: float) -> Iterator[str]:

@@ -8,11 +8,14 @@ from asok_core.inspection import reasons
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import WorkerInfo
+from asok_core.inspection.waiting_reasons import FEW
 from asok_core.jobs.states import Status
 
 
 def state(case: Case) -> str:
     """Whether it has begun, as far as its record states it."""
+    if case.record is None:
+        return "held by a worker"
     begun = case.record is not None and case.record.started_at is not None
     return "running" if begun and is_running(case) else "claimed, not begun"
 
@@ -48,6 +51,12 @@ def active(case: Case) -> Iterator[Reason]:
         return
     if is_running(case):
         yield _running(case)
+    elif case.record is None:
+        yield Reason(
+            "held", f"worker {held_by} has claimed it; it has no record, so whether it has begun is not "
+            "known",
+            evidence={"slots": worker.slots, "running": worker.running},
+        )  # fmt: skip
     else:
         yield Reason(
             "claimed", f"worker {held_by} has claimed it, and it has not begun",
@@ -69,7 +78,9 @@ def _running(case: Case) -> Reason:
         evidence["ran_s"] = max(0.0, ran)
     if stats is not None and stats.run_p95_ms is not None:
         evidence["p95_of_queue_s"] = stats.run_p95_ms / 1000
-        if ran is not None and ran > stats.run_p95_ms / 1000:
+        finished = sum(each.completed + each.failed for each in stats.recent)
+        evidence["attempts_in_p95"] = finished
+        if finished >= FEW and ran is not None and ran > stats.run_p95_ms / 1000:
             text += ", longer than 95 % of the jobs of its queue in the last five minutes"
     limit = case.job.timeout if case.job else None
     if limit is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
+from asok_core.inspection.command_lines import operand, option
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.tracebacks import last_line
@@ -37,7 +37,7 @@ def ended(case: Case) -> Iterator[Reason]:
             "asok framework runs it, or it is lost",
             record.started_at if record else None,
             {"record": str(record.status) if record else "none"},
-            f"asok job cancel {quote(detail.id)} (if no worker of the framework runs)",
+            f"if no worker of the framework runs: asok job cancel {operand(detail.id)}",
         )  # fmt: skip
     elif detail.location is None:
         yield Reason(
@@ -60,7 +60,7 @@ def _dead(case: Case) -> Reason:
     return Reason(
         "dead", f"{text}: {error or 'with which error is not known'}",
         payload.failed_at if payload else None, evidence,
-        f"asok dlq requeue --id {quote(case.detail.id)}",
+        f"asok dlq requeue {option('--id', case.detail.id)}",
     )  # fmt: skip
 
 
@@ -88,6 +88,9 @@ def _in_trash(case: Case) -> Reason:
             remedy=f"asok trash restore {case.detail.operation}",
         )  # fmt: skip
     evidence: dict[str, str | int | float] = {"by": entry.who, "operation": entry.operation}
+    if entry.in_trash > 1:
+        # The command restores all of them, not this job alone.
+        evidence["jobs_that_a_restore_puts_back"] = entry.in_trash
     if entry.trash_until is not None:
         evidence["restorable_until_at"] = entry.trash_until
     return Reason(

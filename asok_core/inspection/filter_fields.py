@@ -76,15 +76,27 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
         )
     _checked(first, word)
     _checked(last, word)
+    if not _CLOCK.fullmatch(first) and not _CLOCK.fullmatch(last):
+        begin, end = _moment(first, 0.0), _moment(last, 0.0)
+        relative = {first, last} & {"today", "yesterday"}
+        if end <= begin and (not relative or relative == {first, last}):
+            raise UsageError(f"filter word {word!r}: {last!r} must be after {first!r}")
 
     def test(row: Row, now: float) -> bool:
-        at, begin, end = time_of(row), _moment(first, now), _moment(last, now)
-        if _CLOCK.fullmatch(first) and _CLOCK.fullmatch(last) and end <= begin:
-            # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
-            end += timedelta(days=1).total_seconds()
+        at, (begin, end) = time_of(row), _range(first, last, now)
         return at is not None and begin <= at < end
 
     return test
+
+
+def _range(first: str, last: str, now: float) -> tuple[float, float]:
+    """Where a range begins and ends. Of a time of day it depends on the other end which day is meant."""
+    if _CLOCK.fullmatch(last):
+        # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
+        begin = _moment(first, now)
+        return begin, _moment(last, begin) + timedelta(days=1).total_seconds()
+    end = _moment(last, now)
+    return _moment(first, min(now, end - 0.001)), end
 
 
 def _checked(value: str, word: str) -> None:

@@ -11,12 +11,15 @@ from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import JobDetail, Snapshot
 from asok_core.jobs.envelope import Trust
 
+_NO_WORKER = "a worker that claims it does not run it"
+_LIKE_HERE = "a worker with the settings that are used here would not run it"
 _NOT_RUN = {
-    Trust.UNSIGNED: "it is not signed",
-    Trust.BAD: "its signature does not match the SECRET_KEY that is used here",
-    Trust.V1: "it is signed in version 1, which ASOK_ENVELOPE does not accept here",
-    Trust.MALFORMED: "its envelope cannot be read",
-    Trust.OVERSIZED: "its envelope is larger than ASOK_MAX_ENVELOPE",
+    Trust.UNSIGNED: f"{_NO_WORKER}: it is not signed",
+    Trust.MALFORMED: f"{_NO_WORKER}: its envelope cannot be read",
+    # These depend on settings, and those of the workers are not known.
+    Trust.BAD: f"{_LIKE_HERE}: its signature does not match SECRET_KEY",
+    Trust.V1: f"{_LIKE_HERE}: it is signed in version 1, which ASOK_ENVELOPE does not accept",
+    Trust.OVERSIZED: f"{_LIKE_HERE}: its envelope is larger than ASOK_MAX_ENVELOPE",
 }
 
 
@@ -37,20 +40,21 @@ class Case:
     def not_run(self) -> Iterator[Reason]:
         """Why a worker that claims it would not run it, by its signature."""
         trust = self.detail.payload.trust if self.detail.payload else None
-        if trust not in _NOT_RUN:
-            return
-        yield Reason(
-            "would_not_run", f"a worker that claims it would not run it: {_NOT_RUN[trust]}",
-            evidence={"signature": str(trust)},
-        )  # fmt: skip
+        if trust is Trust.UNVERIFIED:
+            yield Reason(
+                "signature_not_known",
+                "whether its signature is valid is not known: no SECRET_KEY is set here",
+            )
+        if trust in _NOT_RUN:
+            yield Reason("would_not_run", _NOT_RUN[trust], evidence={"signature": str(trust)})
 
     def crashes(self) -> Iterator[Reason]:
-        """Processes that died while they ran it."""
+        """How often it was taken from a process that may have begun it."""
         if self.detail.crashes:
             times = "once" if self.detail.crashes == 1 else f"{self.detail.crashes} times"
             yield Reason(
                 "crashed",
-                f"a process died {times} while running it",
+                f"its process died, or the lease of its worker expired, {times} while it may have run",
                 evidence={"crashes": self.detail.crashes},
             )
 

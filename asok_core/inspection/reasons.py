@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from shlex import quote
 
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.command_lines import operand, option
 from asok_core.inspection.snapshot import QueueStats, RunningJob, ServerInfo, Snapshot, WorkerInfo
 
 NAMED = 3
@@ -69,7 +69,7 @@ def of_worker(
     if paused := [stats.name for stats in served if stats.paused]:
         yield Reason(
             "queue_paused", f"{_named(paused, 'queue')} that it serves {_is(paused)} paused",
-            remedy=f"asok queue resume {quote(paused[0])}", blocking=len(paused) == len(worker.queues),
+            remedy=f"asok queue resume {operand(paused[0])}", blocking=len(paused) == len(worker.queues),
         )  # fmt: skip
     if not any(stats.pending for stats in served if not stats.paused) and not worker.running:
         yield Reason("nothing_pending", "no job is pending in the queues that it serves")
@@ -124,7 +124,7 @@ def impediment(
         )  # fmt: skip
     return Reason(
         "worker_quiet", f"worker {worker.id} is quiet: it takes no new jobs",
-        *_by("quiet", worker.id, activities), f"asok worker resume {quote(worker.id)}", blocking=True,
+        *_by("quiet", worker.id, activities), f"asok worker resume {operand(worker.id)}", blocking=True,
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _paused(name: str, activities: Sequence[Activity]) -> Reason:
     )
     return Reason(
         "queue_paused", f"queue {name!r} is paused", pause.at if pause else None, evidence,
-        f"asok queue resume {quote(name)}", blocking=True,
+        f"asok queue resume {operand(name)}", blocking=True,
     )  # fmt: skip
 
 
@@ -187,13 +187,16 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
         if (reason := impediment(worker, snapshot.taken_at, activities)) is not None
     ]
     if not snapshot.workers:
-        yield Reason("no_workers", "no worker is running", remedy="asok worker", blocking=True)
+        yield Reason(
+            "no_workers", "no worker is registered (those of the asok framework never are)",
+            remedy="asok worker", blocking=True,
+        )  # fmt: skip
     elif not serving:
         served = sorted({queue for worker in snapshot.workers for queue in worker.queues})
         yield Reason(
-            "queue_not_served", f"no worker serves queue {name!r}",
+            "queue_not_served", f"no registered worker serves queue {name!r}",
             evidence={"workers": len(snapshot.workers), "they_serve": _named(served)},
-            remedy=f"asok worker --queues {quote(name)}", blocking=True,
+            remedy=f"asok worker {option('--queues', name)}", blocking=True,
         )  # fmt: skip
     elif not able:
         yield from held_up
@@ -216,7 +219,7 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
         yield Reason(
             "earlier_queues", f"{_jobs(jobs)} in queues that are served before it: {_named(names)}",
             evidence={"jobs": jobs, "queues": len(before)},
-            remedy=f"a worker of its own: asok worker --queues {quote(name)}",
+            remedy=f"a worker of its own: asok worker {option('--queues', name)}",
         )  # fmt: skip
 
 

@@ -471,11 +471,16 @@ class JobDetail(NamedTuple):
     """Whether all was searched. If not, a job without a location may be where the search did not look."""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its record says that it has ended."""
+        return self.record is not None and self.record.finished
+
+    @property
     def missing(self) -> bool:
         """Whether its record says that it has not ended, and it is in no location."""
         if self.location is not None or self.record is None:
             return False
-        return self.complete and not self.record.finished
+        return self.complete and not self.has_ended
 
 
 def digest(raw: bytes) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import NamedTuple
 
 from asok_core.inspection import reasons
+from asok_core.inspection.command_lines import operand
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import QueueStats
@@ -60,7 +60,8 @@ def pending(case: Case) -> Iterator[Reason]:
 
 def _next(case: Case) -> Reason:
     since = case.job.waits_since(case.now) if case.job else None
-    if since is not None and case.now - since < AT_ONCE:
+    # The clock of the program that enqueued it may be ahead: then it is not known since when it waits.
+    if since is not None and abs(case.now - since) < AT_ONCE:
         return Reason(
             "next", f"it is the next job of queue {case.queue!r}: a worker is about to claim it"
         )
@@ -79,12 +80,16 @@ def estimate(case: Case, found: Sequence[Reason]) -> Estimate | None:
         return None
     if codes & {"earlier_queues", "would_not_run", "not_known"}:
         return None
+    if "slots_busy" in codes and not stats.completed_per_s + stats.failed_per_s:
+        # What was finished before says nothing of jobs that have held every slot since.
+        return None
     return _estimate(stats, ahead)
 
 
 def delayed_state(case: Case) -> str:
     """What it waits for."""
-    if case.record is not None and case.record.status == Status.RETRYING:
+    retrying = case.record is not None and case.record.status == Status.RETRYING
+    if retrying or (case.job is not None and case.job.retry_count):
         return "waiting for its next attempt"
     return "scheduled"
 
@@ -110,14 +115,14 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
     evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
     if not live:
         yield Reason(
-            "promotion_late", "it is due, and no worker runs that would put it into its queue",
+            "promotion_late", "it is due, and no registered worker runs that would put it into its queue",
             due, evidence, "asok worker", blocking=True,
         )  # fmt: skip
     else:
         yield Reason(
             "promotion_late", "it is due, and no worker has put it into its queue yet",
             due, {**evidence, "live_workers": len(live)},
-            f"asok job promote {quote(case.detail.id)}", blocking=True,
+            f"asok job promote {operand(case.detail.id)}", blocking=True,
         )  # fmt: skip
 
 
@@ -140,14 +145,14 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         return Reason(
             "retry", f"attempt {spent}{of} failed: {error or 'with which error is not known'}",
             last.started_at if last else None, {**evidence, "next_attempt": spent + 1},
-            f"asok job promote {quote(case.detail.id)}",
+            f"asok job promote {operand(case.detail.id)}",
         )  # fmt: skip
     return Reason(
         "delayed_by_caller",
         "it was enqueued to run later",
         None,
         evidence,
-        f"asok job promote {quote(case.detail.id)}",
+        f"asok job promote {operand(case.detail.id)}",
     )
 
 

@@ -10,6 +10,7 @@ from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.snapshot import JobDetail, Snapshot
+from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
 
 ENTRIES = 1000
@@ -37,6 +38,9 @@ def job(reader: Reader, name: str, *, namespace: str, redis: str) -> Explained:
     snapshot, activities = reader.snapshot(), _activities(reader)
     if detail is None:
         return Explained("job", name, snapshot.taken_at, explain_unknown(namespace, redis))
+    if detail.location is Location.ACTIVE and detail.worker not in {w.id for w in snapshot.workers}:
+        # A worker that was stopped after the job was read has given it back.
+        detail = by_id(reader, detail.id) or detail
     explanation = explain_job(detail, snapshot, activities)
     return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
 

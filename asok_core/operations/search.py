@@ -75,22 +75,24 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
 
     Raises UsageError where there are several.
     """
+    if not name:
+        raise UsageError("a job id must not be empty")
     detail = reader.job(name, patience=PATIENCE)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         return detail
     snapshot, chosen = reader.snapshot(), parse(word("id", name))
-    ids = {
+    found = {
         _name(row)
         for rows in _everywhere(reader, snapshot, whole=False)
         for row in rows
         if chosen.matches(row, snapshot.taken_at)
     }
-    if len(ids) > 1:
-        some = ", ".join(sorted(ids)[:3])
+    if len(found) > 1:
+        some = ", ".join(sorted(found)[:3])
         raise UsageError(
-            f"{len(ids):,} jobs have ids that begin with {name!r}: {some}; type more of it"
+            f"{len(found):,} jobs have ids that begin with {name!r}: {some}; type more of it"
         )
-    return reader.job(ids.pop(), patience=PATIENCE) if ids else None
+    return next((reader.job(each, patience=PATIENCE) for each in found), None)
 
 
 class SearchProgress(NamedTuple):
@@ -106,6 +108,8 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
     The job with exactly this id comes first, and alone. Arguments and tracebacks, which take longest, are
     read only where neither an id, nor a task, nor an error matches. Raises Unreachable or Refused.
     """
+    if not words.strip():
+        raise UsageError("the text to look for must not be empty")
     detail = reader.job(words)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         yield SearchProgress(1, (_row_of(detail),))

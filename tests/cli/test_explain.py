@@ -347,7 +347,7 @@ def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:
         "  1. queue 'default' is paused",
         "     by: not known",
         "     to change it: asok queue resume default",
-        "  2. no worker is running",
+        "  2. no worker is registered (those of the asok framework never are)",
         "     to change it: asok worker",
         "  3. 1 job is ahead of it in queue 'default'",
     ]

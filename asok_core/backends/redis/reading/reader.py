@@ -133,17 +133,26 @@ class RedisReader:
         """
         from asok_core.backends.redis.reading.search import LONGEST, find_job
 
-        detail = self._session.run(
-            lambda round_trips: find_job(
-                round_trips,
-                self.keys,
-                self._names,
-                self._keyring,
-                job_id,
-                near=near,
-                patience=LONGEST if patience is None else patience,
+        def look(near: Row | None) -> JobDetail | None:
+            return self._session.run(
+                lambda round_trips: find_job(
+                    round_trips,
+                    self.keys,
+                    self._names,
+                    self._keyring,
+                    job_id,
+                    near=near,
+                    patience=LONGEST if patience is None else patience,
+                )
             )
-        )
+
+        detail = look(near)
+        if detail is None or (detail.location is None and not detail.has_ended):
+            # No record leads to a job that is claimed and has not begun, nor to one without a record.
+            held = next((each for each in self.running() if each.payload.id == job_id), None)
+            # It may as well have moved on while it was looked for.
+            if held is not None or (detail is not None and detail.missing):
+                detail = look(held) or detail
         return self._redaction.detail(detail) if detail is not None else None
 
     def scan(

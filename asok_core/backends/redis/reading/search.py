@@ -151,6 +151,9 @@ def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, _Part]]:
     """Where a job was when a list showed it, counted from either end, with a few on both sides."""
     if near is None:
         return
+    if near.location is Location.ACTIVE and near.worker:
+        # An active list is short: it holds what one process has claimed of one queue.
+        yield (Location.ACTIVE, keys.active(near.worker, near.queue), "left"), (0, None)
     start = max(0, near.position - NEAR // 2)
     if near.location is Location.DELAYED:
         yield (Location.DELAYED, keys.delayed, "score"), (start, NEAR)
