@@ -16,7 +16,7 @@ def state(case: Case) -> str:
     """Whether it has begun, as far as its record states it."""
     if case.record is None:
         return "held by a worker"
-    begun = case.record is not None and case.record.started_at is not None
+    begun = case.record.started_at is not None
     return "running" if begun and is_running(case) else "claimed, not begun"
 
 

@@ -196,7 +196,7 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
         yield Reason(
             "queue_not_served", f"no registered worker serves queue {name!r}",
             evidence={"workers": len(snapshot.workers), "they_serve": _named(served)},
-            remedy=f"asok worker {option('--queues', name)}", blocking=True,
+            remedy=_worker_of(name), blocking=True,
         )  # fmt: skip
     elif not able:
         yield from held_up
@@ -219,7 +219,7 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
         yield Reason(
             "earlier_queues", f"{_jobs(jobs)} in queues that are served before it: {_named(names)}",
             evidence={"jobs": jobs, "queues": len(before)},
-            remedy=f"a worker of its own: asok worker {option('--queues', name)}",
+            remedy=f"a worker of its own: {command}" if (command := _worker_of(name)) else "",
         )  # fmt: skip
 
 
@@ -240,6 +240,13 @@ def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
         "slots_busy", f"all {evidence['slots']} slots of {who} are busy", evidence=evidence,
         remedy="more slots: another worker, or a higher ASOK_WORKER_CONCURRENCY",
     )  # fmt: skip
+
+
+def _worker_of(queue: str) -> str:
+    """The command that starts a worker of one queue, if a list of queues can name it."""
+    return (
+        "" if "," in queue or queue != queue.strip() else f"asok worker {option('--queues', queue)}"
+    )
 
 
 def _task(job: RunningJob) -> str:

@@ -82,7 +82,7 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
         return detail
     snapshot, chosen = reader.snapshot(), parse(word("id", name))
     found = {
-        _name(row)
+        _name(row): row
         for rows in _everywhere(reader, snapshot, whole=False)
         for row in rows
         if chosen.matches(row, snapshot.taken_at)
@@ -92,7 +92,10 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
         raise UsageError(
             f"{len(found):,} jobs have ids that begin with {name!r}: {some}; type more of it"
         )
-    return next((reader.job(each, patience=PATIENCE) for each in found), None)
+    for job_id, row in found.items():
+        # The text of an id may be written in more than one way, of which a search by id knows one.
+        return reader.job(job_id, near=row, patience=PATIENCE) or _detail_of(job_id, row)
+    return None
 
 
 class SearchProgress(NamedTuple):
@@ -157,6 +160,13 @@ def _name(row: Row) -> str:
         return row.record.id
     finished = row.location is Location.FINISHED
     return row.payload.raw.decode("utf-8", "surrogateescape") if finished else row.key
+
+
+def _detail_of(job_id: str, row: Row) -> JobDetail:
+    """What a list shows of a job."""
+    due_at = row.at if row.location is Location.DELAYED else None
+    worker = row.worker.rpartition(".")[0] or None
+    return JobDetail(job_id, row.record, row.location, row.payload, due_at, worker)
 
 
 def _row_of(detail: JobDetail) -> Row:
