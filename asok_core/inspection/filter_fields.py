@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from asok_core.errors import UsageError
 from asok_core.inspection.snapshot import Row
+from asok_core.jobs.states import Location
 from asok_core.settings.kinds import SIZE
 
-Test = Callable[[Row, float], bool]
+Test = Callable[[Row, float], bool | None]
+"""Whether a row holds what a word asks for; None where that is not known."""
 TimeOf = Callable[[Row], float | None]
 
 MOMENTS = "15:00, 2026-11-25, 2026-11-25T15:00, today or yesterday (UTC)"
@@ -32,9 +34,9 @@ def attempt_test(value: str, word: str) -> Test:
         raise UsageError(f"filter word {word!r}: attempt must be a number, as in attempt:>3")
     bound, compare = int(number[:18]), _SIGNS[sign]
 
-    def test(row: Row, _now: float) -> bool:
+    def test(row: Row, _now: float) -> bool | None:
         attempt = _attempt(row)
-        return attempt is not None and compare(attempt, bound)
+        return None if attempt is None else compare(attempt, bound)
 
     return test
 
@@ -49,9 +51,12 @@ def size_test(value: str, word: str) -> Test:
             f"filter word {word!r}: size must be {SIZE.allowed}, as in size:>1MB"
         ) from None
 
-    def test(row: Row, _now: float) -> bool:
+    def test(row: Row, _now: float) -> bool | None:
+        if row.location is Location.FINISHED:
+            # Its envelope is gone.
+            return None
         size = row.payload.size if row.payload.size is not None else len(row.payload.raw)
-        return row.payload.job is not None and compare(size, bound)
+        return compare(size, bound)
 
     return test
 
@@ -60,9 +65,9 @@ def since_test(value: str, word: str, time_of: TimeOf) -> Test:
     """Not before a moment. A time of day is the latest that is over."""
     _checked(value, word)
 
-    def test(row: Row, now: float) -> bool:
+    def test(row: Row, now: float) -> bool | None:
         at = time_of(row)
-        return at is not None and at >= _moment(value, now)
+        return None if at is None else at >= _moment(value, now)
 
     return test
 
@@ -82,9 +87,9 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
         if end <= begin and (not relative or relative == {first, last}):
             raise UsageError(f"filter word {word!r}: {last!r} must be after {first!r}")
 
-    def test(row: Row, now: float) -> bool:
+    def test(row: Row, now: float) -> bool | None:
         at, (begin, end) = time_of(row), _range(first, last, now)
-        return at is not None and begin <= at < end
+        return None if at is None else begin <= at < end
 
     return test
 

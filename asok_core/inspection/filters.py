@@ -4,8 +4,9 @@ Between groups of such words stands ``or``: a row must answer to one group.
 ``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
 text; ``cause:`` is a cause as dead jobs are grouped by; ``status:failed`` or ``status:unsigned``;
 ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``; ``attempt:>3``;
-``size:>1MB``; ``worker:`` holds the text; ``!`` before a word turns it round; quotes keep spaces, colons
-and a leading ``!`` as they are. Case does not matter.
+``size:>1MB``; ``worker:`` holds the text (of pending and dead jobs it is not known); ``!`` before a word
+turns it round, but what is not known answers to neither; quotes keep spaces, colons and a leading ``!``
+as they are. Case does not matter.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FIELDS = {
     "age": ">1h: longer ago than that; <5m: more lately",
     "since": "not before 15:00 (UTC), 2026-11-25, 2026-11-25T15:00, today or yesterday",
     "between": "from one such moment up to another, as in between:15:00..16:30",
-    "worker": "the worker or process that runs it, or ran it last, holds this",
+    "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
     "size": "the bytes of its envelope, as in size:>1MB",
 }
@@ -50,7 +51,6 @@ FIELDS = {
 STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
 
 _MOMENTS = {"since": since_test, "between": between_test}
-_NUMBERS = {"attempt": attempt_test, "size": size_test}
 
 _LONELY = "filter word 'or': there must be words before and after it (in quotes it is plain text)"
 
@@ -65,6 +65,11 @@ class Word:
     value: str
     negated: bool
     test: Test
+
+    def holds(self, row: Row, now: float) -> bool:
+        """Whether the row answers to it; where that is not known, it answers to no negation either."""
+        found = self.test(row, now)
+        return found is not None and found is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,7 @@ class Filter:
         """Whether the row answers to every word of a group. ``now``: epoch seconds of the Redis server."""
         if not self.groups:
             return True
-        return any(
-            all(word.test(row, now) is not word.negated for word in group) for group in self.groups
-        )
+        return any(all(word.holds(row, now) for word in group) for group in self.groups)
 
 
 def parse(text: str) -> Filter:
@@ -174,14 +177,12 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 
 def _test(name: str, value: str, word: str) -> Test:
-    if name == "status":
-        return _status_test(value, word)
-    if name == "age":
-        return _age_test(value, word)
     if name in _MOMENTS:
         return _MOMENTS[name](value, word, _since)
-    if name in _NUMBERS:
-        return _NUMBERS[name](value, word)
+    if name in _CHECKED:
+        return _CHECKED[name](value, word)
+    if name == "worker":
+        return _worker_test(value)
     if name == "queue":
         is_meant = queue_test(value)
         return lambda row, _now: is_meant(row.queue)
@@ -213,10 +214,10 @@ def _age_test(value: str, word: str) -> Test:
         raise UsageError(f"filter word {word!r}: age must be a duration, as in age:>1h")
     younger = sign.startswith("<")
 
-    def test(row: Row, now: float) -> bool:
+    def test(row: Row, now: float) -> bool | None:
         since = _since(row)
         if since is None:
-            return False
+            return None
         return now - since < seconds if younger else now - since > seconds
 
     return test
@@ -270,8 +271,13 @@ def _id(row: Row) -> str:
     return (row.payload.id or (row.record.id if row.record else "")).casefold()
 
 
-def _worker(row: Row) -> str:
-    return (row.worker or (row.record.worker if row.record else None) or "").casefold()
+def _worker_test(value: str) -> Test:
+    def test(row: Row, _now: float) -> bool | None:
+        # Lists of pending and of dead jobs come without records, which alone have it.
+        worker = row.worker or (row.record.worker if row.record else None)
+        return value in worker.casefold() if worker else None
+
+    return test
 
 
 def _error(row: Row) -> str:
@@ -330,6 +336,14 @@ def _text(value: object) -> str:
     return str(value).casefold()
 
 
+_CHECKED: dict[str, Callable[[str, str], Test]] = {
+    "status": _status_test,
+    "age": _age_test,
+    "attempt": attempt_test,
+    "size": size_test,
+}
+"""Fields whose value must be one of some, or be of a form."""
+
 _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "": _anywhere,
     "task": lambda row, value: value in _task(row),
@@ -338,5 +352,4 @@ _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "cause": lambda row, value: row_cause(row).casefold() == value,
     "arg": _has_argument,
     "id": lambda row, value: _id(row).startswith(value),
-    "worker": lambda row, value: value in _worker(row),
 }

@@ -87,6 +87,8 @@ def by_id(reader: Reader, name: str) -> JobDetail | None:
         for row in rows
         if chosen.matches(row, snapshot.taken_at)
     }
+    if name in found:
+        found = {name: found[name]}
     if len(found) > 1:
         some = ", ".join(sorted(found)[:3])
         raise UsageError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import signal
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from tests.fixtures.bench import Bench, dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.reading.seed import job, push, record, server_time, work
+from tests.reading.seed import KEYRING, job, push, record, server_time, work
 
 Asok = Callable[..., Ran]
 KEYS = Keys()
@@ -239,6 +241,79 @@ class TestWithWorkers:
             return bool(first(asok, held.id)["code"] == "worker_lost")
 
         wait_until(lost, lambda: f"worker_lost: {explained(asok, held.id)}")
+
+
+class TestHeld:
+    """Jobs in an active list to which no record leads."""
+
+    @pytest.mark.parametrize("name", ["job-1", "job"])
+    @pytest.mark.parametrize("status", ["pending", ""])
+    def test_a_claimed_job_is_found_where_it_is(
+        self, asok: Asok, redis_client: redis.Redis, name: str, status: str
+    ) -> None:
+        work(redis_client, "w1", "default")
+        redis_client.lpush(KEYS.active("w1.1", "default"), seal(job(1), KEYRING))
+        if status:
+            record(redis_client, "job-1", status=status, queue="default")
+        document = explained(asok, name)
+        reason = document["reasons"][0]
+        assert (document["job"], reason["code"]) == ("job-1", "claimed" if status else "held")
+        assert "w1" in reason["text"]
+
+    @pytest.mark.parametrize("has_record", [True, False])
+    def test_a_job_is_found_before_others_that_name_its_id(
+        self, asok: Asok, redis_client: redis.Redis, *, has_record: bool
+    ) -> None:
+        push(redis_client, *(job(n, "mail", args=("job-1",)) for n in range(5)))
+        if has_record:
+            record(redis_client, "job-1", status="pending", queue="mail")
+        [reason] = [
+            each for each in explained(asok, "job-1")["reasons"] if each["code"] == "jobs_ahead"
+        ]
+        assert reason["evidence"]["jobs"] == 1
+
+
+class TestOddNames:
+    @pytest.mark.parametrize(
+        "name", ["-q", "a b'c\"", "$(id)", "q\x1b[2J", "\u00fc", "-\u202e\\'x", "tab\t1", "q" * 900]
+    )
+    def test_the_command_that_is_advised_is_about_exactly_this_queue(
+        self, asok: Asok, redis_client: redis.Redis, name: str
+    ) -> None:
+        push(redis_client, job(1, name))
+        redis_client.sadd(KEYS.paused, name)
+        ran = asok("explain", f"--queue={name}")
+        advised = next(
+            line.partition(": ")[2] for line in ran.out.splitlines() if "to change it" in line
+        )
+        assert advised.isprintable()
+        read = subprocess.run(
+            ["bash", "-c", f"printf '%s\\0' {advised}"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        words = read.stdout.split("\0")[1:-1]
+        assert asok(*words).code == 0
+        assert not redis_client.smembers(KEYS.paused)
+
+    def test_no_command_is_advised_for_a_name_that_a_list_of_queues_cannot_hold(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1, "a,b"))
+        work(redis_client, "w1", "default")
+        assert first(asok, "job-1")["remedy"] == ""
+
+    @pytest.mark.parametrize("name", ["\u00fc", "j\x1b[31m"])
+    def test_a_job_whose_id_json_escapes_is_found(
+        self, asok: Asok, redis_client: redis.Redis, name: str
+    ) -> None:
+        push(redis_client, replace(job(1), id=name))
+        document = explained(asok, name)
+        assert (document["job"], document["state"]) == (name, "pending in queue 'default'")
+
+    @pytest.mark.parametrize("words", [("explain", ""), ("job", "find", "")])
+    def test_an_empty_text_is_refused(self, asok: Asok, words: tuple[str, ...]) -> None:
+        ran = asok(*words)
+        assert (ran.code, "must not be empty" in ran.err) == (2, True)
 
 
 class TestElsewhere:

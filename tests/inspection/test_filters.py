@@ -146,6 +146,12 @@ def row(
         ("between:00:30..03:00", True),
         ("between:01:00..02:00", False),
         ("between:today..1970-01-02", True),
+        # Of a time of day the first after the other end, or the last before it.
+        ("between:today..02:00", True),
+        ("between:yesterday..02:00", False),
+        ("between:00:30..1970-01-02", True),
+        ("between:00:30..1970-01-01T01:00", True),
+        ("between:00:40..00:40", True),
         ("between:1969-12-30..yesterday", False),
     ],
 )
@@ -186,6 +192,8 @@ def test_a_dead_job_answers(text: str, matches: bool) -> None:
         ("between:15:00", "between must be two moments, as in between:15:00..16:30"),
         ("between:15:00..x", "'x' is not a moment"),
         ("between:x..15:00", "'x' is not a moment"),
+        ("between:2026-11-26..2026-11-25", "'2026-11-25' must be after '2026-11-26'"),
+        ("!between:today..yesterday", "'yesterday' must be after 'today'"),
     ],
 )
 def test_a_word_that_is_invalid_is_named(text: str, says: str) -> None:
@@ -252,10 +260,21 @@ def test_a_large_job_has_the_size_that_it_has_in_redis() -> None:
 
 
 def test_a_finished_job_has_the_attempts_of_its_record() -> None:
-    for spent, text in ((2, "attempt:3"), (None, "!attempt:>0")):
-        record = JobRecord("j-1", Status.COMPLETED, retry_count=spent)
-        payload = Payload(b"j-1", None, Trust.UNVERIFIED)
-        assert parse(text).matches(Row(0, payload, Location.FINISHED, "q", NOW, record), NOW)
+    record = JobRecord("j-1", Status.COMPLETED, retry_count=2)
+    payload = Payload(b"j-1", None, Trust.UNVERIFIED)
+    finished = Row(0, payload, Location.FINISHED, "q", NOW, record)
+    assert parse("attempt:3").matches(finished, NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["attempt:>0", "size:>1", "age:>1s", "since:today", "between:today..02:00", "worker:a"]
+)
+def test_what_is_not_known_of_a_job_answers_to_no_negation(text: str) -> None:
+    # Otherwise a bulk operation on "!worker:web1" would be about jobs that web1 ran.
+    unknown = Row(0, Payload(b"j-1", None, Trust.UNVERIFIED), Location.FINISHED, "q")
+    assert not parse(text).matches(unknown, NOW)
+    assert not parse(f"!{text}").matches(unknown, NOW)
+    assert parse(f"!{text} or queue:q").matches(unknown, NOW)
 
 
 def test_a_traceback_is_searched_apart_from_the_error() -> None:

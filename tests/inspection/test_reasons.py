@@ -167,6 +167,52 @@ def test_the_estimate_is_what_the_paces_of_one_and_of_five_minutes_allow() -> No
     assert not found.estimate.rough
 
 
+def test_no_start_is_estimated_while_every_slot_is_held_by_jobs_that_do_not_end() -> None:
+    whole = snapshot(workers="busy")
+    stands = replace(whole.queues[1], completed_per_s=0.0)
+    found = explain_job(pending(9), replace(whole, queues=(whole.queues[0], stands)), ())
+    assert "slots_busy" in codes(found)
+    assert found.estimate is None
+
+
+def test_a_job_of_a_program_whose_clock_is_ahead_is_not_claimed_to_start_at_once() -> None:
+    found = explain_job(pending(0, enqueued_at=NOW + 3600), snapshot(), ())
+    assert codes(found) == ["not_known"]
+
+
+@pytest.mark.parametrize(("finished", "longer"), [(1, False), (100, True)])
+def test_a_run_is_compared_with_others_only_where_there_are_some(
+    finished: int, *, longer: bool
+) -> None:
+    whole = snapshot()
+    recent = (Bucket(int(NOW) - 10, 10, completed=finished),)
+    queue = replace(whole.queues[1], run_p95_ms=1.0, recent=recent)
+    record = JobRecord("j", Status.RUNNING, queue="mail", started_at=NOW - 60)
+    job = Job("j", "shop", "mail", queue="mail")
+    detail = JobDetail("j", record, Location.ACTIVE, Payload(b"", job, Trust.SIGNED), worker="w1")
+    found = explain_job(detail, replace(whole, queues=(queue,)), ())
+    assert ("longer than 95 %" in found.reasons[0].text) is longer
+    assert found.reasons[0].evidence["attempts_in_p95"] == finished
+
+
+def test_whether_a_held_job_without_a_record_has_begun_is_not_known() -> None:
+    job = Job("j", "shop", "mail", queue="mail")
+    detail = JobDetail("j", None, Location.ACTIVE, Payload(b"", job, Trust.SIGNED), worker="w1")
+    found = explain_job(detail, snapshot(), ())
+    assert (found.state, codes(found)) == ("held by a worker", ["held"])
+
+
+def test_without_a_secret_key_a_signature_is_not_known() -> None:
+    assert "signature_not_known" in codes(explain_job(pending(3, Trust.UNVERIFIED), snapshot(), ()))
+
+
+def test_a_job_that_was_retried_is_not_scheduled_where_its_record_is_gone() -> None:
+    job = Job("j", "shop", "mail", queue="mail", retries=4, retry_count=2)
+    payload = Payload(b"", job, Trust.SIGNED)
+    found = explain_job(JobDetail("j", None, Location.DELAYED, payload, NOW + 60), snapshot(), ())
+    assert (found.state, found.reasons[0].code) == ("waiting for its next attempt", "retry")
+
+
 def test_no_start_is_estimated_where_nothing_was_finished() -> None:
     whole = snapshot()
     idle = replace(whole, queues=(QueueStats("mail", 5),))

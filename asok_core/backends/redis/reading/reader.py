@@ -149,9 +149,11 @@ class RedisReader:
         detail = look(near)
         if detail is None or (detail.location is None and not detail.has_ended):
             # No record leads to a job that is claimed and has not begun, nor to one without a record.
+            names = self._names
             held = next((each for each in self.running() if each.payload.id == job_id), None)
-            # It may as well have moved on while it was looked for.
-            if held is not None or (detail is not None and detail.missing):
+            # It may as well have moved on while it was looked for, or be in a queue not known before.
+            moved = detail is not None and detail.missing
+            if held is not None or moved or names != self._names:
                 detail = look(held) or detail
         return self._redaction.detail(detail) if detail is not None else None
 

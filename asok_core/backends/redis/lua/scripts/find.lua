@@ -12,9 +12,11 @@ while looked < count and bytes < ENOUGH do
   else
     items = redis.call('ZRANGE', elements, from, from + n - 1)
   end
-  for i, item in ipairs(items) do
+  for i = 1, #items do
+    -- In the order of the search: whoever continues after a match must have passed all before it.
+    local item = items[order == 'right' and #items - i + 1 or i]
     if #item <= MOST_READ and string.find(item, text, 1, true) then
-      local index = from + (order == 'right' and #items - i or i - 1)
+      local index = from + i - 1
       local score = order == 'score' and redis.call('ZSCORE', elements, item) or ''
       return reply { looked = looked + n, position = index, item = item, score = score }
     end
