@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +13,16 @@ import pytest
 
 from asok_core.backends.redis.calls import all_calls
 from asok_core.backends.redis.calls.call import (
+    ScriptCall,
     declaration_of,
     header_of,
     row_name,
     rows_of,
+    script_name,
 )
 from asok_core.backends.redis.lua_names import code_of, resolved
 from asok_core.backends.redis.scripts import names, needs_of, source, with_offsets
+from tests.programs import run_program
 
 CALLS: Mapping[str, Any] = all_calls()
 SCRIPTS = names("scripts")
@@ -140,3 +145,22 @@ def test_every_field_of_a_row_is_used(row: str) -> None:
     text += "".join(source("fragments", each) for each in FRAGMENTS)
     fields = {f"{row}.{each}" for each in FIELDS[row]} - NOT_BY_NAME
     assert {each for each in fields if each not in text} == set()
+
+
+def test_the_calls_are_found_whether_or_not_garbage_was_collected() -> None:
+    """A dataclass with slots leaves the class that it replaces behind until then."""
+    program = (
+        "import gc; gc.disable(); from asok_core.backends.redis import calls; calls.load_scripts()"
+    )
+    done = run_program(sys.executable, "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_call_has_a_script() -> None:
+    """Base classes, which have others below them, declare none."""
+    gc.collect()
+    kinds: list[type[Any]] = [ScriptCall]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    leaves = {script_name(each) for each in kinds if not each.__subclasses__()}
+    assert leaves == set(SCRIPTS)

@@ -218,7 +218,7 @@ async def test_keys_of_the_page_are_in_its_help_and_footer(
         for part in ("Tab section", "] next job", "o editor", "| pager", "e edit", "v show all"):
             assert part in footer
         await hand.press("question_mark")
-        await hand.sees("Keys in the page of a job")
+        await hand.sees("Keys in the job page")
         for part in ("Shift+Tab", "show the next job of the list", "open the arguments in $EDITOR",
                      "show the traceback in $PAGER", "copy the traceback"):  # fmt: skip
             await hand.sees(part)

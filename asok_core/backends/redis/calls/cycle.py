@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall, quick
+from asok_core.backends.redis.calls.call import NamespacedCall
 
 
 class CompletedGroup(NamedTuple):
@@ -43,9 +43,6 @@ class CompletedJob(NamedTuple):
     """JSON, or '' where it is not kept."""
 
 
-completed_job = quick(CompletedJob)
-
-
 class Settlement(NamedTuple):
     """The outcome of a job that did not complete; see ``Outcome``."""
 
@@ -80,9 +77,6 @@ class StartedJob(NamedTuple):
     retry_count: int
     started_at: str
     returnable: int
-
-
-started_job = quick(StartedJob)
 
 
 class CycleReply(NamedTuple):

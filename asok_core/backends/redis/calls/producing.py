@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall, quick
+from asok_core.backends.redis.calls.call import NamespacedCall
 
 
 class NewJob(NamedTuple):
@@ -21,9 +21,6 @@ class NewJob(NamedTuple):
     """Its unique key, or ''."""
     task: str
     retries: int
-
-
-new_job = quick(NewJob)
 
 
 class EnqueueReply(NamedTuple):

@@ -14,7 +14,7 @@ from asok_core.backends.redis.calls.cycle import (
     DroppedCount,
     SentOutcome,
     SettledOutcomes,
-    started_job,
+    StartedJob,
 )
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, rows_of, stamp
@@ -119,7 +119,7 @@ class Consumer:
             queues=names,
             outcomes=rows_of(outcomes),
             starts=[
-                started_job(
+                StartedJob(
                     queue=each.claim.queue,
                     envelope=each.claim.envelope,
                     id=each.id,

@@ -12,7 +12,6 @@ from asok_core.backends.redis.calls.cycle import (
     CompletedGroup,
     CompletedJob,
     Settlement,
-    completed_job,
 )
 from asok_core.jobs.job import RECORD_TTL
 
@@ -143,7 +142,7 @@ def _group(members: Sequence[Outcome]) -> CompletedGroup:
 
 def _completed(outcome: Outcome) -> CompletedJob:
     end = outcome.finished_at
-    return completed_job(
+    return CompletedJob(
         envelope=outcome.claim.envelope,
         id=outcome.id,
         finished_at=f"{end:.6f}",

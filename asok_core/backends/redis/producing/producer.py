@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.calls.producing import Enqueue, new_job
+from asok_core.backends.redis.calls.producing import Enqueue, NewJob
 from asok_core.backends.redis.connection import Connection, ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.server_clock import ServerClock
@@ -90,7 +90,7 @@ class RedisProducer:
                 ns=self.keys.namespace,
                 records=self._records,
                 jobs=[
-                    new_job(
+                    NewJob(
                         id=job.id,
                         queue=job.queue,
                         envelope=seal_text(text, self._keyring),
