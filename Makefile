@@ -90,7 +90,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/codespell asok_core asok_console tests docs .ci/run Makefile pyproject.toml *.md
-	$(BIN)/python -m tests.package.words --finished
+	$(BIN)/python -m tests.package.words
 
 # $(call lock,NAME,WHAT): .ci/requirements/NAME.txt, for every supported platform and version of
 # Python at once. Packages that are also in dev.txt have the same pins, so that the demo runs with

@@ -85,11 +85,6 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
-def exact(number: int, one: str) -> str:
-    """``1 job``, ``1,204,331 jobs``: what is to be confirmed, or was done, is never rounded."""
-    return f"{number:,} {one if number == 1 else one + 's'}"
-
-
 def listed(names: Sequence[str], most: int | None = None, noun: str = "") -> str:
     """``a, b and c``; of more than ``most`` the first ones, and how many more there are."""
     import humanize

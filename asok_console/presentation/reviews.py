@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.review import Review, ReviewedCall
 
 SIGNED, LEFT = " × ", " ✗ "
@@ -24,8 +24,8 @@ class ReviewLine(NamedTuple):
 def summary(review: Review) -> str:
     """How much would be signed, in one line."""
     tasks = len({call.task for call in review.calls})
-    calls = f"{exact(tasks, 'task')}, {exact(len(review.calls), 'distinct call')}"
-    signs = f"to be signed: {exact(review.signs, 'dead job')} ({calls})"
+    calls = f"{counted(tasks, 'task')}, {counted(len(review.calls), 'distinct call')}"
+    signs = f"to be signed: {counted(review.signs, 'dead job')} ({calls})"
     return f"{signs}; signed already: {review.signed:,}" if review.signed else signs
 
 

@@ -34,7 +34,7 @@ def active(case: Case) -> Iterator[Reason]:
     worker = _worker(case)
     held_by = case.detail.worker or "not known"
     if worker is None or (worker.lease_until or 0) <= case.now:
-        live = any((each.lease_until or 0) > case.now for each in case.snapshot.workers)
+        live = case.snapshot.alive
         evidence: dict[str, str | int | float] = {"worker": held_by}
         if worker is not None and worker.beat_at is not None:
             evidence["last_heartbeat_at"] = worker.beat_at

@@ -5,9 +5,10 @@ from __future__ import annotations
 from shlex import quote
 
 
-def operand(value: str) -> str:
-    """A positional argument. One that begins with a dash is kept from being an option."""
-    return f"-- {shell_word(value)}" if value.startswith("-") else shell_word(value)
+def operands(*values: str) -> str:
+    """Positional arguments. One that begins with a dash is kept from being an option."""
+    dashes = ["--"] if any(each.startswith("-") and each != "-" for each in values) else []
+    return " ".join([*dashes, *map(shell_word, values)])
 
 
 def option(name: str, value: str) -> str:

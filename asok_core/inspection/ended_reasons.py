@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asok_core.inspection.command_lines import operand, option
+from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.tracebacks import last_line
@@ -37,7 +37,7 @@ def ended(case: Case) -> Iterator[Reason]:
             "asok framework runs it, or it is lost",
             record.started_at if record else None,
             {"record": str(record.status) if record else "none"},
-            f"if no worker of the framework runs: asok job cancel {operand(detail.id)}",
+            f"if no worker of the framework runs: asok job cancel {operands(detail.id)}",
         )  # fmt: skip
     elif detail.location is None:
         yield Reason(

@@ -1,4 +1,4 @@
-"""Fields of the filter language that compare: numbers of attempts, sizes, and times of the clock (UTC)."""
+"""Fields of the filter language that compare: attempts, sizes, ages, and times of the clock (UTC)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from asok_core.errors import UsageError
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.states import Location
+from asok_core.settings.durations import parse_duration
 from asok_core.settings.kinds import SIZE
 
 Test = Callable[[Row, float], bool | None]
@@ -57,6 +58,26 @@ def size_test(value: str, word: str) -> Test:
             return None
         size = row.payload.size if row.payload.size is not None else len(row.payload.raw)
         return compare(size, bound)
+
+    return test
+
+
+def age_test(value: str, word: str, time_of: TimeOf) -> Test:
+    """How long ago the time of a job is; without a sign longer than that. Exactly so long is neither."""
+    sign, length = _signed(value, ">")
+    try:
+        seconds = parse_duration(length)
+    except ValueError:
+        seconds = -1
+    if seconds < 0 or sign == "=":
+        raise UsageError(f"filter word {word!r}: age must be a duration, as in age:>1h")
+    younger = sign.startswith("<")
+
+    def test(row: Row, now: float) -> bool | None:
+        at = time_of(row)
+        if at is None:
+            return None
+        return now - at < seconds if younger else now - at > seconds
 
     return test
 

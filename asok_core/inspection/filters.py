@@ -19,6 +19,7 @@ from asok_core.errors import UsageError
 from asok_core.inspection.error_groups import row_cause
 from asok_core.inspection.filter_fields import (
     Test,
+    age_test,
     attempt_test,
     between_test,
     since_test,
@@ -28,7 +29,6 @@ from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.snapshot import Row
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location, Status
-from asok_core.settings.durations import parse_duration
 
 FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
@@ -50,7 +50,8 @@ FIELDS = {
 
 STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
 
-_MOMENTS = {"since": since_test, "between": between_test}
+_TIMES = {"age": age_test, "since": since_test, "between": between_test}
+"""Fields that ask for the time of a job."""
 
 _LONELY = "filter word 'or': there must be words before and after it (in quotes it is plain text)"
 
@@ -177,8 +178,8 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 
 def _test(name: str, value: str, word: str) -> Test:
-    if name in _MOMENTS:
-        return _MOMENTS[name](value, word, _since)
+    if name in _TIMES:
+        return _TIMES[name](value, word, _since)
     if name in _CHECKED:
         return _CHECKED[name](value, word)
     if name == "worker":
@@ -201,26 +202,6 @@ def _status_test(value: str, word: str) -> Test:
     if value not in STATUSES:
         raise UsageError(f"filter word {word!r}: status is one of {', '.join(STATUSES)}")
     return lambda row, _now: value in {_status(row), _TRUSTS[row.payload.trust]}
-
-
-def _age_test(value: str, word: str) -> Test:
-    length = value.lstrip("<>=")
-    sign = value[: len(value) - len(length)]
-    try:
-        seconds = parse_duration(length)
-    except ValueError:
-        seconds = -1
-    if seconds < 0 or sign not in {"", ">", "<", ">=", "<="}:
-        raise UsageError(f"filter word {word!r}: age must be a duration, as in age:>1h")
-    younger = sign.startswith("<")
-
-    def test(row: Row, now: float) -> bool | None:
-        since = _since(row)
-        if since is None:
-            return None
-        return now - since < seconds if younger else now - since > seconds
-
-    return test
 
 
 _TRUSTS = {
@@ -338,7 +319,6 @@ def _text(value: object) -> str:
 
 _CHECKED: dict[str, Callable[[str, str], Test]] = {
     "status": _status_test,
-    "age": _age_test,
     "attempt": attempt_test,
     "size": size_test,
 }

@@ -12,11 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asok_core.inspection.audit import Activity
-from asok_core.inspection.command_lines import operand, option
+from asok_core.inspection.command_lines import operands, option
+from asok_core.inspection.phrases import NAMED, be, counted, named
 from asok_core.inspection.snapshot import QueueStats, RunningJob, ServerInfo, Snapshot, WorkerInfo
-
-NAMED = 3
-"""Queues, workers or tasks that are named in one line; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,8 @@ def of_worker(
     served = [stats for stats in snapshot.queues if stats.name in worker.queues]
     if paused := [stats.name for stats in served if stats.paused]:
         yield Reason(
-            "queue_paused", f"{_named(paused, 'queue')} that it serves {_is(paused)} paused",
-            remedy=f"asok queue resume {operand(paused[0])}", blocking=len(paused) == len(worker.queues),
+            "queue_paused", f"{named(paused, 'queue')} that it serves {be(len(paused))} paused",
+            remedy=f"asok queue resume {operands(paused[0])}", blocking=len(paused) == len(worker.queues),
         )  # fmt: skip
     if not any(stats.pending for stats in served if not stats.paused) and not worker.running:
         yield Reason("nothing_pending", "no job is pending in the queues that it serves")
@@ -124,7 +122,7 @@ def impediment(
         )  # fmt: skip
     return Reason(
         "worker_quiet", f"worker {worker.id} is quiet: it takes no new jobs",
-        *_by("quiet", worker.id, activities), f"asok worker resume {operand(worker.id)}", blocking=True,
+        *_by("quiet", worker.id, activities), f"asok worker resume {operands(worker.id)}", blocking=True,
     )  # fmt: skip
 
 
@@ -174,7 +172,7 @@ def _paused(name: str, activities: Sequence[Activity]) -> Reason:
     )
     return Reason(
         "queue_paused", f"queue {name!r} is paused", pause.at if pause else None, evidence,
-        f"asok queue resume {operand(name)}", blocking=True,
+        f"asok queue resume {operands(name)}", blocking=True,
     )  # fmt: skip
 
 
@@ -195,7 +193,7 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
         served = sorted({queue for worker in snapshot.workers for queue in worker.queues})
         yield Reason(
             "queue_not_served", f"no registered worker serves queue {name!r}",
-            evidence={"workers": len(snapshot.workers), "they_serve": _named(served)},
+            evidence={"workers": len(snapshot.workers), "they_serve": named(served)},
             remedy=_worker_of(name), blocking=True,
         )  # fmt: skip
     elif not able:
@@ -217,7 +215,8 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
         jobs = sum(each.pending for each in before)
         names = [f"{each.name} ({each.pending:,})" for each in before]
         yield Reason(
-            "earlier_queues", f"{_jobs(jobs)} in queues that are served before it: {_named(names)}",
+            "earlier_queues",
+            f"{counted(jobs, 'job')} {be(jobs)} in queues that are served before it: {named(names)}",
             evidence={"jobs": jobs, "queues": len(before)},
             remedy=f"a worker of its own: {command}" if (command := _worker_of(name)) else "",
         )  # fmt: skip
@@ -265,17 +264,3 @@ def _by(
         (a for a in activities if a.action == action and a.words == f"worker:{worker}"), None
     )
     return (newest.at, {"by": newest.who}) if newest is not None else (None, {"by": "not known"})
-
-
-def _named(names: Sequence[str], noun: str = "") -> str:
-    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    what = f"{noun if len(names) == 1 else noun + 's'} " if noun else ""
-    return f"{what}{', '.join(names[:NAMED])}{rest}"
-
-
-def _is(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _jobs(number: int) -> str:
-    return "1 job is" if number == 1 else f"{number:,} jobs are"

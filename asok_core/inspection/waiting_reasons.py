@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from asok_core.inspection import reasons
-from asok_core.inspection.command_lines import operand
+from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
+from asok_core.inspection.phrases import be, counted
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import QueueStats
 from asok_core.inspection.tracebacks import last_line
@@ -44,7 +45,7 @@ def pending(case: Case) -> Iterator[Reason]:
     yield from held_up
     ahead = case.detail.position
     if ahead:
-        text = "1 job is" if ahead == 1 else f"{ahead:,} jobs are"
+        text = f"{counted(ahead, 'job')} {be(ahead)}"
         yield Reason(
             "jobs_ahead",
             f"{text} ahead of it in queue {case.queue!r}",
@@ -111,7 +112,7 @@ def delayed(case: Case) -> Iterator[Reason]:
 
 def _late(case: Case, due: float) -> Iterator[Reason]:
     yield from reasons.of_server(case.snapshot.server)
-    live = [each for each in case.snapshot.workers if (each.lease_until or 0) > case.now]
+    live = case.snapshot.alive
     evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
     if not live:
         yield Reason(
@@ -121,8 +122,8 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
     else:
         yield Reason(
             "promotion_late", "it is due, and no worker has put it into its queue yet",
-            due, {**evidence, "live_workers": len(live)},
-            f"asok job promote {operand(case.detail.id)}", blocking=True,
+            due, {**evidence, "live_workers": live},
+            f"asok job promote {operands(case.detail.id)}", blocking=True,
         )  # fmt: skip
 
 
@@ -145,14 +146,14 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         return Reason(
             "retry", f"attempt {spent}{of} failed: {error or 'with which error is not known'}",
             last.started_at if last else None, {**evidence, "next_attempt": spent + 1},
-            f"asok job promote {operand(case.detail.id)}",
+            f"asok job promote {operands(case.detail.id)}",
         )  # fmt: skip
     return Reason(
         "delayed_by_caller",
         "it was enqueued to run later",
         None,
         evidence,
-        f"asok job promote {operand(case.detail.id)}",
+        f"asok job promote {operands(case.detail.id)}",
     )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from asok_core.inspection.phrases import be, named
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
 
 HOUR = 3600.0
 NEARLY_FULL = 0.9
 """Share of Redis's maxmemory from which an operation says so."""
-NAMED = 3
-"""Queues that are named for each reason."""
 
 
 def hazards(
@@ -36,7 +35,7 @@ def _of_unknown_queues(snapshot: Snapshot, number: int) -> Iterator[str]:
     others = [queue for queue in snapshot.queues if not queue.paused]
     unserved = sorted(queue.name for queue in others if queue.name not in served)
     if paused:
-        yield f"{_names(paused)} {_is(paused)} paused: jobs that go there wait until resumed"
+        yield f"{_names(paused)} {be(len(paused))} paused: jobs that go there wait until resumed"
     if unserved:
         yield f"no worker takes jobs from {_names(unserved)}: jobs that go there wait"
     pace = sum(_an_hour(queue) for queue in others if queue.name in served)
@@ -61,7 +60,7 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
     paused = [name for name in to if name in known and known[name].paused]
     unserved = [name for name in to if name not in served and name not in paused]
     if paused:
-        yield f"{_names(paused)} {_is(paused)} paused: jobs wait there until resumed"
+        yield f"{_names(paused)} {be(len(paused))} paused: jobs wait there until resumed"
     if unserved:
         yield f"no worker takes jobs from {_names(unserved)}"
     for name, number in to.items():
@@ -89,10 +88,4 @@ def _hours(queue: QueueStats | None, number: int) -> float:
 
 
 def _names(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    noun = "queue" if len(names) == 1 else "queues"
-    return f"{noun} {', '.join(repr(name) for name in names[:NAMED])}{more}"
-
-
-def _is(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+    return named([repr(name) for name in names], "queue")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asok_core.inspection.phrases import NAMED
 from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
-from asok_core.operations.hazards import HOUR, NAMED, hazards, hazards_of_unknown_queues
+from asok_core.operations.hazards import HOUR, hazards, hazards_of_unknown_queues
 
 NOW = 1_772_333_820.0
 

@@ -1,4 +1,4 @@
-"""The words that the project does not use, and the files that still have some.
+"""The words that the project does not use.
 
     python -m tests.package.words [PATH...]     print every line with such a word
     python -m tests.package.words --count       print their number in each folder
@@ -21,9 +21,6 @@ from tests.programs import ROOT
 TREES = ("asok_core", "asok_console", "tests", "docs", ".ci")
 FILES = frozenset({"Makefile", "run"})
 ENDINGS = frozenset({".py", ".lua", ".md", ".toml", ".tcss", ".in"})
-
-# Files and folders that may still use these words. Remove an entry once none is left there.
-UNFINISHED: tuple[str, ...] = ()
 
 # These files list the words.
 ABOUT_WORDS = frozenset({"tests/package/words.py", "tests/package/test_words.py"})
@@ -229,11 +226,6 @@ def find(paths: Iterable[Path]) -> Iterator[Finding]:
             yield from find_in(path.read_text(errors="replace"), name)
 
 
-def is_finished(path: str) -> bool:
-    """Whether a file must not have any of the words."""
-    return not any(path == each or path.startswith(each + "/") for each in UNFINISHED)
-
-
 def main() -> int:
     """Print all findings. The exit code is 1 if there are any."""
     parser = argparse.ArgumentParser(
@@ -245,11 +237,8 @@ def main() -> int:
         "paths", nargs="*", type=Path, metavar="PATH", help="files or folders [all]"
     )
     parser.add_argument("--count", action="store_true", help="print numbers by folder")
-    parser.add_argument("--finished", action="store_true", help="only in files that are finished")
     args = parser.parse_args()
     found = list(find(files(args.paths) if args.paths else project()))
-    if args.finished:
-        found = [each for each in found if is_finished(each.path)]
     if args.count:
         folders = Counter(str(Path(each.path).parent) for each in found)
         lines = [f"{count:6}  {folder}" for folder, count in sorted(folders.items())]

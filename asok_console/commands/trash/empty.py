@@ -7,9 +7,9 @@ from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
-from asok_console.presentation.prose import exact
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused, UsageError
+from asok_core.inspection.phrases import counted
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.trash import EmptyTrash
@@ -78,5 +78,5 @@ def _write_preview(
             }
         )
         return
-    lines = [f"  {each}  {exact(n, 'job')}" for each, n in found.items()]
+    lines = [f"  {each}  {counted(n, 'job')}" for each, n in found.items()]
     write_lines([preview_line(operation, scope, total), *lines])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from functools import singledispatch
 
 from asok_core.backends.roles import Scope
+from asok_core.inspection.command_lines import operands, option, shell_word
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import (
     CanaryRequeue,
@@ -73,7 +73,7 @@ def _(operation: CanaryRequeue, scope: Scope) -> str:
 @command_line.register
 def _(operation: EditDead, scope: Scope) -> str:
     args, kwargs = json.dumps(operation.args), json.dumps(operation.kwargs)
-    changed = f"--args {shlex.quote(args)} --kwargs {shlex.quote(kwargs)}"
+    changed = f"--args {shell_word(args)} --kwargs {shell_word(kwargs)}"
     return f"asok dlq requeue {_options(scope)} {changed}"
 
 
@@ -85,7 +85,7 @@ def _(_: PurgeDead, scope: Scope) -> str:
 @command_line.register
 def _(operation: ExportDead, scope: Scope) -> str:
     chosen = "" if scope.ids is None and not scope.words else f" {_options(scope)}"
-    return f"asok dlq export{chosen}{_operands(str(operation.path or '-'))}"
+    return f"asok dlq export{chosen} {operands(str(operation.path or '-'))}"
 
 
 @command_line.register
@@ -101,7 +101,7 @@ def _(_: PromoteDelayed, scope: Scope) -> str:
 
 @command_line.register
 def _(operation: MovePending, scope: Scope) -> str:
-    return f"asok job move {_option('--to', operation.to)}{_jobs(scope)}"
+    return f"asok job move {option('--to', operation.to)}{_jobs(scope)}"
 
 
 @command_line.register
@@ -113,48 +113,38 @@ def _(_: MoveToFront, scope: Scope) -> str:
 @command_line.register(ResumeQueue)
 @command_line.register(PurgeQueue)
 def _(operation: CatalogOperation, scope: Scope) -> str:
-    return f"asok queue {operation.verb}{_operands(scope.queue or 'default')}"
+    return f"asok queue {operation.verb} {operands(scope.queue or 'default')}"
 
 
 @command_line.register(QuietWorker)
 @command_line.register(ResumeWorker)
 @command_line.register(StopWorker)
 def _(operation: QuietWorker | ResumeWorker | StopWorker, _scope: Scope) -> str:
-    return f"asok worker {operation.verb}{_operands(operation.worker)}"
+    return f"asok worker {operation.verb} {operands(operation.worker)}"
 
 
 @command_line.register
 def _(operation: RestoreTrash, _scope: Scope) -> str:
-    return f"asok trash restore{_operands(operation.operation)}"
+    return f"asok trash restore {operands(operation.operation)}"
 
 
 @command_line.register
 def _(_: EmptyTrash, scope: Scope) -> str:
-    return f"asok trash empty{_operands(*sorted(scope.ids or ()))}"
+    return f"asok trash empty {operands(*sorted(scope.ids or ()))}"
 
 
 def _jobs(scope: Scope, where: str = "") -> str:
     if scope.ids is not None:
-        return _operands(*sorted(scope.ids))
-    queue = f" {_option('--queue', scope.queue)}" if scope.queue is not None else ""
+        return f" {operands(*sorted(scope.ids))}"
+    queue = f" {option('--queue', scope.queue)}" if scope.queue is not None else ""
     return f"{where}{queue} {_by_words(scope)}"
 
 
 def _options(scope: Scope) -> str:
     if scope.ids is not None:
-        return " ".join(_option("--id", each) for each in sorted(scope.ids))
+        return " ".join(option("--id", each) for each in sorted(scope.ids))
     return _by_words(scope)
 
 
 def _by_words(scope: Scope) -> str:
-    return _option("--filter", scope.words) if scope.words else "--all"
-
-
-def _option(name: str, value: str) -> str:
-    # Only so is a value that begins with a dash not taken for an option.
-    return f"{name}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
-
-
-def _operands(*words: str) -> str:
-    dashes = " --" if any(word.startswith("-") and word != "-" for word in words) else ""
-    return dashes + "".join(f" {shlex.quote(word)}" for word in words)
+    return option("--filter", scope.words) if scope.words else "--all"

@@ -11,7 +11,6 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
-from asok_console.presentation.prose import exact
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
@@ -32,6 +31,7 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.filters import Filter
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Page, Row, Snapshot
 from asok_core.jobs.states import Location
 
@@ -145,7 +145,7 @@ class DeadView(JobListView):
             parts.append(("counting …", "dim"))
         elif scan is not None:
             groups = len(scan.groups)
-            parts.append((exact(groups, "error group"), ""))
+            parts.append((counted(groups, "error group"), ""))
             parts.append((f"{scan.dead_jobs:,} jobs", ""))
             if scan.done and scan.dead_jobs != now:
                 parts.append((f"now {now:,}", "warn"))

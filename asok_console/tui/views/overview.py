@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from asok_console.presentation.prose import exact
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
@@ -43,6 +42,7 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import alert_line
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Bucket, Snapshot
 
 WIDE, HIGH = 160, 48
@@ -138,7 +138,7 @@ class OverviewView(NamedView, PlotView):
             (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
             (f"◷ {snapshot.delayed:,} delayed", "calm"),
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
-            (exact(alive, "worker"), "" if alive else "bad"),
+            (counted(alive, "worker"), "" if alive else "bad"),
         )
 
     @property

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago
-from asok_console.presentation.prose import exact, plural
+from asok_console.presentation.prose import plural
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -26,6 +26,7 @@ from asok_console.tui.views.shared.worker_table import (
 )
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Row, Snapshot, WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
@@ -166,7 +167,7 @@ class WorkersView(NamedView):
             for queue in (snapshot.queues if snapshot else ())
             if queue.name in worker.queues and queue.consumers <= 1
         ]
-        lines = [f"it runs {exact(worker.running, 'job')} in {worker.concurrency} threads"]
+        lines = [f"it runs {counted(worker.running, 'job')} in {worker.concurrency} threads"]
         if snapshot is not None and stale(worker, snapshot.taken_at):
             silence = ago(worker.beat_at, snapshot.taken_at)
             lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")

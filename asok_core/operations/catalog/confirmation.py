@@ -8,17 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.backends.roles import Scope
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import CatalogOperation, Danger, ScopeKind
 from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 WRONG_KEY = "SECRET_KEY is likely wrong: workers will refuse the jobs"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 job``, ``1,204,331 jobs``: never rounded."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def target_of(operation: CatalogOperation, scope: Scope, count: int | None) -> str:

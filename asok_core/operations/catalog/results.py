@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.backends.roles import CommandResult, Scope
+from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
-from asok_core.operations.catalog.confirmation import counted
 from asok_core.operations.catalog.entry import CatalogOperation, ScopeKind
 
 
