@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from asok_console.presentation.prose import ago, duration, rough
 from asok_core.inspection.history import Event, history_of
-from asok_core.inspection.snapshot import MISSING, JobDetail, Snapshot
+from asok_core.inspection.job_detail import MISSING, JobDetail
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.hazards import hazards

@@ -32,7 +32,8 @@ from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.bars import Header, Tabs
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.inspection.snapshot import KeyCheck, Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access

@@ -25,7 +25,8 @@ from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,

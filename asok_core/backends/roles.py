@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.queues import Bucket
 from asok_core.inspection.review import Reviewed
-from asok_core.inspection.snapshot import Bucket, JobDetail, KeyCheck, Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 

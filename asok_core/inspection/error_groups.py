@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 
 MOST_CAUSES = 2000
 """Groups that are kept; what comes after goes to OTHER."""

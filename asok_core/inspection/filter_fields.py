@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from asok_core.errors import UsageError
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.kinds import SIZE

@@ -26,7 +26,7 @@ from asok_core.inspection.filter_fields import (
     size_test,
 )
 from asok_core.inspection.redaction import shown_raw
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location, Status
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from asok_core.inspection.snapshot import Attempt, JobDetail, Move
+from asok_core.inspection.job_detail import Attempt, JobDetail, Move
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number

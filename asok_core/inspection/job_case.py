@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.history import history_of, known_attempts
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
-from asok_core.inspection.snapshot import JobDetail, Snapshot
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Trust
 
 _NO_WORKER = "a worker that claims it does not run it"

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from asok_core.inspection import active_reasons, ended_reasons, waiting_reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason, ranked
-from asok_core.inspection.snapshot import JobDetail, Snapshot
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.waiting_reasons import Estimate
 from asok_core.jobs.states import Location
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, Payload, Trust, peek
 from asok_core.jobs.nesting import cut
 

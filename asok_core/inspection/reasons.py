@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.phrases import NAMED, be, counted, named
-from asok_core.inspection.snapshot import QueueStats, RunningJob, ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import RunningJob, WorkerInfo
 
 
 @dataclass(frozen=True, slots=True)

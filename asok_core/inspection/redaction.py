@@ -15,7 +15,7 @@ from typing import Any
 
 from asok_core.errors import UsageError
 from asok_core.inspection.edits import changed_words, same
-from asok_core.inspection.snapshot import JobDetail
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.jobs.annotations import annotations_of
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord

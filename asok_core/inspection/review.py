@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from asok_core.errors import UsageError
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import UNTRUSTED, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job
 from asok_core.jobs.nesting import DEEPEST, any_too_deep

@@ -9,8 +9,8 @@ from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import be, counted
+from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reasons import Reason
-from asok_core.inspection.snapshot import QueueStats
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Status
 

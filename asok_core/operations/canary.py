@@ -21,7 +21,7 @@ from asok_core.backends.roles import (
     Watch,
 )
 from asok_core.inspection.error_groups import cause_of, row_cause
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import UNTRUSTED
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status

@@ -8,8 +8,9 @@ from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
 from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
-from asok_core.inspection.snapshot import JobDetail, Snapshot
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
 

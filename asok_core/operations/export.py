@@ -15,7 +15,7 @@ from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Wat
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.redaction import shown_raw
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.operations.preview import rows_in
 from asok_core.runtime.whole_file import whole_file

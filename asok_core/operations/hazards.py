@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.inspection.phrases import be, named
-from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
 
 HOUR = 3600.0
 NEARLY_FULL = 0.9

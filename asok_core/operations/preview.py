@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from asok_core.backends.roles import UNMET, CommandResult, Progress, Reader, Scope
 from asok_core.inspection.filters import Filter
-from asok_core.inspection.snapshot import Row, digest
+from asok_core.inspection.rows import Row, digest
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location
 

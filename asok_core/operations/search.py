@@ -11,8 +11,10 @@ from typing import NamedTuple
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
 from asok_core.inspection.filters import Filter, parse, word
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.partial_payload import shortened
-from asok_core.inspection.snapshot import JobDetail, Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.states import Location
 

@@ -31,7 +31,7 @@ from asok_core.inspection import filters
 from asok_core.inspection.error_groups import row_cause
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import MASK, Redaction, shown_raw
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, changed_text, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number, whole

@@ -16,7 +16,7 @@ from asok_core.inspection.error_groups import (
     cause_of,
 )
 from asok_core.inspection.filters import parse, word
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location

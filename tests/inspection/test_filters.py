@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asok_core.errors import UsageError
 from asok_core.inspection.filters import FIELDS, parse, word
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Location, Status

@@ -9,16 +9,12 @@ from typing import NamedTuple
 import pytest
 
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
+from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reasons import impediment, of_queue, of_worker, ranked
-from asok_core.inspection.snapshot import (
-    Bucket,
-    JobDetail,
-    QueueStats,
-    ServerInfo,
-    Snapshot,
-    WorkerInfo,
-)
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Location, Status

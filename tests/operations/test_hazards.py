@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from asok_core.inspection.phrases import NAMED
-from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.operations.hazards import HOUR, hazards, hazards_of_unknown_queues
 
 NOW = 1_772_333_820.0

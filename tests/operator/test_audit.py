@@ -11,7 +11,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.errors import AsokError, Refused
 from asok_core.inspection.audit import TRASH_TTL
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import KEYRING, Bench, foreign_dead_job, number
 

@@ -20,7 +20,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Reviewed, entry_digest
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.jobs.states import Location

@@ -9,7 +9,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import UNMET, Scope
 from asok_core.errors import Refused, UsageError
-from asok_core.inspection.snapshot import digest
+from asok_core.inspection.rows import digest
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench, job_id
 from tests.programs import PATIENCE

@@ -15,7 +15,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Progress, Scope
 from asok_core.errors import Refused, SettingsError, UsageError
-from asok_core.inspection.snapshot import digest
+from asok_core.inspection.rows import digest
 from asok_core.jobs.envelope import dead_entry, seal_text, unseal
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import (

@@ -27,7 +27,7 @@ from asok_core.inspection.review import (
     ReviewBuilder,
     call_text,
 )
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location

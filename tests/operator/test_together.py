@@ -19,7 +19,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from tests.concurrently import run_together
 from tests.connections import connections, wait_until_closed

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.producing.application import RedisBackend
-from asok_core.inspection.snapshot import MISSING
+from asok_core.inspection.job_detail import MISSING
 from asok_core.jobs.calls import make_call
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings

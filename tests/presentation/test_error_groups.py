@@ -2,7 +2,7 @@ import math
 
 from asok_console.presentation.error_groups import filter_of, names, trend
 from asok_core.inspection.error_groups import MOST_STEPS, ErrorGroup, ErrorGroups
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location

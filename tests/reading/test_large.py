@@ -15,7 +15,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location

@@ -7,7 +7,7 @@ import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.records import UNREADABLE
-from asok_core.inspection.snapshot import Page
+from asok_core.inspection.rows import Page
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.states import Location, Status
 from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, work

@@ -10,7 +10,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import Refused, Unreachable
-from asok_core.inspection.snapshot import Bucket, QueueStats
+from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.jobs.envelope import seal
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings

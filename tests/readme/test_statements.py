@@ -15,7 +15,8 @@ import pytest
 from asok_console.cli import main
 from asok_console.commands.support.status_report import WorkerStatus, to_json
 from asok_console.tui.catalog import actions
-from asok_core.inspection.snapshot import STALE_AFTER, ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import STALE_AFTER, WorkerInfo
 from asok_core.worker.supervising.supervisor import UNABLE
 from tests.programs import PATIENCE
 from tests.readme.blocks import blocks_of

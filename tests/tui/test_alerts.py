@@ -11,7 +11,8 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.widgets.status_line import StatusLine
-from asok_core.inspection.snapshot import QueueStats, ServerInfo, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import Open

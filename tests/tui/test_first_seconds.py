@@ -15,7 +15,9 @@ from asok_console.tui.data.backlog import SECONDS, SnapshotHistory
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.plot import Plot
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Page, QueueStats, ServerInfo, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.rows import Page
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
 from tests.tui.seed import KEYS

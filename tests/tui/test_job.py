@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from asok_core.inspection.history import known_attempts
-from asok_core.inspection.snapshot import Attempt, JobDetail
+from asok_core.inspection.job_detail import Attempt, JobDetail
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Page
+from asok_core.inspection.rows import Page
 from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Open, settled

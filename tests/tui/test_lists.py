@@ -10,7 +10,7 @@ import redis
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
-from asok_core.inspection.snapshot import Page
+from asok_core.inspection.rows import Page
 from tests.fixtures.console import Open, settled
 from tests.tui import seed
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asok_console.tui.data.slots import SlotRows, Use
 from asok_console.tui.views.shared.worker_table import WorkerList
-from asok_core.inspection.snapshot import RunningJob, WorkerInfo
+from asok_core.inspection.workers import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import peek, seal
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed

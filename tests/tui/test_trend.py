@@ -14,7 +14,8 @@ from rich.cells import cell_len
 from asok_console.presentation.compact import span
 from asok_console.tui.data.trend import OLD, PROOF, WIDEST, TrendKind, total_trend, trend
 from asok_console.tui.views.shared.all_queues import total
-from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
+from asok_core.inspection.queues import Bucket, QueueStats
+from asok_core.inspection.workers import WorkerInfo
 from tests.fixtures.console import Open
 from tests.tui import seed
 from tests.tui.seed import KEYS

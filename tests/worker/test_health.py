@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asok_console.tui.data.alerts import alerts
-from asok_core.inspection.snapshot import WorkerInfo
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.operations.inspector import open_reader
 from asok_core.worker.supervising.systemd import ALIVE, READY
 from tests.fixtures.worker import Desk, RunThrough, RunWorker

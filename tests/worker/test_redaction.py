@@ -20,7 +20,7 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import JobFailed
 from asok_core.inspection import filters
 from asok_core.inspection.redaction import MASK
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader

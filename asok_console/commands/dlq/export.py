@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import error_line, row_document, sa
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import ExportDead
 from asok_core.operations.catalog.results import result_line

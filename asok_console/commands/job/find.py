@@ -19,7 +19,8 @@ from asok_console.commands.support.options import whole_number
 from asok_console.commands.support.progress import Meter
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Progress, Reader
-from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import find
 from asok_core.settings.settings import Settings

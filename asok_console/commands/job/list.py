@@ -18,7 +18,7 @@ from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.inspection import filters
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import STATES, listed
 from asok_core.settings.settings import Settings

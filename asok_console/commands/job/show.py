@@ -13,7 +13,7 @@ from asok_console.presentation.text import call_text, plain_json, safe, safe_blo
 from asok_core.clock import iso
 from asok_core.errors import JobNotFound
 from asok_core.inspection.history import history_of
-from asok_core.inspection.snapshot import MISSING, JobDetail
+from asok_core.inspection.job_detail import MISSING, JobDetail
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import by_id
 from asok_core.settings.settings import Settings

@@ -20,7 +20,8 @@ from asok_console.presentation.tables import (
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
-from asok_core.inspection.snapshot import QueueStats, Row
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.nesting import cut
 from asok_core.jobs.states import Location

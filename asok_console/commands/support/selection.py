@@ -16,7 +16,7 @@ from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
-from asok_core.inspection.snapshot import JobDetail
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access, CatalogOperation
 from asok_core.operations.catalog.results import total_of

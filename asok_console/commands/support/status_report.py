@@ -17,8 +17,11 @@ from asok_console.presentation.calls import call_of
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot, WorkerInfo, running_rows
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.rows import Page, Row, running_rows
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
+from asok_core.inspection.workers import WorkerInfo
 
 VERSION = 1
 """Of the JSON document. It changes when a key goes or changes its meaning, not when one is added."""

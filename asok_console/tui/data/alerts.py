@@ -7,7 +7,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from asok_console.presentation.prose import ago, listed, plural, rough, size
-from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 
 NEARLY_FULL = 0.9
 """Part of the limit of dead jobs, or of Redis's memory, from which an alert is raised."""

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
-from asok_core.inspection.snapshot import Page
+from asok_core.inspection.rows import Page
 from asok_core.jobs.states import Location
 
 EVERY = 0.15

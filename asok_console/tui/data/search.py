@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import Filter
-from asok_core.inspection.snapshot import Page, Row, digest
+from asok_core.inspection.rows import Page, Row, digest
 from asok_core.jobs.states import Location
 from asok_core.operations.search import matching
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from asok_core.inspection.snapshot import RunningJob, WorkerInfo
+from asok_core.inspection.workers import RunningJob, WorkerInfo
 
 
 class Use(Enum):

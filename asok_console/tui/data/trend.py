@@ -29,7 +29,7 @@ from asok_console.presentation.compact import rate, span
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import share
 from asok_console.presentation.text import safe
-from asok_core.inspection.snapshot import Bucket, QueueStats
+from asok_core.inspection.queues import Bucket, QueueStats
 
 WIDTH = 10
 """Seconds of a bucket of the recent history."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import cast
 
 from asok_console.tui.data.poller import Poller
-from asok_core.inspection.snapshot import JobDetail, Row
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Payload
 
 

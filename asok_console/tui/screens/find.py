@@ -30,7 +30,8 @@ from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.errors import AsokError
-from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.search import find
 

@@ -35,7 +35,8 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.redaction import shown_raw
-from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.waiting_jobs import MovePending
 

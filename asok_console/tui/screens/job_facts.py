@@ -8,7 +8,7 @@ from textual.content import Content
 
 from asok_console.presentation.numbers import age
 from asok_console.presentation.text import safe
-from asok_core.inspection.snapshot import JobDetail
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import JobRecord
 

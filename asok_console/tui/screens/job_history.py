@@ -6,7 +6,7 @@ from textual.content import Content
 
 from asok_console.presentation.history import HistoryLine, history_lines
 from asok_core.inspection.history import history_of
-from asok_core.inspection.snapshot import JobDetail
+from asok_core.inspection.job_detail import JobDetail
 
 WORDS = 22
 """Cells for what happened."""

@@ -9,7 +9,9 @@ from asok_console.presentation.text import safe_block
 from asok_console.tui.screens.job_sections import texts_of
 from asok_console.tui.views.shared.job_columns import CLAIMED, job_id
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import JobDetail, Row, Snapshot
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location

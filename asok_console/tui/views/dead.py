@@ -32,7 +32,8 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.phrases import counted
-from asok_core.inspection.snapshot import Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 
 COUNTING = "The dead jobs are being counted …"

@@ -26,7 +26,8 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.plot_scale import Series, Times, Unit
 from asok_core.backends.roles import Reader, Scope
-from asok_core.inspection.snapshot import Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location
 

@@ -18,7 +18,8 @@ from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import Hush
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.audit import Activity
-from asok_core.inspection.snapshot import KeyCheck, Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
 

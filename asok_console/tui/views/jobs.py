@@ -27,7 +27,8 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
-from asok_core.inspection.snapshot import Page, Row, Snapshot, running_rows
+from asok_core.inspection.rows import Page, Row, running_rows
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.dead_jobs import RequeueDead

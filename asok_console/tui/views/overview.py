@@ -43,7 +43,8 @@ from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import alert_line
 from asok_core.inspection.phrases import counted
-from asok_core.inspection.snapshot import Bucket, Snapshot
+from asok_core.inspection.queues import Bucket
+from asok_core.inspection.snapshot import Snapshot
 
 WIDE, HIGH = 160, 48
 """Cells and lines of the screen from which backlog, wait and failures are plotted beside the rest."""

@@ -26,7 +26,9 @@ from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_na
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_cursor import Position
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Page, QueueStats, Row, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import PurgeQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending

@@ -27,7 +27,9 @@ from asok_console.tui.views.shared.worker_table import (
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Scope
 from asok_core.inspection.phrases import counted
-from asok_core.inspection.snapshot import Row, Snapshot, WorkerInfo
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
 

@@ -11,8 +11,11 @@ from typing import Any
 
 from asok_core.backends.redis.keys import process_numbers
 from asok_core.backends.redis.records import UNREADABLE, parse_record
+from asok_core.inspection.job_detail import Attempt, Move
 from asok_core.inspection.partial_payload import Item
-from asok_core.inspection.snapshot import COUNTERS, Attempt, Bucket, Move, ServerInfo, WorkerInfo
+from asok_core.inspection.queues import COUNTERS, Bucket
+from asok_core.inspection.snapshot import ServerInfo
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number, score, whole
 

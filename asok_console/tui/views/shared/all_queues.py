@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import is_
 
-from asok_core.inspection.snapshot import Bucket, QueueStats, WorkerInfo
+from asok_core.inspection.queues import Bucket, QueueStats
+from asok_core.inspection.workers import WorkerInfo
 
 ALL = "all queues"
 

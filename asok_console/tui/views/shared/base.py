@@ -20,7 +20,8 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Row, Snapshot
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 
 FEW_ROWS = 20
 """Rows that are loaded above and below the visible ones where some of the jobs are large."""

@@ -17,7 +17,7 @@ from asok_console.tui.data.search import End
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.error_groups import ErrorGroup, ErrorGroups
-from asok_core.inspection.snapshot import Page
+from asok_core.inspection.rows import Page
 
 TREND = 3600.0
 """Seconds that the trend of a group shows."""

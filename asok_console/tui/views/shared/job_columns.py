@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asok_console.presentation.calls import arguments_of
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import UNTRUSTED, Payload, Trust
 from asok_core.jobs.states import Location, Status
 

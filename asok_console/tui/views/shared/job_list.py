@@ -23,7 +23,8 @@ from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.redaction import shown_raw
-from asok_core.inspection.snapshot import Page, Row, Snapshot
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import UNTRUSTED
 
 EXAMPLES = 3

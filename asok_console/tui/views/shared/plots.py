@@ -12,7 +12,7 @@ from asok_console.tui.data.backlog import Course
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.plot_scale import HATCHED, Series, Times, Unit
-from asok_core.inspection.snapshot import Bucket
+from asok_core.inspection.queues import Bucket
 
 
 class Range(NamedTuple):

@@ -8,7 +8,8 @@ from asok_console.tui.data.alerts import stale
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
-from asok_core.inspection.snapshot import QueueStats, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Status
 from asok_core.operations.catalog.switches import PauseQueue, PurgeQueue
 

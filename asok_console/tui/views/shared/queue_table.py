@@ -16,7 +16,8 @@ from asok_console.tui.data.trend import FAILURES_SEEN, WIDEST, Trend, total_tren
 from asok_console.tui.views.shared.all_queues import ALL, total
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.inspection.snapshot import QueueStats, Snapshot
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

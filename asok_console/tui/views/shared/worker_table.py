@@ -17,7 +17,7 @@ from asok_console.tui.data.slots import SlotRow, Use
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.inspection.snapshot import RunningJob, WorkerInfo
+from asok_core.inspection.workers import RunningJob, WorkerInfo
 
 NONE = "No worker is alive. Start one: asok worker"
 

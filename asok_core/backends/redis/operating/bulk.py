@@ -21,7 +21,7 @@ from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, 
 from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location

@@ -9,7 +9,7 @@ from asok_core.backends.redis.operating.bulk import Sweep
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
 from asok_core.backends.roles import CommandResult, Progress
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
 

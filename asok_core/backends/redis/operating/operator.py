@@ -49,7 +49,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.review import Reviewed
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location

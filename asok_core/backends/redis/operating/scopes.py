@@ -10,7 +10,7 @@ from asok_core.backends.redis.calls.operations import ListHead, ListHeadReply
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
-from asok_core.inspection.snapshot import Row, digest
+from asok_core.inspection.rows import Row, digest
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
 from asok_core.settings.kinds import parse_queue_name

@@ -28,7 +28,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import TRASH_KEPT
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
 

@@ -17,7 +17,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.inspection.redaction import Redaction, is_believed
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import (
     UNTRUSTED,
     Keyring,

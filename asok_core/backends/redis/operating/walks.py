@@ -12,7 +12,7 @@ from typing import Protocol
 
 from asok_core.backends.redis.calls.operations import Newest, NextRange, Soonest
 from asok_core.backends.redis.connection import Connection
-from asok_core.inspection.snapshot import Row
+from asok_core.inspection.rows import Row
 from asok_core.jobs.numbers import score
 from asok_core.jobs.oversized import is_alias
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.query import Query, by_key, maybe
-from asok_core.inspection.snapshot import WorkerInfo
+from asok_core.inspection.workers import WorkerInfo
 
 MOST_QUEUES = 1000
 MOST_LISTS = 500

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.query import by_key, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
-from asok_core.inspection.snapshot import Bucket
+from asok_core.inspection.queues import Bucket
 
 
 def read_history(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asok_core.backends.redis.reading.queries import ActiveList, Held
-from asok_core.inspection.snapshot import WorkerInfo
+from asok_core.inspection.workers import WorkerInfo
 
 
 class QueueLoads(NamedTuple):

@@ -21,7 +21,7 @@ from asok_core.backends.redis.reading.query import (
     server_time,
 )
 from asok_core.backends.redis.reading.round_trips import Queries
-from asok_core.inspection.snapshot import digest
+from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
 
 MOST_WORKERS = 500

@@ -19,7 +19,7 @@ from asok_core.backends.redis.reading.query import Query, by_key, in_order, know
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.inspection.partial_payload import Item, PartialPayloads
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.snapshot import Page, Row
+from asok_core.inspection.rows import Page, Row
 from asok_core.jobs.envelope import Keyring, Payload, Trust
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location

@@ -26,7 +26,7 @@ from asok_core.backends.redis.reading.queries import (
 )
 from asok_core.backends.redis.reading.query import Command, Query, by_key, named, required
 from asok_core.inspection.partial_payload import Item
-from asok_core.inspection.snapshot import Bucket
+from asok_core.inspection.queues import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import score
 

@@ -27,7 +27,7 @@ from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.query import Command, Query, known, required
 from asok_core.inspection.partial_payload import Item
-from asok_core.inspection.snapshot import Bucket
+from asok_core.inspection.queues import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
 

@@ -12,7 +12,7 @@ from asok_core.backends.redis.reading.queries import QueueReading
 from asok_core.backends.redis.reading.query import Query, by_key
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.inspection.partial_payload import PartialPayloads
-from asok_core.inspection.snapshot import Bucket, QueueStats
+from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from asok_core.inspection.snapshot import COUNTERS, Bucket
+from asok_core.inspection.queues import COUNTERS, Bucket
 
 RECENT = 300
 """Seconds of ten second buckets that a snapshot holds."""

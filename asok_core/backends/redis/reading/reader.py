@@ -11,16 +11,11 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.pages import Pages
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.snapshot import (
-    Bucket,
-    JobDetail,
-    KeyCheck,
-    Page,
-    Row,
-    Snapshot,
-    running_rows,
-)
+from asok_core.inspection.rows import Page, Row, running_rows
+from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from asok_core.backends.redis.keys import worker_of
 from asok_core.backends.redis.reading.queries import ActiveList
 from asok_core.inspection.partial_payload import PartialPayloads
-from asok_core.inspection.snapshot import RunningJob
+from asok_core.inspection.workers import RunningJob
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
 

@@ -12,7 +12,8 @@ from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order
 from asok_core.backends.redis.reading.query import maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
-from asok_core.inspection.snapshot import JobDetail, Move, Row
+from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number

@@ -23,7 +23,8 @@ from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.snapshot import ServerInfo, Snapshot, WorkerInfo
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count
 

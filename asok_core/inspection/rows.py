@@ -1,0 +1,90 @@
+"""Windows of the lists of jobs, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asok_core.errors import Refused
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.jobs.envelope import Payload
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.states import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a windowed list. ``position`` counts from 0 in the order the list is shown.
+
+    ``at`` is when it is due (delayed), or when it finished or started (jobs); dead jobs have
+    ``payload.failed_at``. ``record`` is there when the page was asked for with records.
+    """
+
+    position: int
+    payload: Payload
+    location: Location
+    queue: str
+    at: float | None = None
+    record: JobRecord | None = None
+    worker: str = ""
+    """The process that holds it, where it is known beside the record."""
+    no_heartbeat_for: float | None = None
+    """Seconds since the last heartbeat of the worker that holds it, where that is too long ago.
+
+    Whether the job still runs is not known then."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the element is large and ``payload`` has neither its arguments nor its traceback."""
+        return self.payload.size is not None
+
+    @property
+    def key(self) -> str:
+        """What cursor, marks and operations identify it by: the job id, else the digest of all bytes."""
+        return self.payload.id or self.payload.sum or digest(self.payload.raw)
+
+
+class Page(NamedTuple):
+    """A window of a list: ``rows`` from ``start``, out of ``total`` at that moment."""
+
+    start: int
+    total: int
+    rows: tuple[Row, ...] = ()
+    problem: str = ""
+    """Why there are none although there may be jobs: the key is of another type."""
+
+    def readable(self) -> Page:
+        """The page itself. Raises Refused where it could not be read, which is not the same as empty."""
+        if self.problem:
+            raise Refused(self.problem)
+        return self
+
+
+def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
+    """Rows of what workers hold, the longest running first, what has not begun last."""
+    held = [
+        (job, worker.no_heartbeat_for(snapshot.taken_at))
+        for worker in snapshot.workers
+        for job in worker.jobs
+    ]
+    held.sort(key=lambda each: (each[0].started_at is None, each[0].started_at or 0.0))
+    return tuple(
+        Row(
+            position=at,
+            payload=job.payload,
+            location=Location.ACTIVE,
+            queue=job.queue,
+            at=job.started_at,
+            worker=job.process,
+            no_heartbeat_for=without,
+        )
+        for at, (job, without) in enumerate(held)
+    )
+
+
+def digest(raw: bytes) -> str:
+    """A short, stable name for bytes that have no job id."""
+    import hashlib
+
+    # Redis's scripts can compute it as well.
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()

@@ -1,0 +1,146 @@
+"""Workers as a snapshot has them: what their leases and heartbeats report, and the jobs they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asok_core.jobs.envelope import Payload
+
+STALE_AFTER = 12.0
+"""Seconds after the last heartbeat from which a worker is stalled: it sends one every 5 s."""
+
+
+class RunningJob(NamedTuple):
+    """A job that a worker has claimed. ``started_at`` is None while it waits for a free thread."""
+
+    payload: Payload
+    worker: str
+    process: str
+    queue: str
+    started_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One ``asok worker``: its lease and what its last heartbeat reported."""
+
+    id: str
+    host: str = ""
+    pid: int | None = None
+    version: str = ""
+    queues: tuple[str, ...] = ()
+    concurrency: int = 0
+    """Threads in all its processes."""
+    processes: int = 0
+    process_numbers: tuple[int, ...] = ()
+    """Numbers of the processes that may hold jobs: also of those that retire, until they end."""
+    started_at: float | None = None
+    beat_at: float | None = None
+    lease_until: float | None = None
+    running: int = 0
+    """Jobs in its active lists that have a thread."""
+    claimed: int = 0
+    """Jobs in its active lists that have not begun, since every thread of their process has one."""
+    rss: int | None = None
+    """Resident memory of all its processes, bytes."""
+    outcomes_dropped: int = 0
+    """Outcomes of its jobs that came too late: its lease had run out, and another worker had the job."""
+    quiet: bool = False
+    stopping: bool = False
+    """Whether it finishes what it runs, and then exits."""
+    command: str = ""
+    """What an operator ordered and it has not done yet: ``quiet``, ``stop`` or nothing."""
+    able: int | None = None
+    """Processes that run the jobs they get, as far as is known; None: it does not say."""
+    deaths: int = 0
+    deaths_seconds: float = 0.0
+    """How often processes died that are crash-looping, and in which time."""
+    death: str = ""
+    """Why the last of these died."""
+    refusal: str = ""
+    """Why processes do not claim jobs."""
+    hanging: int = 0
+    """Processes that claim and settle nothing: their loops do not turn."""
+    hang_seconds: float = 0.0
+    """For how long one of them had not at the last heartbeat."""
+    hang: str = ""
+    """What is known of the reason of that."""
+    memory_rate: float | None = None
+    """Bytes per second by which it found the memory of Redis to grow; None where it does not know."""
+    envelopes: str = ""
+    """Versions of signed jobs that it accepts, as in ``v1 v2``; '' of one of an earlier release."""
+    jobs: tuple[RunningJob, ...] = ()
+    problem: str = ""
+    """Why it cannot be read (its key is not a hash), or an empty string."""
+
+    def no_heartbeat_for(self, now: float) -> float | None:
+        """Seconds since its last heartbeat, where that is too long ago; None where it is not."""
+        if self.beat_at is None or now - self.beat_at <= STALE_AFTER:
+            return None
+        return now - self.beat_at
+
+    def claims(self, now: float) -> bool:
+        """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
+        refrains = self.quiet or self.stopping or self.command in ("quiet", "stop")
+        return self.runs_jobs and not refrains and (self.lease_until or 0) > now
+
+    @property
+    def accepts_v1(self) -> bool | None:
+        """Whether it runs jobs that are signed in version 1; None where it does not say."""
+        return "v1" in self.envelopes.split() if self.envelopes else None
+
+    @property
+    def slots(self) -> int:
+        """Threads of the processes that run jobs, as far as is known."""
+        if self.able is None or not self.processes:
+            return self.concurrency
+        return self.concurrency * min(self.able, self.processes) // self.processes
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether any of its processes runs jobs, as far as is known."""
+        return self.able != 0
+
+    @property
+    def condition(self) -> str:
+        """Why processes do not run jobs, or ''.
+
+        ``unreadable``, ``crash-looping``, ``hanging``, ``not claiming`` or ``starting``.
+        """
+        if self.problem:
+            return "unreadable"
+        if self.deaths:
+            return "crash-looping"
+        if self.hanging:
+            return "hanging"
+        if self.refusal:
+            return "not claiming"
+        return "" if self.runs_jobs else "starting"
+
+    @property
+    def trouble(self) -> str:
+        """The condition with its reason in one line, or '' where there is none."""
+        if self.problem:
+            return f"{self.condition}: {self.problem}"
+        # First what a narrow terminal must show: the reason may be long.
+        able = f"{self.able} of {self.processes} processes run jobs" if self.able else ""
+        if self.deaths:
+            deaths = f"{self.deaths} deaths in {self.deaths_seconds:.0f} s: {self.death}"
+            return f"{self.condition} ({able}{'; ' if able else ''}{deaths})"
+        if self.hanging:
+            hangs = f"{self.hanging} of {self.processes} processes for {self.hang_seconds:.0f} s"
+            return f"{self.condition} ({hangs}): {self._hang_with_tasks}"
+        if self.refusal:
+            return f"{self.condition}{f' ({able})' if able else ''}: {self.refusal}"
+        return ""
+
+    @property
+    def _hang_with_tasks(self) -> str:
+        # A supervisor knows of its jobs no more than their ids.
+        text = self.hang
+        for running in self.jobs:
+            job = running.payload.job
+            if job is not None and job.id:
+                text = text.replace(f"job {job.id} ", f"job {job.id} of {job.task} ")
+        return text
